@@ -1,0 +1,1 @@
+//! Portable half of A9NLoader.
