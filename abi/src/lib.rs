@@ -9,8 +9,10 @@
 
 pub mod boot;
 mod hash;
+mod memory;
 
 pub use hash::{AbiNote, FNV_OFFSET, NOTE_ABI_HASH, NOTE_NAME, fnv1a};
+pub use memory::{Access, FaultReason, MemoryType};
 
 /// Identifies this version of the interface; see [`AbiNote`].
 pub const ABI_HASH: u64 = fnv1a(FNV_OFFSET, b"A9N");
