@@ -100,13 +100,14 @@ impl fmt::Display for ConfigError {
 type Line<'a> = (usize, &'a str, Result<&'a str, Problem>);
 
 fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
-    text.lines().enumerate().filter_map(|(index, line)| {
+    // Patterns are arrays because searching for a lone `char` links a panicking path.
+    text.split(['\n']).enumerate().filter_map(|(index, line)| {
         let line = line.trim();
         let number = index.saturating_add(1);
         if line.is_empty() || line.starts_with('#') {
             return None;
         }
-        Some(match line.split_once('=') {
+        Some(match line.split_once(['=']) {
             Some((key, value)) => (number, key.trim(), Ok(value.trim())),
             None => (number, line, Err(Problem::NoEqualsSign)),
         })
