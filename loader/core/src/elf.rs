@@ -104,6 +104,9 @@ impl<'a> Program<'a> {
         architecture: &Architecture,
         purpose: Purpose,
     ) -> Result<Self, ElfError> {
+        if !file.starts_with(&abi::ELFMAGIC) {
+            return Err(ElfError::NotElf);
+        }
         let elf = ElfBytes::minimal_parse(file).map_err(from_parse_error)?;
         let program = Self { elf };
         program.check_header(architecture)?;
@@ -291,7 +294,6 @@ fn access(flags: u32) -> Option<u64> {
 
 fn from_parse_error(error: ParseError) -> ElfError {
     match error {
-        ParseError::BadMagic(_) => ElfError::NotElf,
         ParseError::UnsupportedElfClass(_) | ParseError::UnsupportedElfEndianness(_) => {
             ElfError::NotElf64
         }
