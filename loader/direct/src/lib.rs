@@ -12,8 +12,8 @@
 mod arena;
 mod bytes;
 mod error;
-mod multiboot2;
-mod pvh;
+pub mod multiboot2;
+pub mod pvh;
 
 use a9n_abi::boot::MemoryKind;
 use a9n_loader_core::{
@@ -25,9 +25,8 @@ use a9n_loader_core::{
 };
 
 pub use error::Error;
-pub use {multiboot2::Information, pvh::StartInfo};
 
-use crate::{arena::Arena, bytes::physical};
+use crate::{arena::Arena, bytes::physical, multiboot2::Information, pvh::StartInfo};
 
 /// Builds the boot information from a PVH start info at physical address `start_info`, and
 /// returns its physical address. `kernel` is where the running image lies, from its first byte
