@@ -27,11 +27,7 @@ pub enum Profile {
 impl Profile {
     /// The profile that the command line asks for.
     pub fn from_options(options: &BuildOptions) -> Self {
-        if options.debug {
-            Self::Checked
-        } else {
-            Self::Release
-        }
+        if options.debug { Self::Checked } else { Self::Release }
     }
 
     /// Cargo's name of the profile, and of its folder.
@@ -56,21 +52,13 @@ const KERNEL: Kind = Kind {
     flags: &["-Crelocation-model=static", "-Ccode-model=kernel"],
 };
 
-const LOADER: Kind = Kind {
-    folder: "loader",
-    target: UEFI_TARGET,
-    flags: &[],
-};
+const LOADER: Kind = Kind { folder: "loader", target: UEFI_TARGET, flags: &[] };
 
 /// Programs are linked at a fixed low address, 0x20_0000.
 const PROGRAM: Kind = Kind {
     folder: "program",
     target: BARE_TARGET,
-    flags: &[
-        "-Crelocation-model=static",
-        "-Ccode-model=small",
-        "-Clink-arg=--image-base=0x200000",
-    ],
+    flags: &["-Crelocation-model=static", "-Ccode-model=small", "-Clink-arg=--image-base=0x200000"],
 };
 
 /// Builds for one toolchain and profile.
@@ -83,32 +71,18 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// Finds the toolchain first, installing it where necessary.
     pub fn new(repository: &'a Repository, profile: Profile) -> Result<Self> {
-        Ok(Self {
-            repository,
-            toolchain: Toolchain::choose()?,
-            profile,
-        })
+        Ok(Self { repository, toolchain: Toolchain::choose()?, profile })
     }
 
     /// Builds the kernel; returns its ELF file.
     pub fn kernel(&self) -> Result<PathBuf> {
-        self.build(
-            &KERNEL,
-            "the kernel",
-            self.repository.root(),
-            &["--package", "a9n-image"],
-        )?;
+        self.build(&KERNEL, "the kernel", self.repository.root(), &["--package", "a9n-image"])?;
         self.product(&KERNEL, "a9n-kernel")
     }
 
     /// Builds the UEFI loader; returns its PE file.
     pub fn loader(&self) -> Result<PathBuf> {
-        self.build(
-            &LOADER,
-            "the loader",
-            self.repository.root(),
-            &["--package", "a9n-loader"],
-        )?;
+        self.build(&LOADER, "the loader", self.repository.root(), &["--package", "a9n-loader"])?;
         self.product(&LOADER, "a9n-loader.efi")
     }
 
@@ -159,11 +133,7 @@ impl<'a> Builder<'a> {
     }
 
     fn product(&self, kind: &Kind, file: &str) -> Result<PathBuf> {
-        let path = self
-            .target_folder(kind)
-            .join(kind.target)
-            .join(self.profile.name())
-            .join(file);
+        let path = self.target_folder(kind).join(kind.target).join(self.profile.name()).join(file);
         if !path.is_file() {
             bail!("the build succeeded but left no {}", path.display());
         }

@@ -31,11 +31,7 @@ impl Step {
         } else {
             None
         };
-        Self {
-            title,
-            started: Instant::now(),
-            bar,
-        }
+        Self { title, started: Instant::now(), bar }
     }
 
     /// Shows what the step is busy with, cut to a short line.
