@@ -1,1 +1,98 @@
-//! Under construction in this change series.
+//! The traits between the portable kernel and a machine.
+//!
+//! The kernel is `Kernel<H: Hal>` and owns its `H`: zero-sized on real machines, a whole
+//! simulated machine on the host. What is not in these traits, the portable kernel cannot do;
+//! what names a register, a page-table bit or an interrupt controller stands in an
+//! implementation (`hal-x86_64`, `hal-sim`).
+//!
+//! An implementation also calls *into* the kernel, on kernel calls, faults, timer and device
+//! interrupts. Those entries are wired by the kernel image, the only crate that knows both sides.
+
+#![no_std]
+#![forbid(unsafe_op_in_unsafe_fn)]
+
+mod address;
+mod context;
+mod fault;
+mod memory;
+mod paging;
+
+pub use a9n_abi::{Access, FaultReason, MemoryType};
+pub use address::{KernelAddress, PhysicalAddress, UserAddress};
+pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
+pub use fault::Fault;
+pub use memory::Memory;
+pub use paging::{PageSize, Paging, PagingError};
+
+/// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
+pub type Ticks = u64;
+
+/// Number of a CPU: 0 for the one that booted, without gaps.
+pub type CpuNumber = u8;
+
+/// A machine: its memory, its page tables, its clock and the way back to user mode.
+pub trait Hal: Memory + Paging + Sized + 'static {
+    /// User-visible registers of a process, and whatever the exit to user mode needs at hand.
+    /// It is the first field of every PCB.
+    type Context: Context;
+
+    /// What the implementation keeps for each CPU; passed through the kernel untouched.
+    type Cpu;
+
+    /// What a fast path returns. On a real machine [`leave`](Hal::leave) and
+    /// [`retreat`](Hal::retreat) never come back, and this is a token without content; the type
+    /// makes the portable fast path end in exactly one of the two. (The call must be the
+    /// function's last action, so that it compiles to a jump.)
+    type Leave;
+
+    /// Name of the architecture as init sees it, such as `x86_64`.
+    const ARCHITECTURE: &'static str;
+
+    /// Number of `cpu`.
+    fn cpu_number(cpu: &Self::Cpu) -> CpuNumber;
+
+    /// The time.
+    fn now(&self) -> Ticks;
+
+    /// Ticks in one second.
+    fn ticks_per_second(&self) -> Ticks;
+
+    /// Asks for one timer interrupt on this CPU at `deadline`, or soon if that has passed; `None`
+    /// asks for none. Replaces what was asked before.
+    fn set_timer(&self, deadline: Option<Ticks>);
+
+    /// Writes one byte to the early console (the serial line), waiting until it is taken.
+    fn write_console(&self, byte: u8);
+
+    /// Ends an emulator run with success or failure; does nothing where there is no emulator or
+    /// where the build leaves it out.
+    fn debug_exit(&self, success: bool);
+
+    /// Returns from a kernel call into `to`, at once and without looking anywhere else: switches
+    /// address space and thread-local bases, puts `identifier`, `info` and the last two message
+    /// words into their registers, leaves the first four where the other side's kernel call put
+    /// them, clears everything else, and makes `to` the current process of `cpu`.
+    fn leave(
+        &self,
+        cpu: &Self::Cpu,
+        to: &Self::Context,
+        identifier: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Self::Leave;
+
+    /// Gives a fast path up before it changed anything: the kernel call `operation` of `me` with
+    /// these arguments is handled by the general path.
+    #[expect(clippy::too_many_arguments, reason = "these are the registers of a kernel call")]
+    fn retreat(
+        &self,
+        cpu: &Self::Cpu,
+        me: &Self::Context,
+        operation: u64,
+        descriptor: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Self::Leave;
+}

@@ -1,0 +1,68 @@
+//! How memory is mapped and what a fault says.
+
+use bitflags::bitflags;
+
+bitflags! {
+    /// What a mapping lets the process do. Write and execute together are refused (W^X).
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Access: u64 {
+        /// Loads.
+        const READ = 1;
+        /// Stores; implies loads on most machines.
+        const WRITE = 2;
+        /// Instruction fetches.
+        const EXECUTE = 4;
+    }
+}
+
+/// How the CPU may cache a mapping. Numbers are part of the interface.
+#[repr(u64)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MemoryType {
+    /// Ordinary write-back memory.
+    #[default]
+    Normal = 0,
+    /// Device registers: uncached, unmerged, in order.
+    Device = 1,
+    /// Framebuffers: uncached, writes may merge.
+    WriteCombining = 2,
+}
+
+impl MemoryType {
+    /// The type with this number.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        Some(match number {
+            0 => Self::Normal,
+            1 => Self::Device,
+            2 => Self::WriteCombining,
+            _ => return None,
+        })
+    }
+}
+
+/// Why a process was stopped. Numbers are part of the interface.
+#[repr(u64)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultReason {
+    /// An address that is not mapped, or not for this access; the code holds [`Access`] bits of
+    /// what was tried.
+    Page = 1,
+    /// An undefined or disabled instruction.
+    InvalidInstruction = 2,
+    /// An instruction or operand that user mode may not use; the code is the machine's.
+    Protection = 3,
+    /// Division by zero or overflow of its result.
+    Division = 4,
+    /// A breakpoint instruction.
+    Breakpoint = 5,
+    /// Single step or a debug register.
+    Debug = 6,
+    /// FPU or SIMD used without a Vector State.
+    VectorUnavailable = 7,
+    /// An unmasked FPU or SIMD exception; the code is the machine's status word.
+    VectorException = 8,
+    /// A misaligned access where the machine refuses one.
+    Alignment = 9,
+    /// Anything else; the code is the machine's exception number.
+    Other = 10,
+}
