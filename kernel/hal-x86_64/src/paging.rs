@@ -4,13 +4,15 @@
 //! never change, so every address space sees the same kernel. Nothing here ever touches an
 //! entry of the upper half: an address beyond the user half is refused first.
 
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use a9n_hal::{Access, MemoryType, PageSize, Paging, PagingError, PhysicalAddress, UserAddress};
 use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
 use x86_64::registers::control::Cr3;
 
+use crate::X86_64;
+use crate::kernel_space::DIRECT_MAP;
 use crate::page_entry::PageEntry;
 use crate::tables::{ENTRIES, Tables, Walk};
 
@@ -22,17 +24,11 @@ pub const USER_END: u64 = 0x0000_8000_0000_0000;
 pub const NEVER_MAPPED: u64 = USER_END - PageSize::Small.bytes();
 
 /// Root of the page tables that map the kernel alone.
-static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
+pub(crate) static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
 
 /// Root of the page tables that map the kernel alone; 0 before [`set_kernel_root`].
 pub fn kernel_root() -> PhysicalAddress {
     PhysicalAddress(KERNEL_ROOT.load(Relaxed))
-}
-
-/// Where `entry` finds the kernel's root.
-#[cfg(target_os = "none")]
-pub(crate) fn kernel_root_word() -> &'static AtomicU64 {
-    &KERNEL_ROOT
 }
 
 /// Says which tables map the kernel, once, when they are complete.
@@ -40,30 +36,31 @@ pub(crate) fn set_kernel_root(root: PhysicalAddress) {
     KERNEL_ROOT.store(root.0, Relaxed);
 }
 
-/// User address spaces, with their tables seen through `tables`.
-pub struct UserTables {
-    tables: Tables,
-    huge_pages: bool,
+/// Whether the CPU has pages of 1 GiB.
+static HUGE_PAGES: AtomicBool = AtomicBool::new(false);
+
+/// Allows pages of 1 GiB.
+pub(crate) fn allow_huge_pages() {
+    HUGE_PAGES.store(true, Relaxed);
 }
 
-impl UserTables {
-    /// `huge_pages`: whether the CPU has pages of 1 GiB.
-    pub const fn new(tables: Tables, huge_pages: bool) -> Self {
-        Self { tables, huge_pages }
-    }
-}
+/// Page tables of user address spaces. Tests have them in their own memory.
+// SAFETY: the direct map shows all memory. Roots and tables come from the portable kernel, whose
+// side of the contract is that they are pages of its own, used as nothing else (see the crate's
+// documentation).
+const TABLES: Tables = unsafe { Tables::new(if cfg!(test) { 0 } else { DIRECT_MAP }) };
 
 /// Whether `bytes` from `address` on may be mapped for users.
 fn is_user(address: UserAddress, bytes: u64) -> bool {
     address.0 < NEVER_MAPPED && NEVER_MAPPED - address.0 >= bytes
 }
 
-impl Paging for UserTables {
+impl Paging for X86_64 {
     const USER_END: UserAddress = UserAddress(USER_END);
 
     fn prepare_root(&self, root: PhysicalAddress) {
-        let kernel = self.tables.table(kernel_root());
-        let own = self.tables.table(root);
+        let kernel = TABLES.table(kernel_root());
+        let own = TABLES.table(root);
         for (to, from) in own.0.iter().zip(&kernel.0).skip(ENTRIES / 2) {
             to.store(from.load(Relaxed), Relaxed);
         }
@@ -78,7 +75,7 @@ impl Paging for UserTables {
         if !is_user(address, 1) {
             return Err(PagingError::Unsupported);
         }
-        match self.tables.walk(root, address.0, PageSize::Small) {
+        match TABLES.walk(root, address.0, PageSize::Small) {
             Walk::Missing(slot, entries) => {
                 slot.store(PageEntry::table(table, true).0, Relaxed);
                 Ok(entries)
@@ -94,12 +91,12 @@ impl Paging for UserTables {
         entries: PageSize,
         table: PhysicalAddress,
     ) {
-        if let Some(slot) = self.table_slot(root, address, entries)
+        if let Some(slot) = table_slot(root, address, entries)
             && PageEntry(slot.load(Relaxed)).address() == table
         {
             slot.store(0, Relaxed);
         }
-        self.tables.table(table).clear();
+        TABLES.table(table).clear();
     }
 
     fn map(
@@ -111,10 +108,10 @@ impl Paging for UserTables {
         access: Access,
         memory: MemoryType,
     ) -> Result<(), PagingError> {
-        if !is_user(address, size.bytes()) || (size == PageSize::Huge && !self.huge_pages) {
+        if !is_user(address, size.bytes()) || (size == PageSize::Huge && !HUGE_PAGES.load(Relaxed)) {
             return Err(PagingError::Unsupported);
         }
-        let slot = self.tables.vacant(root, address.0, size)?;
+        let slot = TABLES.vacant(root, address.0, size)?;
         let entry = PageEntry::page(page, size, PageEntry::user_flags(access, memory));
         slot.store(entry.0, Relaxed);
         Ok(())
@@ -130,11 +127,11 @@ impl Paging for UserTables {
         if !is_user(address, 1) {
             return None;
         }
-        let (entry, size) = self.tables.mapped(root, address.0)?;
+        let (entry, size) = TABLES.mapped(root, address.0)?;
         if !(start..end).contains(&entry.address()) {
             return None;
         }
-        if let Walk::Entry(slot) = self.tables.walk(root, address.0, size) {
+        if let Walk::Entry(slot) = TABLES.walk(root, address.0, size) {
             slot.store(0, Relaxed);
         }
         Some(size)
@@ -148,7 +145,7 @@ impl Paging for UserTables {
         if !is_user(address, 1) {
             return None;
         }
-        let (entry, size) = self.tables.mapped(root, address.0)?;
+        let (entry, size) = TABLES.mapped(root, address.0)?;
         let within = address.0 & (size.bytes() - 1);
         Some((entry.address().offset(within), entry.access()))
     }
@@ -164,29 +161,26 @@ impl Paging for UserTables {
     }
 }
 
-impl UserTables {
-    /// The entry in which a table whose entries map `entries` is installed for `address`.
-    fn table_slot(
-        &self,
-        root: PhysicalAddress,
-        address: UserAddress,
-        entries: PageSize,
-    ) -> Option<&AtomicU64> {
-        if !is_user(address, 1) {
-            return None;
+/// The entry in which a table whose entries map `entries` is installed for `address`.
+fn table_slot(
+    root: PhysicalAddress,
+    address: UserAddress,
+    entries: PageSize,
+) -> Option<&'static AtomicU64> {
+    if !is_user(address, 1) {
+        return None;
+    }
+    let above = match entries {
+        PageSize::Huge => return Some(TABLES.root_entry(root, address.0)),
+        PageSize::Large => PageSize::Huge,
+        PageSize::Small => PageSize::Large,
+    };
+    match TABLES.walk(root, address.0, above) {
+        Walk::Entry(slot) => {
+            let entry = PageEntry(slot.load(Relaxed));
+            (entry.is_present() && !entry.is_page(above)).then_some(slot)
         }
-        let above = match entries {
-            PageSize::Huge => return Some(self.tables.root_entry(root, address.0)),
-            PageSize::Large => PageSize::Huge,
-            PageSize::Small => PageSize::Large,
-        };
-        match self.tables.walk(root, address.0, above) {
-            Walk::Entry(slot) => {
-                let entry = PageEntry(slot.load(Relaxed));
-                (entry.is_present() && !entry.is_page(above)).then_some(slot)
-            }
-            Walk::Missing(..) | Walk::Page(..) => None,
-        }
+        Walk::Missing(..) | Walk::Page(..) => None,
     }
 }
 
@@ -199,19 +193,13 @@ mod tests {
     const AT: UserAddress = UserAddress(0x40_0000_0000);
     const FRAME: PhysicalAddress = PhysicalAddress(0x8000_0000);
 
-    /// Memory is seen where it is, and there are huge pages.
-    fn user_tables() -> UserTables {
-        // SAFETY: the tests use tables from `zeroed_table`, which are never freed.
-        UserTables::new(unsafe { Tables::new(0) }, true)
-    }
-
-    fn map(on: &UserTables, root: PhysicalAddress, size: PageSize) -> Result<(), PagingError> {
+    fn map(on: &X86_64, root: PhysicalAddress, size: PageSize) -> Result<(), PagingError> {
         on.map(root, AT, FRAME, size, READ_WRITE, MemoryType::Normal)
     }
 
     #[test]
     fn tables_are_asked_for_from_the_top() {
-        let (on, root) = (user_tables(), zeroed_table());
+        let (on, root) = (X86_64, zeroed_table());
         for size in [PageSize::Huge, PageSize::Large, PageSize::Small] {
             assert_eq!(
                 map(&on, root, PageSize::Small),
@@ -231,7 +219,8 @@ mod tests {
     #[test]
     fn what_was_mapped_is_translated_and_unmapped() {
         for size in [PageSize::Huge, PageSize::Large, PageSize::Small] {
-            let (on, root) = (user_tables(), zeroed_table());
+            let (on, root) = (X86_64, zeroed_table());
+            allow_huge_pages();
             while on.install_table(root, AT, zeroed_table()) != Ok(size) {}
             assert_eq!(map(&on, root, size), Ok(()));
             let (inner, bytes) = (AT.offset(0x123), size.bytes());
@@ -247,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_table_is_removed_only_where_it_stands() {
-        let (on, root) = (user_tables(), zeroed_table());
+        let (on, root) = (X86_64, zeroed_table());
         let tables = [zeroed_table(), zeroed_table(), zeroed_table()];
         for table in tables {
             on.install_table(root, AT, table).unwrap();
@@ -262,7 +251,7 @@ mod tests {
         on.remove_table(root, AT, PageSize::Large, tables[1]);
         on.remove_table(root, AT, PageSize::Huge, tables[0]);
         let all_zero = |at| {
-            let entries = &on.tables.table(at).0;
+            let entries = &TABLES.table(at).0;
             entries.iter().all(|entry| entry.load(Relaxed) == 0)
         };
         assert!(all_zero(root) && tables.into_iter().all(all_zero));
@@ -270,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_kernel_half_is_out_of_reach() {
-        let (on, root) = (user_tables(), zeroed_table());
+        let (on, root) = (X86_64, zeroed_table());
         for address in [NEVER_MAPPED, USER_END, 0xffff_8000_0000_0000, !0xfff] {
             let address = UserAddress(address);
             assert_eq!(
@@ -289,13 +278,13 @@ mod tests {
 
     #[test]
     fn a_root_shares_the_kernel_half_and_nothing_else() {
-        let (on, root, kernel) = (user_tables(), zeroed_table(), zeroed_table());
-        for (number, entry) in on.tables.table(kernel).0.iter().enumerate() {
+        let (on, root, kernel) = (X86_64, zeroed_table(), zeroed_table());
+        for (number, entry) in TABLES.table(kernel).0.iter().enumerate() {
             entry.store(number as u64, Relaxed);
         }
         set_kernel_root(kernel);
         on.prepare_root(root);
-        for (number, entry) in on.tables.table(root).0.iter().enumerate() {
+        for (number, entry) in TABLES.table(root).0.iter().enumerate() {
             let shared = if number < ENTRIES / 2 { 0 } else { number as u64 };
             assert_eq!(entry.load(Relaxed), shared);
         }
