@@ -15,7 +15,7 @@ macro_rules! interface {
             /// Not an object: what a process may ask without any capability.
             object kernel Kernel = 1 {
                 /// Lets other processes of the same priority run first.
-                yield_now Yield = 1 [] () -> ();
+                yield_now Yield = 1 [] -> ();
                 /// Writes `length` bytes, at most 40, from the words that follow to the early
                 /// console. Absent from a production image.
                 debug_write DebugWrite = 2 []
@@ -36,8 +36,7 @@ macro_rules! interface {
                     (object: ObjectType, size_bits: u64, count: u64, node: Descriptor, index: u64)
                     -> (converted: u64);
                 /// Physical address, logarithm of the size, bytes used, and 1 for device space.
-                information Information = 2 [READ] ()
-                    -> (address: u64, size_bits: u64, used: u64, device: u64);
+                information Information = 2 [READ] -> (address: u64, size_bits: u64, used: u64, device: u64);
             }
             /// An array of capability slots. Slot 0 is the node's own.
             object node Node = 3 {
@@ -87,16 +86,15 @@ macro_rules! interface {
                 /// Copies all registers from another stopped process, vector state included.
                 clone_state CloneState = 8 [MODIFY] (source: Descriptor) -> ();
                 /// Makes a stopped process run.
-                resume Resume = 9 [WRITE] () -> ();
+                resume Resume = 9 [WRITE] -> ();
                 /// Stops it and says where it was.
-                suspend Suspend = 10 [WRITE] () -> (state: u64);
+                suspend Suspend = 10 [WRITE] -> (state: u64);
                 /// Ends an operation in which it is blocked with *cancelled*.
-                cancel Cancel = 11 [WRITE] () -> ();
+                cancel Cancel = 11 [WRITE] -> ();
                 /// At its next user boundary it sends its resolver a *stopped* message.
-                interrupt Interrupt = 12 [WRITE] () -> ();
+                interrupt Interrupt = 12 [WRITE] -> ();
                 /// CPU time in ticks, kernel messages sent, and its state.
-                information Information = 13 [READ] ()
-                    -> (time: u64, messages: u64, state: u64, priority: u64);
+                information Information = 13 [READ] -> (time: u64, messages: u64, state: u64, priority: u64);
                 /// Lowers the highest priority that the capability in slot `index` of `node`
                 /// allows to set.
                 limit_priority LimitPriority = 14 [MODIFY] (priority: u64) -> ();
@@ -129,21 +127,22 @@ macro_rules! interface {
                 attach Attach = 1 [READ]
                     (space: Descriptor, address: u64, node: Descriptor, index: u64) -> ();
                 /// Logarithm of its bytes, and 1 for device space.
-                information Information = 2 [READ] () -> (size_bits: u64, device: u64);
+                information Information = 2 [READ] -> (size_bits: u64, device: u64);
                 /// Physical address.
-                address Address = 3 [DMA] () -> (address: u64);
+                address Address = 3 [DMA] -> (address: u64);
             }
             /// A Frame attached to a range of an address space.
             object window Window = 9 {
-                /// Maps `pages` pages from page `offset` of the frame on, at most 64 per call and
+                /// Maps `pages` pages from page `offset` of the frame on with `access`, of which this
+                /// capability must allow reading and writing, at most 32 per call and
                 /// with large pages where alignment allows; answers how many small pages were
                 /// mapped.
-                map Map = 1 [WRITE]
+                map Map = 1 [READ]
                     (offset: u64, pages: u64, access: Access, memory: MemoryType) -> (mapped: u64);
                 /// Unmaps them again; answers how many small pages it went through.
-                unmap Unmap = 2 [WRITE] (offset: u64, pages: u64) -> (unmapped: u64);
+                unmap Unmap = 2 [READ] (offset: u64, pages: u64) -> (unmapped: u64);
                 /// Changes the access of mapped pages.
-                protect Protect = 3 [WRITE] (offset: u64, pages: u64, access: Access)
+                protect Protect = 3 [READ] (offset: u64, pages: u64, access: Access)
                     -> (changed: u64);
             }
             /// Where processes meet to exchange messages. Outlives those that serve it.
@@ -167,11 +166,11 @@ macro_rules! interface {
             /// A word of signal bits.
             object notification NotificationPort = 12 {
                 /// Sets the bits of this capability's identifier and wakes a waiter.
-                notify Notify = 1 [WRITE] () -> ();
+                notify Notify = 1 [WRITE] -> ();
                 /// Takes all bits; waits while there are none.
-                wait Wait = 2 [READ] () -> (bits: u64);
+                wait Wait = 2 [READ] -> (bits: u64);
                 /// Takes all bits, 0 if there are none.
-                poll Poll = 3 [READ] () -> (bits: u64);
+                poll Poll = 3 [READ] -> (bits: u64);
             }
             /// Reserved for the IOMMU.
             object dma_domain DmaDomain = 13 {}
@@ -180,7 +179,7 @@ macro_rules! interface {
                 /// Notifies at an absolute time-stamp counter value.
                 arm Arm = 1 [WRITE] (deadline: u64, notification: Descriptor) -> ();
                 /// Forgets what was armed.
-                cancel Cancel = 2 [WRITE] () -> ();
+                cancel Cancel = 2 [WRITE] -> ();
             }
             /// Interrupt lines and vectors, from which ports are made.
             object interrupt_region InterruptRegion = 15 {
@@ -193,11 +192,11 @@ macro_rules! interface {
                 /// Notifies on every interrupt.
                 bind Bind = 1 [WRITE] (notification: Descriptor) -> ();
                 /// Ends that.
-                unbind Unbind = 2 [WRITE] () -> ();
+                unbind Unbind = 2 [WRITE] -> ();
                 /// Lets the line interrupt again.
-                acknowledge Acknowledge = 3 [WRITE] () -> ();
+                acknowledge Acknowledge = 3 [WRITE] -> ();
                 /// Its number.
-                information Information = 4 [READ] () -> (line: u64);
+                information Information = 4 [READ] -> (line: u64);
             }
             /// A range of I/O ports.
             object io_port IoPort = 17 {

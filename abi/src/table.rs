@@ -80,12 +80,13 @@ macro_rules! form {
     (message) => {
         Form::Message
     };
-    (($($argument:ident: $argument_type:ident),*) -> ($($result:ident: $result_type:ident),*)) => {
+    ($(($($argument:ident: $argument_type:ident),+))?
+        -> ($($result:ident: $result_type:ident),*)) => {
         Form::Request {
-            arguments: &[$(WordSpec {
+            arguments: &[$($(WordSpec {
                 name: stringify!($argument),
                 kind: <$argument_type as Word>::NAME,
-            }),*],
+            }),+)?],
             results: &[$(WordSpec {
                 name: stringify!($result),
                 kind: <$result_type as Word>::NAME,
@@ -101,8 +102,8 @@ macro_rules! table {
             $(
                 $(#[doc = $op_doc:literal])*
                 $function:ident $operation:ident = $op_number:literal [$($right:ident)?]
-                    $(($($argument:ident: $argument_type:ident),*)
-                        -> ($($result:ident: $result_type:ident),*))?
+                    $(($($argument:ident: $argument_type:ident),+))?
+                    $(-> ($($result:ident: $result_type:ident),*))?
                     $($message:ident)?;
             )*
         }
@@ -150,7 +151,7 @@ macro_rules! table {
                         $operation $({ $(
                             #[allow(missing_docs, reason = "the operation's text says it")]
                             $argument: $argument_type,
-                        )* })?,
+                        )+ })?,
                     )*
                 }
 
@@ -170,7 +171,7 @@ macro_rules! table {
                                         position += 1;
                                         argument::<$argument_type>(words, position)?
                                     },
-                                )* })?)
+                                )+ })?)
                             })*
                             _ => Err(Error::new(Reason::IllegalOperation, Culprit::OPERATION)),
                         }
@@ -219,8 +220,8 @@ macro_rules! table {
                         number: $op_number,
                         documentation: &[$($op_doc),*],
                         rights: Rights::empty() $(.union(Rights::$right))?,
-                        form: form!($(($($argument: $argument_type),*)
-                            -> ($($result: $result_type),*))? $($message)?),
+                        form: form!($(($($argument: $argument_type),+))?
+                            $(-> ($($result: $result_type),*))? $($message)?),
                     },
                 )*],
             },

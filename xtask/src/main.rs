@@ -1,2 +1,65 @@
-//! The build interface.
-fn main() {}
+//! `cargo xtask`: the only build interface of A9N.
+//!
+//! It builds the bare-metal crates with the right target and flags, makes boot volumes, starts
+//! and supervises QEMU, runs every test and check. It depends on no other crate of the
+//! workspace, only on their names and the files that they produce.
+
+#![forbid(unsafe_code)]
+
+mod bench;
+mod check;
+mod cli;
+mod compile;
+mod console;
+mod disk;
+mod doc;
+mod drive;
+mod gdb;
+mod interactive;
+mod new;
+mod packages;
+mod process;
+mod progress;
+mod qemu;
+mod repository;
+mod session;
+mod suites;
+mod supervise;
+mod system;
+mod toolchain;
+mod volume;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use cli::{Arguments, Command};
+use repository::Repository;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let verdict = supervise::install_signal_handler().and_then(|()| execute(arguments.command));
+    match verdict {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<ExitCode> {
+    let repository = Repository::locate()?;
+    match command {
+        Command::Run(options) => interactive::run(&repository, &options),
+        Command::Test(options) => suites::run(&repository, &options),
+        Command::Bench(options) => bench::run(&repository, &options),
+        Command::Image(options) => disk::run(&repository, &options),
+        Command::Gdb(options) => gdb::run(&repository, &options),
+        Command::Check(options) => check::run(&repository, &options),
+        Command::New(options) => new::run(&repository, &options),
+        Command::Doc => doc::run(&repository),
+        Command::Drive(options) => drive::run(&repository, &options),
+    }
+}

@@ -1,0 +1,129 @@
+//! The dependency rule: which crate of the workspace may use which.
+
+use super::Outcome;
+use super::workspace::{Dependency, Member, Workspace};
+
+/// All allowed arrows: a crate, and the crates of the workspace that it may use. Tests of any
+/// crate in [`FOR_TESTS`]'s first list may use the second besides.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("a9n-abi", &[]),
+    ("a9n-hal", &["a9n-abi"]),
+    ("a9n-store", &["a9n-abi", "a9n-hal"]),
+    ("a9n-core", &["a9n-abi", "a9n-hal", "a9n-store"]),
+    ("a9n-hal-sim", &["a9n-abi", "a9n-hal"]),
+    ("a9n-hal-x86-64", &["a9n-abi", "a9n-hal"]),
+    ("a9n-loader-core", &["a9n-abi"]),
+    ("a9n-direct", &["a9n-abi", "a9n-loader-core"]),
+    ("a9n-loader", &["a9n-abi", "a9n-loader-core"]),
+    (
+        "a9n-image",
+        &[
+            "a9n-abi",
+            "a9n-hal",
+            "a9n-store",
+            "a9n-core",
+            "a9n-hal-x86-64",
+            "a9n-direct",
+        ],
+    ),
+    ("nun", &["a9n-abi"]),
+    ("hello", &["nun"]),
+    ("two-spaces", &["nun"]),
+    ("a9n-conformance", &["nun", "a9n-abi"]),
+    ("a9n-bench", &["nun", "a9n-abi"]),
+    ("xtask", &[]),
+];
+
+/// Kernel crates, and what their tests may use: the simulated machine and the kernel on it.
+const FOR_TESTS: (&[&str], &[&str]) = (
+    &["a9n-hal", "a9n-store", "a9n-core", "a9n-hal-sim"],
+    &["a9n-hal-sim", "a9n-core", "a9n-store"],
+);
+
+/// Checks every arrow between members.
+pub fn check(workspace: &Workspace) -> Outcome {
+    let is_member = |name: &str| workspace.members.iter().any(|member| member.name == name);
+    let mut complaints = vec![];
+    for member in &workspace.members {
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == member.name) else {
+            complaints.push(format!(
+                "{} has no line in the table of allowed dependencies",
+                member.name
+            ));
+            continue;
+        };
+        for dependency in member
+            .dependencies
+            .iter()
+            .filter(|other| is_member(&other.name))
+        {
+            if !allowed.contains(&dependency.name.as_str()) && !for_tests(member, dependency) {
+                complaints.push(format!("{} must not use {}", member.name, dependency.name));
+            }
+        }
+    }
+    Outcome::from_complaints(complaints)
+}
+
+fn for_tests(member: &Member, dependency: &Dependency) -> bool {
+    dependency.for_tests
+        && FOR_TESTS.0.contains(&member.name.as_str())
+        && FOR_TESTS.1.contains(&dependency.name.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace(members: &[(&str, &[(&str, bool)])]) -> Workspace {
+        let members = members
+            .iter()
+            .map(|(name, dependencies)| Member {
+                name: (*name).to_owned(),
+                folder: String::new(),
+                builds_on_host: true,
+                dependencies: dependencies
+                    .iter()
+                    .map(|(name, for_tests)| Dependency {
+                        name: (*name).to_owned(),
+                        for_tests: *for_tests,
+                    })
+                    .collect(),
+            })
+            .collect();
+        Workspace { members }
+    }
+
+    #[test]
+    fn allowed_arrows_and_outside_crates_pass() {
+        let good = workspace(&[
+            ("a9n-abi", &[("bitflags", false)]),
+            ("a9n-hal", &[("a9n-abi", false)]),
+            ("a9n-core", &[("a9n-hal", false), ("a9n-hal-sim", true)]),
+            ("a9n-hal-sim", &[("a9n-hal", false)]),
+        ]);
+        assert_eq!(check(&good), Outcome::Holds);
+    }
+
+    #[test]
+    fn forbidden_arrows_are_named() {
+        let bad = workspace(&[("a9n-core", &[]), ("nun", &[("a9n-core", false)])]);
+        assert_eq!(
+            check(&bad),
+            Outcome::Broken(vec!["nun must not use a9n-core".into()])
+        );
+        let bad = workspace(&[
+            ("a9n-hal-sim", &[]),
+            ("a9n-core", &[("a9n-hal-sim", false)]),
+        ]);
+        assert!(matches!(check(&bad), Outcome::Broken(_)));
+    }
+
+    #[test]
+    fn a_new_crate_needs_a_line_in_the_table() {
+        assert!(matches!(
+            check(&workspace(&[("newcomer", &[])])),
+            Outcome::Broken(_)
+        ));
+    }
+}

@@ -1,0 +1,247 @@
+//! Where unsafe code may live, and what it must carry.
+
+use super::source::{Source, is_word};
+use super::{Outcome, Report};
+
+/// Folders and files that may contain the keyword, and why.
+const HOMES: &[(&str, &str)] = &[
+    ("kernel/hal-x86_64/", "drives the machine"),
+    ("kernel/hal-sim/", "stands for the machine on the host"),
+    ("kernel/store/", "turns addresses into references"),
+    ("kernel/image/", "is where the kernel is entered"),
+    ("loader/src/", "hands the machine over"),
+    ("loader/direct/", "hands the machine over"),
+    ("nun/src/entry", "is where a program is entered"),
+    ("nun/src/syscall", "enters the kernel"),
+    ("abi/src/hash.rs", "names the section of the ABI note"),
+];
+
+/// Crates that forbid unsafe code altogether, by the root of their source.
+const PORTABLE: &[&str] = &[
+    "abi/src/lib.rs",
+    "kernel/hal/src/lib.rs",
+    "kernel/core/src/lib.rs",
+    "loader/core/src/lib.rs",
+    "xtask/src/main.rs",
+];
+
+/// Checks homes, comments and the attribute of portable crates.
+pub fn check(sources: &[Source], report: &mut Report) {
+    let mut outside = vec![];
+    let mut undocumented = vec![];
+    for source in sources {
+        let uses = find(source);
+        let at_home = HOMES.iter().any(|(home, _)| source.path.starts_with(home));
+        for found in &uses {
+            if !at_home {
+                outside.push(format!(
+                    "{}:{}: unsafe code has no home here",
+                    source.path, found.line
+                ));
+            }
+            if found.kind != Kind::Attribute && !found.documented {
+                let comment = if found.kind == Kind::Contract {
+                    "`# Safety`"
+                } else {
+                    "`// SAFETY:`"
+                };
+                undocumented.push(format!(
+                    "{}:{}: {comment} is missing",
+                    source.path, found.line
+                ));
+            }
+        }
+    }
+    let open: Vec<String> = PORTABLE
+        .iter()
+        .filter(|path| {
+            let root = sources.iter().find(|source| source.path == **path);
+            !root.is_some_and(|root| root.code().contains("#![forbid(unsafe_code)]"))
+        })
+        .map(|path| format!("{path}: #![forbid(unsafe_code)] is missing"))
+        .collect();
+    report.figure("unsafe.outside_homes", outside.len());
+    report.figure("unsafe.without_safety_comment", undocumented.len());
+    report.add(
+        "unsafe code has a home",
+        Ok(Outcome::from_complaints(outside)),
+    );
+    report.add(
+        "unsafe code says why it is sound",
+        Ok(Outcome::from_complaints(undocumented)),
+    );
+    report.add(
+        "portable crates forbid unsafe code",
+        Ok(Outcome::from_complaints(open)),
+    );
+}
+
+/// What the keyword introduces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A block, an implementation, an extern block: a claim that an invariant holds.
+    Claim,
+    /// A function or trait: a contract that its user must keep.
+    Contract,
+    /// `#[unsafe(no_mangle)]` and the like.
+    Attribute,
+}
+
+/// One use of the keyword.
+#[derive(Debug, PartialEq, Eq)]
+struct Use {
+    line: usize,
+    kind: Kind,
+    documented: bool,
+}
+
+/// Every use of the keyword, but for function types.
+fn find(source: &Source) -> Vec<Use> {
+    let code = source.code();
+    let code_lines: Vec<&str> = code.lines().collect();
+    let lines: Vec<&str> = source.text.lines().collect();
+    let mut uses = vec![];
+    for (at, _) in code.match_indices("unsafe") {
+        let before = at.checked_sub(1).map(|at| code.as_bytes()[at]);
+        let rest = &code[at + "unsafe".len()..];
+        if before.is_some_and(is_word) || rest.bytes().next().is_some_and(is_word) {
+            continue;
+        }
+        let Some(kind) = kind_of(rest) else { continue };
+        let line = code[..at].matches('\n').count();
+        uses.push(Use {
+            line: line + 1,
+            kind,
+            documented: documented(&lines, &code_lines, line),
+        });
+    }
+    uses
+}
+
+/// What the keyword introduces, from the code behind it; `None` for a function type.
+fn kind_of(rest: &str) -> Option<Kind> {
+    let rest = rest.trim_start();
+    if rest.starts_with('(') {
+        return Some(Kind::Attribute);
+    }
+    // `extern "C"`: the literal's inside is blank already.
+    let rest = match rest.strip_prefix("extern") {
+        Some(behind) => {
+            let behind = behind.trim_start();
+            match behind
+                .strip_prefix('"')
+                .and_then(|name| name.split_once('"'))
+            {
+                Some((_, behind)) => behind.trim_start(),
+                None => behind,
+            }
+        }
+        None => rest,
+    };
+    match rest.strip_prefix("fn") {
+        Some(behind) if behind.trim_start().starts_with('(') => None,
+        Some(_) => Some(Kind::Contract),
+        None if rest.starts_with("trait") => Some(Kind::Contract),
+        None => Some(Kind::Claim),
+    }
+}
+
+/// Whether a safety comment stands on the line, or above it with nothing between but other
+/// comments, attributes and the beginning of the same statement.
+fn documented(lines: &[&str], code_lines: &[&str], line: usize) -> bool {
+    let says_why = |text: &str| text.contains("SAFETY:") || text.contains("# Safety");
+    if says_why(lines[line]) {
+        return true;
+    }
+    for above in (0..line).rev() {
+        if says_why(lines[above]) && lines[above].trim_start().starts_with("//") {
+            return true;
+        }
+        let code = code_lines[above].trim();
+        let is_blank = lines[above].trim().is_empty();
+        let ends_statement = code.ends_with([';', '{', '}']) || code.ends_with("=>");
+        if is_blank || ends_statement && !code.starts_with("#[") {
+            return false;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uses(text: &str) -> Vec<(Kind, bool)> {
+        find(&Source::new("a.rs", text))
+            .iter()
+            .map(|found| (found.kind, found.documented))
+            .collect()
+    }
+
+    #[test]
+    fn the_keyword_is_found_only_in_code() {
+        assert!(uses("// unsafe\nlet a = \"unsafe {\";\n#![forbid(unsafe_code)]").is_empty());
+        assert_eq!(uses("fn f() { unsafe { g() } }"), [(Kind::Claim, false)]);
+        assert!(uses("type F = unsafe extern \"C\" fn(u64);\nstruct A(unsafe fn());").is_empty());
+    }
+
+    #[test]
+    fn kinds_are_told_apart() {
+        assert_eq!(uses("unsafe fn f() {}"), [(Kind::Contract, false)]);
+        assert_eq!(
+            uses("pub unsafe extern \"C\" fn f() {}"),
+            [(Kind::Contract, false)]
+        );
+        assert_eq!(
+            uses("unsafe extern \"C\" { fn f(); }"),
+            [(Kind::Claim, false)]
+        );
+        assert_eq!(uses("unsafe impl Send for A {}"), [(Kind::Claim, false)]);
+        assert_eq!(uses("unsafe trait A {}"), [(Kind::Contract, false)]);
+        assert_eq!(
+            uses("#[unsafe(no_mangle)]\nfn f() {}"),
+            [(Kind::Attribute, false)]
+        );
+    }
+
+    #[test]
+    fn a_comment_above_the_statement_documents_it() {
+        assert_eq!(
+            uses("// SAFETY: checked.\nunsafe { f() }"),
+            [(Kind::Claim, true)]
+        );
+        assert_eq!(
+            uses("// SAFETY: checked,\n// twice.\nlet a =\n    unsafe { f() };"),
+            [(Kind::Claim, true)]
+        );
+        assert_eq!(
+            uses("/// # Safety\n/// Once.\n#[inline]\npub unsafe fn f() {}"),
+            [(Kind::Contract, true)]
+        );
+        assert_eq!(
+            uses("unsafe { f() } // SAFETY: checked."),
+            [(Kind::Claim, true)]
+        );
+    }
+
+    #[test]
+    fn a_comment_on_another_statement_does_not() {
+        assert_eq!(
+            uses("// SAFETY: checked.\ng();\nunsafe { f() }"),
+            [(Kind::Claim, false)]
+        );
+        assert_eq!(
+            uses("// SAFETY: checked.\n\nunsafe { f() }"),
+            [(Kind::Claim, false)]
+        );
+        assert_eq!(
+            uses("// SAFETY: a.\nunsafe { f() };\nunsafe { g() };"),
+            [(Kind::Claim, true), (Kind::Claim, false)]
+        );
+    }
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        assert_eq!(find(&Source::new("a.rs", "\n\nunsafe {}"))[0].line, 3);
+    }
+}

@@ -1,0 +1,184 @@
+//! The command line: every command, option and help text in one place.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Build, boot, test and check A9N.
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    after_help = "Start with `cargo xtask run`. `cargo xtask help COMMAND` tells more."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Build a system and boot it in QEMU, its serial console on this terminal
+    ///
+    /// Ctrl-A X leaves. Without --system it boots the system of the current folder, if there
+    /// is one, else examples/two-spaces.
+    Run(RunOptions),
+    /// Run all tests: host, loader, in QEMU, boot scripts, checks
+    Test(TestOptions),
+    /// Count the instructions of every kernel path and show them beside the references
+    Bench(BenchOptions),
+    /// Write a disk image that boots on a UEFI machine, for instance from a USB stick
+    Image(ImageOptions),
+    /// Boot with QEMU stopped at its first instruction and gdb attached to the kernel
+    Gdb(BootOptions),
+    /// Check format, lints, dependency rule, unsafe homes, panic-freedom and sizes
+    Check(CheckOptions),
+    /// Make an operating system of your own on Nun, in a folder of its own
+    New(NewOptions),
+    /// Write the manual and the reference of the crates as HTML
+    Doc,
+    /// Boot and play a script of `expect` and `send` lines against the serial console
+    ///
+    /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
+    /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `timeout SECONDS` (for
+    /// the expectations that follow, 30 at first), and comments after `#`. Header comments
+    /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
+    /// defaults for the options of the same names.
+    Drive(DriveOptions),
+}
+
+/// How the machine gets into the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Entry {
+    /// UEFI firmware and A9NLoader: the product's way.
+    Uefi,
+    /// QEMU loads the kernel itself (PVH): for tests, boots in a fraction of a second.
+    Direct,
+}
+
+/// What to build.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BuildOptions {
+    /// System to build: a folder with a system.toml, or its name in examples/ or tests/
+    #[arg(long, value_name = "NAME|PATH")]
+    pub system: Option<String>,
+    /// Build the image that ships (the default)
+    #[arg(long, conflicts_with = "debug")]
+    pub release: bool,
+    /// Build with debug assertions and overflow checks
+    #[arg(long)]
+    pub debug: bool,
+}
+
+/// What to build, and the machine to boot it on.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BootOptions {
+    #[command(flatten)]
+    pub build: BuildOptions,
+    /// Number of CPUs [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub cpus: Option<u32>,
+    /// Memory of the machine, as QEMU writes it: 256M, 2G [default: 256M]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+    /// Open a window with the machine's screen
+    #[arg(long)]
+    pub display: bool,
+    /// Way into the kernel [default: uefi]
+    #[arg(long)]
+    pub entry: Option<Entry>,
+}
+
+/// Options of `run`.
+#[derive(Args)]
+pub struct RunOptions {
+    #[command(flatten)]
+    pub boot: BootOptions,
+    /// Give up after this time, for use in scripts
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+}
+
+/// Options of `drive`.
+#[derive(Args)]
+pub struct DriveOptions {
+    /// File with the lines to play
+    pub script: PathBuf,
+    #[command(flatten)]
+    pub boot: BootOptions,
+}
+
+/// Options of `test`.
+#[derive(Args)]
+pub struct TestOptions {
+    /// Run one suite only; may be given several times
+    #[arg(long = "suite", value_name = "NAME")]
+    pub suites: Vec<Suite>,
+}
+
+/// A group of tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// The portable crates on this machine, against the simulated one.
+    Host,
+    /// The loader's portable logic.
+    Loader,
+    /// The conformance program in QEMU.
+    Conformance,
+    /// The scripts tests/boot/*.drive in QEMU.
+    Boot,
+    /// Everything that `cargo xtask check` checks.
+    Check,
+}
+
+/// Options of `bench`.
+#[derive(Args)]
+pub struct BenchOptions {
+    /// Print one flat JSON object, name to figure
+    #[arg(long)]
+    pub json: bool,
+    /// Fail when a path is slower than recorded in bench/results.json
+    #[arg(long)]
+    pub check: bool,
+    /// Record the figures in bench/results.json
+    #[arg(long, conflicts_with = "check")]
+    pub update: bool,
+}
+
+/// Options of `image`.
+#[derive(Args)]
+pub struct ImageOptions {
+    #[command(flatten)]
+    pub build: BuildOptions,
+    /// File to write [default: target/a9n/NAME.img]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `check`.
+#[derive(Args)]
+pub struct CheckOptions {
+    /// Print one flat JSON object with the figures
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `new`.
+#[derive(Args)]
+pub struct NewOptions {
+    /// Folder to make; its last part names the system
+    #[arg(value_name = "NAME")]
+    pub folder: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+}

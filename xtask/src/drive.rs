@@ -1,0 +1,342 @@
+//! `cargo xtask drive`: boots a system and plays a script against its serial console.
+
+use std::fs;
+use std::io::{Write, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::ValueEnum;
+
+use crate::cli::{BootOptions, DriveOptions, Entry};
+use crate::console::{Cleaner, Console, Event, Port};
+use crate::qemu::Serial;
+use crate::repository::Repository;
+use crate::session::Session;
+
+/// Patience with an expectation until the script says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// What the Enter key sends on a serial line.
+const ENTER: u8 = b'\r';
+/// Lines of output shown with a failure.
+const TAIL_LINES: usize = 15;
+
+/// One line of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Action {
+    /// This text comes, after what was expected before it.
+    Expect(String),
+    /// Type this text and Enter.
+    Send(String),
+    /// Patience with each expectation from here on.
+    Timeout(Duration),
+}
+
+/// A parsed script.
+#[derive(Debug, Default)]
+pub struct Script {
+    actions: Vec<(usize, Action)>,
+    options: BootOptions,
+}
+
+impl Script {
+    /// Reads and parses a script file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the script {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Parses a script. Errors name the line.
+    fn parse(text: &str) -> Result<Self> {
+        let mut script = Self::default();
+        for (index, line) in text.lines().enumerate() {
+            script
+                .parse_line(index + 1, line.trim())
+                .with_context(|| format!("line {}", index + 1))?;
+        }
+        if !script
+            .actions
+            .iter()
+            .any(|(_, action)| matches!(action, Action::Expect(_)))
+        {
+            bail!("the script expects nothing, so it could not fail");
+        }
+        Ok(script)
+    }
+
+    fn parse_line(&mut self, number: usize, line: &str) -> Result<()> {
+        if let Some(comment) = line.strip_prefix('#') {
+            if self.actions.is_empty()
+                && let Some((key, value)) = comment.split_once(':')
+            {
+                self.parse_header(key.trim(), value.trim())?;
+            }
+            return Ok(());
+        }
+        let (verb, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let rest = rest.trim_start();
+        let action = match verb {
+            "" => return Ok(()),
+            "expect" if rest.is_empty() => bail!("`expect` needs a text"),
+            "expect" => Action::Expect(rest.to_owned()),
+            "send" => Action::Send(rest.to_owned()),
+            "timeout" => match rest.parse() {
+                Ok(seconds @ 1..) => Action::Timeout(Duration::from_secs(seconds)),
+                _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
+            },
+            other => bail!("{other:?} is none of expect, send, timeout"),
+        };
+        self.actions.push((number, action));
+        Ok(())
+    }
+
+    fn parse_header(&mut self, key: &str, value: &str) -> Result<()> {
+        match key {
+            "system" => self.options.build.system = Some(value.to_owned()),
+            "memory" => self.options.memory = Some(value.to_owned()),
+            "cpus" => {
+                self.options.cpus = Some(
+                    value
+                        .parse()
+                        .with_context(|| format!("cpus: {value:?} is no number"))?,
+                );
+            }
+            "entry" => {
+                self.options.entry = Some(
+                    Entry::from_str(value, true)
+                        .map_err(|_| anyhow!("entry: {value:?} is neither uefi nor direct"))?,
+                );
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `options`, with the script's header for what they leave open.
+    fn complete(&self, options: &BootOptions) -> BootOptions {
+        let mut merged = options.clone();
+        merged.build.system = merged
+            .build
+            .system
+            .or_else(|| self.options.build.system.clone());
+        merged.memory = merged.memory.or_else(|| self.options.memory.clone());
+        merged.cpus = merged.cpus.or(self.options.cpus);
+        merged.entry = merged.entry.or(self.options.entry);
+        merged
+    }
+
+    /// Boots and plays; `show` gets the transcript as it grows.
+    pub fn perform(
+        &self,
+        repository: &Repository,
+        options: &BootOptions,
+        show: impl FnMut(&[u8]),
+    ) -> Result<()> {
+        let session = Session::prepare(repository, &self.complete(options))?;
+        let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
+        self.play(&mut console, show)
+    }
+
+    fn play(&self, port: &mut dyn Port, show: impl FnMut(&[u8])) -> Result<()> {
+        let mut listener = Listener {
+            show,
+            cleaner: Cleaner::default(),
+            heard: vec![],
+            from: 0,
+        };
+        let mut timeout = DEFAULT_TIMEOUT;
+        for (number, action) in &self.actions {
+            let outcome = match action {
+                Action::Timeout(duration) => {
+                    timeout = *duration;
+                    Ok(())
+                }
+                Action::Send(text) => {
+                    let mut bytes = text.clone().into_bytes();
+                    bytes.push(ENTER);
+                    port.send(&bytes).context("`send` failed")
+                }
+                Action::Expect(text) => listener.expect(port, text, timeout),
+            };
+            outcome.with_context(|| {
+                format!(
+                    "line {number} failed; the last output was\n{}\n",
+                    listener.tail()
+                )
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// `cargo xtask drive`.
+pub fn run(repository: &Repository, options: &DriveOptions) -> Result<ExitCode> {
+    let script = Script::read(&options.script)?;
+    let show = |text: &[u8]| {
+        let mut screen = stdout().lock();
+        // A transcript that nobody reads any more must not stop the test.
+        let _ = screen.write_all(text).and_then(|()| screen.flush());
+    };
+    let verdict = script.perform(repository, &options.boot, show);
+    println!();
+    verdict?;
+    println!("every expectation of {} came", options.script.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was heard on the console, and how much of it was matched.
+struct Listener<F> {
+    show: F,
+    cleaner: Cleaner,
+    heard: Vec<u8>,
+    from: usize,
+}
+
+impl<F: FnMut(&[u8])> Listener<F> {
+    fn expect(&mut self, port: &mut dyn Port, text: &str, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        let wanted = text.as_bytes();
+        let mut unsearched = self.from;
+        loop {
+            let fresh = &self.heard[unsearched..];
+            if let Some(at) = fresh
+                .windows(wanted.len())
+                .position(|window| window == wanted)
+            {
+                self.from = unsearched + at + wanted.len();
+                return Ok(());
+            }
+            // A match may begin in the last bytes and end in output to come.
+            unsearched = unsearched.max((self.heard.len() + 1).saturating_sub(wanted.len()));
+            if Instant::now() >= deadline {
+                bail!(
+                    "expected {text:?}, which did not come within {} s",
+                    timeout.as_secs()
+                );
+            }
+            match port.next(deadline) {
+                Event::Output(bytes) => {
+                    let text = self.cleaner.clean(&bytes);
+                    (self.show)(&text);
+                    self.heard.extend(text);
+                }
+                Event::Ended(ending) => {
+                    bail!(
+                        "expected {text:?}, but {}\n{}",
+                        ending.describe(),
+                        port.complaints()
+                    )
+                }
+                Event::Silence => {}
+            }
+        }
+    }
+
+    fn tail(&self) -> String {
+        let text = String::from_utf8_lossy(&self.heard);
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+        tail.iter()
+            .map(|line| format!("    | {line}"))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::qemu::Ending;
+
+    struct Recorded {
+        events: Vec<Event>,
+        sent: Vec<u8>,
+    }
+
+    impl Port for Recorded {
+        fn next(&mut self, _: Instant) -> Event {
+            if self.events.is_empty() {
+                Event::Silence
+            } else {
+                self.events.remove(0)
+            }
+        }
+        fn send(&mut self, bytes: &[u8]) -> Result<()> {
+            self.sent.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+
+    fn play(script: &str, output: &[&str]) -> (Result<()>, String) {
+        let mut events: Vec<Event> = output
+            .iter()
+            .map(|text| Event::Output(text.as_bytes().to_vec()))
+            .collect();
+        events.push(Event::Ended(Ending::Quiet));
+        let mut port = Recorded {
+            events,
+            sent: vec![],
+        };
+        let verdict = Script::parse(script).unwrap().play(&mut port, |_| {});
+        (verdict, String::from_utf8(port.sent).unwrap())
+    }
+
+    #[test]
+    fn expectations_must_come_in_order() {
+        assert!(play("expect one\nexpect two", &["one t", "wo"]).0.is_ok());
+        assert!(play("expect two\nexpect one", &["one two"]).0.is_err());
+        assert!(play("expect one\nexpect one", &["one"]).0.is_err());
+    }
+
+    #[test]
+    fn a_failure_names_its_line_and_shows_the_output() {
+        let message = format!("{:#}", play("# why\nexpect yes", &["no\n"]).0.unwrap_err());
+        assert!(
+            message.contains("line 2") && message.contains("| no"),
+            "{message}"
+        );
+        assert!(message.contains("\"yes\""), "{message}");
+    }
+
+    #[test]
+    fn what_is_sent_ends_with_enter() {
+        let (verdict, sent) = play("expect $\nsend ls  -l\nexpect ok", &["$ ", "ok"]);
+        assert!(verdict.is_ok());
+        assert_eq!(sent, "ls  -l\r");
+    }
+
+    #[test]
+    fn headers_give_defaults_that_options_override() {
+        let script =
+            Script::parse("# system: examples/hello\n# entry: direct\n# cpus: 4\nexpect a")
+                .unwrap();
+        let merged = script.complete(&BootOptions {
+            cpus: Some(2),
+            ..BootOptions::default()
+        });
+        assert_eq!(merged.build.system.as_deref(), Some("examples/hello"));
+        assert_eq!((merged.entry, merged.cpus), (Some(Entry::Direct), Some(2)));
+    }
+
+    #[test]
+    fn mistakes_in_a_script_are_refused() {
+        for script in [
+            "",
+            "# nothing",
+            "send x",
+            "expect",
+            "expect a\ntimeout soon",
+            "expekt a",
+            "# cpus: many\nexpect a",
+        ] {
+            assert!(Script::parse(script).is_err(), "{script:?}");
+        }
+        let error = format!("{:#}", Script::parse("expect a\nwait 3").unwrap_err());
+        assert!(error.contains("line 2"), "{error}");
+    }
+}

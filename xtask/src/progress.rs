@@ -1,0 +1,70 @@
+//! Progress of long steps: a spinner on a terminal, plain lines elsewhere.
+
+use std::io::{IsTerminal, stderr};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A step shorter than this leaves no line behind.
+const WORTH_A_LINE: Duration = Duration::from_secs(1);
+
+/// One long step. It disappears from the screen when dropped.
+pub struct Step {
+    title: String,
+    started: Instant,
+    bar: Option<ProgressBar>,
+}
+
+impl Step {
+    /// Announces a step, for instance `building the kernel`.
+    pub fn start(title: impl Into<String>) -> Self {
+        let title = title.into();
+        let bar = if stderr().is_terminal() {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} ({elapsed})  {msg}")
+            {
+                bar.set_style(style);
+            }
+            bar.set_prefix(title.clone());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            Some(bar)
+        } else {
+            None
+        };
+        Self {
+            title,
+            started: Instant::now(),
+            bar,
+        }
+    }
+
+    /// Shows what the step is busy with, cut to a short line.
+    pub fn detail(&self, line: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(line.trim().chars().take(60).collect::<String>());
+        }
+    }
+
+    /// Time since the step began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Ends the step well; a line remains if it took long.
+    pub fn done(self) {
+        let elapsed = self.elapsed();
+        let line = format!("{} ({:.1} s)", self.title, elapsed.as_secs_f64());
+        drop(self);
+        if elapsed >= WORTH_A_LINE {
+            eprintln!("  {line}");
+        }
+    }
+}
+
+impl Drop for Step {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

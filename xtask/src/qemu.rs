@@ -1,0 +1,241 @@
+//! QEMU's command line, and what its end means.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+
+use crate::process::find_program;
+
+/// The emulated machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Number of CPUs.
+    pub cpus: u32,
+    /// Memory, in QEMU's notation.
+    pub memory: String,
+    /// Whether a window shows the screen.
+    pub display: bool,
+    /// One executed instruction takes one nanosecond of virtual time, on every run alike.
+    pub count_instructions: bool,
+    /// Wait for a debugger before the first instruction.
+    pub stopped_for_gdb: bool,
+}
+
+/// What the machine boots from.
+#[derive(Clone, Debug)]
+pub enum Medium {
+    /// Firmware, its variables, a disk.
+    Uefi {
+        code: PathBuf,
+        variables: PathBuf,
+        disk: PathBuf,
+    },
+    /// The kernel as ELF file with a PVH note, the boot volume as archive.
+    Direct {
+        kernel: PathBuf,
+        archive: PathBuf,
+        command_line: String,
+    },
+}
+
+/// Where the serial console goes.
+#[derive(Clone, Debug)]
+pub enum Serial {
+    /// QEMU's standard input and output, with its monitor behind Ctrl-A C.
+    Terminal,
+    /// QEMU's standard input and output, nothing else on it.
+    Pipe,
+    /// A file.
+    File(PathBuf),
+}
+
+/// Port and width of QEMU's exit device: writing v ends QEMU with status (v << 1) | 1.
+const EXIT_DEVICE: &str = "isa-debug-exit,iobase=0xf4,iosize=0x04";
+/// Status after the guest wrote 0x10: all went well.
+const GUEST_PASSED: i32 = (0x10 << 1) | 1;
+/// Status after the guest wrote 0x11: it found a failure.
+const GUEST_FAILED: i32 = (0x11 << 1) | 1;
+
+impl Machine {
+    /// The command that runs this machine.
+    pub fn command(&self, medium: &Medium, serial: &Serial) -> Command {
+        let mut command = qemu();
+        command.args([
+            "-name",
+            "a9n",
+            "-machine",
+            "q35",
+            "-no-reboot",
+            "-nic",
+            "none",
+        ]);
+        command.args(["-device", EXIT_DEVICE, "-cpu", "max", "-m", &self.memory]);
+        command.args(["-smp", &self.cpus.to_string()]);
+        if self.count_instructions {
+            command.args([
+                "-icount",
+                "shift=0,sleep=off",
+                "-rtc",
+                "base=2020-01-01,clock=vm",
+            ]);
+        } else if has_kvm() {
+            command.args(["-accel", "kvm"]);
+        }
+        if !self.display {
+            command.args(["-display", "none"]);
+        }
+        if self.stopped_for_gdb {
+            command.args(["-s", "-S"]);
+        }
+        match medium {
+            Medium::Uefi {
+                code,
+                variables,
+                disk,
+            } => {
+                let flash = |unit: u32, access: &str, file: &PathBuf| {
+                    format!(
+                        "if=pflash,format=raw,unit={unit},{access}file={}",
+                        escape(file)
+                    )
+                };
+                command.args(["-drive", &flash(0, "readonly=on,", code)]);
+                command.args(["-drive", &flash(1, "", variables)]);
+                command.args(["-drive", &format!("format=raw,file={}", escape(disk))]);
+            }
+            Medium::Direct {
+                kernel,
+                archive,
+                command_line,
+            } => {
+                command
+                    .arg("-kernel")
+                    .arg(kernel)
+                    .arg("-initrd")
+                    .arg(archive);
+                command.args(["-append", command_line]);
+            }
+        }
+        match serial {
+            Serial::Terminal => command
+                .args(["-serial", "mon:stdio"])
+                .stdin(Stdio::inherit()),
+            Serial::Pipe => command
+                .args([
+                    "-chardev",
+                    "stdio,id=console,signal=off",
+                    "-serial",
+                    "chardev:console",
+                ])
+                .args(["-monitor", "none"])
+                .stdin(Stdio::piped()),
+            Serial::File(path) => command
+                .args([
+                    "-serial",
+                    &format!("file:{}", path.display()),
+                    "-monitor",
+                    "none",
+                ])
+                .stdin(Stdio::null()),
+        };
+        command
+    }
+}
+
+/// QEMU, ended by the operating system should xtask be killed.
+fn qemu() -> Command {
+    match find_program("setpriv") {
+        Some(setpriv) => {
+            let mut command = Command::new(setpriv);
+            command.args(["--pdeathsig", "KILL", "--", "qemu-system-x86_64"]);
+            command
+        }
+        None => Command::new("qemu-system-x86_64"),
+    }
+}
+
+/// A file name as QEMU's option parser wants it: commas doubled.
+fn escape(path: &std::path::Path) -> String {
+    path.display().to_string().replace(',', ",,")
+}
+
+/// Whether hardware virtualisation can be used.
+fn has_kvm() -> bool {
+    let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let capable = flags
+        .split_whitespace()
+        .any(|flag| flag == "svm" || flag == "vmx");
+    capable
+        && fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/kvm")
+            .is_ok()
+}
+
+/// How a run of QEMU ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The guest said that all went well.
+    Passed,
+    /// The guest said that something failed.
+    Failed,
+    /// QEMU ended in peace: its user left, or the guest reset or switched off the machine.
+    Quiet,
+    /// QEMU refused to go on, with this status.
+    Broken(i32),
+    /// Someone killed QEMU with this signal.
+    Killed(i32),
+}
+
+impl Ending {
+    /// Reads the exit status of QEMU.
+    pub fn from_status(status: ExitStatus) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        match (status.code(), status.signal()) {
+            (Some(0), _) => Self::Quiet,
+            (Some(GUEST_PASSED), _) => Self::Passed,
+            (Some(GUEST_FAILED), _) => Self::Failed,
+            (Some(code), _) => Self::Broken(code),
+            (None, signal) => Self::Killed(signal.unwrap_or_default()),
+        }
+    }
+
+    /// What happened, as part of a sentence.
+    pub fn describe(self) -> String {
+        match self {
+            Self::Passed => "the guest ended the run and reported success".into(),
+            Self::Failed => "the guest ended the run and reported a failure".into(),
+            Self::Quiet => {
+                "the machine was reset or switched off (a triple fault looks like this)".into()
+            }
+            Self::Broken(code) => format!("QEMU ended with status {code}"),
+            Self::Killed(signal) => format!("QEMU was killed by signal {signal}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+
+    #[test]
+    fn exit_status_tells_what_the_guest_wrote() {
+        let exited = |code: i32| Ending::from_status(ExitStatus::from_raw(code << 8));
+        assert_eq!(exited(33), Ending::Passed);
+        assert_eq!(exited(35), Ending::Failed);
+        assert_eq!(exited(0), Ending::Quiet);
+        assert_eq!(exited(1), Ending::Broken(1));
+        assert_eq!(
+            Ending::from_status(ExitStatus::from_raw(9)),
+            Ending::Killed(9)
+        );
+    }
+
+    #[test]
+    fn a_comma_in_a_file_name_is_doubled() {
+        assert_eq!(escape(std::path::Path::new("/a,b/c")), "/a,,b/c");
+    }
+}

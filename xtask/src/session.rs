@@ -1,0 +1,164 @@
+//! From command-line options to a machine that is ready to start.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+
+use anyhow::{Context, Result};
+
+use crate::cli::{BootOptions, Entry};
+use crate::compile::{Builder, Profile};
+use crate::disk;
+use crate::packages::{self, Need};
+use crate::progress::Step;
+use crate::qemu::{Machine, Medium, Serial};
+use crate::repository::Repository;
+use crate::system::System;
+
+const DEFAULT_MEMORY: &str = "256M";
+
+/// The graphical part of QEMU, which Debian packs apart.
+const WINDOW: Need = Need {
+    what: "QEMU's graphical display",
+    package: "qemu-system-gui",
+    present: || {
+        let debian = Path::new("/usr/lib/x86_64-linux-gnu/qemu");
+        !debian.is_dir() || debian.join("ui-gtk.so").is_file()
+    },
+};
+
+/// A built system with the machine that boots it.
+pub struct Session {
+    /// The system's name.
+    pub name: String,
+    /// The kernel's ELF file, for its symbols.
+    pub kernel: PathBuf,
+    /// The machine; may be changed until it starts.
+    pub machine: Machine,
+    medium: Medium,
+    scratch: Scratch,
+}
+
+impl Session {
+    /// Builds what changed and makes the boot medium.
+    pub fn prepare(repository: &Repository, options: &BootOptions) -> Result<Self> {
+        let system = System::find(repository, options.build.system.as_deref())?;
+        let entry = options.entry.unwrap_or(Entry::Uefi);
+        let mut needs = vec![packages::QEMU];
+        if entry == Entry::Uefi {
+            needs.push(packages::OVMF);
+        }
+        if options.display {
+            needs.push(WINDOW);
+        }
+        packages::ensure(&needs)?;
+        let builder = Builder::new(repository, Profile::from_options(&options.build))?;
+        let volume = builder.volume(&system, entry)?;
+
+        let step = Step::start("writing the boot medium");
+        let scratch = Scratch::new(repository.products())?;
+        let medium = match entry {
+            Entry::Uefi => {
+                let (code, original) =
+                    packages::firmware().context("the UEFI firmware has just disappeared")?;
+                let variables = scratch.file("variables.fd");
+                fs::copy(&original, &variables).with_context(|| {
+                    format!(
+                        "cannot copy the firmware's variables to {}",
+                        variables.display()
+                    )
+                })?;
+                let disk = scratch.file("disk.img");
+                disk::write(&volume, &disk)?;
+                Medium::Uefi {
+                    code,
+                    variables,
+                    disk,
+                }
+            }
+            Entry::Direct => {
+                let archive = scratch.file("volume.tar");
+                volume.write_archive(&archive)?;
+                Medium::Direct {
+                    kernel: volume.kernel.clone(),
+                    archive,
+                    command_line: volume.command_line.clone(),
+                }
+            }
+        };
+        step.done();
+        Ok(Self {
+            name: system.name,
+            kernel: volume.kernel,
+            machine: Machine {
+                cpus: options.cpus.unwrap_or(1),
+                memory: options
+                    .memory
+                    .clone()
+                    .unwrap_or_else(|| DEFAULT_MEMORY.into()),
+                display: options.display,
+                count_instructions: false,
+                stopped_for_gdb: false,
+            },
+            medium,
+            scratch,
+        })
+    }
+
+    /// The command that starts the machine.
+    pub fn command(&self, serial: &Serial) -> Command {
+        self.machine.command(&self.medium, serial)
+    }
+
+    /// A file that lives as long as the session.
+    pub fn scratch_file(&self, name: &str) -> PathBuf {
+        self.scratch.file(name)
+    }
+}
+
+/// A folder for one run, removed at its end. Runs at the same time do not share a disk.
+struct Scratch {
+    folder: PathBuf,
+}
+
+impl Scratch {
+    fn new(products: &Path) -> Result<Self> {
+        remove_leftovers(products);
+        let id = process::id();
+        let folder = (0..)
+            .map(|number| products.join(format!("run-{id}-{number}")))
+            .find(|folder| !folder.exists())
+            .context("no free folder name")?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        Ok(Self { folder })
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A folder that stays behind is removed by the next run.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Removes folders of runs whose process is gone.
+fn remove_leftovers(products: &Path) {
+    for entry in fs::read_dir(products).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(id) = name
+            .strip_prefix("run-")
+            .and_then(|rest| rest.split('-').next())
+        else {
+            continue;
+        };
+        if !Path::new("/proc").join(id).exists() {
+            // Another run may remove it at the same moment.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

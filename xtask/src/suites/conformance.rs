@@ -1,0 +1,174 @@
+//! The conformance program: it runs in QEMU and prints one line per case.
+//!
+//! `case NAME ... ok`, `case NAME ... FAILED: why`, at the end
+//! `conformance: N passed, M failed`, then it ends QEMU.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use super::Tally;
+use crate::cli::{BootOptions, BuildOptions, Entry};
+use crate::console::{Cleaner, Console, Event, Port};
+use crate::progress::Step;
+use crate::qemu::{Ending, Serial};
+use crate::repository::Repository;
+use crate::session::Session;
+
+const SYSTEM: &str = "tests/conformance";
+/// A program that printed nothing for so long hangs.
+const LINE_LIMIT: Duration = Duration::from_secs(60);
+/// The whole program has finished by then.
+const LIMIT: Duration = Duration::from_secs(900);
+/// Lines of output shown when it ended early.
+const TAIL_LINES: usize = 15;
+
+/// Builds, boots and judges the conformance program.
+pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
+    let options = BootOptions {
+        build: BuildOptions {
+            system: Some(SYSTEM.into()),
+            ..BuildOptions::default()
+        },
+        entry: Some(Entry::Direct),
+        ..BootOptions::default()
+    };
+    let session = Session::prepare(repository, &options)?;
+    let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
+    Ok(listen(&mut console, step))
+}
+
+fn listen(port: &mut dyn Port, step: &Step) -> Tally {
+    let end = Instant::now() + LIMIT;
+    let mut report = Report::default();
+    let mut cleaner = Cleaner::default();
+    let ending = loop {
+        match port.next(end.min(Instant::now() + LINE_LIMIT)) {
+            Event::Output(bytes) => {
+                report.feed(&cleaner.clean(&bytes), step);
+                if Instant::now() >= end {
+                    break None;
+                }
+            }
+            Event::Ended(ending) => break Some(ending),
+            Event::Silence => break None,
+        }
+    };
+    report.judge(ending, &port.complaints())
+}
+
+/// What the program said so far.
+#[derive(Default)]
+struct Report {
+    line: Vec<u8>,
+    lines: Vec<String>,
+    tally: Tally,
+    announced: Option<(usize, usize)>,
+}
+
+impl Report {
+    fn feed(&mut self, bytes: &[u8], step: &Step) {
+        for byte in bytes {
+            if *byte == b'\n' {
+                let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
+                step.detail(&line);
+                self.take(line);
+            } else {
+                self.line.push(*byte);
+            }
+        }
+    }
+
+    fn take(&mut self, line: String) {
+        let text = line.trim();
+        if let Some((name, verdict)) = text
+            .strip_prefix("case ")
+            .and_then(|rest| rest.split_once(" ... "))
+        {
+            match verdict.strip_prefix("FAILED") {
+                Some(why) => self.tally.fail(format!("{name}{why}")),
+                None if verdict == "ok" => self.tally.passed += 1,
+                None => self
+                    .tally
+                    .fail(format!("{name}: unknown verdict {verdict:?}")),
+            }
+        } else if let Some(sum) = text.strip_prefix("conformance: ") {
+            self.announced = parse_sum(sum);
+        }
+        self.lines.push(line);
+    }
+
+    /// A run counts only if program, sum and QEMU's status say the same.
+    fn judge(mut self, ending: Option<Ending>, complaints: &str) -> Tally {
+        let counted = (self.tally.passed, self.tally.failures.len());
+        let wanted = if counted.1 == 0 {
+            Ending::Passed
+        } else {
+            Ending::Failed
+        };
+        let why = match (ending, self.announced) {
+            (None, _) => Some("the program hangs".to_owned()),
+            (Some(ending), None) => Some(format!("there is no sum: {}", ending.describe())),
+            (Some(_), Some(sum)) if sum != counted => Some(format!(
+                "it announced {} passed and {} failed, but {} and {} were seen",
+                sum.0, sum.1, counted.0, counted.1
+            )),
+            (Some(ending), _) if ending != wanted => Some(ending.describe()),
+            (Some(_), Some((0, 0))) => Some("it has no cases".to_owned()),
+            _ => None,
+        };
+        if let Some(why) = why {
+            let tail = &self.lines[self.lines.len().saturating_sub(TAIL_LINES)..];
+            self.tally.fail(format!(
+                "conformance program: {why}\n{complaints}| {}",
+                tail.join("\n| ")
+            ));
+        }
+        self.tally
+    }
+}
+
+/// The counts in `N passed, M failed`.
+fn parse_sum(text: &str) -> Option<(usize, usize)> {
+    let (passed, failed) = text.split_once(", ")?;
+    Some((
+        passed.strip_suffix(" passed")?.parse().ok()?,
+        failed.strip_suffix(" failed")?.parse().ok()?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(text: &str, ending: Option<Ending>) -> (usize, usize) {
+        let mut report = Report::default();
+        report.feed(text.as_bytes(), &Step::start("test"));
+        let tally = report.judge(ending, "");
+        (tally.passed, tally.failures.len())
+    }
+
+    #[test]
+    fn cases_are_counted() {
+        let text =
+            "boot\ncase a ... ok\ncase b ... FAILED: 1 is not 2\nconformance: 1 passed, 1 failed\n";
+        assert_eq!(judge(text, Some(Ending::Failed)), (1, 1));
+        let text = "case a ... ok\nconformance: 1 passed, 0 failed\n";
+        assert_eq!(judge(text, Some(Ending::Passed)), (1, 0));
+    }
+
+    #[test]
+    fn an_early_or_contradicting_end_is_a_failure() {
+        let text = "case a ... ok\n";
+        assert_eq!(judge(text, Some(Ending::Quiet)), (1, 1));
+        assert_eq!(judge(text, None), (1, 1));
+        let text = "case a ... ok\nconformance: 2 passed, 0 failed\n";
+        assert_eq!(judge(text, Some(Ending::Passed)), (1, 1));
+        let text = "case a ... ok\nconformance: 1 passed, 0 failed\n";
+        assert_eq!(judge(text, Some(Ending::Failed)), (1, 1));
+        assert_eq!(
+            judge("conformance: 0 passed, 0 failed\n", Some(Ending::Passed)),
+            (0, 1)
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! Tests that run on this machine: `cargo test` on the crates that build for it.
+
+use anyhow::{Context, Result, bail};
+
+use super::Tally;
+use super::libtest;
+use crate::check::workspace::Workspace;
+use crate::process::{host_cargo_command, watch};
+use crate::progress::Step;
+use crate::repository::Repository;
+
+/// Which half of the host's crates to test.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The crates in loader/.
+    Loader,
+    /// All others.
+    Portable,
+}
+
+/// Runs the tests of one half of the default members.
+pub fn run(repository: &Repository, step: &Step, part: Part) -> Result<Tally> {
+    let workspace = Workspace::read(repository)?;
+    let packages: Vec<&str> = workspace
+        .members
+        .iter()
+        .filter(|member| member.builds_on_host)
+        .filter(|member| member.folder.starts_with("loader") == (part == Part::Loader))
+        .map(|member| member.name.as_str())
+        .collect();
+    if packages.is_empty() {
+        bail!("the workspace has no crate for this suite");
+    }
+    let mut command = host_cargo_command(repository.root(), "test");
+    command.arg("--no-fail-fast");
+    for package in packages {
+        command.args(["--package", package]);
+    }
+    let finished = watch(&mut command, step, None).context("cannot run the host tests")?;
+    Ok(libtest::tally(
+        &finished.stdout,
+        &finished.stderr,
+        finished.status.success(),
+    ))
+}

@@ -1,0 +1,90 @@
+//! `cargo xtask test`: every suite, one line each, and the sum at the end.
+
+mod boot;
+mod conformance;
+mod host;
+mod libtest;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+use crate::check;
+use crate::cli::{Suite, TestOptions};
+use crate::progress::Step;
+use crate::repository::Repository;
+
+/// The result of a suite.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Number of tests that passed.
+    pub passed: usize,
+    /// For each test that failed, its name and why.
+    pub failures: Vec<String>,
+    /// Things that could not be looked at, and why.
+    pub notes: Vec<String>,
+}
+
+impl Tally {
+    /// Counts one more failure.
+    pub fn fail(&mut self, why: impl Into<String>) {
+        self.failures.push(why.into());
+    }
+
+    fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failures.extend(other.failures);
+        self.notes.extend(other.notes);
+    }
+}
+
+/// `cargo xtask test`.
+pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
+    let mut sum = Tally::default();
+    for suite in Suite::value_variants() {
+        if options.suites.is_empty() || options.suites.contains(suite) {
+            sum.add(run_suite(repository, *suite));
+        }
+    }
+    println!("{} passed, {} failed", sum.passed, sum.failures.len());
+    Ok(if sum.failures.is_empty() && sum.passed > 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Runs one suite and prints its line. A suite that cannot run counts as one failure.
+fn run_suite(repository: &Repository, suite: Suite) -> Tally {
+    let name = suite
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default();
+    let step = Step::start(format!("testing: {name}"));
+    let result = match suite {
+        Suite::Host => host::run(repository, &step, host::Part::Portable),
+        Suite::Loader => host::run(repository, &step, host::Part::Loader),
+        Suite::Conformance => conformance::run(repository, &step),
+        Suite::Boot => boot::run(repository, &step),
+        Suite::Check => check::tally(repository, &step),
+    };
+    let elapsed = step.elapsed().as_secs_f64();
+    drop(step);
+    let tally = result.unwrap_or_else(|error| Tally {
+        failures: vec![format!("{error:#}")],
+        ..Tally::default()
+    });
+    println!(
+        "{name:<12} {:>5} passed, {} failed  ({elapsed:.1} s)",
+        tally.passed,
+        tally.failures.len()
+    );
+    for note in &tally.notes {
+        println!("  note: {note}");
+    }
+    for failure in &tally.failures {
+        println!("  FAILED {}", failure.trim_end().replace('\n', "\n    "));
+    }
+    tally
+}

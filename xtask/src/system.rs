@@ -1,0 +1,203 @@
+//! Systems: what a boot consists of, described by a `system.toml` in a program's folder.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::repository::Repository;
+
+/// Name of the description in a system's folder.
+const DESCRIPTION: &str = "system.toml";
+/// Booted by `run` where nothing else is asked for.
+const DEFAULT: &str = "examples/two-spaces";
+/// Longest name of a boot module that the boot information has room for, in bytes.
+const MODULE_NAME_BYTES: usize = 48;
+
+/// Contents of a `system.toml`.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    /// Binary that becomes the first process.
+    init: String,
+    /// Binaries of the same package, or paths of files, handed to init.
+    #[serde(default)]
+    modules: Vec<String>,
+    /// Command line that init receives.
+    #[serde(default)]
+    command_line: String,
+}
+
+/// A boot module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Module {
+    /// A binary of the system's package.
+    Binary(String),
+    /// A file as it is.
+    File(PathBuf),
+}
+
+impl Module {
+    /// The name under which init finds it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Binary(name) => name.clone(),
+            Self::File(path) => path
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// A system that can be built and booted.
+#[derive(Debug)]
+pub struct System {
+    /// Folder with the description and the package.
+    pub folder: PathBuf,
+    /// Name of the folder.
+    pub name: String,
+    /// Binary that becomes the first process.
+    pub init: String,
+    /// What init is handed.
+    pub modules: Vec<Module>,
+    /// Command line that init receives.
+    pub command_line: String,
+}
+
+impl System {
+    /// The system that the user named, else that of the current folder, else the default.
+    pub fn find(repository: &Repository, wanted: Option<&str>) -> Result<Self> {
+        let here = env::current_dir().context("the current folder is gone")?;
+        match wanted {
+            Some(wanted) => Self::named(repository, &here, wanted),
+            None if here.join(DESCRIPTION).is_file() => Self::read(&here),
+            None => Self::read(&repository.path(DEFAULT)),
+        }
+    }
+
+    fn named(repository: &Repository, here: &Path, wanted: &str) -> Result<Self> {
+        let candidates = [
+            here.join(wanted),
+            repository.path(wanted),
+            repository.path("examples").join(wanted),
+            repository.path("tests").join(wanted),
+        ];
+        match candidates
+            .iter()
+            .find(|folder| folder.join(DESCRIPTION).is_file())
+        {
+            Some(folder) => Self::read(folder),
+            None => bail!(
+                "there is no system {wanted:?}: neither a folder with a {DESCRIPTION}, nor one of\n  {}",
+                known(repository).join("\n  ")
+            ),
+        }
+    }
+
+    /// Reads the description in `folder`.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let file = folder.join(DESCRIPTION);
+        let text = fs::read_to_string(&file)
+            .with_context(|| format!("cannot read the system's description {}", file.display()))?;
+        let description: Description =
+            toml::from_str(&text).with_context(|| format!("in {}", file.display()))?;
+        let folder = folder.canonicalize()?;
+        let modules = description
+            .modules
+            .iter()
+            .map(|module| parse_module(&folder, module))
+            .collect::<Result<_>>()
+            .with_context(|| format!("in {}", file.display()))?;
+        if description.command_line.contains(['\n', '\r']) {
+            bail!("{}: command_line must be a single line", file.display());
+        }
+        Ok(Self {
+            name: folder
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            init: description.init,
+            modules,
+            command_line: description.command_line,
+            folder,
+        })
+    }
+
+    /// Binaries that must be built, init first.
+    pub fn binaries(&self) -> Vec<&str> {
+        let modules = self.modules.iter().filter_map(|module| match module {
+            Module::Binary(name) => Some(name.as_str()),
+            Module::File(_) => None,
+        });
+        std::iter::once(self.init.as_str()).chain(modules).collect()
+    }
+}
+
+fn parse_module(folder: &Path, text: &str) -> Result<Module> {
+    let module = if text.contains(['/', '.']) {
+        let path = folder.join(text);
+        if !path.is_file() {
+            bail!("module {text:?}: there is no such file");
+        }
+        Module::File(path)
+    } else {
+        Module::Binary(text.to_owned())
+    };
+    let name = module.name();
+    if name.is_empty() || name.len() > MODULE_NAME_BYTES || name.contains(char::is_whitespace) {
+        bail!("module {text:?}: a name has 1 to {MODULE_NAME_BYTES} bytes and no spaces");
+    }
+    Ok(module)
+}
+
+/// Names of the systems that come with the repository.
+fn known(repository: &Repository) -> Vec<String> {
+    let mut names = vec![];
+    for parent in ["", "examples", "tests"] {
+        let Ok(entries) = fs::read_dir(repository.path(parent)) else {
+            continue;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.join(DESCRIPTION).is_file() {
+                names.push(repository.relative(&path).display().to_string());
+            }
+        }
+    }
+    names.sort();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_needs_only_its_init() {
+        let description: Description = toml::from_str("init = \"hello\"").unwrap();
+        assert_eq!(description.init, "hello");
+        assert!(description.modules.is_empty() && description.command_line.is_empty());
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error() {
+        let error = toml::from_str::<Description>("init = \"a\"\nmodule = []").unwrap_err();
+        assert!(error.to_string().contains("module"));
+    }
+
+    #[test]
+    fn modules_are_binaries_or_files() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(
+            parse_module(here, "partner").unwrap(),
+            Module::Binary("partner".into())
+        );
+        let file = parse_module(here, "src/main.rs").unwrap();
+        assert_eq!(file.name(), "main.rs");
+        assert!(parse_module(here, "no/such.file").is_err());
+        assert!(parse_module(here, &"x".repeat(49)).is_err());
+    }
+}
