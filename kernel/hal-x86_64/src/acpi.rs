@@ -92,9 +92,7 @@ fn find_list(root: u64, memory: &mut impl Physical) -> Option<(&'static [u8], us
 fn see_table(address: u64, memory: &mut impl Physical) -> Option<&'static [u8]> {
     let header = memory.see(address, HEADER_BYTES)?;
     let length = u32_at(header, 4).filter(|length| *length <= MAX_TABLE_BYTES)?;
-    memory
-        .see(address, length.into())
-        .filter(|table| sums_up(table))
+    memory.see(address, length.into()).filter(|table| sums_up(table))
 }
 
 /// Whether all bytes add up to zero, as in an intact table.
@@ -193,10 +191,7 @@ mod tests {
         read(root, &mut memory)
     }
 
-    const TIMER: PmTimer = PmTimer {
-        port: 0x608,
-        bits: 32,
-    };
+    const TIMER: PmTimer = PmTimer { port: 0x608, bits: 32 };
 
     #[test]
     fn both_lists_lead_to_the_tables() {

@@ -2,7 +2,6 @@
 //! here on is a message, not a reset), CPU features, page tables, interrupt controllers, clock,
 //! system calls.
 
-use core::fmt;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -15,72 +14,17 @@ use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::acpi::{self, Physical, Platform};
+use crate::boot_error::BootError;
 use crate::clock::{self, Known};
 use crate::cpu::{CPUS, Cpu};
 use crate::early::EarlyPages;
-use crate::features::{Features, Missing};
+use crate::features::Features;
 use crate::hand_over::{self, HandOver};
 use crate::kernel_space::{DIRECT_MAP, ImageLayout, KernelSpace};
 use crate::reference::{Hpet, Reference};
 use crate::segments::{KERNEL_CODE, SYSRET_BASE};
 use crate::tables::Tables;
 use crate::{apic, console, entry, interrupts, io_apic, legacy, paging, segments};
-
-/// Why the machine could not be brought up; its text says what to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BootError {
-    /// What the loader passed is no boot information.
-    NotBootInformation,
-    /// Its layout has another version.
-    Version(u32),
-    /// It was built with another version of the kernel interface.
-    AbiHash(u64),
-    /// The CPU lacks something.
-    Missing(Missing),
-    /// The firmware uses five-level paging.
-    FiveLevelPaging,
-    /// No usable memory below 4 GiB, or not enough.
-    OutOfMemory,
-    /// Regions of the memory map overlap.
-    MemoryMapOverlaps,
-    /// Nothing to measure time with works.
-    NoClock,
-}
-
-impl fmt::Display for BootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotBootInformation => {
-                f.write_str("the loader passed no boot information: use A9N's own loader")
-            }
-            Self::Version(version) => write!(
-                f,
-                "boot information of version {version}: build loader and kernel together"
-            ),
-            Self::AbiHash(hash) => write!(
-                f,
-                "the loader has kernel interface {hash:016x}: build loader and kernel together"
-            ),
-            Self::Missing(missing) => write!(f, "this CPU lacks {missing}"),
-            Self::FiveLevelPaging => {
-                f.write_str("five-level paging is on: switch it off in the firmware")
-            }
-            Self::OutOfMemory => f.write_str("too little memory below 4 GiB: add memory"),
-            Self::MemoryMapOverlaps => {
-                f.write_str("the memory map overlaps itself: update the firmware")
-            }
-            Self::NoClock => {
-                f.write_str("no timer works: neither ACPI PM timer, HPET nor legacy timer counts")
-            }
-        }
-    }
-}
-
-impl From<Missing> for BootError {
-    fn from(missing: Missing) -> Self {
-        Self::Missing(missing)
-    }
-}
 
 /// The machine as it came up.
 pub struct Machine {
@@ -193,11 +137,8 @@ unsafe fn start_interrupts(
         let access = Access::READ | Access::WRITE;
         space.map_window(physical, bytes, access, MemoryType::Device)
     };
-    let local = if features.x2apic {
-        None
-    } else {
-        Some(registers(apic::base(), apic::REGISTER_BYTES)?)
-    };
+    let local =
+        if features.x2apic { None } else { Some(registers(apic::base(), apic::REGISTER_BYTES)?) };
     // SAFETY: mapped just now, for good; x2APIC mode only if the CPU has it.
     unsafe { apic::start(local) };
     let mut lines = 0;
@@ -243,7 +184,7 @@ unsafe fn enable_system_calls(cpu: &Cpu) {
     const IA32_STAR: u32 = 0xc000_0081;
     const KERNEL_SHIFT: u32 = 32;
     const USER_SHIFT: u32 = 48;
-    let stub = entry::system_call_stub(cpu.number.load(Relaxed));
+    let stub = entry::system_call_stub(cpu.number());
     let selectors = u64::from(SYSRET_BASE) << USER_SHIFT | u64::from(KERNEL_CODE) << KERNEL_SHIFT;
     LStar::write(VirtAddr::new_truncate(stub));
     // All flags that a system call can clear, it clears.
@@ -281,10 +222,7 @@ impl Physical for Window<'_> {
             return None;
         }
         let at = PhysicalAddress(address);
-        let seen = self
-            .0
-            .map_window(at, bytes, Access::READ, MemoryType::Normal)
-            .ok()?;
+        let seen = self.0.map_window(at, bytes, Access::READ, MemoryType::Normal).ok()?;
         let first = ptr::with_exposed_provenance::<u8>(seen as usize);
         // SAFETY: mapped just now, for good. Nobody writes to ACPI tables.
         Some(unsafe { core::slice::from_raw_parts(first, bytes as usize) })

@@ -67,9 +67,7 @@ fn told() -> Option<(Ticks, Known)> {
     {
         return Some((u64::from(kilohertz) * 1000, Known::FromHypervisor));
     }
-    let megahertz = id
-        .get_processor_frequency_info()?
-        .processor_base_frequency();
+    let megahertz = id.get_processor_frequency_info()?.processor_base_frequency();
     (megahertz != 0).then_some((u64::from(megahertz) * 1_000_000, Known::FromBaseFrequency))
 }
 

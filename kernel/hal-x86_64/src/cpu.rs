@@ -11,7 +11,10 @@
 use core::cell::UnsafeCell;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU64};
+use core::sync::atomic::{AtomicPtr, AtomicU64};
+
+use a9n_hal::CpuNumber;
+use x86_64::VirtAddr;
 
 use crate::context::Context;
 use crate::segments::Segments;
@@ -34,18 +37,30 @@ pub struct Cpu {
     pub(crate) user_rdx: AtomicU64,
     /// When the timer interrupt is wanted, in ticks; `u64::MAX` for never.
     pub(crate) deadline: AtomicU64,
-    /// Its number, from 0 without gaps.
-    pub(crate) number: AtomicU8,
     pub(crate) segments: Segments,
 }
 
-/// Stacks used where the interrupted one cannot be trusted, one for each fatal exception.
+/// Stacks used where the interrupted one cannot be trusted, one for each fatal exception, by
+/// their numbers in the interrupt stack table.
 #[derive(Clone, Copy)]
 #[repr(usize)]
 pub enum FatalStack {
+    /// For a fault that could not be handled.
     DoubleFault = 1,
+    /// For interrupts that come whenever they like.
     NonMaskable = 2,
+    /// For errors of the hardware.
     MachineCheck = 3,
+}
+
+impl FatalStack {
+    /// The interrupt stack table of a task state, made of `top` of each stack.
+    pub(crate) fn tops(top: impl Fn(Self) -> VirtAddr) -> [VirtAddr; 7] {
+        let unused = VirtAddr::zero();
+        let [first, second, third] =
+            [Self::DoubleFault, Self::NonMaskable, Self::MachineCheck].map(top);
+        [first, second, third, unused, unused, unused, unused]
+    }
 }
 
 /// One CPU's memory. The kernel stack grows down from `cpu` towards the guard page, which
@@ -82,7 +97,6 @@ impl Area {
                 root: AtomicU64::new(0),
                 user_rdx: AtomicU64::new(0),
                 deadline: AtomicU64::new(u64::MAX),
-                number: AtomicU8::new(0),
                 segments: Segments::new(),
             },
             fatal: UnsafeCell::new([[0; _]; 3]),
@@ -106,8 +120,21 @@ impl Area {
 }
 
 impl Cpu {
+    /// The CPU that boots.
+    #[inline(always)]
+    pub fn boot() -> &'static Self {
+        let [area, ..] = &CPUS;
+        &area.cpu
+    }
+
+    /// Its number, from 0 without gaps: its place in [`CPUS`].
+    #[inline(always)]
+    pub fn number(&self) -> CpuNumber {
+        let area = &raw const *self as usize - CPU_OFFSET;
+        ((area - &raw const CPUS as usize) / AREA_BYTES) as CpuNumber
+    }
+
     /// The CPU that executes this. Costs nothing where the result is not used.
-    #[cfg(target_os = "none")]
     #[inline(always)]
     pub fn here() -> &'static Self {
         let area: usize;

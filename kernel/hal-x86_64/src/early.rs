@@ -33,10 +33,7 @@ impl EarlyPages {
         map.iter()
             .filter(|region| is_kind(region, MemoryKind::Usable) && end(region) <= REACHABLE_END)
             .max_by_key(|region| region.pages)
-            .map(|region| Self {
-                start: region.start,
-                pages: region.pages,
-            })
+            .map(|region| Self { start: region.start, pages: region.pages })
     }
 
     /// One page, not cleared. The first page of the region is never handed out, so that the
@@ -60,12 +57,7 @@ mod tests {
     use super::*;
 
     fn region(start: u64, pages: u64, kind: MemoryKind) -> MemoryRegion {
-        MemoryRegion {
-            start,
-            pages,
-            kind: kind as u32,
-            reserved: 0,
-        }
+        MemoryRegion { start, pages, kind: kind as u32, reserved: 0 }
     }
 
     #[test]

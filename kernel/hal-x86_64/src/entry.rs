@@ -289,7 +289,7 @@ a9n_vectors:
 .if a9n_vector < 32 && (({FATAL} >> a9n_vector) & 1) != 0
     jmp     a9n_fatal
 .else
-    jmp     a9n_interrupt
+    jmp     a9n_interrupted
 .endif
 .set a9n_vector, a9n_vector + 1
 .endr
@@ -297,7 +297,7 @@ a9n_vectors:
 // The frame begins at the CPU's words, be it from user mode or from idle; one from anywhere
 // else in the kernel is an exception, and the end. The call's flags are the kernel's: no
 // direction, no alignment check, interrupts off.
-a9n_interrupt:
+a9n_interrupted:
     test    byte ptr [rsp + 24], 3
     jz      3f
     push    rdx

@@ -43,11 +43,7 @@ pub fn fault(
         FaultReason::Page => accessed(),
         _ => instruction,
     };
-    Fault {
-        reason,
-        address,
-        code,
-    }
+    Fault { reason, address, code }
 }
 
 /// What was tried when a page fault came with `error`.
@@ -90,11 +86,8 @@ mod tests {
 
     #[test]
     fn a_page_fault_names_the_address_and_what_was_tried() {
-        for (error, access) in [
-            (0x4, Access::READ),
-            (0x7, Access::WRITE),
-            (0x14, Access::EXECUTE),
-        ] {
+        for (error, access) in [(0x4, Access::READ), (0x7, Access::WRITE), (0x14, Access::EXECUTE)]
+        {
             let fault = fault(14, error, INSTRUCTION, || UserAddress(0xdead_0000));
             assert_eq!(fault.reason, FaultReason::Page);
             assert_eq!(fault.address, UserAddress(0xdead_0000));

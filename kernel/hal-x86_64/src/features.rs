@@ -6,7 +6,7 @@
 use core::arch::x86_64::__cpuid_count;
 use core::fmt;
 
-use raw_cpuid::{CpuId, CpuIdReader};
+use raw_cpuid::{CpuId, CpuIdReader, ProcessorBrandString};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 use x86_64::registers::xcontrol::XCr0;
@@ -131,9 +131,7 @@ impl Features {
             huge_pages: extended.is_some_and(|f| f.has_1gib_pages()),
             x2apic: basic.is_some_and(|f| f.has_x2apic()),
             tsc_deadline: basic.is_some_and(|f| f.has_tsc_deadline()),
-            invariant_tsc: id
-                .get_advanced_power_mgmt_info()
-                .is_some_and(|f| f.has_invariant_tsc()),
+            invariant_tsc: id.get_advanced_power_mgmt_info().is_some_and(|f| f.has_invariant_tsc()),
             extended_states: states,
             shield: None,
             leaks_kernel_memory: false,
@@ -144,9 +142,7 @@ impl Features {
 
     /// Fills in what the CPU says about speculation.
     fn judge_speculation<R: CpuIdReader>(&mut self, id: &CpuId<R>) {
-        let is_intel = id
-            .get_vendor_info()
-            .is_some_and(|vendor| vendor.as_str() == "GenuineIntel");
+        let is_intel = id.get_vendor_info().is_some_and(|vendor| vendor.as_str() == "GenuineIntel");
         let has_capabilities = id.get_extended_feature_info().is_some()
             && __cpuid_count(7, 0).edx & ARCH_CAPABILITIES != 0;
         let capabilities = if has_capabilities {
@@ -158,9 +154,7 @@ impl Features {
         self.leaks_kernel_memory = is_intel && capabilities & RDCL_NO == 0;
         self.shield = if capabilities & IBRS_ALL != 0 {
             Some(Shield::EnhancedIbrs)
-        } else if id
-            .get_extended_feature_identification_2()
-            .is_some_and(|f| f.has_automatic_ibrs())
+        } else if id.get_extended_feature_identification_2().is_some_and(|f| f.has_automatic_ibrs())
         {
             Some(Shield::AutomaticIbrs)
         } else {
@@ -216,4 +210,9 @@ impl Features {
             }
         }
     }
+}
+
+/// The CPU's name, if it tells one.
+pub fn brand() -> Option<ProcessorBrandString> {
+    CpuId::new().get_processor_brand_string()
 }

@@ -3,11 +3,9 @@
 use core::{ptr, slice};
 
 use a9n_abi::ABI_HASH;
-use a9n_abi::boot::{
-    BOOT_MAGIC, BOOT_VERSION, BootInfo, InitSegment, MemoryRegion, Module, Span,
-};
+use a9n_abi::boot::{BOOT_MAGIC, BOOT_VERSION, BootInfo, InitSegment, MemoryRegion, Module, Span};
 
-use crate::boot::BootError;
+use crate::boot_error::BootError;
 
 /// The boot information and the arrays that it names, as the kernel sees them.
 pub struct HandOver {
@@ -86,28 +84,16 @@ mod tests {
             spoil(&mut info);
             check(&info)
         };
-        assert_eq!(
-            spoiled(|info| info.magic = 0),
-            Err(BootError::NotBootInformation)
-        );
+        assert_eq!(spoiled(|info| info.magic = 0), Err(BootError::NotBootInformation));
         assert_eq!(spoiled(|info| info.version = 9), Err(BootError::Version(9)));
-        assert_eq!(
-            spoiled(|info| info.bytes = 8),
-            Err(BootError::Version(BOOT_VERSION))
-        );
-        assert_eq!(
-            spoiled(|info| info.abi_hash = 5),
-            Err(BootError::AbiHash(5))
-        );
+        assert_eq!(spoiled(|info| info.bytes = 8), Err(BootError::Version(BOOT_VERSION)));
+        assert_eq!(spoiled(|info| info.abi_hash = 5), Err(BootError::AbiHash(5)));
     }
 
     #[test]
     fn an_array_is_seen_through_the_window() {
         let words = [7u64, 8, 9];
-        let span = Span {
-            address: (&raw const words).expose_provenance() as u64 - 64,
-            count: 3,
-        };
+        let span = Span { address: (&raw const words).expose_provenance() as u64 - 64, count: 3 };
         // SAFETY: the words live longer than the result is used.
         let seen: &[u64] = unsafe { array(span, 64) };
         assert_eq!(seen, words);

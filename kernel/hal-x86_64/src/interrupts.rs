@@ -1,10 +1,9 @@
 //! The interrupt descriptor table, and what happens after `entry` saved the registers.
 
 use core::cell::UnsafeCell;
-use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
-use a9n_hal::{CpuNumber, Fault, UserAddress};
+use a9n_hal::{Fault, UserAddress};
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
 use x86_64::registers::control::Cr2;
@@ -18,13 +17,13 @@ use crate::segments::KERNEL_CODE;
 use crate::vectors::{Source, Vector};
 use crate::{apic, clock, io_apic};
 
-unsafe extern "C" {
+unsafe extern "Rust" {
     /// The kernel's answer to a fault of `me` on `cpu`: whom to run next, null for nobody.
-    fn a9n_fault(cpu: &Cpu, me: &Context, fault: &Fault) -> *const Context;
+    fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context;
     /// The kernel's answer to the timer interrupt that it asked for.
-    fn a9n_timer(cpu: &Cpu) -> *const Context;
+    fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context;
     /// The kernel's answer to an interrupt of a device line, which is masked now.
-    fn a9n_interrupt(cpu: &Cpu, line: u32) -> *const Context;
+    fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, line: u32) -> *const Context;
 }
 
 /// The table. All CPUs share it: what differs between them stands in their task states.
@@ -109,20 +108,16 @@ pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context 
             let accessed = || UserAddress(Cr2::read_raw());
             let instruction = UserAddress(me.rip.get());
             let fault = exceptions::fault(vector, error, instruction, accessed);
-            unsafe { a9n_fault(cpu, me, &fault) }
+            unsafe { a9n_fault(cpu, me, fault) }
         }
         (Source::Timer, _) => {
             apic::end_interrupt();
-            if clock::is_due(cpu) {
-                unsafe { a9n_timer(cpu) }
-            } else {
-                current
-            }
+            if clock::is_due(cpu) { unsafe { a9n_timer(cpu, me) } } else { current }
         }
         (Source::Line(line), _) => {
             io_apic::mask(line);
             apic::end_interrupt();
-            unsafe { a9n_interrupt(cpu, line) }
+            unsafe { a9n_interrupt(cpu, me, line) }
         }
         (Source::Spurious, _) | (Source::Exception, None) => current,
     }

@@ -1,7 +1,7 @@
 //! I/O APICs: where device interrupt lines become vectors of a CPU (82093AA data sheet).
 //!
 //! Every line starts masked and goes to the CPU that booted. When it interrupts, it is masked
-//! until user level acknowledges it.
+//! again.
 
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -33,12 +33,8 @@ struct IoApic {
     lines: AtomicU64,
 }
 
-static IO_APICS: [IoApic; MAX_IO_APICS] = [const {
-    IoApic {
-        registers: AtomicU64::new(0),
-        lines: AtomicU64::new(0),
-    }
-}; MAX_IO_APICS];
+static IO_APICS: [IoApic; MAX_IO_APICS] =
+    [const { IoApic { registers: AtomicU64::new(0), lines: AtomicU64::new(0) } }; MAX_IO_APICS];
 
 impl IoApic {
     fn select(&self, register: u32) -> *mut u32 {
@@ -113,20 +109,9 @@ fn entry(line: u32, signal: Signal) -> u32 {
 
 /// Keeps `line` from interrupting.
 pub fn mask(line: u32) {
-    change(line, |entry| entry | MASKED);
-}
-
-/// Lets `line` interrupt. Nothing happens for a line that does not exist or has no vector.
-pub fn unmask(line: u32) {
-    if Vector::of_line(line).is_some() {
-        change(line, |entry| entry & !MASKED);
-    }
-}
-
-fn change(line: u32, change: impl Fn(u32) -> u32) {
     for io_apic in &IO_APICS {
         if let Some(register) = io_apic.redirection(line) {
-            io_apic.write(register, change(io_apic.read(register)));
+            io_apic.write(register, io_apic.read(register) | MASKED);
         }
     }
 }
@@ -137,15 +122,9 @@ mod tests {
 
     #[test]
     fn lines_start_masked_with_their_vector_and_signal() {
-        let pci = Signal {
-            active_low: true,
-            level: true,
-        };
+        let pci = Signal { active_low: true, level: true };
         assert_eq!(entry(16, pci), 64 | ACTIVE_LOW | LEVEL | MASKED);
-        let legacy = Signal {
-            active_low: false,
-            level: false,
-        };
+        let legacy = Signal { active_low: false, level: false };
         assert_eq!(entry(4, legacy), 52 | MASKED);
         assert_eq!(entry(1000, legacy), MASKED);
     }

@@ -15,7 +15,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use a9n_abi::boot::{MemoryKind, MemoryRegion};
 use a9n_hal::{Access, MemoryType, PageSize, PhysicalAddress};
 
-use crate::boot::BootError;
+use crate::boot_error::BootError;
 use crate::early::{self, EarlyPages};
 use crate::page_entry::{Flags, PageEntry};
 use crate::tables::{Tables, Walk};
@@ -56,13 +56,7 @@ impl KernelSpace {
     /// Empty tables, made of pages of `early` that are seen through `tables`.
     pub fn new(tables: Tables, mut early: EarlyPages, huge: bool) -> Result<Self, BootError> {
         let root = zeroed(&tables, &mut early)?;
-        Ok(Self {
-            tables,
-            root,
-            early,
-            huge_pages: huge,
-            window_end: WINDOW,
-        })
+        Ok(Self { tables, root, early, huge_pages: huge, window_end: WINDOW })
     }
 
     /// Root of the tables.
@@ -164,9 +158,7 @@ impl KernelSpace {
     fn largest_page(&self, at: u64, bytes: u64) -> PageSize {
         let fits = |size: &PageSize| at & (size.bytes() - 1) == 0 && size.bytes() <= bytes;
         let huge = self.huge_pages.then_some(PageSize::Huge);
-        huge.filter(fits)
-            .or(Some(PageSize::Large).filter(fits))
-            .unwrap_or(PageSize::Small)
+        huge.filter(fits).or(Some(PageSize::Large).filter(fits)).unwrap_or(PageSize::Small)
     }
 
     fn map_page(
@@ -176,12 +168,7 @@ impl KernelSpace {
         size: PageSize,
         flags: Flags,
     ) -> Result<(), BootError> {
-        let Self {
-            tables,
-            root,
-            early,
-            ..
-        } = self;
+        let Self { tables, root, early, .. } = self;
         loop {
             match tables.walk(*root, address, size) {
                 Walk::Missing(slot, _) => {
@@ -230,11 +217,7 @@ fn is_memory(region: &MemoryRegion) -> bool {
 fn cut(run: &Range<u64>, constant: &Range<u64>) -> [(Range<u64>, Access); 3] {
     let from = constant.start.max(run.start).min(run.end);
     let to = constant.end.max(from).min(run.end);
-    [
-        (run.start..from, READ_WRITE),
-        (from..to, Access::READ),
-        (to..run.end, READ_WRITE),
-    ]
+    [(run.start..from, READ_WRITE), (from..to, Access::READ), (to..run.end, READ_WRITE)]
 }
 
 #[cfg(test)]
@@ -243,12 +226,7 @@ mod tests {
     use crate::tables::test_memory::zeroed_table;
 
     fn region(start: u64, pages: u64, kind: MemoryKind) -> MemoryRegion {
-        MemoryRegion {
-            start,
-            pages,
-            kind: kind as u32,
-            reserved: 0,
-        }
+        MemoryRegion { start, pages, kind: kind as u32, reserved: 0 }
     }
 
     /// A space whose tables lie at `offset` below their physical address, so that the early
@@ -334,9 +312,7 @@ mod tests {
         let mut space = space(true);
         let mut map = |physical, bytes| {
             let at = PhysicalAddress(physical);
-            space
-                .map_window(at, bytes, Access::READ, MemoryType::Normal)
-                .unwrap()
+            space.map_window(at, bytes, Access::READ, MemoryType::Normal).unwrap()
         };
         let first = map(0xfed0_0ff8, 16);
         let second = map(0xe_0010, 36);
@@ -348,10 +324,8 @@ mod tests {
 
     #[test]
     fn overlapping_regions_are_refused() {
-        let map = [
-            region(0x10_0000, 16, MemoryKind::Usable),
-            region(0x10_1000, 16, MemoryKind::Loader),
-        ];
+        let map =
+            [region(0x10_0000, 16, MemoryKind::Usable), region(0x10_1000, 16, MemoryKind::Loader)];
         let result = space(true).map_memory(&map, 0..0);
         assert!(matches!(result, Err(BootError::MemoryMapOverlaps)));
     }

@@ -3,7 +3,7 @@
 //! Here, in the object store and in the image's few lines of glue stands all `unsafe` of the
 //! kernel. What it rests on:
 //!
-//! 1. **The loader tells the truth** ([`boot`](boot::boot)): memory map, image and segments are
+//! 1. **The loader tells the truth** (`boot`): memory map, image and segments are
 //!    what the boot information says, and nobody else writes to them.
 //! 2. **Memory** is seen through the direct map, which [`kernel_space`] builds from the memory
 //!    map before anything else runs and which never changes: a [`KernelAddress`] of reported
@@ -15,7 +15,7 @@
 //! 4. **One stack a CPU** ([`cpu`]): the kernel runs with interrupts off on its CPU's stack, is
 //!    never re-entered, and finds its CPU from the stack pointer.
 //! 5. **Contexts** keep the invariants in [`context`], so the way out cannot fault; the
-//!    portable kernel keeps a context alive as long as it is current ([`entry`]).
+//!    portable kernel keeps a context alive as long as it is current (`entry`).
 //! 6. **Devices** that the kernel drives (interrupt controllers, timers, the first serial port)
 //!    are its own; none of them writes to memory.
 //!
@@ -24,13 +24,15 @@
 //!
 //! [`KernelAddress`]: a9n_hal::KernelAddress
 
-#![no_std]
-
-#[cfg(test)]
-extern crate std;
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "what only the entry code uses is not used on the host")
+)]
 
 mod acpi;
 mod apic;
+mod boot_error;
 mod bytes;
 pub mod clock;
 pub mod console;
@@ -51,6 +53,7 @@ mod segments;
 mod tables;
 mod vectors;
 
+#[cfg(target_os = "none")]
 pub mod boot;
 pub mod dump;
 #[cfg(target_os = "none")]
@@ -59,6 +62,8 @@ pub mod entry;
 mod interrupts;
 #[cfg(target_os = "none")]
 mod machine;
+
+pub use boot_error::BootError;
 
 /// The machine. There is only one, so it has no content.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,7 +3,6 @@
 use core::mem::MaybeUninit;
 use core::num::NonZeroU64;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::Ordering::Relaxed;
 
 use a9n_abi::ipc_port::word;
 use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
@@ -13,12 +12,16 @@ use crate::cpu::Cpu;
 use crate::kernel_space::DIRECT_MAP;
 use crate::{X86_64, clock, console, dump, entry};
 
+/// The direct map's first address. It is aligned to more than all memory, so a physical address
+/// is added by setting its bits.
+const FIRST: NonZeroU64 = NonZeroU64::new(DIRECT_MAP).expect("the direct map is not at 0");
+
 // SAFETY: the direct map shows every byte of reported memory at exactly one address, for good,
 // readable and (but for the kernel's own constants) writable.
 unsafe impl Memory for X86_64 {
     #[inline(always)]
     fn kernel_address(&self, physical: PhysicalAddress) -> KernelAddress {
-        KernelAddress(NonZeroU64::MIN | DIRECT_MAP.wrapping_add(physical.0))
+        KernelAddress(FIRST | physical.0)
     }
 
     #[inline(always)]
@@ -28,8 +31,9 @@ unsafe impl Memory for X86_64 {
 
     #[inline(always)]
     fn pointer(&self, address: KernelAddress, _bytes: usize) -> NonNull<u8> {
-        let address = address.0;
-        NonNull::with_exposed_provenance(address)
+        let pointer = ptr::with_exposed_provenance_mut(address.0.get() as usize);
+        // SAFETY: an address that is not 0 gives a pointer that is not null.
+        unsafe { NonNull::new_unchecked(pointer) }
     }
 }
 
@@ -45,7 +49,7 @@ impl Hal for X86_64 {
 
     #[inline(always)]
     fn cpu_number(cpu: &Cpu) -> CpuNumber {
-        cpu.number.load(Relaxed)
+        cpu.number()
     }
 
     fn now(&self) -> Ticks {

@@ -28,22 +28,13 @@ pub struct Signal {
 
 impl Signal {
     /// Legacy lines, unless an override says otherwise.
-    const LEGACY: Self = Self {
-        active_low: false,
-        level: false,
-    };
+    const LEGACY: Self = Self { active_low: false, level: false };
     /// All other lines: those of PCI.
-    const PCI: Self = Self {
-        active_low: true,
-        level: true,
-    };
+    const PCI: Self = Self { active_low: true, level: true };
 
     /// From the flags of an override, which may say "as the bus has it" (section 5.2.12.5).
     fn from_flags(flags: u16) -> Self {
-        Self {
-            active_low: flags & 0b11 == 0b11,
-            level: flags >> 2 & 0b11 == 0b11,
-        }
+        Self { active_low: flags & 0b11 == 0b11, level: flags >> 2 & 0b11 == 0b11 }
     }
 }
 
@@ -97,10 +88,9 @@ impl Controllers {
             LOCAL_X2APIC if u32_at(entry, 8)? & ENABLED != 0 => {
                 self.cpus.push(u32_at(entry, 4)?);
             }
-            IO_APIC => self.io_apics.push(IoApic {
-                address: u32_at(entry, 4)?,
-                first_line: u32_at(entry, 8)?,
-            }),
+            IO_APIC => self
+                .io_apics
+                .push(IoApic { address: u32_at(entry, 4)?, first_line: u32_at(entry, 8)? }),
             SOURCE_OVERRIDE => self.overrides.push(Override {
                 line: u32_at(entry, 4)?,
                 signal: Signal::from_flags(u16_at(entry, 8)?),
@@ -167,10 +157,7 @@ mod tests {
         let table = table(&[CPU_0, CPU_DISABLED, IO_APIC, CPU_X2]);
         let controllers = Controllers::parse(&table);
         assert_eq!(controllers.cpus.iter().collect::<Vec<_>>(), [0, 0x1234]);
-        let io_apic = IoApic {
-            address: 0xfec0_0000,
-            first_line: 0,
-        };
+        let io_apic = IoApic { address: 0xfec0_0000, first_line: 0 };
         assert_eq!(controllers.io_apics.iter().collect::<Vec<_>>(), [io_apic]);
     }
 

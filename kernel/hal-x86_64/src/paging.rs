@@ -108,7 +108,8 @@ impl Paging for X86_64 {
         access: Access,
         memory: MemoryType,
     ) -> Result<(), PagingError> {
-        if !is_user(address, size.bytes()) || (size == PageSize::Huge && !HUGE_PAGES.load(Relaxed)) {
+        if !is_user(address, size.bytes()) || (size == PageSize::Huge && !HUGE_PAGES.load(Relaxed))
+        {
             return Err(PagingError::Unsupported);
         }
         let slot = TABLES.vacant(root, address.0, size)?;
@@ -201,16 +202,10 @@ mod tests {
     fn tables_are_asked_for_from_the_top() {
         let (on, root) = (X86_64, zeroed_table());
         for size in [PageSize::Huge, PageSize::Large, PageSize::Small] {
-            assert_eq!(
-                map(&on, root, PageSize::Small),
-                Err(PagingError::MissingTable(size))
-            );
+            assert_eq!(map(&on, root, PageSize::Small), Err(PagingError::MissingTable(size)));
             assert_eq!(on.install_table(root, AT, zeroed_table()), Ok(size));
         }
-        assert_eq!(
-            on.install_table(root, AT, zeroed_table()),
-            Err(PagingError::Occupied)
-        );
+        assert_eq!(on.install_table(root, AT, zeroed_table()), Err(PagingError::Occupied));
         assert_eq!(map(&on, root, PageSize::Small), Ok(()));
         assert_eq!(map(&on, root, PageSize::Small), Err(PagingError::Occupied));
         assert_eq!(map(&on, root, PageSize::Large), Err(PagingError::Occupied));

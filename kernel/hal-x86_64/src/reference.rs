@@ -50,10 +50,7 @@ impl Hpet {
     /// # Safety
     /// They are mapped there uncached, for good.
     pub unsafe fn start(registers: u64) -> Option<Self> {
-        let mut hpet = Self {
-            registers,
-            hertz: 0,
-        };
+        let mut hpet = Self { registers, hertz: 0 };
         let period = hpet.read(Self::CAPABILITIES) >> 32;
         if period > Self::MAX_PERIOD {
             return None;
@@ -145,14 +142,8 @@ impl Reference {
         let _ = (0..PATIENCE).find(|_| passed(self.count()) >= target);
         let (end, first_end, second_end) = self.sample(&first, &second);
         [
-            Measured {
-                counted: first_end.wrapping_sub(first_start),
-                reference: passed(end),
-            },
-            Measured {
-                counted: second_end.wrapping_sub(second_start),
-                reference: passed(end),
-            },
+            Measured { counted: first_end.wrapping_sub(first_start), reference: passed(end) },
+            Measured { counted: second_end.wrapping_sub(second_start), reference: passed(end) },
         ]
     }
 
@@ -195,20 +186,14 @@ mod tests {
 
     #[test]
     fn a_rate_is_counts_per_second() {
-        let measured = Measured {
-            counted: 30_000_000,
-            reference: 35_795,
-        };
+        let measured = Measured { counted: 30_000_000, reference: 35_795 };
         let clock = rate(measured, PmTimer::HERTZ);
         assert!((2_999_900_000..3_000_100_000).contains(&clock), "{clock}");
     }
 
     #[test]
     fn a_reference_that_stands_still_gives_no_rate() {
-        let measured = Measured {
-            counted: 1,
-            reference: 0,
-        };
+        let measured = Measured { counted: 1, reference: 0 };
         assert_eq!(rate(measured, 1), 0);
     }
 
@@ -216,10 +201,7 @@ mod tests {
     fn a_sample_is_the_fastest_of_several() {
         let mut memory = [0u64; 32];
         let registers = (&raw mut memory).expose_provenance() as u64;
-        let reference = Reference::Hpet(Hpet {
-            registers,
-            hertz: 1,
-        });
+        let reference = Reference::Hpet(Hpet { registers, hertz: 1 });
         let (time, step) = (Cell::new(0), Cell::new(100));
         let clock = || {
             time.set(time.get() + step.get());

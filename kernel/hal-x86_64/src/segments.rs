@@ -3,11 +3,17 @@
 //! There are no 32-bit user segments. The order is dictated by `syscall` (kernel data follows
 //! kernel code) and `sysretq` (user data at STAR + 8, user code at STAR + 16).
 
+use core::arch::asm;
 use core::cell::UnsafeCell;
 
-use x86_64::VirtAddr;
-use x86_64::structures::gdt::{Descriptor, DescriptorFlags};
+use x86_64::instructions::segmentation::{CS, DS, ES, FS, GS, SS, Segment};
+use x86_64::instructions::tables::{lgdt, load_tss};
+use x86_64::structures::DescriptorTablePointer;
+use x86_64::structures::gdt::{Descriptor, DescriptorFlags, SegmentSelector};
 use x86_64::structures::tss::TaskStateSegment;
+use x86_64::{PrivilegeLevel, VirtAddr};
+
+use crate::cpu::{Area, FatalStack};
 
 /// Selector of the kernel's code segment.
 pub const KERNEL_CODE: u16 = 0x08;
@@ -33,70 +39,43 @@ pub struct Segments {
 
 impl Segments {
     pub(crate) const fn new() -> Self {
-        Self {
-            table: UnsafeCell::new([0; 7]),
-            task: UnsafeCell::new(TaskStateSegment::new()),
-        }
+        Self { table: UnsafeCell::new([0; 7]), task: UnsafeCell::new(TaskStateSegment::new()) }
     }
 }
 
-#[cfg(target_os = "none")]
-pub use load::load;
-
-#[cfg(target_os = "none")]
-mod load {
-    use core::arch::asm;
-
-    use x86_64::PrivilegeLevel;
-    use x86_64::instructions::segmentation::{CS, DS, ES, FS, GS, SS, Segment};
-    use x86_64::instructions::tables::{lgdt, load_tss};
-    use x86_64::structures::DescriptorTablePointer;
-    use x86_64::structures::gdt::SegmentSelector;
-
-    use super::*;
-    use crate::cpu::{Area, FatalStack};
-
-    /// Loads this CPU's segments and task state, with `area`'s stacks in it.
-    ///
-    /// # Safety
-    /// `area` is that of the executing CPU, whose segments were never loaded before.
-    pub unsafe fn load(area: &'static Area) {
-        let segments = &area.cpu.segments;
-        // SAFETY: the caller promises that nobody, and no hardware, uses them yet.
-        let task = unsafe { &mut *segments.task.get() };
-        task.privilege_stack_table[0] = VirtAddr::new_truncate(area.stack_top());
-        for stack in [
-            FatalStack::DoubleFault,
-            FatalStack::NonMaskable,
-            FatalStack::MachineCheck,
-        ] {
-            if let Some(entry) = task.interrupt_stack_table.get_mut(stack as usize - 1) {
-                *entry = VirtAddr::new_truncate(area.fatal_stack_top(stack));
-            }
-        }
-        // SAFETY: as above; the task state lives in a static.
-        let table = unsafe {
-            *segments.table.get() = descriptors(segments.task.get());
-            &*segments.table.get()
-        };
-        let pointer = DescriptorTablePointer {
-            limit: (size_of_val(table) - 1) as u16,
-            base: VirtAddr::new_truncate(table.as_ptr() as u64),
-        };
-        let kernel_data = SegmentSelector(KERNEL_DATA);
-        // SAFETY: the table is static and holds the segments that these selectors name. FS and
-        // GS take null: their bases are written at every return to user mode.
-        unsafe {
-            lgdt(&pointer);
-            CS::set_reg(SegmentSelector(KERNEL_CODE));
-            SS::set_reg(kernel_data);
-            DS::set_reg(SegmentSelector::NULL);
-            ES::set_reg(SegmentSelector::NULL);
-            FS::set_reg(SegmentSelector::NULL);
-            GS::set_reg(SegmentSelector::NULL);
-            asm!("lldt {:x}", in(reg) 0u16, options(nomem, nostack, preserves_flags));
-            load_tss(SegmentSelector::new(TASK_STATE >> 3, PrivilegeLevel::Ring0));
-        }
+/// Loads this CPU's segments and task state, with `area`'s stacks in it.
+///
+/// # Safety
+/// `area` is that of the executing CPU, whose segments were never loaded before.
+pub unsafe fn load(area: &'static Area) {
+    let segments = &area.cpu.segments;
+    // SAFETY: the caller promises that nobody, and no hardware, uses them yet.
+    let task = unsafe { &mut *segments.task.get() };
+    task.privilege_stack_table[0] = VirtAddr::new_truncate(area.stack_top());
+    let top = |stack| VirtAddr::new_truncate(area.fatal_stack_top(stack));
+    task.interrupt_stack_table = FatalStack::tops(top);
+    // SAFETY: as above; the task state lives in a static.
+    let table = unsafe {
+        *segments.table.get() = descriptors(segments.task.get());
+        &*segments.table.get()
+    };
+    let pointer = DescriptorTablePointer {
+        limit: (size_of_val(table) - 1) as u16,
+        base: VirtAddr::new_truncate(table.as_ptr() as u64),
+    };
+    let kernel_data = SegmentSelector(KERNEL_DATA);
+    // SAFETY: the table is static and holds the segments that these selectors name. FS and
+    // GS take null: their bases are written at every return to user mode.
+    unsafe {
+        lgdt(&pointer);
+        CS::set_reg(SegmentSelector(KERNEL_CODE));
+        SS::set_reg(kernel_data);
+        DS::set_reg(SegmentSelector::NULL);
+        ES::set_reg(SegmentSelector::NULL);
+        FS::set_reg(SegmentSelector::NULL);
+        GS::set_reg(SegmentSelector::NULL);
+        asm!("lldt {:x}", in(reg) 0u16, options(nomem, nostack, preserves_flags));
+        load_tss(SegmentSelector::new(TASK_STATE >> 3, PrivilegeLevel::Ring0));
     }
 }
 

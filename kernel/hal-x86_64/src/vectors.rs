@@ -40,11 +40,7 @@ impl Vector {
 
     /// The vector of `line`, if it has one.
     pub const fn of_line(line: u32) -> Option<Self> {
-        if line < LINES {
-            Some(Self(Self::FIRST_LINE.0 + line as u8))
-        } else {
-            None
-        }
+        if line < LINES { Some(Self(Self::FIRST_LINE.0 + line as u8)) } else { None }
     }
 
     /// What it means.
