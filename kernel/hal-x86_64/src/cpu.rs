@@ -84,7 +84,8 @@ pub(crate) const CPU_OFFSET: usize = offset_of!(Area, cpu);
 
 const _: () = assert!(AREA_BYTES == 8 * PAGE && CPU_OFFSET % 64 == 0);
 
-/// All CPUs' memory, in order of their numbers.
+/// All CPUs' memory, in order of their numbers. All zero at first, so that it takes no room in the
+/// image's file.
 pub static CPUS: [Area; MAX_CPUS] = [const { Area::new() }; MAX_CPUS];
 
 impl Area {
@@ -96,7 +97,7 @@ impl Area {
                 current: AtomicPtr::new(null_mut()),
                 root: AtomicU64::new(0),
                 user_rdx: AtomicU64::new(0),
-                deadline: AtomicU64::new(u64::MAX),
+                deadline: AtomicU64::new(0),
                 segments: Segments::new(),
             },
             fatal: UnsafeCell::new([[0; _]; 3]),

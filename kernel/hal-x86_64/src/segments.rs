@@ -5,6 +5,7 @@
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 
 use x86_64::instructions::segmentation::{CS, DS, ES, FS, GS, SS, Segment};
 use x86_64::instructions::tables::{lgdt, load_tss};
@@ -34,12 +35,12 @@ const _: () = assert!(KERNEL_DATA == KERNEL_CODE + 8 && USER_CODE == SYSRET_BASE
 #[repr(C)]
 pub struct Segments {
     table: UnsafeCell<[u64; 7]>,
-    task: UnsafeCell<TaskStateSegment>,
+    task: UnsafeCell<MaybeUninit<TaskStateSegment>>,
 }
 
 impl Segments {
     pub(crate) const fn new() -> Self {
-        Self { table: UnsafeCell::new([0; 7]), task: UnsafeCell::new(TaskStateSegment::new()) }
+        Self { table: UnsafeCell::new([0; 7]), task: UnsafeCell::new(MaybeUninit::zeroed()) }
     }
 }
 
@@ -50,13 +51,13 @@ impl Segments {
 pub unsafe fn load(area: &'static Area) {
     let segments = &area.cpu.segments;
     // SAFETY: the caller promises that nobody, and no hardware, uses them yet.
-    let task = unsafe { &mut *segments.task.get() };
+    let task = unsafe { &mut *segments.task.get() }.write(TaskStateSegment::new());
     task.privilege_stack_table[0] = VirtAddr::new_truncate(area.stack_top());
     let top = |stack| VirtAddr::new_truncate(area.fatal_stack_top(stack));
     task.interrupt_stack_table = FatalStack::tops(top);
     // SAFETY: as above; the task state lives in a static.
     let table = unsafe {
-        *segments.table.get() = descriptors(segments.task.get());
+        *segments.table.get() = descriptors(task);
         &*segments.table.get()
     };
     let pointer = DescriptorTablePointer {
