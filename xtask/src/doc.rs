@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use pulldown_cmark::{Options, Parser, html};
 
 use crate::process::{build, find_program, host_cargo_command};
+use crate::progress::Step;
 use crate::repository::Repository;
 
 /// `cargo xtask doc`.
@@ -24,7 +25,9 @@ pub fn run(repository: &Repository) -> Result<ExitCode> {
                 .arg("--dest-dir")
                 .arg(&output)
                 .arg(repository.path("manual"));
-            build("rendering the manual", &mut command)?;
+            let step = Step::start("rendering the manual");
+            build("the manual", &mut command, &step)?;
+            step.done();
         }
         None => render(&repository.path("manual/src"), &output)?,
     }
@@ -35,7 +38,9 @@ pub fn run(repository: &Repository) -> Result<ExitCode> {
     command
         .args(["--no-deps", "--document-private-items", "--target-dir"])
         .arg(&reference);
-    build("writing the reference", &mut command)?;
+    let step = Step::start("writing the reference");
+    build("the reference", &mut command, &step)?;
+    step.done();
     println!("reference: {}", reference.join("doc").display());
     Ok(ExitCode::SUCCESS)
 }
