@@ -9,6 +9,7 @@ use std::thread::{self, ScopedJoinHandle};
 use anyhow::{Result, bail};
 
 use crate::cli::{BuildOptions, Entry};
+use crate::packages::Need;
 use crate::process;
 use crate::progress::Step;
 use crate::repository::Repository;
@@ -76,11 +77,11 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// Finds the toolchain first, installing it where necessary.
-    pub fn new(repository: &'a Repository, profile: Profile) -> Result<Self> {
+    /// Finds the toolchain first, installing it and `needs` where necessary.
+    pub fn new(repository: &'a Repository, profile: Profile, needs: &[Need]) -> Result<Self> {
         Ok(Self {
             repository,
-            toolchain: Toolchain::choose()?,
+            toolchain: Toolchain::choose(needs)?,
             profile,
         })
     }

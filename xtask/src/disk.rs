@@ -31,7 +31,7 @@ const TABLES: u64 = 2 * MIB;
 /// `cargo xtask image`.
 pub fn run(repository: &Repository, options: &ImageOptions) -> Result<ExitCode> {
     let system = System::find(repository, options.build.system.as_deref())?;
-    let builder = Builder::new(repository, Profile::from_options(&options.build))?;
+    let builder = Builder::new(repository, Profile::from_options(&options.build), &[])?;
     let volume = builder.volume(&system, Entry::Uefi)?;
     let output = match &options.output {
         Some(file) => file.clone(),

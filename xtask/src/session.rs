@@ -51,8 +51,7 @@ impl Session {
         if options.display {
             needs.push(WINDOW);
         }
-        packages::ensure(&needs)?;
-        let builder = Builder::new(repository, Profile::from_options(&options.build))?;
+        let builder = Builder::new(repository, Profile::from_options(&options.build), &needs)?;
         let volume = builder.volume(&system, entry)?;
 
         let step = Step::start("writing the boot medium");

@@ -28,7 +28,7 @@ struct Facts {
 /// Builds the release kernel and looks at it. The link itself fails where a panicking path is
 /// left, because the release kernel's panic handler refers to a symbol that nobody defines.
 pub fn check(repository: &Repository, report: &mut Report) {
-    let facts = Builder::new(repository, Profile::Release)
+    let facts = Builder::new(repository, Profile::Release, &[])
         .and_then(|builder| builder.kernel())
         .and_then(|kernel| read(&kernel));
     match facts {
