@@ -3,16 +3,37 @@
 //! Kernel, loader, Nun, the manual and the fuzzers all take it from here: object types,
 //! operations, rights, errors, message layout, what init receives and what the loader hands
 //! over. Numbers are only ever appended; reserved bits must be zero.
+//!
+//! The heart is the table in [`interface!`]; the modules around it define the words that it
+//! speaks of.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
 pub mod boot;
+mod buffer;
+mod descriptor;
+mod error;
 mod hash;
+pub mod init;
+mod interface;
 mod memory;
+mod message;
+mod rights;
+mod table;
+mod word;
 
+pub use buffer::{IpcBuffer, MAPPING_RUNS, MappingRun};
+pub use descriptor::Descriptor;
+pub use error::{Culprit, Error, Reason};
 pub use hash::{AbiNote, FNV_OFFSET, NOTE_ABI_HASH, NOTE_NAME, fnv1a};
 pub use memory::{Access, FaultReason, MemoryType};
-
-/// Identifies this version of the interface; see [`AbiNote`].
-pub const ABI_HASH: u64 = fnv1a(FNV_OFFSET, b"A9N");
+pub use message::{MESSAGE_CAPABILITIES, MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Source};
+pub use rights::Rights;
+pub use table::{
+    ABI_HASH, Form, Invocation, OBJECTS, OPERATION_MASK, ObjectSpec, ObjectType, OperationSpec,
+    REPLY_SLOT_SHIFT, WordSpec, address_space, frame, generic, interrupt_port, interrupt_region,
+    io_port, ipc_port, kernel, node, notification, operation_word, page_table, pcb, reply, timer,
+    vector_state, window,
+};
+pub use word::Word;

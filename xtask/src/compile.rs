@@ -30,11 +30,7 @@ pub enum Profile {
 impl Profile {
     /// The profile that the command line asks for.
     pub fn from_options(options: &BuildOptions) -> Self {
-        if options.debug {
-            Self::Checked
-        } else {
-            Self::Release
-        }
+        if options.debug { Self::Checked } else { Self::Release }
     }
 
     /// Cargo's name of the profile, and of its folder.
@@ -57,17 +53,10 @@ struct Kind {
 /// programs at the linker's usual 0x20_0000. The code model is the target's own (`kernel`, whose
 /// sign-extended addresses suit the lowest 2 GiB as well as the highest): another would not
 /// link with a core library that came compiled.
-const BARE: Kind = Kind {
-    folder: "bare",
-    target: BARE_TARGET,
-    flags: &["-Crelocation-model=static"],
-};
+const BARE: Kind =
+    Kind { folder: "bare", target: BARE_TARGET, flags: &["-Crelocation-model=static"] };
 
-const LOADER: Kind = Kind {
-    folder: "loader",
-    target: UEFI_TARGET,
-    flags: &[],
-};
+const LOADER: Kind = Kind { folder: "loader", target: UEFI_TARGET, flags: &[] };
 
 /// Builds for one toolchain and profile.
 pub struct Builder<'a> {
@@ -79,11 +68,7 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// Finds the toolchain first, installing it and `needs` where necessary.
     pub fn new(repository: &'a Repository, profile: Profile, needs: &[Need]) -> Result<Self> {
-        Ok(Self {
-            repository,
-            toolchain: Toolchain::choose(needs)?,
-            profile,
-        })
+        Ok(Self { repository, toolchain: Toolchain::choose(needs)?, profile })
     }
 
     /// Builds the kernel; returns its ELF file.
@@ -145,13 +130,7 @@ impl<'a> Builder<'a> {
 
     fn build_loader(&self, step: &Step) -> Result<()> {
         let root = self.repository.root();
-        self.build(
-            &LOADER,
-            "the loader",
-            root,
-            &["--package", "a9n-loader"],
-            step,
-        )
+        self.build(&LOADER, "the loader", root, &["--package", "a9n-loader"], step)
     }
 
     fn build_programs(&self, system: &System, step: &Step) -> Result<()> {
@@ -184,11 +163,7 @@ impl<'a> Builder<'a> {
     }
 
     fn product(&self, kind: &Kind, file: &str) -> Result<PathBuf> {
-        let path = self
-            .target_folder(kind)
-            .join(kind.target)
-            .join(self.profile.name())
-            .join(file);
+        let path = self.target_folder(kind).join(kind.target).join(self.profile.name()).join(file);
         if !path.is_file() {
             bail!("the build succeeded but left no {}", path.display());
         }
@@ -198,7 +173,5 @@ impl<'a> Builder<'a> {
 
 /// The result of a build that ran beside others.
 fn join(build: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
-    build
-        .join()
-        .unwrap_or_else(|_| bail!("a build thread panicked"))
+    build.join().unwrap_or_else(|_| bail!("a build thread panicked"))
 }

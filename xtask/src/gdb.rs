@@ -36,10 +36,7 @@ pub fn run(repository: &Repository, options: &BootOptions) -> Result<ExitCode> {
     };
     leave_keyboard_to_child();
     let mut command = Command::new(gdb);
-    command
-        .arg("--quiet")
-        .arg(&session.kernel)
-        .args(["-ex", REMOTE]);
+    command.arg("--quiet").arg(&session.kernel).args(["-ex", REMOTE]);
     Supervised::spawn(&mut command)?.wait(None);
     Ok(ExitCode::SUCCESS)
 }

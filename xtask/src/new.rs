@@ -59,14 +59,9 @@ fn write(path: &PathBuf, contents: &str) -> Result<()> {
 
 /// The last part of the folder, which must be a good name for a package.
 fn package_name(folder: &Path) -> Result<String> {
-    let name = folder
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let good = name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
     if !good || matches!(name, "nun" | "core" | "alloc" | "std" | "test" | "main") {
         bail!(
             "{name:?} cannot name a package: use lower-case letters, digits and '-', not a library's name"
@@ -115,9 +110,7 @@ fn configuration(repository: &Repository) -> String {
             quoted(&manifest)
         )
     } else {
-        quoted(Path::new(&format!(
-            "run --quiet --manifest-path {text} --package xtask --"
-        )))
+        quoted(Path::new(&format!("run --quiet --manifest-path {text} --package xtask --")))
     };
     format!("[alias]\nxtask = {alias}\n")
 }

@@ -24,14 +24,8 @@ const KEPT: &[&str] = &[
     "CARGO_TERM_",
 ];
 /// Variables that belong to the cargo that started xtask and would mislead another one.
-const FOREIGN: &[&str] = &[
-    "CARGO",
-    "RUSTC",
-    "RUSTFLAGS",
-    "RUSTDOC",
-    "RUSTUP_TOOLCHAIN",
-    "RUST_RECURSION_COUNT",
-];
+const FOREIGN: &[&str] =
+    &["CARGO", "RUSTC", "RUSTFLAGS", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"];
 
 /// Whether a variable of this name would leak from the outer cargo into an inner build.
 fn is_foreign(name: &str) -> bool {
@@ -99,10 +93,7 @@ impl Finished {
 /// Ends it at `limit`, where one is given. An error means that it could not run to its end,
 /// not that it failed.
 pub fn watch(command: &mut Command, step: &Step, limit: Option<Duration>) -> Result<Finished> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = Supervised::spawn(command)?;
     let (sender, lines) = mpsc::channel::<(bool, String)>();
     let stderr_sender = sender.clone();
@@ -118,11 +109,7 @@ pub fn watch(command: &mut Command, step: &Step, limit: Option<Duration>) -> Res
         match lines.recv_timeout(Duration::from_millis(200)) {
             Ok((is_stderr, line)) => {
                 step.detail(&line);
-                let stream = if is_stderr {
-                    &mut finished.1
-                } else {
-                    &mut finished.0
-                };
+                let stream = if is_stderr { &mut finished.1 } else { &mut finished.0 };
                 stream.push_str(&line);
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
@@ -135,21 +122,14 @@ pub fn watch(command: &mut Command, step: &Step, limit: Option<Duration>) -> Res
     let Some(status) = child.wait(deadline) else {
         bail!("{} did not finish in time", command.get_program().display());
     };
-    Ok(Finished {
-        status,
-        stdout: finished.0,
-        stderr: finished.1,
-    })
+    Ok(Finished { status, stdout: finished.0, stderr: finished.1 })
 }
 
 fn forward(stream: impl Read, sender: &mpsc::Sender<(bool, String)>, is_stderr: bool) {
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
     while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
-        if sender
-            .send((is_stderr, String::from_utf8_lossy(&line).into_owned()))
-            .is_err()
-        {
+        if sender.send((is_stderr, String::from_utf8_lossy(&line).into_owned())).is_err() {
             return;
         }
         line.clear();
@@ -164,10 +144,7 @@ pub fn build(what: &str, command: &mut Command, step: &Step) -> Result<()> {
     }
     let finished = watch(command, step, None)?;
     if !finished.status.success() {
-        bail!(
-            "building {what} failed\n{}",
-            finished.transcript().trim_end()
-        );
+        bail!("building {what} failed\n{}", finished.transcript().trim_end());
     }
     if finished.stderr.contains("warning") {
         step.say(&finished.stderr);
@@ -192,14 +169,9 @@ mod tests {
         ] {
             assert!(is_foreign(name), "{name}");
         }
-        for name in [
-            "CARGO_HOME",
-            "CARGO_NET_OFFLINE",
-            "PATH",
-            "HOME",
-            "RUSTUP_HOME",
-            "CARGO_HTTP_PROXY",
-        ] {
+        for name in
+            ["CARGO_HOME", "CARGO_NET_OFFLINE", "PATH", "HOME", "RUSTUP_HOME", "CARGO_HTTP_PROXY"]
+        {
             assert!(!is_foreign(name), "{name}");
         }
     }
@@ -210,10 +182,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo out; echo err >&2; exit 3"]);
         let finished = watch(&mut command, &step, None).unwrap();
-        assert_eq!(
-            (finished.stdout.as_str(), finished.stderr.as_str()),
-            ("out\n", "err\n")
-        );
+        assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
         assert_eq!(finished.status.code(), Some(3));
     }
 
@@ -227,9 +196,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let step = Step::start("test");
-        let error = watch(&mut Command::new("no-such-program"), &step, None)
-            .err()
-            .unwrap();
+        let error = watch(&mut Command::new("no-such-program"), &step, None).err().unwrap();
         assert!(format!("{error:#}").contains("no-such-program"));
     }
 }

@@ -35,12 +35,7 @@ impl Step {
         } else {
             None
         };
-        Self {
-            title,
-            started: Instant::now(),
-            bar,
-            heartbeats: AtomicU32::new(0),
-        }
+        Self { title, started: Instant::now(), bar, heartbeats: AtomicU32::new(0) }
     }
 
     /// Shows what the step is busy with, cut to a short line.

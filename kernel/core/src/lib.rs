@@ -1,1 +1,46 @@
-//! Under construction in this change series.
+//! The portable A9N kernel: capabilities, processes, address spaces, messages, signals. Mechanism
+//! only.
+//!
+//! # Principles
+//!
+//! - **Decode, check, commit.** [`Invocation::decode`](a9n_abi::Invocation::decode) turns registers
+//!   into a typed request, without looking at any state. A handler then checks, reading only, and
+//!   returns an error that names the argument. What is left cannot fail, or is *restartable*: it
+//!   works in steps that users cannot see, and the process repeats its kernel call.
+//! - **An object lives as long as its original capability.** Everything derived goes first. See
+//!   `derivation` and `destroy`.
+//! - **One event at a time.** There is one kernel stack per CPU and no kernel thread; a process
+//!   that blocks leaves nothing behind but its state word and a place in a queue.
+//! - **No globals.** [`Kernel`] owns everything, its machine included; any number of them live in
+//!   one test.
+//!
+//! # Where things stand
+//!
+//! `kernel` has the entries, `fast` the two fast paths. `lookup`, `derivation`, `destroy` are the
+//! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `ipc`, `reply`, `notification`
+//! have one object each; `transfer` copies messages, `scheduler` decides who runs, `boot` makes
+//! the first process.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod boot;
+mod derivation;
+mod destroy;
+mod fast;
+mod frame;
+mod generic;
+mod ipc;
+mod kernel;
+mod lookup;
+mod node;
+mod notification;
+mod outcome;
+mod pcb;
+mod reply;
+mod scheduler;
+mod space;
+mod transfer;
+
+pub use boot::{Boot, BootError};
+pub use kernel::{Kernel, MAXIMUM_CPUS};

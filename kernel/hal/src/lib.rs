@@ -64,6 +64,10 @@ pub trait Hal: Memory + Paging + Sized + 'static {
     /// Writes one byte to the early console (the serial line), waiting until it is taken.
     fn write_console(&self, byte: u8);
 
+    /// Ends an emulator run with success or failure; does nothing where there is no emulator or
+    /// where the build leaves it out.
+    fn debug_exit(&self, success: bool);
+
     /// Returns from a kernel call into `to`, at once and without looking anywhere else: switches
     /// address space and thread-local bases, puts `identifier`, `info` and the last two message
     /// words into their registers, leaves the first four where the other side's kernel call put
@@ -80,10 +84,7 @@ pub trait Hal: Memory + Paging + Sized + 'static {
 
     /// Gives a fast path up before it changed anything: the kernel call `operation` of `me` with
     /// these arguments is handled by the general path.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "these are the registers of a kernel call"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "these are the registers of a kernel call")]
     fn retreat(
         &self,
         cpu: &Self::Cpu,

@@ -1,0 +1,219 @@
+//! The table of objects and operations, from which everything else about them is made.
+
+/// Hands the whole interface to the macro named by its argument.
+///
+/// The callback receives, per object: documentation, module name, type name and number; and per
+/// operation: documentation, function name, variant name, number, required right, arguments and
+/// results. This crate makes decoder and reference data from it, Nun its typed methods.
+///
+/// An operation has at most six arguments and six results, one word each. Argument types are
+/// those with [`Word`](crate::Word).
+#[macro_export]
+macro_rules! interface {
+    ($callback:ident) => {
+        $callback! {
+            /// Not an object: what a process may ask without any capability.
+            object kernel Kernel = 1 {
+                /// Lets other processes of the same priority run first.
+                yield_now Yield = 1 [] -> ();
+                /// Writes `length` bytes, at most 40, from the words that follow to the early
+                /// console. Absent from a production image.
+                debug_write DebugWrite = 2 []
+                    (length: u64, text0: u64, text1: u64, text2: u64, text3: u64, text4: u64) -> ();
+                /// Ends an emulator run and tells it success (1) or failure (0). Absent from a
+                /// production image; elsewhere than in an emulator it does nothing.
+                debug_exit DebugExit = 3 [] (success: u64) -> ();
+            }
+            /// A power-of-two piece of physical memory from which objects are made. Moves, but is
+            /// never copied. Whole again when all that was made from it is gone.
+            object generic Generic = 2 {
+                /// Makes objects of one type, whose capabilities go to consecutive slots of a
+                /// node. `size_bits` is the radix of a Node, the logarithm of the bytes of a Frame
+                /// or Generic, and 0 for everything else. Device Generics give only Frames and
+                /// Generics. Clears the memory, in restartable steps, at most 64 objects per call;
+                /// answers how many were made.
+                convert Convert = 1 [WRITE]
+                    (object: ObjectType, size_bits: u64, count: u64, node: Descriptor, index: u64)
+                    -> (converted: u64);
+                /// Physical address, logarithm of the size, bytes used, and 1 for device space.
+                information Information = 2 [READ] -> (address: u64, size_bits: u64, used: u64, device: u64);
+            }
+            /// An array of capability slots. Slot 0 is the node's own.
+            object node Node = 3 {
+                /// Puts a copy of the capability at `source` into slot `index`.
+                copy Copy = 1 [WRITE] (index: u64, source: Descriptor) -> ();
+                /// Moves the capability at `source` into slot `index`, with all that hangs on it.
+                move_from Move = 2 [WRITE] (index: u64, source: Descriptor) -> ();
+                /// Like `copy`, with fewer rights and, where the source has identifier 0, an
+                /// identifier. The new capability is always derived from its source.
+                mint Mint = 3 [WRITE]
+                    (index: u64, source: Descriptor, rights: Rights, identifier: u64) -> ();
+                /// Takes rights away from slot `index`.
+                demote Demote = 4 [WRITE] (index: u64, rights: Rights) -> ();
+                /// Empties slot `index`; what was derived from it goes first. Restartable.
+                remove Remove = 5 [WRITE] (index: u64) -> ();
+                /// Empties every slot derived from slot `index`. Restartable.
+                revoke Revoke = 6 [WRITE] (index: u64) -> ();
+                /// Exchanges slot `index` and the one at `other`.
+                exchange Exchange = 7 [WRITE] (index: u64, other: Descriptor) -> ();
+                /// Type and rights of slot `index`; type 0 if it is empty.
+                look Look = 8 [READ] (index: u64) -> (object: u64, rights: Rights, identifier: u64);
+            }
+            /// A process: registers, address space, root node, priority.
+            object pcb Pcb = 4 {
+                /// Gives it an address space, a root node and an IPC buffer; a null descriptor
+                /// leaves what is there. The process must not be running.
+                configure_spaces ConfigureSpaces = 1 [MODIFY]
+                    (space: Descriptor, node: Descriptor, buffer: Descriptor) -> ();
+                /// Sets instruction pointer, stack pointer, thread-local base and first argument.
+                configure_entry ConfigureEntry = 2 [MODIFY]
+                    (instruction: u64, stack: u64, thread_base: u64, argument: u64) -> ();
+                /// Sets priority (0 to 255, at most the highest this capability allows), affinity
+                /// and whether its system calls are foreign.
+                configure_schedule ConfigureSchedule = 3 [MODIFY]
+                    (priority: u64, cpu: u64, foreign: u64) -> ();
+                /// Sets the port to which its faults and foreign calls go, and a Notification Port
+                /// that also wakes it from `receive`; a null descriptor leaves what is there.
+                configure_ports ConfigurePorts = 4 [MODIFY]
+                    (resolver: Descriptor, notification: Descriptor) -> ();
+                /// Attaches a Vector State.
+                configure_vector ConfigureVector = 5 [MODIFY] (state: Descriptor) -> ();
+                /// Reads one user-visible register of a stopped process, numbered as in the
+                /// architecture's register file.
+                read_register ReadRegister = 6 [READ] (register: u64) -> (value: u64);
+                /// Writes one. Bits that user mode may not set are masked off.
+                write_register WriteRegister = 7 [MODIFY] (register: u64, value: u64) -> ();
+                /// Copies all registers from another stopped process, vector state included.
+                clone_state CloneState = 8 [MODIFY] (source: Descriptor) -> ();
+                /// Makes a stopped process run.
+                resume Resume = 9 [WRITE] -> ();
+                /// Stops it and says where it was.
+                suspend Suspend = 10 [WRITE] -> (state: u64);
+                /// Ends an operation in which it is blocked with *cancelled*.
+                cancel Cancel = 11 [WRITE] -> ();
+                /// At its next user boundary it sends its resolver a *stopped* message.
+                interrupt Interrupt = 12 [WRITE] -> ();
+                /// CPU time in ticks, kernel messages sent, and its state.
+                information Information = 13 [READ] -> (time: u64, messages: u64, state: u64, priority: u64);
+                /// Lowers the highest priority that the capability in slot `index` of `node`
+                /// allows to set.
+                limit_priority LimitPriority = 14 [MODIFY] (priority: u64) -> ();
+            }
+            /// Extended (FPU and SIMD) state of a process. Without one, such instructions fault.
+            object vector_state VectorState = 5 {}
+            /// A user address space.
+            object address_space AddressSpace = 6 {
+                /// Installs a Page Table at the highest level missing for `address`; answers the
+                /// logarithm of what one entry of it maps.
+                install_table InstallTable = 1 [WRITE] (table: Descriptor, address: u64)
+                    -> (entry_bits: u64);
+                /// Puts a Page Table into the pool from which batched mapping takes them.
+                add_table AddTable = 2 [WRITE] (table: Descriptor) -> ();
+                /// Maps runs described in the IPC buffer; answers how many pages.
+                map_many MapMany = 3 [WRITE] (runs: u64) -> (pages: u64);
+                /// Unmaps runs, one shoot-down for all.
+                unmap_many UnmapMany = 4 [WRITE] (runs: u64) -> (pages: u64);
+                /// Changes the access of runs.
+                protect_many ProtectMany = 5 [WRITE] (runs: u64) -> (pages: u64);
+                /// What is mapped at `address`: 1 and its access, or 0.
+                translate Translate = 6 [READ] (address: u64) -> (mapped: u64, access: Access);
+            }
+            /// One page of an address space's tables.
+            object page_table PageTable = 7 {}
+            /// Memory that can be mapped.
+            object frame Frame = 8 {
+                /// Makes a Window: the authority to map pages of this frame into `space` from
+                /// `address` (page-aligned) on.
+                attach Attach = 1 [READ]
+                    (space: Descriptor, address: u64, node: Descriptor, index: u64) -> ();
+                /// Logarithm of its bytes, and 1 for device space.
+                information Information = 2 [READ] -> (size_bits: u64, device: u64);
+                /// Physical address.
+                address Address = 3 [DMA] -> (address: u64);
+            }
+            /// A Frame attached to a range of an address space.
+            object window Window = 9 {
+                /// Maps `pages` pages from page `offset` of the frame on with `access`, of which this
+                /// capability must allow reading and writing, at most 32 per call and
+                /// with large pages where alignment allows; answers how many small pages were
+                /// mapped.
+                map Map = 1 [READ]
+                    (offset: u64, pages: u64, access: Access, memory: MemoryType) -> (mapped: u64);
+                /// Unmaps them again; answers how many small pages it went through.
+                unmap Unmap = 2 [READ] (offset: u64, pages: u64) -> (unmapped: u64);
+                /// Changes the access of mapped pages.
+                protect Protect = 3 [READ] (offset: u64, pages: u64, access: Access)
+                    -> (changed: u64);
+            }
+            /// Where processes meet to exchange messages. Outlives those that serve it.
+            object ipc_port IpcPort = 10 {
+                /// Sends a message and waits for its reply.
+                call Call = 1 [WRITE] message;
+                /// Replies to the caller that the last receive accepted, then receives. The upper
+                /// 48 bits of the operation word may name an empty slot of the root node in which
+                /// the next Reply shall land; 0 keeps it in the PCB.
+                reply_receive ReplyReceive = 2 [READ] message;
+                /// Sends a message; waits until it is taken.
+                send Send = 3 [WRITE] message;
+                /// Waits for a message. Reply slot as for `reply_receive`.
+                receive Receive = 4 [READ] message;
+            }
+            /// The right to answer one call, once.
+            object reply Reply = 11 {
+                /// Answers. A null descriptor means the Reply in the own PCB.
+                reply Reply = 1 [] message;
+            }
+            /// A word of signal bits.
+            object notification NotificationPort = 12 {
+                /// Sets the bits of this capability's identifier and wakes a waiter.
+                notify Notify = 1 [WRITE] -> ();
+                /// Takes all bits; waits while there are none.
+                wait Wait = 2 [READ] -> (bits: u64);
+                /// Takes all bits, 0 if there are none.
+                poll Poll = 3 [READ] -> (bits: u64);
+            }
+            /// Reserved for the IOMMU.
+            object dma_domain DmaDomain = 13 {}
+            /// One CPU's timer.
+            object timer Timer = 14 {
+                /// Notifies at an absolute time-stamp counter value.
+                arm Arm = 1 [WRITE] (deadline: u64, notification: Descriptor) -> ();
+                /// Forgets what was armed.
+                cancel Cancel = 2 [WRITE] -> ();
+            }
+            /// Interrupt lines and vectors, from which ports are made.
+            object interrupt_region InterruptRegion = 15 {
+                /// Makes an Interrupt Port for a line, or for a message-signalled vector.
+                make_port MakePort = 1 [WRITE] (line: u64, kind: u64, node: Descriptor, index: u64)
+                    -> (address: u64, data: u64);
+            }
+            /// One interrupt line or vector.
+            object interrupt_port InterruptPort = 16 {
+                /// Notifies on every interrupt.
+                bind Bind = 1 [WRITE] (notification: Descriptor) -> ();
+                /// Ends that.
+                unbind Unbind = 2 [WRITE] -> ();
+                /// Lets the line interrupt again.
+                acknowledge Acknowledge = 3 [WRITE] -> ();
+                /// Its number.
+                information Information = 4 [READ] -> (line: u64);
+            }
+            /// A range of I/O ports.
+            object io_port IoPort = 17 {
+                /// Reads 8, 16 or 32 bits.
+                read Read = 1 [READ] (port: u64, bits: u64) -> (value: u64);
+                /// Writes 8, 16 or 32 bits.
+                write Write = 2 [WRITE] (port: u64, bits: u64, value: u64) -> ();
+                /// Derives a sub-range.
+                narrow Narrow = 3 [COPY] (first: u64, count: u64, node: Descriptor, index: u64)
+                    -> ();
+            }
+            /// Reserved for virtualisation: a guest's CPU.
+            object virtual_cpu VirtualCpu = 18 {}
+            /// Reserved for virtualisation: guest-physical memory.
+            object virtual_address_space VirtualAddressSpace = 19 {}
+            /// Reserved for virtualisation: one page of its tables.
+            object virtual_page_table VirtualPageTable = 20 {}
+        }
+    };
+}

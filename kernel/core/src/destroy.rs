@@ -1,0 +1,299 @@
+//! How capabilities are taken away and objects die.
+//!
+//! Removing a slot first removes all that was derived from it, leaves first. When the original
+//! capability of an object goes, nothing else refers to the object but its own parts: queued
+//! processes, slots in a node, windows of an address space. A process lets them go at once; the
+//! others go on the list of dying objects, which is drained in steps. Destruction never recurses:
+//! a node that holds the last capability of another node, or of itself, puts that on the same
+//! list.
+//!
+//! Whoever removes, revokes or converts drains the list before it answers, so memory is whole
+//! when a revoke says so. Memory of a dying object is not reused: converting drains first.
+
+use a9n_abi::{Culprit, Error};
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Reason};
+use a9n_hal::{Context, Hal};
+use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, SchedulingContext, Slot};
+
+use crate::Kernel;
+use crate::outcome::{Budget, Stop};
+
+/// Empty slots passed over in one step.
+const SLOTS_PER_STEP: u64 = 16;
+
+impl<H: Hal> Kernel<H> {
+    /// Empties `slot` after everything derived from it. Emptying an empty slot is no error, so
+    /// that the call can be repeated until the list of dying objects is drained.
+    pub(crate) fn remove(&mut self, slot: Ref<Slot>) -> Result<(), Stop> {
+        let mut budget = Budget::new();
+        self.remove_within(slot, &mut budget)?;
+        self.drain(&mut budget)
+    }
+
+    /// Empties everything derived from `slot`.
+    pub(crate) fn revoke(&mut self, slot: Ref<Slot>) -> Result<(), Stop> {
+        let mut budget = Budget::new();
+        self.revoke_within(slot, &mut budget)?;
+        self.drain(&mut budget)
+    }
+
+    fn remove_within(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
+        self.revoke_within(slot, budget)?;
+        if !self.store.get(slot).is_empty() {
+            self.let_go(slot, budget)?;
+        }
+        Ok(())
+    }
+
+    /// Walks down to a leaf, removes it and goes on at its parent: the walk is as long as the tree
+    /// is deep, and each further step removes a slot.
+    fn revoke_within(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
+        let mut at = slot;
+        loop {
+            if let Some(child) = self.first_child(at) {
+                at = child;
+            } else if at == slot {
+                return Ok(());
+            } else {
+                // A first child's predecessor is its parent.
+                let parent = self.store.get(at).previous.get().unwrap_or(slot);
+                self.let_go(at, budget)?;
+                at = parent;
+            }
+        }
+    }
+
+    /// Empties the filled slot `slot`, which has no descendants, and ends what hangs on it.
+    fn let_go(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
+        budget.spend()?;
+        let Some(capability) = self.store.get(slot).capability() else { return Ok(()) };
+        self.withdraw_mappings(slot, capability, budget)?;
+
+        let original = self.store.get(slot).is_original();
+        let owner = self.store.internal_owner(slot);
+        self.unlink_derivation(slot);
+        self.store.get(slot).clear();
+        if let Some((process, internal)) = owner {
+            self.detach(process, internal, capability);
+        }
+        match capability {
+            Capability::Reply { caller } => self.abandon(caller),
+            Capability::Pcb { process, .. } if original => self.destroy_process(process),
+            Capability::Node(node) if original => self.put_dying(Dying::Node(node)),
+            Capability::AddressSpace(space) if original => {
+                self.put_dying(Dying::AddressSpace(space));
+            }
+            Capability::IpcPort { port, .. } if original => self.put_dying(Dying::Port(port)),
+            Capability::Notification { notification, .. } if original => {
+                self.put_dying(Dying::Notification(notification));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Empties an internal slot, which never has descendants, so that it can be filled anew.
+    pub(crate) fn empty_internal(
+        &mut self,
+        slot: Ref<Slot>,
+        budget: &mut Budget,
+    ) -> Result<(), Stop> {
+        self.let_go(slot, budget)
+    }
+
+    fn put_dying(&self, object: Dying) {
+        self.store.dying_next(object).set(self.dying.get());
+        self.dying.set(Some(object));
+    }
+
+    /// Takes `object`, the first of the list, off it.
+    fn drop_dying(&self, object: Dying) {
+        self.dying.set(self.store.dying_next(object).get());
+    }
+
+    /// Lets go of the parts of all dying objects.
+    pub(crate) fn drain(&mut self, budget: &mut Budget) -> Result<(), Stop> {
+        while let Some(object) = self.dying.get() {
+            budget.spend()?;
+            match object {
+                Dying::Node(node) => self.drain_node(node, budget)?,
+                Dying::Port(port) => {
+                    let port_cells = self.store.get(port);
+                    let waiting = port_cells.receivers.first().or(port_cells.senders.first());
+                    match waiting {
+                        Some(process) => self.fail_blocked(process, Reason::PartnerDied),
+                        None => {
+                            self.drop_dying(object);
+                            self.store.destroy(port);
+                        }
+                    }
+                }
+                Dying::Notification(notification) => {
+                    match self.store.get(notification).waiters.first() {
+                        Some(process) => self.fail_blocked(process, Reason::PartnerDied),
+                        None => {
+                            self.drop_dying(object);
+                            self.store.destroy(notification);
+                        }
+                    }
+                }
+                Dying::AddressSpace(space) => match self.store.get(space).anchored.get() {
+                    Some(slot) => self.cast_off(space, slot),
+                    None => {
+                        self.drop_dying(object);
+                        self.store.destroy(space);
+                    }
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties some slots of a dying node.
+    fn drain_node(&mut self, node: Ref<Node>, budget: &mut Budget) -> Result<(), Stop> {
+        let first = self.store.get(node).emptied.get();
+        for index in first..first.saturating_add(SLOTS_PER_STEP) {
+            let Some(slot) = self.store.slot(node, index) else {
+                self.drop_dying(Dying::Node(node));
+                self.store.destroy_node(node);
+                return Ok(());
+            };
+            self.remove_within(slot, budget)?;
+            self.store.get(node).emptied.set(index.saturating_add(1));
+            // What was removed may have put another object in front of this one.
+            if self.dying.get() != Some(Dying::Node(node)) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// `process` loses what one of its internal slots held.
+    fn detach(&self, process: Ref<Process>, internal: Internal, capability: Capability) {
+        match internal {
+            Internal::AddressSpace => {
+                self.halt(process);
+                self.context(process).set_address_space(None);
+            }
+            Internal::Node => self.store.get(process).node.set(None),
+            Internal::Notification => {
+                if let Capability::Notification { notification, .. } = capability {
+                    self.store.get(notification).bound.set(None);
+                }
+            }
+            Internal::Buffer | Internal::Resolver => {}
+        }
+        self.refresh_fast_mask(process);
+    }
+
+    fn destroy_process(&mut self, process: Ref<Process>) {
+        self.halt(process);
+        let pcb = self.store.get(process);
+        if let Some(caller) = pcb.caller.take() {
+            self.abandon(caller);
+        }
+        if let Some(donor) = pcb.donor.take() {
+            self.send_context_home(donor);
+        }
+        for internal in Internal::ALL {
+            let slot = self.store.internal_slot(process, internal);
+            if let Some(capability) = self.store.get(slot).capability() {
+                self.unlink_derivation(slot);
+                self.store.get(slot).clear();
+                self.detach(process, internal, capability);
+            }
+        }
+        self.store.destroy(process);
+    }
+
+    /// The call of `caller` was accepted and will never be answered. After a fault it stays
+    /// stopped.
+    pub(crate) fn abandon(&self, caller: Ref<Process>) {
+        let pcb = self.store.get(caller);
+        if let Some(partner) = pcb.partner.take() {
+            let partner = self.store.get(partner);
+            if partner.donor.get() == Some(caller) {
+                partner.donor.set(None);
+            }
+        }
+        pcb.reply_slot.set(None);
+        self.send_context_home(caller);
+        if pcb.state.get().is_faulted() {
+            pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
+        } else {
+            self.answer_failure(caller, Reason::PartnerDied);
+            self.make_ready(caller);
+        }
+    }
+
+    /// Ends the wait of `process`, which is queued somewhere, with an error.
+    pub(crate) fn fail_blocked(&self, process: Ref<Process>, reason: Reason) {
+        let faulted = self.store.get(process).state.get().is_faulted();
+        self.halt(process);
+        if !faulted {
+            self.answer_failure(process, reason);
+            self.make_ready(process);
+        }
+    }
+
+    fn answer_failure(&self, process: Ref<Process>, reason: Reason) {
+        let info = MessageInfo::failure(Error::new(reason, Culprit::OTHER));
+        self.context(process).answer(0, info.0, &[0; MESSAGE_REGISTERS]);
+    }
+
+    /// `process` gets a scheduling context of its own back, whatever became of the one it lent.
+    fn send_context_home(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        pcb.partner.set(None);
+        pcb.scheduling
+            .set(SchedulingContext { priority: pcb.priority.get(), remaining: self.quantum() });
+    }
+
+    /// Stops `process`, whatever it is doing, and takes it out of every queue. An operation in
+    /// which it was blocked ends with *cancelled* when it is resumed.
+    pub(crate) fn halt(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        let state = pcb.state.get();
+        match state.phase() {
+            Phase::Stopped => return,
+            Phase::Ready => self.unready(process),
+            Phase::Running => self.stop_running(process),
+            Phase::Sending | Phase::Calling => {
+                if let Some(port) = pcb.blocked_port.get() {
+                    self.store.get(port).senders.remove(&self.store, process);
+                }
+            }
+            Phase::Receiving => {
+                if let Some(port) = pcb.blocked_port.get() {
+                    self.store.get(port).receivers.remove(&self.store, process);
+                }
+            }
+            Phase::Waiting => {
+                if let Some(notification) = pcb.blocked_notification.get() {
+                    self.store.get(notification).waiters.remove(&self.store, process);
+                }
+            }
+            Phase::AwaitingReply => {
+                if let Some(partner) = pcb.partner.get() {
+                    self.store.get(partner).caller.set(None);
+                }
+                self.send_context_home(process);
+            }
+            Phase::AwaitingStoredReply => {
+                if let Some(slot) = pcb.reply_slot.take() {
+                    self.unlink_derivation(slot);
+                    self.store.get(slot).clear();
+                }
+                if let Some(partner) = pcb.partner.get() {
+                    self.store.get(partner).donor.set(None);
+                }
+                self.send_context_home(process);
+            }
+        }
+        let blocked = !matches!(state.phase(), Phase::Ready | Phase::Running);
+        if blocked && !state.is_faulted() {
+            self.answer_failure(process, Reason::Cancelled);
+        }
+        pcb.state.set(state.with_phase(Phase::Stopped).with_stored_reply(false));
+    }
+}

@@ -1,0 +1,277 @@
+//! IPC Ports: the general path of sending and receiving.
+
+use a9n_abi::{
+    Culprit, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Reason, Rights, Source,
+    ipc_port::Operation,
+};
+use a9n_hal::{CallFrame, Context, Fault, Hal};
+use a9n_store::{Capability, Internal, Phase, Port, Process, Ref, Slot};
+use core::fmt::Write;
+
+use crate::Kernel;
+use crate::kernel::Caller;
+use crate::outcome::{Outcome, Stop};
+
+impl<H: Hal> Kernel<H> {
+    pub(crate) fn invoke_port(
+        &mut self,
+        caller: Caller,
+        port: Ref<Port>,
+        identifier: u64,
+        operation: Operation,
+        frame: &CallFrame,
+    ) -> Result<Outcome, Stop> {
+        match operation {
+            Operation::Call => self.send(caller, port, identifier, frame, Phase::Calling),
+            Operation::Send => self.send(caller, port, identifier, frame, Phase::Sending),
+            Operation::Receive => {
+                let reply_index = self.check_reply_slot(caller, frame)?;
+                self.receive(caller, port, MessageInfo(frame.info), reply_index)
+            }
+            Operation::ReplyReceive => {
+                self.check_message(caller.process, frame)?;
+                let reply_index = self.check_reply_slot(caller, frame)?;
+                let client = self.store.get(caller.process).caller.take();
+                match client {
+                    Some(client) => self.reply_then_receive(caller, client, port, reply_index),
+                    None => self.receive(caller, port, MessageInfo::default(), reply_index),
+                }
+            }
+        }
+    }
+
+    /// Sends, waiting in `phase` if nobody receives.
+    fn send(
+        &mut self,
+        caller: Caller,
+        port: Ref<Port>,
+        identifier: u64,
+        frame: &CallFrame,
+        phase: Phase,
+    ) -> Result<Outcome, Stop> {
+        let info = self.check_message(caller.process, frame)?;
+        match self.store.get(port).receivers.first() {
+            Some(receiver) if phase == Phase::Calling => {
+                self.call_receiver(caller.process, port, receiver, identifier);
+                Ok(Outcome::Settled)
+            }
+            Some(receiver) => {
+                self.store.get(port).receivers.drop_front(&self.store, receiver);
+                self.deliver(caller.process, receiver, identifier);
+                self.wake_receiver(receiver);
+                Ok(Outcome::NOTHING)
+            }
+            None if info.is_non_blocking() => {
+                Err(Error::new(Reason::WouldBlock, Culprit::DESCRIPTOR).into())
+            }
+            None => {
+                self.queue_sender(caller.process, port, identifier, phase);
+                Ok(Outcome::Settled)
+            }
+        }
+    }
+
+    /// The running `client` calls `receiver`, the first that waits at `port`, and hands its CPU
+    /// and scheduling context over.
+    fn call_receiver(
+        &self,
+        client: Ref<Process>,
+        port: Ref<Port>,
+        receiver: Ref<Process>,
+        identifier: u64,
+    ) {
+        self.store.get(port).receivers.drop_front(&self.store, receiver);
+        self.deliver(client, receiver, identifier);
+        let phase = self.accept_call(receiver, client);
+        self.hand_over(client, phase, receiver);
+    }
+
+    /// The running `process` waits at `port` until its message is taken.
+    fn queue_sender(&self, process: Ref<Process>, port: Ref<Port>, identifier: u64, phase: Phase) {
+        self.stop_running(process);
+        let pcb = self.store.get(process);
+        pcb.state.set(pcb.state.get().with_phase(phase));
+        pcb.identifier.set(identifier);
+        pcb.blocked_port.set(Some(port));
+        self.store.get(port).senders.push_back(&self.store, process);
+    }
+
+    /// A process that waited to receive got something that is no call.
+    pub(crate) fn wake_receiver(&self, receiver: Ref<Process>) {
+        self.store.get(receiver).scheduling.set(self.own_context(receiver));
+        self.make_ready(receiver);
+    }
+
+    /// Links `client`, whose call `server` has just been given, to the Reply: in the slot that the
+    /// server named if that is still empty, else in its PCB. Answers how the client waits.
+    fn accept_call(&self, server: Ref<Process>, client: Ref<Process>) -> Phase {
+        let pcb = self.store.get(server);
+        self.store.get(client).partner.set(Some(server));
+        if pcb.state.get().stores_reply()
+            && let Some(slot) = self.reply_destination(server, pcb.reply_index.get())
+        {
+            self.store.get(slot).fill(Capability::Reply { caller: client }, Rights::all(), 0);
+            self.store.get(client).reply_slot.set(Some(slot));
+            pcb.donor.set(Some(client));
+            return Phase::AwaitingStoredReply;
+        }
+        pcb.caller.set(Some(client));
+        Phase::AwaitingReply
+    }
+
+    /// Slot `index` of `process`'s root node, if it is there and empty.
+    fn reply_destination(&self, process: Ref<Process>, index: u64) -> Option<Ref<Slot>> {
+        let node = self.store.get(process).node.get()?;
+        let slot = self.store.slot(node, index)?;
+        self.store.get(slot).is_empty().then_some(slot)
+    }
+
+    /// The slot for the next Reply that a receive names, 0 for none.
+    fn check_reply_slot(&self, caller: Caller, frame: &CallFrame) -> Result<u64, Error> {
+        let index = frame.operation >> REPLY_SLOT_SHIFT;
+        if index != 0 && self.reply_destination(caller.process, index).is_none() {
+            return Err(Error::new(Reason::Occupied, Culprit::OPERATION));
+        }
+        Ok(index)
+    }
+
+    /// Receives; the Reply to a call that is still owed, and kept in the PCB, is dropped.
+    fn receive(
+        &mut self,
+        caller: Caller,
+        port: Ref<Port>,
+        info: MessageInfo,
+        reply_index: u64,
+    ) -> Result<Outcome, Stop> {
+        let process = caller.process;
+        if info.is_non_blocking() && !self.has_something(process, port) {
+            return Err(Error::new(Reason::WouldBlock, Culprit::DESCRIPTOR).into());
+        }
+        let pcb = self.store.get(process);
+        if let Some(client) = pcb.caller.take() {
+            self.exchange_context(process, self.own_context(process));
+            self.abandon(client);
+        }
+        self.return_donation(process);
+        self.name_reply_slot(process, reply_index);
+        if !self.take_waiting(process, port) {
+            self.stop_running(process);
+            self.wait_at(process, port);
+        }
+        Ok(Outcome::Settled)
+    }
+
+    /// Answers `client`, whose scheduling context the caller uses, and receives.
+    fn reply_then_receive(
+        &mut self,
+        caller: Caller,
+        client: Ref<Process>,
+        port: Ref<Port>,
+        reply_index: u64,
+    ) -> Result<Outcome, Stop> {
+        let process = caller.process;
+        let runnable = self.deliver_reply(process, client);
+        self.name_reply_slot(process, reply_index);
+        if runnable && !self.has_something(process, port) {
+            // The usual case: the server waits again, and the client goes on at once.
+            let phase = Phase::Receiving;
+            self.hand_over(process, phase, client);
+            self.wait_at(process, port);
+            return Ok(Outcome::Settled);
+        }
+        let lent = self.exchange_context(process, self.own_context(process));
+        self.store.get(client).scheduling.set(lent);
+        if runnable {
+            self.make_ready(client);
+        }
+        if !self.take_waiting(process, port) {
+            self.stop_running(process);
+            self.wait_at(process, port);
+        }
+        Ok(Outcome::Settled)
+    }
+
+    fn name_reply_slot(&self, process: Ref<Process>, index: u64) {
+        let pcb = self.store.get(process);
+        pcb.state.set(pcb.state.get().with_stored_reply(index != 0));
+        pcb.reply_index.set(index);
+    }
+
+    /// Puts `process`, which does not run any more, into the queue of receivers.
+    fn wait_at(&self, process: Ref<Process>, port: Ref<Port>) {
+        let pcb = self.store.get(process);
+        pcb.state.set(pcb.state.get().with_phase(Phase::Receiving));
+        pcb.blocked_port.set(Some(port));
+        self.store.get(port).receivers.push_back(&self.store, process);
+    }
+
+    /// Whether a receive of `process` at `port` would not wait.
+    fn has_something(&self, process: Ref<Process>, port: Ref<Port>) -> bool {
+        self.bound_signals(process) != 0 || self.store.get(port).senders.first().is_some()
+    }
+
+    /// Gives the running `process` what is waiting for it: signals, else the first message.
+    fn take_waiting(&self, process: Ref<Process>, port: Ref<Port>) -> bool {
+        if self.bound_signals(process) != 0 {
+            self.deliver_signals(process);
+            return true;
+        }
+        let Some(sender) = self.store.get(port).senders.pop_front(&self.store) else {
+            return false;
+        };
+        let state = self.store.get(sender).state.get();
+        self.deliver(sender, process, self.store.get(sender).identifier.get());
+        if state.phase() == Phase::Calling {
+            let phase = self.accept_call(process, sender);
+            self.store.get(sender).state.set(state.with_phase(phase));
+            self.exchange_context(process, self.store.get(sender).scheduling.get());
+        } else {
+            let info = MessageInfo::success(0);
+            self.context(sender).answer(0, info.0, &[0; MESSAGE_REGISTERS]);
+            self.make_ready(sender);
+        }
+        true
+    }
+
+    /// Gives `receiver`, which receives, the signals of the Notification Port bound to it.
+    pub(crate) fn deliver_signals(&self, receiver: Ref<Process>) {
+        let slot = self.store.internal_slot(receiver, Internal::Notification);
+        let Some(Capability::Notification { notification, .. }) = self.store.get(slot).capability()
+        else {
+            return;
+        };
+        let bits = self.store.get(notification).bits.take();
+        let info = MessageInfo::new(0, 0).from_source(Source::Notification);
+        self.context(receiver).answer(bits, info.0, &[0; MESSAGE_REGISTERS]);
+        self.refresh_fast_mask(receiver);
+    }
+
+    /// The running `process` faulted: its resolver is called in its name. Without a resolver it
+    /// stops, and the early console says so.
+    pub(crate) fn deliver_fault(&mut self, caller: Caller, fault: Fault) {
+        let process = caller.process;
+        let pcb = self.store.get(process);
+        pcb.fault.set(Some(fault));
+        pcb.state.set(pcb.state.get().with_fault(true));
+        let slot = self.store.internal_slot(process, Internal::Resolver);
+        if let Some((port, identifier)) = self.store.get(slot).port(Rights::WRITE) {
+            match self.store.get(port).receivers.first() {
+                Some(receiver) => self.call_receiver(process, port, receiver, identifier),
+                None => self.queue_sender(process, port, identifier, Phase::Calling),
+            }
+            return;
+        }
+        self.stop_running(process);
+        pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
+        // The console takes everything.
+        let _ = writeln!(
+            self.console(),
+            "a9n: a process without resolver stopped: {:?} fault at {:#x}, instruction {:#x}, \
+             code {:#x}",
+            fault.reason,
+            fault.address.0,
+            pcb.context.instruction_pointer().0,
+            fault.code,
+        );
+    }
+}

@@ -1,0 +1,219 @@
+//! The kernel as a value, and its entries.
+
+use core::cell::Cell;
+use core::fmt;
+
+use a9n_abi::{
+    Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, reply,
+};
+use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal};
+use a9n_store::{Capability, Dying, Process, Ref, Slot, Store};
+
+use crate::outcome::{Outcome, Stop};
+use crate::scheduler::Cpu;
+
+/// CPUs that one kernel can run.
+pub const MAXIMUM_CPUS: usize = 16;
+
+/// A kernel and its machine.
+#[derive(Debug)]
+pub struct Kernel<H: Hal> {
+    pub(crate) store: Store<H>,
+    pub(crate) cpus: [Cpu; MAXIMUM_CPUS],
+    /// Objects without a capability that still have parts to let go.
+    pub(crate) dying: Cell<Option<Dying>>,
+}
+
+/// Who makes a kernel call, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Caller {
+    /// The process.
+    pub(crate) process: Ref<Process>,
+    /// The CPU that it runs on.
+    pub(crate) cpu: CpuNumber,
+}
+
+impl<H: Hal> Kernel<H> {
+    /// A kernel on `hal` without processes; [`boot`](Self::boot) makes the first.
+    pub const fn new(hal: H) -> Self {
+        Self {
+            store: Store::new(hal),
+            cpus: [const { Cpu::new() }; MAXIMUM_CPUS],
+            dying: Cell::new(None),
+        }
+    }
+
+    /// The machine.
+    pub const fn hal(&self) -> &H {
+        self.store.hal()
+    }
+
+    /// What `process` runs with; for the machine, which resumes it.
+    pub fn context(&self, process: Ref<Process>) -> &H::Context {
+        &self.store.get(process).context
+    }
+
+    /// `process` made a kernel call on `cpu`. Answers whom to run next, `None` to idle.
+    pub fn call(&mut self, cpu: CpuNumber, process: Ref<Process>) -> Option<Ref<Process>> {
+        self.enter(cpu, Some(process));
+        let frame = self.store.get(process).context.call();
+        let outcome = if self.store.get(process).foreign.get() {
+            Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+        } else {
+            self.invoke(Caller { process, cpu }, &frame)
+        };
+        // The call may have destroyed its own caller.
+        if self.current(cpu) == Some(process) {
+            let context = &self.store.get(process).context;
+            match outcome {
+                Ok(Outcome::Done { length, words }) => {
+                    context.answer(0, MessageInfo::success(length).0, &words);
+                }
+                Ok(Outcome::Settled) => {}
+                Err(Stop::Restart) => context.restart(),
+                Err(Stop::Refused(error)) => {
+                    context.answer(0, MessageInfo::failure(error).0, &[0; MESSAGE_REGISTERS]);
+                }
+            }
+        }
+        self.next(cpu)
+    }
+
+    /// `process` faulted on `cpu`. Answers whom to run next, `None` to idle.
+    pub fn fault(
+        &mut self,
+        cpu: CpuNumber,
+        process: Ref<Process>,
+        fault: Fault,
+    ) -> Option<Ref<Process>> {
+        self.enter(cpu, Some(process));
+        self.deliver_fault(Caller { process, cpu }, fault);
+        self.next(cpu)
+    }
+
+    /// The timer of `cpu` went off while `process` ran there (`None`: it was idle). Answers whom
+    /// to run next, `None` to idle.
+    pub fn timer(&mut self, cpu: CpuNumber, process: Option<Ref<Process>>) -> Option<Ref<Process>> {
+        self.enter(cpu, process);
+        self.expire(cpu);
+        self.next(cpu)
+    }
+
+    /// Interrupt `line` came in on `cpu` while `process` ran there (`None`: it was idle). No line
+    /// has an owner yet, so it stays masked. Answers whom to run next, `None` to idle.
+    pub fn interrupt(
+        &mut self,
+        cpu: CpuNumber,
+        process: Option<Ref<Process>>,
+        _line: u32,
+    ) -> Option<Ref<Process>> {
+        self.enter(cpu, process);
+        self.next(cpu)
+    }
+
+    /// Decodes a kernel call, finds and checks its capability, and hands it to its object.
+    fn invoke(&mut self, caller: Caller, frame: &CallFrame) -> Result<Outcome, Stop> {
+        use Capability as C;
+        use Invocation as I;
+
+        let invocation = Invocation::decode(frame.operation, &frame.words)?;
+        match invocation {
+            I::Kernel(operation) => return Ok(self.invoke_kernel(caller, operation)),
+            I::Reply(reply::Operation::Reply) if frame.descriptor == 0 => {
+                return self.reply_internal(caller, frame);
+            }
+            _ => {}
+        }
+        let slot =
+            self.lookup(caller.process, Descriptor(frame.descriptor), Culprit::DESCRIPTOR)?;
+        let capability = self
+            .store
+            .get(slot)
+            .capability()
+            .ok_or(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR))?;
+        match (invocation, capability) {
+            (I::Generic(operation), C::Generic { .. }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_generic(caller, slot, operation)
+            }
+            (I::Node(operation), C::Node(node)) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_node(caller, node, operation)
+            }
+            (I::Pcb(operation), C::Pcb { process, highest_priority }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_pcb(caller, slot, process, highest_priority, operation)
+            }
+            (I::AddressSpace(operation), C::AddressSpace(space)) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_space(caller, space, operation)
+            }
+            (I::Frame(operation), C::Frame { base, size_bits, kind }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_frame(caller, slot, (base, size_bits, kind), operation)
+            }
+            (I::Window(operation), C::Window { .. }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_window(slot, operation)
+            }
+            (I::IpcPort(operation), C::IpcPort { port, identifier }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_port(caller, port, identifier, operation, frame)
+            }
+            (I::Reply(reply::Operation::Reply), C::Reply { caller: to }) => {
+                self.reply_stored(caller, slot, to, frame)
+            }
+            (I::NotificationPort(operation), C::Notification { notification, identifier }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_notification(caller, notification, identifier, operation)
+            }
+            (I::Timer(_), C::Timer { .. })
+            | (I::InterruptRegion(_), C::InterruptRegion)
+            | (I::IoPort(_), C::IoPort { .. }) => {
+                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            }
+            _ => Err(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR).into()),
+        }
+    }
+
+    /// Refuses unless the capability in `slot` has all of `rights`.
+    fn demand(&self, slot: Ref<Slot>, rights: Rights) -> Result<(), Error> {
+        if self.store.get(slot).rights().contains(rights) {
+            Ok(())
+        } else {
+            Err(Error::new(Reason::PermissionDenied, Culprit::DESCRIPTOR))
+        }
+    }
+
+    /// What a process may ask without a capability.
+    fn invoke_kernel(&mut self, caller: Caller, operation: a9n_abi::kernel::Operation) -> Outcome {
+        use a9n_abi::kernel::Operation;
+        match operation {
+            Operation::Yield => self.yield_cpu(caller),
+            Operation::DebugWrite { length, text0, text1, text2, text3, text4 } => {
+                let words = [text0, text1, text2, text3, text4];
+                let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+                for byte in bytes.take(usize::try_from(length).unwrap_or(usize::MAX)) {
+                    self.hal().write_console(byte);
+                }
+            }
+            Operation::DebugExit { success } => self.hal().debug_exit(success != 0),
+        }
+        Outcome::NOTHING
+    }
+
+    /// A writer to the early console.
+    pub fn console(&self) -> impl fmt::Write + '_ {
+        Console(self.hal())
+    }
+}
+
+/// Writes text to the early console, byte by byte.
+struct Console<'a, H>(&'a H);
+
+impl<H: Hal> fmt::Write for Console<'_, H> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.bytes().for_each(|byte| self.0.write_console(byte));
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! From descriptors to slots.
+
+use a9n_abi::{Culprit, Descriptor, Error, Reason};
+use a9n_hal::Hal;
+use a9n_store::{Capability, Node, Process, Ref, Slot};
+
+use crate::Kernel;
+
+impl<H: Hal> Kernel<H> {
+    /// The slot that `descriptor` names for `process`. At most as many steps as a descriptor has
+    /// index bits.
+    pub(crate) fn lookup(
+        &self,
+        process: Ref<Process>,
+        descriptor: Descriptor,
+        culprit: Culprit,
+    ) -> Result<Ref<Slot>, Error> {
+        let invalid = Error::new(Reason::InvalidDescriptor, culprit);
+        let mut node = self.store.get(process).node.get().ok_or(invalid)?;
+        let mut bits = u32::from(descriptor.depth());
+        if bits == 0 {
+            return self.store.slot(node, descriptor.index()).ok_or(invalid);
+        }
+        loop {
+            let radix = self.store.get(node).radix();
+            bits = bits.checked_sub(radix).ok_or(Error::new(Reason::InvalidDepth, culprit))?;
+            let index = descriptor.index().checked_shr(bits).unwrap_or(0);
+            let index = index & ((1 << (radix & 63)) - 1);
+            let slot = self.store.slot(node, index).ok_or(invalid)?;
+            if bits == 0 {
+                return Ok(slot);
+            }
+            match self.store.get(slot).capability() {
+                Some(Capability::Node(inner)) => node = inner,
+                _ => return Err(invalid),
+            }
+        }
+    }
+
+    /// The capability that `descriptor`, argument `number` of a call, names, with its slot.
+    pub(crate) fn lookup_argument(
+        &self,
+        process: Ref<Process>,
+        descriptor: Descriptor,
+        number: u8,
+    ) -> Result<(Ref<Slot>, Capability), Error> {
+        let culprit = Culprit::argument(number);
+        let slot = self.lookup(process, descriptor, culprit)?;
+        let capability = self.store.get(slot).capability();
+        Ok((slot, capability.ok_or(Error::new(Reason::InvalidDescriptor, culprit))?))
+    }
+
+    /// The node that `descriptor`, argument `number` of a call, names.
+    pub(crate) fn lookup_node(
+        &self,
+        process: Ref<Process>,
+        descriptor: Descriptor,
+        number: u8,
+    ) -> Result<Ref<Node>, Error> {
+        let (slot, capability) = self.lookup_argument(process, descriptor, number)?;
+        let Capability::Node(node) = capability else {
+            return Err(Error::new(Reason::InvalidDescriptor, Culprit::argument(number)));
+        };
+        if !self.store.get(slot).rights().contains(a9n_abi::Rights::WRITE) {
+            return Err(Error::new(Reason::PermissionDenied, Culprit::argument(number)));
+        }
+        Ok(node)
+    }
+
+    /// Slot `index` of `node`, which must be empty; `index` is argument `number` of a call.
+    pub(crate) fn empty_slot(
+        &self,
+        node: Ref<Node>,
+        index: u64,
+        number: u8,
+    ) -> Result<Ref<Slot>, Error> {
+        let culprit = Culprit::argument(number);
+        let slot =
+            self.store.slot(node, index).ok_or(Error::new(Reason::InvalidArgument, culprit))?;
+        if self.store.get(slot).is_empty() {
+            Ok(slot)
+        } else {
+            Err(Error::new(Reason::Occupied, culprit))
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! How a kernel call ends.
+
+use a9n_abi::{Culprit, Error, MESSAGE_REGISTERS, Reason};
+
+/// A kernel call that was not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It is done; so many of these words answer it.
+    Done {
+        /// How many words count.
+        length: usize,
+        /// The words.
+        words: [u64; MESSAGE_REGISTERS],
+    },
+    /// The caller waits, or its answer has been set already.
+    Settled,
+}
+
+impl Outcome {
+    /// Done, with nothing to say.
+    pub(crate) const NOTHING: Self = Self::Done { length: 0, words: [0; MESSAGE_REGISTERS] };
+
+    /// Done, with one word.
+    pub(crate) const fn word(word: u64) -> Self {
+        Self::words([word])
+    }
+
+    /// Done, with `N` words, at most as many as travel in registers.
+    pub(crate) const fn words<const N: usize>(results: [u64; N]) -> Self {
+        let mut words = [0; MESSAGE_REGISTERS];
+        let mut i = 0;
+        while i < N && i < MESSAGE_REGISTERS {
+            words[i] = results[i];
+            i += 1;
+        }
+        Self::Done { length: i, words }
+    }
+}
+
+/// Why a kernel call did not come to its end this time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It was refused; nothing changed.
+    Refused(Error),
+    /// It has done as much as may be done at a stretch, and goes on when it is repeated.
+    Restart,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// A refusal because of argument `number`, counted from 1.
+pub(crate) const fn bad_argument(reason: Reason, number: u8) -> Error {
+    Error::new(reason, Culprit::argument(number))
+}
+
+/// What may still be done before the kernel has to look for interrupts.
+#[derive(Debug)]
+pub(crate) struct Budget(u32);
+
+impl Budget {
+    /// Steps of up to about a hundred instructions in one kernel call.
+    const STEPS: u32 = 24;
+
+    /// A full budget.
+    pub(crate) const fn new() -> Self {
+        Self(Self::STEPS)
+    }
+
+    /// Takes one step, or asks for a restart.
+    pub(crate) const fn spend(&mut self) -> Result<(), Stop> {
+        if self.0 == 0 {
+            return Err(Stop::Restart);
+        }
+        self.0 -= 1;
+        Ok(())
+    }
+}

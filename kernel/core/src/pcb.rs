@@ -1,0 +1,288 @@
+//! Processes: configuring, starting and stopping them.
+
+use a9n_abi::{
+    Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, pcb::Operation,
+};
+use a9n_hal::{Context, Hal, UserAddress};
+use a9n_store::{Capability, Internal, MemoryKind, Phase, Process, Ref, Slot};
+
+use crate::Kernel;
+use crate::kernel::Caller;
+use crate::outcome::{Budget, Outcome, Stop, bad_argument};
+
+/// What one of a process's internal slots is to hold.
+pub(crate) type Choice = (Internal, Ref<Slot>, Capability);
+
+impl<H: Hal> Kernel<H> {
+    pub(crate) fn invoke_pcb(
+        &mut self,
+        caller: Caller,
+        slot: Ref<Slot>,
+        process: Ref<Process>,
+        highest_priority: u8,
+        operation: Operation,
+    ) -> Result<Outcome, Stop> {
+        match operation {
+            Operation::ConfigureSpaces { space, node, buffer } => {
+                self.configure_spaces(caller, process, (space, node, buffer))
+            }
+            Operation::ConfigureEntry { instruction, stack, thread_base, argument } => {
+                self.configure_entry(process, instruction, stack, (thread_base, argument))
+            }
+            Operation::ConfigureSchedule { priority, cpu, foreign } => {
+                self.configure_schedule(process, highest_priority, priority, (cpu, foreign))
+            }
+            Operation::ConfigurePorts { resolver, notification } => {
+                self.configure_ports(caller, process, resolver, notification)
+            }
+            Operation::ReadRegister { register } => {
+                let context = self.stopped(process)?;
+                usize::try_from(register)
+                    .ok()
+                    .and_then(|register| context.read(register))
+                    .map(Outcome::word)
+                    .ok_or(bad_argument(Reason::InvalidArgument, 1).into())
+            }
+            Operation::WriteRegister { register, value } => {
+                let context = self.stopped(process)?;
+                let register =
+                    usize::try_from(register).ok().filter(|r| *r < H::Context::REGISTERS);
+                let register = register.ok_or(bad_argument(Reason::InvalidArgument, 1))?;
+                if !context.write(register, value) {
+                    return Err(bad_argument(Reason::InvalidArgument, 2).into());
+                }
+                Ok(Outcome::NOTHING)
+            }
+            Operation::Resume => self.resume(process),
+            Operation::Suspend => Ok(self.suspend(caller, process)),
+            Operation::Cancel => {
+                if self.is_blocked(process) {
+                    self.fail_blocked(process, Reason::Cancelled);
+                }
+                Ok(Outcome::NOTHING)
+            }
+            Operation::Information => {
+                let pcb = self.store.get(process);
+                Ok(Outcome::words([
+                    pcb.time.get(),
+                    pcb.messages.get(),
+                    pcb.state.get().phase() as u64,
+                    u64::from(pcb.priority.get()),
+                ]))
+            }
+            Operation::LimitPriority { priority } => {
+                let limit = u8::try_from(priority)
+                    .ok()
+                    .filter(|limit| *limit <= highest_priority)
+                    .ok_or(bad_argument(Reason::InvalidArgument, 1))?;
+                self.store.get(slot).update(Capability::Pcb { process, highest_priority: limit });
+                Ok(Outcome::NOTHING)
+            }
+            Operation::ConfigureVector { .. }
+            | Operation::CloneState { .. }
+            | Operation::Interrupt => {
+                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            }
+        }
+    }
+
+    /// The context of `process`, which must not be able to run at this moment.
+    fn stopped(&self, process: Ref<Process>) -> Result<&H::Context, Error> {
+        let pcb = self.store.get(process);
+        let state = pcb.state.get();
+        if state.phase() == Phase::Stopped || state.is_faulted() {
+            Ok(&pcb.context)
+        } else {
+            Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR))
+        }
+    }
+
+    fn is_blocked(&self, process: Ref<Process>) -> bool {
+        let phase = self.store.get(process).state.get().phase();
+        !matches!(phase, Phase::Stopped | Phase::Ready | Phase::Running)
+    }
+
+    fn configure_spaces(
+        &mut self,
+        caller: Caller,
+        process: Ref<Process>,
+        (space, node, buffer): (Descriptor, Descriptor, Descriptor),
+    ) -> Result<Outcome, Stop> {
+        self.stopped(process)?;
+        let space = self.choose(caller, Internal::AddressSpace, space, 1)?;
+        let node = self.choose(caller, Internal::Node, node, 2)?;
+        let buffer = self.choose(caller, Internal::Buffer, buffer, 3)?;
+        for choice in [space, node, buffer].into_iter().flatten() {
+            self.install_choice(process, choice)?;
+        }
+        Ok(Outcome::NOTHING)
+    }
+
+    fn configure_ports(
+        &mut self,
+        caller: Caller,
+        process: Ref<Process>,
+        resolver: Descriptor,
+        notification: Descriptor,
+    ) -> Result<Outcome, Stop> {
+        let resolver = self.choose(caller, Internal::Resolver, resolver, 1)?;
+        let notification = self.choose(caller, Internal::Notification, notification, 2)?;
+        if let Some((_, _, Capability::Notification { notification, .. })) = notification
+            && self.store.get(notification).bound.get().is_some_and(|bound| bound != process)
+        {
+            return Err(bad_argument(Reason::Busy, 2).into());
+        }
+        for choice in [resolver, notification].into_iter().flatten() {
+            self.install_choice(process, choice)?;
+        }
+        Ok(Outcome::NOTHING)
+    }
+
+    /// Checks what `descriptor`, argument `number`, offers for `internal`; `None` if it is null.
+    fn choose(
+        &self,
+        caller: Caller,
+        internal: Internal,
+        descriptor: Descriptor,
+        number: u8,
+    ) -> Result<Option<Choice>, Error> {
+        if descriptor == Descriptor::NULL {
+            return Ok(None);
+        }
+        let (slot, capability) = self.lookup_argument(caller.process, descriptor, number)?;
+        let needed = match (internal, capability) {
+            (Internal::AddressSpace, Capability::AddressSpace(_))
+            | (Internal::Node, Capability::Node(_)) => Rights::READ,
+            (Internal::Buffer, Capability::Frame { kind: MemoryKind::Ordinary, .. }) => {
+                Rights::READ | Rights::WRITE
+            }
+            (Internal::Resolver, Capability::IpcPort { .. }) => Rights::WRITE,
+            (Internal::Notification, Capability::Notification { .. }) => Rights::READ,
+            _ => return Err(bad_argument(Reason::InvalidDescriptor, number)),
+        };
+        if !self.store.get(slot).rights().contains(needed) {
+            return Err(bad_argument(Reason::PermissionDenied, number));
+        }
+        self.child_depth(slot, Culprit::argument(number))?;
+        Ok(Some((internal, slot, capability)))
+    }
+
+    /// Puts a checked choice into its internal slot. A window or a table never stands there, so
+    /// emptying the slot first takes one step.
+    pub(crate) fn install_choice(
+        &mut self,
+        process: Ref<Process>,
+        (internal, source, capability): Choice,
+    ) -> Result<(), Stop> {
+        let target = self.store.internal_slot(process, internal);
+        if !self.store.get(target).is_empty() {
+            self.empty_internal(target, &mut Budget::new())?;
+        }
+        let rights = self.store.get(source).rights();
+        let depth = self.child_depth(source, Culprit::OTHER)?;
+        self.derive_child(source, target, capability, rights, depth);
+        self.store.get(target).mark_internal();
+        let pcb = self.store.get(process);
+        match capability {
+            Capability::AddressSpace(space) => {
+                pcb.context.set_address_space(Some(self.store.root_table(space)));
+            }
+            Capability::Node(node) => pcb.node.set(Some(node)),
+            Capability::Notification { notification, .. } => {
+                self.store.get(notification).bound.set(Some(process));
+            }
+            _ => {}
+        }
+        self.refresh_fast_mask(process);
+        Ok(())
+    }
+
+    fn configure_entry(
+        &mut self,
+        process: Ref<Process>,
+        instruction: u64,
+        stack: u64,
+        (thread_base, argument): (u64, u64),
+    ) -> Result<Outcome, Stop> {
+        let context = self.stopped(process)?;
+        let inside = |address: u64, number| {
+            if UserAddress(address) < H::USER_END {
+                Ok(UserAddress(address))
+            } else {
+                Err(bad_argument(Reason::InvalidArgument, number))
+            }
+        };
+        let instruction = inside(instruction, 1)?;
+        let stack = inside(stack, 2)?;
+        if !context.set_thread_base(inside(thread_base, 3)?) {
+            return Err(bad_argument(Reason::InvalidArgument, 3).into());
+        }
+        context.set_instruction_pointer(instruction);
+        context.set_stack_pointer(stack);
+        context.set_argument(argument);
+        Ok(Outcome::NOTHING)
+    }
+
+    fn configure_schedule(
+        &mut self,
+        process: Ref<Process>,
+        highest_priority: u8,
+        priority: u64,
+        (cpu, foreign): (u64, u64),
+    ) -> Result<Outcome, Stop> {
+        let priority = u8::try_from(priority)
+            .ok()
+            .filter(|priority| *priority <= highest_priority)
+            .ok_or(bad_argument(Reason::InvalidArgument, 1))?;
+        if cpu != 0 {
+            return Err(bad_argument(Reason::InvalidArgument, 2).into());
+        }
+        if foreign != 0 {
+            return Err(bad_argument(Reason::NotImplemented, 3).into());
+        }
+        let pcb = self.store.get(process);
+        pcb.priority.set(priority);
+        pcb.ceiling.set(highest_priority);
+        match pcb.state.get().phase() {
+            Phase::Ready => {
+                self.unready(process);
+                pcb.scheduling.set(self.own_context(process));
+                self.make_ready(process);
+            }
+            Phase::Running if pcb.caller.get().is_none() && pcb.donor.get().is_none() => {
+                self.exchange_context(process, self.own_context(process));
+            }
+            Phase::Stopped => pcb.scheduling.set(self.own_context(process)),
+            // Elsewhere the new priority counts from its next scheduling context on.
+            _ => {}
+        }
+        Ok(Outcome::NOTHING)
+    }
+
+    fn resume(&mut self, process: Ref<Process>) -> Result<Outcome, Stop> {
+        let pcb = self.store.get(process);
+        if pcb.state.get().phase() != Phase::Stopped {
+            return Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR).into());
+        }
+        let space = self.store.internal_slot(process, Internal::AddressSpace);
+        if self.store.get(space).is_empty() {
+            return Err(Error::new(Reason::Incomplete, Culprit::DESCRIPTOR).into());
+        }
+        pcb.fault.set(None);
+        self.make_ready(process);
+        Ok(Outcome::NOTHING)
+    }
+
+    fn suspend(&mut self, caller: Caller, process: Ref<Process>) -> Outcome {
+        let phase = self.store.get(process).state.get().phase() as u64;
+        if process == caller.process {
+            let mut words = [0; MESSAGE_REGISTERS];
+            words[0] = phase;
+            self.context(process).answer(0, MessageInfo::success(1).0, &words);
+            self.halt(process);
+            return Outcome::Settled;
+        }
+        self.halt(process);
+        Outcome::word(phase)
+    }
+}

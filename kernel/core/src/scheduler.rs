@@ -1,0 +1,281 @@
+//! Who runs: 256 priorities, round robin within one, constant time, per CPU.
+//!
+//! A [`SchedulingContext`] is at one place at a time: on a CPU, or in the PCB of a process that
+//! does not run. On a call it stays on the CPU while the server takes over, and comes back with
+//! the reply, so neither looks at the ready queues nor at the clock.
+
+use core::cell::Cell;
+
+use a9n_hal::{CpuNumber, Hal, Ticks};
+use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, State, Store};
+
+use crate::Kernel;
+use crate::kernel::Caller;
+
+/// Parts of a second that a process runs before others of its priority get their turn.
+const QUANTA_PER_SECOND: u64 = 100;
+
+const PRIORITIES: usize = 256;
+const WORD_BITS: usize = u64::BITS as usize;
+
+/// Scheduling state of one CPU.
+#[derive(Debug)]
+pub(crate) struct Cpu {
+    /// Ready processes by priority.
+    queues: [Queue; PRIORITIES],
+    /// A bit for each priority with a ready process.
+    occupied: [Cell<u64>; PRIORITIES / WORD_BITS],
+    /// The running process.
+    current: Cell<Option<Ref<Process>>>,
+    /// Priority of the scheduling context in use.
+    priority: Cell<u8>,
+    /// When the quantum in use ends.
+    quantum_end: Cell<Ticks>,
+    /// Since when CPU time is charged to the running process.
+    since: Cell<Ticks>,
+}
+
+impl Cpu {
+    /// An idle CPU.
+    pub(crate) const fn new() -> Self {
+        Self {
+            queues: [const { Queue::new() }; PRIORITIES],
+            occupied: [const { Cell::new(0) }; PRIORITIES / WORD_BITS],
+            current: Cell::new(None),
+            priority: Cell::new(0),
+            quantum_end: Cell::new(0),
+            since: Cell::new(0),
+        }
+    }
+
+    /// Highest priority with a ready process.
+    fn highest(&self) -> Option<u8> {
+        let words = self.occupied.iter().enumerate().rev();
+        for (i, word) in words {
+            if let Some(bit) = word.get().checked_ilog2() {
+                return u8::try_from(i * WORD_BITS + bit as usize).ok();
+            }
+        }
+        None
+    }
+
+    fn bit_of(&self, priority: u8) -> (&Cell<u64>, u64) {
+        let word = &self.occupied[usize::from(priority >> 6)];
+        (word, 1 << (priority & 63))
+    }
+
+    fn queue(&self, priority: u8) -> &Queue {
+        &self.queues[usize::from(priority)]
+    }
+
+    /// Notes whether `priority` has a ready process.
+    fn update_bit(&self, priority: u8) {
+        let (word, bit) = self.bit_of(priority);
+        if self.queue(priority).first().is_some() {
+            word.set(word.get() | bit);
+        } else {
+            word.set(word.get() & !bit);
+        }
+    }
+
+    fn enqueue<H: Hal>(&self, store: &Store<H>, process: Ref<Process>, place: Place) {
+        let priority = store.get(process).scheduling.get().priority;
+        match place {
+            Place::Back => self.queue(priority).push_back(store, process),
+            Place::Front => self.queue(priority).push_front(store, process),
+        }
+        self.update_bit(priority);
+    }
+}
+
+/// Where a process enters its ready queue.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Front,
+    Back,
+}
+
+impl<H: Hal> Kernel<H> {
+    fn cpu(&self, number: CpuNumber) -> &Cpu {
+        // The mask is the bound: there are 16 of them.
+        &self.cpus[usize::from(number) & (crate::MAXIMUM_CPUS - 1)]
+    }
+
+    /// Length of a full quantum in ticks.
+    pub(crate) fn quantum(&self) -> Ticks {
+        self.hal().ticks_per_second() / QUANTA_PER_SECOND
+    }
+
+    /// The kernel was entered on `cpu` from `process`, or from idling.
+    pub(crate) fn enter(&self, cpu: CpuNumber, process: Option<Ref<Process>>) {
+        self.cpu(cpu).current.set(process);
+    }
+
+    /// The running process of `cpu`, unless it has just stopped running.
+    pub(crate) fn current(&self, cpu: CpuNumber) -> Option<Ref<Process>> {
+        self.cpu(cpu).current.get()
+    }
+
+    /// What is left on `cpu` of the scheduling context in use.
+    fn context_in_use(&self, cpu: &Cpu) -> SchedulingContext {
+        SchedulingContext {
+            priority: cpu.priority.get(),
+            remaining: cpu.quantum_end.get().saturating_sub(self.hal().now()),
+        }
+    }
+
+    /// Charges the time since the last decision to `process`.
+    fn charge(&self, cpu: &Cpu, process: Ref<Process>) {
+        let now = self.hal().now();
+        let pcb = self.store.get(process);
+        pcb.time.set(pcb.time.get().wrapping_add(now.wrapping_sub(cpu.since.replace(now))));
+    }
+
+    /// Takes the running `process` off its CPU, scheduling context included. The caller says in
+    /// its state what it does instead.
+    pub(crate) fn stop_running(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        let cpu = self.cpu(pcb.state.get().cpu());
+        pcb.scheduling.set(self.context_in_use(cpu));
+        self.charge(cpu, process);
+        cpu.current.set(None);
+    }
+
+    /// The running `from` stops in phase `phase`, and `to` runs at once on its scheduling context.
+    pub(crate) fn hand_over(&self, from: Ref<Process>, phase: Phase, to: Ref<Process>) {
+        let state = self.store.get(from).state.get();
+        let cpu = self.cpu(state.cpu());
+        self.charge(cpu, from);
+        self.store.get(from).state.set(state.with_phase(phase));
+        self.store.get(to).state.set(State::new(Phase::Running, state.cpu()));
+        cpu.current.set(Some(to));
+    }
+
+    /// The running `process` changes to its own scheduling context, with a full quantum, and goes
+    /// on; the one that it used is returned.
+    pub(crate) fn exchange_context(
+        &self,
+        process: Ref<Process>,
+        context: SchedulingContext,
+    ) -> SchedulingContext {
+        let cpu = self.cpu(self.store.get(process).state.get().cpu());
+        let used = self.context_in_use(cpu);
+        self.use_context(cpu, context);
+        used
+    }
+
+    /// The scheduling context of a process that runs on nobody else's.
+    pub(crate) fn own_context(&self, process: Ref<Process>) -> SchedulingContext {
+        SchedulingContext {
+            priority: self.store.get(process).priority.get(),
+            remaining: self.quantum(),
+        }
+    }
+
+    fn use_context(&self, cpu: &Cpu, context: SchedulingContext) {
+        let end = self.hal().now().wrapping_add(context.remaining);
+        cpu.priority.set(context.priority);
+        cpu.quantum_end.set(end);
+        self.hal().set_timer(Some(end));
+    }
+
+    /// Puts `process`, which waits for nothing any more, into the ready queue of its CPU.
+    pub(crate) fn make_ready(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        let state = pcb.state.get();
+        if pcb.scheduling.get().remaining == 0 {
+            let priority = pcb.scheduling.get().priority;
+            pcb.scheduling.set(SchedulingContext { priority, remaining: self.quantum() });
+        }
+        pcb.state.set(State::new(Phase::Ready, state.cpu()));
+        self.cpu(state.cpu()).enqueue(&self.store, process, Place::Back);
+    }
+
+    /// Takes `process` out of its ready queue.
+    pub(crate) fn unready(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        let cpu = self.cpu(pcb.state.get().cpu());
+        let priority = pcb.scheduling.get().priority;
+        cpu.queue(priority).remove(&self.store, process);
+        cpu.update_bit(priority);
+    }
+
+    /// The caller gives up the rest of its quantum.
+    pub(crate) fn yield_cpu(&self, caller: Caller) {
+        self.cpu(caller.cpu).quantum_end.set(0);
+        // The answer must be set before somebody else runs, and `next` rotates an ended quantum.
+    }
+
+    /// The timer went off: the quantum in use may have ended.
+    pub(crate) fn expire(&self, cpu: CpuNumber) {
+        let cpu = self.cpu(cpu);
+        if cpu.current.get().is_some() && self.hal().now() >= cpu.quantum_end.get() {
+            cpu.quantum_end.set(0);
+        }
+    }
+
+    /// Decides who runs next on `cpu`.
+    pub(crate) fn next(&self, number: CpuNumber) -> Option<Ref<Process>> {
+        let cpu = self.cpu(number);
+        if let Some(current) = cpu.current.get() {
+            let ended = cpu.quantum_end.get() == 0;
+            let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
+            if !ended && !urgent {
+                return Some(current);
+            }
+            self.preempt(cpu, current, ended);
+        }
+        let Some(priority) = cpu.highest() else {
+            self.hal().set_timer(None);
+            return None;
+        };
+        let next = cpu.queue(priority).pop_front(&self.store)?;
+        cpu.update_bit(priority);
+        let pcb = self.store.get(next);
+        pcb.state.set(State::new(Phase::Running, number));
+        cpu.current.set(Some(next));
+        cpu.since.set(self.hal().now());
+        self.use_context(cpu, pcb.scheduling.get());
+        Some(next)
+    }
+
+    /// The running `process` goes back to its ready queue: to the front with what is left of its
+    /// quantum, to the back with a new one if that has ended.
+    fn preempt(&self, cpu: &Cpu, process: Ref<Process>, ended: bool) {
+        self.stop_running(process);
+        let pcb = self.store.get(process);
+        pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
+        let (remaining, place) = match pcb.scheduling.get().remaining {
+            0 => (self.quantum(), Place::Back),
+            _ if ended => (self.quantum(), Place::Back),
+            remaining => (remaining, Place::Front),
+        };
+        let priority = pcb.scheduling.get().priority;
+        pcb.scheduling.set(SchedulingContext { priority, remaining });
+        cpu.enqueue(&self.store, process, place);
+    }
+
+    /// Brings the mask that lets `process` use the fast paths up to date: none for foreign
+    /// processes, without a root node, or with a signal waiting to be received.
+    pub(crate) fn refresh_fast_mask(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        let mask = match pcb.node.get() {
+            Some(node) if !pcb.foreign.get() && self.bound_signals(process) == 0 => {
+                (1u64 << (self.store.get(node).radix() & 63)).wrapping_sub(1)
+            }
+            _ => 0,
+        };
+        pcb.fast_mask.set(mask);
+    }
+
+    /// Signals waiting at the Notification Port bound to `process`.
+    pub(crate) fn bound_signals(&self, process: Ref<Process>) -> u64 {
+        let slot = self.store.internal_slot(process, Internal::Notification);
+        match self.store.get(slot).capability() {
+            Some(a9n_store::Capability::Notification { notification, .. }) => {
+                self.store.get(notification).bits.get()
+            }
+            _ => 0,
+        }
+    }
+}

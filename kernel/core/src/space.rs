@@ -1,0 +1,177 @@
+//! Address spaces and page tables.
+
+use a9n_abi::{Access, Culprit, Descriptor, Error, Reason, address_space::Operation};
+use a9n_hal::{Hal, PagingError, PhysicalAddress, UserAddress};
+use a9n_store::{AddressSpace, Capability, Installation, Ref, Slot};
+
+use crate::Kernel;
+use crate::kernel::Caller;
+use crate::outcome::{Budget, Outcome, Stop, bad_argument};
+
+impl<H: Hal> Kernel<H> {
+    pub(crate) fn invoke_space(
+        &mut self,
+        caller: Caller,
+        space: Ref<AddressSpace>,
+        operation: Operation,
+    ) -> Result<Outcome, Stop> {
+        match operation {
+            Operation::InstallTable { table, address } => {
+                Ok(self.install_table(caller, space, table, UserAddress(address))?)
+            }
+            Operation::Translate { address } => {
+                let address = UserAddress(address);
+                if address >= H::USER_END {
+                    return Err(bad_argument(Reason::InvalidArgument, 1).into());
+                }
+                let found = self.hal().translate(self.store.root_table(space), address);
+                let access = found.map_or(Access::empty(), |(_, access)| access);
+                Ok(Outcome::words([u64::from(found.is_some()), access.bits()]))
+            }
+            Operation::AddTable { .. }
+            | Operation::MapMany { .. }
+            | Operation::UnmapMany { .. }
+            | Operation::ProtectMany { .. } => {
+                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            }
+        }
+    }
+
+    /// Makes an empty address space in zeroed memory at `address`.
+    pub(crate) fn create_space(&mut self, address: PhysicalAddress) -> Ref<AddressSpace> {
+        let space = self.store.create(address, AddressSpace::default());
+        self.hal().prepare_root(self.store.root_table(space));
+        space
+    }
+
+    fn install_table(
+        &mut self,
+        caller: Caller,
+        space: Ref<AddressSpace>,
+        table: Descriptor,
+        address: UserAddress,
+    ) -> Result<Outcome, Error> {
+        let (slot, capability) = self.lookup_argument(caller.process, table, 1)?;
+        let Capability::PageTable { table, installed } = capability else {
+            return Err(bad_argument(Reason::InvalidDescriptor, 1));
+        };
+        if installed.is_some() {
+            return Err(bad_argument(Reason::Busy, 1));
+        }
+        if address >= H::USER_END {
+            return Err(bad_argument(Reason::InvalidArgument, 2));
+        }
+        let entries = self
+            .install(space, slot, table, address)
+            .map_err(|error| bad_argument(paging_reason(error), 2))?;
+        Ok(Outcome::word(u64::from(entries)))
+    }
+
+    /// Installs the table in `slot`; answers the logarithm of what one of its entries maps.
+    pub(crate) fn install(
+        &self,
+        space: Ref<AddressSpace>,
+        slot: Ref<Slot>,
+        table: PhysicalAddress,
+        address: UserAddress,
+    ) -> Result<u32, PagingError> {
+        let root = self.store.root_table(space);
+        let entries = self.hal().install_table(root, address, table)?;
+        let place = Installation { space, address: page_of(address), entries };
+        self.store.get(slot).update(Capability::PageTable { table, installed: Some(place) });
+        self.anchor(space, slot);
+        Ok(entries.bits())
+    }
+
+    /// Undoes what the capability in `slot`, about to be removed, put into an address space.
+    pub(crate) fn withdraw_mappings(
+        &mut self,
+        slot: Ref<Slot>,
+        capability: Capability,
+        budget: &mut Budget,
+    ) -> Result<(), Stop> {
+        match capability {
+            Capability::Window { space: Some(space), .. } => {
+                self.clear_window(slot, budget)?;
+                self.unanchor(space, slot);
+            }
+            Capability::PageTable { table, installed: Some(place) } => {
+                let root = self.store.root_table(place.space);
+                self.hal().remove_table(root, place.address, place.entries, table);
+                self.hal().flush(root, None);
+                self.unanchor(place.space, slot);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `slot` loses its hold in the dying address space `space`.
+    pub(crate) fn cast_off(&mut self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
+        let cells = self.store.get(slot);
+        match cells.capability() {
+            Some(Capability::Window { base, size_bits, kind, address, .. }) => {
+                cells.update(Capability::Window { base, size_bits, kind, address, space: None });
+            }
+            Some(Capability::PageTable { table, installed: Some(place) }) => {
+                let root = self.store.root_table(space);
+                self.hal().remove_table(root, place.address, place.entries, table);
+                cells.update(Capability::PageTable { table, installed: None });
+            }
+            _ => {}
+        }
+        self.unanchor(space, slot);
+    }
+
+    /// Makes `slot` known to `space`.
+    pub(crate) fn anchor(&self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
+        let head = &self.store.get(space).anchored;
+        let first = head.replace(Some(slot));
+        self.store.get(slot).anchor_next.set(first);
+        self.store.get(slot).anchor_previous.set(None);
+        if let Some(first) = first {
+            self.store.get(first).anchor_previous.set(Some(slot));
+        }
+    }
+
+    fn unanchor(&self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
+        let next = self.store.get(slot).anchor_next.take();
+        let previous = self.store.get(slot).anchor_previous.take();
+        match previous {
+            Some(previous) => self.store.get(previous).anchor_next.set(next),
+            None => self.store.get(space).anchored.set(next),
+        }
+        if let Some(next) = next {
+            self.store.get(next).anchor_previous.set(previous);
+        }
+    }
+
+    /// What `space` knows as `from` is `to` now.
+    pub(crate) fn move_anchor(&self, space: Ref<AddressSpace>, from: Ref<Slot>, to: Ref<Slot>) {
+        let target = self.store.get(to);
+        match target.anchor_previous.get() {
+            Some(previous) => self.store.get(previous).anchor_next.set(Some(to)),
+            None => {
+                debug_assert_eq!(self.store.get(space).anchored.get(), Some(from));
+                self.store.get(space).anchored.set(Some(to));
+            }
+        }
+        if let Some(next) = target.anchor_next.get() {
+            self.store.get(next).anchor_previous.set(Some(to));
+        }
+    }
+}
+
+/// The page that `address` lies in.
+fn page_of(address: UserAddress) -> UserAddress {
+    UserAddress(address.0 & !0xfff)
+}
+
+/// A paging error as a user sees it.
+pub(crate) fn paging_reason(error: PagingError) -> Reason {
+    match error {
+        PagingError::MissingTable(_) => Reason::MissingTable,
+        PagingError::Occupied => Reason::Occupied,
+        PagingError::Unsupported => Reason::InvalidArgument,
+    }
+}

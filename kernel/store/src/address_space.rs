@@ -1,0 +1,16 @@
+//! Address spaces: a header page and the root of the page tables behind it.
+
+use core::cell::Cell;
+
+use crate::{Dying, Ref, Slot};
+
+/// A user address space. The page after this header is the root table.
+#[repr(C, align(4096))]
+#[derive(Debug, Default)]
+pub struct AddressSpace {
+    /// First of the slots anchored here: Windows and installed Page Tables. They lose their hold
+    /// when the address space dies.
+    pub anchored: Cell<Option<Ref<Slot>>>,
+    /// Next object to be destroyed, while this one is.
+    pub dying_next: Cell<Option<Dying>>,
+}

@@ -1,0 +1,41 @@
+//! Nodes, and the list of objects that are being destroyed.
+
+use core::cell::Cell;
+
+use crate::{AddressSpace, Notification, Port, Ref};
+
+/// Header of a node; it takes the place of slot 0. The other slots follow it.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub struct Node {
+    /// Logarithm of the number of slots, this header included.
+    pub(crate) radix: Cell<u32>,
+    /// While it is being destroyed: slots below this index are empty.
+    pub emptied: Cell<u64>,
+    /// Next object to be destroyed, while this one is.
+    pub dying_next: Cell<Option<Dying>>,
+}
+
+impl Node {
+    /// Largest radix: 2^24 slots, 1 GiB.
+    pub const MAXIMUM_RADIX: u32 = 24;
+
+    /// Logarithm of the number of slots, slot 0 included.
+    pub fn radix(&self) -> u32 {
+        self.radix.get()
+    }
+}
+
+/// An object whose original capability is gone, but which still has parts that must be let go
+/// one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dying {
+    /// Its slots.
+    Node(Ref<Node>),
+    /// Processes queued at it.
+    Port(Ref<Port>),
+    /// Processes waiting at it.
+    Notification(Ref<Notification>),
+    /// Windows and Page Tables anchored in it.
+    AddressSpace(Ref<AddressSpace>),
+}

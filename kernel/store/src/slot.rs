@@ -1,0 +1,278 @@
+//! Capability slots: one cache line each.
+//!
+//! A slot holds a capability and its place in the tree of derivations. The tree is one list in
+//! preorder: after a slot come all that were derived from it, with greater depth. Window and
+//! Page Table capabilities are also in a list of their address space, by the anchor links.
+
+use core::cell::Cell;
+use core::num::NonZeroU64;
+
+use a9n_abi::{ObjectType, Rights};
+use a9n_hal::{KernelAddress, PageSize, PhysicalAddress, UserAddress};
+
+use crate::{Capability, Installation, MemoryKind, Port, Ref};
+
+/// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 32
+/// on how far a restartable operation on it has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tag(u64);
+
+impl Tag {
+    const RIGHTS_SHIFT: u32 = 8;
+    const DEPTH_SHIFT: u32 = 16;
+    const ORIGINAL: u64 = 1 << 24;
+    const INTERNAL: u64 = 1 << 25;
+    const PROGRESS_SHIFT: u32 = 32;
+
+    /// Mask and value that say: an IPC Port with these rights.
+    const fn port_with(rights: Rights) -> (u64, u64) {
+        let rights = (rights.bits() as u64) << Self::RIGHTS_SHIFT;
+        (0xff | rights, ObjectType::IpcPort as u64 | rights)
+    }
+}
+
+/// Place for one capability.
+#[repr(C, align(64))]
+#[derive(Clone, Debug, Default)]
+pub struct Slot {
+    tag: Cell<Tag>,
+    object: Cell<u64>,
+    identifier: Cell<u64>,
+    data: Cell<u64>,
+    /// Next in preorder.
+    pub next: Cell<Option<Ref<Slot>>>,
+    /// Previous in preorder.
+    pub previous: Cell<Option<Ref<Slot>>>,
+    /// Next of the slots anchored in the same address space.
+    pub anchor_next: Cell<Option<Ref<Slot>>>,
+    /// Previous of them.
+    pub anchor_previous: Cell<Option<Ref<Slot>>>,
+}
+
+const _: () = assert!(size_of::<Slot>() == 64);
+
+const KIND_SHIFT: u32 = 8;
+/// In a Generic's last word: bytes known to be zero, in units of 64.
+const ZEROED_SHIFT: u32 = 16;
+const ZEROED_UNIT_BITS: u32 = 6;
+/// In a Window's first word, below the page-aligned base: size bits, then the kind.
+const WINDOW_KIND_SHIFT: u32 = 6;
+const LOW_BITS: u64 = 0xfff;
+
+impl Slot {
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.tag.get().0 == 0
+    }
+
+    /// Rights of the capability in it.
+    pub fn rights(&self) -> Rights {
+        Rights::from_bits_truncate((self.tag.get().0 >> Tag::RIGHTS_SHIFT) as u8)
+    }
+
+    /// Replaces the rights.
+    pub fn set_rights(&self, rights: Rights) {
+        let mask = 0xff << Tag::RIGHTS_SHIFT;
+        let bits = u64::from(rights.bits()) << Tag::RIGHTS_SHIFT;
+        self.tag.set(Tag((self.tag.get().0 & !mask) | bits));
+    }
+
+    /// How many derivations lie between it and the root of its tree.
+    pub fn depth(&self) -> u8 {
+        (self.tag.get().0 >> Tag::DEPTH_SHIFT) as u8
+    }
+
+    /// Whether the object lives and dies with this capability.
+    pub fn is_original(&self) -> bool {
+        self.tag.get().0 & Tag::ORIGINAL != 0
+    }
+
+    /// Whether it lies inside a PCB.
+    pub fn is_internal(&self) -> bool {
+        self.tag.get().0 & Tag::INTERNAL != 0
+    }
+
+    /// Marks the capability as the one that its object lives with.
+    pub fn mark_original(&self) {
+        self.tag.set(Tag(self.tag.get().0 | Tag::ORIGINAL));
+    }
+
+    /// Marks the slot, which has just been filled, as part of a PCB.
+    pub fn mark_internal(&self) {
+        self.tag.set(Tag(self.tag.get().0 | Tag::INTERNAL));
+    }
+
+    /// How far a restartable operation on it has come, in units of that operation.
+    pub fn progress(&self) -> u32 {
+        (self.tag.get().0 >> Tag::PROGRESS_SHIFT) as u32
+    }
+
+    /// Records how far a restartable operation has come.
+    pub fn set_progress(&self, progress: u32) {
+        let tag = self.tag.get().0 & ((1 << Tag::PROGRESS_SHIFT) - 1);
+        self.tag.set(Tag(tag | (u64::from(progress) << Tag::PROGRESS_SHIFT)));
+    }
+
+    /// Fills the slot; derivation links are not touched, flags are cleared.
+    pub fn fill(&self, capability: Capability, rights: Rights, depth: u8) {
+        let tag = capability.object_type() as u64
+            | (u64::from(rights.bits()) << Tag::RIGHTS_SHIFT)
+            | (u64::from(depth) << Tag::DEPTH_SHIFT);
+        self.tag.set(Tag(tag));
+        self.update(capability);
+    }
+
+    /// Replaces the content by another of the same type; rights and derivation stay.
+    pub fn update(&self, capability: Capability) {
+        let (object, identifier, data) = pack(capability);
+        self.object.set(object);
+        self.identifier.set(identifier);
+        self.data.set(data);
+    }
+
+    /// Empties the slot, links included.
+    pub fn clear(&self) {
+        self.tag.set(Tag(0));
+        self.object.set(0);
+        self.identifier.set(0);
+        self.data.set(0);
+        self.next.set(None);
+        self.previous.set(None);
+        self.anchor_next.set(None);
+        self.anchor_previous.set(None);
+    }
+
+    /// Takes over content, flags and links of `source`. The neighbours' links are the caller's
+    /// business.
+    pub fn take_over(&self, source: &Self) {
+        self.tag.set(source.tag.get());
+        self.object.set(source.object.get());
+        self.identifier.set(source.identifier.get());
+        self.data.set(source.data.get());
+        self.next.set(source.next.get());
+        self.previous.set(source.previous.get());
+        self.anchor_next.set(source.anchor_next.get());
+        self.anchor_previous.set(source.anchor_previous.get());
+    }
+
+    /// The port in it, if it is one and has (at least) `rights`, with its identifier: one mask
+    /// and one comparison.
+    #[inline(always)]
+    pub fn port(&self, rights: Rights) -> Option<(Ref<Port>, u64)> {
+        let (mask, value) = Tag::port_with(rights);
+        if self.tag.get().0 & mask != value {
+            return None;
+        }
+        Some((reference(self.object.get())?, self.identifier.get()))
+    }
+
+    /// What it holds.
+    pub fn capability(&self) -> Option<Capability> {
+        let (object, identifier, data) =
+            (self.object.get(), self.identifier.get(), self.data.get());
+        let [number, ..] = self.tag.get().0.to_le_bytes();
+        Some(match ObjectType::from_number(number)? {
+            ObjectType::Generic => Capability::Generic {
+                base: PhysicalAddress(object),
+                size_bits: data as u8,
+                used: identifier,
+                zeroed: (data >> ZEROED_SHIFT) << ZEROED_UNIT_BITS,
+                kind: kind((data >> KIND_SHIFT) & 0xff),
+            },
+            ObjectType::Node => Capability::Node(reference(object)?),
+            ObjectType::Pcb => {
+                Capability::Pcb { process: reference(object)?, highest_priority: data as u8 }
+            }
+            ObjectType::AddressSpace => Capability::AddressSpace(reference(object)?),
+            ObjectType::PageTable => Capability::PageTable {
+                table: PhysicalAddress(object),
+                installed: reference(identifier).map(|space| Installation {
+                    space,
+                    address: UserAddress(data & !LOW_BITS),
+                    entries: page_size(data & LOW_BITS),
+                }),
+            },
+            ObjectType::Frame => Capability::Frame {
+                base: PhysicalAddress(object),
+                size_bits: data as u8,
+                kind: kind(data >> KIND_SHIFT),
+            },
+            ObjectType::Window => Capability::Window {
+                base: PhysicalAddress(object & !LOW_BITS),
+                size_bits: (object & 0x3f) as u8,
+                kind: kind((object & LOW_BITS) >> WINDOW_KIND_SHIFT),
+                address: UserAddress(identifier),
+                space: reference(data),
+            },
+            ObjectType::IpcPort => Capability::IpcPort { port: reference(object)?, identifier },
+            ObjectType::Reply => Capability::Reply { caller: reference(object)? },
+            ObjectType::NotificationPort => {
+                Capability::Notification { notification: reference(object)?, identifier }
+            }
+            ObjectType::Timer => Capability::Timer { cpu: data as u8 },
+            ObjectType::InterruptRegion => Capability::InterruptRegion,
+            ObjectType::IoPort => Capability::IoPort { first: object as u16, last: data as u16 },
+            _ => return None,
+        })
+    }
+}
+
+/// The three words of a slot's content.
+fn pack(capability: Capability) -> (u64, u64, u64) {
+    match capability {
+        Capability::Generic { base, size_bits, used, zeroed, kind } => (
+            base.0,
+            used,
+            u64::from(size_bits)
+                | ((kind as u64) << KIND_SHIFT)
+                | ((zeroed >> ZEROED_UNIT_BITS) << ZEROED_SHIFT),
+        ),
+        Capability::Node(node) => (word(node), 0, 0),
+        Capability::Pcb { process, highest_priority } => {
+            (word(process), 0, u64::from(highest_priority))
+        }
+        Capability::AddressSpace(space) => (word(space), 0, 0),
+        Capability::PageTable { table, installed } => match installed {
+            Some(place) => (table.0, word(place.space), place.address.0 | place.entries as u64),
+            None => (table.0, 0, 0),
+        },
+        Capability::Frame { base, size_bits, kind } => {
+            (base.0, 0, u64::from(size_bits) | ((kind as u64) << KIND_SHIFT))
+        }
+        Capability::Window { base, size_bits, kind, address, space } => (
+            base.0 | u64::from(size_bits) | ((kind as u64) << WINDOW_KIND_SHIFT),
+            address.0,
+            space.map_or(0, word),
+        ),
+        Capability::IpcPort { port, identifier } => (word(port), identifier, 0),
+        Capability::Reply { caller } => (word(caller), 0, 0),
+        Capability::Notification { notification, identifier } => {
+            (word(notification), identifier, 0)
+        }
+        Capability::Timer { cpu } => (0, 0, u64::from(cpu)),
+        Capability::InterruptRegion => (0, 0, 0),
+        Capability::IoPort { first, last } => (u64::from(first), 0, u64::from(last)),
+    }
+}
+
+fn word<T>(reference: Ref<T>) -> u64 {
+    reference.address().0.get()
+}
+
+/// The reference that `word` made; `None` for 0.
+#[inline(always)]
+fn reference<T>(word: u64) -> Option<Ref<T>> {
+    NonZeroU64::new(word).map(|address| Ref::new(KernelAddress(address)))
+}
+
+fn kind(number: u64) -> MemoryKind {
+    if number == MemoryKind::Ordinary as u64 { MemoryKind::Ordinary } else { MemoryKind::Device }
+}
+
+fn page_size(number: u64) -> PageSize {
+    match number {
+        0 => PageSize::Small,
+        1 => PageSize::Large,
+        _ => PageSize::Huge,
+    }
+}

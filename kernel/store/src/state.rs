@@ -1,0 +1,100 @@
+//! The state word of a process: one comparison tells whether a partner is what is expected.
+
+use a9n_hal::CpuNumber;
+
+/// What a process is doing.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Not runnable: never started, suspended, or left so by its resolver.
+    Stopped = 0,
+    /// In a ready queue.
+    Ready = 1,
+    /// On a CPU.
+    Running = 2,
+    /// Queued at a port with a message that wants no reply.
+    Sending = 3,
+    /// Queued at a port with a call.
+    Calling = 4,
+    /// Queued at a port, waiting for a message.
+    Receiving = 5,
+    /// Its call was accepted; the Reply lies in the PCB of its partner.
+    AwaitingReply = 6,
+    /// Its call was accepted; the Reply lies in a slot.
+    AwaitingStoredReply = 7,
+    /// Queued at a Notification Port.
+    Waiting = 8,
+}
+
+/// Phase, CPU and flags of a process in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct State(u32);
+
+impl State {
+    const CPU_SHIFT: u32 = 8;
+    /// What it waits for, or is stopped by, is the handling of a fault: a reply resumes it where
+    /// it was instead of answering a call.
+    const FAULTED: u32 = 1 << 16;
+    /// The Reply of the call that it waits to receive shall land in a slot.
+    const STORES_REPLY: u32 = 1 << 17;
+
+    /// `phase` on `cpu`, no flags.
+    #[inline(always)]
+    pub const fn new(phase: Phase, cpu: CpuNumber) -> Self {
+        Self(phase as u32 | ((cpu as u32) << Self::CPU_SHIFT))
+    }
+
+    /// The phase.
+    pub const fn phase(self) -> Phase {
+        match self.0 as u8 {
+            1 => Phase::Ready,
+            2 => Phase::Running,
+            3 => Phase::Sending,
+            4 => Phase::Calling,
+            5 => Phase::Receiving,
+            6 => Phase::AwaitingReply,
+            7 => Phase::AwaitingStoredReply,
+            8 => Phase::Waiting,
+            _ => Phase::Stopped,
+        }
+    }
+
+    /// The CPU that it runs on.
+    pub const fn cpu(self) -> CpuNumber {
+        (self.0 >> Self::CPU_SHIFT) as u8
+    }
+
+    /// Whether it is in this state because of a fault.
+    pub const fn is_faulted(self) -> bool {
+        self.0 & Self::FAULTED != 0
+    }
+
+    /// Whether the next Reply goes to a slot that it named.
+    pub const fn stores_reply(self) -> bool {
+        self.0 & Self::STORES_REPLY != 0
+    }
+
+    /// The same with or without a slot named for the next Reply.
+    #[must_use]
+    pub const fn with_stored_reply(self, stores: bool) -> Self {
+        if stores { Self(self.0 | Self::STORES_REPLY) } else { Self(self.0 & !Self::STORES_REPLY) }
+    }
+
+    /// The same process in `phase`.
+    #[must_use]
+    pub const fn with_phase(self, phase: Phase) -> Self {
+        Self((self.0 & !0xff) | phase as u32)
+    }
+
+    /// The same process on `cpu`.
+    #[must_use]
+    pub const fn with_cpu(self, cpu: CpuNumber) -> Self {
+        Self((self.0 & !(0xff << Self::CPU_SHIFT)) | ((cpu as u32) << Self::CPU_SHIFT))
+    }
+
+    /// The same with or without the fault flag.
+    #[must_use]
+    pub const fn with_fault(self, faulted: bool) -> Self {
+        if faulted { Self(self.0 | Self::FAULTED) } else { Self(self.0 & !Self::FAULTED) }
+    }
+}
