@@ -42,6 +42,15 @@ impl Profile {
     }
 }
 
+/// Where the kernel will run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A real machine, or whatever looks like one: the image that ships.
+    Hardware,
+    /// QEMU under our supervision, which the guest can end (feature `debug-exit`).
+    Emulator,
+}
+
 /// A group of crates built alike.
 struct Kind {
     folder: &'static str,
@@ -72,22 +81,27 @@ impl<'a> Builder<'a> {
     }
 
     /// Builds the kernel; returns its ELF file.
-    pub fn kernel(&self) -> Result<PathBuf> {
+    pub fn kernel(&self, destination: Destination) -> Result<PathBuf> {
         let step = Step::start("building the kernel");
-        self.build_kernel(&step)?;
+        self.build_kernel(destination, &step)?;
         step.done();
         self.product(&BARE, "a9n-kernel")
     }
 
     /// Builds everything that `system` boots with, side by side, and collects it into a boot
     /// volume.
-    pub fn volume(&self, system: &System, entry: Entry) -> Result<Volume> {
+    pub fn volume(
+        &self,
+        system: &System,
+        entry: Entry,
+        destination: Destination,
+    ) -> Result<Volume> {
         let step = Step::start(match entry {
             Entry::Uefi => format!("building kernel, loader and {}", system.name),
             Entry::Direct => format!("building kernel and {}", system.name),
         });
         thread::scope(|scope| {
-            let kernel = scope.spawn(|| self.build_kernel(&step));
+            let kernel = scope.spawn(|| self.build_kernel(destination, &step));
             let loader = scope.spawn(|| match entry {
                 Entry::Uefi => self.build_loader(&step),
                 Entry::Direct => Ok(()),
@@ -123,9 +137,12 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn build_kernel(&self, step: &Step) -> Result<()> {
-        let root = self.repository.root();
-        self.build(&BARE, "the kernel", root, &["--package", "a9n-image"], step)
+    fn build_kernel(&self, destination: Destination, step: &Step) -> Result<()> {
+        let mut arguments = vec!["--package", "a9n-image"];
+        if destination == Destination::Emulator {
+            arguments.extend(["--features", "debug-exit"]);
+        }
+        self.build(&BARE, "the kernel", self.repository.root(), &arguments, step)
     }
 
     fn build_loader(&self, step: &Step) -> Result<()> {
