@@ -16,7 +16,7 @@ use gpt::disk::LogicalBlockSize;
 use gpt::mbr::ProtectiveMBR;
 
 use crate::cli::{Entry, ImageOptions};
-use crate::compile::{Builder, Profile};
+use crate::compile::{Builder, Destination, Profile};
 use crate::repository::Repository;
 use crate::system::System;
 use crate::volume::Volume;
@@ -31,8 +31,8 @@ const TABLES: u64 = 2 * MIB;
 /// `cargo xtask image`.
 pub fn run(repository: &Repository, options: &ImageOptions) -> Result<ExitCode> {
     let system = System::find(repository, options.build.system.as_deref())?;
-    let builder = Builder::new(repository, Profile::from_options(&options.build))?;
-    let volume = builder.volume(&system, Entry::Uefi)?;
+    let builder = Builder::new(repository, Profile::from_options(&options.build), &[])?;
+    let volume = builder.volume(&system, Entry::Uefi, Destination::Hardware)?;
     let output = match &options.output {
         Some(file) => file.clone(),
         None => repository.products().join(format!("{}.img", system.name)),

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use pulldown_cmark::{Options, Parser, html};
 
 use crate::process::{build, find_program, host_cargo_command};
+use crate::progress::Step;
 use crate::repository::Repository;
 
 /// `cargo xtask doc`.
@@ -20,7 +21,9 @@ pub fn run(repository: &Repository) -> Result<ExitCode> {
         Some(mdbook) => {
             let mut command = Command::new(mdbook);
             command.arg("build").arg("--dest-dir").arg(&output).arg(repository.path("manual"));
-            build("rendering the manual", &mut command)?;
+            let step = Step::start("rendering the manual");
+            build("the manual", &mut command, &step)?;
+            step.done();
         }
         None => render(&repository.path("manual/src"), &output)?,
     }
@@ -29,7 +32,9 @@ pub fn run(repository: &Repository) -> Result<ExitCode> {
     let reference = repository.products().join("reference");
     let mut command = host_cargo_command(repository.root(), "doc");
     command.args(["--no-deps", "--document-private-items", "--target-dir"]).arg(&reference);
-    build("writing the reference", &mut command)?;
+    let step = Step::start("writing the reference");
+    build("the reference", &mut command, &step)?;
+    step.done();
     println!("reference: {}", reference.join("doc").display());
     Ok(ExitCode::SUCCESS)
 }

@@ -38,6 +38,13 @@ pub fn run(repository: &Repository, options: &NewOptions) -> Result<ExitCode> {
     for (path, contents) in files {
         write(&folder.join(path), &contents)?;
     }
+    // The versions of all libraries that A9N itself was tested with; cargo drops what is unused.
+    let lock = repository.path("Cargo.lock");
+    if lock.is_file() {
+        let text =
+            fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+        write(&folder.join("Cargo.lock"), &text)?;
+    }
     println!("{name} is ready. Boot it:");
     println!("  cd {} && cargo xtask run", options.folder.display());
     Ok(ExitCode::SUCCESS)
@@ -105,11 +112,7 @@ fn configuration(repository: &Repository) -> String {
     } else {
         quoted(Path::new(&format!("run --quiet --manifest-path {text} --package xtask --")))
     };
-    format!(
-        "[alias]\nxtask = {alias}\n\n\
-         # For editors and plain `cargo build`; xtask chooses target and flags by itself.\n\
-         [build]\ntarget = \"x86_64-unknown-none\"\n"
-    )
+    format!("[alias]\nxtask = {alias}\n")
 }
 
 /// A TOML string. JSON's escapes are all valid in TOML too.

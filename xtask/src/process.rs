@@ -1,8 +1,7 @@
 //! Running other programs: a clean environment, captured output, progress while they work.
 
 use std::env;
-use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::io::{BufRead, BufReader, IsTerminal, Read, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -106,6 +105,7 @@ pub fn watch(command: &mut Command, step: &Step, limit: Option<Duration>) -> Res
     let deadline = limit.map(|limit| Instant::now() + limit);
     let mut finished = (String::new(), String::new());
     loop {
+        step.still_working();
         match lines.recv_timeout(Duration::from_millis(200)) {
             Ok((is_stderr, line)) => {
                 step.detail(&line);
@@ -136,22 +136,18 @@ fn forward(stream: impl Read, sender: &mpsc::Sender<(bool, String)>, is_stderr: 
     }
 }
 
-/// Runs a build step and fails with its whole output when it does; its warnings are shown.
-pub fn build(title: impl Into<String>, command: &mut Command) -> Result<()> {
-    let title = title.into();
-    if std::io::stderr().is_terminal() && command.get_args().any(|word| word == OsStr::new("build"))
-    {
+/// Runs a build command and fails with its whole output when it does; its warnings are shown.
+/// `step` shows its progress.
+pub fn build(what: &str, command: &mut Command, step: &Step) -> Result<()> {
+    if stderr().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
-    let step = Step::start(title.clone());
-    let finished = watch(command, &step, None)?;
+    let finished = watch(command, step, None)?;
     if !finished.status.success() {
-        drop(step);
-        bail!("{title} failed\n{}", finished.transcript().trim_end());
+        bail!("building {what} failed\n{}", finished.transcript().trim_end());
     }
-    step.done();
     if finished.stderr.contains("warning") {
-        eprint!("{}", finished.stderr);
+        step.say(&finished.stderr);
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::process::{self, Command};
 use anyhow::{Context, Result};
 
 use crate::cli::{BootOptions, Entry};
-use crate::compile::{Builder, Profile};
+use crate::compile::{Builder, Destination, Profile};
 use crate::disk;
 use crate::packages::{self, Need};
 use crate::progress::Step;
@@ -51,9 +51,8 @@ impl Session {
         if options.display {
             needs.push(WINDOW);
         }
-        packages::ensure(&needs)?;
-        let builder = Builder::new(repository, Profile::from_options(&options.build))?;
-        let volume = builder.volume(&system, entry)?;
+        let builder = Builder::new(repository, Profile::from_options(&options.build), &needs)?;
+        let volume = builder.volume(&system, entry, Destination::Emulator)?;
 
         let step = Step::start("writing the boot medium");
         let scratch = Scratch::new(repository.products())?;

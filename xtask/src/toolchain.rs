@@ -64,19 +64,18 @@ pub enum Toolchain {
 }
 
 impl Toolchain {
-    /// Finds a toolchain, or installs one, or says what to do.
-    pub fn choose() -> Result<Self> {
+    /// Finds a toolchain, or installs one, or says what to do. The same goes for `needs`, so
+    /// that one command can install everything.
+    pub fn choose(needs: &[Need]) -> Result<Self> {
         let cargo = process::host_cargo();
-        if active_has_targets(&cargo) {
+        let debian_is_complete = || DEBIAN_NEEDS.iter().all(|need| (need.present)());
+        if active_has_targets(&cargo)
+            || !debian_is_complete() && add_targets() && active_has_targets(&cargo)
+        {
+            packages::ensure(needs)?;
             return Ok(Self::Active { cargo });
         }
-        let debian_is_complete = DEBIAN_NEEDS.iter().all(|need| (need.present)());
-        if !debian_is_complete {
-            if add_targets() && active_has_targets(&cargo) {
-                return Ok(Self::Active { cargo });
-            }
-            packages::ensure(DEBIAN_NEEDS)?;
-        }
+        packages::ensure(&[needs, DEBIAN_NEEDS].concat())?;
         Ok(Self::Debian)
     }
 

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
 
 use super::{Outcome, Report};
-use crate::compile::{Builder, Profile};
+use crate::compile::{Builder, Destination, Profile};
 use crate::repository::Repository;
 
 /// Part of every symbol of `core::panicking`, in both of Rust's manglings.
@@ -28,8 +28,8 @@ struct Facts {
 /// Builds the release kernel and looks at it. The link itself fails where a panicking path is
 /// left, because the release kernel's panic handler refers to a symbol that nobody defines.
 pub fn check(repository: &Repository, report: &mut Report) {
-    let facts = Builder::new(repository, Profile::Release)
-        .and_then(|builder| builder.kernel())
+    let facts = Builder::new(repository, Profile::Release, &[])
+        .and_then(|builder| builder.kernel(Destination::Hardware))
         .and_then(|kernel| read(&kernel));
     match facts {
         Ok(facts) => judge(&facts, report),

@@ -54,7 +54,7 @@ pub fn clippy(repository: &Repository, workspace: &Workspace, step: &Step) -> Re
         .collect();
     if !bare.is_empty() {
         let mut command = host_cargo_command(repository.root(), "clippy");
-        command.args(["--quiet", "--lib", "--bins", "--config", "profile.dev.panic=\"abort\""]);
+        command.args(["--quiet", "--config", "profile.dev.panic=\"abort\""]);
         command.arg("--target-dir").arg(repository.products().join("lint"));
         for package in bare {
             command.args(["--package", package]);

@@ -69,8 +69,11 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     };
     let elapsed = step.elapsed().as_secs_f64();
     drop(step);
-    let tally = result
+    let mut tally = result
         .unwrap_or_else(|error| Tally { failures: vec![format!("{error:#}")], ..Tally::default() });
+    if tally == Tally::default() {
+        tally.fail("the suite has no tests");
+    }
     println!(
         "{name:<12} {:>5} passed, {} failed  ({elapsed:.1} s)",
         tally.passed,
