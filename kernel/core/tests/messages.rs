@@ -265,7 +265,11 @@ fn a_server_that_dies_fails_its_caller_and_keeps_the_queue() {
         let init = system.init;
         system.message(MINTED, CALL, 0, &[1]);
         assert_eq!(system.current, Some(server));
-        system.remove(SERVER).expect("the server removes itself");
+        let operation = node::word::Remove;
+        let mut words = [0; 6];
+        words[0] = SERVER;
+        let remove = a9n_hal::CallFrame { operation, descriptor: slot::NODE, info: 1, words };
+        assert_eq!(system.call(server, remove), Reaction::Blocked, "the server removes itself");
         assert_eq!(system.current, Some(init));
         assert_eq!(error_of(system.answer(init)).reason, Reason::PartnerDied);
         // The port lives on and serves whoever receives next.

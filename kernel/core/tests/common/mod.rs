@@ -137,8 +137,11 @@ impl System {
             _ => return false,
         };
         let Departure::Left(context) = departure else { return false };
-        let at =
-            |process: &Ref<Process>| std::ptr::eq(self.kernel.context(*process), context.as_ptr());
+        let objects = self.kernel.hal().memory().objects();
+        let at = |process: &Ref<Process>| {
+            objects.iter().any(|(address, _)| *address == process.address().0.get())
+                && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
+        };
         self.current = self.known.iter().copied().find(at);
         assert!(self.current.is_some(), "a fast path leaves to a process that ran before");
         self.fast_calls += 1;
