@@ -46,11 +46,7 @@ impl fmt::Display for Failure {
                 error.status()
             ),
             Self::MemoryMap(error) => {
-                write!(
-                    f,
-                    "no memory map from the firmware ({}): update it",
-                    error.status()
-                )
+                write!(f, "no memory map from the firmware ({}): update it", error.status())
             }
             Self::NoMemory => write!(f, "not enough memory: give the machine more"),
             Self::FiveLevelPaging => write!(
@@ -68,10 +64,7 @@ impl Failure {
     pub fn tell(&self) {
         say!("A9N cannot start.");
         say!("{self}");
-        say!(
-            "Press a key, or wait {} seconds, to return to the firmware.",
-            PATIENCE.as_secs()
-        );
+        say!("Press a key, or wait {} seconds, to return to the firmware.", PATIENCE.as_secs());
         if wait_for_key().is_err() {
             boot::stall(PATIENCE);
         }

@@ -22,10 +22,7 @@ pub struct UefiMachine {
 impl UefiMachine {
     /// A machine that will enter the kernel on `tables`.
     pub fn new(tables: PageTables) -> Self {
-        Self {
-            given: Vec::new(),
-            tables,
-        }
+        Self { given: Vec::new(), tables }
     }
 
     /// The page tables with all that was mapped.
@@ -35,8 +32,7 @@ impl UefiMachine {
 
     /// Physical address past the end of a new stack.
     pub fn stack(&mut self, pages: u64) -> Option<u64> {
-        self.allocate(pages, None)?
-            .checked_add(pages.checked_mul(PAGE_BYTES)?)
+        self.allocate(pages, None)?.checked_add(pages.checked_mul(PAGE_BYTES)?)
     }
 }
 
@@ -65,18 +61,12 @@ impl Machine for UefiMachine {
         let start = preferred
             .and_then(|address| allocate(pages, AllocateType::Address(address)))
             .or_else(|| allocate(pages, AllocateType::AnyPages))?;
-        self.given.push(PhysicalRange {
-            start,
-            bytes: pages.checked_mul(PAGE_BYTES)?,
-        });
+        self.given.push(PhysicalRange { start, bytes: pages.checked_mul(PAGE_BYTES)? });
         Some(start)
     }
 
     fn write(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
-        let range = PhysicalRange {
-            start: address,
-            bytes: bytes.len() as u64,
-        };
+        let range = PhysicalRange { start: address, bytes: bytes.len() as u64 };
         self.given.iter().find(|given| given.contains(range))?;
         let place = ptr::with_exposed_provenance_mut::<u8>(address as usize);
         // SAFETY: the pages were given to us, nobody else refers to them, they are mapped where

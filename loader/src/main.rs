@@ -55,10 +55,8 @@ fn load_and_enter() -> Result<Infallible, Failure> {
     x86_64::check_paging()?;
     let platform = platform::gather();
     let firmware = boot::memory_map(MemoryType::LOADER_DATA).map_err(Failure::MemoryMap)?;
-    let framebuffer = PhysicalRange {
-        start: platform.framebuffer.address,
-        bytes: platform.framebuffer.bytes,
-    };
+    let framebuffer =
+        PhysicalRange { start: platform.framebuffer.address, bytes: platform.framebuffer.bytes };
     let tables = PageTables::new(machine::identity_end(descriptors(&firmware), framebuffer))
         .ok_or(Failure::NoMemory)?;
     let mut machine = UefiMachine::new(tables);

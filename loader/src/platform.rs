@@ -11,35 +11,23 @@ use uefi::{
 
 /// ACPI root pointer and framebuffer.
 pub fn gather() -> Platform {
-    Platform {
-        acpi_root: acpi_root(),
-        framebuffer: framebuffer().unwrap_or_default(),
-    }
+    Platform { acpi_root: acpi_root(), framebuffer: framebuffer().unwrap_or_default() }
 }
 
 /// Physical address of the ACPI root pointer, that of version 2 if there is one; 0 if none.
 fn acpi_root() -> u64 {
     let address = |guid| {
         system::with_config_table(|tables| {
-            tables
-                .iter()
-                .find(|entry| entry.guid == guid)
-                .map(|entry| entry.address as u64)
+            tables.iter().find(|entry| entry.guid == guid).map(|entry| entry.address as u64)
         })
     };
-    address(ConfigTableEntry::ACPI2_GUID)
-        .or(address(ConfigTableEntry::ACPI_GUID))
-        .unwrap_or(0)
+    address(ConfigTableEntry::ACPI2_GUID).or(address(ConfigTableEntry::ACPI_GUID)).unwrap_or(0)
 }
 
 /// The screen in its present mode, if it is a linear framebuffer in a known format.
 fn framebuffer() -> Option<Framebuffer> {
     let handle = boot::get_handle_for_protocol::<GraphicsOutput>().ok()?;
-    let parameters = OpenProtocolParams {
-        handle,
-        agent: boot::image_handle(),
-        controller: None,
-    };
+    let parameters = OpenProtocolParams { handle, agent: boot::image_handle(), controller: None };
     // SAFETY: the protocol is only asked about its present mode, and closed before this function
     // returns. Opened exclusively, it would take the screen away from the firmware's console.
     let mut screen = unsafe {

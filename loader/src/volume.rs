@@ -26,9 +26,7 @@ impl BootVolume {
     pub fn open() -> Result<Self, Failure> {
         let mut system =
             boot::get_image_file_system(boot::image_handle()).map_err(Failure::Volume)?;
-        Ok(Self {
-            root: system.open_volume().map_err(Failure::Volume)?,
-        })
+        Ok(Self { root: system.open_volume().map_err(Failure::Volume)? })
     }
 
     /// Opens a file and tells its length.
@@ -48,9 +46,7 @@ impl BootVolume {
             _ => VolumeError::Device,
         })?;
         let mut file = file.into_regular_file().ok_or(VolumeError::NotAFile)?;
-        let info = file
-            .get_boxed_info::<FileInfo>()
-            .map_err(|_| VolumeError::Device)?;
+        let info = file.get_boxed_info::<FileInfo>().map_err(|_| VolumeError::Device)?;
         Ok((file, info.file_size()))
     }
 }
@@ -66,9 +62,7 @@ impl Volume for BootVolume {
         let (mut file, bytes) = self.file(path)?;
         let bytes = usize::try_from(bytes).map_err(|_| VolumeError::TooLong)?;
         let mut contents = Vec::new();
-        contents
-            .try_reserve_exact(bytes)
-            .map_err(|_| VolumeError::TooLong)?;
+        contents.try_reserve_exact(bytes).map_err(|_| VolumeError::TooLong)?;
         contents.resize(bytes, 0);
         for chunk in contents.chunks_mut(CHUNK_BYTES) {
             match file.read(chunk) {

@@ -20,11 +20,7 @@ pub fn check_paging() -> Result<(), Failure> {
     let cr4: u64;
     // SAFETY: reading CR4 has no effect; UEFI applications run in ring 0.
     unsafe { asm!("mov {}, cr4", out(reg) cr4, options(nomem, nostack, preserves_flags)) };
-    if cr4 & CR4_LA57 != 0 {
-        Err(Failure::FiveLevelPaging)
-    } else {
-        Ok(())
-    }
+    if cr4 & CR4_LA57 != 0 { Err(Failure::FiveLevelPaging) } else { Ok(()) }
 }
 
 /// Enters the kernel at virtual address `entry`, with the stack that ends at `stack` and the

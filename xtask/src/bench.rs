@@ -73,10 +73,7 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
     if options.check {
         let complaints = compare(&figures, &read_results(&file)?);
         if !complaints.is_empty() {
-            bail!(
-                "slower than recorded in {RESULTS}:\n  {}",
-                complaints.join("\n  ")
-            );
+            bail!("slower than recorded in {RESULTS}:\n  {}", complaints.join("\n  "));
         }
         eprintln!("no path is slower than recorded");
     }
@@ -91,10 +88,7 @@ fn read_references(path: &Path) -> Result<References> {
 
 fn read_results(path: &Path) -> Result<Figures> {
     let text = fs::read_to_string(path).with_context(|| {
-        format!(
-            "cannot read {}; `cargo xtask bench --update` makes it",
-            path.display()
-        )
+        format!("cannot read {}; `cargo xtask bench --update` makes it", path.display())
     })?;
     serde_json::from_str(&text).with_context(|| format!("in {}", path.display()))
 }
@@ -102,10 +96,7 @@ fn read_results(path: &Path) -> Result<Figures> {
 /// Boots the bench program under QEMU's instruction counter.
 fn measure(repository: &Repository) -> Result<Figures> {
     let boot = BootOptions {
-        build: BuildOptions {
-            system: Some(SYSTEM.into()),
-            ..BuildOptions::default()
-        },
+        build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
         entry: Some(Entry::Direct),
         ..BootOptions::default()
     };
@@ -132,10 +123,7 @@ fn collect(port: &mut dyn Port, step: &Step) -> Result<Figures> {
                 port.complaints(),
                 String::from_utf8_lossy(&text)
             ),
-            Event::Silence => bail!(
-                "the bench program hangs\n{}",
-                String::from_utf8_lossy(&text)
-            ),
+            Event::Silence => bail!("the bench program hangs\n{}", String::from_utf8_lossy(&text)),
         }
         while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = text.drain(..=end).collect();
@@ -145,9 +133,8 @@ fn collect(port: &mut dyn Port, step: &Step) -> Result<Figures> {
             match (words.next(), words.next(), words.next()) {
                 (Some("bench"), Some("done"), None) => return Ok(figures),
                 (Some("bench"), Some(name), Some(value)) => {
-                    let value = value
-                        .parse()
-                        .with_context(|| format!("{name}: {value:?} is no figure"))?;
+                    let value =
+                        value.parse().with_context(|| format!("{name}: {value:?} is no figure"))?;
                     figures.insert(name.to_owned(), value);
                 }
                 _ => {}
@@ -185,17 +172,12 @@ fn table(figures: &Figures, references: &References) -> String {
         rows.push([
             reference.name.clone(),
             ours.to_string(),
-            peer.map(|peer| format!("{} {}", peer.name, peer.figure))
-                .unwrap_or_default(),
+            peer.map(|peer| format!("{} {}", peer.name, peer.figure)).unwrap_or_default(),
             goal.unwrap_or_default(),
         ]);
     }
     for (name, ours) in figures {
-        if references
-            .path
-            .iter()
-            .all(|reference| reference.name != *name)
-        {
+        if references.path.iter().all(|reference| reference.name != *name) {
             rows.push([name.clone(), ours.to_string(), String::new(), String::new()]);
         }
     }
@@ -205,18 +187,13 @@ fn table(figures: &Figures, references: &References) -> String {
 /// Columns as wide as their widest cell; figures to the right.
 fn layout(rows: &[[String; 4]]) -> String {
     let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or_default()
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
     let [name, ours, peer] = [width(0), width(1), width(2)];
     rows.iter()
         .map(|row| {
-            let line = format!(
-                "{:<name$}  {:>ours$}  {:<peer$}  {}",
-                row[0], row[1], row[2], row[3]
-            );
+            let line =
+                format!("{:<name$}  {:>ours$}  {:<peer$}  {}", row[0], row[1], row[2], row[3]);
             line.trim_end().to_owned() + "\n"
         })
         .collect()
@@ -239,17 +216,12 @@ mod tests {
     }
 
     fn collected(text: &str) -> Result<Figures> {
-        let events = vec![
-            Event::Output(text.as_bytes().to_vec()),
-            Event::Ended(Ending::Quiet),
-        ];
+        let events = vec![Event::Output(text.as_bytes().to_vec()), Event::Ended(Ending::Quiet)];
         collect(&mut Recorded(events), &Step::start("test"))
     }
 
     fn figures(list: &[(&str, u64)]) -> Figures {
-        list.iter()
-            .map(|(name, value)| ((*name).to_owned(), *value))
-            .collect()
+        list.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
     }
 
     #[test]
@@ -265,16 +237,9 @@ mod tests {
     fn slower_and_vanished_paths_are_complaints() {
         let recorded = figures(&[("a", 10), ("b", 20), ("c", 30)]);
         assert!(
-            compare(
-                &figures(&[("a", 10), ("b", 19), ("c", 1), ("d", 5)]),
-                &recorded
-            )
-            .is_empty()
+            compare(&figures(&[("a", 10), ("b", 19), ("c", 1), ("d", 5)]), &recorded).is_empty()
         );
-        assert_eq!(
-            compare(&figures(&[("a", 11), ("b", 20)]), &recorded).len(),
-            2
-        );
+        assert_eq!(compare(&figures(&[("a", 11), ("b", 20)]), &recorded).len(), 2);
     }
 
     #[test]
@@ -293,9 +258,7 @@ mod tests {
 
     #[test]
     fn the_references_can_be_read() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("..")
-            .join(REFERENCES);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(REFERENCES);
         assert!(!read_references(&path).unwrap().path.is_empty());
     }
 }

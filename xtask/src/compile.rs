@@ -1,14 +1,17 @@
 //! Building the bare-metal crates: which target, flags and folder each of them needs.
 //!
-//! Kernel, loader and programs differ in compiler flags, so that each kind has a target folder
-//! of its own: they never evict each other's build products, nor the host's.
+//! Kernel and programs share one target folder, so that the core library is built once for
+//! both; the loader's target needs another. Neither evicts the host's build products.
 
 use std::path::{Path, PathBuf};
+use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Result, bail};
 
 use crate::cli::{BuildOptions, Entry};
+use crate::packages::Need;
 use crate::process;
+use crate::progress::Step;
 use crate::repository::Repository;
 use crate::system::{Module, System};
 use crate::toolchain::{BARE_TARGET, Toolchain, UEFI_TARGET};
@@ -27,11 +30,7 @@ pub enum Profile {
 impl Profile {
     /// The profile that the command line asks for.
     pub fn from_options(options: &BuildOptions) -> Self {
-        if options.debug {
-            Self::Checked
-        } else {
-            Self::Release
-        }
+        if options.debug { Self::Checked } else { Self::Release }
     }
 
     /// Cargo's name of the profile, and of its folder.
@@ -43,6 +42,15 @@ impl Profile {
     }
 }
 
+/// Where the kernel will run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// A real machine, or whatever looks like one: the image that ships.
+    Hardware,
+    /// QEMU under our supervision, which the guest can end (feature `debug-exit`).
+    Emulator,
+}
+
 /// A group of crates built alike.
 struct Kind {
     folder: &'static str,
@@ -50,28 +58,14 @@ struct Kind {
     flags: &'static [&'static str],
 }
 
-const KERNEL: Kind = Kind {
-    folder: "kernel",
-    target: BARE_TARGET,
-    flags: &["-Crelocation-model=static", "-Ccode-model=kernel"],
-};
+/// Kernel and programs are linked at fixed addresses: the kernel where its linker script says,
+/// programs at the linker's usual 0x20_0000. The code model is the target's own (`kernel`, whose
+/// sign-extended addresses suit the lowest 2 GiB as well as the highest): another would not
+/// link with a core library that came compiled.
+const BARE: Kind =
+    Kind { folder: "bare", target: BARE_TARGET, flags: &["-Crelocation-model=static"] };
 
-const LOADER: Kind = Kind {
-    folder: "loader",
-    target: UEFI_TARGET,
-    flags: &[],
-};
-
-/// Programs are linked at a fixed low address, 0x20_0000.
-const PROGRAM: Kind = Kind {
-    folder: "program",
-    target: BARE_TARGET,
-    flags: &[
-        "-Crelocation-model=static",
-        "-Ccode-model=small",
-        "-Clink-arg=--image-base=0x200000",
-    ],
-};
+const LOADER: Kind = Kind { folder: "loader", target: UEFI_TARGET, flags: &[] };
 
 /// Builds for one toolchain and profile.
 pub struct Builder<'a> {
@@ -81,68 +75,95 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// Finds the toolchain first, installing it where necessary.
-    pub fn new(repository: &'a Repository, profile: Profile) -> Result<Self> {
-        Ok(Self {
-            repository,
-            toolchain: Toolchain::choose()?,
-            profile,
-        })
+    /// Finds the toolchain first, installing it and `needs` where necessary.
+    pub fn new(repository: &'a Repository, profile: Profile, needs: &[Need]) -> Result<Self> {
+        Ok(Self { repository, toolchain: Toolchain::choose(needs)?, profile })
     }
 
     /// Builds the kernel; returns its ELF file.
-    pub fn kernel(&self) -> Result<PathBuf> {
-        self.build(
-            &KERNEL,
-            "the kernel",
-            self.repository.root(),
-            &["--package", "a9n-image"],
-        )?;
-        self.product(&KERNEL, "a9n-kernel")
+    pub fn kernel(&self, destination: Destination) -> Result<PathBuf> {
+        let step = Step::start("building the kernel");
+        self.build_kernel(destination, &step)?;
+        step.done();
+        self.product(&BARE, "a9n-kernel")
     }
 
-    /// Builds the UEFI loader; returns its PE file.
-    pub fn loader(&self) -> Result<PathBuf> {
-        self.build(
-            &LOADER,
-            "the loader",
-            self.repository.root(),
-            &["--package", "a9n-loader"],
-        )?;
-        self.product(&LOADER, "a9n-loader.efi")
-    }
+    /// Builds everything that `system` boots with, side by side, and collects it into a boot
+    /// volume.
+    pub fn volume(
+        &self,
+        system: &System,
+        entry: Entry,
+        destination: Destination,
+    ) -> Result<Volume> {
+        let step = Step::start(match entry {
+            Entry::Uefi => format!("building kernel, loader and {}", system.name),
+            Entry::Direct => format!("building kernel and {}", system.name),
+        });
+        thread::scope(|scope| {
+            let kernel = scope.spawn(|| self.build_kernel(destination, &step));
+            let loader = scope.spawn(|| match entry {
+                Entry::Uefi => self.build_loader(&step),
+                Entry::Direct => Ok(()),
+            });
+            let programs = scope.spawn(|| self.build_programs(system, &step));
+            join(kernel)?;
+            join(loader)?;
+            join(programs)
+        })?;
+        step.done();
 
-    /// Builds everything that `system` boots with, and collects it into a boot volume.
-    pub fn volume(&self, system: &System, entry: Entry) -> Result<Volume> {
-        let kernel = self.kernel()?;
-        let loader = match entry {
-            Entry::Uefi => Some(self.loader()?),
-            Entry::Direct => None,
-        };
-        let binaries = system.binaries();
-        let arguments: Vec<&str> = binaries.iter().flat_map(|name| ["--bin", name]).collect();
-        self.build(&PROGRAM, &system.name, &system.folder, &arguments)?;
         let modules = system
             .modules
             .iter()
             .map(|module| {
                 let file = match module {
-                    Module::Binary(name) => self.product(&PROGRAM, name)?,
+                    Module::Binary(name) => self.product(&BARE, name)?,
                     Module::File(path) => path.clone(),
                 };
                 Ok((module.name(), file))
             })
             .collect::<Result<_>>()?;
+        let loader = match entry {
+            Entry::Uefi => Some(self.product(&LOADER, "a9n-loader.efi")?),
+            Entry::Direct => None,
+        };
         Ok(Volume {
             loader,
-            kernel,
-            init: self.product(&PROGRAM, &system.init)?,
+            kernel: self.product(&BARE, "a9n-kernel")?,
+            init: self.product(&BARE, &system.init)?,
             modules,
             command_line: system.command_line.clone(),
         })
     }
 
-    fn build(&self, kind: &Kind, what: &str, folder: &Path, arguments: &[&str]) -> Result<()> {
+    fn build_kernel(&self, destination: Destination, step: &Step) -> Result<()> {
+        let mut arguments = vec!["--package", "a9n-image"];
+        if destination == Destination::Emulator {
+            arguments.extend(["--features", "debug-exit"]);
+        }
+        self.build(&BARE, "the kernel", self.repository.root(), &arguments, step)
+    }
+
+    fn build_loader(&self, step: &Step) -> Result<()> {
+        let root = self.repository.root();
+        self.build(&LOADER, "the loader", root, &["--package", "a9n-loader"], step)
+    }
+
+    fn build_programs(&self, system: &System, step: &Step) -> Result<()> {
+        let binaries = system.binaries();
+        let arguments: Vec<&str> = binaries.iter().flat_map(|name| ["--bin", name]).collect();
+        self.build(&BARE, &system.name, &system.folder, &arguments, step)
+    }
+
+    fn build(
+        &self,
+        kind: &Kind,
+        what: &str,
+        folder: &Path,
+        arguments: &[&str],
+        step: &Step,
+    ) -> Result<()> {
         let mut command = self.toolchain.cargo_build(kind.target);
         command
             .current_dir(folder)
@@ -151,7 +172,7 @@ impl<'a> Builder<'a> {
             .args(["--profile", self.profile.name()])
             .args(arguments)
             .env("CARGO_ENCODED_RUSTFLAGS", kind.flags.join("\u{1f}"));
-        process::build(format!("building {what}"), &mut command)
+        process::build(what, &mut command, step)
     }
 
     fn target_folder(&self, kind: &Kind) -> PathBuf {
@@ -159,14 +180,15 @@ impl<'a> Builder<'a> {
     }
 
     fn product(&self, kind: &Kind, file: &str) -> Result<PathBuf> {
-        let path = self
-            .target_folder(kind)
-            .join(kind.target)
-            .join(self.profile.name())
-            .join(file);
+        let path = self.target_folder(kind).join(kind.target).join(self.profile.name()).join(file);
         if !path.is_file() {
             bail!("the build succeeded but left no {}", path.display());
         }
         Ok(path)
     }
+}
+
+/// The result of a build that ran beside others.
+fn join(build: ScopedJoinHandle<'_, Result<()>>) -> Result<()> {
+    build.join().unwrap_or_else(|_| bail!("a build thread panicked"))
 }

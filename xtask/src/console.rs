@@ -79,18 +79,10 @@ impl Console {
             let mut buffer = [0; 1024];
             while let Ok(length @ 1..) = stderr.read(&mut buffer) {
                 let text = String::from_utf8_lossy(&buffer[..length]);
-                collected
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push_str(&text);
+                collected.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
             }
         });
-        Ok(Self {
-            input: child.take_stdin(),
-            child,
-            output,
-            complaints,
-        })
+        Ok(Self { input: child.take_stdin(), child, output, complaints })
     }
 }
 
@@ -111,17 +103,11 @@ impl Port for Console {
 
     fn send(&mut self, bytes: &[u8]) -> Result<()> {
         let input = self.input.as_mut().context("this console takes no input")?;
-        input
-            .write_all(bytes)
-            .and_then(|()| input.flush())
-            .context("QEMU takes no more input")
+        input.write_all(bytes).and_then(|()| input.flush()).context("QEMU takes no more input")
     }
 
     fn complaints(&self) -> String {
-        self.complaints
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.complaints.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -143,11 +129,7 @@ enum Escape {
 impl Cleaner {
     /// The text in `bytes`, which continue what came before.
     pub fn clean(&mut self, bytes: &[u8]) -> Vec<u8> {
-        bytes
-            .iter()
-            .copied()
-            .filter(|byte| self.keep(*byte))
-            .collect()
+        bytes.iter().copied().filter(|byte| self.keep(*byte)).collect()
     }
 
     fn keep(&mut self, byte: u8) -> bool {
@@ -156,10 +138,9 @@ impl Cleaner {
             (Escape::Started, b'[') => (Escape::Sequence, false),
             (Escape::Started, _) | (Escape::Sequence, 0x40..=0x7e) => (Escape::Text, false),
             (Escape::Sequence, _) => (Escape::Sequence, false),
-            (Escape::Text, _) => (
-                Escape::Text,
-                byte >= b' ' && byte != 0x7f || matches!(byte, b'\n' | b'\t'),
-            ),
+            (Escape::Text, _) => {
+                (Escape::Text, byte >= b' ' && byte != 0x7f || matches!(byte, b'\n' | b'\t'))
+            }
         };
         self.state = next;
         keep
@@ -185,10 +166,7 @@ mod tests {
         let mut console = Console::start(command.stdin(Stdio::piped())).unwrap();
         console.send(b"this\n").unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
-        assert_eq!(
-            console.next(deadline),
-            Event::Output(b"got this\n".to_vec())
-        );
+        assert_eq!(console.next(deadline), Event::Output(b"got this\n".to_vec()));
         assert_eq!(console.next(deadline), Event::Ended(Ending::Passed));
     }
 
@@ -196,9 +174,6 @@ mod tests {
     fn silence_ends_at_the_deadline() {
         let mut command = Command::new("sleep");
         let mut console = Console::start(command.arg("600")).unwrap();
-        assert_eq!(
-            console.next(Instant::now() + Duration::from_millis(50)),
-            Event::Silence
-        );
+        assert_eq!(console.next(Instant::now() + Duration::from_millis(50)), Event::Silence);
     }
 }

@@ -16,7 +16,7 @@ use gpt::disk::LogicalBlockSize;
 use gpt::mbr::ProtectiveMBR;
 
 use crate::cli::{Entry, ImageOptions};
-use crate::compile::{Builder, Profile};
+use crate::compile::{Builder, Destination, Profile};
 use crate::repository::Repository;
 use crate::system::System;
 use crate::volume::Volume;
@@ -31,8 +31,8 @@ const TABLES: u64 = 2 * MIB;
 /// `cargo xtask image`.
 pub fn run(repository: &Repository, options: &ImageOptions) -> Result<ExitCode> {
     let system = System::find(repository, options.build.system.as_deref())?;
-    let builder = Builder::new(repository, Profile::from_options(&options.build))?;
-    let volume = builder.volume(&system, Entry::Uefi)?;
+    let builder = Builder::new(repository, Profile::from_options(&options.build), &[])?;
+    let volume = builder.volume(&system, Entry::Uefi, Destination::Hardware)?;
     let output = match &options.output {
         Some(file) => file.clone(),
         None => repository.products().join(format!("{}.img", system.name)),
@@ -65,15 +65,9 @@ pub fn write(volume: &Volume, path: &Path) -> Result<()> {
 
 fn write_files(files: &[(String, Vec<u8>)], path: &Path) -> Result<()> {
     let contents: u64 = files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-    let partition = SMALLEST_PARTITION
-        .max(contents / 4 * 5 + 8 * MIB)
-        .next_multiple_of(MIB);
-    let mut image = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(path)?;
+    let partition = SMALLEST_PARTITION.max(contents / 4 * 5 + 8 * MIB).next_multiple_of(MIB);
+    let mut image =
+        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
     image.set_len(partition + TABLES)?;
     let start = write_tables(&mut image, partition)?;
     write_file_system(&mut image, start, partition, files)?;
@@ -88,13 +82,8 @@ fn write_tables(image: &mut File, partition: u64) -> Result<u64> {
         .writable(true)
         .logical_block_size(LogicalBlockSize::Lb512)
         .create_from_device(image, None)?;
-    let number = table.add_partition(
-        "A9N",
-        partition,
-        gpt::partition_types::EFI,
-        0,
-        Some(MIB / SECTOR),
-    )?;
+    let number =
+        table.add_partition("A9N", partition, gpt::partition_types::EFI, 0, Some(MIB / SECTOR))?;
     let start = table
         .partitions()
         .get(&number)
@@ -111,11 +100,7 @@ fn write_file_system(
     files: &[(String, Vec<u8>)],
 ) -> Result<()> {
     let mut partition = BufStream::new(StreamSlice::new(image, start, start + bytes)?);
-    let cluster = if bytes < 512 * MIB {
-        SECTOR
-    } else {
-        8 * SECTOR
-    };
+    let cluster = if bytes < 512 * MIB { SECTOR } else { 8 * SECTOR };
     fatfs::format_volume(
         &mut partition,
         FormatVolumeOptions::new()
@@ -155,12 +140,7 @@ mod tests {
         write_files(&files, &path).unwrap();
 
         let table = GptConfig::new().open(&path).unwrap();
-        let entry = table
-            .partitions()
-            .values()
-            .find(|entry| entry.is_used())
-            .unwrap()
-            .clone();
+        let entry = table.partitions().values().find(|entry| entry.is_used()).unwrap().clone();
         assert_eq!(entry.part_type_guid, gpt::partition_types::EFI);
         let start = entry.bytes_start(LogicalBlockSize::Lb512).unwrap();
         let end = start + entry.bytes_len(LogicalBlockSize::Lb512).unwrap();
@@ -171,12 +151,7 @@ mod tests {
         let mut contents = vec![];
         for (name, expected) in &files {
             contents.clear();
-            file_system
-                .root_dir()
-                .open_file(name)
-                .unwrap()
-                .read_to_end(&mut contents)
-                .unwrap();
+            file_system.root_dir().open_file(name).unwrap().read_to_end(&mut contents).unwrap();
             assert_eq!(&contents, expected);
         }
         fs::remove_file(&path).unwrap();

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use pulldown_cmark::{Options, Parser, html};
 
 use crate::process::{build, find_program, host_cargo_command};
+use crate::progress::Step;
 use crate::repository::Repository;
 
 /// `cargo xtask doc`.
@@ -19,12 +20,10 @@ pub fn run(repository: &Repository) -> Result<ExitCode> {
     match find_program("mdbook") {
         Some(mdbook) => {
             let mut command = Command::new(mdbook);
-            command
-                .arg("build")
-                .arg("--dest-dir")
-                .arg(&output)
-                .arg(repository.path("manual"));
-            build("rendering the manual", &mut command)?;
+            command.arg("build").arg("--dest-dir").arg(&output).arg(repository.path("manual"));
+            let step = Step::start("rendering the manual");
+            build("the manual", &mut command, &step)?;
+            step.done();
         }
         None => render(&repository.path("manual/src"), &output)?,
     }
@@ -32,10 +31,10 @@ pub fn run(repository: &Repository) -> Result<ExitCode> {
 
     let reference = repository.products().join("reference");
     let mut command = host_cargo_command(repository.root(), "doc");
-    command
-        .args(["--no-deps", "--document-private-items", "--target-dir"])
-        .arg(&reference);
-    build("writing the reference", &mut command)?;
+    command.args(["--no-deps", "--document-private-items", "--target-dir"]).arg(&reference);
+    let step = Step::start("writing the reference");
+    build("the reference", &mut command, &step)?;
+    step.done();
     println!("reference: {}", reference.join("doc").display());
     Ok(ExitCode::SUCCESS)
 }
@@ -82,10 +81,7 @@ fn parse_summary(text: &str) -> Vec<Chapter> {
         .filter_map(|line| {
             let (title, rest) = line.split_once('[')?.1.split_once("](")?;
             let file = rest.split_once(')')?.0;
-            let chapter = Chapter {
-                title: title.into(),
-                file: file.into(),
-            };
+            let chapter = Chapter { title: title.into(), file: file.into() };
             file.ends_with(".md").then_some(chapter)
         })
         .collect()
@@ -102,11 +98,7 @@ fn contents(chapters: &[Chapter], current: &Chapter) -> String {
             if chapter == current {
                 format!("<b>{}</b>", chapter.title)
             } else {
-                format!(
-                    "<a href=\"{}\">{}</a>",
-                    target(&chapter.file),
-                    chapter.title
-                )
+                format!("<a href=\"{}\">{}</a>", target(&chapter.file), chapter.title)
             }
         })
         .collect();
@@ -138,22 +130,12 @@ mod tests {
             "# Summary\n\n- [Start](start.md)\n  - [More](a/more.md)\n[x](http://x)\n",
         );
         assert_eq!(chapters.len(), 2);
-        assert_eq!(
-            chapters[1],
-            Chapter {
-                title: "More".into(),
-                file: "a/more.md".into()
-            }
-        );
+        assert_eq!(chapters[1], Chapter { title: "More".into(), file: "a/more.md".into() });
     }
 
     #[test]
     fn links_between_chapters_lead_to_pages() {
-        let page = page(
-            "T",
-            "",
-            "# Head\n\n[next](next.md)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n",
-        );
+        let page = page("T", "", "# Head\n\n[next](next.md)\n\n| a | b |\n|---|---|\n| 1 | 2 |\n");
         assert!(page.contains("<a href=\"next.html\">") && page.contains("<table>"));
     }
 }

@@ -56,11 +56,7 @@ impl Script {
                 .parse_line(index + 1, line.trim())
                 .with_context(|| format!("line {}", index + 1))?;
         }
-        if !script
-            .actions
-            .iter()
-            .any(|(_, action)| matches!(action, Action::Expect(_)))
-        {
+        if !script.actions.iter().any(|(_, action)| matches!(action, Action::Expect(_))) {
             bail!("the script expects nothing, so it could not fail");
         }
         Ok(script)
@@ -97,11 +93,8 @@ impl Script {
             "system" => self.options.build.system = Some(value.to_owned()),
             "memory" => self.options.memory = Some(value.to_owned()),
             "cpus" => {
-                self.options.cpus = Some(
-                    value
-                        .parse()
-                        .with_context(|| format!("cpus: {value:?} is no number"))?,
-                );
+                self.options.cpus =
+                    Some(value.parse().with_context(|| format!("cpus: {value:?} is no number"))?);
             }
             "entry" => {
                 self.options.entry = Some(
@@ -117,10 +110,7 @@ impl Script {
     /// `options`, with the script's header for what they leave open.
     fn complete(&self, options: &BootOptions) -> BootOptions {
         let mut merged = options.clone();
-        merged.build.system = merged
-            .build
-            .system
-            .or_else(|| self.options.build.system.clone());
+        merged.build.system = merged.build.system.or_else(|| self.options.build.system.clone());
         merged.memory = merged.memory.or_else(|| self.options.memory.clone());
         merged.cpus = merged.cpus.or(self.options.cpus);
         merged.entry = merged.entry.or(self.options.entry);
@@ -140,12 +130,7 @@ impl Script {
     }
 
     fn play(&self, port: &mut dyn Port, show: impl FnMut(&[u8])) -> Result<()> {
-        let mut listener = Listener {
-            show,
-            cleaner: Cleaner::default(),
-            heard: vec![],
-            from: 0,
-        };
+        let mut listener = Listener { show, cleaner: Cleaner::default(), heard: vec![], from: 0 };
         let mut timeout = DEFAULT_TIMEOUT;
         for (number, action) in &self.actions {
             let outcome = match action {
@@ -161,10 +146,7 @@ impl Script {
                 Action::Expect(text) => listener.expect(port, text, timeout),
             };
             outcome.with_context(|| {
-                format!(
-                    "line {number} failed; the last output was\n{}\n",
-                    listener.tail()
-                )
+                format!("line {number} failed; the last output was\n{}\n", listener.tail())
             })?;
         }
         Ok(())
@@ -201,20 +183,14 @@ impl<F: FnMut(&[u8])> Listener<F> {
         let mut unsearched = self.from;
         loop {
             let fresh = &self.heard[unsearched..];
-            if let Some(at) = fresh
-                .windows(wanted.len())
-                .position(|window| window == wanted)
-            {
+            if let Some(at) = fresh.windows(wanted.len()).position(|window| window == wanted) {
                 self.from = unsearched + at + wanted.len();
                 return Ok(());
             }
             // A match may begin in the last bytes and end in output to come.
             unsearched = unsearched.max((self.heard.len() + 1).saturating_sub(wanted.len()));
             if Instant::now() >= deadline {
-                bail!(
-                    "expected {text:?}, which did not come within {} s",
-                    timeout.as_secs()
-                );
+                bail!("expected {text:?}, which did not come within {} s", timeout.as_secs());
             }
             match port.next(deadline) {
                 Event::Output(bytes) => {
@@ -223,11 +199,7 @@ impl<F: FnMut(&[u8])> Listener<F> {
                     self.heard.extend(text);
                 }
                 Event::Ended(ending) => {
-                    bail!(
-                        "expected {text:?}, but {}\n{}",
-                        ending.describe(),
-                        port.complaints()
-                    )
+                    bail!("expected {text:?}, but {}\n{}", ending.describe(), port.complaints())
                 }
                 Event::Silence => {}
             }
@@ -236,15 +208,9 @@ impl<F: FnMut(&[u8])> Listener<F> {
 
     fn tail(&self) -> String {
         let text = String::from_utf8_lossy(&self.heard);
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-        tail.iter()
-            .map(|line| format!("    | {line}"))
-            .collect::<Vec<_>>()
-            .join("\n")
+        tail.iter().map(|line| format!("    | {line}")).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -260,11 +226,7 @@ mod tests {
 
     impl Port for Recorded {
         fn next(&mut self, _: Instant) -> Event {
-            if self.events.is_empty() {
-                Event::Silence
-            } else {
-                self.events.remove(0)
-            }
+            if self.events.is_empty() { Event::Silence } else { self.events.remove(0) }
         }
         fn send(&mut self, bytes: &[u8]) -> Result<()> {
             self.sent.extend_from_slice(bytes);
@@ -273,15 +235,10 @@ mod tests {
     }
 
     fn play(script: &str, output: &[&str]) -> (Result<()>, String) {
-        let mut events: Vec<Event> = output
-            .iter()
-            .map(|text| Event::Output(text.as_bytes().to_vec()))
-            .collect();
+        let mut events: Vec<Event> =
+            output.iter().map(|text| Event::Output(text.as_bytes().to_vec())).collect();
         events.push(Event::Ended(Ending::Quiet));
-        let mut port = Recorded {
-            events,
-            sent: vec![],
-        };
+        let mut port = Recorded { events, sent: vec![] };
         let verdict = Script::parse(script).unwrap().play(&mut port, |_| {});
         (verdict, String::from_utf8(port.sent).unwrap())
     }
@@ -296,10 +253,7 @@ mod tests {
     #[test]
     fn a_failure_names_its_line_and_shows_the_output() {
         let message = format!("{:#}", play("# why\nexpect yes", &["no\n"]).0.unwrap_err());
-        assert!(
-            message.contains("line 2") && message.contains("| no"),
-            "{message}"
-        );
+        assert!(message.contains("line 2") && message.contains("| no"), "{message}");
         assert!(message.contains("\"yes\""), "{message}");
     }
 
@@ -315,10 +269,7 @@ mod tests {
         let script =
             Script::parse("# system: examples/hello\n# entry: direct\n# cpus: 4\nexpect a")
                 .unwrap();
-        let merged = script.complete(&BootOptions {
-            cpus: Some(2),
-            ..BootOptions::default()
-        });
+        let merged = script.complete(&BootOptions { cpus: Some(2), ..BootOptions::default() });
         assert_eq!(merged.build.system.as_deref(), Some("examples/hello"));
         assert_eq!((merged.entry, merged.cpus), (Some(Entry::Direct), Some(2)));
     }

@@ -1,6 +1,7 @@
 //! `cargo xtask gdb`: the kernel in a debugger, from the first instruction on.
 
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
@@ -21,6 +22,10 @@ pub fn run(repository: &Repository, options: &BootOptions) -> Result<ExitCode> {
     session.machine.stopped_for_gdb = true;
     let serial = session.scratch_file("serial.log");
     let mut console = Console::start(&mut session.command(&Serial::File(serial.clone())))?;
+    let settled = Instant::now() + Duration::from_millis(300);
+    if let Event::Ended(ending) = console.next(settled) {
+        bail!("{}\n{}", ending.describe(), console.complaints());
+    }
     println!("serial console: tail -f {}", serial.display());
 
     let Some(gdb) = find_program("gdb") else {
@@ -31,17 +36,14 @@ pub fn run(repository: &Repository, options: &BootOptions) -> Result<ExitCode> {
     };
     leave_keyboard_to_child();
     let mut command = Command::new(gdb);
-    command
-        .arg("--quiet")
-        .arg(&session.kernel)
-        .args(["-ex", REMOTE]);
+    command.arg("--quiet").arg(&session.kernel).args(["-ex", REMOTE]);
     Supervised::spawn(&mut command)?.wait(None);
     Ok(ExitCode::SUCCESS)
 }
 
 fn wait(console: &mut Console) -> Result<ExitCode> {
     loop {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_secs(60);
         if let Event::Ended(ending) = console.next(deadline) {
             bail!("{}\n{}", ending.describe(), console.complaints());
         }

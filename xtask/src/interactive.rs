@@ -89,19 +89,12 @@ struct Finder {
 
 impl Finder {
     fn new(text: &'static [u8]) -> Self {
-        Self {
-            text,
-            tail: vec![],
-            found: false,
-        }
+        Self { text, tail: vec![], found: false }
     }
 
     fn feed(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
-        self.found |= self
-            .tail
-            .windows(self.text.len())
-            .any(|window| window == self.text);
+        self.found |= self.tail.windows(self.text.len()).any(|window| window == self.text);
         let surplus = self.tail.len().saturating_sub(self.text.len());
         self.tail.drain(..surplus);
     }
@@ -115,11 +108,7 @@ mod tests {
 
     impl Port for Events {
         fn next(&mut self, _: Instant) -> Event {
-            if self.0.is_empty() {
-                Event::Silence
-            } else {
-                self.0.remove(0)
-            }
+            if self.0.is_empty() { Event::Silence } else { self.0.remove(0) }
         }
         fn send(&mut self, _: &[u8]) -> Result<()> {
             Ok(())
@@ -127,21 +116,14 @@ mod tests {
     }
 
     fn verdict(events: &[Event]) -> Result<()> {
-        watch(&mut Events(events.to_vec()), Some(Duration::ZERO), |_| {
-            Ok(())
-        })
+        watch(&mut Events(events.to_vec()), Some(Duration::ZERO), |_| Ok(()))
     }
 
     #[test]
     fn leaving_is_a_success_and_a_reset_is_not() {
         let output = |text: &str| Event::Output(text.as_bytes().to_vec());
         assert!(
-            verdict(&[
-                output("QEMU: Ter"),
-                output("minated"),
-                Event::Ended(Ending::Quiet)
-            ])
-            .is_ok()
+            verdict(&[output("QEMU: Ter"), output("minated"), Event::Ended(Ending::Quiet)]).is_ok()
         );
         assert!(verdict(&[Event::Ended(Ending::Passed)]).is_ok());
         assert!(verdict(&[output("A9N"), Event::Ended(Ending::Quiet)]).is_err());

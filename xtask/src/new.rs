@@ -38,6 +38,13 @@ pub fn run(repository: &Repository, options: &NewOptions) -> Result<ExitCode> {
     for (path, contents) in files {
         write(&folder.join(path), &contents)?;
     }
+    // The versions of all libraries that A9N itself was tested with; cargo drops what is unused.
+    let lock = repository.path("Cargo.lock");
+    if lock.is_file() {
+        let text =
+            fs::read_to_string(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
+        write(&folder.join("Cargo.lock"), &text)?;
+    }
     println!("{name} is ready. Boot it:");
     println!("  cd {} && cargo xtask run", options.folder.display());
     Ok(ExitCode::SUCCESS)
@@ -52,14 +59,9 @@ fn write(path: &PathBuf, contents: &str) -> Result<()> {
 
 /// The last part of the folder, which must be a good name for a package.
 fn package_name(folder: &Path) -> Result<String> {
-    let name = folder
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let good = name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
     if !good || matches!(name, "nun" | "core" | "alloc" | "std" | "test" | "main") {
         bail!(
             "{name:?} cannot name a package: use lower-case letters, digits and '-', not a library's name"
@@ -108,15 +110,9 @@ fn configuration(repository: &Repository) -> String {
             quoted(&manifest)
         )
     } else {
-        quoted(Path::new(&format!(
-            "run --quiet --manifest-path {text} --package xtask --"
-        )))
+        quoted(Path::new(&format!("run --quiet --manifest-path {text} --package xtask --")))
     };
-    format!(
-        "[alias]\nxtask = {alias}\n\n\
-         # For editors and plain `cargo build`; xtask chooses target and flags by itself.\n\
-         [build]\ntarget = \"x86_64-unknown-none\"\n"
-    )
+    format!("[alias]\nxtask = {alias}\n")
 }
 
 /// A TOML string. JSON's escapes are all valid in TOML too.

@@ -38,26 +38,11 @@ pub const OVMF: Need = Need {
 
 /// Pairs of firmware code and variables, as distributions name them.
 const FIRMWARE: &[(&str, &str)] = &[
-    (
-        "/usr/share/OVMF/OVMF_CODE_4M.fd",
-        "/usr/share/OVMF/OVMF_VARS_4M.fd",
-    ),
-    (
-        "/usr/share/OVMF/OVMF_CODE.fd",
-        "/usr/share/OVMF/OVMF_VARS.fd",
-    ),
-    (
-        "/usr/share/edk2/x64/OVMF_CODE.4m.fd",
-        "/usr/share/edk2/x64/OVMF_VARS.4m.fd",
-    ),
-    (
-        "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-        "/usr/share/edk2/ovmf/OVMF_VARS.fd",
-    ),
-    (
-        "/usr/share/qemu/ovmf-x86_64-code.bin",
-        "/usr/share/qemu/ovmf-x86_64-vars.bin",
-    ),
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
 ];
 
 /// The firmware's code and its variable store, where installed.
@@ -70,11 +55,7 @@ pub fn firmware() -> Option<(PathBuf, PathBuf)> {
 
 /// Sees to it that everything in `needs` is there, or fails with what to do.
 pub fn ensure(needs: &[Need]) -> Result<()> {
-    let missing: Vec<Need> = needs
-        .iter()
-        .copied()
-        .filter(|need| !(need.present)())
-        .collect();
+    let missing: Vec<Need> = needs.iter().copied().filter(|need| !(need.present)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -82,10 +63,7 @@ pub fn ensure(needs: &[Need]) -> Result<()> {
     packages.dedup();
     if find_program("apt-get").is_none() {
         let names: Vec<&str> = missing.iter().map(|need| need.what).collect();
-        bail!(
-            "missing on this machine, please install:\n  {}",
-            names.join("\n  ")
-        );
+        bail!("missing on this machine, please install:\n  {}", names.join("\n  "));
     }
     let by_hand = format!(
         "apt-get update && apt-get install --yes --no-install-recommends {}",
@@ -95,11 +73,8 @@ pub fn ensure(needs: &[Need]) -> Result<()> {
         bail!("some Debian packages are missing; please run\n  sudo sh -c '{by_hand}'");
     }
     install(&packages)?;
-    let still: Vec<&str> = missing
-        .iter()
-        .filter(|need| !(need.present)())
-        .map(|need| need.what)
-        .collect();
+    let still: Vec<&str> =
+        missing.iter().filter(|need| !(need.present)()).map(|need| need.what).collect();
     if !still.is_empty() {
         bail!(
             "this machine's package sources offer no suitable version of\n  {}\n\
@@ -116,19 +91,13 @@ fn install(packages: &[&str]) -> Result<()> {
     // Without fresh lists the install may still succeed, so that its verdict counts.
     let update = watch(&mut apt_get("update"), &step, None)?;
     let mut command = apt_get("install");
-    command
-        .args(["--yes", "--no-install-recommends"])
-        .args(packages);
+    command.args(["--yes", "--no-install-recommends"]).args(packages);
     let finished = watch(&mut command, &step, None)?;
     if !finished.status.success() {
         drop(step);
         bail!(
             "`apt-get install {list}` failed\n{}{}",
-            if update.status.success() {
-                ""
-            } else {
-                update.stderr.as_str()
-            },
+            if update.status.success() { "" } else { update.stderr.as_str() },
             finished.stderr.trim_end()
         );
     }
@@ -138,9 +107,6 @@ fn install(packages: &[&str]) -> Result<()> {
 
 fn apt_get(verb: &str) -> Command {
     let mut command = Command::new("apt-get");
-    command
-        .arg("--quiet")
-        .arg(verb)
-        .env("DEBIAN_FRONTEND", "noninteractive");
+    command.arg("--quiet").arg(verb).env("DEBIAN_FRONTEND", "noninteractive");
     command
 }

@@ -1,8 +1,7 @@
 //! Running other programs: a clean environment, captured output, progress while they work.
 
 use std::env;
-use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::io::{BufRead, BufReader, IsTerminal, Read, stderr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -25,14 +24,8 @@ const KEPT: &[&str] = &[
     "CARGO_TERM_",
 ];
 /// Variables that belong to the cargo that started xtask and would mislead another one.
-const FOREIGN: &[&str] = &[
-    "CARGO",
-    "RUSTC",
-    "RUSTFLAGS",
-    "RUSTDOC",
-    "RUSTUP_TOOLCHAIN",
-    "RUST_RECURSION_COUNT",
-];
+const FOREIGN: &[&str] =
+    &["CARGO", "RUSTC", "RUSTFLAGS", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"];
 
 /// Whether a variable of this name would leak from the outer cargo into an inner build.
 fn is_foreign(name: &str) -> bool {
@@ -100,10 +93,7 @@ impl Finished {
 /// Ends it at `limit`, where one is given. An error means that it could not run to its end,
 /// not that it failed.
 pub fn watch(command: &mut Command, step: &Step, limit: Option<Duration>) -> Result<Finished> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = Supervised::spawn(command)?;
     let (sender, lines) = mpsc::channel::<(bool, String)>();
     let stderr_sender = sender.clone();
@@ -115,14 +105,11 @@ pub fn watch(command: &mut Command, step: &Step, limit: Option<Duration>) -> Res
     let deadline = limit.map(|limit| Instant::now() + limit);
     let mut finished = (String::new(), String::new());
     loop {
+        step.still_working();
         match lines.recv_timeout(Duration::from_millis(200)) {
             Ok((is_stderr, line)) => {
                 step.detail(&line);
-                let stream = if is_stderr {
-                    &mut finished.1
-                } else {
-                    &mut finished.0
-                };
+                let stream = if is_stderr { &mut finished.1 } else { &mut finished.0 };
                 stream.push_str(&line);
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
@@ -135,43 +122,32 @@ pub fn watch(command: &mut Command, step: &Step, limit: Option<Duration>) -> Res
     let Some(status) = child.wait(deadline) else {
         bail!("{} did not finish in time", command.get_program().display());
     };
-    Ok(Finished {
-        status,
-        stdout: finished.0,
-        stderr: finished.1,
-    })
+    Ok(Finished { status, stdout: finished.0, stderr: finished.1 })
 }
 
 fn forward(stream: impl Read, sender: &mpsc::Sender<(bool, String)>, is_stderr: bool) {
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
     while matches!(reader.read_until(b'\n', &mut line), Ok(1..)) {
-        if sender
-            .send((is_stderr, String::from_utf8_lossy(&line).into_owned()))
-            .is_err()
-        {
+        if sender.send((is_stderr, String::from_utf8_lossy(&line).into_owned())).is_err() {
             return;
         }
         line.clear();
     }
 }
 
-/// Runs a build step and fails with its whole output when it does; its warnings are shown.
-pub fn build(title: impl Into<String>, command: &mut Command) -> Result<()> {
-    let title = title.into();
-    if std::io::stderr().is_terminal() && command.get_args().any(|word| word == OsStr::new("build"))
-    {
+/// Runs a build command and fails with its whole output when it does; its warnings are shown.
+/// `step` shows its progress.
+pub fn build(what: &str, command: &mut Command, step: &Step) -> Result<()> {
+    if stderr().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
-    let step = Step::start(title.clone());
-    let finished = watch(command, &step, None)?;
+    let finished = watch(command, step, None)?;
     if !finished.status.success() {
-        drop(step);
-        bail!("{title} failed\n{}", finished.transcript().trim_end());
+        bail!("building {what} failed\n{}", finished.transcript().trim_end());
     }
-    step.done();
     if finished.stderr.contains("warning") {
-        eprint!("{}", finished.stderr);
+        step.say(&finished.stderr);
     }
     Ok(())
 }
@@ -193,14 +169,9 @@ mod tests {
         ] {
             assert!(is_foreign(name), "{name}");
         }
-        for name in [
-            "CARGO_HOME",
-            "CARGO_NET_OFFLINE",
-            "PATH",
-            "HOME",
-            "RUSTUP_HOME",
-            "CARGO_HTTP_PROXY",
-        ] {
+        for name in
+            ["CARGO_HOME", "CARGO_NET_OFFLINE", "PATH", "HOME", "RUSTUP_HOME", "CARGO_HTTP_PROXY"]
+        {
             assert!(!is_foreign(name), "{name}");
         }
     }
@@ -211,10 +182,7 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", "echo out; echo err >&2; exit 3"]);
         let finished = watch(&mut command, &step, None).unwrap();
-        assert_eq!(
-            (finished.stdout.as_str(), finished.stderr.as_str()),
-            ("out\n", "err\n")
-        );
+        assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
         assert_eq!(finished.status.code(), Some(3));
     }
 
@@ -228,9 +196,7 @@ mod tests {
     #[test]
     fn a_missing_program_is_named() {
         let step = Step::start("test");
-        let error = watch(&mut Command::new("no-such-program"), &step, None)
-            .err()
-            .unwrap();
+        let error = watch(&mut Command::new("no-such-program"), &step, None).err().unwrap();
         assert!(format!("{error:#}").contains("no-such-program"));
     }
 }

@@ -1,18 +1,22 @@
 //! Progress of long steps: a spinner on a terminal, plain lines elsewhere.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A step shorter than this leaves no line behind.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
+/// How often a step that nobody watches on a terminal says that it still works.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// One long step. It disappears from the screen when dropped.
 pub struct Step {
     title: String,
     started: Instant,
     bar: Option<ProgressBar>,
+    heartbeats: AtomicU32,
 }
 
 impl Step {
@@ -31,17 +35,31 @@ impl Step {
         } else {
             None
         };
-        Self {
-            title,
-            started: Instant::now(),
-            bar,
-        }
+        Self { title, started: Instant::now(), bar, heartbeats: AtomicU32::new(0) }
     }
 
     /// Shows what the step is busy with, cut to a short line.
     pub fn detail(&self, line: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(line.trim().chars().take(60).collect::<String>());
+        }
+    }
+
+    /// To be called now and then while the step works; where there is no spinner, a line says
+    /// so every few seconds.
+    pub fn still_working(&self) {
+        let due = HEARTBEAT * (self.heartbeats.load(Ordering::Relaxed) + 1);
+        if self.bar.is_none() && self.elapsed() >= due {
+            self.heartbeats.fetch_add(1, Ordering::Relaxed);
+            eprintln!("  {} ... {} s", self.title, self.elapsed().as_secs());
+        }
+    }
+
+    /// Prints text that stays, above the spinner.
+    pub fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprint!("{text}")),
+            None => eprint!("{text}"),
         }
     }
 

@@ -25,17 +25,9 @@ pub struct Machine {
 #[derive(Clone, Debug)]
 pub enum Medium {
     /// Firmware, its variables, a disk.
-    Uefi {
-        code: PathBuf,
-        variables: PathBuf,
-        disk: PathBuf,
-    },
+    Uefi { code: PathBuf, variables: PathBuf, disk: PathBuf },
     /// The kernel as ELF file with a PVH note, the boot volume as archive.
-    Direct {
-        kernel: PathBuf,
-        archive: PathBuf,
-        command_line: String,
-    },
+    Direct { kernel: PathBuf, archive: PathBuf, command_line: String },
 }
 
 /// Where the serial console goes.
@@ -60,24 +52,11 @@ impl Machine {
     /// The command that runs this machine.
     pub fn command(&self, medium: &Medium, serial: &Serial) -> Command {
         let mut command = qemu();
-        command.args([
-            "-name",
-            "a9n",
-            "-machine",
-            "q35",
-            "-no-reboot",
-            "-nic",
-            "none",
-        ]);
+        command.args(["-name", "a9n", "-machine", "q35", "-no-reboot", "-nic", "none"]);
         command.args(["-device", EXIT_DEVICE, "-cpu", "max", "-m", &self.memory]);
         command.args(["-smp", &self.cpus.to_string()]);
         if self.count_instructions {
-            command.args([
-                "-icount",
-                "shift=0,sleep=off",
-                "-rtc",
-                "base=2020-01-01,clock=vm",
-            ]);
+            command.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]);
         } else if has_kvm() {
             command.args(["-accel", "kvm"]);
         }
@@ -88,54 +67,27 @@ impl Machine {
             command.args(["-s", "-S"]);
         }
         match medium {
-            Medium::Uefi {
-                code,
-                variables,
-                disk,
-            } => {
+            Medium::Uefi { code, variables, disk } => {
                 let flash = |unit: u32, access: &str, file: &PathBuf| {
-                    format!(
-                        "if=pflash,format=raw,unit={unit},{access}file={}",
-                        escape(file)
-                    )
+                    format!("if=pflash,format=raw,unit={unit},{access}file={}", escape(file))
                 };
                 command.args(["-drive", &flash(0, "readonly=on,", code)]);
                 command.args(["-drive", &flash(1, "", variables)]);
                 command.args(["-drive", &format!("format=raw,file={}", escape(disk))]);
             }
-            Medium::Direct {
-                kernel,
-                archive,
-                command_line,
-            } => {
-                command
-                    .arg("-kernel")
-                    .arg(kernel)
-                    .arg("-initrd")
-                    .arg(archive);
+            Medium::Direct { kernel, archive, command_line } => {
+                command.arg("-kernel").arg(kernel).arg("-initrd").arg(archive);
                 command.args(["-append", command_line]);
             }
         }
         match serial {
-            Serial::Terminal => command
-                .args(["-serial", "mon:stdio"])
-                .stdin(Stdio::inherit()),
+            Serial::Terminal => command.args(["-serial", "mon:stdio"]).stdin(Stdio::inherit()),
             Serial::Pipe => command
-                .args([
-                    "-chardev",
-                    "stdio,id=console,signal=off",
-                    "-serial",
-                    "chardev:console",
-                ])
+                .args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"])
                 .args(["-monitor", "none"])
                 .stdin(Stdio::piped()),
             Serial::File(path) => command
-                .args([
-                    "-serial",
-                    &format!("file:{}", path.display()),
-                    "-monitor",
-                    "none",
-                ])
+                .args(["-serial", &format!("file:{}", path.display()), "-monitor", "none"])
                 .stdin(Stdio::null()),
         };
         command
@@ -162,15 +114,8 @@ fn escape(path: &std::path::Path) -> String {
 /// Whether hardware virtualisation can be used.
 fn has_kvm() -> bool {
     let flags = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let capable = flags
-        .split_whitespace()
-        .any(|flag| flag == "svm" || flag == "vmx");
-    capable
-        && fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm")
-            .is_ok()
+    let capable = flags.split_whitespace().any(|flag| flag == "svm" || flag == "vmx");
+    capable && fs::OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
 }
 
 /// How a run of QEMU ended.
@@ -228,10 +173,7 @@ mod tests {
         assert_eq!(exited(35), Ending::Failed);
         assert_eq!(exited(0), Ending::Quiet);
         assert_eq!(exited(1), Ending::Broken(1));
-        assert_eq!(
-            Ending::from_status(ExitStatus::from_raw(9)),
-            Ending::Killed(9)
-        );
+        assert_eq!(Ending::from_status(ExitStatus::from_raw(9)), Ending::Killed(9));
     }
 
     #[test]

@@ -26,10 +26,7 @@ impl Repository {
             Some(folder) => env::current_dir()?.join(folder),
             None => root.join("target"),
         };
-        Ok(Self {
-            products: target.join("a9n"),
-            root,
-        })
+        Ok(Self { products: target.join("a9n"), root })
     }
 
     /// Root folder of the checkout.

@@ -7,7 +7,7 @@ use std::process::{self, Command};
 use anyhow::{Context, Result};
 
 use crate::cli::{BootOptions, Entry};
-use crate::compile::{Builder, Profile};
+use crate::compile::{Builder, Destination, Profile};
 use crate::disk;
 use crate::packages::{self, Need};
 use crate::progress::Step;
@@ -51,9 +51,8 @@ impl Session {
         if options.display {
             needs.push(WINDOW);
         }
-        packages::ensure(&needs)?;
-        let builder = Builder::new(repository, Profile::from_options(&options.build))?;
-        let volume = builder.volume(&system, entry)?;
+        let builder = Builder::new(repository, Profile::from_options(&options.build), &needs)?;
+        let volume = builder.volume(&system, entry, Destination::Emulator)?;
 
         let step = Step::start("writing the boot medium");
         let scratch = Scratch::new(repository.products())?;
@@ -63,18 +62,11 @@ impl Session {
                     packages::firmware().context("the UEFI firmware has just disappeared")?;
                 let variables = scratch.file("variables.fd");
                 fs::copy(&original, &variables).with_context(|| {
-                    format!(
-                        "cannot copy the firmware's variables to {}",
-                        variables.display()
-                    )
+                    format!("cannot copy the firmware's variables to {}", variables.display())
                 })?;
                 let disk = scratch.file("disk.img");
                 disk::write(&volume, &disk)?;
-                Medium::Uefi {
-                    code,
-                    variables,
-                    disk,
-                }
+                Medium::Uefi { code, variables, disk }
             }
             Entry::Direct => {
                 let archive = scratch.file("volume.tar");
@@ -92,10 +84,7 @@ impl Session {
             kernel: volume.kernel,
             machine: Machine {
                 cpus: options.cpus.unwrap_or(1),
-                memory: options
-                    .memory
-                    .clone()
-                    .unwrap_or_else(|| DEFAULT_MEMORY.into()),
+                memory: options.memory.clone().unwrap_or_else(|| DEFAULT_MEMORY.into()),
                 display: options.display,
                 count_instructions: false,
                 stopped_for_gdb: false,
@@ -150,10 +139,7 @@ impl Drop for Scratch {
 fn remove_leftovers(products: &Path) {
     for entry in fs::read_dir(products).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(id) = name
-            .strip_prefix("run-")
-            .and_then(|rest| rest.split('-').next())
-        else {
+        let Some(id) = name.strip_prefix("run-").and_then(|rest| rest.split('-').next()) else {
             continue;
         };
         if !Path::new("/proc").join(id).exists() {

@@ -44,10 +44,9 @@ impl Module {
     pub fn name(&self) -> String {
         match self {
             Self::Binary(name) => name.clone(),
-            Self::File(path) => path
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            Self::File(path) => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
         }
     }
 }
@@ -85,10 +84,7 @@ impl System {
             repository.path("examples").join(wanted),
             repository.path("tests").join(wanted),
         ];
-        match candidates
-            .iter()
-            .find(|folder| folder.join(DESCRIPTION).is_file())
-        {
+        match candidates.iter().find(|folder| folder.join(DESCRIPTION).is_file()) {
             Some(folder) => Self::read(folder),
             None => bail!(
                 "there is no system {wanted:?}: neither a folder with a {DESCRIPTION}, nor one of\n  {}",
@@ -115,11 +111,7 @@ impl System {
             bail!("{}: command_line must be a single line", file.display());
         }
         Ok(Self {
-            name: folder
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
+            name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             init: description.init,
             modules,
             command_line: description.command_line,
@@ -191,10 +183,7 @@ mod tests {
     #[test]
     fn modules_are_binaries_or_files() {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        assert_eq!(
-            parse_module(here, "partner").unwrap(),
-            Module::Binary("partner".into())
-        );
+        assert_eq!(parse_module(here, "partner").unwrap(), Module::Binary("partner".into()));
         let file = parse_module(here, "src/main.rs").unwrap();
         assert_eq!(file.name(), "main.rs");
         assert!(parse_module(here, "no/such.file").is_err());

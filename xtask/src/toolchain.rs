@@ -64,19 +64,18 @@ pub enum Toolchain {
 }
 
 impl Toolchain {
-    /// Finds a toolchain, or installs one, or says what to do.
-    pub fn choose() -> Result<Self> {
+    /// Finds a toolchain, or installs one, or says what to do. The same goes for `needs`, so
+    /// that one command can install everything.
+    pub fn choose(needs: &[Need]) -> Result<Self> {
         let cargo = process::host_cargo();
-        if active_has_targets(&cargo) {
+        let debian_is_complete = || DEBIAN_NEEDS.iter().all(|need| (need.present)());
+        if active_has_targets(&cargo)
+            || !debian_is_complete() && add_targets() && active_has_targets(&cargo)
+        {
+            packages::ensure(needs)?;
             return Ok(Self::Active { cargo });
         }
-        let debian_is_complete = DEBIAN_NEEDS.iter().all(|need| (need.present)());
-        if !debian_is_complete {
-            if add_targets() && active_has_targets(&cargo) {
-                return Ok(Self::Active { cargo });
-            }
-            packages::ensure(DEBIAN_NEEDS)?;
-        }
+        packages::ensure(&[needs, DEBIAN_NEEDS].concat())?;
         Ok(Self::Debian)
     }
 
@@ -128,11 +127,7 @@ fn active_has_targets(cargo: &Path) -> bool {
 
 /// Asks rustup for the targets; `false` if there is no rustup or it cannot.
 fn add_targets() -> bool {
-    rustup_add(
-        "fetching the bare-metal targets",
-        &["target", "add"],
-        &[BARE_TARGET, UEFI_TARGET],
-    )
+    rustup_add("fetching the bare-metal targets", &["target", "add"], &[BARE_TARGET, UEFI_TARGET])
 }
 
 /// Asks rustup for parts of the active toolchain; `false` if it cannot.
@@ -143,11 +138,7 @@ pub fn rustup_add(title: &str, verb: &[&str], what: &[&str]) -> bool {
     };
     let step = Step::start(title);
     let mut command = Command::new(rustup);
-    command
-        .args(verb)
-        .arg("--toolchain")
-        .arg(toolchain)
-        .args(what);
+    command.args(verb).arg("--toolchain").arg(toolchain).args(what);
     match process::watch(&mut command, &step, Some(RUSTUP_LIMIT)) {
         Ok(finished) if finished.status.success() => {
             step.done();
@@ -166,12 +157,7 @@ fn debian_sources_are_new() -> bool {
 
 /// The minor version in a folder name such as `rustc-1.96.0`.
 fn minor_version(folder: &str) -> Option<u32> {
-    folder
-        .strip_prefix("rustc-1.")?
-        .split('.')
-        .next()?
-        .parse()
-        .ok()
+    folder.strip_prefix("rustc-1.")?.split('.').next()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -38,10 +38,7 @@ impl Volume {
         for (name, file) in &self.modules {
             sources.push((module_path(name), file));
         }
-        let mut files = vec![(
-            CONFIGURATION_PATH.to_owned(),
-            self.configuration().into_bytes(),
-        )];
+        let mut files = vec![(CONFIGURATION_PATH.to_owned(), self.configuration().into_bytes())];
         for (path, source) in sources {
             let contents =
                 fs::read(source).with_context(|| format!("cannot read {}", source.display()))?;
@@ -115,12 +112,7 @@ mod tests {
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(
             names,
-            [
-                "a9n/boot.cfg",
-                "a9n/kernel.elf",
-                "a9n/init.elf",
-                "a9n/modules/partner"
-            ]
+            ["a9n/boot.cfg", "a9n/kernel.elf", "a9n/init.elf", "a9n/modules/partner"]
         );
         assert_eq!(
             volume.configuration(),

@@ -80,7 +80,7 @@ impl<H: Hal> Kernel<H> {
         else {
             return Err(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR).into());
         };
-        if self.first_child(slot).is_none() {
+        if used != 0 && self.first_child(slot).is_none() {
             // All that was made from it is gone: the memory is whole again, with old content.
             used = 0;
             zeroed = 0;
@@ -114,7 +114,8 @@ impl<H: Hal> Kernel<H> {
                 self.store.zero(base.offset(clean), bytes as usize);
                 clean = clean.wrapping_add(bytes);
                 if clean < request.end && budget.spend().is_err() {
-                    update(self, used, clean);
+                    // What was skipped for alignment was not cleared, so it counts as used.
+                    update(self, request.start, clean);
                     return Err(Stop::Restart);
                 }
             }

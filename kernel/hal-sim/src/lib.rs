@@ -1,1 +1,19 @@
-//! Under construction in this change series.
+//! A simulated machine: the portable kernel runs on the host against it.
+//!
+//! It is stricter than a real one. Memory knows which kernel object lives where, and panics on an
+//! access to none, on two objects in one place, and on an access past an object's end. Page tables
+//! live in the simulated memory and are as real as any. A [`SimContext`] is played by the test: it
+//! says what kernel call a process makes and reads what the kernel answered.
+//!
+//! A machine is a value: any number of them live side by side.
+
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod context;
+mod machine;
+mod memory;
+mod paging;
+
+pub use context::{Answer, Resumption, SimContext};
+pub use machine::{Departure, SimCpu, SimMachine};
+pub use memory::{BASE, SimMemory};

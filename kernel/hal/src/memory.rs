@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 use crate::{KernelAddress, PhysicalAddress};
 
 /// The machine's memory as the kernel sees it. Only the object store calls
-/// [`pointer`](Memory::pointer).
+/// [`pointer`](Memory::pointer) and [`object`](Memory::object).
 ///
 /// # Safety
 /// An implementation guarantees that
@@ -21,8 +21,15 @@ pub unsafe trait Memory {
     /// What `address` lies in front of.
     fn physical_address(&self, address: KernelAddress) -> PhysicalAddress;
 
-    /// A pointer to `bytes` bytes at `address`.
+    /// A pointer to `bytes` bytes at `address` that are no kernel object.
     fn pointer(&self, address: KernelAddress, bytes: usize) -> NonNull<u8>;
+
+    /// A pointer to `bytes` bytes at `address` that are one kernel object or part of one, with the
+    /// same guarantee. A simulated machine also panics if no object lives there.
+    #[inline(always)]
+    fn object(&self, address: KernelAddress, bytes: usize) -> NonNull<u8> {
+        self.pointer(address, bytes)
+    }
 
     /// Says that an object of `bytes` bytes now lives at `address`. A simulated machine checks
     /// that nothing else does; a real one has nothing to do.

@@ -17,7 +17,16 @@ impl<T> Ref<T> {
         Self { address, marker: PhantomData }
     }
 
-    /// Its address, to be shown or handed to the machine; it cannot be turned back.
+    /// What the machine was handed as `address`, turned back.
+    ///
+    /// # Safety
+    /// It is the [`address`](Self::address) of a `Ref` to an object that lives.
+    #[inline(always)]
+    pub const unsafe fn from_address(address: KernelAddress) -> Self {
+        Self::new(address)
+    }
+
+    /// Its address, to be shown or handed to the machine.
     #[inline(always)]
     pub const fn address(self) -> KernelAddress {
         self.address

@@ -76,7 +76,7 @@ impl<H: Hal> Store<H> {
     /// The object that `reference` names.
     #[inline(always)]
     pub fn get<T: Object<H>>(&self, reference: Ref<T>) -> &T::Layout {
-        let pointer = self.hal.pointer(reference.address(), size_of::<T::Layout>());
+        let pointer = self.hal.object(reference.address(), size_of::<T::Layout>());
         // SAFETY: the crate's documentation argues that a `Ref` in anyone's hands names a live
         // object of its type. All objects are made of `Cell`s, so shared references may overlap;
         // `create` and `destroy` take `&mut self`, so none outlives the object.
@@ -88,7 +88,7 @@ impl<H: Hal> Store<H> {
     pub fn create<T: Object<H>>(&mut self, address: PhysicalAddress, object: T::Layout) -> Ref<T> {
         let address = self.hal.kernel_address(address);
         self.hal.claim(address, 1 << T::SIZE_BITS);
-        let pointer = self.hal.pointer(address, size_of::<T::Layout>());
+        let pointer = self.hal.object(address, size_of::<T::Layout>());
         // SAFETY: `pointer` is valid for the object's size and aligned for it (objects are
         // aligned to their size); nothing refers to memory that was not an object until now.
         unsafe { pointer.cast().write(object) };

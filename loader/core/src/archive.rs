@@ -66,10 +66,7 @@ impl<'a> Archive<'a> {
 
     /// Its regular files, in order; ends after the first error.
     pub fn entries(&self) -> Entries<'a> {
-        Entries {
-            bytes: self.bytes,
-            offset: 0,
-        }
+        Entries { bytes: self.bytes, offset: 0 }
     }
 
     /// The contents of the file with this path, `None` if there is no such file.
@@ -91,9 +88,7 @@ impl Volume for Archive<'_> {
         Self: 'f;
 
     fn read(&mut self, path: &str) -> Result<&[u8], VolumeError> {
-        self.find(path)
-            .map_err(VolumeError::Archive)?
-            .ok_or(VolumeError::NotFound)
+        self.find(path).map_err(VolumeError::Archive)?.ok_or(VolumeError::NotFound)
     }
 
     fn bytes(&mut self, path: &str) -> Result<u64, VolumeError> {
@@ -109,9 +104,7 @@ impl Entry<'_> {
             return self.name.strip_prefix(b"./").unwrap_or(self.name) == path;
         }
         let prefix = self.prefix.strip_prefix(b"./").unwrap_or(self.prefix);
-        path.strip_prefix(prefix)
-            .and_then(|rest| rest.strip_prefix(b"/"))
-            == Some(self.name)
+        path.strip_prefix(prefix).and_then(|rest| rest.strip_prefix(b"/")) == Some(self.name)
     }
 }
 
@@ -155,10 +148,7 @@ fn read_entry<'a>(
     rest: &'a [u8],
 ) -> Result<(Option<Entry<'a>>, usize), Defect> {
     let field = |offset: usize, bytes: usize| {
-        header
-            .get(offset..)
-            .and_then(|from| from.get(..bytes))
-            .unwrap_or(&[])
+        header.get(offset..).and_then(|from| from.get(..bytes)).unwrap_or(&[])
     };
     if field(257, 5) != b"ustar" || octal(field(148, 8)) != Some(checksum(header)) {
         return Err(Defect::BadHeader);
@@ -166,19 +156,10 @@ fn read_entry<'a>(
     let length = octal(field(124, 12)).ok_or(Defect::BadHeader)?;
     let past = BLOCK_BYTES.checked_add(length).ok_or(Defect::Truncated)?;
     let contents = rest.get(BLOCK_BYTES..past).ok_or(Defect::Truncated)?;
-    let bytes = past
-        .checked_next_multiple_of(BLOCK_BYTES)
-        .ok_or(Defect::Truncated)?;
+    let bytes = past.checked_next_multiple_of(BLOCK_BYTES).ok_or(Defect::Truncated)?;
     let (name, prefix) = (until_zero(field(0, 100)), until_zero(field(345, 155)));
     match field(156, 1) {
-        b"0" | b"\0" => Ok((
-            Some(Entry {
-                prefix,
-                name,
-                contents,
-            }),
-            bytes,
-        )),
+        b"0" | b"\0" => Ok((Some(Entry { prefix, name, contents }), bytes)),
         b"5" => Ok((None, bytes)),
         _ => Err(Defect::UnknownEntry),
     }
@@ -190,11 +171,7 @@ fn checksum(header: &[u8; BLOCK_BYTES]) -> usize {
         148..156 => usize::from(b' '),
         _ => usize::from(*byte),
     };
-    header
-        .iter()
-        .enumerate()
-        .map(byte)
-        .fold(0, usize::wrapping_add)
+    header.iter().enumerate().map(byte).fold(0, usize::wrapping_add)
 }
 
 /// A number in octal digits, with spaces or zero bytes around it.

@@ -85,11 +85,9 @@ impl fmt::Display for ConfigError {
                 write!(f, "a path must have 1 to {} bytes", Path::MAX_BYTES)
             }
             Problem::BadModule => write!(f, "write `module = NAME PATH`"),
-            Problem::LongName => write!(
-                f,
-                "module name longer than {} bytes: shorten it",
-                boot::Module::NAME_BYTES
-            ),
+            Problem::LongName => {
+                write!(f, "module name longer than {} bytes: shorten it", boot::Module::NAME_BYTES)
+            }
             Problem::NoKernel => write!(f, "no kernel: add `kernel = a9n/kernel.elf`"),
             Problem::NoInit => write!(f, "no init: add `init = a9n/init.elf`"),
         }
@@ -116,25 +114,15 @@ fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 
 fn path(text: &str) -> Result<Path, Problem> {
     let text = text.trim_start_matches('/');
-    if text.is_empty() {
-        None
-    } else {
-        Path::new(text)
-    }
-    .ok_or(Problem::BadPath)
+    if text.is_empty() { None } else { Path::new(text) }.ok_or(Problem::BadPath)
 }
 
 fn module(value: &str) -> Result<Module<'_>, Problem> {
-    let (name, file) = value
-        .split_once(char::is_whitespace)
-        .ok_or(Problem::BadModule)?;
+    let (name, file) = value.split_once(char::is_whitespace).ok_or(Problem::BadModule)?;
     if name.len() > boot::Module::NAME_BYTES {
         return Err(Problem::LongName);
     }
-    Ok(Module {
-        name,
-        path: path(file.trim())?,
-    })
+    Ok(Module { name, path: path(file.trim())? })
 }
 
 fn set<T>(place: &mut Option<T>, value: T) -> Result<(), Problem> {
@@ -160,10 +148,7 @@ impl<'a> Config<'a> {
                     "module" => first_of_its_name(text, number, module(value)?),
                     _ => Err(Problem::UnknownKey),
                 })
-                .map_err(|problem| ConfigError {
-                    line: number,
-                    problem,
-                })?;
+                .map_err(|problem| ConfigError { line: number, problem })?;
         }
         Ok(Self {
             kernel: kernel.ok_or(whole(Problem::NoKernel))?,

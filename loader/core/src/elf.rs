@@ -92,8 +92,7 @@ impl Segment<'_> {
 
     /// Virtual address of its last byte.
     fn last(&self) -> u64 {
-        self.virtual_address
-            .saturating_add(self.memory_bytes.saturating_sub(1))
+        self.virtual_address.saturating_add(self.memory_bytes.saturating_sub(1))
     }
 }
 
@@ -122,16 +121,12 @@ impl<'a> Program<'a> {
 
     /// The loadable segments in ascending order of address; no two share a page.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'a>> {
-        self.loads()
-            .filter_map(|(index, header)| self.segment(index, &header).ok())
+        self.loads().filter_map(|(index, header)| self.segment(index, &header).ok())
     }
 
     /// Distance from the first page to past the last, in pages, counted in virtual memory.
     pub fn span_pages(&self) -> u64 {
-        let first = self
-            .segments()
-            .next()
-            .map_or(0, |segment| segment.first_page());
+        let first = self.segments().next().map_or(0, |segment| segment.first_page());
         let last = self.segments().last().map_or(0, |segment| segment.last());
         (last.saturating_sub(first) / PAGE_BYTES).saturating_add(1)
     }
@@ -141,8 +136,7 @@ impl<'a> Program<'a> {
     }
 
     fn loads(&self) -> impl Iterator<Item = (usize, ProgramHeader)> + use<'a> {
-        self.headers()
-            .filter(|(_, header)| header.p_type == abi::PT_LOAD && header.p_memsz > 0)
+        self.headers().filter(|(_, header)| header.p_type == abi::PT_LOAD && header.p_memsz > 0)
     }
 
     fn check_header(&self, architecture: &Architecture) -> Result<(), ElfError> {
@@ -177,11 +171,7 @@ impl<'a> Program<'a> {
             let segment = self.segment(index, &header)?;
             let (address, last) = (segment.virtual_address, segment.last());
             if !allowed.contains(&segment.first_page()) || !allowed.contains(&last) {
-                return Err(ElfError::Outside {
-                    index,
-                    address,
-                    allowed: allowed.clone(),
-                });
+                return Err(ElfError::Outside { index, address, allowed: allowed.clone() });
             }
             if let Some(previous) = previous {
                 after(&segment, &previous)?;
@@ -189,10 +179,7 @@ impl<'a> Program<'a> {
             let distance = |it: &Segment<'_>| it.virtual_address.wrapping_sub(it.physical_address);
             let first = first.get_or_insert(segment);
             if purpose == Purpose::Kernel && distance(first) != distance(&segment) {
-                return Err(ElfError::PhysicalDistance {
-                    index,
-                    first: first.index,
-                });
+                return Err(ElfError::PhysicalDistance { index, first: first.index });
             }
             entry_found |= segment.access & InitSegment::EXECUTE != 0
                 && (address..=last).contains(&self.entry());
@@ -200,19 +187,14 @@ impl<'a> Program<'a> {
         }
         match (previous, entry_found) {
             (None, _) => Err(ElfError::NoSegments),
-            (_, false) => Err(ElfError::Entry {
-                entry: self.entry(),
-            }),
+            (_, false) => Err(ElfError::Entry { entry: self.entry() }),
             (_, true) => Ok(()),
         }
     }
 
     /// The segment of one program header, checked by itself.
     fn segment(&self, index: usize, header: &ProgramHeader) -> Result<Segment<'a>, ElfError> {
-        let contents = self
-            .elf
-            .segment_data(header)
-            .map_err(|_| ElfError::PastEnd { index })?;
+        let contents = self.elf.segment_data(header).map_err(|_| ElfError::PastEnd { index })?;
         if header.p_filesz > header.p_memsz {
             return Err(ElfError::Sizes { index });
         }
@@ -273,11 +255,7 @@ fn after(segment: &Segment<'_>, previous: &Segment<'_>) -> Result<(), ElfError> 
     }
     if segment.first_page() <= previous.last() {
         let address = segment.first_page().max(previous.first_page());
-        return Err(ElfError::Overlap {
-            index,
-            other,
-            address,
-        });
+        return Err(ElfError::Overlap { index, other, address });
     }
     Ok(())
 }

@@ -131,18 +131,10 @@ pub fn load<V: Volume, M: Machine>(
     let (init, init_image) =
         load_init(volume, machine, architecture, config.init, record.segments)?;
     let (modules, module_count) = load_modules(volume, machine, &config, record.modules)?;
-    write(
-        machine,
-        Path::CONFIG,
-        record.command_line,
-        config.command_line.as_bytes(),
-    )?;
+    write(machine, Path::CONFIG, record.command_line, config.command_line.as_bytes())?;
 
     let used = |range, kind| Descriptor { range, kind };
-    let own = PhysicalRange {
-        start: address,
-        bytes: record.bytes,
-    };
+    let own = PhysicalRange { start: address, bytes: record.bytes };
     Ok(Loaded {
         kernel_entry,
         info: BootInfo {
@@ -180,14 +172,8 @@ impl Loaded {
         platform: Platform,
     ) -> Result<u64, Error> {
         // Nothing may be made of the page at address 0: it reads like a null pointer.
-        let null = PhysicalRange {
-            start: 0,
-            bytes: PAGE_BYTES,
-        };
-        let null = Descriptor {
-            range: null,
-            kind: MemoryKind::Reserved,
-        };
+        let null = PhysicalRange { start: 0, bytes: PAGE_BYTES };
+        let null = Descriptor { range: null, kind: MemoryKind::Reserved };
         let all = firmware.chain(self.placed).chain([null]);
         let mut count = 0;
         let mut usable = false;
@@ -209,12 +195,7 @@ impl Loaded {
             framebuffer: platform.framebuffer,
             ..self.info
         };
-        write(
-            machine,
-            Path::NONE,
-            self.info_address,
-            info.encode().as_ref(),
-        )?;
+        write(machine, Path::NONE, self.info_address, info.encode().as_ref())?;
         Ok(self.info_address)
     }
 }
@@ -229,9 +210,7 @@ fn read_config<'t, V: Volume>(
     let failed = |error| at(Path::CONFIG, Cause::Volume(error));
     let file = volume.read(Path::CONFIG.as_str()).map_err(failed)?;
     let file = file.as_ref();
-    let text = text
-        .get_mut(..file.len())
-        .ok_or(failed(VolumeError::TooLong))?;
+    let text = text.get_mut(..file.len()).ok_or(failed(VolumeError::TooLong))?;
     text.copy_from_slice(file);
     Ok(text)
 }
@@ -263,14 +242,7 @@ impl Record {
             .unwrap_or(u64::MAX);
         let segments = element::<MemoryRegion>(map, map_room);
         let bytes = segments.saturating_add(place::SEGMENT_ROOM_BYTES);
-        Self {
-            segments,
-            modules,
-            command_line,
-            map,
-            map_room,
-            bytes,
-        }
+        Self { segments, modules, command_line, map, map_room, bytes }
     }
 
     fn moved_to(self, address: u64) -> Self {
@@ -290,10 +262,7 @@ fn at(file: Path, cause: Cause) -> Error {
 }
 
 fn span(address: u64, count: u64) -> Span {
-    Span {
-        address: if count == 0 { 0 } else { address },
-        count,
-    }
+    Span { address: if count == 0 { 0 } else { address }, count }
 }
 
 /// Address of an element of an array.
@@ -312,7 +281,5 @@ fn allocate<M: Machine>(
 }
 
 fn write<M: Machine>(machine: &mut M, file: Path, address: u64, bytes: &[u8]) -> Result<(), Error> {
-    machine
-        .write(address, bytes)
-        .ok_or(at(file, Cause::Machine))
+    machine.write(address, bytes).ok_or(at(file, Cause::Machine))
 }

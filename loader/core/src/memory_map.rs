@@ -41,10 +41,7 @@ impl Descriptor {
 
 /// The memory map made of `descriptors`: see the module's description.
 pub fn regions<I: Iterator<Item = Descriptor> + Clone>(descriptors: I) -> Regions<I> {
-    Regions {
-        descriptors,
-        page: 0,
-    }
+    Regions { descriptors, page: 0 }
 }
 
 /// Upper bound of the regions that `descriptors` descriptors can give: each region starts where

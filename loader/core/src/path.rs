@@ -21,10 +21,7 @@ impl Path {
     };
 
     /// No file: for errors that concern the machine instead.
-    pub const NONE: Self = Self {
-        bytes: [0; Self::MAX_BYTES],
-        length: 0,
-    };
+    pub const NONE: Self = Self { bytes: [0; Self::MAX_BYTES], length: 0 };
 
     /// The path with this text, if it is short enough.
     pub const fn new(text: &str) -> Option<Self> {
@@ -33,10 +30,7 @@ impl Path {
             Some((place, _)) => place.copy_from_slice(text.as_bytes()),
             None => return None,
         }
-        Some(Self {
-            bytes,
-            length: text.len() as u8,
-        })
+        Some(Self { bytes, length: text.len() as u8 })
     }
 
     /// Its text, with `/` between the parts.

@@ -19,10 +19,7 @@ impl PhysicalRange {
 
     /// Whether all of `other` lies in this range.
     pub const fn contains(self, other: Self) -> bool {
-        match (
-            self.start.checked_add(self.bytes),
-            other.start.checked_add(other.bytes),
-        ) {
+        match (self.start.checked_add(self.bytes), other.start.checked_add(other.bytes)) {
             (Some(end), Some(other_end)) => self.start <= other.start && other_end <= end,
             _ => false,
         }

@@ -29,20 +29,11 @@ fn files_are_found() {
 #[test]
 fn damage_is_refused() {
     let good = archive(&[("first", &[1; 600]), ("second", b"2")]);
-    let find = |bytes: &[u8]| {
-        Archive::new(bytes)
-            .find("second")
-            .map(|found| found.is_some())
-    };
+    let find = |bytes: &[u8]| Archive::new(bytes).find("second").map(|found| found.is_some());
     assert_eq!(find(&good), Ok(true));
 
     let second = 512 + 1024;
-    let at_second = |defect| {
-        Err(ArchiveError {
-            offset: second,
-            defect,
-        })
-    };
+    let at_second = |defect| Err(ArchiveError { offset: second, defect });
     let mut bad = good.clone();
     bad[second] ^= 1;
     assert_eq!(find(&bad), at_second(Defect::BadHeader));
@@ -53,13 +44,7 @@ fn damage_is_refused() {
     assert_eq!(find(&link), at_second(Defect::UnknownEntry));
 
     let cut = &good[..700];
-    assert_eq!(
-        find(cut),
-        Err(ArchiveError {
-            offset: 0,
-            defect: Defect::Truncated
-        })
-    );
+    assert_eq!(find(cut), Err(ArchiveError { offset: 0, defect: Defect::Truncated }));
 }
 
 proptest! {

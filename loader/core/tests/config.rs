@@ -18,15 +18,10 @@ fn a_full_configuration_is_read() {
     assert_eq!(config.kernel.as_str(), "a9n/kernel.elf");
     assert_eq!(config.init.as_str(), "a9n/init.elf");
     assert_eq!(config.command_line, "verbose = yes # kept");
-    let modules: Vec<_> = config
-        .modules()
-        .map(|it| (it.name, it.path.as_str().to_owned()))
-        .collect();
+    let modules: Vec<_> =
+        config.modules().map(|it| (it.name, it.path.as_str().to_owned())).collect();
     let expected = [("partner", "a9n/modules/partner"), ("x", "a9n/modules/x")];
-    assert_eq!(
-        modules,
-        expected.map(|(name, path)| (name, path.to_owned()))
-    );
+    assert_eq!(modules, expected.map(|(name, path)| (name, path.to_owned())));
 }
 
 #[test]
@@ -48,10 +43,7 @@ fn errors_name_the_line() {
     assert_eq!(refused(&long).problem, Problem::LongName);
     let long = format!("kernel = {}\n", "n".repeat(65));
     assert_eq!(refused(&long).problem, Problem::BadPath);
-    assert_eq!(
-        Config::parse(b"\xff").unwrap_err().problem,
-        Problem::NotText
-    );
+    assert_eq!(Config::parse(b"\xff").unwrap_err().problem, Problem::NotText);
     assert_eq!(
         refused("kernel = a\nnonsense\n").to_string(),
         "line 2: no `=`: write `key = value`"

@@ -29,10 +29,7 @@ fn a_good_program_gives_its_segments() {
     assert_eq!((text.first_page(), text.pages()), (0x20_0000, 1));
     assert_eq!(text.access, InitSegment::READ | InitSegment::EXECUTE);
     assert_eq!((data.first_page(), data.pages()), (0x20_1000, 2));
-    assert_eq!(
-        (data.offset_in_page(), data.contents),
-        (0x800, &b"data"[..])
-    );
+    assert_eq!((data.offset_in_page(), data.contents), (0x800, &b"data"[..]));
     assert_eq!(data.access, InitSegment::READ | InitSegment::WRITE);
     assert_eq!(program.span_pages(), 3);
 }
@@ -54,18 +51,12 @@ fn halves_are_kept_apart() {
 fn first_and_last_user_page_stay_empty() {
     let outside = |address| {
         refused(|elf| {
-            elf.headers = vec![
-                Load::new(R | X, address, &[0x90], 1),
-                elf.headers[2].clone(),
-            ];
+            elf.headers = vec![Load::new(R | X, address, &[0x90], 1), elf.headers[2].clone()];
             elf.entry = address;
         })
     };
     assert!(matches!(outside(0xfff), ElfError::Outside { .. }));
-    assert!(matches!(
-        outside(0x7fff_ffff_f000),
-        ElfError::Outside { .. }
-    ));
+    assert!(matches!(outside(0x7fff_ffff_f000), ElfError::Outside { .. }));
 }
 
 #[test]
@@ -73,21 +64,9 @@ fn headers_are_checked() {
     assert_eq!(refused(|elf| elf.kind = 3), ElfError::NotStatic);
     assert_eq!(refused(|elf| elf.headers[1].kind = 3), ElfError::NotStatic);
     let error = refused(|elf| elf.machine = 183);
-    assert_eq!(
-        error,
-        ElfError::Architecture {
-            found: 183,
-            wanted: "x86-64"
-        }
-    );
-    assert_eq!(
-        refused(|elf| drop(elf.headers.drain(..2))),
-        ElfError::NoSegments
-    );
-    assert_eq!(
-        refused(|elf| elf.entry = 0x20_1800),
-        ElfError::Entry { entry: 0x20_1800 }
-    );
+    assert_eq!(error, ElfError::Architecture { found: 183, wanted: "x86-64" });
+    assert_eq!(refused(|elf| drop(elf.headers.drain(..2))), ElfError::NoSegments);
+    assert_eq!(refused(|elf| elf.entry = 0x20_1800), ElfError::Entry { entry: 0x20_1800 });
     let of_file = |file: &[u8]| Program::verify(file, &X86_64, Purpose::User).map(|_| ());
     assert_eq!(of_file(b"#!/bin/sh\n echo hello"), Err(ElfError::NotElf));
     assert_eq!(of_file(&Elf::user().bytes()[..70]), Err(ElfError::Header));
@@ -102,22 +81,10 @@ fn headers_are_checked() {
 #[test]
 fn segments_are_checked() {
     let index = 1;
-    assert_eq!(
-        refused(|elf| elf.headers[1].memory_bytes = 3),
-        ElfError::Sizes { index }
-    );
-    assert_eq!(
-        refused(|elf| elf.headers[1].flags = R | W | X),
-        ElfError::Access { index }
-    );
-    assert_eq!(
-        refused(|elf| elf.headers[1].flags = W),
-        ElfError::Access { index }
-    );
-    assert_eq!(
-        refused(|elf| elf.headers[1].align = 24),
-        ElfError::Alignment { index }
-    );
+    assert_eq!(refused(|elf| elf.headers[1].memory_bytes = 3), ElfError::Sizes { index });
+    assert_eq!(refused(|elf| elf.headers[1].flags = R | W | X), ElfError::Access { index });
+    assert_eq!(refused(|elf| elf.headers[1].flags = W), ElfError::Access { index });
+    assert_eq!(refused(|elf| elf.headers[1].align = 24), ElfError::Alignment { index });
     assert_eq!(
         refused(|elf| elf.headers[1].physical_address += 8),
         ElfError::PhysicalAlignment { index }
@@ -148,14 +115,7 @@ fn shared_pages_and_wrong_order_are_refused() {
         elf.headers[1].virtual_address = 0x20_0800;
         elf.headers[1].physical_address = 0x20_0800;
     });
-    assert_eq!(
-        error,
-        ElfError::Overlap {
-            index: 1,
-            other: 0,
-            address: 0x20_0000
-        }
-    );
+    assert_eq!(error, ElfError::Overlap { index: 1, other: 0, address: 0x20_0000 });
     assert_eq!(
         error.to_string(),
         "segment 1 overlaps segment 0 in the page at 0x200000: relink with segments on pages \
@@ -185,11 +145,7 @@ fn the_abi_note_is_compared() {
     let ours = elf.headers[2].contents.clone();
     foreign.contents.extend(ours);
     elf.headers[2] = foreign;
-    assert_eq!(
-        verify(&elf, Purpose::User),
-        Ok(()),
-        "another note may stand before it"
-    );
+    assert_eq!(verify(&elf, Purpose::User), Ok(()), "another note may stand before it");
 }
 
 proptest! {

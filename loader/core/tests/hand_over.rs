@@ -37,33 +37,21 @@ fn boot(
         ("a9n/modules/two", b"two"),
     ]);
     let firmware = [
+        Descriptor { range: machine.memory, kind: MemoryKind::Usable },
         Descriptor {
-            range: machine.memory,
-            kind: MemoryKind::Usable,
-        },
-        Descriptor {
-            range: PhysicalRange {
-                start: 0xfec0_0000,
-                bytes: 0x1000,
-            },
+            range: PhysicalRange { start: 0xfec0_0000, bytes: 0x1000 },
             kind: MemoryKind::Device,
         },
     ];
     let mut volume = Archive::new(&volume);
     let loaded = load(&mut volume, machine, &X86_64, kernel, firmware.len() as u64)?;
-    let platform = Platform {
-        acpi_root: 0xf_0000,
-        ..Platform::default()
-    };
+    let platform = Platform { acpi_root: 0xf_0000, ..Platform::default() };
     loaded.finish(machine, firmware.into_iter(), platform)
 }
 
 fn span(machine: &FakeMachine, address: u64) -> (u64, u64) {
     let field = |offset| machine.u64_at(address + offset as u64);
-    (
-        field(offset_of!(Span, address)),
-        field(offset_of!(Span, count)),
-    )
+    (field(offset_of!(Span, address)), field(offset_of!(Span, count)))
 }
 
 #[test]
@@ -73,41 +61,20 @@ fn everything_arrives() {
     let at = |offset: usize| info + offset as u64;
 
     assert_eq!(machine.u64_at(at(offset_of!(BootInfo, magic))), BOOT_MAGIC);
-    assert_eq!(
-        machine.u64_at(at(offset_of!(BootInfo, abi_hash))),
-        a9n_abi::ABI_HASH
-    );
-    assert_eq!(
-        machine.u64_at(at(offset_of!(BootInfo, acpi_root))),
-        0xf_0000
-    );
+    assert_eq!(machine.u64_at(at(offset_of!(BootInfo, abi_hash))), a9n_abi::ABI_HASH);
+    assert_eq!(machine.u64_at(at(offset_of!(BootInfo, acpi_root))), 0xf_0000);
     assert_eq!(machine.u64_at(at(offset_of!(BootInfo, kernel))), 0x20_0000);
-    assert_eq!(
-        machine.u64_at(at(offset_of!(BootInfo, kernel_bytes))),
-        0x3000
-    );
+    assert_eq!(machine.u64_at(at(offset_of!(BootInfo, kernel_bytes))), 0x3000);
     assert_eq!(machine.read(0x20_1800, 4), b"data");
-    let mapped: Vec<_> = machine
-        .mappings
-        .iter()
-        .map(|it| (it.virtual_address, it.physical_address))
-        .collect();
-    assert_eq!(
-        mapped,
-        [
-            (0xffff_ffff_8020_0000, 0x20_0000),
-            (0xffff_ffff_8020_1000, 0x20_1000)
-        ]
-    );
+    let mapped: Vec<_> =
+        machine.mappings.iter().map(|it| (it.virtual_address, it.physical_address)).collect();
+    assert_eq!(mapped, [(0xffff_ffff_8020_0000, 0x20_0000), (0xffff_ffff_8020_1000, 0x20_1000)]);
 
     let (text, length) = span(&machine, at(offset_of!(BootInfo, command_line)));
     assert_eq!(machine.read(text, length), b"quiet");
 
     let init = at(offset_of!(BootInfo, init));
-    assert_eq!(
-        machine.u64_at(init + offset_of!(InitImage, entry) as u64),
-        0x20_0010
-    );
+    assert_eq!(machine.u64_at(init + offset_of!(InitImage, entry) as u64), 0x20_0010);
     let (segments, count) = span(&machine, init + offset_of!(InitImage, segments) as u64);
     assert_eq!(count, 2);
     let data = segments + size_of::<InitSegment>() as u64;
@@ -125,10 +92,7 @@ fn everything_arrives() {
             let address = machine.u64_at(module + offset_of!(Module, address) as u64);
             let bytes = machine.u64_at(module + offset_of!(Module, bytes) as u64);
             assert_eq!(address % 4096, 0);
-            (
-                machine.read(module, 4).to_vec(),
-                machine.read(address, bytes).to_vec(),
-            )
+            (machine.read(module, 4).to_vec(), machine.read(address, bytes).to_vec())
         })
         .collect();
     assert_eq!(contents[0], (b"one\0".to_vec(), vec![1; 5000]));
@@ -147,17 +111,11 @@ fn the_memory_map_shows_what_was_placed() {
             let field = |offset: usize| machine.u64_at(region + offset as u64);
             let kind = field(offset_of!(MemoryRegion, kind)) as u32;
             let start = field(offset_of!(MemoryRegion, start));
-            (
-                start,
-                start + field(offset_of!(MemoryRegion, pages)) * 4096,
-                kind,
-            )
+            (start, start + field(offset_of!(MemoryRegion, pages)) * 4096, kind)
         })
         .collect();
     let kind_at = |address| {
-        let region = regions
-            .iter()
-            .find(|(start, end, _)| (*start..*end).contains(&address));
+        let region = regions.iter().find(|(start, end, _)| (*start..*end).contains(&address));
         MemoryKind::from_number(region.expect("covered").2)
     };
     assert_eq!(kind_at(0), Some(MemoryKind::Reserved));
@@ -189,16 +147,8 @@ fn a_kernel_finds_another_place_where_its_own_is_taken() {
 #[test]
 fn a_resident_kernel_is_left_alone() {
     let mut machine = FakeMachine::new(0x10_0000, 0x40_0000);
-    let range = PhysicalRange {
-        start: 0x8_0000,
-        bytes: 0x4000,
-    };
-    let info = boot(
-        &mut machine,
-        Kernel::Resident(range),
-        CONFIG,
-        &Elf::user().bytes(),
-    );
+    let range = PhysicalRange { start: 0x8_0000, bytes: 0x4000 };
+    let info = boot(&mut machine, Kernel::Resident(range), CONFIG, &Elf::user().bytes());
     let kernel = info.unwrap() + offset_of!(BootInfo, kernel) as u64;
     assert_eq!(machine.u64_at(kernel), 0x8_0000);
     assert!(machine.mappings.is_empty());
@@ -215,22 +165,13 @@ fn errors_name_the_file() {
         (error.file.as_str(), &error.cause),
         ("a9n/init.elf", &Cause::Elf(ElfError::NotElf))
     );
-    assert_eq!(
-        error.to_string(),
-        "a9n/init.elf: not an ELF file: put the linked program there"
-    );
+    assert_eq!(error.to_string(), "a9n/init.elf: not an ELF file: put the linked program there");
     let error = refused("kernel = a9n/kernel.elf\ninit = a9n/gone\n", b"");
     assert_eq!(error.cause, Cause::Volume(VolumeError::NotFound));
-    assert_eq!(
-        error.to_string(),
-        "a9n/gone: not found: put it on the boot volume"
-    );
+    assert_eq!(error.to_string(), "a9n/gone: not found: put it on the boot volume");
     let error = refused("kernel = a9n/kernel.elf\n", b"");
     assert!(matches!(error.cause, Cause::Config(it) if it.problem == Problem::NoInit));
-    assert_eq!(
-        error.to_string(),
-        "a9n/boot.cfg: no init: add `init = a9n/init.elf`"
-    );
+    assert_eq!(error.to_string(), "a9n/boot.cfg: no init: add `init = a9n/init.elf`");
     let mut greedy = Elf::user();
     greedy.headers[1].memory_bytes = 1 << 40;
     let error = refused(CONFIG, &greedy.bytes());

@@ -10,19 +10,11 @@ use proptest::prelude::*;
 const PAGE: u64 = 4096;
 
 fn descriptor(start: u64, bytes: u64, kind: MemoryKind) -> Descriptor {
-    Descriptor {
-        range: PhysicalRange { start, bytes },
-        kind,
-    }
+    Descriptor { range: PhysicalRange { start, bytes }, kind }
 }
 
 fn region(start: u64, pages: u64, kind: MemoryKind) -> MemoryRegion {
-    MemoryRegion {
-        start,
-        pages,
-        kind: kind as u32,
-        reserved: 0,
-    }
+    MemoryRegion { start, pages, kind: kind as u32, reserved: 0 }
 }
 
 #[test]
@@ -52,10 +44,7 @@ fn free_memory_rounds_inwards_and_the_rest_outwards() {
     ];
     assert_eq!(
         regions(map.into_iter()).collect::<Vec<_>>(),
-        [
-            region(0, 0x9f, MemoryKind::Usable),
-            region(0x9_f000, 1, MemoryKind::Reserved)
-        ]
+        [region(0, 0x9f, MemoryKind::Usable), region(0x9_f000, 1, MemoryKind::Reserved)]
     );
 }
 
@@ -74,11 +63,7 @@ fn model(descriptors: &[Descriptor], page: u64) -> Option<MemoryKind> {
 
 fn descriptors() -> impl Strategy<Value = Vec<Descriptor>> {
     let aligned = |value: u64, odd: u64| {
-        if odd.is_multiple_of(3) {
-            value / PAGE * PAGE
-        } else {
-            value
-        }
+        if odd.is_multiple_of(3) { value / PAGE * PAGE } else { value }
     };
     let one = (0..40 * PAGE, 0..12 * PAGE, 1u32..10, any::<u64>()).prop_map(
         move |(start, bytes, kind, odd)| {

@@ -20,14 +20,9 @@ pub fn biggest(
     regions(memory)
         .filter(|region| region.kind == MemoryKind::Usable as u32)
         .map(|region| {
-            let end = region
-                .start
-                .saturating_add(region.pages.saturating_mul(PAGE_BYTES));
+            let end = region.start.saturating_add(region.pages.saturating_mul(PAGE_BYTES));
             let start = region.start.max(from);
-            PhysicalRange {
-                start,
-                bytes: end.min(MAPPED_BYTES).saturating_sub(start),
-            }
+            PhysicalRange { start, bytes: end.min(MAPPED_BYTES).saturating_sub(start) }
         })
         .filter(|range| range.bytes > 0)
         .max_by_key(|range| range.bytes)
@@ -46,10 +41,7 @@ impl Arena {
     /// `range` must start at a page, be mapped writable where virtual equals physical address,
     /// and be used by nothing but this arena as long as that lives.
     pub unsafe fn new(range: PhysicalRange) -> Self {
-        Self {
-            given: PhysicalRange { bytes: 0, ..range },
-            free: range,
-        }
+        Self { given: PhysicalRange { bytes: 0, ..range }, free: range }
     }
 }
 
@@ -61,19 +53,13 @@ impl Machine for Arena {
         let place = ptr::with_exposed_provenance_mut::<u8>(start as usize);
         // SAFETY: by `new`'s contract the free range is ours and mapped, and the pages lie in it.
         unsafe { ptr::write_bytes(place, 0, bytes as usize) };
-        self.free = PhysicalRange {
-            start: start.checked_add(bytes)?,
-            bytes: left,
-        };
+        self.free = PhysicalRange { start: start.checked_add(bytes)?, bytes: left };
         self.given.bytes = self.given.bytes.saturating_add(bytes);
         Some(start)
     }
 
     fn write(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
-        let range = PhysicalRange {
-            start: address,
-            bytes: bytes.len() as u64,
-        };
+        let range = PhysicalRange { start: address, bytes: bytes.len() as u64 };
         if !self.given.contains(range) {
             return None;
         }

@@ -15,10 +15,7 @@ pub const MAPPED_BYTES: u64 = 1 << 32;
 /// The first [`MAPPED_BYTES`] must be mapped where virtual equals physical address, and `range`
 /// must not change as long as the result is used.
 pub unsafe fn physical<'a>(range: PhysicalRange) -> Result<&'a [u8], Error> {
-    let mapped = PhysicalRange {
-        start: 1,
-        bytes: MAPPED_BYTES - 1,
-    };
+    let mapped = PhysicalRange { start: 1, bytes: MAPPED_BYTES - 1 };
     if !mapped.contains(range) {
         return Err(Error::Unreachable(range));
     }

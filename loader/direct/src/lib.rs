@@ -62,15 +62,9 @@ pub unsafe fn from_pvh(start_info: u64, kernel: PhysicalRange) -> Result<u64, Er
 pub unsafe fn from_multiboot2(information: u64, kernel: PhysicalRange) -> Result<u64, Error> {
     // SAFETY: the caller vouches for the information block and the mapping.
     let physical = |range| unsafe { physical(range) };
-    let header = PhysicalRange {
-        start: information,
-        bytes: Information::HEADER_BYTES,
-    };
+    let header = PhysicalRange { start: information, bytes: Information::HEADER_BYTES };
     let bytes = Information::length(physical(header)?)?;
-    let block = PhysicalRange {
-        start: information,
-        bytes,
-    };
+    let block = PhysicalRange { start: information, bytes };
     let information = Information::new(physical(block)?);
     let archive = information.module()?;
     let boot = Boot {
@@ -106,18 +100,9 @@ impl Boot<'_> {
     /// `memory` must describe the machine truly, apart from the kernel and what is in use; what
     /// of it is usable below 4 GiB must be identity mapped and must not change hands elsewhere.
     unsafe fn run(self, memory: impl Iterator<Item = Descriptor> + Clone) -> Result<u64, Error> {
-        let kernel = Descriptor {
-            range: self.kernel,
-            kind: MemoryKind::Kernel,
-        };
-        let in_use = self.in_use.map(|range| Descriptor {
-            range,
-            kind: MemoryKind::Reserved,
-        });
-        let free = arena::biggest(
-            memory.clone().chain([kernel]).chain(in_use),
-            self.kernel.end(),
-        );
+        let kernel = Descriptor { range: self.kernel, kind: MemoryKind::Kernel };
+        let in_use = self.in_use.map(|range| Descriptor { range, kind: MemoryKind::Reserved });
+        let free = arena::biggest(memory.clone().chain([kernel]).chain(in_use), self.kernel.end());
         // SAFETY: the caller vouches that usable memory is identity mapped and nobody else's,
         // and what is in use was taken out.
         let mut arena = unsafe { Arena::new(free.ok_or(Error::NoMemory)?) };
@@ -126,10 +111,7 @@ impl Boot<'_> {
             Acpi::At(address) => (address, PhysicalRange::default()),
             Acpi::Copy(bytes) => arena.copy(bytes).ok_or(Error::NoMemory)?,
         };
-        let acpi_copy = Descriptor {
-            range: acpi_copy,
-            kind: MemoryKind::AcpiTables,
-        };
+        let acpi_copy = Descriptor { range: acpi_copy, kind: MemoryKind::AcpiTables };
         let memory = memory.chain([acpi_copy]);
         let descriptors = memory.clone().count() as u64;
         let loaded = hand_over::load(
@@ -139,10 +121,7 @@ impl Boot<'_> {
             hand_over::Kernel::Resident(self.kernel),
             descriptors,
         )?;
-        let platform = Platform {
-            acpi_root,
-            framebuffer: self.framebuffer,
-        };
+        let platform = Platform { acpi_root, framebuffer: self.framebuffer };
         Ok(loaded.finish(&mut arena, memory, platform)?)
     }
 }
@@ -150,10 +129,7 @@ impl Boot<'_> {
 impl Arena {
     /// A copy of `bytes` on pages of its own: its address, and the pages.
     fn copy(&mut self, bytes: &[u8]) -> Option<(u64, PhysicalRange)> {
-        let range = PhysicalRange {
-            start: 0,
-            bytes: bytes.len() as u64,
-        };
+        let range = PhysicalRange { start: 0, bytes: bytes.len() as u64 };
         let start = self.allocate(a9n_loader_core::pages_for(range.bytes), None)?;
         self.write(start, bytes)?;
         Some((start, PhysicalRange { start, ..range }))

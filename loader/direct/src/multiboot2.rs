@@ -51,29 +51,19 @@ impl<'a> Information<'a> {
         let read = || Some((u32_at(tag, 8)?.max(1), tag.get(16..)?));
         let (entry_bytes, entries) = read().ok_or(Error::Multiboot2)?;
         Ok(entries.chunks(entry_bytes as usize).filter_map(|entry| {
-            let range = PhysicalRange {
-                start: u64_at(entry, 0)?,
-                bytes: u64_at(entry, 8)?,
-            };
-            Some(Descriptor {
-                range,
-                kind: e820_memory_kind(u32_at(entry, 16)?),
-            })
+            let range = PhysicalRange { start: u64_at(entry, 0)?, bytes: u64_at(entry, 8)? };
+            Some(Descriptor { range, kind: e820_memory_kind(u32_at(entry, 16)?) })
         }))
     }
 
     /// A copy of the ACPI root pointer, that of version 2 if there is one.
     pub fn acpi_root(&self) -> Option<&'a [u8]> {
-        self.tag(ACPI_2)
-            .or(self.tag(ACPI_1))?
-            .get(TAG_HEADER_BYTES..)
+        self.tag(ACPI_2).or(self.tag(ACPI_1))?.get(TAG_HEADER_BYTES..)
     }
 
     /// The screen; all zero if there is none with four bytes a pixel in a known order.
     pub fn framebuffer(&self) -> Framebuffer {
-        self.tag(FRAMEBUFFER)
-            .and_then(framebuffer)
-            .unwrap_or_default()
+        self.tag(FRAMEBUFFER).and_then(framebuffer).unwrap_or_default()
     }
 
     /// The first tag of this type, header included.

@@ -25,10 +25,7 @@ pub struct StartInfo {
 impl StartInfo {
     /// Where a start info at `address` lies.
     pub const fn range(address: u64) -> PhysicalRange {
-        PhysicalRange {
-            start: address,
-            bytes: 56,
-        }
+        PhysicalRange { start: address, bytes: 56 }
     }
 
     /// Reads a start info.
@@ -50,10 +47,7 @@ impl StartInfo {
     pub fn module_list(&self) -> Result<PhysicalRange, Error> {
         match self.modules {
             0 => Err(Error::NoModule),
-            _ => Ok(PhysicalRange {
-                start: self.module_list,
-                bytes: MODULE_BYTES,
-            }),
+            _ => Ok(PhysicalRange { start: self.module_list, bytes: MODULE_BYTES }),
         }
     }
 
@@ -62,35 +56,21 @@ impl StartInfo {
         let bytes = u64::from(self.memory_map_entries).saturating_mul(MEMORY_BYTES as u64);
         match bytes {
             0 => Err(Error::NoMemoryMap),
-            _ => Ok(PhysicalRange {
-                start: self.memory_map,
-                bytes,
-            }),
+            _ => Ok(PhysicalRange { start: self.memory_map, bytes }),
         }
     }
 }
 
 /// The first module of a list.
 pub fn module(list: &[u8]) -> Result<PhysicalRange, Error> {
-    let read = || {
-        Some(PhysicalRange {
-            start: u64_at(list, 0)?,
-            bytes: u64_at(list, 8)?,
-        })
-    };
+    let read = || Some(PhysicalRange { start: u64_at(list, 0)?, bytes: u64_at(list, 8)? });
     read().ok_or(Error::NoModule)
 }
 
 /// The descriptors of a memory map.
 pub fn descriptors(table: &[u8]) -> impl Iterator<Item = Descriptor> + Clone {
     table.chunks_exact(MEMORY_BYTES).filter_map(|entry| {
-        let range = PhysicalRange {
-            start: u64_at(entry, 0)?,
-            bytes: u64_at(entry, 8)?,
-        };
-        Some(Descriptor {
-            range,
-            kind: e820_memory_kind(u32_at(entry, 16)?),
-        })
+        let range = PhysicalRange { start: u64_at(entry, 0)?, bytes: u64_at(entry, 8)? };
+        Some(Descriptor { range, kind: e820_memory_kind(u32_at(entry, 16)?) })
     })
 }

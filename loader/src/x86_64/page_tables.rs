@@ -39,13 +39,8 @@ impl PageTables {
     /// physical address; `None` if there is no memory for them.
     pub fn new(identity_end: u64) -> Option<Self> {
         let (no_execute, huge_pages) = features();
-        let mut tables = Self {
-            root: table()?,
-            no_execute,
-        };
-        let end = identity_end
-            .max(LOW_BYTES)
-            .checked_next_multiple_of(HUGE_BYTES)?;
+        let mut tables = Self { root: table()?, no_execute };
+        let end = identity_end.max(LOW_BYTES).checked_next_multiple_of(HUGE_BYTES)?;
         let mut address = 0;
         while address < end {
             let (level, bytes) = match huge_pages && address >= LOW_BYTES {

@@ -37,9 +37,7 @@ impl Serial {
 impl fmt::Write for Serial {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
-            (0..PATIENCE)
-                .find(|_| read(LINE_STATUS) & TRANSMITTER_EMPTY != 0)
-                .ok_or(fmt::Error)?;
+            (0..PATIENCE).find(|_| read(LINE_STATUS) & TRANSMITTER_EMPTY != 0).ok_or(fmt::Error)?;
             write(DATA, byte);
         }
         Ok(())

@@ -15,17 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-loader-core", &["a9n-abi"]),
     ("a9n-direct", &["a9n-abi", "a9n-loader-core"]),
     ("a9n-loader", &["a9n-abi", "a9n-loader-core"]),
-    (
-        "a9n-image",
-        &[
-            "a9n-abi",
-            "a9n-hal",
-            "a9n-store",
-            "a9n-core",
-            "a9n-hal-x86-64",
-            "a9n-direct",
-        ],
-    ),
+    ("a9n-image", &["a9n-abi", "a9n-hal", "a9n-store", "a9n-core", "a9n-hal-x86-64", "a9n-direct"]),
     ("nun", &["a9n-abi", "a9n-loader-core"]),
     ("hello", &["nun"]),
     ("two-spaces", &["nun"]),
@@ -46,17 +36,11 @@ pub fn check(workspace: &Workspace) -> Outcome {
     let mut complaints = vec![];
     for member in &workspace.members {
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == member.name) else {
-            complaints.push(format!(
-                "{} has no line in the table of allowed dependencies",
-                member.name
-            ));
+            complaints
+                .push(format!("{} has no line in the table of allowed dependencies", member.name));
             continue;
         };
-        for dependency in member
-            .dependencies
-            .iter()
-            .filter(|other| is_member(&other.name))
-        {
+        for dependency in member.dependencies.iter().filter(|other| is_member(&other.name)) {
             if !allowed.contains(&dependency.name.as_str()) && !for_tests(member, dependency) {
                 complaints.push(format!("{} must not use {}", member.name, dependency.name));
             }
@@ -108,22 +92,13 @@ mod tests {
     #[test]
     fn forbidden_arrows_are_named() {
         let bad = workspace(&[("a9n-core", &[]), ("nun", &[("a9n-core", false)])]);
-        assert_eq!(
-            check(&bad),
-            Outcome::Broken(vec!["nun must not use a9n-core".into()])
-        );
-        let bad = workspace(&[
-            ("a9n-hal-sim", &[]),
-            ("a9n-core", &[("a9n-hal-sim", false)]),
-        ]);
+        assert_eq!(check(&bad), Outcome::Broken(vec!["nun must not use a9n-core".into()]));
+        let bad = workspace(&[("a9n-hal-sim", &[]), ("a9n-core", &[("a9n-hal-sim", false)])]);
         assert!(matches!(check(&bad), Outcome::Broken(_)));
     }
 
     #[test]
     fn a_new_crate_needs_a_line_in_the_table() {
-        assert!(matches!(
-            check(&workspace(&[("newcomer", &[])])),
-            Outcome::Broken(_)
-        ));
+        assert!(matches!(check(&workspace(&[("newcomer", &[])])), Outcome::Broken(_)));
     }
 }

@@ -5,6 +5,7 @@ use super::{Outcome, Report};
 
 /// Folders and files that may contain the keyword, and why.
 const HOMES: &[(&str, &str)] = &[
+    ("kernel/hal/src/memory.rs", "states what an implementation promises"),
     ("kernel/hal-x86_64/", "drives the machine"),
     ("kernel/hal-sim/", "stands for the machine on the host"),
     ("kernel/store/", "turns addresses into references"),
@@ -19,13 +20,8 @@ const HOMES: &[(&str, &str)] = &[
 ];
 
 /// Crates that forbid unsafe code altogether, by the root of their source.
-const PORTABLE: &[&str] = &[
-    "abi/src/lib.rs",
-    "kernel/hal/src/lib.rs",
-    "kernel/core/src/lib.rs",
-    "loader/core/src/lib.rs",
-    "xtask/src/main.rs",
-];
+const PORTABLE: &[&str] =
+    &["abi/src/lib.rs", "kernel/core/src/lib.rs", "loader/core/src/lib.rs", "xtask/src/main.rs"];
 
 /// Checks homes, comments and the attribute of portable crates.
 pub fn check(sources: &[Source], report: &mut Report) {
@@ -36,21 +32,13 @@ pub fn check(sources: &[Source], report: &mut Report) {
         let at_home = HOMES.iter().any(|(home, _)| source.path.starts_with(home));
         for found in &uses {
             if !at_home {
-                outside.push(format!(
-                    "{}:{}: unsafe code has no home here",
-                    source.path, found.line
-                ));
+                outside
+                    .push(format!("{}:{}: unsafe code has no home here", source.path, found.line));
             }
             if found.kind != Kind::Attribute && !found.documented {
-                let comment = if found.kind == Kind::Contract {
-                    "`# Safety`"
-                } else {
-                    "`// SAFETY:`"
-                };
-                undocumented.push(format!(
-                    "{}:{}: {comment} is missing",
-                    source.path, found.line
-                ));
+                let comment =
+                    if found.kind == Kind::Contract { "`# Safety`" } else { "`// SAFETY:`" };
+                undocumented.push(format!("{}:{}: {comment} is missing", source.path, found.line));
             }
         }
     }
@@ -64,18 +52,9 @@ pub fn check(sources: &[Source], report: &mut Report) {
         .collect();
     report.figure("unsafe.outside_homes", outside.len());
     report.figure("unsafe.without_safety_comment", undocumented.len());
-    report.add(
-        "unsafe code has a home",
-        Ok(Outcome::from_complaints(outside)),
-    );
-    report.add(
-        "unsafe code says why it is sound",
-        Ok(Outcome::from_complaints(undocumented)),
-    );
-    report.add(
-        "portable crates forbid unsafe code",
-        Ok(Outcome::from_complaints(open)),
-    );
+    report.add("unsafe code has a home", Ok(Outcome::from_complaints(outside)));
+    report.add("unsafe code says why it is sound", Ok(Outcome::from_complaints(undocumented)));
+    report.add("portable crates forbid unsafe code", Ok(Outcome::from_complaints(open)));
 }
 
 /// What the keyword introduces.
@@ -111,11 +90,7 @@ fn find(source: &Source) -> Vec<Use> {
         }
         let Some(kind) = kind_of(rest) else { continue };
         let line = code[..at].matches('\n').count();
-        uses.push(Use {
-            line: line + 1,
-            kind,
-            documented: documented(&lines, &code_lines, line),
-        });
+        uses.push(Use { line: line + 1, kind, documented: documented(&lines, &code_lines, line) });
     }
     uses
 }
@@ -130,10 +105,7 @@ fn kind_of(rest: &str) -> Option<Kind> {
     let rest = match rest.strip_prefix("extern") {
         Some(behind) => {
             let behind = behind.trim_start();
-            match behind
-                .strip_prefix('"')
-                .and_then(|name| name.split_once('"'))
-            {
+            match behind.strip_prefix('"').and_then(|name| name.split_once('"')) {
                 Some((_, behind)) => behind.trim_start(),
                 None => behind,
             }
@@ -190,28 +162,16 @@ mod tests {
     #[test]
     fn kinds_are_told_apart() {
         assert_eq!(uses("unsafe fn f() {}"), [(Kind::Contract, false)]);
-        assert_eq!(
-            uses("pub unsafe extern \"C\" fn f() {}"),
-            [(Kind::Contract, false)]
-        );
-        assert_eq!(
-            uses("unsafe extern \"C\" { fn f(); }"),
-            [(Kind::Claim, false)]
-        );
+        assert_eq!(uses("pub unsafe extern \"C\" fn f() {}"), [(Kind::Contract, false)]);
+        assert_eq!(uses("unsafe extern \"C\" { fn f(); }"), [(Kind::Claim, false)]);
         assert_eq!(uses("unsafe impl Send for A {}"), [(Kind::Claim, false)]);
         assert_eq!(uses("unsafe trait A {}"), [(Kind::Contract, false)]);
-        assert_eq!(
-            uses("#[unsafe(no_mangle)]\nfn f() {}"),
-            [(Kind::Attribute, false)]
-        );
+        assert_eq!(uses("#[unsafe(no_mangle)]\nfn f() {}"), [(Kind::Attribute, false)]);
     }
 
     #[test]
     fn a_comment_above_the_statement_documents_it() {
-        assert_eq!(
-            uses("// SAFETY: checked.\nunsafe { f() }"),
-            [(Kind::Claim, true)]
-        );
+        assert_eq!(uses("// SAFETY: checked.\nunsafe { f() }"), [(Kind::Claim, true)]);
         assert_eq!(
             uses("// SAFETY: checked,\n// twice.\nlet a =\n    unsafe { f() };"),
             [(Kind::Claim, true)]
@@ -220,22 +180,13 @@ mod tests {
             uses("/// # Safety\n/// Once.\n#[inline]\npub unsafe fn f() {}"),
             [(Kind::Contract, true)]
         );
-        assert_eq!(
-            uses("unsafe { f() } // SAFETY: checked."),
-            [(Kind::Claim, true)]
-        );
+        assert_eq!(uses("unsafe { f() } // SAFETY: checked."), [(Kind::Claim, true)]);
     }
 
     #[test]
     fn a_comment_on_another_statement_does_not() {
-        assert_eq!(
-            uses("// SAFETY: checked.\ng();\nunsafe { f() }"),
-            [(Kind::Claim, false)]
-        );
-        assert_eq!(
-            uses("// SAFETY: checked.\n\nunsafe { f() }"),
-            [(Kind::Claim, false)]
-        );
+        assert_eq!(uses("// SAFETY: checked.\ng();\nunsafe { f() }"), [(Kind::Claim, false)]);
+        assert_eq!(uses("// SAFETY: checked.\n\nunsafe { f() }"), [(Kind::Claim, false)]);
         assert_eq!(
             uses("// SAFETY: a.\nunsafe { f() };\nunsafe { g() };"),
             [(Kind::Claim, true), (Kind::Claim, false)]

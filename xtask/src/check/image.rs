@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
 
 use super::{Outcome, Report};
-use crate::compile::{Builder, Profile};
+use crate::compile::{Builder, Destination, Profile};
 use crate::repository::Repository;
 
 /// Part of every symbol of `core::panicking`, in both of Rust's manglings.
@@ -28,15 +28,12 @@ struct Facts {
 /// Builds the release kernel and looks at it. The link itself fails where a panicking path is
 /// left, because the release kernel's panic handler refers to a symbol that nobody defines.
 pub fn check(repository: &Repository, report: &mut Report) {
-    let facts = Builder::new(repository, Profile::Release)
-        .and_then(|builder| builder.kernel())
+    let facts = Builder::new(repository, Profile::Release, &[])
+        .and_then(|builder| builder.kernel(Destination::Hardware))
         .and_then(|kernel| read(&kernel));
     match facts {
         Ok(facts) => judge(&facts, report),
-        Err(error) => report.add(
-            "the release kernel builds without a panicking path",
-            Err(error),
-        ),
+        Err(error) => report.add("the release kernel builds without a panicking path", Err(error)),
     }
 }
 
@@ -56,13 +53,8 @@ fn read(path: &Path) -> Result<Facts> {
     for symbol in file.symbols() {
         let name = symbol.name_bytes().unwrap_or_default();
         facts.symbols += 1;
-        if name
-            .windows(PANICKING.len())
-            .any(|window| window == PANICKING)
-        {
-            facts
-                .panicking
-                .push(String::from_utf8_lossy(name).into_owned());
+        if name.windows(PANICKING.len()).any(|window| window == PANICKING) {
+            facts.panicking.push(String::from_utf8_lossy(name).into_owned());
         }
     }
     Ok(facts)
@@ -98,28 +90,14 @@ mod tests {
         assert!(!facts.panicking.is_empty() && facts.text_and_rodata > LARGEST);
         let mut report = Report::default();
         judge(&facts, &mut report);
-        assert!(
-            report
-                .verdicts
-                .iter()
-                .all(|verdict| verdict.outcome != Outcome::Holds)
-        );
+        assert!(report.verdicts.iter().all(|verdict| verdict.outcome != Outcome::Holds));
     }
 
     #[test]
     fn a_small_clean_image_passes() {
-        let facts = Facts {
-            text_and_rodata: 50_000,
-            symbols: 10,
-            panicking: vec![],
-        };
+        let facts = Facts { text_and_rodata: 50_000, symbols: 10, panicking: vec![] };
         let mut report = Report::default();
         judge(&facts, &mut report);
-        assert!(
-            report
-                .verdicts
-                .iter()
-                .all(|verdict| verdict.outcome == Outcome::Holds)
-        );
+        assert!(report.verdicts.iter().all(|verdict| verdict.outcome == Outcome::Holds));
     }
 }

@@ -9,12 +9,7 @@ use super::{Outcome, Report};
 const PARTS: &[(&str, &[&str], usize)] = &[
     (
         "kernel.lines",
-        &[
-            "kernel/core/src/",
-            "kernel/store/src/",
-            "kernel/hal/src/",
-            "kernel/image/src/",
-        ],
+        &["kernel/core/src/", "kernel/store/src/", "kernel/hal/src/", "kernel/image/src/"],
         7000,
     ),
     ("hal_x86_64.lines", &["kernel/hal-x86_64/src/"], 7000),
@@ -30,11 +25,7 @@ pub fn check(sources: &[Source], report: &mut Report) {
         let lines: usize = sources
             .iter()
             .filter(|source| folders.iter().any(|folder| source.path.starts_with(folder)))
-            .filter(|source| {
-                !tests
-                    .iter()
-                    .any(|test| source.path.starts_with(test.as_str()))
-            })
+            .filter(|source| !tests.iter().any(|test| source.path.starts_with(test.as_str())))
             .map(code_lines)
             .sum();
         report.figure(*figure, lines);
@@ -42,10 +33,7 @@ pub fn check(sources: &[Source], report: &mut Report) {
             complaints.push(format!("{figure} is {lines}, more than {limit}"));
         }
     }
-    report.add(
-        "the kernel is small enough to read",
-        Ok(Outcome::from_complaints(complaints)),
-    );
+    report.add("the kernel is small enough to read", Ok(Outcome::from_complaints(complaints)));
 
     let long: Vec<String> = sources
         .iter()
@@ -151,10 +139,7 @@ mod tests {
 
     #[test]
     fn comments_and_blanks_do_not_count() {
-        assert_eq!(
-            count("//! a\n\n/// b\nfn f() {} // c\n/* d\n e */\n    \n"),
-            1
-        );
+        assert_eq!(count("//! a\n\n/// b\nfn f() {} // c\n/* d\n e */\n    \n"), 1);
         assert_eq!(count("let a = \"x\n  y\n\";"), 3);
     }
 
@@ -184,10 +169,7 @@ mod tests {
     #[test]
     fn too_long_files_are_named() {
         let mut report = Report::default();
-        check(
-            &[Source::new("abi/src/a.rs", "\n".repeat(801))],
-            &mut report,
-        );
+        check(&[Source::new("abi/src/a.rs", "\n".repeat(801))], &mut report);
         assert_eq!(report.figures["files.over_800_lines"], 1);
     }
 }

@@ -54,16 +54,8 @@ pub fn clippy(repository: &Repository, workspace: &Workspace, step: &Step) -> Re
         .collect();
     if !bare.is_empty() {
         let mut command = host_cargo_command(repository.root(), "clippy");
-        command.args([
-            "--quiet",
-            "--lib",
-            "--bins",
-            "--config",
-            "profile.dev.panic=\"abort\"",
-        ]);
-        command
-            .arg("--target-dir")
-            .arg(repository.products().join("lint"));
+        command.args(["--quiet", "--config", "profile.dev.panic=\"abort\""]);
+        command.arg("--target-dir").arg(repository.products().join("lint"));
         for package in bare {
             command.args(["--package", package]);
         }
@@ -78,9 +70,7 @@ fn complaint(finished: &Finished) -> Option<String> {
 }
 
 fn unavailable(component: &str) -> Outcome {
-    Outcome::Unchecked(format!(
-        "{component} is not installed: rustup component add {component}"
-    ))
+    Outcome::Unchecked(format!("{component} is not installed: rustup component add {component}"))
 }
 
 /// Whether the active toolchain has the component, fetching it where rustup can.
@@ -88,16 +78,9 @@ fn has_component(component: &str, program: &str) -> bool {
     let present = || {
         let cargo = host_cargo();
         let beside = cargo.parent().unwrap_or(Path::new("")).join(program);
-        if cargo.is_absolute() {
-            beside.is_file()
-        } else {
-            find_program(program).is_some()
-        }
+        if cargo.is_absolute() { beside.is_file() } else { find_program(program).is_some() }
     };
     present()
-        || rustup_add(
-            &format!("fetching {component}"),
-            &["component", "add"],
-            &[component],
-        ) && present()
+        || rustup_add(&format!("fetching {component}"), &["component", "add"], &[component])
+            && present()
 }

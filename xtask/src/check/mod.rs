@@ -34,11 +34,7 @@ pub enum Outcome {
 impl Outcome {
     /// Broken exactly if there are complaints.
     pub fn from_complaints(complaints: Vec<String>) -> Self {
-        if complaints.is_empty() {
-            Self::Holds
-        } else {
-            Self::Broken(complaints)
-        }
+        if complaints.is_empty() { Self::Holds } else { Self::Broken(complaints) }
     }
 }
 
@@ -74,10 +70,7 @@ impl Report {
 
     /// Number of broken rules.
     fn broken(&self) -> usize {
-        self.verdicts
-            .iter()
-            .filter(|verdict| matches!(verdict.outcome, Outcome::Broken(_)))
-            .count()
+        self.verdicts.iter().filter(|verdict| matches!(verdict.outcome, Outcome::Broken(_))).count()
     }
 }
 
@@ -91,11 +84,7 @@ pub fn run(repository: &Repository, options: &CheckOptions) -> Result<ExitCode> 
     } else {
         print_report(&report);
     }
-    Ok(if report.broken() == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if report.broken() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn print_report(report: &Report) {

@@ -38,11 +38,7 @@ impl Source {
     /// Classifies `text`.
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         let text = text.into();
-        Self {
-            path: path.into(),
-            classes: classify(text.as_bytes()),
-            text,
-        }
+        Self { path: path.into(), classes: classify(text.as_bytes()), text }
     }
 
     /// The text with everything but code blanked; same length, same lines.
@@ -51,12 +47,7 @@ impl Source {
             (Class::Code, _) | (_, b'\n') => byte,
             _ => b' ',
         };
-        let bytes = self
-            .text
-            .bytes()
-            .zip(&self.classes)
-            .map(blank)
-            .collect::<Vec<u8>>();
+        let bytes = self.text.bytes().zip(&self.classes).map(blank).collect::<Vec<u8>>();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
@@ -64,20 +55,14 @@ impl Source {
 /// All Rust files of the workspace's members, and of fuzz/, which is a workspace of its own.
 pub fn read_all(repository: &Repository, workspace: &Workspace) -> Result<Vec<Source>> {
     let mut paths = BTreeSet::new();
-    let folders = workspace
-        .members
-        .iter()
-        .map(|member| member.folder.as_str());
+    let folders = workspace.members.iter().map(|member| member.folder.as_str());
     for folder in folders.chain(["fuzz"]) {
         collect(&repository.path(folder), &mut paths);
     }
     let read = |path: &PathBuf| {
         let text =
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(Source::new(
-            repository.relative(path).display().to_string(),
-            text,
-        ))
+        Ok(Source::new(repository.relative(path).display().to_string(), text))
     };
     paths.iter().map(read).collect()
 }
@@ -109,16 +94,8 @@ fn classify(text: &[u8]) -> Vec<Class> {
         } else if rest[0] == b'"' {
             (Class::Literal, quoted_length(rest, b'"'), (1, 1))
         } else if let Some(hashes) = raw_string(rest).filter(|_| !after_word) {
-            let prefix = rest
-                .iter()
-                .position(|byte| *byte == b'"')
-                .unwrap_or_default()
-                + 1;
-            (
-                Class::Literal,
-                raw_length(rest, prefix, hashes),
-                (prefix, hashes + 1),
-            )
+            let prefix = rest.iter().position(|byte| *byte == b'"').unwrap_or_default() + 1;
+            (Class::Literal, raw_length(rest, prefix, hashes), (prefix, hashes + 1))
         } else if rest[0] == b'\'' && is_character(rest) {
             (Class::Literal, quoted_length(rest, b'\''), (1, 1))
         } else {
@@ -140,9 +117,7 @@ pub fn is_word(byte: u8) -> bool {
 }
 
 fn line_length(text: &[u8]) -> usize {
-    text.iter()
-        .position(|byte| *byte == b'\n')
-        .unwrap_or(text.len())
+    text.iter().position(|byte| *byte == b'\n').unwrap_or(text.len())
 }
 
 /// Block comments nest.
@@ -181,10 +156,7 @@ fn quoted_length(text: &[u8], quote: u8) -> usize {
 
 /// Number of `#` if a raw string (`r"`, `br#"`, `cr"`) begins here.
 fn raw_string(text: &[u8]) -> Option<usize> {
-    let rest = text
-        .strip_prefix(b"b")
-        .or(text.strip_prefix(b"c"))
-        .unwrap_or(text);
+    let rest = text.strip_prefix(b"b").or(text.strip_prefix(b"c")).unwrap_or(text);
     let rest = rest.strip_prefix(b"r")?;
     let hashes = rest.iter().take_while(|byte| **byte == b'#').count();
     (rest.get(hashes) == Some(&b'"')).then_some(hashes)

@@ -96,9 +96,5 @@ impl Workspace {
 fn folder(root: &Path, manifest: &str) -> String {
     let manifest = Path::new(manifest);
     let folder = manifest.parent().unwrap_or(manifest);
-    folder
-        .strip_prefix(root)
-        .unwrap_or(folder)
-        .display()
-        .to_string()
+    folder.strip_prefix(root).unwrap_or(folder).display().to_string()
 }

@@ -36,10 +36,7 @@ fn scripts(repository: &Repository) -> Result<Vec<PathBuf>> {
     let mut scripts: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "drive")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "drive"))
         .collect();
     if scripts.is_empty() {
         bail!("{FOLDER} has no scripts");

@@ -26,10 +26,7 @@ const TAIL_LINES: usize = 15;
 /// Builds, boots and judges the conformance program.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     let options = BootOptions {
-        build: BuildOptions {
-            system: Some(SYSTEM.into()),
-            ..BuildOptions::default()
-        },
+        build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
         entry: Some(Entry::Direct),
         ..BootOptions::default()
     };
@@ -81,16 +78,13 @@ impl Report {
 
     fn take(&mut self, line: String) {
         let text = line.trim();
-        if let Some((name, verdict)) = text
-            .strip_prefix("case ")
-            .and_then(|rest| rest.split_once(" ... "))
+        if let Some((name, verdict)) =
+            text.strip_prefix("case ").and_then(|rest| rest.split_once(" ... "))
         {
             match verdict.strip_prefix("FAILED") {
                 Some(why) => self.tally.fail(format!("{name}{why}")),
                 None if verdict == "ok" => self.tally.passed += 1,
-                None => self
-                    .tally
-                    .fail(format!("{name}: unknown verdict {verdict:?}")),
+                None => self.tally.fail(format!("{name}: unknown verdict {verdict:?}")),
             }
         } else if let Some(sum) = text.strip_prefix("conformance: ") {
             self.announced = parse_sum(sum);
@@ -101,11 +95,7 @@ impl Report {
     /// A run counts only if program, sum and QEMU's status say the same.
     fn judge(mut self, ending: Option<Ending>, complaints: &str) -> Tally {
         let counted = (self.tally.passed, self.tally.failures.len());
-        let wanted = if counted.1 == 0 {
-            Ending::Passed
-        } else {
-            Ending::Failed
-        };
+        let wanted = if counted.1 == 0 { Ending::Passed } else { Ending::Failed };
         let why = match (ending, self.announced) {
             (None, _) => Some("the program hangs".to_owned()),
             (Some(ending), None) => Some(format!("there is no sum: {}", ending.describe())),
@@ -119,10 +109,8 @@ impl Report {
         };
         if let Some(why) = why {
             let tail = &self.lines[self.lines.len().saturating_sub(TAIL_LINES)..];
-            self.tally.fail(format!(
-                "conformance program: {why}\n{complaints}| {}",
-                tail.join("\n| ")
-            ));
+            self.tally
+                .fail(format!("conformance program: {why}\n{complaints}| {}", tail.join("\n| ")));
         }
         self.tally
     }
@@ -166,9 +154,6 @@ mod tests {
         assert_eq!(judge(text, Some(Ending::Passed)), (1, 1));
         let text = "case a ... ok\nconformance: 1 passed, 0 failed\n";
         assert_eq!(judge(text, Some(Ending::Failed)), (1, 1));
-        assert_eq!(
-            judge("conformance: 0 passed, 0 failed\n", Some(Ending::Passed)),
-            (0, 1)
-        );
+        assert_eq!(judge("conformance: 0 passed, 0 failed\n", Some(Ending::Passed)), (0, 1));
     }
 }

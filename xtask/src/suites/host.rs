@@ -37,9 +37,5 @@ pub fn run(repository: &Repository, step: &Step, part: Part) -> Result<Tally> {
         command.args(["--package", package]);
     }
     let finished = watch(&mut command, step, None).context("cannot run the host tests")?;
-    Ok(libtest::tally(
-        &finished.stdout,
-        &finished.stderr,
-        finished.status.success(),
-    ))
+    Ok(libtest::tally(&finished.stdout, &finished.stderr, finished.status.success()))
 }

@@ -13,27 +13,16 @@ pub fn tally(stdout: &str, stderr: &str, success: bool) -> Tally {
             tally.fail(format!("{name}{}", details(stdout, name)));
         }
     }
-    let announced: usize = stdout
-        .lines()
-        .filter_map(parse_result)
-        .map(|(_, failed)| failed)
-        .sum();
+    let announced: usize = stdout.lines().filter_map(parse_result).map(|(_, failed)| failed).sum();
     if !success && (tally.failures.is_empty() || announced < tally.failures.len()) {
-        tally.fail(format!(
-            "`cargo test` did not finish\n{}",
-            last_lines(stderr, 40)
-        ));
+        tally.fail(format!("`cargo test` did not finish\n{}", last_lines(stderr, 40)));
     }
     tally
 }
 
 /// Passed and failed tests in a line `test result: ok. 3 passed; 0 failed; ...`.
 fn parse_result(line: &str) -> Option<(usize, usize)> {
-    let counts = line
-        .trim()
-        .strip_prefix("test result: ")?
-        .split_once(". ")?
-        .1;
+    let counts = line.trim().strip_prefix("test result: ")?.split_once(". ")?.1;
     let count = |word: &str| {
         counts
             .split(';')
@@ -44,9 +33,7 @@ fn parse_result(line: &str) -> Option<(usize, usize)> {
 
 /// The name in a line `test NAME ... FAILED`.
 fn failed_test(line: &str) -> Option<&str> {
-    line.trim()
-        .strip_prefix("test ")?
-        .strip_suffix(" ... FAILED")
+    line.trim().strip_prefix("test ")?.strip_suffix(" ... FAILED")
 }
 
 /// What a failed test printed, as the harness repeats it at the end.

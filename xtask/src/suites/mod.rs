@@ -57,10 +57,8 @@ pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
 
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
 fn run_suite(repository: &Repository, suite: Suite) -> Tally {
-    let name = suite
-        .to_possible_value()
-        .map(|value| value.get_name().to_owned())
-        .unwrap_or_default();
+    let name =
+        suite.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let step = Step::start(format!("testing: {name}"));
     let result = match suite {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
@@ -71,10 +69,11 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     };
     let elapsed = step.elapsed().as_secs_f64();
     drop(step);
-    let tally = result.unwrap_or_else(|error| Tally {
-        failures: vec![format!("{error:#}")],
-        ..Tally::default()
-    });
+    let mut tally = result
+        .unwrap_or_else(|error| Tally { failures: vec![format!("{error:#}")], ..Tally::default() });
+    if tally == Tally::default() {
+        tally.fail("the suite has no tests");
+    }
     println!(
         "{name:<12} {:>5} passed, {} failed  ({elapsed:.1} s)",
         tally.passed,

@@ -112,10 +112,7 @@ impl fmt::Display for ElfError {
             Self::NotElf64 => write!(f, "not a 64-bit little-endian ELF file: rebuild it"),
             Self::Header => write!(f, "damaged ELF header: the file is cut off; copy it again"),
             Self::Architecture { found, wanted } => {
-                write!(
-                    f,
-                    "made for machine {found}, not for {wanted}: rebuild it for {wanted}"
-                )
+                write!(f, "made for machine {found}, not for {wanted}: rebuild it for {wanted}")
             }
             Self::NotStatic => write!(
                 f,
@@ -124,10 +121,7 @@ impl fmt::Display for ElfError {
             ),
             Self::NoSegments => write!(f, "no loadable segment: relink it"),
             Self::TooManySegments { most } => {
-                write!(
-                    f,
-                    "more than {most} segments: merge sections in the linker script"
-                )
+                write!(f, "more than {most} segments: merge sections in the linker script")
             }
             Self::PastEnd { index } => write!(
                 f,
@@ -135,10 +129,7 @@ impl fmt::Display for ElfError {
                  copy it again"
             ),
             Self::Sizes { index } => {
-                write!(
-                    f,
-                    "segment {index} is longer in the file than in memory: relink it"
-                )
+                write!(f, "segment {index} is longer in the file than in memory: relink it")
             }
             Self::Alignment { index } => {
                 write!(f, "segment {index} breaks its own alignment: relink it")
@@ -149,21 +140,14 @@ impl fmt::Display for ElfError {
                  correct the linker script"
             ),
             Self::Wraps { index } => {
-                write!(
-                    f,
-                    "segment {index} reaches past the end of the address space: relink it"
-                )
+                write!(f, "segment {index} reaches past the end of the address space: relink it")
             }
             Self::Access { index } => write!(
                 f,
                 "segment {index} is unreadable, or both writable and executable: \
                  split it in the linker script"
             ),
-            Self::Outside {
-                index,
-                address,
-                allowed,
-            } => write!(
+            Self::Outside { index, address, allowed } => write!(
                 f,
                 "segment {index} at {address:#x} must lie within {:#x} to {:#x}: \
                  relink it to another address",
@@ -175,11 +159,7 @@ impl fmt::Display for ElfError {
                 "segment {index} lies below segment {other}: relink with segments in \
                  ascending order"
             ),
-            Self::Overlap {
-                index,
-                other,
-                address,
-            } => write!(
+            Self::Overlap { index, other, address } => write!(
                 f,
                 "segment {index} overlaps segment {other} in the page at {address:#x}: \
                  relink with segments on pages of their own"
@@ -190,10 +170,7 @@ impl fmt::Display for ElfError {
                  memory: correct the linker script"
             ),
             Self::Entry { entry } => {
-                write!(
-                    f,
-                    "entry point {entry:#x} lies in no executable segment: relink it"
-                )
+                write!(f, "entry point {entry:#x} lies in no executable segment: relink it")
             }
             Self::NoAbiNote => write!(
                 f,

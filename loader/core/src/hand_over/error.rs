@@ -79,10 +79,7 @@ impl fmt::Display for Cause {
             Self::Machine => write!(f, "the firmware's memory map contradicts itself"),
             Self::MemoryMapGrew => write!(f, "the firmware's memory map grew: boot again"),
             Self::NoUsableMemory => {
-                write!(
-                    f,
-                    "no free memory left: give the machine more memory or load less"
-                )
+                write!(f, "no free memory left: give the machine more memory or load less")
             }
         }
     }

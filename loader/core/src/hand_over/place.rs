@@ -43,9 +43,7 @@ pub(super) fn load_kernel<V: Volume, M: Machine>(
             pages: segment.pages(),
             access: segment.access,
         };
-        machine
-            .map_kernel(mapping)
-            .ok_or(at(path, Cause::OutOfMemory { bytes }))?;
+        machine.map_kernel(mapping).ok_or(at(path, Cause::OutOfMemory { bytes }))?;
     }
     Ok((PhysicalRange { start, bytes }, program.entry()))
 }
@@ -64,17 +62,9 @@ pub(super) fn load_init<V: Volume, M: Machine>(
     let program = verify(file.as_ref(), architecture, Purpose::User, path)?;
     let count = program.segments().count() as u64;
     if count > MAX_INIT_SEGMENTS {
-        return Err(at(
-            path,
-            Cause::Elf(ElfError::TooManySegments {
-                most: MAX_INIT_SEGMENTS,
-            }),
-        ));
+        return Err(at(path, Cause::Elf(ElfError::TooManySegments { most: MAX_INIT_SEGMENTS })));
     }
-    let pages = program
-        .segments()
-        .map(|segment| segment.pages())
-        .fold(0, u64::saturating_add);
+    let pages = program.segments().map(|segment| segment.pages()).fold(0, u64::saturating_add);
     let bytes = pages.saturating_mul(PAGE_BYTES);
     let start = allocate(machine, path, bytes, None)?;
     let mut physical_address = start;
@@ -86,12 +76,7 @@ pub(super) fn load_init<V: Volume, M: Machine>(
             pages: segment.pages(),
             access: segment.access,
         };
-        write(
-            machine,
-            path,
-            element::<InitSegment>(list, index),
-            entry.encode().as_ref(),
-        )?;
+        write(machine, path, element::<InitSegment>(list, index), entry.encode().as_ref())?;
         physical_address =
             physical_address.saturating_add(segment.pages().saturating_mul(PAGE_BYTES));
     }
@@ -119,21 +104,14 @@ pub(super) fn load_modules<V: Volume, M: Machine>(
         pages = pages.saturating_add(pages_for(bytes));
     }
     let bytes = pages.saturating_mul(PAGE_BYTES);
-    let start = if pages == 0 {
-        0
-    } else {
-        allocate(machine, Path::NONE, bytes, None)?
-    };
+    let start = if pages == 0 { 0 } else { allocate(machine, Path::NONE, bytes, None)? };
     let mut left = PhysicalRange { start, bytes };
     let mut count = 0;
     for module in config.modules() {
         machine.progress(format_args!("module {}", module.path));
         let file = read(volume, module.path)?;
         let contents = file.as_ref();
-        let place = PhysicalRange {
-            start: left.start,
-            bytes: contents.len() as u64,
-        };
+        let place = PhysicalRange { start: left.start, bytes: contents.len() as u64 };
         if !left.contains(place) {
             return Err(at(module.path, Cause::Changed));
         }
@@ -142,11 +120,7 @@ pub(super) fn load_modules<V: Volume, M: Machine>(
         for (byte, letter) in name.iter_mut().zip(module.name.bytes()) {
             *byte = letter;
         }
-        let entry = boot::Module {
-            name,
-            address: place.start,
-            bytes: place.bytes,
-        };
+        let entry = boot::Module { name, address: place.start, bytes: place.bytes };
         let address = element::<boot::Module>(list, count);
         write(machine, module.path, address, entry.encode().as_ref())?;
         count = count.saturating_add(1);
@@ -158,9 +132,7 @@ pub(super) fn load_modules<V: Volume, M: Machine>(
 }
 
 fn read<V: Volume>(volume: &mut V, path: Path) -> Result<V::File<'_>, Error> {
-    volume
-        .read(path.as_str())
-        .map_err(|error: VolumeError| at(path, Cause::Volume(error)))
+    volume.read(path.as_str()).map_err(|error: VolumeError| at(path, Cause::Volume(error)))
 }
 
 fn verify<'a>(

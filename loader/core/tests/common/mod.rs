@@ -45,11 +45,7 @@ impl Load {
         note.extend(a9n_abi::NOTE_ABI_HASH.to_le_bytes());
         note.extend(b"A9N\0");
         note.extend(hash.to_le_bytes());
-        Self {
-            kind: 4,
-            align: 4,
-            ..Self::new(R, 0, &note, 20)
-        }
+        Self { kind: 4, align: 4, ..Self::new(R, 0, &note, 20) }
     }
 }
 
@@ -199,9 +195,7 @@ impl Machine for FakeMachine {
     fn allocate(&mut self, pages: u64, preferred: Option<u64>) -> Option<u64> {
         let bytes = pages.checked_mul(PAGE_BYTES)?;
         let lowest = self.memory.start;
-        let starts = preferred
-            .into_iter()
-            .chain((lowest..self.memory.end()).step_by(4096));
+        let starts = preferred.into_iter().chain((lowest..self.memory.end()).step_by(4096));
         let mut ranges = starts.map(|start| PhysicalRange { start, bytes });
         let range = ranges.find(|range| self.is_free(*range))?;
         self.given.push(range);
@@ -209,10 +203,7 @@ impl Machine for FakeMachine {
     }
 
     fn write(&mut self, address: u64, bytes: &[u8]) -> Option<()> {
-        let range = PhysicalRange {
-            start: address,
-            bytes: bytes.len() as u64,
-        };
+        let range = PhysicalRange { start: address, bytes: bytes.len() as u64 };
         self.given.iter().find(|given| given.contains(range))?;
         let start = (address - self.memory.start) as usize;
         self.contents[start..start + bytes.len()].copy_from_slice(bytes);

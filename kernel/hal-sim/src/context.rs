@@ -1,0 +1,139 @@
+//! A process's registers, played by a test.
+
+use std::cell::{Cell, RefCell};
+
+use a9n_hal::{CallFrame, Context, MESSAGE_REGISTERS, PhysicalAddress, UserAddress};
+
+/// What the kernel answered to a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Identifier register.
+    pub identifier: u64,
+    /// Message info register.
+    pub info: u64,
+    /// Message registers.
+    pub words: [u64; MESSAGE_REGISTERS],
+}
+
+/// How a process would resume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumption {
+    /// With every register as it was.
+    Whole,
+    /// With an answer to its kernel call.
+    Answer(Answer),
+    /// It makes the same kernel call again.
+    Restart,
+}
+
+const REGISTERS: usize = 4;
+
+/// Registers of a simulated process: instruction and stack pointer, thread base, argument, and
+/// those of a kernel call.
+#[derive(Clone, Debug)]
+pub struct SimContext {
+    call: Cell<CallFrame>,
+    resumption: Cell<Resumption>,
+    registers: RefCell<[u64; REGISTERS]>,
+    root: Cell<Option<PhysicalAddress>>,
+}
+
+impl SimContext {
+    const INSTRUCTION: usize = 0;
+    const STACK: usize = 1;
+    const THREAD_BASE: usize = 2;
+    const ARGUMENT: usize = 3;
+
+    /// Loads the registers for a kernel call.
+    pub fn prepare(&self, call: CallFrame) {
+        self.call.set(call);
+        self.resumption.set(Resumption::Whole);
+    }
+
+    /// How it would resume.
+    pub fn resumption(&self) -> Resumption {
+        self.resumption.get()
+    }
+
+    /// Root of its page tables.
+    pub fn root(&self) -> Option<PhysicalAddress> {
+        self.root.get()
+    }
+
+    fn set(&self, register: usize, value: u64) {
+        self.registers.borrow_mut()[register] = value;
+    }
+}
+
+impl Context for SimContext {
+    const REGISTERS: usize = REGISTERS;
+
+    fn new() -> Self {
+        Self {
+            call: Cell::new(CallFrame {
+                operation: 0,
+                descriptor: 0,
+                info: 0,
+                words: [0; MESSAGE_REGISTERS],
+            }),
+            resumption: Cell::new(Resumption::Whole),
+            registers: RefCell::new([0; REGISTERS]),
+            root: Cell::new(None),
+        }
+    }
+
+    fn call(&self) -> CallFrame {
+        self.call.get()
+    }
+
+    fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]) {
+        self.resumption.set(Resumption::Answer(Answer { identifier, info, words: *words }));
+    }
+
+    fn restart(&self) {
+        self.resumption.set(Resumption::Restart);
+    }
+
+    fn instruction_pointer(&self) -> UserAddress {
+        UserAddress(self.registers.borrow()[Self::INSTRUCTION])
+    }
+
+    fn set_instruction_pointer(&self, address: UserAddress) {
+        self.set(Self::INSTRUCTION, address.0);
+    }
+
+    fn set_stack_pointer(&self, address: UserAddress) {
+        self.set(Self::STACK, address.0);
+    }
+
+    fn set_thread_base(&self, address: UserAddress) -> bool {
+        self.set(Self::THREAD_BASE, address.0);
+        true
+    }
+
+    fn set_argument(&self, value: u64) {
+        self.set(Self::ARGUMENT, value);
+    }
+
+    fn set_address_space(&self, root: Option<PhysicalAddress>) {
+        self.root.set(root);
+    }
+
+    fn read(&self, number: usize) -> Option<u64> {
+        self.registers.borrow().get(number).copied()
+    }
+
+    fn write(&self, number: usize, value: u64) -> bool {
+        let written = match self.registers.borrow_mut().get_mut(number) {
+            Some(register) => {
+                *register = value;
+                true
+            }
+            None => false,
+        };
+        if written {
+            self.resumption.set(Resumption::Whole);
+        }
+        written
+    }
+}

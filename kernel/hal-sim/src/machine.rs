@@ -1,0 +1,176 @@
+//! The machine as the kernel sees it.
+
+use std::cell::{Cell, RefCell};
+use std::num::NonZeroU64;
+use std::ptr::NonNull;
+
+use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
+
+use crate::{SimContext, SimMemory};
+
+/// Ticks of the simulated clock in a second.
+const TICKS_PER_SECOND: Ticks = 1_000_000;
+
+/// A simulated machine with one CPU.
+#[derive(Debug)]
+pub struct SimMachine {
+    pub(crate) memory: SimMemory,
+    clock: Cell<Ticks>,
+    timer: Cell<Option<Ticks>>,
+    console: RefCell<Vec<u8>>,
+    exit: Cell<Option<bool>>,
+    pub(crate) flushes: Cell<u64>,
+}
+
+/// What the implementation keeps for a CPU: the message words that stay in registers on a fast
+/// path.
+#[derive(Debug, Default)]
+pub struct SimCpu {
+    /// Number of the CPU.
+    pub number: CpuNumber,
+    /// The first four message words of the kernel call under way.
+    pub words: Cell<[u64; 4]>,
+}
+
+/// How a fast path ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// Into the process with the context at this host address, which holds its answer.
+    Left(NonNull<SimContext>),
+    /// Nowhere: the general path has to do it.
+    Retreated,
+}
+
+impl SimMachine {
+    /// A machine with `bytes` of memory from [`BASE`](crate::BASE) on.
+    pub fn new(bytes: usize) -> Self {
+        Self {
+            memory: SimMemory::new(bytes),
+            clock: Cell::new(0),
+            timer: Cell::new(None),
+            console: RefCell::default(),
+            exit: Cell::new(None),
+            flushes: Cell::new(0),
+        }
+    }
+
+    /// Its memory.
+    pub fn memory(&self) -> &SimMemory {
+        &self.memory
+    }
+
+    /// Lets time pass. Answers whether the timer goes off.
+    pub fn advance(&self, ticks: Ticks) -> bool {
+        self.clock.set(self.clock.get() + ticks);
+        match self.timer.get() {
+            Some(deadline) if deadline <= self.clock.get() => {
+                self.timer.set(None);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What the kernel wrote to the early console.
+    pub fn console(&self) -> String {
+        String::from_utf8_lossy(&self.console.borrow()).into_owned()
+    }
+
+    /// What `debug_exit` said.
+    pub fn exit(&self) -> Option<bool> {
+        self.exit.get()
+    }
+
+    /// How often cached translations were forgotten.
+    pub fn flushes(&self) -> u64 {
+        self.flushes.get()
+    }
+}
+
+// SAFETY: `kernel_address` is the identity, and `pointer` and `object` panic unless the range lies
+// in memory that stays allocated as long as the machine.
+unsafe impl Memory for SimMachine {
+    fn kernel_address(&self, physical: PhysicalAddress) -> KernelAddress {
+        KernelAddress(NonZeroU64::new(physical.0).expect("physical address 0 is not memory"))
+    }
+
+    fn physical_address(&self, address: KernelAddress) -> PhysicalAddress {
+        PhysicalAddress(address.0.get())
+    }
+
+    fn pointer(&self, address: KernelAddress, bytes: usize) -> NonNull<u8> {
+        self.memory.plain(address, bytes)
+    }
+
+    fn object(&self, address: KernelAddress, bytes: usize) -> NonNull<u8> {
+        self.memory.object(address, bytes)
+    }
+
+    fn claim(&self, address: KernelAddress, bytes: usize) {
+        self.memory.claim(address, bytes);
+    }
+
+    fn release(&self, address: KernelAddress, bytes: usize) {
+        self.memory.release(address, bytes);
+    }
+}
+
+impl Hal for SimMachine {
+    type Context = SimContext;
+    type Cpu = SimCpu;
+    type Leave = Departure;
+
+    const ARCHITECTURE: &'static str = "simulated";
+
+    fn cpu_number(cpu: &SimCpu) -> CpuNumber {
+        cpu.number
+    }
+
+    fn now(&self) -> Ticks {
+        self.clock.get()
+    }
+
+    fn ticks_per_second(&self) -> Ticks {
+        TICKS_PER_SECOND
+    }
+
+    fn set_timer(&self, deadline: Option<Ticks>) {
+        self.timer.set(deadline);
+    }
+
+    fn write_console(&self, byte: u8) {
+        self.console.borrow_mut().push(byte);
+    }
+
+    fn debug_exit(&self, success: bool) {
+        self.exit.set(Some(success));
+    }
+
+    fn leave(
+        &self,
+        cpu: &SimCpu,
+        to: &SimContext,
+        identifier: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Departure {
+        let [word0, word1, word2, word3] = cpu.words.get();
+        let words = [word0, word1, word2, word3, word4, word5];
+        a9n_hal::Context::answer(to, identifier, info, &words);
+        Departure::Left(NonNull::from(to))
+    }
+
+    fn retreat(
+        &self,
+        _cpu: &SimCpu,
+        _me: &SimContext,
+        _operation: u64,
+        _descriptor: u64,
+        _info: u64,
+        _word4: u64,
+        _word5: u64,
+    ) -> Departure {
+        Departure::Retreated
+    }
+}

@@ -1,0 +1,297 @@
+//! A process's registers, and where the assembly in `entry` finds them.
+//!
+//! The first cache line holds all that the fast path touches. The rest is written only by the
+//! general paths. Behind the last field two words are left in the third line, for the Vector
+//! State to come.
+//!
+//! Invariants, which make `sysretq`, `iretq`, `wrfsbase` and `mov cr3` in `entry` safe without
+//! a check:
+//! - `rip` lies below [`USER_END`];
+//! - `fs_base` and `gs_base` are canonical;
+//! - `rflags` has interrupts on and no privilege ([`user_flags`], or saved from user mode);
+//! - `root` is a root that `Paging::prepare_root` made, or the kernel's own.
+
+use core::cell::Cell;
+
+use a9n_hal::{CallFrame, MESSAGE_REGISTERS, PhysicalAddress, UserAddress};
+
+use crate::paging::{NEVER_MAPPED, USER_END, kernel_root};
+
+/// Flags that every process runs with: interrupts on, and the bit that is always set.
+pub const FIXED_FLAGS: u64 = 0x202;
+
+/// Flags that a process may choose: CF PF AF ZF SF TF DF OF RF AC ID.
+const FREE_FLAGS: u64 = 0x0025_0dd5;
+
+/// Bytes of the `syscall` instruction.
+const SYSCALL_BYTES: u64 = 2;
+
+/// How a context resumes. The numbers are compared in `entry`.
+#[repr(u64)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// By `sysretq`, as the answer to a kernel call.
+    Answer = 0,
+    /// By `iretq`, with every register.
+    Whole = 1,
+}
+
+/// The registers of one process.
+#[repr(C, align(64))]
+pub struct Context {
+    pub(crate) root: Cell<u64>,
+    pub(crate) rip: Cell<u64>,
+    pub(crate) rsp: Cell<u64>,
+    pub(crate) rbx: Cell<u64>,
+    pub(crate) rbp: Cell<u64>,
+    pub(crate) fs_base: Cell<u64>,
+    pub(crate) gs_base: Cell<u64>,
+    pub(crate) mode: Cell<Mode>,
+
+    pub(crate) rax: Cell<u64>,
+    pub(crate) rcx: Cell<u64>,
+    pub(crate) rdx: Cell<u64>,
+    pub(crate) rsi: Cell<u64>,
+    pub(crate) rdi: Cell<u64>,
+    pub(crate) r8: Cell<u64>,
+    pub(crate) r9: Cell<u64>,
+    pub(crate) r10: Cell<u64>,
+    pub(crate) r11: Cell<u64>,
+    pub(crate) r12: Cell<u64>,
+    pub(crate) r13: Cell<u64>,
+    pub(crate) r14: Cell<u64>,
+    pub(crate) r15: Cell<u64>,
+    pub(crate) rflags: Cell<u64>,
+}
+
+/// `value` as flags of a process: what it may choose from it, and what is fixed.
+const fn user_flags(value: u64) -> u64 {
+    value & FREE_FLAGS | FIXED_FLAGS
+}
+
+impl Context {
+    /// The cell of register `number` of the register file.
+    fn register(&self, number: usize) -> Option<&Cell<u64>> {
+        Some(match number {
+            0 => &self.rax,
+            1 => &self.rbx,
+            2 => &self.rcx,
+            3 => &self.rdx,
+            4 => &self.rsi,
+            5 => &self.rdi,
+            6 => &self.rbp,
+            7 => &self.rsp,
+            8 => &self.r8,
+            9 => &self.r9,
+            10 => &self.r10,
+            11 => &self.r11,
+            12 => &self.r12,
+            13 => &self.r13,
+            14 => &self.r14,
+            15 => &self.r15,
+            16 => &self.rip,
+            17 => &self.rflags,
+            18 => &self.fs_base,
+            19 => &self.gs_base,
+            _ => return None,
+        })
+    }
+
+    /// Restores the invariant on `rip` after the CPU stored it: a jump out of the user half
+    /// may leave it at its target.
+    pub(crate) fn confine(&self) {
+        if self.rip.get() >= USER_END {
+            self.rip.set(NEVER_MAPPED);
+        }
+    }
+}
+
+impl a9n_hal::Context for Context {
+    const REGISTERS: usize = 20;
+
+    fn new() -> Self {
+        let zero = || Cell::new(0);
+        Self {
+            root: Cell::new(kernel_root().0),
+            rip: zero(),
+            rsp: zero(),
+            rbx: zero(),
+            rbp: zero(),
+            fs_base: zero(),
+            gs_base: zero(),
+            mode: Cell::new(Mode::Whole),
+            rax: zero(),
+            rcx: zero(),
+            rdx: zero(),
+            rsi: zero(),
+            rdi: zero(),
+            r8: zero(),
+            r9: zero(),
+            r10: zero(),
+            r11: zero(),
+            r12: zero(),
+            r13: zero(),
+            r14: zero(),
+            r15: zero(),
+            rflags: Cell::new(FIXED_FLAGS),
+        }
+    }
+
+    fn call(&self) -> CallFrame {
+        CallFrame {
+            operation: self.rax.get(),
+            descriptor: self.rdi.get(),
+            info: self.rsi.get(),
+            words: [
+                self.r12.get(),
+                self.r13.get(),
+                self.r14.get(),
+                self.r15.get(),
+                self.r8.get(),
+                self.r9.get(),
+            ],
+        }
+    }
+
+    fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]) {
+        let [w0, w1, w2, w3, w4, w5] = *words;
+        self.rdi.set(identifier);
+        self.rsi.set(info);
+        self.r12.set(w0);
+        self.r13.set(w1);
+        self.r14.set(w2);
+        self.r15.set(w3);
+        self.r8.set(w4);
+        self.r9.set(w5);
+        self.mode.set(Mode::Answer);
+    }
+
+    fn restart(&self) {
+        let next = self.rip.get();
+        self.rcx.set(next);
+        self.r11.set(self.rflags.get());
+        self.rip.set(next.saturating_sub(SYSCALL_BYTES));
+        self.mode.set(Mode::Whole);
+    }
+
+    fn instruction_pointer(&self) -> UserAddress {
+        UserAddress(self.rip.get())
+    }
+
+    fn set_instruction_pointer(&self, address: UserAddress) {
+        self.rip.set(address.0);
+        self.confine();
+    }
+
+    fn set_stack_pointer(&self, address: UserAddress) {
+        self.rsp.set(address.0);
+    }
+
+    fn set_thread_base(&self, address: UserAddress) -> bool {
+        let fits = address.0 < USER_END;
+        if fits {
+            self.fs_base.set(address.0);
+        }
+        fits
+    }
+
+    fn set_argument(&self, value: u64) {
+        self.rdi.set(value);
+    }
+
+    /// Without an address space it would run, if it ever did, in the kernel's own, where it
+    /// faults at its first instruction.
+    fn set_address_space(&self, root: Option<PhysicalAddress>) {
+        self.root.set(root.unwrap_or_else(kernel_root).0);
+    }
+
+    fn read(&self, number: usize) -> Option<u64> {
+        self.register(number).map(Cell::get)
+    }
+
+    fn write(&self, number: usize, value: u64) -> bool {
+        let Some(register) = self.register(number) else {
+            return false;
+        };
+        let value = match number {
+            16 | 18 | 19 if value >= USER_END => return false,
+            17 => user_flags(value),
+            _ => value,
+        };
+        register.set(value);
+        self.mode.set(Mode::Whole);
+        true
+    }
+}
+
+const _: () = {
+    use core::mem::offset_of;
+    assert!(offset_of!(Context, mode) < 64);
+    assert!(size_of::<Context>() == 3 * 64);
+};
+
+#[cfg(test)]
+mod tests {
+    use a9n_hal::Context as _;
+
+    use super::*;
+
+    #[test]
+    fn every_register_keeps_its_own_value() {
+        let context = Context::new();
+        for number in (0..Context::REGISTERS).filter(|number| *number != 17) {
+            assert!(context.write(number, 0x1000 + number as u64));
+        }
+        for number in (0..Context::REGISTERS).filter(|number| *number != 17) {
+            assert_eq!(context.read(number), Some(0x1000 + number as u64));
+        }
+        assert_eq!(context.mode.get(), Mode::Whole);
+        assert_eq!(context.read(Context::REGISTERS), None);
+        assert!(!context.write(Context::REGISTERS, 1));
+    }
+
+    #[test]
+    fn flags_never_raise_privilege() {
+        let context = Context::new();
+        assert!(context.write(17, !0));
+        let flags = context.read(17).unwrap();
+        assert_eq!(flags & 0x3000, 0, "I/O privilege level");
+        assert_eq!(flags & 0x4000, 0, "nested task");
+        assert_eq!(flags & 0x1a_0000, 0, "virtual-8086 mode and virtual interrupts");
+        assert!(context.write(17, 0));
+        assert_eq!(context.read(17), Some(FIXED_FLAGS));
+    }
+
+    #[test]
+    fn addresses_outside_the_user_half_are_refused() {
+        let context = Context::new();
+        for number in [16, 18, 19] {
+            assert!(!context.write(number, USER_END));
+            assert!(!context.write(number, 0xffff_8000_0000_0000));
+            assert_eq!(context.read(number), Some(0));
+        }
+        assert!(!context.set_thread_base(UserAddress(!0)));
+        context.set_instruction_pointer(UserAddress(0x8000_0000_0000));
+        assert_eq!(context.instruction_pointer().0, NEVER_MAPPED);
+    }
+
+    #[test]
+    fn an_answer_comes_back_in_the_registers_of_the_call() {
+        let context = Context::new();
+        context.answer(7, 8, &[1, 2, 3, 4, 5, 6]);
+        let frame = context.call();
+        assert_eq!((frame.descriptor, frame.info), (7, 8));
+        assert_eq!(frame.words, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(context.mode.get(), Mode::Answer);
+    }
+
+    #[test]
+    fn a_restarted_call_stands_at_its_instruction_again() {
+        let context = Context::new();
+        context.set_instruction_pointer(UserAddress(0x20_0002));
+        context.restart();
+        assert_eq!(context.instruction_pointer(), UserAddress(0x20_0000));
+        assert_eq!(context.read(2), Some(0x20_0002));
+        assert_eq!(context.mode.get(), Mode::Whole);
+    }
+}

@@ -1,0 +1,95 @@
+//! The end of the kernel: says why on the console, and halts.
+
+use core::arch::asm;
+use core::fmt::{self, Write};
+
+use x86_64::registers::control::{Cr2, Cr3};
+
+use crate::console::Console;
+use crate::exceptions;
+
+/// Registers as `entry` pushed them, last pushed first.
+#[repr(C)]
+pub(crate) struct Registers {
+    r15: u64,
+    r14: u64,
+    r13: u64,
+    r12: u64,
+    r11: u64,
+    r10: u64,
+    r9: u64,
+    r8: u64,
+    rdi: u64,
+    rsi: u64,
+    rbp: u64,
+    rbx: u64,
+    rdx: u64,
+    rcx: u64,
+    rax: u64,
+    vector: u64,
+    error: u64,
+    rip: u64,
+    cs: u64,
+    rflags: u64,
+    rsp: u64,
+    ss: u64,
+}
+
+/// Where an exception that nothing can be done about ends.
+pub(crate) extern "C" fn fatal_exception(registers: &Registers) -> ! {
+    stop(format_args!("{registers}"))
+}
+
+impl fmt::Display for Registers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let vector = self.vector as u8;
+        let mode = if self.cs & 3 == 0 { "kernel" } else { "user" };
+        writeln!(
+            f,
+            "{} ({vector}), error {:#x}, in {mode} mode",
+            exceptions::name(vector),
+            self.error
+        )?;
+        let cr3 = Cr3::read().0.start_address().as_u64();
+        for row in [
+            [("rip", self.rip), ("rsp", self.rsp), ("rflags", self.rflags)],
+            [("cs", self.cs), ("ss", self.ss), ("cr2", Cr2::read_raw())],
+            [("cr3", cr3), ("rax", self.rax), ("rbx", self.rbx)],
+            [("rcx", self.rcx), ("rdx", self.rdx), ("rsi", self.rsi)],
+            [("rdi", self.rdi), ("rbp", self.rbp), ("r8", self.r8)],
+            [("r9", self.r9), ("r10", self.r10), ("r11", self.r11)],
+            [("r12", self.r12), ("r13", self.r13), ("r14", self.r14)],
+        ] {
+            for (name, value) in row {
+                write!(f, "  {name:6} {value:016x}")?;
+            }
+            writeln!(f)?;
+        }
+        write!(f, "  r15    {:016x}", self.r15)
+    }
+}
+
+/// Says `message` on the console and stops this CPU for good; an emulator that listens is told
+/// of the failure.
+pub fn stop(message: fmt::Arguments<'_>) -> ! {
+    // The console never fails.
+    let _ = writeln!(Console, "\nA9N stopped: {message}");
+    exit_emulator(false);
+    loop {
+        // SAFETY: nothing runs on this CPU any more.
+        unsafe { asm!("cli", "hlt", options(nomem, nostack)) }
+    }
+}
+
+/// Ends an emulator run (QEMU's isa-debug-exit device at port 0xf4): status 33 for success, 35
+/// for failure. Does nothing where there is no such device.
+#[cfg(feature = "debug-exit")]
+pub fn exit_emulator(success: bool) {
+    let code: u8 = if success { 0x10 } else { 0x11 };
+    // SAFETY: no PC has anything at this port.
+    unsafe { x86_64::instructions::port::Port::new(0xf4).write(code) }
+}
+
+/// Nothing: built without `debug-exit`.
+#[cfg(not(feature = "debug-exit"))]
+pub fn exit_emulator(_success: bool) {}

@@ -1,0 +1,218 @@
+//! What this CPU can do, and switching on what the kernel relies on.
+//!
+//! Required: everything in [`Missing`]. Used where present: SMEP, SMAP, UMIP, 1 GiB pages,
+//! x2APIC, the timer's TSC deadline mode, enhanced IBRS.
+
+use core::arch::x86_64::__cpuid_count;
+use core::fmt;
+
+use raw_cpuid::{CpuId, CpuIdReader, ProcessorBrandString};
+use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
+use x86_64::registers::model_specific::Msr;
+use x86_64::registers::xcontrol::XCr0;
+
+const IA32_SPEC_CTRL: u32 = 0x48;
+const IA32_ARCH_CAPABILITIES: u32 = 0x10a;
+const IA32_SYSENTER_CS: u32 = 0x174;
+const IA32_PAT: u32 = 0x277;
+
+/// Attributes 0 to 3, and the same again: write-back, write-combining, uncached unless the
+/// range says write-combining, uncached. Chosen by [`Flags`](crate::page_entry::Flags).
+const PAGE_ATTRIBUTES: u64 = 0x0007_0106_0007_0106;
+
+/// CPUID 7 EDX: there is IA32_ARCH_CAPABILITIES.
+const ARCH_CAPABILITIES: u32 = 1 << 29;
+/// IA32_ARCH_CAPABILITIES: not vulnerable to Meltdown.
+const RDCL_NO: u64 = 1 << 0;
+/// IA32_ARCH_CAPABILITIES: IBRS may stay on.
+const IBRS_ALL: u64 = 1 << 1;
+/// IA32_SPEC_CTRL: indirect branches are restricted.
+const IBRS: u64 = 1 << 0;
+/// EFER: Automatic IBRS on.
+const EFER_AUTOMATIC_IBRS: u64 = 1 << 21;
+
+/// A feature that A9N cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// Pages without execute permission.
+    NoExecute,
+    /// `wrfsbase` and `wrgsbase`, by which every switch sets the thread-local bases.
+    FsGsBase,
+    /// Global pages.
+    GlobalPages,
+    /// Page attribute table.
+    PageAttributes,
+    /// A local interrupt controller.
+    LocalApic,
+    /// `fxsave`, without which SIMD instructions could not be made to fault.
+    FxSave,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoExecute => "no-execute pages (NX; perhaps switched off in the firmware)",
+            Self::FsGsBase => "FSGSBASE (in QEMU, use -cpu max)",
+            Self::GlobalPages => "global pages (PGE)",
+            Self::PageAttributes => "the page attribute table (PAT)",
+            Self::LocalApic => "a local APIC",
+            Self::FxSave => "FXSAVE",
+        })
+    }
+}
+
+/// What this CPU can do beyond what is required.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Features {
+    /// The kernel cannot execute user pages.
+    pub smep: bool,
+    /// The kernel cannot touch user pages.
+    pub smap: bool,
+    /// User mode cannot read descriptor table addresses.
+    pub umip: bool,
+    /// Pages of 1 GiB.
+    pub huge_pages: bool,
+    /// The local interrupt controller is reached by registers, not memory.
+    pub x2apic: bool,
+    /// The timer takes a deadline in TSC ticks.
+    pub tsc_deadline: bool,
+    /// The TSC runs at one rate in all power states.
+    pub invariant_tsc: bool,
+    /// Extended states that XCR0 can enable: x87, SSE and AVX, where present.
+    pub extended_states: u64,
+    /// Speculation in the kernel can be shielded from user mode's training once and for all.
+    pub shield: Option<Shield>,
+    /// User mode may speculatively read kernel memory (Meltdown).
+    pub leaks_kernel_memory: bool,
+}
+
+/// How indirect branches of the kernel are kept apart from those of user mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shield {
+    /// Enhanced IBRS (Intel).
+    EnhancedIbrs,
+    /// Automatic IBRS (AMD).
+    AutomaticIbrs,
+}
+
+/// Bits of XCR0 that we enable where the CPU has them: x87, SSE, AVX.
+const EXTENDED_STATES: u64 = 0b111;
+
+impl Features {
+    /// Asks the CPU.
+    pub fn detect() -> Result<Self, Missing> {
+        let id = CpuId::new();
+        let basic = id.get_feature_info();
+        let basic = basic.as_ref();
+        let more = id.get_extended_feature_info();
+        let more = more.as_ref();
+        let extended = id.get_extended_processor_and_feature_identifiers();
+        let extended = extended.as_ref();
+
+        for (present, missing) in [
+            (basic.is_some_and(|f| f.has_apic()), Missing::LocalApic),
+            (basic.is_some_and(|f| f.has_pge()), Missing::GlobalPages),
+            (basic.is_some_and(|f| f.has_pat()), Missing::PageAttributes),
+            (basic.is_some_and(|f| f.has_fxsave_fxstor()), Missing::FxSave),
+            (more.is_some_and(|f| f.has_fsgsbase()), Missing::FsGsBase),
+            (extended.is_some_and(|f| f.has_execute_disable()), Missing::NoExecute),
+        ] {
+            if !present {
+                return Err(missing);
+            }
+        }
+        let states = basic
+            .filter(|f| f.has_xsave())
+            .map_or(0, |f| if f.has_avx() { EXTENDED_STATES } else { 0b011 });
+        let mut features = Self {
+            smep: more.is_some_and(|f| f.has_smep()),
+            smap: more.is_some_and(|f| f.has_smap()),
+            umip: more.is_some_and(|f| f.has_umip()),
+            huge_pages: extended.is_some_and(|f| f.has_1gib_pages()),
+            x2apic: basic.is_some_and(|f| f.has_x2apic()),
+            tsc_deadline: basic.is_some_and(|f| f.has_tsc_deadline()),
+            invariant_tsc: id.get_advanced_power_mgmt_info().is_some_and(|f| f.has_invariant_tsc()),
+            extended_states: states,
+            shield: None,
+            leaks_kernel_memory: false,
+        };
+        features.judge_speculation(&id);
+        Ok(features)
+    }
+
+    /// Fills in what the CPU says about speculation.
+    fn judge_speculation<R: CpuIdReader>(&mut self, id: &CpuId<R>) {
+        let is_intel = id.get_vendor_info().is_some_and(|vendor| vendor.as_str() == "GenuineIntel");
+        let has_capabilities = id.get_extended_feature_info().is_some()
+            && __cpuid_count(7, 0).edx & ARCH_CAPABILITIES != 0;
+        let capabilities = if has_capabilities {
+            // SAFETY: CPUID says that the register is there; reading it changes nothing.
+            unsafe { Msr::new(IA32_ARCH_CAPABILITIES).read() }
+        } else {
+            0
+        };
+        self.leaks_kernel_memory = is_intel && capabilities & RDCL_NO == 0;
+        self.shield = if capabilities & IBRS_ALL != 0 {
+            Some(Shield::EnhancedIbrs)
+        } else if id.get_extended_feature_identification_2().is_some_and(|f| f.has_automatic_ibrs())
+        {
+            Some(Shield::AutomaticIbrs)
+        } else {
+            None
+        };
+    }
+
+    /// Switches on, on this CPU, what the kernel relies on and what shields it.
+    ///
+    /// # Safety
+    /// Runs once per CPU during boot, before any user mode. The page tables in use allow
+    /// for it: what is executed is executable, what is written is writable, and nothing
+    /// that the kernel touches is a user page.
+    pub unsafe fn enable(&self) {
+        // No FPU or SIMD instruction works: each of them faults (#NM), in user mode and in
+        // the kernel, which has none.
+        let cr0 = Cr0Flags::PROTECTED_MODE_ENABLE
+            | Cr0Flags::MONITOR_COPROCESSOR
+            | Cr0Flags::TASK_SWITCHED
+            | Cr0Flags::EXTENSION_TYPE
+            | Cr0Flags::NUMERIC_ERROR
+            | Cr0Flags::WRITE_PROTECT
+            | Cr0Flags::ALIGNMENT_MASK
+            | Cr0Flags::PAGING;
+        let mut cr4 = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION
+            | Cr4Flags::PAGE_GLOBAL
+            | Cr4Flags::MACHINE_CHECK_EXCEPTION
+            | Cr4Flags::OSFXSR
+            | Cr4Flags::OSXMMEXCPT_ENABLE
+            | Cr4Flags::FSGSBASE;
+        cr4.set(Cr4Flags::OSXSAVE, self.extended_states != 0);
+        cr4.set(Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION, self.smep);
+        cr4.set(Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION, self.smap);
+        cr4.set(Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION, self.umip);
+        // SAFETY: the caller's promise, and CPUID has each feature.
+        unsafe {
+            Efer::update(|efer| {
+                *efer |= EferFlags::NO_EXECUTE_ENABLE | EferFlags::SYSTEM_CALL_EXTENSIONS;
+            });
+            Msr::new(IA32_PAT).write(PAGE_ATTRIBUTES);
+            Msr::new(IA32_SYSENTER_CS).write(0);
+            Cr4::write_raw(cr4.bits());
+            if self.extended_states != 0 {
+                XCr0::write_raw(self.extended_states);
+            }
+            Cr0::write_raw(cr0.bits());
+            match self.shield {
+                Some(Shield::EnhancedIbrs) => Msr::new(IA32_SPEC_CTRL).write(IBRS),
+                Some(Shield::AutomaticIbrs) => {
+                    Efer::write_raw(Efer::read_raw() | EFER_AUTOMATIC_IBRS);
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+/// The CPU's name, if it tells one.
+pub fn brand() -> Option<ProcessorBrandString> {
+    CpuId::new().get_processor_brand_string()
+}

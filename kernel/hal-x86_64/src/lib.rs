@@ -1,0 +1,70 @@
+//! The machine below the kernel: x86_64 PCs with ACPI.
+//!
+//! Here, in the object store and in the image's few lines of glue stands all `unsafe` of the
+//! kernel. What it rests on:
+//!
+//! 1. **The loader tells the truth** (`boot`): memory map, image and segments are
+//!    what the boot information says, and nobody else writes to them.
+//! 2. **Memory** is seen through the direct map, which [`kernel_space`] builds from the memory
+//!    map before anything else runs and which never changes: a [`KernelAddress`] of reported
+//!    memory is always valid. Nothing is writable and executable, kernel pages are closed to
+//!    user mode, and the kernel never touches a user address.
+//! 3. **Page tables** ([`tables`], [`paging`]) are read and written as atomics only. That a
+//!    page given as root or table is one, and nothing else, is the portable kernel's promise,
+//!    which its object store keeps: a page-table object owns its page.
+//! 4. **One stack a CPU** ([`cpu`]): the kernel runs with interrupts off on its CPU's stack, is
+//!    never re-entered, and finds its CPU from the stack pointer.
+//! 5. **Contexts** keep the invariants in [`context`], so the way out cannot fault; the
+//!    portable kernel keeps a context alive as long as it is current (`entry`).
+//! 6. **Devices** that the kernel drives (interrupt controllers, timers, the first serial port)
+//!    are its own; none of them writes to memory.
+//!
+//! The crate compiles and its portable half is tested on the host; whatever contains or refers
+//! to the entry code exists on the bare machine only.
+//!
+//! [`KernelAddress`]: a9n_hal::KernelAddress
+
+#![cfg_attr(not(test), no_std)]
+#![cfg_attr(
+    not(target_os = "none"),
+    allow(dead_code, reason = "what only the entry code uses is not used on the host")
+)]
+
+mod acpi;
+mod apic;
+mod boot_error;
+mod bytes;
+pub mod clock;
+pub mod console;
+pub mod context;
+pub mod cpu;
+mod early;
+pub mod exceptions;
+pub mod features;
+mod hand_over;
+mod io_apic;
+pub mod kernel_space;
+mod legacy;
+mod madt;
+mod page_entry;
+pub mod paging;
+mod reference;
+mod segments;
+mod tables;
+mod vectors;
+
+#[cfg(target_os = "none")]
+pub mod boot;
+pub mod dump;
+#[cfg(target_os = "none")]
+pub mod entry;
+#[cfg(target_os = "none")]
+mod interrupts;
+#[cfg(target_os = "none")]
+mod machine;
+
+pub use boot_error::BootError;
+
+/// The machine. There is only one, so it has no content.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct X86_64;

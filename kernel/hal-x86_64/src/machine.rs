@@ -1,0 +1,113 @@
+//! The HAL's traits, as far as they are not [`Paging`](a9n_hal::Paging).
+
+use core::mem::MaybeUninit;
+use core::num::NonZeroU64;
+use core::ptr::{self, NonNull};
+
+use a9n_abi::ipc_port::word;
+use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
+
+use crate::context::Context;
+use crate::cpu::Cpu;
+use crate::kernel_space::DIRECT_MAP;
+use crate::{X86_64, clock, console, dump, entry};
+
+/// The direct map's first address. It is aligned to more than all memory, so a physical address
+/// is added by setting its bits.
+const FIRST: NonZeroU64 = NonZeroU64::new(DIRECT_MAP).expect("the direct map is not at 0");
+
+// SAFETY: the direct map shows every byte of reported memory at exactly one address, for good,
+// readable and (but for the kernel's own constants) writable.
+unsafe impl Memory for X86_64 {
+    #[inline(always)]
+    fn kernel_address(&self, physical: PhysicalAddress) -> KernelAddress {
+        KernelAddress(FIRST | physical.0)
+    }
+
+    #[inline(always)]
+    fn physical_address(&self, address: KernelAddress) -> PhysicalAddress {
+        PhysicalAddress(address.0.get().wrapping_sub(DIRECT_MAP))
+    }
+
+    #[inline(always)]
+    fn pointer(&self, address: KernelAddress, _bytes: usize) -> NonNull<u8> {
+        let pointer = ptr::with_exposed_provenance_mut(address.0.get() as usize);
+        // SAFETY: an address that is not 0 gives a pointer that is not null.
+        unsafe { NonNull::new_unchecked(pointer) }
+    }
+}
+
+/// What a fast path ends in; see [`Hal::Leave`].
+pub struct Leave(());
+
+impl Hal for X86_64 {
+    type Context = Context;
+    type Cpu = Cpu;
+    type Leave = Leave;
+
+    const ARCHITECTURE: &'static str = "x86_64";
+
+    #[inline(always)]
+    fn cpu_number(cpu: &Cpu) -> CpuNumber {
+        cpu.number()
+    }
+
+    fn now(&self) -> Ticks {
+        clock::now()
+    }
+
+    fn ticks_per_second(&self) -> Ticks {
+        clock::ticks_per_second()
+    }
+
+    fn set_timer(&self, deadline: Option<Ticks>) {
+        clock::set_timer(Cpu::here(), deadline);
+    }
+
+    fn write_console(&self, byte: u8) {
+        console::write_byte(byte);
+    }
+
+    fn debug_exit(&self, success: bool) {
+        dump::exit_emulator(success);
+    }
+
+    #[inline(always)]
+    fn leave(
+        &self,
+        _cpu: &Cpu,
+        to: &Context,
+        identifier: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Leave {
+        // SAFETY: only the fast paths can call this with a result to return, and they do it as
+        // their last action, on the stack and with the registers that `entry` gave them.
+        unsafe { entry::a9n_leave(identifier, info, to, MaybeUninit::uninit(), word4, word5) }
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn retreat(
+        &self,
+        _cpu: &Cpu,
+        me: &Context,
+        operation: u64,
+        descriptor: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`. There is no fast path but these two.
+        unsafe {
+            if operation == word::Call {
+                entry::a9n_retreat_call(descriptor, info, me, unused, word4, word5);
+            } else {
+                entry::a9n_retreat_reply_receive(descriptor, info, me, unused, word4, word5);
+            }
+        }
+        Leave(())
+    }
+}

@@ -1,0 +1,123 @@
+//! Where the machine calls the kernel: one function for each event that `hal-x86_64` declares.
+//!
+//! # Soundness
+//! The kernel is one value in [`KERNEL`]. One CPU runs it, with interrupts off, and no event
+//! comes while another is handled; so the reference that each function takes is the only one.
+
+use core::cell::UnsafeCell;
+use core::num::NonZeroU64;
+use core::ptr;
+
+use a9n_core::Kernel;
+use a9n_hal::{Fault, KernelAddress};
+use a9n_hal_x86_64::X86_64;
+use a9n_hal_x86_64::context::Context;
+use a9n_hal_x86_64::cpu::Cpu;
+use a9n_store::{Process, Ref};
+
+/// The kernel, reached by whoever holds the only CPU.
+struct Global(UnsafeCell<Kernel<X86_64>>);
+
+// SAFETY: only one CPU runs; see the module's documentation.
+unsafe impl Sync for Global {}
+
+static KERNEL: Global = Global(UnsafeCell::new(Kernel::new(X86_64)));
+
+/// The kernel.
+///
+/// # Safety
+/// Called at most once for each event, whose handler lets go of it before it returns.
+#[inline(always)]
+pub unsafe fn kernel() -> &'static mut Kernel<X86_64> {
+    // SAFETY: the caller's promise, and the module's documentation.
+    unsafe { &mut *KERNEL.0.get() }
+}
+
+/// The process whose context `entry` found current on its CPU.
+#[inline(always)]
+fn process(context: &Context) -> Ref<Process> {
+    let address = ptr::from_ref(context).expose_provenance() as u64;
+    // SAFETY: a reference is not null. The context was handed to the machine by `resume` below,
+    // as the first field of a process that lives as long as it is current.
+    unsafe { Ref::from_address(KernelAddress(NonZeroU64::new_unchecked(address))) }
+}
+
+/// The context to run, null for none.
+#[inline(always)]
+fn resume(kernel: &Kernel<X86_64>, next: Option<Ref<Process>>) -> *const Context {
+    next.map_or(ptr::null(), |process| kernel.context(process))
+}
+
+/// First process to run after boot.
+pub fn first() -> *const Context {
+    // SAFETY: boot is over, and nothing else runs yet.
+    let kernel = unsafe { kernel() };
+    let next = kernel.timer(Cpu::boot().number(), None);
+    resume(kernel, next)
+}
+
+/// `call` on its fast path. There is one CPU as yet, so its number is a constant here.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_fast_call(
+    descriptor: u64,
+    info: u64,
+    me: &Context,
+    _unused: u64,
+    word4: u64,
+    word5: u64,
+) {
+    // SAFETY: the module's documentation. Nothing is left on the stack when this ends in a jump.
+    let kernel = unsafe { &*KERNEL.0.get() };
+    kernel.fast_call(Cpu::boot(), process(me), descriptor, info, word4, word5);
+}
+
+/// `reply_receive` on its fast path.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_fast_reply_receive(
+    descriptor: u64,
+    info: u64,
+    me: &Context,
+    _unused: u64,
+    word4: u64,
+    word5: u64,
+) {
+    // SAFETY: as for `a9n_fast_call`.
+    let kernel = unsafe { &*KERNEL.0.get() };
+    kernel.fast_reply_receive(Cpu::boot(), process(me), descriptor, info, word4, word5);
+}
+
+/// Any other kernel call.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_call(cpu: &Cpu, me: &Context) -> *const Context {
+    // SAFETY: the module's documentation.
+    let kernel = unsafe { kernel() };
+    let next = kernel.call(cpu.number(), process(me));
+    resume(kernel, next)
+}
+
+/// A fault in user mode.
+#[unsafe(no_mangle)]
+fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context {
+    // SAFETY: the module's documentation.
+    let kernel = unsafe { kernel() };
+    let next = kernel.fault(cpu.number(), process(me), fault);
+    resume(kernel, next)
+}
+
+/// The timer interrupt that the kernel asked for.
+#[unsafe(no_mangle)]
+fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context {
+    // SAFETY: the module's documentation.
+    let kernel = unsafe { kernel() };
+    let next = kernel.timer(cpu.number(), me.map(process));
+    resume(kernel, next)
+}
+
+/// An interrupt of a device line.
+#[unsafe(no_mangle)]
+fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, line: u32) -> *const Context {
+    // SAFETY: the module's documentation.
+    let kernel = unsafe { kernel() };
+    let next = kernel.interrupt(cpu.number(), me.map(process), line);
+    resume(kernel, next)
+}

@@ -1,0 +1,26 @@
+//! Where the linker script put the parts of the image.
+
+use a9n_hal_x86_64::kernel_space::ImageLayout;
+
+unsafe extern "C" {
+    static kernel_text_start: u8;
+    static kernel_text_end: u8;
+    static kernel_rodata_end: u8;
+    static kernel_data_end: u8;
+}
+
+/// What is added to a physical address to get the link address; see `kernel.ld`.
+pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
+
+/// The link addresses of this image.
+pub fn layout() -> ImageLayout {
+    let text_start = &raw const kernel_text_start as u64;
+    let text_end = &raw const kernel_text_end as u64;
+    let rodata_end = &raw const kernel_rodata_end as u64;
+    let data_end = &raw const kernel_data_end as u64;
+    ImageLayout {
+        text: text_start..text_end,
+        rodata: text_end..rodata_end,
+        data: rodata_end..data_end,
+    }
+}

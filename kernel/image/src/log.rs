@@ -1,0 +1,77 @@
+//! The few lines that the kernel says at boot.
+
+use core::fmt::{self, Display, Write};
+
+use a9n_abi::ABI_HASH;
+use a9n_abi::boot::{MemoryKind, MemoryRegion, PAGE_BYTES};
+use a9n_hal::Hal;
+use a9n_hal_x86_64::boot::Machine;
+use a9n_hal_x86_64::console::Console;
+use a9n_hal_x86_64::features::{Features, brand};
+use a9n_hal_x86_64::{X86_64, clock};
+
+/// Says who runs on what.
+pub fn greet(machine: &Machine) {
+    // The console never fails.
+    let _ = write!(Console, "{}", Greeting(machine));
+}
+
+struct Greeting<'a>(&'a Machine);
+
+impl Display for Greeting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let machine = self.0;
+        let version = env!("CARGO_PKG_VERSION");
+        let architecture = X86_64::ARCHITECTURE;
+        writeln!(f, "\nA9N {version} on {architecture}, interface {ABI_HASH:016x}")?;
+        let brand = brand();
+        let name = brand.as_ref().map_or("unnamed", |brand| brand.as_str().trim());
+        writeln!(
+            f,
+            "  cpu     {name}, 1 of {} in use{}",
+            machine.cpus,
+            Shields(&machine.features)
+        )?;
+        let free = bytes(machine.hand_over.memory) >> 20;
+        writeln!(f, "  memory  {free} MiB free")?;
+        let megahertz = clock::ticks_per_second() / 1_000_000;
+        let timer = if machine.features.tsc_deadline { "deadline" } else { "countdown" };
+        writeln!(f, "  clock   {megahertz} MHz, {}; {timer} timer", machine.clock)?;
+        let apic = if machine.features.x2apic { "x2APIC" } else { "xAPIC" };
+        writeln!(f, "  lines   {} through I/O APICs; {apic}", machine.lines)?;
+        if machine.features.leaks_kernel_memory {
+            writeln!(f, "  warning: this CPU has the Meltdown flaw: programs can read all memory")?;
+        }
+        if !machine.features.invariant_tsc {
+            writeln!(f, "  warning: this CPU does not promise a steady clock")?;
+        }
+        writeln!(f)
+    }
+}
+
+/// What shields the kernel beyond what is required.
+struct Shields<'a>(&'a Features);
+
+impl Display for Shields<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (present, name) in [
+            (self.0.smep, "SMEP"),
+            (self.0.smap, "SMAP"),
+            (self.0.umip, "UMIP"),
+            (self.0.shield.is_some(), "IBRS"),
+        ] {
+            if present {
+                write!(f, ", {name}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of usable memory.
+fn bytes(memory: &[MemoryRegion]) -> u64 {
+    memory
+        .iter()
+        .filter(|region| region.kind == MemoryKind::Usable as u32)
+        .fold(0, |sum, region| sum + region.pages * PAGE_BYTES)
+}
