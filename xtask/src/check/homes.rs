@@ -13,7 +13,9 @@ const HOMES: &[(&str, &str)] = &[
     ("loader/src/", "hands the machine over"),
     ("loader/direct/", "hands the machine over"),
     ("nun/src/entry", "is where a program is entered"),
-    ("nun/src/syscall", "enters the kernel"),
+    ("nun/src/arch/", "enters the kernel"),
+    ("nun/src/mapped", "reaches memory that is not Rust's"),
+    ("nun/src/resources", "maps boot modules for good"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];
 
