@@ -7,10 +7,9 @@
 
 use core::arch::global_asm;
 
-use a9n_direct::{from_multiboot2, from_pvh};
+use a9n_direct::{PhysicalRange, from_multiboot2, from_pvh};
 use a9n_hal_x86_64::console;
 use a9n_hal_x86_64::dump::stop;
-use a9n_loader_core::PhysicalRange;
 
 use crate::layout::{KERNEL_BASE, layout};
 

@@ -2,6 +2,7 @@
 
 use a9n_hal_x86_64::kernel_space::ImageLayout;
 
+// SAFETY: the linker script defines these symbols; only their addresses are used.
 unsafe extern "C" {
     static kernel_text_start: u8;
     static kernel_text_end: u8;
