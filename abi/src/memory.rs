@@ -66,3 +66,22 @@ pub enum FaultReason {
     /// Anything else; the code is the machine's exception number.
     Other = 10,
 }
+
+impl FaultReason {
+    /// The reason with this number.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        Some(match number {
+            1 => Self::Page,
+            2 => Self::InvalidInstruction,
+            3 => Self::Protection,
+            4 => Self::Division,
+            5 => Self::Breakpoint,
+            6 => Self::Debug,
+            7 => Self::VectorUnavailable,
+            8 => Self::VectorException,
+            9 => Self::Alignment,
+            10 => Self::Other,
+            _ => return None,
+        })
+    }
+}
