@@ -10,9 +10,6 @@ unsafe extern "C" {
     static kernel_data_end: u8;
 }
 
-/// What is added to a physical address to get the link address; see `kernel.ld`.
-pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
-
 /// The link addresses of this image.
 pub fn layout() -> ImageLayout {
     let text_start = &raw const kernel_text_start as u64;
