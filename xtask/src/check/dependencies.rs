@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "a9n-loader-core",
         ],
     ),
-    ("nun", &["a9n-abi"]),
+    ("nun", &["a9n-abi", "a9n-loader-core"]),
     ("hello", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),

@@ -12,8 +12,9 @@ const HOMES: &[(&str, &str)] = &[
     ("kernel/image/", "is where the kernel is entered"),
     ("loader/src/", "hands the machine over"),
     ("loader/direct/", "hands the machine over"),
-    ("nun/src/entry", "is where a program is entered"),
-    ("nun/src/syscall", "enters the kernel"),
+    ("nun/src/arch", "enters the kernel and the program"),
+    ("nun/src/entry.rs", "is where a program is entered"),
+    ("nun/src/mapped.rs", "uses memory that the program mapped"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];
 
