@@ -106,11 +106,11 @@ fn configuration(repository: &Repository) -> String {
     let text = manifest.display().to_string();
     let alias = if text.contains(char::is_whitespace) {
         format!(
-            "[\"run\", \"--quiet\", \"--manifest-path\", {}, \"--package\", \"xtask\", \"--\"]",
+            "[\"run\", \"--manifest-path\", {}, \"--package\", \"xtask\", \"--\"]",
             quoted(&manifest)
         )
     } else {
-        quoted(Path::new(&format!("run --quiet --manifest-path {text} --package xtask --")))
+        quoted(Path::new(&format!("run --manifest-path {text} --package xtask --")))
     };
     format!("[alias]\nxtask = {alias}\n")
 }

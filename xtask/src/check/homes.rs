@@ -35,7 +35,7 @@ pub fn check(sources: &[Source], report: &mut Report) {
                 outside
                     .push(format!("{}:{}: unsafe code has no home here", source.path, found.line));
             }
-            if found.kind != Kind::Attribute && !found.documented {
+            if found.kind != Kind::Linkage && !found.documented {
                 let comment =
                     if found.kind == Kind::Contract { "`# Safety`" } else { "`// SAFETY:`" };
                 undocumented.push(format!("{}:{}: {comment} is missing", source.path, found.line));
@@ -60,12 +60,12 @@ pub fn check(sources: &[Source], report: &mut Report) {
 /// What the keyword introduces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// A block, an implementation, an extern block: a claim that an invariant holds.
+    /// A block or an implementation: a claim that an invariant holds.
     Claim,
     /// A function or trait: a contract that its user must keep.
     Contract,
-    /// `#[unsafe(no_mangle)]` and the like.
-    Attribute,
+    /// `#[unsafe(no_mangle)]` and `unsafe extern` blocks, which say what others define.
+    Linkage,
 }
 
 /// One use of the keyword.
@@ -99,9 +99,10 @@ fn find(source: &Source) -> Vec<Use> {
 fn kind_of(rest: &str) -> Option<Kind> {
     let rest = rest.trim_start();
     if rest.starts_with('(') {
-        return Some(Kind::Attribute);
+        return Some(Kind::Linkage);
     }
     // `extern "C"`: the literal's inside is blank already.
+    let is_extern = rest.starts_with("extern");
     let rest = match rest.strip_prefix("extern") {
         Some(behind) => {
             let behind = behind.trim_start();
@@ -116,6 +117,7 @@ fn kind_of(rest: &str) -> Option<Kind> {
         Some(behind) if behind.trim_start().starts_with('(') => None,
         Some(_) => Some(Kind::Contract),
         None if rest.starts_with("trait") => Some(Kind::Contract),
+        None if is_extern => Some(Kind::Linkage),
         None => Some(Kind::Claim),
     }
 }
@@ -163,10 +165,10 @@ mod tests {
     fn kinds_are_told_apart() {
         assert_eq!(uses("unsafe fn f() {}"), [(Kind::Contract, false)]);
         assert_eq!(uses("pub unsafe extern \"C\" fn f() {}"), [(Kind::Contract, false)]);
-        assert_eq!(uses("unsafe extern \"C\" { fn f(); }"), [(Kind::Claim, false)]);
+        assert_eq!(uses("unsafe extern \"C\" { fn f(); }"), [(Kind::Linkage, false)]);
         assert_eq!(uses("unsafe impl Send for A {}"), [(Kind::Claim, false)]);
         assert_eq!(uses("unsafe trait A {}"), [(Kind::Contract, false)]);
-        assert_eq!(uses("#[unsafe(no_mangle)]\nfn f() {}"), [(Kind::Attribute, false)]);
+        assert_eq!(uses("#[unsafe(no_mangle)]\nfn f() {}"), [(Kind::Linkage, false)]);
     }
 
     #[test]

@@ -65,8 +65,17 @@ pub fn clippy(repository: &Repository, workspace: &Workspace, step: &Step) -> Re
     Ok(Outcome::from_complaints(complaints))
 }
 
-fn complaint(finished: &Finished) -> Option<String> {
-    (!finished.status.success()).then(|| finished.stderr.clone())
+/// The messages of a failed run, each once: a library is looked at with and without its tests.
+fn complaint(finished: &Finished) -> Vec<String> {
+    let mut messages = vec![];
+    if !finished.status.success() {
+        for message in finished.stderr.split("\n\n").map(str::trim) {
+            if !message.is_empty() && !messages.iter().any(|other| other == message) {
+                messages.push(message.to_owned());
+            }
+        }
+    }
+    messages
 }
 
 fn unavailable(component: &str) -> Outcome {

@@ -44,6 +44,8 @@ pub struct System {
     known: Vec<Ref<Process>>,
     /// Whether call and reply_receive try their fast paths first.
     pub fast: bool,
+    /// Whether the last kernel call was repeated by the kernel's wish.
+    pub restarted: bool,
     /// How many kernel calls a fast path did.
     pub fast_calls: u64,
 }
@@ -86,6 +88,7 @@ impl System {
             current: Some(init),
             known: vec![init],
             fast: true,
+            restarted: false,
             fast_calls: 0,
         };
         let large = system.large_generic();
@@ -108,6 +111,7 @@ impl System {
         assert_eq!(self.current, Some(process), "only the running process makes calls");
         let context = self.kernel.context(process);
         context.prepare(frame);
+        self.restarted = false;
         if self.fast && self.try_fast(process, &frame) {
             return self.reaction(process);
         }
@@ -119,6 +123,7 @@ impl System {
             {
                 return self.reaction(process);
             }
+            self.restarted = true;
         }
         panic!("a kernel call restarts for ever");
     }
