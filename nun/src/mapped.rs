@@ -37,7 +37,7 @@ impl Mapped {
 
     /// `bytes` bytes of the [workspace](aci::WORKSPACE_ADDRESS) from `address` on. By convention
     /// no Rust object lies there.
-    pub(crate) fn in_workspace(address: u64, bytes: u64) -> Self {
+    pub fn in_workspace(address: u64, bytes: u64) -> Self {
         let end = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES;
         let fits = aci::WORKSPACE_ADDRESS <= address && address <= end && bytes <= end - address;
         assert!(fits, "the workspace is full");

@@ -211,8 +211,14 @@ impl Process {
         Ok(())
     }
 
-    /// Maps `pages` pages of `frame` into the process.
-    fn map(&mut self, frame: Frame, address: u64, pages: u64, access: Access) -> Result<(), Error> {
+    /// Maps the first `pages` pages of `frame` into its address space.
+    pub fn map(
+        &mut self,
+        frame: Frame,
+        address: u64,
+        pages: u64,
+        access: Access,
+    ) -> Result<(), Error> {
         let (node, index, window) = self.ledger.take()?;
         frame.attach(self.space, address, node, index)?;
         let ledger = &mut self.ledger;
