@@ -181,6 +181,14 @@ impl<H: Hal> Kernel<H> {
                     self.store.get(notification).bound.set(None);
                 }
             }
+            Internal::VectorState => {
+                if let Capability::VectorState { state } = capability {
+                    self.hal().release_vector_state(state);
+                }
+                let pcb = self.store.get(process);
+                pcb.context.set_vector_state(None);
+                pcb.state.set(pcb.state.get().with_vector(false));
+            }
             Internal::Buffer | Internal::Resolver => {}
         }
         self.refresh_fast_mask(process);

@@ -83,8 +83,18 @@ impl<H: Hal> Kernel<H> {
                 self.interrupt_process(process);
                 Ok(Outcome::NOTHING)
             }
-            Operation::ConfigureVector { .. } => {
-                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            Operation::ConfigureVector { state } => {
+                self.stopped(process)?;
+                let choice = self.choose(caller, Internal::VectorState, state, 1)?;
+                if let Some((_, slot, _)) = choice
+                    && self.first_child(slot).is_some()
+                {
+                    return Err(bad_argument(Reason::Busy, 1).into());
+                }
+                if let Some(choice) = choice {
+                    self.install_choice(process, choice)?;
+                }
+                Ok(Outcome::NOTHING)
             }
         }
     }
@@ -159,6 +169,7 @@ impl<H: Hal> Kernel<H> {
             (Internal::Buffer, Capability::Frame { kind: MemoryKind::Ordinary, .. }) => {
                 Rights::READ | Rights::WRITE
             }
+            (Internal::VectorState, Capability::VectorState { .. }) => Rights::WRITE,
             (Internal::Resolver, Capability::IpcPort { .. }) => Rights::WRITE,
             (Internal::Notification, Capability::Notification { .. }) => Rights::READ,
             _ => return Err(bad_argument(Reason::InvalidDescriptor, number)),
@@ -191,6 +202,10 @@ impl<H: Hal> Kernel<H> {
                 pcb.context.set_address_space(Some(self.store.root_table(space)));
             }
             Capability::Node(node) => pcb.node.set(Some(node)),
+            Capability::VectorState { state } => {
+                pcb.context.set_vector_state(Some(state));
+                pcb.state.set(pcb.state.get().with_vector(true));
+            }
             Capability::Notification { notification, .. } => {
                 self.store.get(notification).bound.set(Some(process));
             }

@@ -7,7 +7,7 @@
 use core::cell::Cell;
 
 use a9n_hal::{CpuNumber, Hal, Ticks, Trap};
-use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, State, Store};
+use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, Store};
 
 use crate::Kernel;
 use crate::binding::Binding;
@@ -162,7 +162,8 @@ impl<H: Hal> Kernel<H> {
         let cpu = self.cpu(state.cpu());
         self.charge(cpu, from);
         self.store.get(from).state.set(state.with_phase(phase));
-        self.store.get(to).state.set(State::new(Phase::Running, state.cpu()));
+        let to_state = &self.store.get(to).state;
+        to_state.set(to_state.get().afresh(Phase::Running));
         cpu.current.set(Some(to));
     }
 
@@ -216,7 +217,7 @@ impl<H: Hal> Kernel<H> {
             pcb.scheduling.set(SchedulingContext { priority, remaining: self.quantum() });
         }
         let interrupted = state.is_interrupted();
-        pcb.state.set(State::new(Phase::Ready, state.cpu()).with_interruption(interrupted));
+        pcb.state.set(state.afresh(Phase::Ready).with_interruption(interrupted));
         self.cpu(state.cpu()).enqueue(&self.store, process, Place::Back);
     }
 
@@ -281,7 +282,7 @@ impl<H: Hal> Kernel<H> {
                 self.trap_interrupted(next);
                 continue;
             }
-            pcb.state.set(State::new(Phase::Running, number));
+            pcb.state.set(pcb.state.get().afresh(Phase::Running));
             cpu.current.set(Some(next));
             cpu.since.set(self.hal().now());
             self.use_context(cpu, pcb.scheduling.get());
@@ -309,13 +310,16 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Brings the mask that lets `process` use the fast paths up to date: none for foreign
-    /// processes, without a root node, or with a signal waiting to be received.
+    /// processes, without a root node, with a vector state, or with a signal waiting to be
+    /// received.
     pub(crate) fn refresh_fast_mask(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
+        let vector = self.store.internal_slot(process, Internal::VectorState);
+        let plain = !pcb.foreign.get()
+            && self.store.get(vector).is_empty()
+            && self.bound_signals(process) == 0;
         let mask = match pcb.node.get() {
-            Some(node) if !pcb.foreign.get() && self.bound_signals(process) == 0 => {
-                (1u64 << (self.store.get(node).radix() & 63)).wrapping_sub(1)
-            }
+            Some(node) if plain => (1u64 << (self.store.get(node).radix() & 63)).wrapping_sub(1),
             _ => 0,
         };
         pcb.fast_mask.set(mask);

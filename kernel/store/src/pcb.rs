@@ -25,12 +25,20 @@ pub enum Internal {
     Resolver = 3,
     /// The Notification Port that wakes its `receive`.
     Notification = 4,
+    /// Its extended state.
+    VectorState = 5,
 }
 
 impl Internal {
     /// All of them, in order of number.
-    pub const ALL: [Self; 5] =
-        [Self::AddressSpace, Self::Node, Self::Buffer, Self::Resolver, Self::Notification];
+    pub const ALL: [Self; 6] = [
+        Self::AddressSpace,
+        Self::Node,
+        Self::Buffer,
+        Self::Resolver,
+        Self::Notification,
+        Self::VectorState,
+    ];
 
     /// The one with this number.
     pub fn from_number(number: u64) -> Option<Self> {
