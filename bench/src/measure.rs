@@ -5,7 +5,7 @@
 //! loading of message words from memory included. Whether the result is right is checked after
 //! the second reading. Nothing is subtracted and nothing is fenced.
 
-use nun::{println, ticks};
+use nun::{println, short_ticks};
 
 /// Rounds before the first that counts.
 const WARM_UP: usize = 64;
@@ -22,10 +22,9 @@ pub fn measure<T>(name: &str, mut path: impl FnMut() -> T, mut check: impl FnMut
     }
     let mut samples = [0; SAMPLES];
     for sample in &mut samples {
-        // Half of the counter is enough for a difference, and costs nothing to put together.
-        let start = ticks() as u32;
+        let start = short_ticks();
         let result = path();
-        *sample = (ticks() as u32).wrapping_sub(start);
+        *sample = short_ticks().wrapping_sub(start);
         check(result);
     }
     report(name, &mut samples);

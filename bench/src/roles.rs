@@ -8,8 +8,6 @@ pub const SERVICE: u64 = aci::slot::GRANTED;
 pub const SIGNALLED: u64 = SERVICE + 1;
 /// Where it finds the one that it waits at.
 pub const AWAITED: u64 = SERVICE + 2;
-/// A slot with nothing in it, in a partner.
-pub const EMPTY: u64 = aci::slot::FREE;
 
 /// What a partner does; it learns that as the argument of its `main`.
 pub mod role {

@@ -53,7 +53,7 @@ pub use a9n_abi::init::{InitGeneric, InitInfo, InitModule};
 pub use a9n_abi::{
     Access, Culprit, Descriptor, Error, FaultReason, MemoryType, ObjectType, Reason, Rights,
 };
-pub use arch::{breakpoint, ticks};
+pub use arch::{breakpoint, short_ticks, ticks};
 pub use buffer::buffer;
 pub use capability::{
     AddressSpace, Frame, Generic, IoPort, IpcPort, Node, NotificationPort, PageTable, Pcb, Reply,

@@ -54,7 +54,8 @@ pub struct Fault {
 }
 
 impl Received {
-    /// Takes the answer to a receive apart.
+    /// Takes the answer to a receive apart. Inlined as a whole, so that what was received stays in
+    /// registers where its user lets it.
     #[inline(always)]
     pub(crate) fn from_answer(answer: Answer) -> Result<Self, Error> {
         let Answer { identifier, info, words } = answer;
@@ -62,15 +63,6 @@ impl Received {
             Some(Source::Message) => {
                 Ok(Self::Message { sender: identifier, message: Message { info, words } })
             }
-            _ => Self::from_unusual(answer),
-        }
-    }
-
-    /// Kept apart from the usual case, which stays short where it is inlined.
-    #[cold]
-    fn from_unusual(answer: Answer) -> Result<Self, Error> {
-        let Answer { identifier, info, words } = answer;
-        match info.source() {
             Some(Source::Kernel) if let Some(error) = Error::from_label(info.label()) => Err(error),
             Some(Source::Notification) => Ok(Self::Signals { bits: identifier }),
             Some(Source::Fault) => {
