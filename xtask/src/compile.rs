@@ -4,6 +4,7 @@
 //! both; the loader's target needs another. Neither evicts the host's build products.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::{self, ScopedJoinHandle};
 
 use anyhow::{Result, bail};
@@ -58,12 +59,14 @@ struct Kind {
     flags: &'static [&'static str],
 }
 
-/// Kernel and programs are linked at fixed addresses: the kernel where its linker script says,
-/// programs at the linker's usual 0x20_0000. The code model is the target's own (`kernel`, whose
-/// sign-extended addresses suit the lowest 2 GiB as well as the highest): another would not
-/// link with a core library that came compiled.
+/// Kernel and programs are linked at fixed addresses, where their linker scripts say. The code
+/// model is the target's own (`kernel`, whose sign-extended addresses suit the lowest 2 GiB as
+/// well as the highest): another would not link with a core library that came compiled.
 const BARE: Kind =
     Kind { folder: "bare", target: BARE_TARGET, flags: &["-Crelocation-model=static"] };
+
+/// Where the parts of a program go.
+const LINKER_SCRIPT: &str = "nun/nun.ld";
 
 const LOADER: Kind = Kind { folder: "loader", target: UEFI_TARGET, flags: &[] };
 
@@ -138,41 +141,54 @@ impl<'a> Builder<'a> {
     }
 
     fn build_kernel(&self, destination: Destination, step: &Step) -> Result<()> {
-        let mut arguments = vec!["--package", "a9n-image"];
-        if destination == Destination::Emulator {
-            arguments.extend(["--features", "debug-exit"]);
-        }
-        self.build(&BARE, "the kernel", self.repository.root(), &arguments, step)
+        let features: &[&str] = match destination {
+            Destination::Hardware => &[],
+            Destination::Emulator => &["debug-exit"],
+        };
+        self.build_package(&BARE, "a9n-image", features, step)
     }
 
     fn build_loader(&self, step: &Step) -> Result<()> {
-        let root = self.repository.root();
-        self.build(&LOADER, "the loader", root, &["--package", "a9n-loader"], step)
+        self.build_package(&LOADER, "a9n-loader", &[], step)
     }
 
+    /// Builds a system's programs one by one: only `cargo rustc` can hand Nun's linker script
+    /// to a program alone, so that all libraries under it are shared with the kernel.
     fn build_programs(&self, system: &System, step: &Step) -> Result<()> {
-        let binaries = system.binaries();
-        let arguments: Vec<&str> = binaries.iter().flat_map(|name| ["--bin", name]).collect();
-        self.build(&BARE, &system.name, &system.folder, &arguments, step)
+        let script = self.repository.path(LINKER_SCRIPT);
+        let script = format!("-Clink-arg=--script={}", script.display());
+        for name in system.binaries() {
+            let mut command = self.cargo("rustc", &BARE, &system.folder);
+            command.args(["--bin", name, "--", &script]);
+            process::build(name, &mut command, step)?;
+        }
+        Ok(())
     }
 
-    fn build(
+    fn build_package(
         &self,
         kind: &Kind,
-        what: &str,
-        folder: &Path,
-        arguments: &[&str],
+        package: &str,
+        features: &[&str],
         step: &Step,
     ) -> Result<()> {
-        let mut command = self.toolchain.cargo_build(kind.target);
+        let mut command = self.cargo("build", kind, self.repository.root());
+        command.args(["--package", package]);
+        for feature in features {
+            command.args(["--features", feature]);
+        }
+        process::build(package, &mut command, step)
+    }
+
+    fn cargo(&self, subcommand: &str, kind: &Kind, folder: &Path) -> Command {
+        let mut command = self.toolchain.cargo(subcommand, kind.target);
         command
             .current_dir(folder)
             .arg("--target-dir")
             .arg(self.target_folder(kind))
             .args(["--profile", self.profile.name()])
-            .args(arguments)
             .env("CARGO_ENCODED_RUSTFLAGS", kind.flags.join("\u{1f}"));
-        process::build(what, &mut command, step)
+        command
     }
 
     fn target_folder(&self, kind: &Kind) -> PathBuf {

@@ -29,13 +29,15 @@ pub fn run(repository: &Repository) -> Result<ExitCode> {
     }
     println!("manual:    {}", output.join("index.html").display());
 
-    let reference = repository.products().join("reference");
     let mut command = host_cargo_command(repository.root(), "doc");
-    command.args(["--no-deps", "--document-private-items", "--target-dir"]).arg(&reference);
+    // Private items are shown as well: whoever reads the reference wants to understand.
+    command
+        .args(["--no-deps", "--document-private-items"])
+        .env("RUSTDOCFLAGS", "--allow=rustdoc::private_intra_doc_links");
     let step = Step::start("writing the reference");
     build("the reference", &mut command, &step)?;
     step.done();
-    println!("reference: {}", reference.join("doc").display());
+    println!("reference: {}", repository.products().with_file_name("doc").display());
     Ok(ExitCode::SUCCESS)
 }
 

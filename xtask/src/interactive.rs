@@ -13,9 +13,9 @@ use crate::repository::Repository;
 use crate::session::Session;
 use crate::supervise::restore_terminal;
 
-/// The kernel's and the loader's messages begin like this; it shows that the boot gets on.
-const SIGN_OF_LIFE: &[u8] = b"A9N";
-/// Firmware needs seconds; a machine that showed nothing of ours by then never will.
+/// The kernel's greeting begins like this; the loader's name is `A9NLoader`.
+const SIGN_OF_LIFE: &[u8] = b"A9N ";
+/// Firmware needs seconds; a kernel that did not greet by then never will.
 const BOOT_LIMIT: Duration = Duration::from_secs(90);
 /// QEMU prints this when its user leaves by Ctrl-A X.
 const LEFT: &[u8] = b"QEMU: Terminated";
@@ -70,7 +70,7 @@ fn watch(
                 }
                 if !alive.found && now >= start + BOOT_LIMIT {
                     bail!(
-                        "the boot hangs: after {} s there is no message from loader or kernel; \
+                        "the boot hangs: after {} s there is no greeting from the kernel; \
                          `cargo xtask gdb` shows where it stands",
                         BOOT_LIMIT.as_secs()
                     );

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
+use crate::console::Cleaner;
 use crate::progress::Step;
 use crate::supervise::Supervised;
 
@@ -26,6 +27,25 @@ const KEPT: &[&str] = &[
 /// Variables that belong to the cargo that started xtask and would mislead another one.
 const FOREIGN: &[&str] =
     &["CARGO", "RUSTC", "RUSTFLAGS", "RUSTDOC", "RUSTUP_TOOLCHAIN", "RUST_RECURSION_COUNT"];
+
+/// First words of the lines by which cargo shows its progress.
+const PROGRESS: &[&str] = &[
+    "Adding ",
+    "Blocking ",
+    "Checking ",
+    "Compiling ",
+    "Documenting ",
+    "Downloaded ",
+    "Downloading ",
+    "Dirty ",
+    "Finished ",
+    "Fresh ",
+    "Generated ",
+    "Locking ",
+    "Removing ",
+    "Running ",
+    "Updating ",
+];
 
 /// Whether a variable of this name would leak from the outer cargo into an inner build.
 fn is_foreign(name: &str) -> bool {
@@ -146,10 +166,18 @@ pub fn build(what: &str, command: &mut Command, step: &Step) -> Result<()> {
     if !finished.status.success() {
         bail!("building {what} failed\n{}", finished.transcript().trim_end());
     }
-    if finished.stderr.contains("warning") {
-        step.say(&finished.stderr);
-    }
+    step.say(&diagnostics(&finished.stderr));
     Ok(())
+}
+
+/// What cargo's output says beside its own progress lines.
+fn diagnostics(output: &str) -> String {
+    let is_progress = |line: &&str| {
+        let text = Cleaner::default().clean(line.as_bytes());
+        let text = String::from_utf8_lossy(&text);
+        PROGRESS.iter().any(|verb| text.trim_start().starts_with(verb))
+    };
+    output.split_inclusive('\n').filter(|line| !is_progress(line)).collect()
 }
 
 #[cfg(test)]
@@ -174,6 +202,13 @@ mod tests {
         {
             assert!(!is_foreign(name), "{name}");
         }
+    }
+
+    #[test]
+    fn only_diagnostics_remain_of_a_good_build() {
+        let output =
+            "   Compiling a v0.1.0\nwarning: unused\n --> a.rs\n\u{1b}[1m    Finished\u{1b}[0m x\n";
+        assert_eq!(diagnostics(output), "warning: unused\n --> a.rs\n");
     }
 
     #[test]

@@ -57,6 +57,9 @@ impl Step {
 
     /// Prints text that stays, above the spinner.
     pub fn say(&self, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
         match &self.bar {
             Some(bar) => bar.suspend(|| eprint!("{text}")),
             None => eprint!("{text}"),

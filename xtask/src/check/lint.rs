@@ -52,7 +52,7 @@ pub fn clippy(repository: &Repository, workspace: &Workspace, step: &Step) -> Re
         .filter(|member| !member.builds_on_host)
         .map(|member| member.name.as_str())
         .collect();
-    if !bare.is_empty() {
+    if complaints.is_empty() && !bare.is_empty() {
         let mut command = host_cargo_command(repository.root(), "clippy");
         command.args(["--quiet", "--config", "profile.dev.panic=\"abort\""]);
         command.arg("--target-dir").arg(repository.products().join("lint"));
