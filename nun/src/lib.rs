@@ -52,6 +52,7 @@ pub use a9n_abi as abi;
 pub use a9n_abi::init::{InitGeneric, InitInfo, InitModule};
 pub use a9n_abi::{
     Access, Culprit, Descriptor, Error, FaultReason, MemoryType, ObjectType, Reason, Rights,
+    Verdict,
 };
 pub use arch::{breakpoint, short_ticks, ticks};
 pub use buffer::buffer;
