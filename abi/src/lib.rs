@@ -27,7 +27,7 @@ pub use buffer::{IpcBuffer, MAPPING_RUNS, MappingRun};
 pub use descriptor::Descriptor;
 pub use error::{Culprit, Error, Reason};
 pub use hash::{AbiNote, FNV_OFFSET, NOTE_ABI_HASH, NOTE_NAME, fnv1a};
-pub use memory::{Access, FaultReason, MemoryType};
+pub use memory::{Access, FaultReason, MemoryType, Verdict};
 pub use message::{MESSAGE_CAPABILITIES, MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Source};
 pub use rights::Rights;
 pub use table::{

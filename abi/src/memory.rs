@@ -66,3 +66,47 @@ pub enum FaultReason {
     /// Anything else; the code is the machine's exception number.
     Other = 10,
 }
+
+impl FaultReason {
+    /// The reason with this number.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        Some(match number {
+            1 => Self::Page,
+            2 => Self::InvalidInstruction,
+            3 => Self::Protection,
+            4 => Self::Division,
+            5 => Self::Breakpoint,
+            6 => Self::Debug,
+            7 => Self::VectorUnavailable,
+            8 => Self::VectorException,
+            9 => Self::Alignment,
+            10 => Self::Other,
+            _ => return None,
+        })
+    }
+}
+
+/// Label of the reply to a fault, a foreign call or a *stopped* message: what becomes of the
+/// process. Numbers are part of the interface.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It goes on. To a foreign call, message word 0 is the result; every other register is as it
+    /// was.
+    Resume = 0,
+    /// It stays stopped until somebody resumes it.
+    Stop = 1,
+    /// It goes on with its registers as they stand in its PCB, also after a foreign call.
+    ResumeWhole = 2,
+}
+
+impl Verdict {
+    /// The verdict with this number; an unknown one stops.
+    pub const fn from_label(label: u32) -> Self {
+        match label {
+            0 => Self::Resume,
+            2 => Self::ResumeWhole,
+            _ => Self::Stop,
+        }
+    }
+}

@@ -206,7 +206,7 @@ impl<H: Hal> Kernel<H> {
         self.store.destroy(process);
     }
 
-    /// The call of `caller` was accepted and will never be answered. After a fault it stays
+    /// The call of `caller` was accepted and will never be answered. After a trap it stays
     /// stopped.
     pub(crate) fn abandon(&self, caller: Ref<Process>) {
         let pcb = self.store.get(caller);
@@ -218,7 +218,7 @@ impl<H: Hal> Kernel<H> {
         }
         pcb.reply_slot.set(None);
         self.send_context_home(caller);
-        if pcb.state.get().is_faulted() {
+        if pcb.state.get().is_trapped() {
             pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
         } else {
             self.answer_failure(caller, Reason::PartnerDied);
@@ -228,9 +228,9 @@ impl<H: Hal> Kernel<H> {
 
     /// Ends the wait of `process`, which is queued somewhere, with an error.
     pub(crate) fn fail_blocked(&self, process: Ref<Process>, reason: Reason) {
-        let faulted = self.store.get(process).state.get().is_faulted();
+        let trapped = self.store.get(process).state.get().is_trapped();
         self.halt(process);
-        if !faulted {
+        if !trapped {
             self.answer_failure(process, reason);
             self.make_ready(process);
         }
@@ -291,7 +291,7 @@ impl<H: Hal> Kernel<H> {
             }
         }
         let blocked = !matches!(state.phase(), Phase::Ready | Phase::Running);
-        if blocked && !state.is_faulted() {
+        if blocked && !state.is_trapped() {
             self.answer_failure(process, Reason::Cancelled);
         }
         pcb.state.set(state.with_phase(Phase::Stopped).with_stored_reply(false));

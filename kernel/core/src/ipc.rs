@@ -4,9 +4,8 @@ use a9n_abi::{
     Culprit, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Reason, Rights, Source,
     ipc_port::Operation,
 };
-use a9n_hal::{CallFrame, Context, Fault, Hal};
+use a9n_hal::{CallFrame, Context, Hal};
 use a9n_store::{Capability, Internal, Phase, Port, Process, Ref, Slot};
-use core::fmt::Write;
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -65,6 +64,7 @@ impl<H: Hal> Kernel<H> {
                 Err(Error::new(Reason::WouldBlock, Culprit::DESCRIPTOR).into())
             }
             None => {
+                self.stop_running(caller.process);
                 self.queue_sender(caller.process, port, identifier, phase);
                 Ok(Outcome::Settled)
             }
@@ -73,7 +73,7 @@ impl<H: Hal> Kernel<H> {
 
     /// The running `client` calls `receiver`, the first that waits at `port`, and hands its CPU
     /// and scheduling context over.
-    fn call_receiver(
+    pub(crate) fn call_receiver(
         &self,
         client: Ref<Process>,
         port: Ref<Port>,
@@ -87,7 +87,13 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The running `process` waits at `port` until its message is taken.
-    fn queue_sender(&self, process: Ref<Process>, port: Ref<Port>, identifier: u64, phase: Phase) {
+    pub(crate) fn queue_sender(
+        &self,
+        process: Ref<Process>,
+        port: Ref<Port>,
+        identifier: u64,
+        phase: Phase,
+    ) {
         self.stop_running(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(phase));
@@ -104,7 +110,7 @@ impl<H: Hal> Kernel<H> {
 
     /// Links `client`, whose call `server` has just been given, to the Reply: in the slot that the
     /// server named if that is still empty, else in its PCB. Answers how the client waits.
-    fn accept_call(&self, server: Ref<Process>, client: Ref<Process>) -> Phase {
+    pub(crate) fn accept_call(&self, server: Ref<Process>, client: Ref<Process>) -> Phase {
         let pcb = self.store.get(server);
         self.store.get(client).partner.set(Some(server));
         if pcb.state.get().stores_reply()
@@ -244,34 +250,5 @@ impl<H: Hal> Kernel<H> {
         let info = MessageInfo::new(0, 0).from_source(Source::Notification);
         self.context(receiver).answer(bits, info.0, &[0; MESSAGE_REGISTERS]);
         self.refresh_fast_mask(receiver);
-    }
-
-    /// The running `process` faulted: its resolver is called in its name. Without a resolver it
-    /// stops, and the early console says so.
-    pub(crate) fn deliver_fault(&mut self, caller: Caller, fault: Fault) {
-        let process = caller.process;
-        let pcb = self.store.get(process);
-        pcb.fault.set(Some(fault));
-        pcb.state.set(pcb.state.get().with_fault(true));
-        let slot = self.store.internal_slot(process, Internal::Resolver);
-        if let Some((port, identifier)) = self.store.get(slot).port(Rights::WRITE) {
-            match self.store.get(port).receivers.first() {
-                Some(receiver) => self.call_receiver(process, port, receiver, identifier),
-                None => self.queue_sender(process, port, identifier, Phase::Calling),
-            }
-            return;
-        }
-        self.stop_running(process);
-        pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
-        // The console takes everything.
-        let _ = writeln!(
-            self.console(),
-            "a9n: a process without resolver stopped: {:?} fault at {:#x}, instruction {:#x}, \
-             code {:#x}",
-            fault.reason,
-            fault.address.0,
-            pcb.context.instruction_pointer().0,
-            fault.code,
-        );
     }
 }

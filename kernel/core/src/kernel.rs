@@ -6,7 +6,7 @@ use core::fmt;
 use a9n_abi::{
     Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, reply,
 };
-use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal};
+use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Trap};
 use a9n_store::{Capability, Dying, Process, Ref, Slot, Store};
 
 use crate::outcome::{Outcome, Stop};
@@ -58,7 +58,9 @@ impl<H: Hal> Kernel<H> {
         self.enter(cpu, Some(process));
         let frame = self.store.get(process).context.call();
         let outcome = if self.store.get(process).foreign.get() {
-            Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            self.store.get(process).context.resume_whole();
+            self.trap(process, Trap::ForeignCall);
+            Ok(Outcome::Settled)
         } else {
             self.invoke(Caller { process, cpu }, &frame)
         };
@@ -87,7 +89,7 @@ impl<H: Hal> Kernel<H> {
         fault: Fault,
     ) -> Option<Ref<Process>> {
         self.enter(cpu, Some(process));
-        self.deliver_fault(Caller { process, cpu }, fault);
+        self.trap(process, Trap::Fault(fault));
         self.next(cpu)
     }
 

@@ -18,7 +18,7 @@
 //!
 //! `kernel` has the entries, `fast` the two fast paths. `lookup`, `derivation`, `destroy` are the
 //! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `ipc`, `reply`, `notification`
-//! have one object each; `transfer` copies messages, `scheduler` decides who runs, `boot` makes
+//! have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
 //! the first process.
 
 #![no_std]
@@ -41,6 +41,7 @@ mod reply;
 mod scheduler;
 mod space;
 mod transfer;
+mod trap;
 
 pub use boot::{Boot, BootError};
 pub use kernel::{Kernel, MAXIMUM_CPUS};

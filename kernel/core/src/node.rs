@@ -31,7 +31,8 @@ impl<H: Hal> Kernel<H> {
                 slot.set_rights(slot.rights() & rights);
             }
             Operation::Remove { index } => {
-                let slot = self.filled_slot(node, index)?;
+                let slot =
+                    self.store.slot(node, index).ok_or(bad_argument(Reason::InvalidArgument, 1))?;
                 self.remove(slot)?;
             }
             Operation::Revoke { index } => {

@@ -78,9 +78,12 @@ impl<H: Hal> Kernel<H> {
                 self.store.get(slot).update(Capability::Pcb { process, highest_priority: limit });
                 Ok(Outcome::NOTHING)
             }
-            Operation::ConfigureVector { .. }
-            | Operation::CloneState { .. }
-            | Operation::Interrupt => {
+            Operation::CloneState { source } => self.clone_state(caller, process, source),
+            Operation::Interrupt => {
+                self.interrupt_process(process);
+                Ok(Outcome::NOTHING)
+            }
+            Operation::ConfigureVector { .. } => {
                 Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
             }
         }
@@ -90,7 +93,7 @@ impl<H: Hal> Kernel<H> {
     fn stopped(&self, process: Ref<Process>) -> Result<&H::Context, Error> {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
-        if state.phase() == Phase::Stopped || state.is_faulted() {
+        if state.phase() == Phase::Stopped || state.is_trapped() {
             Ok(&pcb.context)
         } else {
             Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR))
@@ -237,10 +240,12 @@ impl<H: Hal> Kernel<H> {
         if cpu != 0 {
             return Err(bad_argument(Reason::InvalidArgument, 2).into());
         }
-        if foreign != 0 {
-            return Err(bad_argument(Reason::NotImplemented, 3).into());
+        if foreign > 1 {
+            return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }
         let pcb = self.store.get(process);
+        pcb.foreign.set(foreign == 1);
+        self.refresh_fast_mask(process);
         pcb.priority.set(priority);
         pcb.ceiling.set(highest_priority);
         match pcb.state.get().phase() {
@@ -259,6 +264,24 @@ impl<H: Hal> Kernel<H> {
         Ok(Outcome::NOTHING)
     }
 
+    fn clone_state(
+        &mut self,
+        caller: Caller,
+        process: Ref<Process>,
+        source: Descriptor,
+    ) -> Result<Outcome, Stop> {
+        let (slot, capability) = self.lookup_argument(caller.process, source, 1)?;
+        let Capability::Pcb { process: source, .. } = capability else {
+            return Err(bad_argument(Reason::InvalidDescriptor, 1).into());
+        };
+        if !self.store.get(slot).rights().contains(Rights::READ) {
+            return Err(bad_argument(Reason::PermissionDenied, 1).into());
+        }
+        let from = self.stopped(source).map_err(|_| bad_argument(Reason::Busy, 1))?;
+        self.stopped(process)?.copy_from(from);
+        Ok(Outcome::NOTHING)
+    }
+
     fn resume(&mut self, process: Ref<Process>) -> Result<Outcome, Stop> {
         let pcb = self.store.get(process);
         if pcb.state.get().phase() != Phase::Stopped {
@@ -268,7 +291,7 @@ impl<H: Hal> Kernel<H> {
         if self.store.get(space).is_empty() {
             return Err(Error::new(Reason::Incomplete, Culprit::DESCRIPTOR).into());
         }
-        pcb.fault.set(None);
+        pcb.trap.set(None);
         self.make_ready(process);
         Ok(Outcome::NOTHING)
     }

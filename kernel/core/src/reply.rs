@@ -1,8 +1,8 @@
 //! Replies: answering a call, once.
 
-use a9n_abi::{Culprit, Error, MessageInfo, Reason};
-use a9n_hal::{CallFrame, Hal};
-use a9n_store::{Phase, Process, Ref, Slot};
+use a9n_abi::{Culprit, Error, Reason};
+use a9n_hal::{CallFrame, Context, Hal};
+use a9n_store::{Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -70,24 +70,14 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Gives `client`, whose Reply has been taken, the answer that `server` is making a kernel
-    /// call with. Answers whether it can run: after a fault, a label other than 0 leaves it
-    /// stopped.
+    /// call with. Answers whether it can run.
     pub(crate) fn deliver_reply(&self, server: Ref<Process>, client: Ref<Process>) -> bool {
         let pcb = self.store.get(client);
         pcb.partner.set(None);
-        let state = pcb.state.get();
-        if !state.is_faulted() {
-            self.deliver(server, client, 0);
-            return true;
+        if pcb.state.get().is_trapped() {
+            return self.resume_trapped(client, &self.context(server).call());
         }
-        let answer = a9n_hal::Context::call(self.context(server));
-        if MessageInfo(answer.info).label() == 0 {
-            pcb.fault.set(None);
-            pcb.state.set(state.with_fault(false));
-            true
-        } else {
-            pcb.state.set(state.with_phase(Phase::Stopped));
-            false
-        }
+        self.deliver(server, client, 0);
+        true
     }
 }

@@ -6,7 +6,7 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{CpuNumber, Hal, Ticks};
+use a9n_hal::{CpuNumber, Hal, Ticks, Trap};
 use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, State, Store};
 
 use crate::Kernel;
@@ -14,6 +14,9 @@ use crate::kernel::Caller;
 
 /// Parts of a second that a process runs before others of its priority get their turn.
 const QUANTA_PER_SECOND: u64 = 100;
+
+/// Interrupted processes whose resolvers are told in one scheduling decision.
+const TRAPS_PER_DECISION: u32 = 8;
 
 const PRIORITIES: usize = 256;
 const WORD_BITS: usize = u64::BITS as usize;
@@ -141,9 +144,17 @@ impl<H: Hal> Kernel<H> {
         cpu.current.set(None);
     }
 
-    /// The running `from` stops in phase `phase`, and `to` runs at once on its scheduling context.
+    /// The running `from` stops in phase `phase`, and `to` runs at once on its scheduling context,
+    /// unless its resolver has to be told something first.
     pub(crate) fn hand_over(&self, from: Ref<Process>, phase: Phase, to: Ref<Process>) {
         let state = self.store.get(from).state.get();
+        if self.store.get(to).state.get().is_interrupted() {
+            self.stop_running(from);
+            self.store.get(from).state.set(state.with_phase(phase));
+            self.store.get(to).scheduling.set(self.store.get(from).scheduling.get());
+            self.make_ready(to);
+            return;
+        }
         let cpu = self.cpu(state.cpu());
         self.charge(cpu, from);
         self.store.get(from).state.set(state.with_phase(phase));
@@ -187,7 +198,8 @@ impl<H: Hal> Kernel<H> {
             let priority = pcb.scheduling.get().priority;
             pcb.scheduling.set(SchedulingContext { priority, remaining: self.quantum() });
         }
-        pcb.state.set(State::new(Phase::Ready, state.cpu()));
+        let interrupted = state.is_interrupted();
+        pcb.state.set(State::new(Phase::Ready, state.cpu()).with_interruption(interrupted));
         self.cpu(state.cpu()).enqueue(&self.store, process, Place::Back);
     }
 
@@ -220,23 +232,41 @@ impl<H: Hal> Kernel<H> {
         if let Some(current) = cpu.current.get() {
             let ended = cpu.quantum_end.get() == 0;
             let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
-            if !ended && !urgent {
+            let interrupted = self.store.get(current).state.get().is_interrupted();
+            if !ended && !urgent && !interrupted {
                 return Some(current);
             }
-            self.preempt(cpu, current, ended);
+            if interrupted {
+                self.trap(current, Trap::Stopped);
+            } else {
+                self.preempt(cpu, current, ended);
+            }
+            // A resolver that waited has taken over the CPU.
+            if let Some(resolver) = cpu.current.get() {
+                return Some(resolver);
+            }
         }
-        let Some(priority) = cpu.highest() else {
-            self.hal().set_timer(None);
-            return None;
-        };
-        let next = cpu.queue(priority).pop_front(&self.store)?;
-        cpu.update_bit(priority);
-        let pcb = self.store.get(next);
-        pcb.state.set(State::new(Phase::Running, number));
-        cpu.current.set(Some(next));
-        cpu.since.set(self.hal().now());
-        self.use_context(cpu, pcb.scheduling.get());
-        Some(next)
+        for _ in 0..TRAPS_PER_DECISION {
+            let Some(priority) = cpu.highest() else {
+                self.hal().set_timer(None);
+                return None;
+            };
+            let next = cpu.queue(priority).pop_front(&self.store)?;
+            cpu.update_bit(priority);
+            let pcb = self.store.get(next);
+            if pcb.state.get().is_interrupted() {
+                self.trap_interrupted(next);
+                continue;
+            }
+            pcb.state.set(State::new(Phase::Running, number));
+            cpu.current.set(Some(next));
+            cpu.since.set(self.hal().now());
+            self.use_context(cpu, pcb.scheduling.get());
+            return Some(next);
+        }
+        // Many were interrupted at once: look for interrupts, then go on.
+        self.hal().set_timer(Some(self.hal().now()));
+        None
     }
 
     /// The running `process` goes back to its ready queue: to the front with what is left of its

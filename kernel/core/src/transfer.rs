@@ -1,7 +1,7 @@
 //! Messages on their way from one process to another.
 
 use a9n_abi::{Culprit, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
-use a9n_hal::{CallFrame, Context, Hal, PhysicalAddress};
+use a9n_hal::{CallFrame, Context, Hal, PhysicalAddress, Trap};
 use a9n_store::{Capability, Internal, Process, Ref};
 
 use crate::Kernel;
@@ -35,16 +35,14 @@ impl<H: Hal> Kernel<H> {
         Ok(info)
     }
 
-    /// Gives `receiver` the message that `sender` is making a kernel call with, or the fault that
+    /// Gives `receiver` the message that `sender` is making a kernel call with, or the trap that
     /// it is stopped by.
     pub(crate) fn deliver(&self, sender: Ref<Process>, receiver: Ref<Process>, identifier: u64) {
         let pcb = self.store.get(sender);
         pcb.messages.set(pcb.messages.get().wrapping_add(1));
-        let fault = if pcb.state.get().is_faulted() { pcb.fault.get() } else { None };
-        if let Some(fault) = fault {
-            let info = MessageInfo::new(fault.reason as u32, 3).from_source(Source::Fault);
-            let instruction = pcb.context.instruction_pointer();
-            let words = [instruction.0, fault.address.0, fault.code, 0, 0, 0];
+        let trap = if pcb.state.get().is_trapped() { pcb.trap.get() } else { None };
+        if let Some(trap) = trap {
+            let (info, words) = trap_message(&pcb.context, trap);
             self.context(receiver).answer(identifier, info.0, &words);
             return;
         }
@@ -68,5 +66,30 @@ impl<H: Hal> Kernel<H> {
             self.store.write_word(to, word, self.store.read_word(from, word));
         }
         length
+    }
+}
+
+/// What the resolver of a process with these registers is told of `trap`.
+///
+/// | trap | label | words |
+/// |---|---|---|
+/// | fault | [`FaultReason`](a9n_abi::FaultReason) | instruction pointer, address, code |
+/// | foreign call | its number | its six arguments |
+/// | stopped | 0 | instruction pointer |
+fn trap_message<C: Context>(context: &C, trap: Trap) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
+    let instruction = context.instruction_pointer().0;
+    match trap {
+        Trap::Fault(fault) => (
+            MessageInfo::new(fault.reason as u32, 3).from_source(Source::Fault),
+            [instruction, fault.address.0, fault.code, 0, 0, 0],
+        ),
+        Trap::ForeignCall => {
+            let (number, arguments) = context.foreign_call();
+            let info = MessageInfo::new(number as u32, MESSAGE_REGISTERS);
+            (info.from_source(Source::Foreign), arguments)
+        }
+        Trap::Stopped => {
+            (MessageInfo::new(0, 1).from_source(Source::Stopped), [instruction, 0, 0, 0, 0, 0])
+        }
     }
 }

@@ -486,3 +486,79 @@ fn unknown_operations_are_refused() {
     let wrong_object = system.ask(GENERIC, notification::word::Poll, &[]);
     assert_eq!(reason(wrong_object), Reason::InvalidDescriptor);
 }
+
+#[test]
+fn foreign_calls_go_to_the_resolver_and_come_back_with_a_result() {
+    let (mut system, server) = with_server(true);
+    system.process(CLIENT, 255);
+    system.ask(CLIENT, pcb::word::ConfigurePorts, &[MINTED, 0]).expect("resolver");
+    system.ask(CLIENT, pcb::word::ConfigureSchedule, &[255, 0, 1]).expect("foreign");
+    let client = system.start(CLIENT);
+    // Even the number of `call` is foreign here.
+    for number in [39, CALL] {
+        let frame = a9n_hal::CallFrame {
+            operation: number,
+            descriptor: PORT,
+            info: 0,
+            words: [1, 2, 3, 4, 5, 6],
+        };
+        assert_eq!(system.call(client, frame), Reaction::Blocked);
+        assert_eq!(system.current, Some(server));
+        let got = system.answer(server);
+        assert_eq!(received(got), (77, Some(Source::Foreign), number as u32, 6));
+        assert_eq!(got.words, [1, 2, 3, 4, 5, 6]);
+        system.message(PORT, REPLY_RECEIVE, 0, &[number + 1]);
+        assert_eq!(system.current, Some(client));
+        let resumption = system.kernel.context(client).resumption();
+        assert_eq!(resumption, Resumption::ForeignResult(number + 1));
+    }
+    let frame = a9n_hal::CallFrame { operation: 1, descriptor: 0, info: 0, words: [0; 6] };
+    system.call(client, frame);
+    system.message(PORT, REPLY_RECEIVE, a9n_abi::Verdict::ResumeWhole as u32, &[5]);
+    assert_eq!(system.current, Some(client));
+    assert_eq!(system.kernel.context(client).resumption(), Resumption::Whole);
+}
+
+#[test]
+fn an_interrupted_process_tells_its_resolver_at_its_next_user_boundary() {
+    let (mut system, server) = with_server(true);
+    system.process(CLIENT, 255);
+    system.ask(CLIENT, pcb::word::ConfigurePorts, &[MINTED, 0]).expect("resolver");
+    let client = system.start(CLIENT);
+    system.yield_now();
+    assert_eq!(system.current, Some(system.init));
+    // It is ready: its resolver is told at once.
+    system.ask(CLIENT, pcb::word::Interrupt, &[]).expect("interrupt");
+    system.yield_now();
+    assert_eq!(system.current, Some(server));
+    assert_eq!(received(system.answer(server)).1, Some(Source::Stopped));
+    // Interrupted while its resolver works on a trap: told again before it runs.
+    system.ask(CLIENT, pcb::word::Interrupt, &[]).expect("interrupt");
+    system.message(PORT, REPLY_RECEIVE, 0, &[]);
+    while system.current != Some(server) {
+        assert_ne!(system.current, Some(client), "it must not run");
+        system.yield_now();
+    }
+    assert_eq!(received(system.answer(server)).1, Some(Source::Stopped));
+    system.message(PORT, REPLY_RECEIVE, 0, &[]);
+    while system.current != Some(client) {
+        system.yield_now();
+    }
+    // It interrupts itself.
+    let operation = pcb::word::Interrupt;
+    let frame = a9n_hal::CallFrame { operation, descriptor: CLIENT, info: 0, words: [0; 6] };
+    assert_eq!(system.call(client, frame), Reaction::Blocked);
+    assert_eq!(system.current, Some(server));
+}
+
+#[test]
+fn cloned_state_is_the_same_registers() {
+    let mut system = System::new();
+    system.process(CLIENT, 255);
+    system.process(SERVER, 255);
+    system.ask(CLIENT, pcb::word::WriteRegister, &[1, 0x77]).expect("write");
+    system.ask(SERVER, pcb::word::CloneState, &[CLIENT]).expect("clone");
+    assert_eq!(system.ask(SERVER, pcb::word::ReadRegister, &[1]).expect("read")[0], 0x77);
+    let running = system.ask(SERVER, pcb::word::CloneState, &[slot::PROCESS]);
+    assert_eq!(reason(running), Reason::Busy);
+}

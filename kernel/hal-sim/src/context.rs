@@ -24,6 +24,8 @@ pub enum Resumption {
     Answer(Answer),
     /// It makes the same kernel call again.
     Restart,
+    /// With a result of its foreign system call.
+    ForeignResult(u64),
 }
 
 const REGISTERS: usize = 4;
@@ -92,6 +94,24 @@ impl Context for SimContext {
 
     fn restart(&self) {
         self.resumption.set(Resumption::Restart);
+    }
+
+    fn foreign_call(&self) -> (u64, [u64; MESSAGE_REGISTERS]) {
+        (self.call.get().operation, self.call.get().words)
+    }
+
+    fn answer_foreign(&self, result: u64) {
+        self.resumption.set(Resumption::ForeignResult(result));
+    }
+
+    fn resume_whole(&self) {
+        self.resumption.set(Resumption::Whole);
+    }
+
+    fn copy_from(&self, other: &Self) {
+        self.call.set(other.call.get());
+        self.resumption.set(other.resumption.get());
+        *self.registers.borrow_mut() = *other.registers.borrow();
     }
 
     fn instruction_pointer(&self) -> UserAddress {

@@ -43,6 +43,8 @@ enum Register {
 
 /// Local vector table: not delivered.
 const MASKED: u32 = 1 << 16;
+/// Local vector table: delivered as a non-maskable interrupt.
+const NON_MASKABLE: u32 = 0b100 << 8;
 /// Local vector table, timer: interrupts when the TSC reaches a deadline.
 const TSC_DEADLINE: u32 = 0b10 << 17;
 /// Spurious vector register: the APIC is on.
@@ -85,8 +87,8 @@ pub fn base() -> PhysicalAddress {
     PhysicalAddress(unsafe { Msr::new(IA32_APIC_BASE).read() } & BASE_ADDRESS)
 }
 
-/// Switches this CPU's local APIC on, all its own sources masked; in x2APIC mode if there are
-/// no `registers`.
+/// Switches this CPU's local APIC on; in x2APIC mode if there are no `registers`. Of its own
+/// sources only pin 1 is not masked, where PCs signal errors of the hardware.
 ///
 /// # Safety
 /// The CPU has the mode asked for. `registers` is where the page at [`base`] is mapped
@@ -107,11 +109,11 @@ pub unsafe fn start(registers: Option<u64>) {
         Register::LocalThermal,
         Register::LocalPerformance,
         Register::LocalPin0,
-        Register::LocalPin1,
         Register::LocalError,
     ] {
         write(source, MASKED);
     }
+    write(Register::LocalPin1, NON_MASKABLE);
     write(Register::TaskPriority, 0);
     let spurious = u32::from(Vector::SPURIOUS.0);
     write(Register::Spurious, SOFTWARE_ENABLE | spurious);

@@ -117,6 +117,7 @@ unsafe fn build_space(
     unsafe {
         let frame = PhysFrame::containing_address(PhysAddr::new_truncate(root.0));
         Cr3::write(frame, Cr3Flags::empty());
+        Features::enable_global_pages();
         space.moved_to(Tables::new(DIRECT_MAP));
     }
     paging::set_kernel_root(root);

@@ -98,7 +98,7 @@ fn per_tick(timer: u64, clock: Ticks) -> Option<u64> {
 
 /// Counts that take `ticks`; at least 1, and at most what the timer can count.
 fn counts(ticks: Ticks, counts_per_tick: u64) -> u32 {
-    let counts = u128::from(ticks) * u128::from(counts_per_tick) >> 32;
+    let counts = (u128::from(ticks) * u128::from(counts_per_tick)) >> 32;
     u32::try_from(counts).unwrap_or(u32::MAX).max(1)
 }
 

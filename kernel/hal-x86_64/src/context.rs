@@ -174,6 +174,32 @@ impl a9n_hal::Context for Context {
         self.mode.set(Mode::Whole);
     }
 
+    /// The convention of Linux on x86_64 (System V psABI, appendix A.2.1).
+    fn foreign_call(&self) -> (u64, [u64; MESSAGE_REGISTERS]) {
+        let arguments = [&self.rdi, &self.rsi, &self.rdx, &self.r10, &self.r8, &self.r9];
+        (self.rax.get(), arguments.map(Cell::get))
+    }
+
+    fn answer_foreign(&self, result: u64) {
+        self.rax.set(result);
+        self.rcx.set(self.rip.get());
+        self.r11.set(self.rflags.get());
+        self.mode.set(Mode::Whole);
+    }
+
+    fn resume_whole(&self) {
+        self.mode.set(Mode::Whole);
+    }
+
+    fn copy_from(&self, other: &Self) {
+        for number in 0..Self::REGISTERS {
+            if let (Some(to), Some(from)) = (self.register(number), other.register(number)) {
+                to.set(from.get());
+            }
+        }
+        self.mode.set(other.mode.get());
+    }
+
     fn instruction_pointer(&self) -> UserAddress {
         UserAddress(self.rip.get())
     }

@@ -82,7 +82,7 @@ pub(crate) const AREA_BYTES: usize = size_of::<Area>();
 /// Where in the area the [`Cpu`] lies, which is the top of its kernel stack.
 pub(crate) const CPU_OFFSET: usize = offset_of!(Area, cpu);
 
-const _: () = assert!(AREA_BYTES == 8 * PAGE && CPU_OFFSET % 64 == 0);
+const _: () = assert!(AREA_BYTES == 8 * PAGE && CPU_OFFSET.is_multiple_of(64));
 
 /// All CPUs' memory, in order of their numbers. All zero at first, so that it takes no room in the
 /// image's file.

@@ -162,7 +162,8 @@ impl Features {
         };
     }
 
-    /// Switches on, on this CPU, what the kernel relies on and what shields it.
+    /// Switches on, on this CPU, what the kernel relies on and what shields it; global pages
+    /// are still off.
     ///
     /// # Safety
     /// Runs once per CPU during boot, before any user mode. The page tables in use allow
@@ -180,7 +181,6 @@ impl Features {
             | Cr0Flags::ALIGNMENT_MASK
             | Cr0Flags::PAGING;
         let mut cr4 = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION
-            | Cr4Flags::PAGE_GLOBAL
             | Cr4Flags::MACHINE_CHECK_EXCEPTION
             | Cr4Flags::OSFXSR
             | Cr4Flags::OSXMMEXCPT_ENABLE
@@ -209,6 +209,16 @@ impl Features {
                 None => {}
             }
         }
+    }
+
+    /// Lets kernel translations survive a change of address space, on this CPU. Forgets all
+    /// translations from before, the firmware's global ones included.
+    ///
+    /// # Safety
+    /// The kernel's own page tables are loaded.
+    pub unsafe fn enable_global_pages() {
+        // SAFETY: the CPU has them, and only the kernel's own translations are global.
+        unsafe { Cr4::update(|cr4| cr4.insert(Cr4Flags::PAGE_GLOBAL)) }
     }
 }
 

@@ -17,13 +17,14 @@ use crate::segments::KERNEL_CODE;
 use crate::vectors::{Source, Vector};
 use crate::{apic, clock, io_apic};
 
+// SAFETY: the kernel image defines these functions, with these signatures.
 unsafe extern "Rust" {
     /// The kernel's answer to a fault of `me` on `cpu`: whom to run next, null for nobody.
-    fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context;
+    safe fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context;
     /// The kernel's answer to the timer interrupt that it asked for.
-    fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context;
+    safe fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context;
     /// The kernel's answer to an interrupt of a device line, which is masked now.
-    fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, line: u32) -> *const Context;
+    safe fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, line: u32) -> *const Context;
 }
 
 /// The table. All CPUs share it: what differs between them stands in their task states.
@@ -102,22 +103,21 @@ pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context 
         me.confine();
     }
     let vector = vector as u8;
-    // SAFETY (all calls): the image defines these functions with these signatures.
     match (Vector(vector).source(), me) {
         (Source::Exception, Some(me)) => {
             let accessed = || UserAddress(Cr2::read_raw());
             let instruction = UserAddress(me.rip.get());
             let fault = exceptions::fault(vector, error, instruction, accessed);
-            unsafe { a9n_fault(cpu, me, fault) }
+            a9n_fault(cpu, me, fault)
         }
         (Source::Timer, _) => {
             apic::end_interrupt();
-            if clock::is_due(cpu) { unsafe { a9n_timer(cpu, me) } } else { current }
+            if clock::is_due(cpu) { a9n_timer(cpu, me) } else { current }
         }
         (Source::Line(line), _) => {
             io_apic::mask(line);
             apic::end_interrupt();
-            unsafe { a9n_interrupt(cpu, me, line) }
+            a9n_interrupt(cpu, me, line)
         }
         (Source::Spurious, _) | (Source::Exception, None) => current,
     }

@@ -3,7 +3,7 @@
 //! Here, in the object store and in the image's few lines of glue stands all `unsafe` of the
 //! kernel. What it rests on:
 //!
-//! 1. **The loader tells the truth** (`boot`): memory map, image and segments are
+//! 1. **The loader tells the truth** ([`boot`](boot::boot)): memory map, image and segments are
 //!    what the boot information says, and nobody else writes to them.
 //! 2. **Memory** is seen through the direct map, which [`kernel_space`] builds from the memory
 //!    map before anything else runs and which never changes: a [`KernelAddress`] of reported
@@ -15,12 +15,12 @@
 //! 4. **One stack a CPU** ([`cpu`]): the kernel runs with interrupts off on its CPU's stack, is
 //!    never re-entered, and finds its CPU from the stack pointer.
 //! 5. **Contexts** keep the invariants in [`context`], so the way out cannot fault; the
-//!    portable kernel keeps a context alive as long as it is current (`entry`).
+//!    portable kernel keeps a context alive as long as it is current ([`entry`]).
 //! 6. **Devices** that the kernel drives (interrupt controllers, timers, the first serial port)
 //!    are its own; none of them writes to memory.
 //!
-//! The crate compiles and its portable half is tested on the host; whatever contains or refers
-//! to the entry code exists on the bare machine only.
+//! The crate compiles on the host too, where its pure half is tested; the entry code itself is
+//! assembled for the bare machine only.
 //!
 //! [`KernelAddress`]: a9n_hal::KernelAddress
 
@@ -32,36 +32,33 @@
 
 mod acpi;
 mod apic;
+pub mod boot;
 mod boot_error;
 mod bytes;
 pub mod clock;
 pub mod console;
 pub mod context;
 pub mod cpu;
+pub mod dump;
 mod early;
+pub mod entry;
 pub mod exceptions;
 pub mod features;
 mod hand_over;
+mod interrupts;
 mod io_apic;
 pub mod kernel_space;
 mod legacy;
+mod machine;
 mod madt;
 mod page_entry;
 pub mod paging;
 mod reference;
 mod segments;
+#[cfg(target_os = "none")]
+mod stubs;
 mod tables;
 mod vectors;
-
-#[cfg(target_os = "none")]
-pub mod boot;
-pub mod dump;
-#[cfg(target_os = "none")]
-pub mod entry;
-#[cfg(target_os = "none")]
-mod interrupts;
-#[cfg(target_os = "none")]
-mod machine;
 
 pub use boot_error::BootError;
 

@@ -74,7 +74,7 @@ impl Reference {
     /// Starts the legacy timer's channel 2, counting down all 16 bits over and over.
     pub fn start_legacy() -> Self {
         const GATE_ON_SPEAKER_OFF: u8 = 0b01;
-        const CHANNEL_2_BOTH_BYTES_RATE: u8 = 0b10_11_010_0;
+        const CHANNEL_2_BOTH_BYTES_RATE: u8 = 0b1011_0100;
         let mut speaker = Port::<u8>::new(SPEAKER);
         // SAFETY: the legacy timer is the kernel's alone, and does not touch memory.
         unsafe {
@@ -120,7 +120,7 @@ impl Reference {
             Self::PmTimer(timer) => unsafe { Port::<u32>::new(timer.port).read().into() },
             Self::Hpet(hpet) => hpet.read(Hpet::COUNTER),
             Self::Legacy => {
-                const LATCH_CHANNEL_2: u8 = 0b10_00_000_0;
+                const LATCH_CHANNEL_2: u8 = 0b1000_0000;
                 let mut channel = Port::<u8>::new(LEGACY_CHANNEL_2);
                 // SAFETY: as in `start_legacy`.
                 let count = unsafe {

@@ -41,6 +41,20 @@ pub trait Context: Sized {
     /// Makes it repeat its kernel call when it runs next.
     fn restart(&self);
 
+    /// The system call of a foreign process, on the general path: its number and six arguments, in
+    /// the order of the foreign system's convention on this machine.
+    fn foreign_call(&self) -> (u64, [u64; MESSAGE_REGISTERS]);
+
+    /// Makes it resume whole, with `result` as the result of its foreign system call.
+    fn answer_foreign(&self, result: u64);
+
+    /// Makes it resume whole, with every register as it stands.
+    fn resume_whole(&self);
+
+    /// Takes over all user-visible registers of `other`, and how it resumes, but not its address
+    /// space.
+    fn copy_from(&self, other: &Self);
+
     /// Where it continues; an address outside the user half is cut off to one that faults.
     fn instruction_pointer(&self) -> UserAddress;
 

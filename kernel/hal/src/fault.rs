@@ -1,4 +1,4 @@
-//! A fault in user mode, in portable terms.
+//! What stops a process in user mode, in portable terms.
 
 use crate::{FaultReason, UserAddress};
 
@@ -11,4 +11,15 @@ pub struct Fault {
     pub address: UserAddress,
     /// More about it, as [`FaultReason`] says.
     pub code: u64,
+}
+
+/// Why a process waits for its resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trap {
+    /// It faulted.
+    Fault(Fault),
+    /// It is foreign and made a system call, whose registers its context holds.
+    ForeignCall,
+    /// Somebody interrupted it.
+    Stopped,
 }

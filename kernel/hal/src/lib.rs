@@ -20,7 +20,7 @@ mod paging;
 pub use a9n_abi::{Access, FaultReason, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
 pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
-pub use fault::Fault;
+pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError};
 

@@ -7,12 +7,14 @@
 
 use core::arch::global_asm;
 
-use a9n_direct::{from_multiboot2, from_pvh};
+use a9n_direct::{PhysicalRange, from_multiboot2, from_pvh};
 use a9n_hal_x86_64::console;
 use a9n_hal_x86_64::dump::stop;
-use a9n_loader_core::PhysicalRange;
 
-use crate::layout::{KERNEL_BASE, layout};
+use crate::layout::layout;
+
+/// What is added to a physical address to get the link address; see `kernel.ld`.
+const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 
 /// Which protocol the boot loader spoke, as the assembly tells it.
 #[repr(u32)]

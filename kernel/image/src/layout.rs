@@ -2,15 +2,13 @@
 
 use a9n_hal_x86_64::kernel_space::ImageLayout;
 
+// SAFETY: the linker script defines these symbols; only their addresses are used.
 unsafe extern "C" {
     static kernel_text_start: u8;
     static kernel_text_end: u8;
     static kernel_rodata_end: u8;
     static kernel_data_end: u8;
 }
-
-/// What is added to a physical address to get the link address; see `kernel.ld`.
-pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 
 /// The link addresses of this image.
 pub fn layout() -> ImageLayout {

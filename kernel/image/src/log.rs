@@ -36,14 +36,12 @@ impl Display for Greeting<'_> {
         writeln!(f, "  memory  {free} MiB free")?;
         let megahertz = clock::ticks_per_second() / 1_000_000;
         let timer = if machine.features.tsc_deadline { "deadline" } else { "countdown" };
-        writeln!(f, "  clock   {megahertz} MHz, {}; {timer} timer", machine.clock)?;
+        let steady = if machine.features.invariant_tsc { "" } else { " (may vary)" };
+        writeln!(f, "  clock   {megahertz} MHz{steady}, {}; {timer} timer", machine.clock)?;
         let apic = if machine.features.x2apic { "x2APIC" } else { "xAPIC" };
         writeln!(f, "  lines   {} through I/O APICs; {apic}", machine.lines)?;
         if machine.features.leaks_kernel_memory {
             writeln!(f, "  warning: this CPU has the Meltdown flaw: programs can read all memory")?;
-        }
-        if !machine.features.invariant_tsc {
-            writeln!(f, "  warning: this CPU does not promise a steady clock")?;
         }
         writeln!(f)
     }

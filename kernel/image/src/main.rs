@@ -6,6 +6,7 @@
 #![no_std]
 #![no_main]
 
+#[cfg(feature = "direct")]
 mod direct;
 mod events;
 mod layout;

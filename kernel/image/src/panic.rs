@@ -14,6 +14,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 #[cfg(not(any(debug_assertions, feature = "allow-panic")))]
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
+    // SAFETY: nothing can be called that does not link.
     unsafe extern "C" {
         safe fn a9n_this_kernel_can_panic() -> !;
     }

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{Fault, Ticks};
+use a9n_hal::{Ticks, Trap};
 
 use crate::{Node, Notification, Phase, Port, Ref, Slot, State};
 
@@ -21,7 +21,7 @@ pub enum Internal {
     Node = 1,
     /// The frame of its IPC buffer.
     Buffer = 2,
-    /// The port to which its faults go.
+    /// The port to which its traps go.
     Resolver = 3,
     /// The Notification Port that wakes its `receive`.
     Notification = 4,
@@ -90,8 +90,8 @@ pub struct Pcb<C> {
     pub ceiling: Cell<u8>,
     /// Whether its system calls go to its resolver.
     pub foreign: Cell<bool>,
-    /// The fault that stopped it, if its state says so.
-    pub fault: Cell<Option<Fault>>,
+    /// What stopped it, if its state says so.
+    pub trap: Cell<Option<Trap>>,
     /// CPU time used, in ticks, up to the last scheduling decision.
     pub time: Cell<Ticks>,
     /// Messages sent on the general path.
@@ -122,7 +122,7 @@ impl<C> Pcb<C> {
             priority: Cell::new(0),
             ceiling: Cell::new(0),
             foreign: Cell::new(false),
-            fault: Cell::new(None),
+            trap: Cell::new(None),
             time: Cell::new(0),
             messages: Cell::new(0),
             slots: core::array::from_fn(|_| Slot::default()),

@@ -32,11 +32,13 @@ pub struct State(u32);
 
 impl State {
     const CPU_SHIFT: u32 = 8;
-    /// What it waits for, or is stopped by, is the handling of a fault: a reply resumes it where
+    /// What it waits for, or is stopped by, is the handling of a trap: a reply resumes it where
     /// it was instead of answering a call.
-    const FAULTED: u32 = 1 << 16;
+    const TRAPPED: u32 = 1 << 16;
     /// The Reply of the call that it waits to receive shall land in a slot.
     const STORES_REPLY: u32 = 1 << 17;
+    /// Before it runs again it tells its resolver that it was stopped.
+    const INTERRUPTED: u32 = 1 << 18;
 
     /// `phase` on `cpu`, no flags.
     #[inline(always)]
@@ -64,9 +66,24 @@ impl State {
         (self.0 >> Self::CPU_SHIFT) as u8
     }
 
-    /// Whether it is in this state because of a fault.
-    pub const fn is_faulted(self) -> bool {
-        self.0 & Self::FAULTED != 0
+    /// Whether it is in this state because of a trap.
+    pub const fn is_trapped(self) -> bool {
+        self.0 & Self::TRAPPED != 0
+    }
+
+    /// Whether its resolver is to be told before it runs again.
+    pub const fn is_interrupted(self) -> bool {
+        self.0 & Self::INTERRUPTED != 0
+    }
+
+    /// The same with or without an interruption to be told of.
+    #[must_use]
+    pub const fn with_interruption(self, interrupted: bool) -> Self {
+        self.with_flag(Self::INTERRUPTED, interrupted)
+    }
+
+    const fn with_flag(self, flag: u32, on: bool) -> Self {
+        if on { Self(self.0 | flag) } else { Self(self.0 & !flag) }
     }
 
     /// Whether the next Reply goes to a slot that it named.
@@ -77,7 +94,7 @@ impl State {
     /// The same with or without a slot named for the next Reply.
     #[must_use]
     pub const fn with_stored_reply(self, stores: bool) -> Self {
-        if stores { Self(self.0 | Self::STORES_REPLY) } else { Self(self.0 & !Self::STORES_REPLY) }
+        self.with_flag(Self::STORES_REPLY, stores)
     }
 
     /// The same process in `phase`.
@@ -92,9 +109,9 @@ impl State {
         Self((self.0 & !(0xff << Self::CPU_SHIFT)) | ((cpu as u32) << Self::CPU_SHIFT))
     }
 
-    /// The same with or without the fault flag.
+    /// The same with or without the trap flag.
     #[must_use]
-    pub const fn with_fault(self, faulted: bool) -> Self {
-        if faulted { Self(self.0 | Self::FAULTED) } else { Self(self.0 & !Self::FAULTED) }
+    pub const fn with_trap(self, trapped: bool) -> Self {
+        self.with_flag(Self::TRAPPED, trapped)
     }
 }

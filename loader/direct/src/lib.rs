@@ -17,13 +17,13 @@ pub mod pvh;
 
 use a9n_abi::boot::MemoryKind;
 use a9n_loader_core::{
-    PhysicalRange,
     archive::Archive,
     elf::X86_64,
     hand_over::{self, Machine, Platform},
     memory_map::Descriptor,
 };
 
+pub use a9n_loader_core::PhysicalRange;
 pub use error::Error;
 
 use crate::{arena::Arena, bytes::physical, multiboot2::Information, pvh::StartInfo};

@@ -12,9 +12,10 @@ const HOMES: &[(&str, &str)] = &[
     ("kernel/image/", "is where the kernel is entered"),
     ("loader/src/", "hands the machine over"),
     ("loader/direct/", "hands the machine over"),
-    ("nun/src/arch", "enters the kernel and the program"),
-    ("nun/src/entry.rs", "is where a program is entered"),
-    ("nun/src/mapped.rs", "uses memory that the program mapped"),
+    ("nun/src/entry", "is where a program is entered"),
+    ("nun/src/arch/", "enters the kernel"),
+    ("nun/src/mapped", "reaches memory that is not Rust's"),
+    ("nun/src/resources", "maps boot modules for good"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];
 

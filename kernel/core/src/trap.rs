@@ -1,0 +1,119 @@
+//! Traps: what a process's resolver is told in its name.
+//!
+//! A fault, a foreign system call and an interruption travel like a call, with its scheduling
+//! context and its Reply. The reply's label is a [`Verdict`](a9n_abi::Verdict) on how it goes on.
+
+use core::fmt::Write;
+
+use a9n_abi::{Rights, Verdict};
+use a9n_hal::{CallFrame, Context, Hal, Trap};
+use a9n_store::{Internal, Phase, Port, Process, Ref};
+
+use crate::Kernel;
+
+impl<H: Hal> Kernel<H> {
+    /// The running `process` trapped: its resolver is called in its name. Without a resolver it
+    /// stops, and the early console says why.
+    pub(crate) fn trap(&self, process: Ref<Process>, trap: Trap) {
+        self.note_trap(process, trap);
+        match self.resolver(process) {
+            Some((port, identifier)) => match self.store.get(port).receivers.first() {
+                Some(receiver) => self.call_receiver(process, port, receiver, identifier),
+                None => {
+                    self.stop_running(process);
+                    self.queue_sender(process, port, identifier, Phase::Calling);
+                }
+            },
+            None => {
+                self.stop_running(process);
+                self.stop_unresolved(process, trap);
+            }
+        }
+    }
+
+    /// `process`, which is in no queue and could run, has been interrupted: its resolver is told
+    /// first.
+    pub(crate) fn trap_interrupted(&self, process: Ref<Process>) {
+        self.note_trap(process, Trap::Stopped);
+        let Some((port, identifier)) = self.resolver(process) else {
+            self.stop_unresolved(process, Trap::Stopped);
+            return;
+        };
+        let Some(receiver) = self.store.get(port).receivers.first() else {
+            self.queue_sender(process, port, identifier, Phase::Calling);
+            return;
+        };
+        self.store.get(port).receivers.drop_front(&self.store, receiver);
+        self.deliver(process, receiver, identifier);
+        let phase = self.accept_call(receiver, process);
+        let pcb = self.store.get(process);
+        pcb.state.set(pcb.state.get().with_phase(phase));
+        self.store.get(receiver).scheduling.set(pcb.scheduling.get());
+        self.make_ready(receiver);
+    }
+
+    /// At its next user boundary `process` tells its resolver that it was stopped.
+    pub(crate) fn interrupt_process(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        pcb.state.set(pcb.state.get().with_interruption(true));
+        // Who is ready stands at a user boundary already.
+        if pcb.state.get().phase() == Phase::Ready {
+            self.unready(process);
+            self.trap_interrupted(process);
+        }
+    }
+
+    /// The trapped `process` gets its resolver's answer. Answers whether it can run.
+    pub(crate) fn resume_trapped(&self, process: Ref<Process>, answer: &CallFrame) -> bool {
+        let pcb = self.store.get(process);
+        let trap = pcb.trap.take();
+        let [result, ..] = answer.words;
+        match Verdict::from_label(a9n_abi::MessageInfo(answer.info).label()) {
+            Verdict::Resume if trap == Some(Trap::ForeignCall) => {
+                pcb.context.answer_foreign(result);
+            }
+            Verdict::Resume => {}
+            Verdict::ResumeWhole => pcb.context.resume_whole(),
+            Verdict::Stop => {
+                pcb.trap.set(trap);
+                pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
+                return false;
+            }
+        }
+        pcb.state.set(pcb.state.get().with_trap(false));
+        true
+    }
+
+    fn note_trap(&self, process: Ref<Process>, trap: Trap) {
+        let pcb = self.store.get(process);
+        pcb.trap.set(Some(trap));
+        pcb.state.set(pcb.state.get().with_trap(true).with_interruption(false));
+    }
+
+    /// The port to which `process` traps, with the identifier it is known by there.
+    fn resolver(&self, process: Ref<Process>) -> Option<(Ref<Port>, u64)> {
+        let slot = self.store.internal_slot(process, Internal::Resolver);
+        self.store.get(slot).port(Rights::WRITE)
+    }
+
+    /// `process`, which does not run any more, stops for good, and the early console says why.
+    fn stop_unresolved(&self, process: Ref<Process>, trap: Trap) {
+        let pcb = self.store.get(process);
+        pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
+        let instruction = pcb.context.instruction_pointer().0;
+        let mut console = self.console();
+        // The console takes everything.
+        let _ = match trap {
+            Trap::Fault(fault) => writeln!(
+                console,
+                "a9n: a process without resolver stopped: {:?} fault at {:#x}, instruction \
+                 {instruction:#x}, code {:#x}",
+                fault.reason, fault.address.0, fault.code,
+            ),
+            Trap::ForeignCall | Trap::Stopped => writeln!(
+                console,
+                "a9n: a process without resolver stopped: {trap:?}, instruction {instruction:#x}",
+            ),
+        };
+    }
+}

@@ -1,0 +1,342 @@
+//! All assembly that runs after boot. [`entry`](crate::entry) says what it does, and why that is
+//! sound.
+
+use core::arch::global_asm;
+use core::mem::offset_of;
+
+use a9n_abi::ipc_port::word;
+
+use crate::context::{Context, FIXED_FLAGS, Mode};
+use crate::cpu::{AREA_BYTES, CPU_OFFSET, CPUS, Cpu, MAX_CPUS};
+use crate::dump::fatal_exception;
+use crate::entry::{STUB_BYTES, VECTOR_BYTES};
+use crate::exceptions;
+use crate::interrupts::interrupted;
+use crate::paging::KERNEL_ROOT;
+use crate::segments::{USER_CODE, USER_DATA};
+
+/// Bit `n` is set if the CPU pushes an error code for exception `n`.
+const ERROR_CODES: u32 = {
+    let (mut mask, mut vector) = (0, 0);
+    while vector < 32 {
+        mask |= (exceptions::has_error_code(vector) as u32) << vector;
+        vector += 1;
+    }
+    mask
+};
+
+/// Bit `n` is set if the machine cannot go on after exception `n`.
+const FATAL: u32 = {
+    let [a, b, c] = exceptions::FATAL;
+    1 << a | 1 << b | 1 << c
+};
+
+global_asm!(
+    r#"
+// Makes the context at rdx current. The CPU's words lie \cpu bytes above the stack pointer.
+// Leaves the context's own bases in rax and r10, and destroys r11.
+.macro a9n_switch cpu
+    mov     [rsp + \cpu + {CURRENT}], rdx
+    mov     r11, [rdx + {ROOT}]
+    cmp     r11, [rsp + \cpu + {LOADED_ROOT}]
+    je      2f
+    mov     [rsp + \cpu + {LOADED_ROOT}], r11
+    mov     cr3, r11
+2:  mov     rax, [rdx + {FS_BASE}]
+    wrfsbase rax
+    mov     r10, [rdx + {GS_BASE}]
+    wrgsbase r10
+.endm
+
+.section .text.a9n_entry, "ax", @progbits
+
+// From user mode by `syscall`: rcx is the return address, r11 the flags.
+.balign {STUB_BYTES}
+.globl a9n_system_calls
+a9n_system_calls:
+.set a9n_number, 0
+.rept {MAX_CPUS}
+.balign {STUB_BYTES}
+    mov     [rip + {CPUS} + {AREA} * a9n_number + {CPU} + {USER_RDX}], rdx
+    mov     rdx, [rip + {CPUS} + {AREA} * a9n_number + {CPU} + {CURRENT}]
+    mov     [rdx + {RIP}], rcx
+    mov     [rdx + {RSP}], rsp
+    mov     [rdx + {RBX}], rbx
+    mov     [rdx + {RBP}], rbp
+    lea     rsp, [rip + {CPUS} + {AREA} * a9n_number + {CPU} - 8]
+    cmp     rax, {IPC_CALL}
+    je      a9n_fast_call
+    cmp     rax, {IPC_REPLY_RECEIVE}
+    je      a9n_fast_reply_receive
+    jmp     a9n_general
+.set a9n_number, a9n_number + 1
+.endr
+
+// The fast way out. rdx is the context; message registers are set. The stack pointer is as the
+// system call stub left it, 8 below the CPU's words.
+.balign 64
+.globl a9n_leave
+a9n_leave:
+.if {CHECKED}
+    lea     eax, [rsp + 8]
+    and     eax, {AREA} - 1
+    cmp     eax, {CPU}
+    je      3f
+    ud2
+3:
+.endif
+    a9n_switch 8
+    mov     rcx, [rdx + {RIP}]
+    mov     rsp, [rdx + {RSP}]
+    mov     rbx, [rdx + {RBX}]
+    mov     rbp, [rdx + {RBP}]
+    mov     r11d, {FIXED_FLAGS}
+    xor     edx, edx
+    sysretq
+
+// From a fast path that gave up, with the operation gone and r10 and r11 destroyed.
+.globl a9n_retreat_call
+a9n_retreat_call:
+    mov     eax, {IPC_CALL}
+    jmp     2f
+.globl a9n_retreat_reply_receive
+a9n_retreat_reply_receive:
+    mov     eax, {IPC_REPLY_RECEIVE}
+2:  xor     r10d, r10d
+    mov     r11d, {FIXED_FLAGS}
+
+// The general path of a system call: rdx is the caller's context, the stack pointer as above.
+a9n_general:
+    mov     [rdx + {RAX}], rax
+    mov     [rdx + {RSI}], rsi
+    mov     [rdx + {RDI}], rdi
+    mov     [rdx + {R8}], r8
+    mov     [rdx + {R9}], r9
+    mov     [rdx + {R10}], r10
+    mov     [rdx + {RFLAGS}], r11
+    mov     [rdx + {R12}], r12
+    mov     [rdx + {R13}], r13
+    mov     [rdx + {R14}], r14
+    mov     [rdx + {R15}], r15
+    mov     rax, [rsp + 8 + {USER_RDX}]
+    mov     [rdx + {RDX}], rax
+    sub     rsp, 8
+    lea     rdi, [rsp + 16]
+    mov     rsi, rdx
+    call    a9n_call
+
+// Runs the context at rax, or nobody if that is null. The stack pointer is 16 below the CPU's
+// words.
+a9n_resume:
+    test    rax, rax
+    jz      a9n_idle
+    mov     rdx, rax
+    cmp     qword ptr [rdx + {MODE}], {ANSWER}
+    jne     a9n_resume_whole
+    mov     rsi, [rdx + {RSI}]
+    mov     rdi, [rdx + {RDI}]
+    mov     r8, [rdx + {R8}]
+    mov     r9, [rdx + {R9}]
+    mov     r12, [rdx + {R12}]
+    mov     r13, [rdx + {R13}]
+    mov     r14, [rdx + {R14}]
+    mov     r15, [rdx + {R15}]
+    add     rsp, 8
+    jmp     a9n_leave
+a9n_resume_whole:
+    a9n_switch 16
+    push    {USER_DATA}
+    push    qword ptr [rdx + {RSP}]
+    push    qword ptr [rdx + {RFLAGS}]
+    push    {USER_CODE}
+    push    qword ptr [rdx + {RIP}]
+    mov     rax, [rdx + {RAX}]
+    mov     rbx, [rdx + {RBX}]
+    mov     rcx, [rdx + {RCX}]
+    mov     rsi, [rdx + {RSI}]
+    mov     rdi, [rdx + {RDI}]
+    mov     rbp, [rdx + {RBP}]
+    mov     r8, [rdx + {R8}]
+    mov     r9, [rdx + {R9}]
+    mov     r10, [rdx + {R10}]
+    mov     r11, [rdx + {R11}]
+    mov     r12, [rdx + {R12}]
+    mov     r13, [rdx + {R13}]
+    mov     r14, [rdx + {R14}]
+    mov     r15, [rdx + {R15}]
+    mov     rdx, [rdx + {RDX}]
+    iretq
+
+// Waits for an interrupt, in no user's address space. The interrupt's frame goes to the top of
+// the stack, where one from user mode goes.
+a9n_idle:
+    mov     qword ptr [rsp + 16 + {CURRENT}], 0
+    mov     rax, [rip + {KERNEL_ROOT}]
+    cmp     rax, [rsp + 16 + {LOADED_ROOT}]
+    je      2f
+    mov     [rsp + 16 + {LOADED_ROOT}], rax
+    mov     cr3, rax
+2:  add     rsp, 16
+3:  sti
+    hlt
+    jmp     3b
+
+// From boot: rdi is the first context to run, or null.
+.globl a9n_enter
+a9n_enter:
+    mov     rax, rdi
+    and     rsp, -{AREA}
+    add     rsp, {CPU} - 16
+    jmp     a9n_resume
+
+// From the CPU, by interrupt or exception. The stack gets: vector, error code (or 0), and the
+// CPU's frame of instruction pointer, code segment, flags, stack pointer, stack segment.
+.balign {VECTOR_BYTES}
+.globl a9n_vectors
+a9n_vectors:
+.set a9n_vector, 0
+.rept 256
+.balign {VECTOR_BYTES}
+.if a9n_vector >= 32 || (({ERROR_CODES} >> a9n_vector) & 1) == 0
+    push    0
+.endif
+    push    a9n_vector
+.if a9n_vector < 32 && (({FATAL} >> a9n_vector) & 1) != 0
+    jmp     a9n_fatal
+.else
+    jmp     a9n_interrupted
+.endif
+.set a9n_vector, a9n_vector + 1
+.endr
+
+// The frame begins at the CPU's words, be it from user mode or from idle; one from anywhere
+// else in the kernel is an exception, and the end. The call's flags are the kernel's: no
+// direction, no alignment check, interrupts off.
+a9n_interrupted:
+    test    byte ptr [rsp + 24], 3
+    jz      3f
+    push    rdx
+    mov     rdx, [rsp + 64 + {CURRENT}]
+    mov     [rdx + {RAX}], rax
+    mov     [rdx + {RBX}], rbx
+    mov     [rdx + {RCX}], rcx
+    mov     [rdx + {RSI}], rsi
+    mov     [rdx + {RDI}], rdi
+    mov     [rdx + {RBP}], rbp
+    mov     [rdx + {R8}], r8
+    mov     [rdx + {R9}], r9
+    mov     [rdx + {R10}], r10
+    mov     [rdx + {R11}], r11
+    mov     [rdx + {R12}], r12
+    mov     [rdx + {R13}], r13
+    mov     [rdx + {R14}], r14
+    mov     [rdx + {R15}], r15
+    rdfsbase rax
+    mov     [rdx + {FS_BASE}], rax
+    rdgsbase rax
+    mov     [rdx + {GS_BASE}], rax
+    mov     qword ptr [rdx + {MODE}], {WHOLE}
+    pop     qword ptr [rdx + {RDX}]
+    pop     rdi
+    pop     rsi
+    pop     qword ptr [rdx + {RIP}]
+    pop     rax
+    pop     qword ptr [rdx + {RFLAGS}]
+    pop     qword ptr [rdx + {RSP}]
+    pop     rax
+2:  push    2
+    popfq
+    sub     rsp, 16
+    call    {INTERRUPTED}
+    jmp     a9n_resume
+3:  cmp     qword ptr [rsp], 32
+    jb      a9n_fatal
+    pop     rdi
+    pop     rsi
+    add     rsp, 40
+    jmp     2b
+
+// The end: an exception in the kernel, or one after which nothing can go on.
+a9n_fatal:
+    push    rax
+    push    rcx
+    push    rdx
+    push    rbx
+    push    rbp
+    push    rsi
+    push    rdi
+    push    r8
+    push    r9
+    push    r10
+    push    r11
+    push    r12
+    push    r13
+    push    r14
+    push    r15
+    mov     rdi, rsp
+    and     rsp, -16
+    push    2
+    popfq
+    call    {FATAL_EXCEPTION}
+    ud2
+
+// From the loader: rdi is the boot information's physical address.
+.globl _start
+_start:
+    cli
+    cld
+    lea     rsp, [rip + {CPUS} + {CPU} - 8]
+    xor     ebp, ebp
+    jmp     a9n_start
+
+// Where the stack begins before there is anything else on it.
+.globl a9n_boot_stack
+.set a9n_boot_stack, {CPUS} + {CPU} - 8
+
+.text
+"#,
+    CPUS = sym CPUS,
+    AREA = const AREA_BYTES,
+    CPU = const CPU_OFFSET,
+    MAX_CPUS = const MAX_CPUS,
+    STUB_BYTES = const STUB_BYTES,
+    VECTOR_BYTES = const VECTOR_BYTES,
+    CURRENT = const offset_of!(Cpu, current),
+    LOADED_ROOT = const offset_of!(Cpu, root),
+    USER_RDX = const offset_of!(Cpu, user_rdx),
+    ROOT = const offset_of!(Context, root),
+    RIP = const offset_of!(Context, rip),
+    RSP = const offset_of!(Context, rsp),
+    RBX = const offset_of!(Context, rbx),
+    RBP = const offset_of!(Context, rbp),
+    FS_BASE = const offset_of!(Context, fs_base),
+    GS_BASE = const offset_of!(Context, gs_base),
+    MODE = const offset_of!(Context, mode),
+    RAX = const offset_of!(Context, rax),
+    RCX = const offset_of!(Context, rcx),
+    RDX = const offset_of!(Context, rdx),
+    RSI = const offset_of!(Context, rsi),
+    RDI = const offset_of!(Context, rdi),
+    R8 = const offset_of!(Context, r8),
+    R9 = const offset_of!(Context, r9),
+    R10 = const offset_of!(Context, r10),
+    R11 = const offset_of!(Context, r11),
+    R12 = const offset_of!(Context, r12),
+    R13 = const offset_of!(Context, r13),
+    R14 = const offset_of!(Context, r14),
+    R15 = const offset_of!(Context, r15),
+    RFLAGS = const offset_of!(Context, rflags),
+    ANSWER = const Mode::Answer as u64,
+    WHOLE = const Mode::Whole as u64,
+    FIXED_FLAGS = const FIXED_FLAGS,
+    USER_CODE = const USER_CODE,
+    USER_DATA = const USER_DATA,
+    IPC_CALL = const word::Call,
+    IPC_REPLY_RECEIVE = const word::ReplyReceive,
+    ERROR_CODES = const ERROR_CODES,
+    FATAL = const FATAL,
+    CHECKED = const cfg!(debug_assertions) as u8,
+    INTERRUPTED = sym interrupted,
+    FATAL_EXCEPTION = sym fatal_exception,
+    KERNEL_ROOT = sym KERNEL_ROOT,
+);

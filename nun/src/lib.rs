@@ -1,0 +1,66 @@
+//! Nun: the framework to build operating systems on A9N.
+//!
+//! The smallest one:
+//!
+//! ```ignore
+//! #![no_std]
+//! #![no_main]
+//! nun::entry!(main);
+//!
+//! fn main() {
+//!     nun::println!("Hello from A9N!");
+//! }
+//! ```
+//!
+//! What it offers, from the machine upwards:
+//! - [`syscall`]: the one way into the kernel, for the architectures in `arch`;
+//! - [`capability`]: a type for each kernel object with a method for each operation, made from
+//!   the interface table of `a9n-abi`;
+//! - [`Message`], [`Received`] and the methods of [`IpcPort`] and [`Reply`]: messages;
+//! - [`entry!`], [`println!`] and the panic handler: what makes a program;
+//! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
+//! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
+//!
+//! Nothing here needs a heap. On the host, tests run against a stand-in for the kernel.
+
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod aci;
+#[doc(hidden)]
+pub mod arch;
+mod buffer;
+pub mod capability;
+pub mod console;
+pub mod entry;
+pub mod mapped;
+mod message;
+#[cfg(target_os = "none")]
+mod panic;
+mod port;
+mod process;
+mod received;
+mod resources;
+mod slots;
+#[cfg(test)]
+mod stub_tests;
+pub mod syscall;
+
+pub use a9n_abi as abi;
+pub use a9n_abi::init::{InitGeneric, InitInfo, InitModule};
+pub use a9n_abi::{
+    Access, Culprit, Descriptor, Error, FaultReason, MemoryType, ObjectType, Reason, Rights,
+};
+pub use arch::ticks;
+pub use buffer::buffer;
+pub use capability::{
+    AddressSpace, Frame, Generic, IoPort, IpcPort, Node, NotificationPort, PageTable, Pcb, Reply,
+    Timer, Window, debug_exit, yield_now,
+};
+pub use message::Message;
+pub use process::{Process, Start, StartError};
+pub use received::{Fault, Received};
+pub use resources::Resources;
+pub use slots::SlotAllocator;

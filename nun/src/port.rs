@@ -1,0 +1,114 @@
+//! Sending and receiving: the operations that carry messages.
+
+use a9n_abi::{
+    Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Reason, Source,
+    ipc_port::word, reply,
+};
+
+use crate::syscall::{Answer, kernel_call};
+use crate::{IpcPort, Message, Received, Reply};
+
+impl IpcPort {
+    /// Sends `message` and waits for its reply.
+    #[inline(always)]
+    pub fn call(self, message: &Message) -> Result<Message, Error> {
+        reply_in(kernel_call(word::Call, self.descriptor(), message.info, message.words))
+    }
+
+    /// Like [`call`](Self::call), but fails with *would block* if nobody is receiving.
+    #[inline]
+    pub fn try_call(self, message: &Message) -> Result<Message, Error> {
+        let info = message.info.non_blocking();
+        reply_in(kernel_call(word::Call, self.descriptor(), info, message.words))
+    }
+
+    /// Sends `message`; waits until it is taken.
+    #[inline]
+    pub fn send(self, message: &Message) -> Result<(), Error> {
+        done(kernel_call(word::Send, self.descriptor(), message.info, message.words))
+    }
+
+    /// Like [`send`](Self::send), but fails with *would block* if nobody is receiving.
+    #[inline]
+    pub fn try_send(self, message: &Message) -> Result<(), Error> {
+        let info = message.info.non_blocking();
+        done(kernel_call(word::Send, self.descriptor(), info, message.words))
+    }
+
+    /// Waits for something to come: a message here, signals of the bound Notification Port. A
+    /// caller whose reply is still owed gets an error.
+    #[inline(always)]
+    pub fn receive(self) -> Result<Received, Error> {
+        self.receive_form(0, MessageInfo::default())
+    }
+
+    /// Like [`receive`](Self::receive), but fails with *would block* if nothing is there.
+    #[inline]
+    pub fn try_receive(self) -> Result<Received, Error> {
+        self.receive_form(0, MessageInfo::default().non_blocking())
+    }
+
+    /// Like [`receive`](Self::receive); if a call comes, the right to answer it lands in slot
+    /// `reply` of the root node, which must be empty. So it can be answered later, in any order.
+    #[inline]
+    pub fn receive_into(self, reply: u64) -> Result<Received, Error> {
+        self.receive_form(reply, MessageInfo::default())
+    }
+
+    /// Answers the caller that the last receive accepted with `message`, then receives. A caller
+    /// that is gone by now is passed over.
+    #[inline(always)]
+    pub fn reply_receive(self, message: &Message) -> Result<Received, Error> {
+        self.reply_receive_into(message, 0)
+    }
+
+    /// [`reply_receive`](Self::reply_receive) and [`receive_into`](Self::receive_into) in one.
+    #[inline(always)]
+    pub fn reply_receive_into(self, message: &Message, reply: u64) -> Result<Received, Error> {
+        let operation = word::ReplyReceive | (reply << REPLY_SLOT_SHIFT);
+        let answer = kernel_call(operation, self.descriptor(), message.info, message.words);
+        Received::from_answer(answer)
+    }
+
+    #[inline(always)]
+    fn receive_form(self, reply: u64, info: MessageInfo) -> Result<Received, Error> {
+        let operation = word::Receive | (reply << REPLY_SLOT_SHIFT);
+        let words = [0; MESSAGE_REGISTERS];
+        Received::from_answer(kernel_call(operation, self.descriptor(), info, words))
+    }
+}
+
+impl Reply {
+    /// The Reply to the call that the last receive accepted without naming a slot.
+    pub const OWED: Self = Self::at(Descriptor::NULL);
+
+    /// Answers with `message`. The Reply is used up then.
+    #[inline]
+    pub fn reply(self, message: &Message) -> Result<(), Error> {
+        let descriptor = self.descriptor();
+        done(kernel_call(reply::word::Reply, descriptor, message.info, message.words))
+    }
+}
+
+/// What came in answer to a call.
+#[inline(always)]
+fn reply_in(answer: Answer) -> Result<Message, Error> {
+    match answer.info.source() {
+        Some(Source::Message) => Ok(Message { info: answer.info, words: answer.words }),
+        _ => Err(refusal(answer.info)),
+    }
+}
+
+#[inline(always)]
+fn done(answer: Answer) -> Result<(), Error> {
+    match Error::from_label(answer.info.label()) {
+        None => Ok(()),
+        Some(error) => Err(error),
+    }
+}
+
+/// The error in an answer that is no message.
+#[cold]
+fn refusal(info: MessageInfo) -> Error {
+    Error::from_label(info.label()).unwrap_or(Error::new(Reason::IllegalOperation, Culprit::OTHER))
+}

@@ -1,0 +1,111 @@
+//! Kernel calls: what goes in, what comes out.
+//!
+//! Everything in Nun that talks to the kernel does so through [`kernel_call`], so that tests can
+//! put a stand-in in the kernel's place.
+//!
+//! # What a kernel call may do to the caller's memory
+//! Nothing, but for two things that Nun keeps apart from Rust's memory. The IPC buffer is reached
+//! only through [`mapped`](crate::mapped). And a process that holds a Window or a Frame can change
+//! its own address space; that is like taking the machine's memory out while it runs, and no
+//! more the business of Rust's memory model than that. Addresses for mapping come from
+//! [`Resources`](crate::Resources), whose area no Rust object lies in.
+
+use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Word};
+
+/// Answer to a kernel call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Identifier of the capability through which a message came; signal bits for a
+    /// notification.
+    pub identifier: u64,
+    /// What came, and from where.
+    pub info: MessageInfo,
+    /// Message words, or results.
+    pub words: [u64; MESSAGE_REGISTERS],
+}
+
+/// Makes kernel call `operation` on the capability at `descriptor`. Blocks if the operation does.
+#[inline(always)]
+pub fn kernel_call(
+    operation: u64,
+    descriptor: Descriptor,
+    info: MessageInfo,
+    words: [u64; MESSAGE_REGISTERS],
+) -> Answer {
+    #[cfg(test)]
+    return fake::kernel_call(operation, descriptor, info, words);
+    #[cfg(not(test))]
+    crate::arch::kernel_call(operation, descriptor, info, words)
+}
+
+/// Asks the kernel for something and takes its answer apart. Arguments that are not given are
+/// sent as zero.
+#[inline(always)]
+pub(crate) fn request<const N: usize>(
+    operation: u64,
+    descriptor: Descriptor,
+    arguments: [u64; N],
+) -> Result<[u64; MESSAGE_REGISTERS], Error> {
+    const { assert!(N <= MESSAGE_REGISTERS) }
+    let mut words = [0; MESSAGE_REGISTERS];
+    for (word, argument) in words.iter_mut().zip(arguments) {
+        *word = argument;
+    }
+    let answer = kernel_call(operation, descriptor, MessageInfo::default(), words);
+    match Error::from_label(answer.info.label()) {
+        None => Ok(answer.words),
+        Some(error) => Err(error),
+    }
+}
+
+/// A result word. The kernel sends none that is not of its type; one from a newer kernel is an
+/// error.
+#[inline(always)]
+pub(crate) fn result<T: Word>(word: u64) -> Result<T, Error> {
+    T::from_word(word).ok_or(Error::new(Reason::InvalidArgument, Culprit::OTHER))
+}
+
+/// A stand-in for the kernel.
+#[cfg(test)]
+pub(crate) mod fake {
+    use super::{Answer, Descriptor, MESSAGE_REGISTERS, MessageInfo};
+    use std::boxed::Box;
+    use std::cell::RefCell;
+
+    /// A kernel call as the kernel sees it.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) struct Call {
+        pub(crate) operation: u64,
+        pub(crate) descriptor: Descriptor,
+        pub(crate) info: MessageInfo,
+        pub(crate) words: [u64; MESSAGE_REGISTERS],
+    }
+
+    type Kernel = Box<dyn FnMut(Call) -> Answer>;
+
+    std::thread_local! {
+        static KERNEL: RefCell<Option<Kernel>> = const { RefCell::new(None) };
+    }
+
+    /// Lets `kernel` answer the calls of this thread.
+    pub(crate) fn install(kernel: impl FnMut(Call) -> Answer + 'static) {
+        KERNEL.set(Some(Box::new(kernel)));
+    }
+
+    /// The answer *done* with these results.
+    pub(crate) fn done(words: [u64; MESSAGE_REGISTERS]) -> Answer {
+        Answer { identifier: 0, info: MessageInfo::success(MESSAGE_REGISTERS), words }
+    }
+
+    pub(super) fn kernel_call(
+        operation: u64,
+        descriptor: Descriptor,
+        info: MessageInfo,
+        words: [u64; MESSAGE_REGISTERS],
+    ) -> Answer {
+        KERNEL.with_borrow_mut(|kernel| {
+            let kernel = kernel.as_mut().expect("the test installed a kernel");
+            kernel(Call { operation, descriptor, info, words })
+        })
+    }
+}
