@@ -14,6 +14,7 @@ use a9n_store::{
 };
 
 use crate::Kernel;
+use crate::binding::Binding;
 use crate::generic::MAXIMUM_SIZE_BITS;
 
 const PAGE_BITS: u32 = PageSize::Small.bits();
@@ -151,6 +152,8 @@ impl<H: Hal> Kernel<H> {
         let process = self.store.create_process(process_address);
         let space_address = self.carve(&mut carver, <AddressSpace as Object<H>>::SIZE_BITS)?;
         let space = self.create_space(space_address);
+        let bindings = self.carve(&mut carver, Store::<H>::node_bits(Binding::RADIX))?;
+        self.bindings.set(Some(self.store.create_node(bindings, Binding::RADIX)));
         let info_bits = (size_of::<InitInfo>() as u64).next_power_of_two().trailing_zeros();
         let info_page = self.carve(&mut carver, info_bits)?;
         let buffer = self.carve(&mut carver, PAGE_BITS)?;

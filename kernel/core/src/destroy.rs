@@ -79,6 +79,9 @@ impl<H: Hal> Kernel<H> {
         match capability {
             Capability::Reply { caller } => self.abandon(caller),
             Capability::Pcb { process, .. } if original => self.destroy_process(process),
+            Capability::InterruptPort { interrupt } if original => {
+                self.release_interrupt(interrupt)?;
+            }
             Capability::Node(node) if original => self.put_dying(Dying::Node(node)),
             Capability::AddressSpace(space) if original => {
                 self.put_dying(Dying::AddressSpace(space));
@@ -92,12 +95,9 @@ impl<H: Hal> Kernel<H> {
         Ok(())
     }
 
-    /// Empties an internal slot, which never has descendants, so that it can be filled anew.
-    pub(crate) fn empty_internal(
-        &mut self,
-        slot: Ref<Slot>,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
+    /// Empties a slot that never has descendants, in a PCB or a binding, so that it can be filled
+    /// anew.
+    pub(crate) fn empty_leaf(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
         self.let_go(slot, budget)
     }
 

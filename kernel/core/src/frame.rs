@@ -107,8 +107,12 @@ impl<H: Hal> Kernel<H> {
                 self.unmap(place, offset, pages);
                 Ok(Outcome::word(pages))
             }
-            window::Operation::Protect { .. } => {
-                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            window::Operation::Protect { offset, pages, access } => {
+                check_range(&place, offset, pages)?;
+                self.check_access(slot, access)?;
+                let pages = pages.min(PAGES_PER_CALL);
+                self.protect(place, offset, pages, access);
+                Ok(Outcome::word(pages))
             }
         }
     }
@@ -135,13 +139,7 @@ impl<H: Hal> Kernel<H> {
         memory: MemoryType,
     ) -> Result<u64, Error> {
         check_range(&place, offset, pages)?;
-        let rights = self.store.get(slot).rights();
-        if access.is_empty() {
-            return Err(bad_argument(Reason::InvalidArgument, 3));
-        }
-        if access.contains(Access::WRITE) && !rights.contains(Rights::WRITE) {
-            return Err(bad_argument(Reason::PermissionDenied, 3));
-        }
+        self.check_access(slot, access)?;
         if place.kind == MemoryKind::Device && memory == MemoryType::Normal {
             return Err(bad_argument(Reason::InvalidArgument, 4));
         }
@@ -163,6 +161,19 @@ impl<H: Hal> Kernel<H> {
             }
         }
         Ok(done)
+    }
+
+    /// Refuses `access`, argument 3 of a call, if it is none or more than the Window in `slot`
+    /// allows.
+    fn check_access(&self, slot: Ref<Slot>, access: Access) -> Result<(), Error> {
+        if access.is_empty() {
+            return Err(bad_argument(Reason::InvalidArgument, 3));
+        }
+        let writable = self.store.get(slot).rights().contains(Rights::WRITE);
+        if access.contains(Access::WRITE) && !writable {
+            return Err(bad_argument(Reason::PermissionDenied, 3));
+        }
+        Ok(())
     }
 
     /// Maps one page of `size`, or a small one where tables for small ones are already there.
@@ -191,6 +202,17 @@ impl<H: Hal> Kernel<H> {
         for page in offset..offset.saturating_add(pages) {
             let address = place.address.offset(page << PAGE_BITS);
             if self.hal().unmap(place.root, address, place.base, place.end()).is_some() {
+                self.hal().flush(place.root, Some(address));
+            }
+        }
+    }
+
+    /// Changes what those of `pages` pages that are there allow.
+    fn protect(&self, place: Place, offset: u64, pages: u64, access: Access) {
+        for page in offset..offset.saturating_add(pages) {
+            let address = place.address.offset(page << PAGE_BITS);
+            let end = place.end();
+            if self.hal().protect(place.root, address, place.base, end, access).is_some() {
                 self.hal().flush(place.root, Some(address));
             }
         }

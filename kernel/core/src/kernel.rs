@@ -6,9 +6,10 @@ use core::fmt;
 use a9n_abi::{
     Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, reply,
 };
-use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Trap};
-use a9n_store::{Capability, Dying, Process, Ref, Slot, Store};
+use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Trap};
+use a9n_store::{Capability, Dying, Node, Process, Ref, Slot, Store};
 
+use crate::binding::Binding;
 use crate::outcome::{Outcome, Stop};
 use crate::scheduler::Cpu;
 
@@ -22,7 +23,15 @@ pub struct Kernel<H: Hal> {
     pub(crate) cpus: [Cpu; MAXIMUM_CPUS],
     /// Objects without a capability that still have parts to let go.
     pub(crate) dying: Cell<Option<Dying>>,
+    /// A node that no descriptor reaches, for what the kernel itself holds on to: the Notification
+    /// Ports that timers and interrupts signal. There from boot on.
+    pub(crate) bindings: Cell<Option<Ref<Node>>>,
+    /// A bit for each interrupt that has a port.
+    pub(crate) claimed: [Cell<u64>; CLAIM_WORDS],
 }
+
+/// Words with a bit for each interrupt.
+const CLAIM_WORDS: usize = (Interrupt::COUNT / u64::BITS as u64) as usize;
 
 /// Who makes a kernel call, and where.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +49,8 @@ impl<H: Hal> Kernel<H> {
             store: Store::new(hal),
             cpus: [const { Cpu::new() }; MAXIMUM_CPUS],
             dying: Cell::new(None),
+            bindings: Cell::new(None),
+            claimed: [const { Cell::new(0) }; CLAIM_WORDS],
         }
     }
 
@@ -101,15 +112,16 @@ impl<H: Hal> Kernel<H> {
         self.next(cpu)
     }
 
-    /// Interrupt `line` came in on `cpu` while `process` ran there (`None`: it was idle). No line
-    /// has an owner yet, so it stays masked. Answers whom to run next, `None` to idle.
+    /// `interrupt` came in on `cpu` while `process` ran there (`None`: it was idle); if it is a
+    /// line, it is masked now. Answers whom to run next, `None` to idle.
     pub fn interrupt(
         &mut self,
         cpu: CpuNumber,
         process: Option<Ref<Process>>,
-        _line: u32,
+        interrupt: Interrupt,
     ) -> Option<Ref<Process>> {
         self.enter(cpu, process);
+        self.signal_binding(Binding::Interrupt(interrupt));
         self.next(cpu)
     }
 
@@ -169,10 +181,21 @@ impl<H: Hal> Kernel<H> {
                 self.demand(slot, operation.rights())?;
                 self.invoke_notification(caller, notification, identifier, operation)
             }
-            (I::Timer(_), C::Timer { .. })
-            | (I::InterruptRegion(_), C::InterruptRegion)
-            | (I::IoPort(_), C::IoPort { .. }) => {
-                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            (I::Timer(operation), C::Timer { cpu }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_timer(caller, cpu, operation)
+            }
+            (I::InterruptRegion(operation), C::InterruptRegion) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_interrupt_region(caller, slot, operation)
+            }
+            (I::InterruptPort(operation), C::InterruptPort { interrupt }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_interrupt_port(caller, interrupt, operation)
+            }
+            (I::IoPort(operation), C::IoPort { first, last }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_io_port(caller, slot, (first, last), operation)
             }
             _ => Err(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR).into()),
         }

@@ -179,7 +179,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<(), Stop> {
         let target = self.store.internal_slot(process, internal);
         if !self.store.get(target).is_empty() {
-            self.empty_internal(target, &mut Budget::new())?;
+            self.empty_leaf(target, &mut Budget::new())?;
         }
         let rights = self.store.get(source).rights();
         let depth = self.child_depth(source, Culprit::OTHER)?;

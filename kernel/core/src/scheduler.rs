@@ -10,6 +10,7 @@ use a9n_hal::{CpuNumber, Hal, Ticks, Trap};
 use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, State, Store};
 
 use crate::Kernel;
+use crate::binding::Binding;
 use crate::kernel::Caller;
 
 /// Parts of a second that a process runs before others of its priority get their turn.
@@ -34,6 +35,8 @@ pub(crate) struct Cpu {
     priority: Cell<u8>,
     /// When the quantum in use ends.
     quantum_end: Cell<Ticks>,
+    /// When the user's timer goes off.
+    alarm: Cell<Option<Ticks>>,
     /// Since when CPU time is charged to the running process.
     since: Cell<Ticks>,
 }
@@ -47,6 +50,7 @@ impl Cpu {
             current: Cell::new(None),
             priority: Cell::new(0),
             quantum_end: Cell::new(0),
+            alarm: Cell::new(None),
             since: Cell::new(0),
         }
     }
@@ -187,7 +191,20 @@ impl<H: Hal> Kernel<H> {
         let end = self.hal().now().wrapping_add(context.remaining);
         cpu.priority.set(context.priority);
         cpu.quantum_end.set(end);
-        self.hal().set_timer(Some(end));
+        self.program_timer(cpu);
+    }
+
+    /// Asks for an interrupt at the end of the quantum, or at the user's time if that is sooner.
+    fn program_timer(&self, cpu: &Cpu) {
+        let end = cpu.quantum_end.get();
+        self.hal().set_timer(Some(cpu.alarm.get().map_or(end, |alarm| alarm.min(end))));
+    }
+
+    /// Sets or clears the user's timer of the CPU that runs the kernel at this moment.
+    pub(crate) fn set_alarm(&self, cpu: CpuNumber, deadline: Option<Ticks>) {
+        let cpu = self.cpu(cpu);
+        cpu.alarm.set(deadline);
+        self.program_timer(cpu);
     }
 
     /// Puts `process`, which waits for nothing any more, into the ready queue of its CPU.
@@ -218,11 +235,17 @@ impl<H: Hal> Kernel<H> {
         // The answer must be set before somebody else runs, and `next` rotates an ended quantum.
     }
 
-    /// The timer went off: the quantum in use may have ended.
-    pub(crate) fn expire(&self, cpu: CpuNumber) {
-        let cpu = self.cpu(cpu);
+    /// The timer went off: the quantum in use may have ended, or the user's time have come.
+    pub(crate) fn expire(&self, number: CpuNumber) {
+        let cpu = self.cpu(number);
+        if cpu.alarm.get().is_some_and(|alarm| self.hal().now() >= alarm) {
+            cpu.alarm.set(None);
+            self.signal_binding(Binding::Timer(number));
+        }
         if cpu.current.get().is_some() && self.hal().now() >= cpu.quantum_end.get() {
             cpu.quantum_end.set(0);
+        } else {
+            self.program_timer(cpu);
         }
     }
 
@@ -248,7 +271,7 @@ impl<H: Hal> Kernel<H> {
         }
         for _ in 0..TRAPS_PER_DECISION {
             let Some(priority) = cpu.highest() else {
-                self.hal().set_timer(None);
+                self.hal().set_timer(cpu.alarm.get());
                 return None;
             };
             let next = cpu.queue(priority).pop_front(&self.store)?;

@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
 
-use crate::{SimContext, SimMemory};
+use crate::{SimContext, SimDevices, SimMemory};
 
 /// Ticks of the simulated clock in a second.
 const TICKS_PER_SECOND: Ticks = 1_000_000;
@@ -20,6 +20,7 @@ pub struct SimMachine {
     console: RefCell<Vec<u8>>,
     exit: Cell<Option<bool>>,
     pub(crate) flushes: Cell<u64>,
+    pub(crate) devices: SimDevices,
 }
 
 /// What the implementation keeps for a CPU: the message words that stay in registers on a fast
@@ -51,12 +52,18 @@ impl SimMachine {
             console: RefCell::default(),
             exit: Cell::new(None),
             flushes: Cell::new(0),
+            devices: SimDevices::default(),
         }
     }
 
     /// Its memory.
     pub fn memory(&self) -> &SimMemory {
         &self.memory
+    }
+
+    /// Its devices.
+    pub fn devices(&self) -> &SimDevices {
+        &self.devices
     }
 
     /// Lets time pass. Answers whether the timer goes off.

@@ -149,6 +149,25 @@ impl Paging for SimMachine {
         size_at(level)
     }
 
+    fn protect(
+        &self,
+        root: PhysicalAddress,
+        address: UserAddress,
+        start: PhysicalAddress,
+        end: PhysicalAddress,
+        access: Access,
+    ) -> Option<PageSize> {
+        let Walk::Leaf { entry, level } = self.walk(root, address, 0) else { return None };
+        let word = self.memory.word(entry);
+        let page = word & ADDRESS_MASK;
+        if page < start.0 || page >= end.0 {
+            return None;
+        }
+        let access = access.bits() << ACCESS_SHIFT;
+        self.memory.set_word(entry, (word & !ACCESS_MASK) | access);
+        size_at(level)
+    }
+
     fn translate(
         &self,
         root: PhysicalAddress,

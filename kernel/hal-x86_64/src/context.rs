@@ -8,7 +8,7 @@
 //! a check:
 //! - `rip` lies below [`USER_END`];
 //! - `fs_base` and `gs_base` are canonical;
-//! - `rflags` has interrupts on and no privilege ([`user_flags`], or saved from user mode);
+//! - `rflags` has interrupts on and no privilege (`user_flags`, or saved from user mode);
 //! - `root` is a root that `Paging::prepare_root` made, or the kernel's own.
 
 use core::cell::Cell;

@@ -13,6 +13,7 @@
 
 mod address;
 mod context;
+mod devices;
 mod fault;
 mod memory;
 mod paging;
@@ -20,6 +21,7 @@ mod paging;
 pub use a9n_abi::{Access, FaultReason, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
 pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
+pub use devices::{Devices, Interrupt, InterruptMessage, PortWidth};
 pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError};
@@ -31,7 +33,7 @@ pub type Ticks = u64;
 pub type CpuNumber = u8;
 
 /// A machine: its memory, its page tables, its clock and the way back to user mode.
-pub trait Hal: Memory + Paging + Sized + 'static {
+pub trait Hal: Memory + Paging + Devices + Sized + 'static {
     /// User-visible registers of a process, and whatever the exit to user mode needs at hand.
     /// It is the first field of every PCB.
     type Context: Context;

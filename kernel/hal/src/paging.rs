@@ -94,6 +94,17 @@ pub trait Paging {
         end: PhysicalAddress,
     ) -> Option<PageSize>;
 
+    /// Changes what the page mapped at `address` allows, if it lies in physical `[start, end)`, and
+    /// answers its size; otherwise `None`, and nothing changes.
+    fn protect(
+        &self,
+        root: PhysicalAddress,
+        address: UserAddress,
+        start: PhysicalAddress,
+        end: PhysicalAddress,
+        access: Access,
+    ) -> Option<PageSize>;
+
     /// What is mapped at `address`: physical address of the byte and what it allows.
     fn translate(
         &self,

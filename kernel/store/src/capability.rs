@@ -1,7 +1,7 @@
 //! What a slot can hold.
 
 use a9n_abi::ObjectType;
-use a9n_hal::{PageSize, PhysicalAddress, UserAddress};
+use a9n_hal::{Interrupt, PageSize, PhysicalAddress, UserAddress};
 
 use crate::{AddressSpace, Node, Notification, Port, Process, Ref};
 
@@ -107,6 +107,11 @@ pub enum Capability {
     },
     /// All interrupt lines.
     InterruptRegion,
+    /// One interrupt.
+    InterruptPort {
+        /// Which one.
+        interrupt: Interrupt,
+    },
     /// A range of I/O ports.
     IoPort {
         /// First port.
@@ -132,6 +137,7 @@ impl Capability {
             Self::Notification { .. } => ObjectType::NotificationPort,
             Self::Timer { .. } => ObjectType::Timer,
             Self::InterruptRegion => ObjectType::InterruptRegion,
+            Self::InterruptPort { .. } => ObjectType::InterruptPort,
             Self::IoPort { .. } => ObjectType::IoPort,
         }
     }
@@ -153,7 +159,6 @@ impl Capability {
                 | Self::Reply { .. }
                 | Self::Window { .. }
                 | Self::PageTable { .. }
-                | Self::IoPort { .. }
         )
     }
 }

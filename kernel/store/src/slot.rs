@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::num::NonZeroU64;
 
 use a9n_abi::{ObjectType, Rights};
-use a9n_hal::{KernelAddress, PageSize, PhysicalAddress, UserAddress};
+use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
 use crate::{Capability, Installation, MemoryKind, Port, Ref};
 
@@ -211,6 +211,13 @@ impl Slot {
             }
             ObjectType::Timer => Capability::Timer { cpu: data as u8 },
             ObjectType::InterruptRegion => Capability::InterruptRegion,
+            ObjectType::InterruptPort => Capability::InterruptPort {
+                interrupt: if data == 0 {
+                    Interrupt::Line(object as u8)
+                } else {
+                    Interrupt::Message(object as u8)
+                },
+            },
             ObjectType::IoPort => Capability::IoPort { first: object as u16, last: data as u16 },
             _ => return None,
         })
@@ -251,6 +258,10 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
         }
         Capability::Timer { cpu } => (0, 0, u64::from(cpu)),
         Capability::InterruptRegion => (0, 0, 0),
+        Capability::InterruptPort { interrupt } => match interrupt {
+            Interrupt::Line(line) => (u64::from(line), 0, 0),
+            Interrupt::Message(message) => (u64::from(message), 0, 1),
+        },
         Capability::IoPort { first, last } => (u64::from(first), 0, u64::from(last)),
     }
 }
