@@ -37,7 +37,7 @@ pub mod console;
 pub mod entry;
 pub mod mapped;
 mod message;
-#[cfg(target_os = "none")]
+#[cfg(all(panic = "abort", not(test)))]
 mod panic;
 mod port;
 mod process;
