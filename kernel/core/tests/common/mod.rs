@@ -145,7 +145,11 @@ impl System {
     /// CPUs that were nudged enter the kernel.
     fn deliver_nudges(&mut self) {
         while let Some(number) = self.kernel.hal().take_nudge() {
-            assert_ne!(number, self.cpu.number, "a CPU does not nudge itself");
+            if number == self.cpu.number {
+                self.current = self.kernel.nudged(number, self.current);
+                self.note_current();
+                continue;
+            }
             let place = usize::from(number);
             self.elsewhere[place] = self.kernel.nudged(number, self.elsewhere[place]);
             self.known.extend(self.elsewhere[place]);
