@@ -190,7 +190,8 @@ impl<H: Hal> Kernel<H> {
             }
             (I::IpcPort(operation), C::IpcPort { port, identifier }) => {
                 self.demand(slot, operation.rights())?;
-                self.invoke_port(caller, port, identifier, operation, frame)
+                let rights = self.store.get(slot).rights();
+                self.invoke_port(caller, (port, identifier, rights), operation, frame)
             }
             (I::Reply(reply::Operation::Reply), C::Reply { caller: to }) => {
                 self.reply_stored(caller, slot, to, frame)
