@@ -144,13 +144,16 @@ impl<H: Hal> Kernel<H> {
                         }
                     }
                 }
-                Dying::AddressSpace(space) => match self.store.get(space).anchored.get() {
-                    Some(slot) => self.cast_off(space, slot),
-                    None => {
-                        self.drop_dying(object);
-                        self.store.destroy(space);
+                Dying::AddressSpace(space) => {
+                    let cells = self.store.get(space);
+                    match cells.anchored.get().or(cells.pool.get()) {
+                        Some(slot) => self.cast_off(space, slot),
+                        None => {
+                            self.drop_dying(object);
+                            self.store.destroy(space);
+                        }
                     }
-                },
+                }
             }
         }
         Ok(())

@@ -83,7 +83,11 @@ impl<H: Hal> Kernel<H> {
         };
         // The call may have destroyed its own caller.
         if self.current(cpu) == Some(process) {
-            let context = &self.store.get(process).context;
+            let pcb = self.store.get(process);
+            let context = &pcb.context;
+            if outcome != Err(Stop::Restart) {
+                pcb.batch.set((0, 0));
+            }
             match outcome {
                 Ok(Outcome::Done { length, words }) => {
                     context.answer(0, MessageInfo::success(length).0, &words);

@@ -17,13 +17,14 @@
 //! # Where things stand
 //!
 //! `kernel` has the entries, `fast` the two fast paths. `lookup`, `derivation`, `destroy` are the
-//! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `ipc`, `reply`, `notification`,
+//! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
 //! `timer`, `interrupt`, `io_port` have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
 //! the first process.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod batch;
 mod binding;
 mod boot;
 mod derivation;
@@ -46,6 +47,7 @@ mod space;
 mod timer;
 mod transfer;
 mod trap;
+mod window;
 
 pub use boot::{Boot, BootError};
 pub use kernel::{Kernel, MAXIMUM_CPUS};

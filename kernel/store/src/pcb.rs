@@ -102,6 +102,8 @@ pub struct Pcb<C> {
     pub foreign: Cell<bool>,
     /// What stopped it, if its state says so.
     pub trap: Cell<Option<Trap>>,
+    /// How far a batched mapping call that it has to repeat has come: runs, and pages of the next.
+    pub batch: Cell<(u32, u32)>,
     /// CPU time used, in ticks, up to the last scheduling decision.
     pub time: Cell<Ticks>,
     /// Messages sent on the general path.
@@ -134,6 +136,7 @@ impl<C> Pcb<C> {
             ceiling: Cell::new(0),
             foreign: Cell::new(false),
             trap: Cell::new(None),
+            batch: Cell::new((0, 0)),
             time: Cell::new(0),
             messages: Cell::new(0),
             slots: core::array::from_fn(|_| Slot::default()),

@@ -10,7 +10,7 @@ use core::num::NonZeroU64;
 use a9n_abi::{ObjectType, Rights};
 use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
-use crate::{Capability, Installation, MemoryKind, Port, Ref};
+use crate::{Capability, Installation, MemoryKind, Port, Ref, TableUse};
 
 /// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
 /// on how far a restartable operation on it has come.
@@ -58,6 +58,8 @@ const ZEROED_UNIT_BITS: u32 = 6;
 /// In a Window's first word, below the page-aligned base: size bits, then the kind.
 const WINDOW_KIND_SHIFT: u32 = 6;
 const LOW_BITS: u64 = 0xfff;
+/// In a Page Table's last word, where an installed one has address and entry size.
+const POOLED: u64 = LOW_BITS;
 
 impl Slot {
     /// Whether it holds nothing.
@@ -187,11 +189,15 @@ impl Slot {
             ObjectType::AddressSpace => Capability::AddressSpace(reference(object)?),
             ObjectType::PageTable => Capability::PageTable {
                 table: PhysicalAddress(object),
-                installed: reference(identifier).map(|space| Installation {
-                    space,
-                    address: UserAddress(data & !LOW_BITS),
-                    entries: page_size(data & LOW_BITS),
-                }),
+                usage: match reference(identifier) {
+                    None => TableUse::Free,
+                    Some(space) if data == POOLED => TableUse::Pooled(space),
+                    Some(space) => TableUse::Installed(Installation {
+                        space,
+                        address: UserAddress(data & !LOW_BITS),
+                        entries: page_size(data & LOW_BITS),
+                    }),
+                },
             },
             ObjectType::Frame => Capability::Frame {
                 base: PhysicalAddress(object),
@@ -242,9 +248,12 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
         }
         Capability::VectorState { state } => (state.0, 0, 0),
         Capability::AddressSpace(space) => (word(space), 0, 0),
-        Capability::PageTable { table, installed } => match installed {
-            Some(place) => (table.0, word(place.space), place.address.0 | place.entries as u64),
-            None => (table.0, 0, 0),
+        Capability::PageTable { table, usage } => match usage {
+            TableUse::Free => (table.0, 0, 0),
+            TableUse::Pooled(space) => (table.0, word(space), POOLED),
+            TableUse::Installed(place) => {
+                (table.0, word(place.space), place.address.0 | place.entries as u64)
+            }
         },
         Capability::Frame { base, size_bits, kind } => {
             (base.0, 0, u64::from(size_bits) | ((kind as u64) << KIND_SHIFT))
