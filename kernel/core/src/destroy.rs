@@ -111,7 +111,13 @@ impl<H: Hal> Kernel<H> {
         self.dying.set(self.store.dying_next(object).get());
     }
 
-    /// Lets go of the parts of all dying objects.
+    /// Whether there are dying objects.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.dying.get().is_some()
+    }
+
+    /// Lets go of the parts of all dying objects. That may take away any slot and any process, the
+    /// caller included: nothing found before holds afterwards.
     pub(crate) fn drain(&mut self, budget: &mut Budget) -> Result<(), Stop> {
         while let Some(object) = self.dying.get() {
             budget.spend()?;

@@ -86,7 +86,7 @@ impl<H: Hal> Kernel<H> {
         self.hand_over(client, phase, receiver);
     }
 
-    /// The running `process` waits at `port` until its message is taken.
+    /// `process`, which does not run any more, waits at `port` until its message is taken.
     pub(crate) fn queue_sender(
         &self,
         process: Ref<Process>,
@@ -94,7 +94,6 @@ impl<H: Hal> Kernel<H> {
         identifier: u64,
         phase: Phase,
     ) {
-        self.stop_running(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(phase));
         pcb.identifier.set(identifier);

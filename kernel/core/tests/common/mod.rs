@@ -128,6 +128,21 @@ impl System {
         panic!("a kernel call restarts for ever");
     }
 
+    /// `process` makes a kernel call, which is not repeated if the kernel wants that. Answers
+    /// whether it does: in between, others may act.
+    pub fn begin(&mut self, process: Ref<Process>, frame: CallFrame) -> bool {
+        self.kernel.context(process).prepare(frame);
+        self.repeat(process)
+    }
+
+    /// `process` repeats its kernel call once. Answers whether it has to do so again.
+    pub fn repeat(&mut self, process: Ref<Process>) -> bool {
+        self.current = self.kernel.call(0, process);
+        self.note_current();
+        self.current == Some(process)
+            && self.kernel.context(process).resumption() == Resumption::Restart
+    }
+
     fn try_fast(&mut self, process: Ref<Process>, frame: &CallFrame) -> bool {
         let [word0, word1, word2, word3, word4, word5] = frame.words;
         self.cpu.words.set([word0, word1, word2, word3]);
