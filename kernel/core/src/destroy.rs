@@ -13,7 +13,7 @@
 use a9n_abi::{Culprit, Error};
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Reason};
 use a9n_hal::{Context, Hal};
-use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, SchedulingContext, Slot};
+use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::outcome::{Budget, Stop};
@@ -216,14 +216,14 @@ impl<H: Hal> Kernel<H> {
     /// stopped.
     pub(crate) fn abandon(&self, caller: Ref<Process>) {
         let pcb = self.store.get(caller);
-        if let Some(partner) = pcb.partner.take() {
-            let partner = self.store.get(partner);
-            if partner.donor.get() == Some(caller) {
-                partner.donor.set(None);
-            }
-        }
         pcb.reply_slot.set(None);
-        self.send_context_home(caller);
+        match pcb.partner.get() {
+            Some(partner) if self.store.get(partner).donor.get() == Some(caller) => {
+                self.store.get(partner).donor.set(None);
+                self.part_contexts(caller, partner);
+            }
+            _ => self.send_context_home(caller),
+        }
         if pcb.state.get().is_trapped() {
             pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
         } else {
@@ -247,14 +247,6 @@ impl<H: Hal> Kernel<H> {
         self.context(process).answer(0, info.0, &[0; MESSAGE_REGISTERS]);
     }
 
-    /// `process` gets a scheduling context of its own back, whatever became of the one it lent.
-    fn send_context_home(&self, process: Ref<Process>) {
-        let pcb = self.store.get(process);
-        pcb.partner.set(None);
-        pcb.scheduling
-            .set(SchedulingContext { priority: pcb.priority.get(), remaining: self.quantum() });
-    }
-
     /// Stops `process`, whatever it is doing, and takes it out of every queue. An operation in
     /// which it was blocked ends with *cancelled* when it is resumed.
     pub(crate) fn halt(&self, process: Ref<Process>) {
@@ -273,6 +265,8 @@ impl<H: Hal> Kernel<H> {
                 if let Some(port) = pcb.blocked_port.get() {
                     self.store.get(port).receivers.remove(&self.store, process);
                 }
+                // What is stored may be what it served its last caller with.
+                pcb.scheduling.set(self.own_context(process));
             }
             Phase::Waiting => {
                 if let Some(notification) = pcb.blocked_notification.get() {
@@ -282,8 +276,8 @@ impl<H: Hal> Kernel<H> {
             Phase::AwaitingReply => {
                 if let Some(partner) = pcb.partner.get() {
                     self.store.get(partner).caller.set(None);
+                    self.part_contexts(process, partner);
                 }
-                self.send_context_home(process);
             }
             Phase::AwaitingStoredReply => {
                 if let Some(slot) = pcb.reply_slot.take() {
@@ -292,14 +286,14 @@ impl<H: Hal> Kernel<H> {
                 }
                 if let Some(partner) = pcb.partner.get() {
                     self.store.get(partner).donor.set(None);
+                    self.part_contexts(process, partner);
                 }
-                self.send_context_home(process);
             }
         }
         let blocked = !matches!(state.phase(), Phase::Ready | Phase::Running);
         if blocked && !state.is_trapped() {
             self.answer_failure(process, Reason::Cancelled);
         }
-        pcb.state.set(state.with_phase(Phase::Stopped).with_stored_reply(false));
+        pcb.state.set(pcb.state.get().with_phase(Phase::Stopped).with_stored_reply(false));
     }
 }

@@ -154,7 +154,7 @@ impl<H: Hal> Kernel<H> {
         }
         let pcb = self.store.get(process);
         if let Some(client) = pcb.caller.take() {
-            self.exchange_context(process, self.own_context(process));
+            self.return_context(process, client);
             self.abandon(client);
         }
         self.return_donation(process);
@@ -177,15 +177,16 @@ impl<H: Hal> Kernel<H> {
         let process = caller.process;
         let runnable = self.deliver_reply(process, client);
         self.name_reply_slot(process, reply_index);
-        if runnable && !self.has_something(process, port) {
+        let lost = self.store.get(client).state.get().is_context_lost();
+        if runnable && !lost && !self.has_something(process, port) {
             // The usual case: the server waits again, and the client goes on at once.
+            self.store.get(client).partner.set(None);
             let phase = Phase::Receiving;
             self.hand_over(process, phase, client);
             self.wait_at(process, port);
             return Ok(Outcome::Settled);
         }
-        let lent = self.exchange_context(process, self.own_context(process));
-        self.store.get(client).scheduling.set(lent);
+        self.return_context(process, client);
         if runnable {
             self.make_ready(client);
         }

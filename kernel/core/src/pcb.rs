@@ -248,18 +248,9 @@ impl<H: Hal> Kernel<H> {
         self.refresh_fast_mask(process);
         pcb.priority.set(priority);
         pcb.ceiling.set(highest_priority);
-        match pcb.state.get().phase() {
-            Phase::Ready => {
-                self.unready(process);
-                pcb.scheduling.set(self.own_context(process));
-                self.make_ready(process);
-            }
-            Phase::Running if pcb.caller.get().is_none() && pcb.donor.get().is_none() => {
-                self.exchange_context(process, self.own_context(process));
-            }
-            Phase::Stopped => pcb.scheduling.set(self.own_context(process)),
-            // Elsewhere the new priority counts from its next scheduling context on.
-            _ => {}
+        // Who serves a caller goes on with that caller's priority.
+        if !self.borrows_context(process) {
+            self.renew_context(process);
         }
         Ok(Outcome::NOTHING)
     }

@@ -179,14 +179,6 @@ impl<H: Hal> Kernel<H> {
         used
     }
 
-    /// The scheduling context of a process that runs on nobody else's.
-    pub(crate) fn own_context(&self, process: Ref<Process>) -> SchedulingContext {
-        SchedulingContext {
-            priority: self.store.get(process).priority.get(),
-            remaining: self.quantum(),
-        }
-    }
-
     fn use_context(&self, cpu: &Cpu, context: SchedulingContext) {
         let end = self.hal().now().wrapping_add(context.remaining);
         cpu.priority.set(context.priority);
