@@ -1,8 +1,9 @@
-//! Everything that depends on the machine. An architecture exports [`kernel_call`], [`ticks`],
-//! [`abort`], [`MACHINE`] and the macro `start!`.
+//! Everything that depends on the machine. Each architecture exports the same names.
 
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{MACHINE, abort, kernel_call, start, ticks};
+pub use x86_64::{
+    MACHINE, RETURN_ADDRESS_BYTES, abort, breakpoint, kernel_call, short_ticks, start, ticks,
+};

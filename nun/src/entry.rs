@@ -59,9 +59,10 @@ impl<const BYTES: usize> Stack<BYTES> {
         Self(UnsafeCell::new([0; BYTES]))
     }
 
-    /// The address past its end, where the stack of a new thread begins.
-    pub const fn end(&'static self) -> *mut u8 {
-        self.0.get().cast::<u8>().wrapping_add(BYTES)
+    /// The stack pointer with which a function may be entered that nobody called, as the first of
+    /// a [thread](crate::Process::add_thread). At most one thread at a time uses a stack.
+    pub fn top(&'static self) -> u64 {
+        self.0.get().addr() as u64 + BYTES as u64 - arch::RETURN_ADDRESS_BYTES
     }
 }
 

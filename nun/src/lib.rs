@@ -37,7 +37,7 @@ pub mod console;
 pub mod entry;
 pub mod mapped;
 mod message;
-#[cfg(target_os = "none")]
+#[cfg(all(panic = "abort", not(test)))]
 mod panic;
 mod port;
 mod process;
@@ -52,8 +52,9 @@ pub use a9n_abi as abi;
 pub use a9n_abi::init::{InitGeneric, InitInfo, InitModule};
 pub use a9n_abi::{
     Access, Culprit, Descriptor, Error, FaultReason, MemoryType, ObjectType, Reason, Rights,
+    Verdict,
 };
-pub use arch::ticks;
+pub use arch::{breakpoint, short_ticks, ticks};
 pub use buffer::buffer;
 pub use capability::{
     AddressSpace, Frame, Generic, IoPort, IpcPort, Node, NotificationPort, PageTable, Pcb, Reply,

@@ -1,6 +1,6 @@
 //! What processes send each other.
 
-use a9n_abi::{MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo};
+use a9n_abi::{MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Verdict};
 
 use crate::buffer;
 
@@ -17,7 +17,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// No words, label 0. As the answer to a fault: go on.
+    /// No words, label 0. As a [verdict](Self::verdict): go on.
     pub const EMPTY: Self = Self::new(0, []);
 
     /// `words`, at most six, with `label`.
@@ -31,6 +31,12 @@ impl Message {
             i += 1;
         }
         Self { info: MessageInfo::new(label, N), words: all }
+    }
+
+    /// The answer to a fault, a foreign call or an interruption: what becomes of the process.
+    #[inline]
+    pub const fn verdict(verdict: Verdict) -> Self {
+        Self::new(verdict as u32, [])
     }
 
     /// `words`, at most [`MESSAGE_WORDS`] of them, with `label`; those that do not fit into

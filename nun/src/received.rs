@@ -16,13 +16,29 @@ pub enum Received {
         /// What it says.
         message: Message,
     },
-    /// A process faulted; this one is its resolver. A reply with label 0 lets it go on, with any
-    /// other leaves it stopped.
+    /// A process faulted; this one is its resolver, and answers with a
+    /// [verdict](Message::verdict).
     Fault {
         /// Identifier of the port capability that it was configured with.
         process: u64,
         /// What happened.
         fault: Fault,
+    },
+    /// A foreign process made a system call of its own kind; this one is its resolver.
+    ForeignCall {
+        /// As for a fault.
+        process: u64,
+        /// Its number.
+        number: u32,
+        /// Its arguments.
+        arguments: [u64; MESSAGE_REGISTERS],
+    },
+    /// A process was interrupted; this one is its resolver.
+    Stopped {
+        /// As for a fault.
+        process: u64,
+        /// The instruction at which it stopped.
+        instruction: u64,
     },
     /// Signals of the bound Notification Port.
     Signals {
@@ -54,7 +70,8 @@ pub struct Fault {
 }
 
 impl Received {
-    /// Takes the answer to a receive apart.
+    /// Takes the answer to a receive apart. Inlined as a whole, so that what was received stays in
+    /// registers where its user lets it.
     #[inline(always)]
     pub(crate) fn from_answer(answer: Answer) -> Result<Self, Error> {
         let Answer { identifier, info, words } = answer;
@@ -62,15 +79,6 @@ impl Received {
             Some(Source::Message) => {
                 Ok(Self::Message { sender: identifier, message: Message { info, words } })
             }
-            _ => Self::from_unusual(answer),
-        }
-    }
-
-    /// Kept apart from the usual case, which stays short where it is inlined.
-    #[cold]
-    fn from_unusual(answer: Answer) -> Result<Self, Error> {
-        let Answer { identifier, info, words } = answer;
-        match info.source() {
             Some(Source::Kernel) if let Some(error) = Error::from_label(info.label()) => Err(error),
             Some(Source::Notification) => Ok(Self::Signals { bits: identifier }),
             Some(Source::Fault) => {
@@ -78,6 +86,14 @@ impl Received {
                 let reason = FaultReason::from_number(u64::from(info.label()));
                 let fault = Fault { reason, instruction, address, code };
                 Ok(Self::Fault { process: identifier, fault })
+            }
+            Some(Source::Foreign) => {
+                let number = info.label();
+                Ok(Self::ForeignCall { process: identifier, number, arguments: words })
+            }
+            Some(Source::Stopped) => {
+                let [instruction, ..] = words;
+                Ok(Self::Stopped { process: identifier, instruction })
             }
             _ => Ok(Self::Other { sender: identifier, info, words }),
         }

@@ -130,8 +130,16 @@ impl Resources {
         result
     }
 
-    /// Maps all of `frame` into the own address space, by a window in the empty slot `slot`.
-    fn map(&mut self, frame: Frame, address: u64, slot: u64, access: Access) -> Result<(), Error> {
+    /// Maps all of `frame` into the own address space, by a Window in the empty slot `slot`.
+    /// `address` should lie in the [workspace](aci::WORKSPACE_ADDRESS), of which this type uses
+    /// the first and third quarter itself.
+    pub fn map(
+        &mut self,
+        frame: Frame,
+        address: u64,
+        slot: u64,
+        access: Access,
+    ) -> Result<(), Error> {
         let (size_bits, _) = frame.information()?;
         let space = self.address_space();
         frame.attach(space, address, self.node(), slot)?;

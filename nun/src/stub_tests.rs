@@ -110,7 +110,13 @@ fn faults_and_signals_are_told_apart() {
     assert_eq!(IpcPort::slot(1).receive(), Ok(Received::Fault { process: 7, fault }));
     let _calls = answering(arrived(Source::Notification, 0, 0));
     assert_eq!(IpcPort::slot(1).receive(), Ok(Received::Signals { bits: 7 }));
-    let _calls = answering(arrived(Source::Foreign, 0, 6));
+    let _calls = answering(arrived(Source::Foreign, 9, 6));
+    let call = Received::ForeignCall { process: 7, number: 9, arguments: WORDS };
+    assert_eq!(IpcPort::slot(1).receive(), Ok(call));
+    let _calls = answering(arrived(Source::Stopped, 0, 1));
+    let stopped = Received::Stopped { process: 7, instruction: 11 };
+    assert_eq!(IpcPort::slot(1).receive(), Ok(stopped));
+    let _calls = answering(arrived(Source::VirtualCpu, 0, 6));
     assert!(matches!(IpcPort::slot(1).receive(), Ok(Received::Other { sender: 7, .. })));
 }
 

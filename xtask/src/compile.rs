@@ -59,14 +59,12 @@ struct Kind {
     flags: &'static [&'static str],
 }
 
-/// Kernel and programs are linked at fixed addresses, where their linker scripts say. The code
+/// Kernel and programs are linked at fixed addresses: the build scripts of kernel image and Nun
+/// tell the linker which. The code
 /// model is the target's own (`kernel`, whose sign-extended addresses suit the lowest 2 GiB as
 /// well as the highest): another would not link with a core library that came compiled.
 const BARE: Kind =
     Kind { folder: "bare", target: BARE_TARGET, flags: &["-Crelocation-model=static"] };
-
-/// Where the parts of a program go.
-const LINKER_SCRIPT: &str = "nun/nun.ld";
 
 const LOADER: Kind = Kind { folder: "loader", target: UEFI_TARGET, flags: &[] };
 
@@ -152,17 +150,12 @@ impl<'a> Builder<'a> {
         self.build_package(&LOADER, "a9n-loader", &[], step)
     }
 
-    /// Builds a system's programs one by one: only `cargo rustc` can hand Nun's linker script
-    /// to a program alone, so that all libraries under it are shared with the kernel.
     fn build_programs(&self, system: &System, step: &Step) -> Result<()> {
-        let script = self.repository.path(LINKER_SCRIPT);
-        let script = format!("-Clink-arg=--script={}", script.display());
+        let mut command = self.cargo_build(&BARE, &system.folder);
         for name in system.binaries() {
-            let mut command = self.cargo("rustc", &BARE, &system.folder);
-            command.args(["--bin", name, "--", &script]);
-            process::build(name, &mut command, step)?;
+            command.args(["--bin", name]);
         }
-        Ok(())
+        process::build(&system.name, &mut command, step)
     }
 
     fn build_package(
@@ -172,7 +165,7 @@ impl<'a> Builder<'a> {
         features: &[&str],
         step: &Step,
     ) -> Result<()> {
-        let mut command = self.cargo("build", kind, self.repository.root());
+        let mut command = self.cargo_build(kind, self.repository.root());
         command.args(["--package", package]);
         for feature in features {
             command.args(["--features", feature]);
@@ -180,8 +173,8 @@ impl<'a> Builder<'a> {
         process::build(package, &mut command, step)
     }
 
-    fn cargo(&self, subcommand: &str, kind: &Kind, folder: &Path) -> Command {
-        let mut command = self.toolchain.cargo(subcommand, kind.target);
+    fn cargo_build(&self, kind: &Kind, folder: &Path) -> Command {
+        let mut command = self.toolchain.cargo_build(kind.target);
         command
             .current_dir(folder)
             .arg("--target-dir")

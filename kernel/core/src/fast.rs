@@ -9,7 +9,7 @@
 //! - a process may use a fast path only while its `fast_mask` is not 0 (see
 //!   [`refresh_fast_mask`](Kernel::refresh_fast_mask));
 //! - a receiver's whole state word is compared, so it runs on this CPU and has named no slot for
-//!   its Reply;
+//!   its Reply, has no vector state and has not been interrupted;
 //! - the scheduling context stays on the CPU, so neither clock nor ready queues are touched;
 //! - `caller` in a PCB says that the process uses its caller's scheduling context, so giving the
 //!   CPU back with the reply is right.

@@ -73,6 +73,11 @@ pub trait Context: Sized {
     /// Sets the root of its page tables; `None` if it has no address space and must not run.
     fn set_address_space(&self, root: Option<PhysicalAddress>);
 
+    /// Attaches a vector state, or takes it away: without one, vector instructions fault. Before
+    /// the context resumes, the machine gives the vector unit its state or disables it; no other
+    /// process can see what it holds.
+    fn set_vector_state(&self, state: Option<PhysicalAddress>);
+
     /// Register `number` of the register file, `None` past its end. Order: the ABI's.
     fn read(&self, number: usize) -> Option<u64>;
 

@@ -50,6 +50,11 @@ pub enum Capability {
         /// Highest priority that it may be given through this capability.
         highest_priority: u8,
     },
+    /// Extended state for a process.
+    VectorState {
+        /// Its first byte.
+        state: PhysicalAddress,
+    },
     /// An address space.
     AddressSpace(Ref<AddressSpace>),
     /// One page of page tables.
@@ -128,6 +133,7 @@ impl Capability {
             Self::Generic { .. } => ObjectType::Generic,
             Self::Node(_) => ObjectType::Node,
             Self::Pcb { .. } => ObjectType::Pcb,
+            Self::VectorState { .. } => ObjectType::VectorState,
             Self::AddressSpace(_) => ObjectType::AddressSpace,
             Self::PageTable { .. } => ObjectType::PageTable,
             Self::Frame { .. } => ObjectType::Frame,
@@ -151,12 +157,14 @@ impl Capability {
     }
 
     /// Whether more than one slot may hold it. Two Generics would hand out the same memory; a
-    /// Reply is used once; Windows and installed tables are known to their address space.
+    /// Reply is used once; a Vector State serves one process; Windows and installed tables are
+    /// known to their address space.
     pub const fn is_copyable(&self) -> bool {
         !matches!(
             self,
             Self::Generic { .. }
                 | Self::Reply { .. }
+                | Self::VectorState { .. }
                 | Self::Window { .. }
                 | Self::PageTable { .. }
         )

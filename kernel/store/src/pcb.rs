@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{Ticks, Trap};
+use a9n_hal::{CpuNumber, Ticks, Trap};
 
 use crate::{Node, Notification, Phase, Port, Ref, Slot, State};
 
@@ -25,12 +25,20 @@ pub enum Internal {
     Resolver = 3,
     /// The Notification Port that wakes its `receive`.
     Notification = 4,
+    /// Its extended state.
+    VectorState = 5,
 }
 
 impl Internal {
     /// All of them, in order of number.
-    pub const ALL: [Self; 5] =
-        [Self::AddressSpace, Self::Node, Self::Buffer, Self::Resolver, Self::Notification];
+    pub const ALL: [Self; 6] = [
+        Self::AddressSpace,
+        Self::Node,
+        Self::Buffer,
+        Self::Resolver,
+        Self::Notification,
+        Self::VectorState,
+    ];
 
     /// The one with this number.
     pub fn from_number(number: u64) -> Option<Self> {
@@ -86,6 +94,8 @@ pub struct Pcb<C> {
     pub scheduling: Cell<SchedulingContext>,
     /// Its own priority, as configured.
     pub priority: Cell<u8>,
+    /// The CPU that it is to run on; where it is at the moment stands in its state.
+    pub affinity: Cell<CpuNumber>,
     /// Highest priority in PCB capabilities that it makes.
     pub ceiling: Cell<u8>,
     /// Whether its system calls go to its resolver.
@@ -120,6 +130,7 @@ impl<C> Pcb<C> {
             identifier: Cell::new(0),
             scheduling: Cell::default(),
             priority: Cell::new(0),
+            affinity: Cell::new(0),
             ceiling: Cell::new(0),
             foreign: Cell::new(false),
             trap: Cell::new(None),

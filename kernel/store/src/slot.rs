@@ -183,6 +183,7 @@ impl Slot {
             ObjectType::Pcb => {
                 Capability::Pcb { process: reference(object)?, highest_priority: data as u8 }
             }
+            ObjectType::VectorState => Capability::VectorState { state: PhysicalAddress(object) },
             ObjectType::AddressSpace => Capability::AddressSpace(reference(object)?),
             ObjectType::PageTable => Capability::PageTable {
                 table: PhysicalAddress(object),
@@ -238,6 +239,7 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
         Capability::Pcb { process, highest_priority } => {
             (word(process), 0, u64::from(highest_priority))
         }
+        Capability::VectorState { state } => (state.0, 0, 0),
         Capability::AddressSpace(space) => (word(space), 0, 0),
         Capability::PageTable { table, installed } => match installed {
             Some(place) => (table.0, word(place.space), place.address.0 | place.entries as u64),

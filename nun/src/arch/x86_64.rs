@@ -19,6 +19,10 @@ use crate::syscall::Answer;
 /// What an executable must be made for.
 pub const MACHINE: &Architecture = &elf::X86_64;
 
+/// What a call leaves on the stack, and a function expects to find there (System V ABI for x86-64,
+/// section 3.2.2).
+pub const RETURN_ADDRESS_BYTES: u64 = 8;
+
 /// See [`syscall::kernel_call`](crate::syscall::kernel_call).
 #[inline(always)]
 pub fn kernel_call(
@@ -60,6 +64,30 @@ pub fn kernel_call(
 pub fn ticks() -> u64 {
     // SAFETY: the kernel lets user mode read the counter; nothing else is touched.
     unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+/// The lower half of [`ticks`], for short differences: one instruction.
+#[inline(always)]
+pub fn short_ticks() -> u32 {
+    let ticks;
+    // SAFETY: as for `ticks`; both registers that it writes are operands.
+    unsafe {
+        asm!(
+            "rdtsc",
+            out("eax") ticks,
+            out("edx") _,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    ticks
+}
+
+/// Stops at a breakpoint: a fault, after which the process can go on.
+#[inline(always)]
+pub fn breakpoint() {
+    // SAFETY: whoever handles the fault may look at the process, and may change it only as a
+    // debugger does.
+    unsafe { asm!("int3", options(nostack, preserves_flags)) }
 }
 
 /// Ends the process with a fault of kind *invalid instruction*.

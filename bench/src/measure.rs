@@ -1,0 +1,42 @@
+//! What a figure is.
+//!
+//! From one reading of the time-stamp counter to the next, with the path between them: under an
+//! emulator that counts instructions, everything that user level and kernel execute for it, the
+//! loading of message words from memory included. Whether the result is right is checked after
+//! the second reading. Nothing is subtracted and nothing is fenced.
+
+use nun::{println, short_ticks};
+
+/// Rounds before the first that counts.
+const WARM_UP: usize = 64;
+/// Rounds that count.
+const SAMPLES: usize = 500;
+
+/// Runs `path` many times, hands each result to `check`, and prints the most frequent figure
+/// under `name`. Under an instruction counter that is also the smallest; where it is not, that
+/// one is printed as well.
+#[inline(always)]
+pub fn measure<T>(name: &str, mut path: impl FnMut() -> T, mut check: impl FnMut(T)) {
+    for _ in 0..WARM_UP {
+        check(path());
+    }
+    let mut samples = [0; SAMPLES];
+    for sample in &mut samples {
+        let start = short_ticks();
+        let result = path();
+        *sample = short_ticks().wrapping_sub(start);
+        check(result);
+    }
+    report(name, &mut samples);
+}
+
+/// Prints the most frequent of `samples`.
+fn report(name: &str, samples: &mut [u32]) {
+    samples.sort_unstable();
+    let groups = samples.chunk_by(|a, b| a == b);
+    let most_frequent = groups.max_by_key(|group| group.len()).map_or(0, |group| group[0]);
+    println!("bench {name} {most_frequent}");
+    if samples[0] != most_frequent {
+        println!("note {name}: smallest {}, largest {}", samples[0], samples[samples.len() - 1]);
+    }
+}
