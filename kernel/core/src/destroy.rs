@@ -8,7 +8,8 @@
 //! list.
 //!
 //! Whoever removes, revokes or converts drains the list before it answers, so memory is whole
-//! when a revoke says so. Memory of a dying object is not reused: converting drains first.
+//! when a revoke says so. If the caller dies on the way, timer interrupts go on with it. Memory of
+//! a dying object is not reused: converting drains first.
 
 use a9n_abi::{Culprit, Error};
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Reason};
@@ -22,19 +23,26 @@ use crate::outcome::{Budget, Stop};
 const SLOTS_PER_STEP: u64 = 16;
 
 impl<H: Hal> Kernel<H> {
-    /// Empties `slot` after everything derived from it. Emptying an empty slot is no error, so
-    /// that the call can be repeated until the list of dying objects is drained.
+    /// Empties `slot` after everything derived from it.
     pub(crate) fn remove(&mut self, slot: Ref<Slot>) -> Result<(), Stop> {
         let mut budget = Budget::new();
         self.remove_within(slot, &mut budget)?;
-        self.drain(&mut budget)
+        self.settle(&mut budget)
     }
 
     /// Empties everything derived from `slot`.
     pub(crate) fn revoke(&mut self, slot: Ref<Slot>) -> Result<(), Stop> {
         let mut budget = Budget::new();
         self.revoke_within(slot, &mut budget)?;
-        self.drain(&mut budget)
+        self.settle(&mut budget)
+    }
+
+    /// Drains the list of dying objects at the end of an operation that is otherwise done.
+    pub(crate) fn settle(&mut self, budget: &mut Budget) -> Result<(), Stop> {
+        self.drain(budget).map_err(|stop| match stop {
+            Stop::Restart => Stop::Settle,
+            other => other,
+        })
     }
 
     fn remove_within(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {

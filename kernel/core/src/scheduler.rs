@@ -300,7 +300,9 @@ impl<H: Hal> Kernel<H> {
         }
         for _ in 0..TRAPS_PER_DECISION {
             let Some(priority) = cpu.highest() else {
-                self.hal().set_timer(cpu.alarm.get());
+                // With time on its hands the CPU goes on with what died.
+                let soon = self.is_draining().then(|| self.hal().now());
+                self.hal().set_timer(soon.or(cpu.alarm.get()));
                 return None;
             };
             let next = cpu.queue(priority).pop_front(&self.store)?;
