@@ -126,27 +126,31 @@ macro_rules! interface {
             object page_table PageTable = 7 {}
             /// Memory that can be mapped.
             object frame Frame = 8 {
-                /// Makes a Window: the authority to map pages of this frame into `space` from
-                /// `address` (page-aligned) on.
+                /// Makes a Window: the authority to map pages of this frame anywhere into 2^`bits`
+                /// bytes of `space` from `address` on, which is aligned to as many. A Window of a
+                /// whole address space is one capability for any number of pages.
                 attach Attach = 1 [READ]
-                    (space: Descriptor, address: u64, node: Descriptor, index: u64) -> ();
+                    (space: Descriptor, address: u64, bits: u64, node: Descriptor, index: u64)
+                    -> ();
                 /// Logarithm of its bytes, and 1 for device space.
                 information Information = 2 [READ] -> (size_bits: u64, device: u64);
                 /// Physical address.
                 address Address = 3 [DMA] -> (address: u64);
             }
-            /// A Frame attached to a range of an address space.
+            /// A Frame attached to a range of an address space. A page in the range that lies in the
+            /// frame counts as mapped through the Window, and is taken away with it.
             object window Window = 9 {
-                /// Maps `pages` pages from page `offset` of the frame on with `access`, of which this
-                /// capability must allow reading and writing, at most 32 per call and
-                /// with large pages where alignment allows; answers how many small pages were
-                /// mapped.
+                /// Maps `pages` pages from page `offset` of the frame on at `address`, at most 32
+                /// entries per call and with large pages where alignment allows; answers how many
+                /// small pages were mapped. `access` must be among the rights of this capability.
                 map Map = 1 [READ]
-                    (offset: u64, pages: u64, access: Access, memory: MemoryType) -> (mapped: u64);
-                /// Unmaps them again; answers how many small pages it went through.
-                unmap Unmap = 2 [READ] (offset: u64, pages: u64) -> (unmapped: u64);
+                    (address: u64, offset: u64, pages: u64, access: Access, memory: MemoryType)
+                    -> (mapped: u64);
+                /// Unmaps what of `pages` pages from `address` on is mapped; answers how many small
+                /// pages it went through. A large page goes as a whole.
+                unmap Unmap = 2 [READ] (address: u64, pages: u64) -> (unmapped: u64);
                 /// Changes the access of mapped pages.
-                protect Protect = 3 [READ] (offset: u64, pages: u64, access: Access)
+                protect Protect = 3 [READ] (address: u64, pages: u64, access: Access)
                     -> (changed: u64);
             }
             /// Where processes meet to exchange messages. Outlives those that serve it.

@@ -6,7 +6,7 @@
 
 use a9n_abi::{Access, Culprit, Error, MemoryType, Reason, Rights, frame, window};
 use a9n_hal::{Hal, PageSize, PhysicalAddress, UserAddress};
-use a9n_store::{AddressSpace, Capability, MemoryKind, Ref, Slot};
+use a9n_store::{Capability, MemoryKind, Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -16,26 +16,29 @@ use crate::space::paging_reason;
 /// Pages that one call maps or unmaps.
 const PAGES_PER_CALL: u64 = 32;
 
-/// Pages looked at in one step of clearing a Window.
-const PAGES_PER_STEP: u64 = 2;
+/// Entries looked at in one step of clearing a Window.
+const ENTRIES_PER_STEP: u64 = 2;
 
 const PAGE_BITS: u32 = PageSize::Small.bits();
 const PAGE_BYTES: u64 = PageSize::Small.bytes();
 
 /// A Window that is alive, taken apart.
 #[derive(Clone, Copy)]
-struct Place {
+pub(crate) struct Place {
     root: PhysicalAddress,
     /// First byte of the frame.
     base: PhysicalAddress,
-    /// Where that would be mapped.
-    address: UserAddress,
     /// Pages in the frame.
     pages: u64,
     kind: MemoryKind,
+    /// First address of the range.
+    first: UserAddress,
+    /// Pages in the range.
+    range: u64,
 }
 
 impl Place {
+    /// First byte past the frame.
     fn end(&self) -> PhysicalAddress {
         self.base.offset(self.pages << PAGE_BITS)
     }
@@ -50,7 +53,7 @@ impl<H: Hal> Kernel<H> {
         operation: frame::Operation,
     ) -> Result<Outcome, Stop> {
         match operation {
-            frame::Operation::Attach { space, address, node, index } => {
+            frame::Operation::Attach { space, address, bits, node, index } => {
                 let (space_slot, capability) = self.lookup_argument(caller.process, space, 1)?;
                 let Capability::AddressSpace(space) = capability else {
                     return Err(bad_argument(Reason::InvalidDescriptor, 1).into());
@@ -59,15 +62,25 @@ impl<H: Hal> Kernel<H> {
                     return Err(bad_argument(Reason::PermissionDenied, 1).into());
                 }
                 let address = UserAddress(address);
-                let bytes = 1u64 << (size_bits & 63);
-                let fits = address.0.checked_add(bytes).is_some_and(|end| end <= H::USER_END.0);
-                if address.0 & (PAGE_BYTES - 1) != 0 || !fits {
+                let range_bits = u8::try_from(bits)
+                    .ok()
+                    .filter(|bits| (PAGE_BITS..=user_bits::<H>()).contains(&u32::from(*bits)))
+                    .ok_or(bad_argument(Reason::InvalidArgument, 3))?;
+                let misaligned = address.0 & (1u64 << (range_bits & 63)).wrapping_sub(1) != 0;
+                if misaligned || address >= H::USER_END {
                     return Err(bad_argument(Reason::InvalidArgument, 2).into());
                 }
-                let node = self.lookup_node(caller.process, node, 3)?;
-                let target = self.empty_slot(node, index, 4)?;
+                let node = self.lookup_node(caller.process, node, 4)?;
+                let target = self.empty_slot(node, index, 5)?;
                 let depth = self.child_depth(slot, Culprit::DESCRIPTOR)?;
-                self.attach(slot, target, (base, size_bits, kind), (space, address), depth);
+                let space = Some(space);
+                let window =
+                    Capability::Window { base, size_bits, kind, address, range_bits, space };
+                let rights = self.store.get(slot).rights();
+                self.derive_child(slot, target, window, rights, depth);
+                if let Some(space) = space {
+                    self.anchor(space, target);
+                }
                 Ok(Outcome::NOTHING)
             }
             frame::Operation::Information => {
@@ -77,103 +90,85 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    fn attach(
-        &self,
-        slot: Ref<Slot>,
-        target: Ref<Slot>,
-        (base, size_bits, kind): (PhysicalAddress, u8, MemoryKind),
-        (space, address): (Ref<AddressSpace>, UserAddress),
-        depth: u8,
-    ) {
-        let window = Capability::Window { base, size_bits, kind, address, space: Some(space) };
-        let rights = self.store.get(slot).rights();
-        self.derive_child(slot, target, window, rights, depth);
-        self.anchor(space, target);
-    }
-
     pub(crate) fn invoke_window(
         &mut self,
         slot: Ref<Slot>,
         operation: window::Operation,
     ) -> Result<Outcome, Stop> {
         let place = self.place(slot).ok_or(Error::new(Reason::PartnerDied, Culprit::DESCRIPTOR))?;
-        match operation {
-            window::Operation::Map { offset, pages, access, memory } => {
-                Ok(Outcome::word(self.map(slot, place, (offset, pages), access, memory)?))
+        let done = match operation {
+            window::Operation::Map { address, offset, pages, access, memory } => {
+                let address = UserAddress(address);
+                check_range::<H>(&place, address, pages, 3)?;
+                check_offset(&place, offset, pages)?;
+                self.check_access(slot, access, 4)?;
+                if place.kind == MemoryKind::Device && memory == MemoryType::Normal {
+                    return Err(bad_argument(Reason::InvalidArgument, 5).into());
+                }
+                if self.store.get(slot).progress() != 0 {
+                    return Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR).into());
+                }
+                self.map(place, address, (offset, pages), access, memory)?
             }
-            window::Operation::Unmap { offset, pages } => {
-                check_range(&place, offset, pages)?;
-                let pages = pages.min(PAGES_PER_CALL);
-                self.unmap(place, offset, pages);
-                Ok(Outcome::word(pages))
+            window::Operation::Unmap { address, pages } => {
+                let address = UserAddress(address);
+                check_range::<H>(&place, address, pages, 2)?;
+                self.unmap(place, address, pages, PAGES_PER_CALL)
             }
-            window::Operation::Protect { offset, pages, access } => {
-                check_range(&place, offset, pages)?;
-                self.check_access(slot, access)?;
-                let pages = pages.min(PAGES_PER_CALL);
-                self.protect(place, offset, pages, access);
-                Ok(Outcome::word(pages))
+            window::Operation::Protect { address, pages, access } => {
+                let address = UserAddress(address);
+                check_range::<H>(&place, address, pages, 2)?;
+                self.check_access(slot, access, 3)?;
+                self.protect(place, address, pages, access)
             }
-        }
+        };
+        Ok(Outcome::word(done))
     }
 
     /// The Window in `slot`, if its address space lives.
     fn place(&self, slot: Ref<Slot>) -> Option<Place> {
-        let Some(Capability::Window { base, size_bits, kind, address, space: Some(space) }) =
-            self.store.get(slot).capability()
+        let Some(Capability::Window {
+            base,
+            size_bits,
+            kind,
+            address: first,
+            range_bits,
+            space: Some(space),
+        }) = self.store.get(slot).capability()
         else {
             return None;
         };
-        let pages = 1u64 << (u32::from(size_bits).saturating_sub(PAGE_BITS) & 63);
-        Some(Place { root: self.store.root_table(space), base, address, pages, kind })
+        let pages = |bits: u8| 1u64 << (u32::from(bits).saturating_sub(PAGE_BITS) & 63);
+        let root = self.store.root_table(space);
+        let (pages, range) = (pages(size_bits), pages(range_bits));
+        Some(Place { root, base, pages, kind, first, range })
     }
 
     /// Maps pages, with the largest pages that alignment allows; answers how many small ones.
     /// An error is one of the first page; at a later one it stops.
     fn map(
-        &mut self,
-        slot: Ref<Slot>,
+        &self,
         place: Place,
+        address: UserAddress,
         (offset, pages): (u64, u64),
         access: Access,
         memory: MemoryType,
     ) -> Result<u64, Error> {
-        check_range(&place, offset, pages)?;
-        self.check_access(slot, access)?;
-        if place.kind == MemoryKind::Device && memory == MemoryType::Normal {
-            return Err(bad_argument(Reason::InvalidArgument, 4));
-        }
-        if self.store.get(slot).progress() != 0 {
-            return Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR));
-        }
         let mut done = 0;
         for _ in 0..PAGES_PER_CALL {
             if done >= pages {
                 break;
             }
-            let bytes = offset.wrapping_add(done) << PAGE_BITS;
-            let (address, page) = (place.address.offset(bytes), place.base.offset(bytes));
-            let size = largest_page(address, page, pages.wrapping_sub(done));
-            match self.map_page(place.root, address, page, size, access, memory) {
+            let at = address.offset(done << PAGE_BITS);
+            let page = place.base.offset(offset.wrapping_add(done) << PAGE_BITS);
+            let size = largest_page(at, page, pages.wrapping_sub(done));
+            match self.map_page(place.root, at, page, size, access, memory) {
                 Ok(mapped) => done = done.wrapping_add(mapped),
                 Err(reason) if done == 0 => return Err(bad_argument(reason, 1)),
                 Err(_) => break,
             }
         }
         Ok(done)
-    }
-
-    /// Refuses `access`, argument 3 of a call, if it is none or more than the Window in `slot`
-    /// allows.
-    fn check_access(&self, slot: Ref<Slot>, access: Access) -> Result<(), Error> {
-        if access.is_empty() {
-            return Err(bad_argument(Reason::InvalidArgument, 3));
-        }
-        let writable = self.store.get(slot).rights().contains(Rights::WRITE);
-        if access.contains(Access::WRITE) && !writable {
-            return Err(bad_argument(Reason::PermissionDenied, 3));
-        }
-        Ok(())
     }
 
     /// Maps one page of `size`, or a small one where tables for small ones are already there.
@@ -197,25 +192,63 @@ impl<H: Hal> Kernel<H> {
             .map_err(paging_reason)
     }
 
-    /// Unmaps those of `pages` pages that are there.
-    fn unmap(&self, place: Place, offset: u64, pages: u64) {
-        for page in offset..offset.saturating_add(pages) {
-            let address = place.address.offset(page << PAGE_BITS);
-            if self.hal().unmap(place.root, address, place.base, place.end()).is_some() {
-                self.hal().flush(place.root, Some(address));
-            }
+    /// Refuses `access`, argument `number` of a call, if it is none or more than the Window in
+    /// `slot` allows.
+    fn check_access(&self, slot: Ref<Slot>, access: Access, number: u8) -> Result<(), Error> {
+        if access.is_empty() {
+            return Err(bad_argument(Reason::InvalidArgument, number));
         }
+        let writable = self.store.get(slot).rights().contains(Rights::WRITE);
+        if access.contains(Access::WRITE) && !writable {
+            return Err(bad_argument(Reason::PermissionDenied, number));
+        }
+        Ok(())
     }
 
-    /// Changes what those of `pages` pages that are there allow.
-    fn protect(&self, place: Place, offset: u64, pages: u64, access: Access) {
-        for page in offset..offset.saturating_add(pages) {
-            let address = place.address.offset(page << PAGE_BITS);
-            let end = place.end();
-            if self.hal().protect(place.root, address, place.base, end, access).is_some() {
-                self.hal().flush(place.root, Some(address));
+    /// Unmaps what of `pages` pages is there, looking at no more than `entries` of the tables.
+    /// Answers how many pages it went through, at most `pages`.
+    fn unmap(&self, place: Place, address: UserAddress, pages: u64, entries: u64) -> u64 {
+        self.walk_range(address, pages, entries, |at| {
+            let found = self.hal().unmap(place.root, at, place.base, place.end());
+            if found.is_ok() {
+                self.hal().flush(place.root, Some(at));
             }
+            found
+        })
+    }
+
+    /// Changes what those of `pages` pages that are there allow. Answers as `unmap`.
+    fn protect(&self, place: Place, address: UserAddress, pages: u64, access: Access) -> u64 {
+        self.walk_range(address, pages, PAGES_PER_CALL, |at| {
+            let found = self.hal().protect(place.root, at, place.base, place.end(), access);
+            if found.is_ok() {
+                self.hal().flush(place.root, Some(at));
+            }
+            found
+        })
+    }
+
+    /// Goes through `pages` pages from `address` on, an entry at a time: `visit` says of what
+    /// size, whether it did something there or not.
+    fn walk_range(
+        &self,
+        address: UserAddress,
+        pages: u64,
+        entries: u64,
+        visit: impl Fn(UserAddress) -> Result<PageSize, u32>,
+    ) -> u64 {
+        let mut done = 0u64;
+        for _ in 0..entries {
+            if done >= pages {
+                break;
+            }
+            let at = address.offset(done << PAGE_BITS);
+            let bits = visit(at).map_or_else(|bits| bits, PageSize::bits);
+            let block = 1u64 << (bits & 63);
+            let rest_of_block = block.wrapping_sub(at.0 & block.wrapping_sub(1));
+            done = done.wrapping_add(rest_of_block >> PAGE_BITS);
         }
+        done.min(pages)
     }
 
     /// Unmaps everything of the Window in `slot`, which is about to be removed, in steps. How far
@@ -228,25 +261,49 @@ impl<H: Hal> Kernel<H> {
         let Some(place) = self.place(slot) else { return Ok(()) };
         loop {
             let done = self.store.get(slot).progress();
-            let offset = u64::from(done);
-            if offset >= place.pages {
+            if done >= place.range {
                 return Ok(());
             }
             budget.spend()?;
-            let step = PAGES_PER_STEP.min(place.pages.wrapping_sub(offset));
-            self.unmap(place, offset, step);
-            self.store.get(slot).set_progress(done.saturating_add(step as u32));
+            let at = place.first.offset(done << PAGE_BITS);
+            let step = self.unmap(place, at, place.range.wrapping_sub(done), ENTRIES_PER_STEP);
+            self.store.get(slot).set_progress(done.wrapping_add(step));
         }
     }
 }
 
-/// Refuses a range that does not lie in the frame.
-fn check_range(place: &Place, offset: u64, pages: u64) -> Result<(), Error> {
-    if offset >= place.pages {
+/// Logarithm of the size of the user half.
+fn user_bits<H: Hal>() -> u32 {
+    u64::BITS - (H::USER_END.0 - 1).leading_zeros()
+}
+
+/// Refuses pages (`number` of the argument that counts them) at an address (argument 1) that do
+/// not lie in the range of a Window.
+fn check_range<H: Hal>(
+    place: &Place,
+    address: UserAddress,
+    pages: u64,
+    number: u8,
+) -> Result<(), Error> {
+    let bytes = place.range << PAGE_BITS;
+    let offset = address.0.wrapping_sub(place.first.0);
+    if address.0 & (PAGE_BYTES - 1) != 0 || offset >= bytes || address >= H::USER_END {
         return Err(bad_argument(Reason::InvalidArgument, 1));
     }
-    if pages == 0 || pages > place.pages.wrapping_sub(offset) {
+    let room = bytes.wrapping_sub(offset).min(H::USER_END.0.wrapping_sub(address.0));
+    if pages == 0 || pages > room >> PAGE_BITS {
+        return Err(bad_argument(Reason::InvalidArgument, number));
+    }
+    Ok(())
+}
+
+/// Refuses pages from `offset` on (arguments 3 and 2) that do not lie in the frame.
+fn check_offset(place: &Place, offset: u64, pages: u64) -> Result<(), Error> {
+    if offset >= place.pages {
         return Err(bad_argument(Reason::InvalidArgument, 2));
+    }
+    if pages > place.pages.wrapping_sub(offset) {
+        return Err(bad_argument(Reason::InvalidArgument, 3));
     }
     Ok(())
 }

@@ -110,8 +110,16 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn cast_off(&mut self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
         let cells = self.store.get(slot);
         match cells.capability() {
-            Some(Capability::Window { base, size_bits, kind, address, .. }) => {
-                cells.update(Capability::Window { base, size_bits, kind, address, space: None });
+            Some(Capability::Window { base, size_bits, kind, address, range_bits, .. }) => {
+                let space = None;
+                cells.update(Capability::Window {
+                    base,
+                    size_bits,
+                    kind,
+                    address,
+                    range_bits,
+                    space,
+                });
             }
             Some(Capability::PageTable { table, installed: Some(place) }) => {
                 let root = self.store.root_table(space);

@@ -81,8 +81,10 @@ pub enum Capability {
         size_bits: u8,
         /// Ordinary or device.
         kind: MemoryKind,
-        /// Where the frame's first byte would be mapped.
+        /// First address of the range.
         address: UserAddress,
+        /// Logarithm of the bytes in the range; the address is aligned to as many.
+        range_bits: u8,
         /// The address space, while it lives.
         space: Option<Ref<AddressSpace>>,
     },

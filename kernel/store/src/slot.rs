@@ -12,7 +12,7 @@ use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
 use crate::{Capability, Installation, MemoryKind, Port, Ref};
 
-/// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 32
+/// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
 /// on how far a restartable operation on it has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tag(u64);
@@ -22,7 +22,7 @@ impl Tag {
     const DEPTH_SHIFT: u32 = 16;
     const ORIGINAL: u64 = 1 << 24;
     const INTERNAL: u64 = 1 << 25;
-    const PROGRESS_SHIFT: u32 = 32;
+    const PROGRESS_SHIFT: u32 = 26;
 
     /// Mask and value that say: an IPC Port with these rights.
     const fn port_with(rights: Rights) -> (u64, u64) {
@@ -103,14 +103,14 @@ impl Slot {
     }
 
     /// How far a restartable operation on it has come, in units of that operation.
-    pub fn progress(&self) -> u32 {
-        (self.tag.get().0 >> Tag::PROGRESS_SHIFT) as u32
+    pub fn progress(&self) -> u64 {
+        self.tag.get().0 >> Tag::PROGRESS_SHIFT
     }
 
-    /// Records how far a restartable operation has come.
-    pub fn set_progress(&self, progress: u32) {
+    /// Records how far a restartable operation has come, below 2^38.
+    pub fn set_progress(&self, progress: u64) {
         let tag = self.tag.get().0 & ((1 << Tag::PROGRESS_SHIFT) - 1);
-        self.tag.set(Tag(tag | (u64::from(progress) << Tag::PROGRESS_SHIFT)));
+        self.tag.set(Tag(tag | (progress << Tag::PROGRESS_SHIFT)));
     }
 
     /// Fills the slot; derivation links are not touched, flags are cleared.
@@ -202,7 +202,8 @@ impl Slot {
                 base: PhysicalAddress(object & !LOW_BITS),
                 size_bits: (object & 0x3f) as u8,
                 kind: kind((object & LOW_BITS) >> WINDOW_KIND_SHIFT),
-                address: UserAddress(identifier),
+                address: UserAddress(identifier & !LOW_BITS),
+                range_bits: (identifier & LOW_BITS) as u8,
                 space: reference(data),
             },
             ObjectType::IpcPort => Capability::IpcPort { port: reference(object)?, identifier },
@@ -248,9 +249,9 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
         Capability::Frame { base, size_bits, kind } => {
             (base.0, 0, u64::from(size_bits) | ((kind as u64) << KIND_SHIFT))
         }
-        Capability::Window { base, size_bits, kind, address, space } => (
+        Capability::Window { base, size_bits, kind, address, range_bits, space } => (
             base.0 | u64::from(size_bits) | ((kind as u64) << WINDOW_KIND_SHIFT),
-            address.0,
+            address.0 | u64::from(range_bits),
             space.map_or(0, word),
         ),
         Capability::IpcPort { port, identifier } => (word(port), identifier, 0),
