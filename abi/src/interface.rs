@@ -23,6 +23,10 @@ macro_rules! interface {
                 /// Ends an emulator run and tells it success (1) or failure (0). Absent from a
                 /// production image; elsewhere than in an emulator it does nothing.
                 debug_exit DebugExit = 3 [] (success: u64) -> ();
+                /// Finishes what removals have left to do. A `remove` or `revoke` that has done its
+                /// own part, but has to be repeated because much died with it, is repeated as
+                /// this; programs need not ask for it.
+                settle Settle = 4 [] -> ();
             }
             /// A power-of-two piece of physical memory from which objects are made. Moves, but is
             /// never copied. Whole again when all that was made from it is gone.

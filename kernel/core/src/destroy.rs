@@ -8,12 +8,13 @@
 //! list.
 //!
 //! Whoever removes, revokes or converts drains the list before it answers, so memory is whole
-//! when a revoke says so. Memory of a dying object is not reused: converting drains first.
+//! when a revoke says so. If the caller dies on the way, timer interrupts go on with it. Memory of
+//! a dying object is not reused: converting drains first.
 
 use a9n_abi::{Culprit, Error};
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Reason};
 use a9n_hal::{Context, Hal};
-use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, SchedulingContext, Slot};
+use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::outcome::{Budget, Stop};
@@ -22,19 +23,26 @@ use crate::outcome::{Budget, Stop};
 const SLOTS_PER_STEP: u64 = 16;
 
 impl<H: Hal> Kernel<H> {
-    /// Empties `slot` after everything derived from it. Emptying an empty slot is no error, so
-    /// that the call can be repeated until the list of dying objects is drained.
+    /// Empties `slot` after everything derived from it.
     pub(crate) fn remove(&mut self, slot: Ref<Slot>) -> Result<(), Stop> {
         let mut budget = Budget::new();
         self.remove_within(slot, &mut budget)?;
-        self.drain(&mut budget)
+        self.settle(&mut budget)
     }
 
     /// Empties everything derived from `slot`.
     pub(crate) fn revoke(&mut self, slot: Ref<Slot>) -> Result<(), Stop> {
         let mut budget = Budget::new();
         self.revoke_within(slot, &mut budget)?;
-        self.drain(&mut budget)
+        self.settle(&mut budget)
+    }
+
+    /// Drains the list of dying objects at the end of an operation that is otherwise done.
+    pub(crate) fn settle(&mut self, budget: &mut Budget) -> Result<(), Stop> {
+        self.drain(budget).map_err(|stop| match stop {
+            Stop::Restart => Stop::Settle,
+            other => other,
+        })
     }
 
     fn remove_within(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
@@ -118,7 +126,13 @@ impl<H: Hal> Kernel<H> {
         self.dying.set(self.store.dying_next(object).get());
     }
 
-    /// Lets go of the parts of all dying objects.
+    /// Whether there are dying objects.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.dying.get().is_some()
+    }
+
+    /// Lets go of the parts of all dying objects. That may take away any slot and any process, the
+    /// caller included: nothing found before holds afterwards.
     pub(crate) fn drain(&mut self, budget: &mut Budget) -> Result<(), Stop> {
         while let Some(object) = self.dying.get() {
             budget.spend()?;
@@ -228,14 +242,14 @@ impl<H: Hal> Kernel<H> {
     /// stopped.
     pub(crate) fn abandon(&self, caller: Ref<Process>) {
         let pcb = self.store.get(caller);
-        if let Some(partner) = pcb.partner.take() {
-            let partner = self.store.get(partner);
-            if partner.donor.get() == Some(caller) {
-                partner.donor.set(None);
-            }
-        }
         pcb.reply_slot.set(None);
-        self.send_context_home(caller);
+        match pcb.partner.get() {
+            Some(partner) if self.store.get(partner).donor.get() == Some(caller) => {
+                self.store.get(partner).donor.set(None);
+                self.part_contexts(caller, partner);
+            }
+            _ => self.send_context_home(caller),
+        }
         if pcb.state.get().is_trapped() {
             pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
         } else {
@@ -259,14 +273,6 @@ impl<H: Hal> Kernel<H> {
         self.context(process).answer(0, info.0, &[0; MESSAGE_REGISTERS]);
     }
 
-    /// `process` gets a scheduling context of its own back, whatever became of the one it lent.
-    fn send_context_home(&self, process: Ref<Process>) {
-        let pcb = self.store.get(process);
-        pcb.partner.set(None);
-        pcb.scheduling
-            .set(SchedulingContext { priority: pcb.priority.get(), remaining: self.quantum() });
-    }
-
     /// Stops `process`, whatever it is doing, and takes it out of every queue. An operation in
     /// which it was blocked ends with *cancelled* when it is resumed.
     pub(crate) fn halt(&self, process: Ref<Process>) {
@@ -285,6 +291,8 @@ impl<H: Hal> Kernel<H> {
                 if let Some(port) = pcb.blocked_port.get() {
                     self.store.get(port).receivers.remove(&self.store, process);
                 }
+                // What is stored may be what it served its last caller with.
+                pcb.scheduling.set(self.own_context(process));
             }
             Phase::Waiting => {
                 if let Some(notification) = pcb.blocked_notification.get() {
@@ -294,8 +302,8 @@ impl<H: Hal> Kernel<H> {
             Phase::AwaitingReply => {
                 if let Some(partner) = pcb.partner.get() {
                     self.store.get(partner).caller.set(None);
+                    self.part_contexts(process, partner);
                 }
-                self.send_context_home(process);
             }
             Phase::AwaitingStoredReply => {
                 if let Some(slot) = pcb.reply_slot.take() {
@@ -304,14 +312,14 @@ impl<H: Hal> Kernel<H> {
                 }
                 if let Some(partner) = pcb.partner.get() {
                     self.store.get(partner).donor.set(None);
+                    self.part_contexts(process, partner);
                 }
-                self.send_context_home(process);
             }
         }
         let blocked = !matches!(state.phase(), Phase::Ready | Phase::Running);
         if blocked && !state.is_trapped() {
             self.answer_failure(process, Reason::Cancelled);
         }
-        pcb.state.set(state.with_phase(Phase::Stopped).with_stored_reply(false));
+        pcb.state.set(pcb.state.get().with_phase(Phase::Stopped).with_stored_reply(false));
     }
 }

@@ -102,7 +102,11 @@ impl<H: Hal> Kernel<H> {
 
         // From here on nothing is refused, but much may have to be repeated.
         let mut budget = Budget::new();
-        self.drain(&mut budget)?;
+        if self.is_draining() {
+            // What goes with the dying objects may be what was just checked.
+            self.drain(&mut budget)?;
+            return Err(Stop::Restart);
+        }
         if self.hal().flush_pending() {
             return Err(Stop::Restart);
         }

@@ -10,7 +10,7 @@ use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Trap};
 use a9n_store::{Capability, Dying, Node, Process, Ref, Slot, Store};
 
 use crate::binding::Binding;
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::{Budget, Outcome, Stop};
 use crate::scheduler::Cpu;
 
 /// CPUs that one kernel can run.
@@ -93,7 +93,8 @@ impl<H: Hal> Kernel<H> {
                     context.answer(0, MessageInfo::success(length).0, &words);
                 }
                 Ok(Outcome::Settled) => {}
-                Err(Stop::Restart) => context.restart(),
+                Err(Stop::Restart) => context.restart(frame.operation),
+                Err(Stop::Settle) => context.restart(a9n_abi::kernel::word::Settle),
                 Err(Stop::Refused(error)) => {
                     context.answer(0, MessageInfo::failure(error).0, &[0; MESSAGE_REGISTERS]);
                 }
@@ -119,6 +120,8 @@ impl<H: Hal> Kernel<H> {
     pub fn timer(&mut self, cpu: CpuNumber, process: Option<Ref<Process>>) -> Option<Ref<Process>> {
         self.enter(cpu, process);
         self.expire(cpu);
+        // Who began a removal may have died in the middle of it. What is left after this waits.
+        let _ = self.drain(&mut Budget::new());
         self.next(cpu)
     }
 
@@ -154,7 +157,7 @@ impl<H: Hal> Kernel<H> {
 
         let invocation = Invocation::decode(frame.operation, &frame.words)?;
         match invocation {
-            I::Kernel(operation) => return Ok(self.invoke_kernel(caller, operation)),
+            I::Kernel(operation) => return self.invoke_kernel(caller, operation),
             I::Reply(reply::Operation::Reply) if frame.descriptor == 0 => {
                 return self.reply_internal(caller, frame);
             }
@@ -234,7 +237,11 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// What a process may ask without a capability.
-    fn invoke_kernel(&mut self, caller: Caller, operation: a9n_abi::kernel::Operation) -> Outcome {
+    fn invoke_kernel(
+        &mut self,
+        caller: Caller,
+        operation: a9n_abi::kernel::Operation,
+    ) -> Result<Outcome, Stop> {
         use a9n_abi::kernel::Operation;
         match operation {
             Operation::Yield => self.yield_cpu(caller),
@@ -246,8 +253,9 @@ impl<H: Hal> Kernel<H> {
                 }
             }
             Operation::DebugExit { success } => self.hal().debug_exit(success != 0),
+            Operation::Settle => self.settle(&mut Budget::new())?,
         }
-        Outcome::NOTHING
+        Ok(Outcome::NOTHING)
     }
 
     /// A writer to the early console.

@@ -29,6 +29,7 @@ mod binding;
 mod boot;
 mod derivation;
 mod destroy;
+mod donation;
 mod fast;
 mod frame;
 mod generic;

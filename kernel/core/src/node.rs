@@ -31,8 +31,7 @@ impl<H: Hal> Kernel<H> {
                 slot.set_rights(slot.rights() & rights);
             }
             Operation::Remove { index } => {
-                let slot =
-                    self.store.slot(node, index).ok_or(bad_argument(Reason::InvalidArgument, 1))?;
+                let slot = self.filled_slot(node, index)?;
                 self.remove(slot)?;
             }
             Operation::Revoke { index } => {

@@ -268,25 +268,20 @@ impl<H: Hal> Kernel<H> {
         self.refresh_fast_mask(process);
         pcb.priority.set(priority);
         pcb.ceiling.set(highest_priority);
+        // Who serves a caller goes on with that caller's priority.
+        if !self.borrows_context(process) {
+            self.renew_context(process);
+        }
         match pcb.state.get().phase() {
             Phase::Ready => {
                 self.unready(process);
-                pcb.scheduling.set(self.own_context(process));
                 self.make_ready(process);
             }
+            // It goes to its CPU at its next scheduling decision.
             Phase::Running if pcb.state.get().cpu() != self.here.get() => {
-                // The new priority counts from its next scheduling context on; the CPU at once.
                 self.hal().nudge(pcb.state.get().cpu());
             }
-            Phase::Running if pcb.caller.get().is_none() && pcb.donor.get().is_none() => {
-                self.exchange_context(process, self.own_context(process));
-            }
             Phase::Running => {}
-            Phase::Stopped => {
-                pcb.scheduling.set(self.own_context(process));
-                pcb.state.set(pcb.state.get().with_cpu(cpu));
-            }
-            // Blocked: the new priority counts from its next scheduling context on.
             _ => pcb.state.set(pcb.state.get().with_cpu(cpu)),
         }
         Ok(Outcome::NOTHING)

@@ -170,32 +170,32 @@ impl<H: Hal> Kernel<H> {
         cpu.current.set(Some(to));
     }
 
-    /// The running `process` changes to its own scheduling context, with a full quantum, and goes
-    /// on; the one that it used is returned.
+    /// The running `process` changes to `context` and goes on; the one that it used is returned.
     pub(crate) fn exchange_context(
         &self,
         process: Ref<Process>,
         context: SchedulingContext,
     ) -> SchedulingContext {
-        let cpu = self.cpu(self.store.get(process).state.get().cpu());
-        let used = self.context_in_use(cpu);
-        self.use_context(cpu, context);
+        let number = self.store.get(process).state.get().cpu();
+        let used = self.context_in_use(self.cpu(number));
+        self.use_context(number, context);
         used
     }
 
-    /// The scheduling context of a process that runs on nobody else's.
-    pub(crate) fn own_context(&self, process: Ref<Process>) -> SchedulingContext {
-        SchedulingContext {
-            priority: self.store.get(process).priority.get(),
-            remaining: self.quantum(),
-        }
+    fn use_context(&self, number: CpuNumber, context: SchedulingContext) {
+        let cpu = self.cpu(number);
+        cpu.priority.set(context.priority);
+        cpu.quantum_end.set(self.hal().now().wrapping_add(context.remaining));
+        self.reprogram_timer(number);
     }
 
-    fn use_context(&self, cpu: &Cpu, context: SchedulingContext) {
-        let end = self.hal().now().wrapping_add(context.remaining);
-        cpu.priority.set(context.priority);
-        cpu.quantum_end.set(end);
-        self.program_timer(cpu);
+    /// Makes the timer of CPU `number` fit its quantum and its user's time. Each CPU sets its own.
+    fn reprogram_timer(&self, number: CpuNumber) {
+        if number == self.here.get() {
+            self.program_timer(self.cpu(number));
+        } else {
+            self.hal().nudge(number);
+        }
     }
 
     /// Asks for an interrupt at the end of the quantum, or at the user's time if that is sooner.
@@ -206,13 +206,8 @@ impl<H: Hal> Kernel<H> {
 
     /// Sets or clears the user's timer of a CPU.
     pub(crate) fn set_alarm(&self, number: CpuNumber, deadline: Option<Ticks>) {
-        let cpu = self.cpu(number);
-        cpu.alarm.set(deadline);
-        if number == self.here.get() {
-            self.program_timer(cpu);
-        } else {
-            self.hal().nudge(number);
-        }
+        self.cpu(number).alarm.set(deadline);
+        self.reprogram_timer(number);
     }
 
     /// Makes sure that `process` does not run on another CPU; asks for a restart while it does.
@@ -305,7 +300,9 @@ impl<H: Hal> Kernel<H> {
         }
         for _ in 0..TRAPS_PER_DECISION {
             let Some(priority) = cpu.highest() else {
-                self.hal().set_timer(cpu.alarm.get());
+                // With time on its hands the CPU goes on with what died.
+                let soon = self.is_draining().then(|| self.hal().now());
+                self.hal().set_timer(soon.or(cpu.alarm.get()));
                 return None;
             };
             let next = cpu.queue(priority).pop_front(&self.store)?;
@@ -318,7 +315,7 @@ impl<H: Hal> Kernel<H> {
             pcb.state.set(pcb.state.get().afresh(Phase::Running));
             cpu.current.set(Some(next));
             cpu.since.set(self.hal().now());
-            self.use_context(cpu, pcb.scheduling.get());
+            self.use_context(number, pcb.scheduling.get());
             return Some(next);
         }
         // Many were interrupted at once: look for interrupts, then go on.

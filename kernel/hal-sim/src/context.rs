@@ -99,7 +99,8 @@ impl Context for SimContext {
         self.resumption.set(Resumption::Answer(Answer { identifier, info, words: *words }));
     }
 
-    fn restart(&self) {
+    fn restart(&self, operation: u64) {
+        self.call.set(CallFrame { operation, ..self.call.get() });
         self.resumption.set(Resumption::Restart);
     }
 

@@ -38,8 +38,8 @@ pub trait Context: Sized {
     /// Makes it resume with this answer to its kernel call.
     fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]);
 
-    /// Makes it repeat its kernel call when it runs next.
-    fn restart(&self);
+    /// Makes it repeat its kernel call when it runs next, as `operation` with the same arguments.
+    fn restart(&self, operation: u64);
 
     /// The system call of a foreign process, on the general path: its number and six arguments, in
     /// the order of the foreign system's convention on this machine.

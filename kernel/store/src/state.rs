@@ -39,10 +39,12 @@ impl State {
     const STORES_REPLY: u32 = 1 << 17;
     /// Before it runs again it tells its resolver that it was stopped.
     const INTERRUPTED: u32 = 1 << 18;
-    /// Another CPU wants it stopped.
-    const EVICTED: u32 = 1 << 20;
     /// It has a vector state. Stays as long as that does.
     const VECTOR: u32 = 1 << 19;
+    /// Another CPU wants it stopped.
+    const EVICTED: u32 = 1 << 20;
+    /// The scheduling context that it lent with its call will not come back.
+    const CONTEXT_LOST: u32 = 1 << 21;
 
     /// `phase` on `cpu`, no flags.
     #[inline(always)]
@@ -107,6 +109,17 @@ impl State {
     #[must_use]
     pub const fn with_interruption(self, interrupted: bool) -> Self {
         self.with_flag(Self::INTERRUPTED, interrupted)
+    }
+
+    /// Whether its answer brings it a new scheduling context instead of the one it lent.
+    pub const fn is_context_lost(self) -> bool {
+        self.0 & Self::CONTEXT_LOST != 0
+    }
+
+    /// The same with the lent scheduling context lost or not.
+    #[must_use]
+    pub const fn with_context_lost(self, lost: bool) -> Self {
+        self.with_flag(Self::CONTEXT_LOST, lost)
     }
 
     const fn with_flag(self, flag: u32, on: bool) -> Self {

@@ -135,6 +135,22 @@ impl System {
         panic!("a kernel call restarts for ever");
     }
 
+    /// `process` makes a kernel call, which is not repeated if the kernel wants that. Answers
+    /// whether it does: in between, others may act.
+    pub fn begin(&mut self, process: Ref<Process>, frame: CallFrame) -> bool {
+        self.kernel.context(process).prepare(frame);
+        self.repeat(process)
+    }
+
+    /// `process` repeats its kernel call once. Answers whether it has to do so again.
+    pub fn repeat(&mut self, process: Ref<Process>) -> bool {
+        self.current = self.kernel.call(self.cpu.number, process);
+        self.note_current();
+        self.deliver_nudges();
+        self.current == Some(process)
+            && self.kernel.context(process).resumption() == Resumption::Restart
+    }
+
     /// From now on the test plays CPU `number`.
     pub fn play(&mut self, number: u8) {
         self.elsewhere[usize::from(self.cpu.number)] = self.current.take();
