@@ -18,6 +18,7 @@ use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::outcome::{Budget, Stop};
+use crate::transfer::NO_BUFFER;
 
 /// Empty slots passed over in one step.
 const SLOTS_PER_STEP: u64 = 16;
@@ -213,7 +214,8 @@ impl<H: Hal> Kernel<H> {
                 pcb.context.set_vector_state(None);
                 pcb.state.set(pcb.state.get().with_vector(false));
             }
-            Internal::Buffer | Internal::Resolver => {}
+            Internal::Buffer => self.store.get(process).buffer.set(NO_BUFFER),
+            Internal::Resolver => {}
         }
         self.refresh_fast_mask(process);
     }

@@ -16,7 +16,7 @@
 //!
 //! # Where things stand
 //!
-//! `kernel` has the entries, `fast` the two fast paths. `lookup`, `derivation`, `destroy` are the
+//! `kernel` has the entries, `fast` the fast paths. `lookup`, `derivation`, `destroy` are the
 //! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
 //! `timer`, `interrupt`, `io_port` have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
 //! the first process.
@@ -51,4 +51,5 @@ mod trap;
 mod window;
 
 pub use boot::{Boot, BootError};
+pub use fast::{Lengths, Long, Short};
 pub use kernel::{Kernel, MAXIMUM_CPUS};

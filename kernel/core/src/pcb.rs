@@ -205,6 +205,7 @@ impl<H: Hal> Kernel<H> {
                 pcb.context.set_address_space(Some(self.store.root_table(space)));
             }
             Capability::Node(node) => pcb.node.set(Some(node)),
+            Capability::Frame { base, .. } => pcb.buffer.set(base),
             Capability::VectorState { state } => {
                 pcb.context.set_vector_state(Some(state));
                 pcb.state.set(pcb.state.get().with_vector(true));

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{CpuNumber, Ticks, Trap};
+use a9n_hal::{CpuNumber, PhysicalAddress, Ticks, Trap};
 
 use crate::{Node, Notification, Phase, Port, Ref, Slot, State};
 
@@ -78,6 +78,8 @@ pub struct Pcb<C> {
     pub partner: Cell<Option<Ref<Process>>>,
     /// While it awaits a stored reply: the slot that holds it.
     pub reply_slot: Cell<Option<Ref<Slot>>>,
+    /// The page of its IPC buffer, 0 if it has none.
+    pub buffer: Cell<PhysicalAddress>,
     /// Next in the queue that it is in.
     pub link_next: Cell<Option<Ref<Process>>>,
     /// Previous in the queue that it is in.
@@ -124,6 +126,7 @@ impl<C> Pcb<C> {
             donor: Cell::new(None),
             partner: Cell::new(None),
             reply_slot: Cell::new(None),
+            buffer: Cell::default(),
             link_next: Cell::new(None),
             link_previous: Cell::new(None),
             blocked_port: Cell::new(None),

@@ -8,7 +8,7 @@ use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
     node, operation_word, pcb,
 };
-use a9n_core::{Boot, Kernel};
+use a9n_core::{Boot, Kernel, Long};
 use a9n_hal::{CallFrame, Fault, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
 use a9n_store::{Process, Ref};
@@ -178,10 +178,10 @@ impl System {
         let (cpu, descriptor, info) = (&self.cpu, frame.descriptor, frame.info);
         let departure = match frame.operation {
             ipc_port::word::Call => {
-                self.kernel.fast_call(cpu, process, descriptor, info, word4, word5)
+                self.kernel.fast_call::<Long>(cpu, process, descriptor, info, word4, word5)
             }
             ipc_port::word::ReplyReceive => {
-                self.kernel.fast_reply_receive(cpu, process, descriptor, info, word4, word5)
+                self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
             }
             _ => return false,
         };
