@@ -183,7 +183,9 @@ impl System {
             ipc_port::word::ReplyReceive => {
                 self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
             }
-            _ => return false,
+            operation => {
+                self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
+            }
         };
         let Departure::Left(context) = departure else { return false };
         let objects = self.kernel.hal().memory().objects();
