@@ -231,6 +231,8 @@ impl a9n_hal::Context for Context {
         self.root.set(root.unwrap_or_else(kernel_root).0);
     }
 
+    fn set_vector_state(&self, _state: Option<PhysicalAddress>) {}
+
     fn read(&self, number: usize) -> Option<u64> {
         self.register(number).map(Cell::get)
     }

@@ -78,6 +78,8 @@ pub struct Features {
     pub tsc_deadline: bool,
     /// The TSC runs at one rate in all power states.
     pub invariant_tsc: bool,
+    /// Bits in a physical address.
+    pub physical_bits: u8,
     /// Extended states that XCR0 can enable: x87, SSE and AVX, where present.
     pub extended_states: u64,
     /// Speculation in the kernel can be shielded from user mode's training once and for all.
@@ -132,6 +134,7 @@ impl Features {
             x2apic: basic.is_some_and(|f| f.has_x2apic()),
             tsc_deadline: basic.is_some_and(|f| f.has_tsc_deadline()),
             invariant_tsc: id.get_advanced_power_mgmt_info().is_some_and(|f| f.has_invariant_tsc()),
+            physical_bits: physical_bits(&id),
             extended_states: states,
             shield: None,
             leaks_kernel_memory: false,
@@ -220,6 +223,11 @@ impl Features {
         // SAFETY: the CPU has them, and only the kernel's own translations are global.
         unsafe { Cr4::update(|cr4| cr4.insert(Cr4Flags::PAGE_GLOBAL)) }
     }
+}
+
+/// Bits in a physical address; 36 where the CPU does not say.
+fn physical_bits<R: CpuIdReader>(id: &CpuId<R>) -> u8 {
+    id.get_processor_capacity_feature_info().map_or(36, |info| info.physical_address_bits())
 }
 
 /// The CPU's name, if it tells one.

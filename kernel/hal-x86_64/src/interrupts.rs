@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
 
-use a9n_hal::{Fault, UserAddress};
+use a9n_hal::{Fault, Interrupt, UserAddress};
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
 use x86_64::registers::control::Cr2;
@@ -15,7 +15,7 @@ use crate::entry;
 use crate::exceptions;
 use crate::segments::KERNEL_CODE;
 use crate::vectors::{Source, Vector};
-use crate::{apic, clock, io_apic};
+use crate::{apic, clock, devices};
 
 // SAFETY: the kernel image defines these functions, with these signatures.
 unsafe extern "Rust" {
@@ -23,8 +23,8 @@ unsafe extern "Rust" {
     safe fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context;
     /// The kernel's answer to the timer interrupt that it asked for.
     safe fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context;
-    /// The kernel's answer to an interrupt of a device line, which is masked now.
-    safe fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, line: u32) -> *const Context;
+    /// The kernel's answer to a device's interrupt; if that is a line, it is masked now.
+    safe fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, interrupt: Interrupt) -> *const Context;
 }
 
 /// The table. All CPUs share it: what differs between them stands in their task states.
@@ -114,10 +114,10 @@ pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context 
             apic::end_interrupt();
             if clock::is_due(cpu) { a9n_timer(cpu, me) } else { current }
         }
-        (Source::Line(line), _) => {
-            io_apic::mask(line);
+        (Source::Device(interrupt), _) => {
+            let wanted = devices::arrived(interrupt);
             apic::end_interrupt();
-            a9n_interrupt(cpu, me, line)
+            if wanted { a9n_interrupt(cpu, me, interrupt) } else { current }
         }
         (Source::Spurious, _) | (Source::Exception, None) => current,
     }

@@ -5,7 +5,7 @@ use core::num::NonZeroU64;
 use core::ptr::{self, NonNull};
 
 use a9n_abi::ipc_port::word;
-use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
+use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors, Ticks};
 
 use crate::context::Context;
 use crate::cpu::Cpu;
@@ -34,6 +34,14 @@ unsafe impl Memory for X86_64 {
         let pointer = ptr::with_exposed_provenance_mut(address.0.get() as usize);
         // SAFETY: an address that is not 0 gives a pointer that is not null.
         unsafe { NonNull::new_unchecked(pointer) }
+    }
+}
+
+impl Processors for X86_64 {
+    fn nudge(&self, _cpu: CpuNumber) {}
+
+    fn flush_pending(&self) -> bool {
+        false
     }
 }
 
@@ -67,6 +75,14 @@ impl Hal for X86_64 {
     fn write_console(&self, byte: u8) {
         console::write_byte(byte);
     }
+
+    fn vector_state_bits(&self) -> u32 {
+        12
+    }
+
+    fn prepare_vector_state(&self, _state: PhysicalAddress) {}
+
+    fn release_vector_state(&self, _state: PhysicalAddress) {}
 
     fn debug_exit(&self, success: bool) {
         dump::exit_emulator(success);

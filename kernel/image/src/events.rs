@@ -9,7 +9,7 @@ use core::num::NonZeroU64;
 use core::ptr;
 
 use a9n_core::Kernel;
-use a9n_hal::{Fault, KernelAddress};
+use a9n_hal::{Fault, Interrupt, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
@@ -113,11 +113,11 @@ fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context {
     resume(kernel, next)
 }
 
-/// An interrupt of a device line.
+/// An interrupt of a device.
 #[unsafe(no_mangle)]
-fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, line: u32) -> *const Context {
+fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, interrupt: Interrupt) -> *const Context {
     // SAFETY: the module's documentation.
     let kernel = unsafe { kernel() };
-    let next = kernel.interrupt(cpu.number(), me.map(process), line);
+    let next = kernel.interrupt(cpu.number(), me.map(process), interrupt);
     resume(kernel, next)
 }
