@@ -24,6 +24,9 @@ impl Binding {
     /// Radix of the node that holds all bindings.
     pub(crate) const RADIX: u32 = 10;
 
+    /// A slot of no binding, always empty between kernel calls.
+    const SPARE: u64 = 31;
+
     /// Slots before those of interrupts.
     const FIRST_INTERRUPT: u64 = 32;
 
@@ -38,6 +41,11 @@ impl Binding {
 const _: () = assert!(Binding::FIRST_INTERRUPT + Interrupt::COUNT <= 1 << Binding::RADIX);
 
 impl<H: Hal> Kernel<H> {
+    /// An empty slot for the time of one kernel call.
+    pub(crate) fn spare_slot(&self) -> Option<Ref<Slot>> {
+        self.store.slot(self.bindings.get()?, Binding::SPARE)
+    }
+
     fn binding_slot(&self, binding: Binding) -> Option<Ref<Slot>> {
         self.store.slot(self.bindings.get()?, binding.index())
     }

@@ -71,6 +71,16 @@ impl<H: Hal> Kernel<H> {
         (self.store.get(next).depth() > self.store.get(slot).depth()).then_some(next)
     }
 
+    /// Exchanges what two slots hold, places in the tree included.
+    pub(crate) fn exchange_capabilities(&self, one: Ref<Slot>, other: Ref<Slot>) {
+        // Three moves, by way of a slot that holds nothing between kernel calls.
+        if let Some(spare) = self.spare_slot() {
+            self.move_capability(one, spare);
+            self.move_capability(other, one);
+            self.move_capability(spare, other);
+        }
+    }
+
     /// Moves what `from` holds to the empty slot `to`, place in the tree included.
     pub(crate) fn move_capability(&self, from: Ref<Slot>, to: Ref<Slot>) {
         let (source, target) = (self.store.get(from), self.store.get(to));

@@ -67,10 +67,17 @@ impl<H: Hal> Kernel<H> {
     fn let_go(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
         budget.spend()?;
         let Some(capability) = self.store.get(slot).capability() else { return Ok(()) };
-        self.withdraw_mappings(slot, capability, budget)?;
-
         let original = self.store.get(slot).is_original();
         let owner = self.store.internal_owner(slot);
+        match (capability, owner) {
+            (Capability::Pcb { process, .. }, _) if original => self.quiesce(process)?,
+            (_, Some((process, Internal::AddressSpace | Internal::VectorState))) => {
+                self.quiesce(process)?;
+            }
+            _ => {}
+        }
+        self.withdraw_mappings(slot, capability, budget)?;
+
         self.unlink_derivation(slot);
         self.store.get(slot).clear();
         if let Some((process, internal)) = owner {

@@ -103,6 +103,9 @@ impl<H: Hal> Kernel<H> {
         // From here on nothing is refused, but much may have to be repeated.
         let mut budget = Budget::new();
         self.drain(&mut budget)?;
+        if self.hal().flush_pending() {
+            return Err(Stop::Restart);
+        }
         let update = |kernel: &Self, used, zeroed| {
             let capability = Capability::Generic { base, size_bits: own_bits, used, zeroed, kind };
             kernel.store.get(slot).update(capability);

@@ -15,12 +15,17 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn invoke_port(
         &mut self,
         caller: Caller,
-        port: Ref<Port>,
-        identifier: u64,
+        (port, identifier, rights): (Ref<Port>, u64, Rights),
         operation: Operation,
         frame: &CallFrame,
     ) -> Result<Outcome, Stop> {
         match operation {
+            Operation::Call | Operation::Send
+                if MessageInfo(frame.info).capabilities() != 0
+                    && !rights.contains(Rights::GRANT) =>
+            {
+                Err(Error::new(Reason::PermissionDenied, Culprit::DESCRIPTOR).into())
+            }
             Operation::Call => self.send(caller, port, identifier, frame, Phase::Calling),
             Operation::Send => self.send(caller, port, identifier, frame, Phase::Sending),
             Operation::Receive => {

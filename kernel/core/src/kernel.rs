@@ -21,6 +21,10 @@ pub const MAXIMUM_CPUS: usize = 16;
 pub struct Kernel<H: Hal> {
     pub(crate) store: Store<H>,
     pub(crate) cpus: [Cpu; MAXIMUM_CPUS],
+    /// The CPU that runs the kernel at this moment, one at a time.
+    pub(crate) here: Cell<CpuNumber>,
+    /// How many CPUs run processes.
+    pub(crate) cpu_count: Cell<CpuNumber>,
     /// Objects without a capability that still have parts to let go.
     pub(crate) dying: Cell<Option<Dying>>,
     /// A node that no descriptor reaches, for what the kernel itself holds on to: the Notification
@@ -48,6 +52,8 @@ impl<H: Hal> Kernel<H> {
         Self {
             store: Store::new(hal),
             cpus: [const { Cpu::new() }; MAXIMUM_CPUS],
+            here: Cell::new(0),
+            cpu_count: Cell::new(1),
             dying: Cell::new(None),
             bindings: Cell::new(None),
             claimed: [const { Cell::new(0) }; CLAIM_WORDS],
@@ -107,6 +113,18 @@ impl<H: Hal> Kernel<H> {
     /// The timer of `cpu` went off while `process` ran there (`None`: it was idle). Answers whom
     /// to run next, `None` to idle.
     pub fn timer(&mut self, cpu: CpuNumber, process: Option<Ref<Process>>) -> Option<Ref<Process>> {
+        self.enter(cpu, process);
+        self.expire(cpu);
+        self.next(cpu)
+    }
+
+    /// Another CPU nudged `cpu`, which ran `process` (`None`: it was idle). Answers whom to run
+    /// next, `None` to idle.
+    pub fn nudged(
+        &mut self,
+        cpu: CpuNumber,
+        process: Option<Ref<Process>>,
+    ) -> Option<Ref<Process>> {
         self.enter(cpu, process);
         self.expire(cpu);
         self.next(cpu)
@@ -172,7 +190,8 @@ impl<H: Hal> Kernel<H> {
             }
             (I::IpcPort(operation), C::IpcPort { port, identifier }) => {
                 self.demand(slot, operation.rights())?;
-                self.invoke_port(caller, port, identifier, operation, frame)
+                let rights = self.store.get(slot).rights();
+                self.invoke_port(caller, (port, identifier, rights), operation, frame)
             }
             (I::Reply(reply::Operation::Reply), C::Reply { caller: to }) => {
                 self.reply_stored(caller, slot, to, frame)

@@ -54,7 +54,10 @@ impl<H: Hal> Kernel<H> {
                 Ok(Outcome::NOTHING)
             }
             Operation::Resume => self.resume(process),
-            Operation::Suspend => Ok(self.suspend(caller, process)),
+            Operation::Suspend => {
+                self.quiesce(process)?;
+                Ok(self.suspend(caller, process))
+            }
             Operation::Cancel => {
                 if self.is_blocked(process) {
                     self.fail_blocked(process, Reason::Cancelled);
@@ -252,14 +255,16 @@ impl<H: Hal> Kernel<H> {
             .ok()
             .filter(|priority| *priority <= highest_priority)
             .ok_or(bad_argument(Reason::InvalidArgument, 1))?;
-        if cpu != 0 {
-            return Err(bad_argument(Reason::InvalidArgument, 2).into());
-        }
+        let cpu = u8::try_from(cpu)
+            .ok()
+            .filter(|cpu| *cpu < self.cpu_count.get())
+            .ok_or(bad_argument(Reason::InvalidArgument, 2))?;
         if foreign > 1 {
             return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }
         let pcb = self.store.get(process);
         pcb.foreign.set(foreign == 1);
+        pcb.affinity.set(cpu);
         self.refresh_fast_mask(process);
         pcb.priority.set(priority);
         pcb.ceiling.set(highest_priority);
@@ -269,12 +274,20 @@ impl<H: Hal> Kernel<H> {
                 pcb.scheduling.set(self.own_context(process));
                 self.make_ready(process);
             }
+            Phase::Running if pcb.state.get().cpu() != self.here.get() => {
+                // The new priority counts from its next scheduling context on; the CPU at once.
+                self.hal().nudge(pcb.state.get().cpu());
+            }
             Phase::Running if pcb.caller.get().is_none() && pcb.donor.get().is_none() => {
                 self.exchange_context(process, self.own_context(process));
             }
-            Phase::Stopped => pcb.scheduling.set(self.own_context(process)),
-            // Elsewhere the new priority counts from its next scheduling context on.
-            _ => {}
+            Phase::Running => {}
+            Phase::Stopped => {
+                pcb.scheduling.set(self.own_context(process));
+                pcb.state.set(pcb.state.get().with_cpu(cpu));
+            }
+            // Blocked: the new priority counts from its next scheduling context on.
+            _ => pcb.state.set(pcb.state.get().with_cpu(cpu)),
         }
         Ok(Outcome::NOTHING)
     }

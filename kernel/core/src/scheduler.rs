@@ -12,6 +12,7 @@ use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, Store};
 use crate::Kernel;
 use crate::binding::Binding;
 use crate::kernel::Caller;
+use crate::outcome::Stop;
 
 /// Parts of a second that a process runs before others of its priority get their turn.
 const QUANTA_PER_SECOND: u64 = 100;
@@ -115,6 +116,7 @@ impl<H: Hal> Kernel<H> {
 
     /// The kernel was entered on `cpu` from `process`, or from idling.
     pub(crate) fn enter(&self, cpu: CpuNumber, process: Option<Ref<Process>>) {
+        self.here.set(cpu);
         self.cpu(cpu).current.set(process);
     }
 
@@ -148,22 +150,23 @@ impl<H: Hal> Kernel<H> {
         cpu.current.set(None);
     }
 
-    /// The running `from` stops in phase `phase`, and `to` runs at once on its scheduling context,
-    /// unless its resolver has to be told something first.
+    /// The running `from` stops in phase `phase`, and `to` gets its scheduling context. It runs at
+    /// once, unless it belongs to another CPU or its resolver has to be told something first.
     pub(crate) fn hand_over(&self, from: Ref<Process>, phase: Phase, to: Ref<Process>) {
         let state = self.store.get(from).state.get();
-        if self.store.get(to).state.get().is_interrupted() {
+        let target = self.store.get(to);
+        let elsewhere = target.affinity.get() != state.cpu();
+        if elsewhere || target.state.get().is_interrupted() {
             self.stop_running(from);
             self.store.get(from).state.set(state.with_phase(phase));
-            self.store.get(to).scheduling.set(self.store.get(from).scheduling.get());
+            target.scheduling.set(self.store.get(from).scheduling.get());
             self.make_ready(to);
             return;
         }
         let cpu = self.cpu(state.cpu());
         self.charge(cpu, from);
         self.store.get(from).state.set(state.with_phase(phase));
-        let to_state = &self.store.get(to).state;
-        to_state.set(to_state.get().afresh(Phase::Running));
+        target.state.set(target.state.get().with_cpu(state.cpu()).afresh(Phase::Running));
         cpu.current.set(Some(to));
     }
 
@@ -201,14 +204,33 @@ impl<H: Hal> Kernel<H> {
         self.hal().set_timer(Some(cpu.alarm.get().map_or(end, |alarm| alarm.min(end))));
     }
 
-    /// Sets or clears the user's timer of the CPU that runs the kernel at this moment.
-    pub(crate) fn set_alarm(&self, cpu: CpuNumber, deadline: Option<Ticks>) {
-        let cpu = self.cpu(cpu);
+    /// Sets or clears the user's timer of a CPU.
+    pub(crate) fn set_alarm(&self, number: CpuNumber, deadline: Option<Ticks>) {
+        let cpu = self.cpu(number);
         cpu.alarm.set(deadline);
-        self.program_timer(cpu);
+        if number == self.here.get() {
+            self.program_timer(cpu);
+        } else {
+            self.hal().nudge(number);
+        }
     }
 
-    /// Puts `process`, which waits for nothing any more, into the ready queue of its CPU.
+    /// Makes sure that `process` does not run on another CPU; asks for a restart while it does.
+    /// The other CPU stops it. A process that must not run any more is stopped in this way before
+    /// anything is taken from it.
+    pub(crate) fn quiesce(&self, process: Ref<Process>) -> Result<(), Stop> {
+        let pcb = self.store.get(process);
+        let state = pcb.state.get();
+        if state.phase() != Phase::Running || state.cpu() == self.here.get() {
+            return Ok(());
+        }
+        pcb.state.set(state.with_eviction());
+        self.hal().nudge(state.cpu());
+        Err(Stop::Restart)
+    }
+
+    /// Puts `process`, which waits for nothing any more, into the ready queue of its CPU, and lets
+    /// that CPU know if it should run it now.
     pub(crate) fn make_ready(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
@@ -216,9 +238,17 @@ impl<H: Hal> Kernel<H> {
             let priority = pcb.scheduling.get().priority;
             pcb.scheduling.set(SchedulingContext { priority, remaining: self.quantum() });
         }
+        let number = pcb.affinity.get();
         let interrupted = state.is_interrupted();
-        pcb.state.set(state.afresh(Phase::Ready).with_interruption(interrupted));
-        self.cpu(state.cpu()).enqueue(&self.store, process, Place::Back);
+        let ready = state.with_cpu(number).afresh(Phase::Ready);
+        pcb.state.set(ready.with_interruption(interrupted));
+        let cpu = self.cpu(number);
+        cpu.enqueue(&self.store, process, Place::Back);
+        let urgent =
+            cpu.current.get().is_none() || pcb.scheduling.get().priority > cpu.priority.get();
+        if number != self.here.get() && urgent {
+            self.hal().nudge(number);
+        }
     }
 
     /// Takes `process` out of its ready queue.
@@ -236,7 +266,7 @@ impl<H: Hal> Kernel<H> {
         // The answer must be set before somebody else runs, and `next` rotates an ended quantum.
     }
 
-    /// The timer went off: the quantum in use may have ended, or the user's time have come.
+    /// The timer went off, or was set by another CPU: the quantum in use may have ended, or the user's time have come.
     pub(crate) fn expire(&self, number: CpuNumber) {
         let cpu = self.cpu(number);
         if cpu.alarm.get().is_some_and(|alarm| self.hal().now() >= alarm) {
@@ -256,18 +286,21 @@ impl<H: Hal> Kernel<H> {
         if let Some(current) = cpu.current.get() {
             let ended = cpu.quantum_end.get() == 0;
             let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
-            let interrupted = self.store.get(current).state.get().is_interrupted();
-            if !ended && !urgent && !interrupted {
-                return Some(current);
-            }
-            if interrupted {
+            let pcb = self.store.get(current);
+            let state = pcb.state.get();
+            if state.is_evicted() {
+                self.halt(current);
+            } else if state.is_interrupted() {
                 self.trap(current, Trap::Stopped);
-            } else {
+            } else if pcb.affinity.get() != number {
+                self.stop_running(current);
+                self.make_ready(current);
+            } else if ended || urgent {
                 self.preempt(cpu, current, ended);
             }
-            // A resolver that waited has taken over the CPU.
-            if let Some(resolver) = cpu.current.get() {
-                return Some(resolver);
+            // It goes on, or a resolver that waited has taken over the CPU.
+            if let Some(current) = cpu.current.get() {
+                return Some(current);
             }
         }
         for _ in 0..TRAPS_PER_DECISION {
@@ -310,12 +343,13 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Brings the mask that lets `process` use the fast paths up to date: none for foreign
-    /// processes, without a root node, with a vector state, or with a signal waiting to be
-    /// received.
+    /// processes, without a root node, with a vector state, interrupted, or with a signal
+    /// waiting to be received.
     pub(crate) fn refresh_fast_mask(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let vector = self.store.internal_slot(process, Internal::VectorState);
         let plain = !pcb.foreign.get()
+            && !pcb.state.get().is_interrupted()
             && self.store.get(vector).is_empty()
             && self.bound_signals(process) == 0;
         let mask = match pcb.node.get() {

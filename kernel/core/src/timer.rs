@@ -1,6 +1,6 @@
 //! Timers: one alarm for each CPU, beside the kernel's own use of its clock.
 
-use a9n_abi::{Culprit, Error, Reason, timer::Operation};
+use a9n_abi::timer::Operation;
 use a9n_hal::{CpuNumber, Hal};
 
 use crate::Kernel;
@@ -15,9 +15,6 @@ impl<H: Hal> Kernel<H> {
         cpu: CpuNumber,
         operation: Operation,
     ) -> Result<Outcome, Stop> {
-        if cpu != caller.cpu {
-            return Err(Error::new(Reason::NotImplemented, Culprit::DESCRIPTOR).into());
-        }
         match operation {
             Operation::Arm { deadline, notification } => {
                 let signal = self.lookup_signal(caller, notification, 2)?;

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{Ticks, Trap};
+use a9n_hal::{CpuNumber, Ticks, Trap};
 
 use crate::{Node, Notification, Phase, Port, Ref, Slot, State};
 
@@ -94,6 +94,8 @@ pub struct Pcb<C> {
     pub scheduling: Cell<SchedulingContext>,
     /// Its own priority, as configured.
     pub priority: Cell<u8>,
+    /// The CPU that it is to run on; where it is at the moment stands in its state.
+    pub affinity: Cell<CpuNumber>,
     /// Highest priority in PCB capabilities that it makes.
     pub ceiling: Cell<u8>,
     /// Whether its system calls go to its resolver.
@@ -128,6 +130,7 @@ impl<C> Pcb<C> {
             identifier: Cell::new(0),
             scheduling: Cell::default(),
             priority: Cell::new(0),
+            affinity: Cell::new(0),
             ceiling: Cell::new(0),
             foreign: Cell::new(false),
             trap: Cell::new(None),

@@ -39,6 +39,8 @@ impl State {
     const STORES_REPLY: u32 = 1 << 17;
     /// Before it runs again it tells its resolver that it was stopped.
     const INTERRUPTED: u32 = 1 << 18;
+    /// Another CPU wants it stopped.
+    const EVICTED: u32 = 1 << 20;
     /// It has a vector state. Stays as long as that does.
     const VECTOR: u32 = 1 << 19;
 
@@ -66,6 +68,17 @@ impl State {
     /// The CPU that it runs on.
     pub const fn cpu(self) -> CpuNumber {
         (self.0 >> Self::CPU_SHIFT) as u8
+    }
+
+    /// Whether another CPU wants it stopped.
+    pub const fn is_evicted(self) -> bool {
+        self.0 & Self::EVICTED != 0
+    }
+
+    /// The same process, wanted to be stopped.
+    #[must_use]
+    pub const fn with_eviction(self) -> Self {
+        self.with_flag(Self::EVICTED, true)
     }
 
     /// The same process, with a vector state or without.
