@@ -26,7 +26,9 @@ use crate::madt::MAX_IO_APICS;
 use crate::reference::{Hpet, Reference};
 use crate::segments::{KERNEL_CODE, SYSRET_BASE};
 use crate::tables::Tables;
-use crate::{apic, console, device_memory, entry, interrupts, io_apic, legacy, paging, segments};
+use crate::{
+    apic, console, device_memory, entry, interrupts, io_apic, legacy, paging, segments, vector,
+};
 
 /// The machine as it came up.
 pub struct Machine {
@@ -65,8 +67,12 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
     // SAFETY: the loader maps it where virtual equals physical address.
     let info = unsafe { *ptr::with_exposed_provenance::<BootInfo>(info as usize) };
     hand_over::check(&info)?;
+    vector::prepare(&features);
     // SAFETY: the loader's page tables are no user pages, and allow what they must.
-    unsafe { features.enable() };
+    unsafe {
+        features.enable();
+        vector::start();
+    }
     if features.huge_pages {
         paging::allow_huge_pages();
     }

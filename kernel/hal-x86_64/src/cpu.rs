@@ -37,6 +37,8 @@ pub struct Cpu {
     pub(crate) user_rdx: AtomicU64,
     /// When the timer interrupt is wanted, in ticks; `u64::MAX` for never.
     pub(crate) deadline: AtomicU64,
+    /// Address of the vector state that its vector unit holds; 0 while that is clean and off.
+    pub(crate) vector_state: AtomicU64,
     /// Identifier of its local APIC.
     pub(crate) local_apic: AtomicU32,
     pub(crate) segments: Segments,
@@ -100,6 +102,7 @@ impl Area {
                 root: AtomicU64::new(0),
                 user_rdx: AtomicU64::new(0),
                 deadline: AtomicU64::new(0),
+                vector_state: AtomicU64::new(0),
                 local_apic: AtomicU32::new(0),
                 segments: Segments::new(),
             },

@@ -12,10 +12,10 @@ use x86_64::structures::DescriptorTablePointer;
 use crate::context::Context;
 use crate::cpu::{Cpu, FatalStack};
 use crate::entry;
-use crate::exceptions;
+use crate::exceptions::{self, Details};
 use crate::segments::KERNEL_CODE;
 use crate::vectors::{Source, Vector};
-use crate::{apic, clock, devices};
+use crate::{apic, clock, devices, vector};
 
 // SAFETY: the kernel image defines these functions, with these signatures.
 unsafe extern "Rust" {
@@ -91,6 +91,23 @@ pub unsafe fn load() {
     unsafe { lidt(&pointer) }
 }
 
+/// Registers of this CPU as an exception left them.
+struct Registers;
+
+impl Details for Registers {
+    fn accessed(&self) -> UserAddress {
+        UserAddress(Cr2::read_raw())
+    }
+
+    fn x87_status(&self) -> u64 {
+        vector::x87_status()
+    }
+
+    fn sse_status(&self) -> u64 {
+        vector::sse_status()
+    }
+}
+
 /// What `entry` calls after it saved the interrupted context, or for an interrupt while idle,
 /// which has none. Answers whom to run, null for nobody.
 pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context {
@@ -105,9 +122,8 @@ pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context 
     let vector = vector as u8;
     match (Vector(vector).source(), me) {
         (Source::Exception, Some(me)) => {
-            let accessed = || UserAddress(Cr2::read_raw());
             let instruction = UserAddress(me.rip.get());
-            let fault = exceptions::fault(vector, error, instruction, accessed);
+            let fault = exceptions::fault(vector, error, instruction, &Registers);
             a9n_fault(cpu, me, fault)
         }
         (Source::Timer, _) => {

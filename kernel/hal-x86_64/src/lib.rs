@@ -62,6 +62,7 @@ mod segments;
 #[cfg(target_os = "none")]
 mod stubs;
 mod tables;
+pub mod vector;
 mod vectors;
 
 pub use boot_error::BootError;

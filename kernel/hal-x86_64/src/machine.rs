@@ -10,7 +10,7 @@ use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::kernel_space::DIRECT_MAP;
-use crate::{X86_64, clock, console, dump, entry};
+use crate::{X86_64, clock, console, dump, entry, vector};
 
 /// The direct map's first address. It is aligned to more than all memory, so a physical address
 /// is added by setting its bits.
@@ -77,12 +77,17 @@ impl Hal for X86_64 {
     }
 
     fn vector_state_bits(&self) -> u32 {
-        12
+        vector::state_bits()
     }
 
-    fn prepare_vector_state(&self, _state: PhysicalAddress) {}
+    fn prepare_vector_state(&self, state: PhysicalAddress) {
+        // SAFETY: the portable kernel's accounting of Generics says whose memory it is.
+        unsafe { vector::initialise(state) }
+    }
 
-    fn release_vector_state(&self, _state: PhysicalAddress) {}
+    fn release_vector_state(&self, state: PhysicalAddress) {
+        vector::release(state);
+    }
 
     fn debug_exit(&self, success: bool) {
         dump::exit_emulator(success);
