@@ -5,12 +5,12 @@ use core::num::NonZeroU64;
 use core::ptr::{self, NonNull};
 
 use a9n_abi::ipc_port::word;
-use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
+use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors, Ticks};
 
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::kernel_space::DIRECT_MAP;
-use crate::{X86_64, clock, console, dump, entry};
+use crate::{X86_64, clock, console, dump, entry, vector};
 
 /// The direct map's first address. It is aligned to more than all memory, so a physical address
 /// is added by setting its bits.
@@ -34,6 +34,14 @@ unsafe impl Memory for X86_64 {
         let pointer = ptr::with_exposed_provenance_mut(address.0.get() as usize);
         // SAFETY: an address that is not 0 gives a pointer that is not null.
         unsafe { NonNull::new_unchecked(pointer) }
+    }
+}
+
+impl Processors for X86_64 {
+    fn nudge(&self, _cpu: CpuNumber) {}
+
+    fn flush_pending(&self) -> bool {
+        false
     }
 }
 
@@ -66,6 +74,19 @@ impl Hal for X86_64 {
 
     fn write_console(&self, byte: u8) {
         console::write_byte(byte);
+    }
+
+    fn vector_state_bits(&self) -> u32 {
+        vector::state_bits()
+    }
+
+    fn prepare_vector_state(&self, state: PhysicalAddress) {
+        // SAFETY: the portable kernel's accounting of Generics says whose memory it is.
+        unsafe { vector::initialise(state) }
+    }
+
+    fn release_vector_state(&self, state: PhysicalAddress) {
+        vector::release(state);
     }
 
     fn debug_exit(&self, success: bool) {

@@ -4,6 +4,7 @@
 //! never change, so every address space sees the same kernel. Nothing here ever touches an
 //! entry of the upper half: an address beyond the user half is refused first.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use a9n_hal::{Access, MemoryType, PageSize, Paging, PagingError, PhysicalAddress, UserAddress};
@@ -125,16 +126,21 @@ impl Paging for X86_64 {
         start: PhysicalAddress,
         end: PhysicalAddress,
     ) -> Option<PageSize> {
-        if !is_user(address, 1) {
-            return None;
-        }
-        let (entry, size) = TABLES.mapped(root, address.0)?;
-        if !(start..end).contains(&entry.address()) {
-            return None;
-        }
-        if let Walk::Entry(slot) = TABLES.walk(root, address.0, size) {
-            slot.store(0, Relaxed);
-        }
+        let (slot, _, size) = mapped_in(root, address, start..end)?;
+        slot.store(0, Relaxed);
+        Some(size)
+    }
+
+    fn protect(
+        &self,
+        root: PhysicalAddress,
+        address: UserAddress,
+        start: PhysicalAddress,
+        end: PhysicalAddress,
+        access: Access,
+    ) -> Option<PageSize> {
+        let (slot, entry, size) = mapped_in(root, address, start..end)?;
+        slot.store(entry.with_access(access).0, Relaxed);
         Some(size)
     }
 
@@ -159,6 +165,23 @@ impl Paging for X86_64 {
                 None => tlb::flush_all(),
             }
         }
+    }
+}
+
+/// Where the page that `address` lies in is mapped, with what, and its size; `None` unless it lies
+/// in `range`.
+fn mapped_in(
+    root: PhysicalAddress,
+    address: UserAddress,
+    range: Range<PhysicalAddress>,
+) -> Option<(&'static AtomicU64, PageEntry, PageSize)> {
+    if !is_user(address, 1) {
+        return None;
+    }
+    let (entry, size) = TABLES.mapped(root, address.0)?;
+    match TABLES.walk(root, address.0, size) {
+        Walk::Entry(slot) if range.contains(&entry.address()) => Some((slot, entry, size)),
+        Walk::Entry(_) | Walk::Missing(..) | Walk::Page(..) => None,
     }
 }
 
@@ -224,6 +247,10 @@ mod tests {
             assert_eq!(on.translate(root, AT.offset(bytes)), None);
             let end = FRAME.offset(bytes);
             assert_eq!(on.unmap(root, inner, end, end.offset(bytes)), None);
+            assert_eq!(on.protect(root, inner, end, end.offset(bytes), Access::READ), None);
+            assert_eq!(on.translate(root, inner), found);
+            assert_eq!(on.protect(root, inner, FRAME, end, Access::READ), Some(size));
+            assert_eq!(on.translate(root, inner), Some((FRAME.offset(0x123), Access::READ)));
             assert_eq!(on.unmap(root, inner, FRAME, end), Some(size));
             assert_eq!(on.translate(root, inner), None);
         }
