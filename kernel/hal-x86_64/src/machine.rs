@@ -121,12 +121,14 @@ impl Hal for X86_64 {
         word5: u64,
     ) -> Leave {
         let unused = MaybeUninit::uninit();
-        // SAFETY: as for `leave`. There is no fast path but these two.
+        // SAFETY: as for `leave`.
         unsafe {
             if operation == word::Call {
                 entry::a9n_retreat_call(descriptor, info, me, unused, word4, word5);
-            } else {
+            } else if operation == word::ReplyReceive {
                 entry::a9n_retreat_reply_receive(descriptor, info, me, unused, word4, word5);
+            } else {
+                entry::a9n_retreat_signal(descriptor, info, me, operation, word4, word5);
             }
         }
         Leave(())

@@ -8,7 +8,7 @@ use core::cell::UnsafeCell;
 use core::num::NonZeroU64;
 use core::ptr;
 
-use a9n_core::Kernel;
+use a9n_core::{Kernel, Lengths, Long, Short};
 use a9n_hal::{Fault, Interrupt, KernelAddress};
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
@@ -65,18 +65,22 @@ extern "C" fn a9n_fast_call(
     descriptor: u64,
     info: u64,
     me: &Context,
-    _unused: u64,
+    unused: u64,
     word4: u64,
     word5: u64,
 ) {
+    if !Short::admit(info) {
+        return long_call(descriptor, info, me, unused, word4, word5);
+    }
     // SAFETY: the module's documentation. Nothing is left on the stack when this ends in a jump.
     let kernel = unsafe { &*KERNEL.0.get() };
-    kernel.fast_call(Cpu::boot(), process(me), descriptor, info, word4, word5);
+    kernel.fast_call::<Short>(Cpu::boot(), process(me), descriptor, info, word4, word5);
 }
 
-/// `reply_receive` on its fast path.
-#[unsafe(no_mangle)]
-extern "C" fn a9n_fast_reply_receive(
+/// `call` with a message that does not fit into registers. A function of its own, so that what it
+/// keeps in registers costs the other one nothing.
+#[inline(never)]
+extern "C" fn long_call(
     descriptor: u64,
     info: u64,
     me: &Context,
@@ -86,7 +90,56 @@ extern "C" fn a9n_fast_reply_receive(
 ) {
     // SAFETY: as for `a9n_fast_call`.
     let kernel = unsafe { &*KERNEL.0.get() };
-    kernel.fast_reply_receive(Cpu::boot(), process(me), descriptor, info, word4, word5);
+    kernel.fast_call::<Long>(Cpu::boot(), process(me), descriptor, info, word4, word5);
+}
+
+/// `reply_receive` on its fast path.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_fast_reply_receive(
+    descriptor: u64,
+    info: u64,
+    me: &Context,
+    unused: u64,
+    word4: u64,
+    word5: u64,
+) {
+    if !Short::admit(info) {
+        return long_reply_receive(descriptor, info, me, unused, word4, word5);
+    }
+    // SAFETY: as for `a9n_fast_call`.
+    let kernel = unsafe { &*KERNEL.0.get() };
+    kernel.fast_reply_receive::<Short>(Cpu::boot(), process(me), descriptor, info, word4, word5);
+}
+
+/// `reply_receive` with a message that does not fit into registers.
+#[inline(never)]
+extern "C" fn long_reply_receive(
+    descriptor: u64,
+    info: u64,
+    me: &Context,
+    _unused: u64,
+    word4: u64,
+    word5: u64,
+) {
+    // SAFETY: as for `a9n_fast_call`.
+    let kernel = unsafe { &*KERNEL.0.get() };
+    kernel.fast_reply_receive::<Long>(Cpu::boot(), process(me), descriptor, info, word4, word5);
+}
+
+/// A kernel call on a Notification Port.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_fast_signal(
+    descriptor: u64,
+    info: u64,
+    me: &Context,
+    operation: u64,
+    word4: u64,
+    word5: u64,
+) {
+    let (cpu, me) = (Cpu::boot(), process(me));
+    // SAFETY: as for `a9n_fast_call`.
+    let kernel = unsafe { &*KERNEL.0.get() };
+    kernel.fast_signal(cpu, me, operation, descriptor, info, word4, word5);
 }
 
 /// Any other kernel call.
