@@ -153,7 +153,7 @@ pub(crate) const EXHAUSTED: Error = Error::new(Reason::NotEnoughMemory, Culprit:
 
 /// Maps the first `pages` pages of the frame that `window` attached at `address`, with page
 /// tables from `table` where they are missing.
-pub(crate) fn map_pages(
+pub fn map_pages(
     space: AddressSpace,
     window: Window,
     address: u64,
