@@ -23,6 +23,10 @@ macro_rules! interface {
                 /// Ends an emulator run and tells it success (1) or failure (0). Absent from a
                 /// production image; elsewhere than in an emulator it does nothing.
                 debug_exit DebugExit = 3 [] (success: u64) -> ();
+                /// Finishes what removals have left to do. A `remove` or `revoke` that has done its
+                /// own part, but has to be repeated because much died with it, is repeated as
+                /// this; programs need not ask for it.
+                settle Settle = 4 [] -> ();
             }
             /// A power-of-two piece of physical memory from which objects are made. Moves, but is
             /// never copied. Whole again when all that was made from it is gone.
@@ -109,12 +113,16 @@ macro_rules! interface {
                     -> (entry_bits: u64);
                 /// Puts a Page Table into the pool from which batched mapping takes them.
                 add_table AddTable = 2 [WRITE] (table: Descriptor) -> ();
-                /// Maps runs described in the IPC buffer; answers how many pages.
-                map_many MapMany = 3 [WRITE] (runs: u64) -> (pages: u64);
-                /// Unmaps runs, one shoot-down for all.
-                unmap_many UnmapMany = 4 [WRITE] (runs: u64) -> (pages: u64);
+                /// Maps the first `runs` [runs](crate::MappingRun) in the IPC buffer, at most 100,
+                /// through Windows of this address space; missing tables come from the pool. Answers
+                /// how many runs were done, and how many pages of the next: less than all if it
+                /// meets something that it cannot map, which is an error only as the very first
+                /// page.
+                map_many MapMany = 3 [WRITE] (runs: u64) -> (done: u64, pages: u64);
+                /// Unmaps runs.
+                unmap_many UnmapMany = 4 [WRITE] (runs: u64) -> (done: u64, pages: u64);
                 /// Changes the access of runs.
-                protect_many ProtectMany = 5 [WRITE] (runs: u64) -> (pages: u64);
+                protect_many ProtectMany = 5 [WRITE] (runs: u64) -> (done: u64, pages: u64);
                 /// What is mapped at `address`: 1 and its access, or 0.
                 translate Translate = 6 [READ] (address: u64) -> (mapped: u64, access: Access);
             }
@@ -122,27 +130,31 @@ macro_rules! interface {
             object page_table PageTable = 7 {}
             /// Memory that can be mapped.
             object frame Frame = 8 {
-                /// Makes a Window: the authority to map pages of this frame into `space` from
-                /// `address` (page-aligned) on.
+                /// Makes a Window: the authority to map pages of this frame anywhere into 2^`bits`
+                /// bytes of `space` from `address` on, which is aligned to as many. A Window of a
+                /// whole address space is one capability for any number of pages.
                 attach Attach = 1 [READ]
-                    (space: Descriptor, address: u64, node: Descriptor, index: u64) -> ();
+                    (space: Descriptor, address: u64, bits: u64, node: Descriptor, index: u64)
+                    -> ();
                 /// Logarithm of its bytes, and 1 for device space.
                 information Information = 2 [READ] -> (size_bits: u64, device: u64);
                 /// Physical address.
                 address Address = 3 [DMA] -> (address: u64);
             }
-            /// A Frame attached to a range of an address space.
+            /// A Frame attached to a range of an address space. A page in the range that lies in the
+            /// frame counts as mapped through the Window, and is taken away with it.
             object window Window = 9 {
-                /// Maps `pages` pages from page `offset` of the frame on with `access`, of which this
-                /// capability must allow reading and writing, at most 32 per call and
-                /// with large pages where alignment allows; answers how many small pages were
-                /// mapped.
+                /// Maps `pages` pages from page `offset` of the frame on at `address`, at most 32
+                /// entries per call and with large pages where alignment allows; answers how many
+                /// small pages were mapped. `access` must be among the rights of this capability.
                 map Map = 1 [READ]
-                    (offset: u64, pages: u64, access: Access, memory: MemoryType) -> (mapped: u64);
-                /// Unmaps them again; answers how many small pages it went through.
-                unmap Unmap = 2 [READ] (offset: u64, pages: u64) -> (unmapped: u64);
+                    (address: u64, offset: u64, pages: u64, access: Access, memory: MemoryType)
+                    -> (mapped: u64);
+                /// Unmaps what of `pages` pages from `address` on is mapped; answers how many small
+                /// pages it went through. A large page goes as a whole.
+                unmap Unmap = 2 [READ] (address: u64, pages: u64) -> (unmapped: u64);
                 /// Changes the access of mapped pages.
-                protect Protect = 3 [READ] (offset: u64, pages: u64, access: Access)
+                protect Protect = 3 [READ] (address: u64, pages: u64, access: Access)
                     -> (changed: u64);
             }
             /// Where processes meet to exchange messages. Outlives those that serve it.

@@ -37,7 +37,7 @@ pub mod console;
 pub mod entry;
 pub mod mapped;
 mod message;
-#[cfg(target_os = "none")]
+#[cfg(all(panic = "abort", not(test)))]
 mod panic;
 mod port;
 mod process;
@@ -63,5 +63,5 @@ pub use capability::{
 pub use message::Message;
 pub use process::{Process, Start, StartError};
 pub use received::{Fault, Received};
-pub use resources::{Resources, map_pages};
+pub use resources::{Resources, map_pages, range_around};
 pub use slots::SlotAllocator;

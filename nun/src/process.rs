@@ -13,7 +13,7 @@ use a9n_abi::boot::{InitSegment, PAGE_BYTES};
 use a9n_loader_core::elf::{ElfError, Program, Purpose, Segment};
 
 use self::ledger::Ledger;
-use crate::resources::map_pages;
+use crate::resources::{map_pages, range_around};
 use crate::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort,
     PageTable, Pcb, Resources, Rights, Window, aci, arch,
@@ -220,7 +220,8 @@ impl Process {
         access: Access,
     ) -> Result<(), Error> {
         let (node, index, window) = self.ledger.take()?;
-        frame.attach(self.space, address, node, index)?;
+        let (first, bits) = range_around(address, pages);
+        frame.attach(self.space, first, bits, node, index)?;
         let ledger = &mut self.ledger;
         map_pages(self.space, Window::at(window), address, pages, access, || {
             ledger.make::<PageTable>(0)

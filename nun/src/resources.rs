@@ -142,8 +142,9 @@ impl Resources {
     ) -> Result<(), Error> {
         let (size_bits, _) = frame.information()?;
         let space = self.address_space();
-        frame.attach(space, address, self.node(), slot)?;
         let pages = (1 << size_bits) / PAGE_BYTES;
+        let (first, bits) = range_around(address, pages);
+        frame.attach(space, first, bits, self.node(), slot)?;
         map_pages(space, Window::slot(slot), address, pages, access, || self.make(0))
     }
 }
@@ -151,8 +152,16 @@ impl Resources {
 /// There is nothing left to give.
 pub(crate) const EXHAUSTED: Error = Error::new(Reason::NotEnoughMemory, Culprit::OTHER);
 
-/// Maps the first `pages` pages of the frame that `window` attached at `address`, with page
-/// tables from `table` where they are missing.
+/// The smallest range that a Window can have around `pages` pages from `address` on: its first
+/// address, and the logarithm of its size.
+pub const fn range_around(address: u64, pages: u64) -> (u64, u64) {
+    let last = address + pages * PAGE_BYTES - 1;
+    let bits = u64::BITS - (address ^ last).leading_zeros();
+    (address & !((1 << bits) - 1), bits as u64)
+}
+
+/// Maps the first `pages` pages of the frame of `window` at `address`, with page tables from
+/// `table` where they are missing.
 pub fn map_pages(
     space: AddressSpace,
     window: Window,
@@ -163,10 +172,11 @@ pub fn map_pages(
 ) -> Result<(), Error> {
     let mut done = 0;
     while done < pages {
-        match window.map(done, pages - done, access, MemoryType::Normal) {
+        let at = address + done * PAGE_BYTES;
+        match window.map(at, done, pages - done, access, MemoryType::Normal) {
             Ok(mapped) => done += mapped,
             Err(Error { reason: Reason::MissingTable, .. }) => {
-                space.install_table(table()?, address + done * PAGE_BYTES)?;
+                space.install_table(table()?, at)?;
             }
             Err(error) => return Err(error),
         }

@@ -42,9 +42,9 @@ fn arguments_take_the_words_in_order_and_the_rest_is_zero() {
     assert_eq!(call.words, [ObjectType::Frame as u64, 12, 64, 3, 100, 0]);
 
     let access = Access::READ | Access::EXECUTE;
-    Window::slot(9).map(1, 2, access, MemoryType::Device).unwrap();
+    Window::slot(9).map(4096, 1, 2, access, MemoryType::Device).unwrap();
     let call = calls.recv().unwrap();
-    assert_eq!((call.operation, call.words), (window::word::Map, [1, 2, 5, 1, 0, 0]));
+    assert_eq!((call.operation, call.words), (window::word::Map, [4096, 1, 2, 5, 1, 0]));
 }
 
 #[test]

@@ -59,8 +59,8 @@ struct Kind {
     flags: &'static [&'static str],
 }
 
-/// Kernel and programs are linked at fixed addresses, where their linker scripts say (the build
-/// scripts of `kernel/image` and `nun` see to it). The code
+/// Kernel and programs are linked at fixed addresses: the build scripts of kernel image and Nun
+/// tell the linker which. The code
 /// model is the target's own (`kernel`, whose sign-extended addresses suit the lowest 2 GiB as
 /// well as the highest): another would not link with a core library that came compiled.
 const BARE: Kind =
@@ -151,7 +151,7 @@ impl<'a> Builder<'a> {
     }
 
     fn build_programs(&self, system: &System, step: &Step) -> Result<()> {
-        let mut command = self.cargo("build", &BARE, &system.folder);
+        let mut command = self.cargo_build(&BARE, &system.folder);
         for name in system.binaries() {
             command.args(["--bin", name]);
         }
@@ -165,7 +165,7 @@ impl<'a> Builder<'a> {
         features: &[&str],
         step: &Step,
     ) -> Result<()> {
-        let mut command = self.cargo("build", kind, self.repository.root());
+        let mut command = self.cargo_build(kind, self.repository.root());
         command.args(["--package", package]);
         for feature in features {
             command.args(["--features", feature]);
@@ -173,8 +173,8 @@ impl<'a> Builder<'a> {
         process::build(package, &mut command, step)
     }
 
-    fn cargo(&self, subcommand: &str, kind: &Kind, folder: &Path) -> Command {
-        let mut command = self.toolchain.cargo(subcommand, kind.target);
+    fn cargo_build(&self, kind: &Kind, folder: &Path) -> Command {
+        let mut command = self.toolchain.cargo_build(kind.target);
         command
             .current_dir(folder)
             .arg("--target-dir")

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::console::Cleaner;
+
 /// A step shorter than this leaves no line behind.
 const WORTH_A_LINE: Duration = Duration::from_secs(1);
 /// How often a step that nobody watches on a terminal says that it still works.
@@ -25,7 +27,8 @@ impl Step {
         let title = title.into();
         let bar = if stderr().is_terminal() {
             let bar = ProgressBar::new_spinner();
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} ({elapsed})  {msg}")
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner} {prefix} ({elapsed})  {wide_msg}")
             {
                 bar.set_style(style);
             }
@@ -38,10 +41,11 @@ impl Step {
         Self { title, started: Instant::now(), bar, heartbeats: AtomicU32::new(0) }
     }
 
-    /// Shows what the step is busy with, cut to a short line.
+    /// Shows what the step is busy with, as far as the line has room.
     pub fn detail(&self, line: &str) {
         if let Some(bar) = &self.bar {
-            bar.set_message(line.trim().chars().take(60).collect::<String>());
+            let text = Cleaner::default().clean(line.as_bytes());
+            bar.set_message(String::from_utf8_lossy(&text).trim().to_owned());
         }
     }
 

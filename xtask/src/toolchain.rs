@@ -79,9 +79,9 @@ impl Toolchain {
         Ok(Self::Debian)
     }
 
-    /// `cargo build` or the like for `target`, free of the outer cargo's environment. The caller
-    /// adds what to build.
-    pub fn cargo(&self, subcommand: &str, target: &str) -> Command {
+    /// `cargo build` for `target`, free of the outer cargo's environment. The caller adds what
+    /// to build.
+    pub fn cargo_build(&self, target: &str) -> Command {
         let mut command = match self {
             Self::Active { cargo } => {
                 let mut command = Command::new(cargo);
@@ -94,7 +94,7 @@ impl Toolchain {
                 ] {
                     command.env_remove(name);
                 }
-                command.arg(subcommand);
+                command.arg("build");
                 command
             }
             Self::Debian => {
@@ -105,7 +105,7 @@ impl Toolchain {
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_TARGET_X86_64_UNKNOWN_NONE_LINKER", "ld.lld")
                     .env("CARGO_TARGET_X86_64_UNKNOWN_UEFI_LINKER", "lld-link")
-                    .args([subcommand, "-Zbuild-std=core,alloc,compiler_builtins"])
+                    .args(["build", "-Zbuild-std=core,alloc,compiler_builtins"])
                     .arg("-Zbuild-std-features=compiler-builtins-mem");
                 command
             }
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn debian_builds_see_no_outer_cargo() {
-        let command = Toolchain::Debian.cargo("build", BARE_TARGET);
+        let command = Toolchain::Debian.cargo_build(BARE_TARGET);
         let removed: Vec<_> = command
             .get_envs()
             .filter(|(_, value)| value.is_none())

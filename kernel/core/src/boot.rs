@@ -11,9 +11,11 @@ use a9n_abi::{ABI_HASH, Access, MemoryType, Rights};
 use a9n_hal::{Context, Hal, PageSize, Paging, PagingError, PhysicalAddress, UserAddress};
 use a9n_store::{
     AddressSpace, Capability, Internal, MemoryKind, Node, Object, Process, Ref, Slot, Store,
+    TableUse,
 };
 
 use crate::Kernel;
+use crate::binding::Binding;
 use crate::generic::MAXIMUM_SIZE_BITS;
 
 const PAGE_BITS: u32 = PageSize::Small.bits();
@@ -151,6 +153,8 @@ impl<H: Hal> Kernel<H> {
         let process = self.store.create_process(process_address);
         let space_address = self.carve(&mut carver, <AddressSpace as Object<H>>::SIZE_BITS)?;
         let space = self.create_space(space_address);
+        let bindings = self.carve(&mut carver, Store::<H>::node_bits(Binding::RADIX))?;
+        self.bindings.set(Some(self.store.create_node(bindings, Binding::RADIX)));
         let info_bits = (size_of::<InitInfo>() as u64).next_power_of_two().trailing_zeros();
         let info_page = self.carve(&mut carver, info_bits)?;
         let buffer = self.carve(&mut carver, PAGE_BITS)?;
@@ -250,6 +254,7 @@ impl<H: Hal> Kernel<H> {
             *entry = InitModule { name: module.name, frames, bytes: module.bytes };
         }
 
+        self.cpu_count.set(boot.cpus.min(crate::MAXIMUM_CPUS as u32) as u8);
         self.start_init(process, node, boot.entry);
         Ok(())
     }
@@ -325,7 +330,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<(), BootError> {
         let table = self.carve(&mut mapper.carver, PAGE_BITS)?;
         let slot = mapper.slots.take(&self.store).ok_or(BootError::NotEnoughMemory)?;
-        let capability = Capability::PageTable { table, installed: None };
+        let capability = Capability::PageTable { table, usage: TableUse::Free };
         self.store.get(slot).fill(capability, Rights::all(), 0);
         self.store.get(slot).mark_original();
         self.install(mapper.space, slot, table, address).map_err(|_| BootError::BadSegment(0))?;

@@ -6,7 +6,7 @@
 
 use a9n_abi::{Culprit, Error, Reason, Rights};
 use a9n_hal::Hal;
-use a9n_store::{Capability, Ref, Slot};
+use a9n_store::{Capability, Ref, Slot, TableUse};
 
 use crate::Kernel;
 
@@ -71,6 +71,16 @@ impl<H: Hal> Kernel<H> {
         (self.store.get(next).depth() > self.store.get(slot).depth()).then_some(next)
     }
 
+    /// Exchanges what two slots hold, places in the tree included.
+    pub(crate) fn exchange_capabilities(&self, one: Ref<Slot>, other: Ref<Slot>) {
+        // Three moves, by way of a slot that holds nothing between kernel calls.
+        if let Some(spare) = self.spare_slot() {
+            self.move_capability(one, spare);
+            self.move_capability(other, one);
+            self.move_capability(spare, other);
+        }
+    }
+
     /// Moves what `from` holds to the empty slot `to`, place in the tree included.
     pub(crate) fn move_capability(&self, from: Ref<Slot>, to: Ref<Slot>) {
         let (source, target) = (self.store.get(from), self.store.get(to));
@@ -86,10 +96,13 @@ impl<H: Hal> Kernel<H> {
                 self.store.get(caller).reply_slot.set(Some(to));
             }
             Some(Capability::Window { space: Some(space), .. }) => {
-                self.move_anchor(space, from, to);
+                self.move_anchor(&self.store.get(space).anchored, from, to);
             }
-            Some(Capability::PageTable { installed: Some(place), .. }) => {
-                self.move_anchor(place.space, from, to);
+            Some(Capability::PageTable { usage: TableUse::Installed(place), .. }) => {
+                self.move_anchor(&self.store.get(place.space).anchored, from, to);
+            }
+            Some(Capability::PageTable { usage: TableUse::Pooled(space), .. }) => {
+                self.move_anchor(&self.store.get(space).pool, from, to);
             }
             _ => {}
         }

@@ -8,33 +8,42 @@
 //! list.
 //!
 //! Whoever removes, revokes or converts drains the list before it answers, so memory is whole
-//! when a revoke says so. Memory of a dying object is not reused: converting drains first.
+//! when a revoke says so. If the caller dies on the way, timer interrupts go on with it. Memory of
+//! a dying object is not reused: converting drains first.
 
 use a9n_abi::{Culprit, Error};
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Reason};
 use a9n_hal::{Context, Hal};
-use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, SchedulingContext, Slot};
+use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::outcome::{Budget, Stop};
+use crate::transfer::NO_BUFFER;
 
 /// Empty slots passed over in one step.
 const SLOTS_PER_STEP: u64 = 16;
 
 impl<H: Hal> Kernel<H> {
-    /// Empties `slot` after everything derived from it. Emptying an empty slot is no error, so
-    /// that the call can be repeated until the list of dying objects is drained.
+    /// Empties `slot` after everything derived from it.
     pub(crate) fn remove(&mut self, slot: Ref<Slot>) -> Result<(), Stop> {
         let mut budget = Budget::new();
         self.remove_within(slot, &mut budget)?;
-        self.drain(&mut budget)
+        self.settle(&mut budget)
     }
 
     /// Empties everything derived from `slot`.
     pub(crate) fn revoke(&mut self, slot: Ref<Slot>) -> Result<(), Stop> {
         let mut budget = Budget::new();
         self.revoke_within(slot, &mut budget)?;
-        self.drain(&mut budget)
+        self.settle(&mut budget)
+    }
+
+    /// Drains the list of dying objects at the end of an operation that is otherwise done.
+    pub(crate) fn settle(&mut self, budget: &mut Budget) -> Result<(), Stop> {
+        self.drain(budget).map_err(|stop| match stop {
+            Stop::Restart => Stop::Settle,
+            other => other,
+        })
     }
 
     fn remove_within(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
@@ -67,10 +76,17 @@ impl<H: Hal> Kernel<H> {
     fn let_go(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
         budget.spend()?;
         let Some(capability) = self.store.get(slot).capability() else { return Ok(()) };
-        self.withdraw_mappings(slot, capability, budget)?;
-
         let original = self.store.get(slot).is_original();
         let owner = self.store.internal_owner(slot);
+        match (capability, owner) {
+            (Capability::Pcb { process, .. }, _) if original => self.quiesce(process)?,
+            (_, Some((process, Internal::AddressSpace | Internal::VectorState))) => {
+                self.quiesce(process)?;
+            }
+            _ => {}
+        }
+        self.withdraw_mappings(slot, capability, budget)?;
+
         self.unlink_derivation(slot);
         self.store.get(slot).clear();
         if let Some((process, internal)) = owner {
@@ -79,6 +95,9 @@ impl<H: Hal> Kernel<H> {
         match capability {
             Capability::Reply { caller } => self.abandon(caller),
             Capability::Pcb { process, .. } if original => self.destroy_process(process),
+            Capability::InterruptPort { interrupt } if original => {
+                self.release_interrupt(interrupt)?;
+            }
             Capability::Node(node) if original => self.put_dying(Dying::Node(node)),
             Capability::AddressSpace(space) if original => {
                 self.put_dying(Dying::AddressSpace(space));
@@ -92,12 +111,9 @@ impl<H: Hal> Kernel<H> {
         Ok(())
     }
 
-    /// Empties an internal slot, which never has descendants, so that it can be filled anew.
-    pub(crate) fn empty_internal(
-        &mut self,
-        slot: Ref<Slot>,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
+    /// Empties a slot that never has descendants, in a PCB or a binding, so that it can be filled
+    /// anew.
+    pub(crate) fn empty_leaf(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
         self.let_go(slot, budget)
     }
 
@@ -111,7 +127,13 @@ impl<H: Hal> Kernel<H> {
         self.dying.set(self.store.dying_next(object).get());
     }
 
-    /// Lets go of the parts of all dying objects.
+    /// Whether there are dying objects.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.dying.get().is_some()
+    }
+
+    /// Lets go of the parts of all dying objects. That may take away any slot and any process, the
+    /// caller included: nothing found before holds afterwards.
     pub(crate) fn drain(&mut self, budget: &mut Budget) -> Result<(), Stop> {
         while let Some(object) = self.dying.get() {
             budget.spend()?;
@@ -137,13 +159,16 @@ impl<H: Hal> Kernel<H> {
                         }
                     }
                 }
-                Dying::AddressSpace(space) => match self.store.get(space).anchored.get() {
-                    Some(slot) => self.cast_off(space, slot),
-                    None => {
-                        self.drop_dying(object);
-                        self.store.destroy(space);
+                Dying::AddressSpace(space) => {
+                    let cells = self.store.get(space);
+                    match cells.anchored.get().or(cells.pool.get()) {
+                        Some(slot) => self.cast_off(space, slot),
+                        None => {
+                            self.drop_dying(object);
+                            self.store.destroy(space);
+                        }
                     }
-                },
+                }
             }
         }
         Ok(())
@@ -181,7 +206,16 @@ impl<H: Hal> Kernel<H> {
                     self.store.get(notification).bound.set(None);
                 }
             }
-            Internal::Buffer | Internal::Resolver => {}
+            Internal::VectorState => {
+                if let Capability::VectorState { state } = capability {
+                    self.hal().release_vector_state(state);
+                }
+                let pcb = self.store.get(process);
+                pcb.context.set_vector_state(None);
+                pcb.state.set(pcb.state.get().with_vector(false));
+            }
+            Internal::Buffer => self.store.get(process).buffer.set(NO_BUFFER),
+            Internal::Resolver => {}
         }
         self.refresh_fast_mask(process);
     }
@@ -210,14 +244,14 @@ impl<H: Hal> Kernel<H> {
     /// stopped.
     pub(crate) fn abandon(&self, caller: Ref<Process>) {
         let pcb = self.store.get(caller);
-        if let Some(partner) = pcb.partner.take() {
-            let partner = self.store.get(partner);
-            if partner.donor.get() == Some(caller) {
-                partner.donor.set(None);
-            }
-        }
         pcb.reply_slot.set(None);
-        self.send_context_home(caller);
+        match pcb.partner.get() {
+            Some(partner) if self.store.get(partner).donor.get() == Some(caller) => {
+                self.store.get(partner).donor.set(None);
+                self.part_contexts(caller, partner);
+            }
+            _ => self.send_context_home(caller),
+        }
         if pcb.state.get().is_trapped() {
             pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
         } else {
@@ -241,14 +275,6 @@ impl<H: Hal> Kernel<H> {
         self.context(process).answer(0, info.0, &[0; MESSAGE_REGISTERS]);
     }
 
-    /// `process` gets a scheduling context of its own back, whatever became of the one it lent.
-    fn send_context_home(&self, process: Ref<Process>) {
-        let pcb = self.store.get(process);
-        pcb.partner.set(None);
-        pcb.scheduling
-            .set(SchedulingContext { priority: pcb.priority.get(), remaining: self.quantum() });
-    }
-
     /// Stops `process`, whatever it is doing, and takes it out of every queue. An operation in
     /// which it was blocked ends with *cancelled* when it is resumed.
     pub(crate) fn halt(&self, process: Ref<Process>) {
@@ -267,6 +293,8 @@ impl<H: Hal> Kernel<H> {
                 if let Some(port) = pcb.blocked_port.get() {
                     self.store.get(port).receivers.remove(&self.store, process);
                 }
+                // What is stored may be what it served its last caller with.
+                pcb.scheduling.set(self.own_context(process));
             }
             Phase::Waiting => {
                 if let Some(notification) = pcb.blocked_notification.get() {
@@ -276,8 +304,8 @@ impl<H: Hal> Kernel<H> {
             Phase::AwaitingReply => {
                 if let Some(partner) = pcb.partner.get() {
                     self.store.get(partner).caller.set(None);
+                    self.part_contexts(process, partner);
                 }
-                self.send_context_home(process);
             }
             Phase::AwaitingStoredReply => {
                 if let Some(slot) = pcb.reply_slot.take() {
@@ -286,14 +314,14 @@ impl<H: Hal> Kernel<H> {
                 }
                 if let Some(partner) = pcb.partner.get() {
                     self.store.get(partner).donor.set(None);
+                    self.part_contexts(process, partner);
                 }
-                self.send_context_home(process);
             }
         }
         let blocked = !matches!(state.phase(), Phase::Ready | Phase::Running);
         if blocked && !state.is_trapped() {
             self.answer_failure(process, Reason::Cancelled);
         }
-        pcb.state.set(state.with_phase(Phase::Stopped).with_stored_reply(false));
+        pcb.state.set(pcb.state.get().with_phase(Phase::Stopped).with_stored_reply(false));
     }
 }

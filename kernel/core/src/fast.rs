@@ -1,29 +1,59 @@
-//! The two fast paths: call, and reply_receive.
+//! The fast paths: call, and reply_receive, each for messages that fit into registers and for
+//! longer ones.
 //!
-//! They do what the general path does, in the case that matters: a short plain message between
-//! two processes of one CPU, the partner waiting and nothing else to be considered. Whatever is
-//! unusual shows in one of a handful of words, each compared once; then the call is handed to the
-//! general path untouched. Message words are not looked at: they stay in their registers.
+//! They do what the general path does, in the case that matters: a plain message without
+//! capabilities between two processes of one CPU, the partner waiting and nothing else to be
+//! considered. Whatever is unusual shows in one of a handful of words, each compared once; then the
+//! call is handed on untouched. Message words in registers are not looked at: they stay there.
 //!
 //! What each step relies on:
 //! - a process may use a fast path only while its `fast_mask` is not 0 (see
 //!   [`refresh_fast_mask`](Kernel::refresh_fast_mask));
-//! - a receiver's whole state word is compared, so it runs on this CPU and has named no slot for
-//!   its Reply;
+//! - a receiver's whole state word is compared, so it runs on this CPU, has named no slot for its
+//!   Reply, has no vector state and has not been interrupted;
 //! - the scheduling context stays on the CPU, so neither clock nor ready queues are touched;
 //! - `caller` in a PCB says that the process uses its caller's scheduling context, so giving the
 //!   CPU back with the reply is right.
 
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Rights, ipc_port::word};
+use a9n_abi::{MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Rights, ipc_port::word};
 use a9n_hal::Hal;
-use a9n_store::{Phase, Process, Ref, State};
+use a9n_store::{Pcb, Phase, Process, Ref, State};
 
 use crate::Kernel;
+use crate::transfer::NO_BUFFER;
+
+/// The lengths of message that a fast path takes; each makes a function of its own.
+pub trait Lengths {
+    /// Words in the longest.
+    const LONGEST: usize;
+
+    /// Whether `info` is of a plain message that is not longer.
+    #[inline(always)]
+    fn admit(info: u64) -> bool {
+        info & MessageInfo::FORM_MASK <= Self::LONGEST as u64
+    }
+}
+
+/// Messages in registers.
+#[derive(Debug)]
+pub enum Short {}
+
+impl Lengths for Short {
+    const LONGEST: usize = MESSAGE_REGISTERS;
+}
+
+/// Messages of any length.
+#[derive(Debug)]
+pub enum Long {}
+
+impl Lengths for Long {
+    const LONGEST: usize = MESSAGE_WORDS;
+}
 
 impl<H: Hal> Kernel<H> {
     /// `call` of process `me`. Must be the last thing its caller does.
     #[inline(always)]
-    pub fn fast_call(
+    pub fn fast_call<L: Lengths>(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
@@ -35,7 +65,7 @@ impl<H: Hal> Kernel<H> {
         let client = self.store.get(me);
         let number = H::cpu_number(cpu);
         'general: {
-            if info & MessageInfo::FORM_MASK > MESSAGE_REGISTERS as u64 {
+            if !L::admit(info) {
                 break 'general;
             }
             let Some(node) = client.node.get() else { break 'general };
@@ -47,6 +77,9 @@ impl<H: Hal> Kernel<H> {
             let Some(receiver) = port.receivers.first() else { break 'general };
             let server = self.store.get(receiver);
             if server.state.get() != State::new(Phase::Receiving, number) {
+                break 'general;
+            }
+            if L::LONGEST > MESSAGE_REGISTERS && !self.fast_copy(client, server, info) {
                 break 'general;
             }
 
@@ -62,7 +95,7 @@ impl<H: Hal> Kernel<H> {
 
     /// `reply_receive` of process `me`. Must be the last thing its caller does.
     #[inline(always)]
-    pub fn fast_reply_receive(
+    pub fn fast_reply_receive<L: Lengths>(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
@@ -74,7 +107,7 @@ impl<H: Hal> Kernel<H> {
         let server = self.store.get(me);
         let number = H::cpu_number(cpu);
         'general: {
-            if info & MessageInfo::FORM_MASK > MESSAGE_REGISTERS as u64 {
+            if !L::admit(info) {
                 break 'general;
             }
             let Some(caller) = server.caller.get() else { break 'general };
@@ -91,6 +124,9 @@ impl<H: Hal> Kernel<H> {
             if port.senders.first().is_some() || port.receivers.first().is_some() {
                 break 'general;
             }
+            if L::LONGEST > MESSAGE_REGISTERS && !self.fast_copy(server, client, info) {
+                break 'general;
+            }
 
             port.receivers.start(me);
             server.caller.set(None);
@@ -100,5 +136,16 @@ impl<H: Hal> Kernel<H> {
             return self.hal().leave(cpu, &client.context, 0, info, word4, word5);
         }
         self.hal().retreat(cpu, &server.context, word::ReplyReceive, descriptor, info, word4, word5)
+    }
+
+    /// Copies the words that do not fit into registers; `false` if a buffer is missing.
+    #[inline(always)]
+    fn fast_copy(&self, from: &Pcb<H::Context>, to: &Pcb<H::Context>, info: u64) -> bool {
+        let (source, target) = (from.buffer.get(), to.buffer.get());
+        if source == NO_BUFFER || target == NO_BUFFER {
+            return false;
+        }
+        self.store.copy_words(source, target, MESSAGE_REGISTERS, MessageInfo(info).length());
+        true
     }
 }

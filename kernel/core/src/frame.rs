@@ -1,45 +1,12 @@
-//! Frames and Windows: memory and where it is mapped.
-//!
-//! A Window is the authority to map pages of one frame at one place. It keeps no list of what it
-//! mapped: a page at its place that lies in its frame is one of its own, and is taken away when
-//! the Window goes.
+//! Frames: memory to be mapped, by way of Windows.
 
-use a9n_abi::{Access, Culprit, Error, MemoryType, Reason, Rights, frame, window};
+use a9n_abi::{Culprit, Reason, Rights, frame::Operation};
 use a9n_hal::{Hal, PageSize, PhysicalAddress, UserAddress};
-use a9n_store::{AddressSpace, Capability, MemoryKind, Ref, Slot};
+use a9n_store::{Capability, MemoryKind, Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
-use crate::outcome::{Budget, Outcome, Stop, bad_argument};
-use crate::space::paging_reason;
-
-/// Pages that one call maps or unmaps.
-const PAGES_PER_CALL: u64 = 32;
-
-/// Pages looked at in one step of clearing a Window.
-const PAGES_PER_STEP: u64 = 2;
-
-const PAGE_BITS: u32 = PageSize::Small.bits();
-const PAGE_BYTES: u64 = PageSize::Small.bytes();
-
-/// A Window that is alive, taken apart.
-#[derive(Clone, Copy)]
-struct Place {
-    root: PhysicalAddress,
-    /// First byte of the frame.
-    base: PhysicalAddress,
-    /// Where that would be mapped.
-    address: UserAddress,
-    /// Pages in the frame.
-    pages: u64,
-    kind: MemoryKind,
-}
-
-impl Place {
-    fn end(&self) -> PhysicalAddress {
-        self.base.offset(self.pages << PAGE_BITS)
-    }
-}
+use crate::outcome::{Outcome, Stop, bad_argument};
 
 impl<H: Hal> Kernel<H> {
     pub(crate) fn invoke_frame(
@@ -47,10 +14,10 @@ impl<H: Hal> Kernel<H> {
         caller: Caller,
         slot: Ref<Slot>,
         (base, size_bits, kind): (PhysicalAddress, u8, MemoryKind),
-        operation: frame::Operation,
+        operation: Operation,
     ) -> Result<Outcome, Stop> {
         match operation {
-            frame::Operation::Attach { space, address, node, index } => {
+            Operation::Attach { space, address, bits, node, index } => {
                 let (space_slot, capability) = self.lookup_argument(caller.process, space, 1)?;
                 let Capability::AddressSpace(space) = capability else {
                     return Err(bad_argument(Reason::InvalidDescriptor, 1).into());
@@ -59,199 +26,38 @@ impl<H: Hal> Kernel<H> {
                     return Err(bad_argument(Reason::PermissionDenied, 1).into());
                 }
                 let address = UserAddress(address);
-                let bytes = 1u64 << (size_bits & 63);
-                let fits = address.0.checked_add(bytes).is_some_and(|end| end <= H::USER_END.0);
-                if address.0 & (PAGE_BYTES - 1) != 0 || !fits {
+                let range_bits = u8::try_from(bits)
+                    .ok()
+                    .filter(|bits| {
+                        (PageSize::Small.bits()..=user_bits::<H>()).contains(&u32::from(*bits))
+                    })
+                    .ok_or(bad_argument(Reason::InvalidArgument, 3))?;
+                let misaligned = address.0 & (1u64 << (range_bits & 63)).wrapping_sub(1) != 0;
+                if misaligned || address >= H::USER_END {
                     return Err(bad_argument(Reason::InvalidArgument, 2).into());
                 }
-                let node = self.lookup_node(caller.process, node, 3)?;
-                let target = self.empty_slot(node, index, 4)?;
+                let node = self.lookup_node(caller.process, node, 4)?;
+                let target = self.empty_slot(node, index, 5)?;
                 let depth = self.child_depth(slot, Culprit::DESCRIPTOR)?;
-                self.attach(slot, target, (base, size_bits, kind), (space, address), depth);
+                let space = Some(space);
+                let window =
+                    Capability::Window { base, size_bits, kind, address, range_bits, space };
+                let rights = self.store.get(slot).rights();
+                self.derive_child(slot, target, window, rights, depth);
+                if let Some(space) = space {
+                    self.anchor(&self.store.get(space).anchored, target);
+                }
                 Ok(Outcome::NOTHING)
             }
-            frame::Operation::Information => {
+            Operation::Information => {
                 Ok(Outcome::words([u64::from(size_bits), u64::from(kind == MemoryKind::Device)]))
             }
-            frame::Operation::Address => Ok(Outcome::word(base.0)),
-        }
-    }
-
-    fn attach(
-        &self,
-        slot: Ref<Slot>,
-        target: Ref<Slot>,
-        (base, size_bits, kind): (PhysicalAddress, u8, MemoryKind),
-        (space, address): (Ref<AddressSpace>, UserAddress),
-        depth: u8,
-    ) {
-        let window = Capability::Window { base, size_bits, kind, address, space: Some(space) };
-        let rights = self.store.get(slot).rights();
-        self.derive_child(slot, target, window, rights, depth);
-        self.anchor(space, target);
-    }
-
-    pub(crate) fn invoke_window(
-        &mut self,
-        slot: Ref<Slot>,
-        operation: window::Operation,
-    ) -> Result<Outcome, Stop> {
-        let place = self.place(slot).ok_or(Error::new(Reason::PartnerDied, Culprit::DESCRIPTOR))?;
-        match operation {
-            window::Operation::Map { offset, pages, access, memory } => {
-                Ok(Outcome::word(self.map(slot, place, (offset, pages), access, memory)?))
-            }
-            window::Operation::Unmap { offset, pages } => {
-                check_range(&place, offset, pages)?;
-                let pages = pages.min(PAGES_PER_CALL);
-                self.unmap(place, offset, pages);
-                Ok(Outcome::word(pages))
-            }
-            window::Operation::Protect { .. } => {
-                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
-            }
-        }
-    }
-
-    /// The Window in `slot`, if its address space lives.
-    fn place(&self, slot: Ref<Slot>) -> Option<Place> {
-        let Some(Capability::Window { base, size_bits, kind, address, space: Some(space) }) =
-            self.store.get(slot).capability()
-        else {
-            return None;
-        };
-        let pages = 1u64 << (u32::from(size_bits).saturating_sub(PAGE_BITS) & 63);
-        Some(Place { root: self.store.root_table(space), base, address, pages, kind })
-    }
-
-    /// Maps pages, with the largest pages that alignment allows; answers how many small ones.
-    /// An error is one of the first page; at a later one it stops.
-    fn map(
-        &mut self,
-        slot: Ref<Slot>,
-        place: Place,
-        (offset, pages): (u64, u64),
-        access: Access,
-        memory: MemoryType,
-    ) -> Result<u64, Error> {
-        check_range(&place, offset, pages)?;
-        let rights = self.store.get(slot).rights();
-        if access.is_empty() {
-            return Err(bad_argument(Reason::InvalidArgument, 3));
-        }
-        if access.contains(Access::WRITE) && !rights.contains(Rights::WRITE) {
-            return Err(bad_argument(Reason::PermissionDenied, 3));
-        }
-        if place.kind == MemoryKind::Device && memory == MemoryType::Normal {
-            return Err(bad_argument(Reason::InvalidArgument, 4));
-        }
-        if self.store.get(slot).progress() != 0 {
-            return Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR));
-        }
-        let mut done = 0;
-        for _ in 0..PAGES_PER_CALL {
-            if done >= pages {
-                break;
-            }
-            let bytes = offset.wrapping_add(done) << PAGE_BITS;
-            let (address, page) = (place.address.offset(bytes), place.base.offset(bytes));
-            let size = largest_page(address, page, pages.wrapping_sub(done));
-            match self.map_page(place.root, address, page, size, access, memory) {
-                Ok(mapped) => done = done.wrapping_add(mapped),
-                Err(reason) if done == 0 => return Err(bad_argument(reason, 1)),
-                Err(_) => break,
-            }
-        }
-        Ok(done)
-    }
-
-    /// Maps one page of `size`, or a small one where tables for small ones are already there.
-    fn map_page(
-        &self,
-        root: PhysicalAddress,
-        address: UserAddress,
-        page: PhysicalAddress,
-        size: PageSize,
-        access: Access,
-        memory: MemoryType,
-    ) -> Result<u64, Reason> {
-        if size > PageSize::Small
-            && self.hal().map(root, address, page, size, access, memory).is_ok()
-        {
-            return Ok(size.bytes() >> PAGE_BITS);
-        }
-        self.hal()
-            .map(root, address, page, PageSize::Small, access, memory)
-            .map(|()| 1)
-            .map_err(paging_reason)
-    }
-
-    /// Unmaps those of `pages` pages that are there.
-    fn unmap(&self, place: Place, offset: u64, pages: u64) {
-        for page in offset..offset.saturating_add(pages) {
-            let address = place.address.offset(page << PAGE_BITS);
-            if self.hal().unmap(place.root, address, place.base, place.end()).is_some() {
-                self.hal().flush(place.root, Some(address));
-            }
-        }
-    }
-
-    /// Unmaps everything of the Window in `slot`, which is about to be removed, in steps. How far
-    /// it is stands in the slot; once begun, nothing can be mapped through it any more.
-    pub(crate) fn clear_window(
-        &mut self,
-        slot: Ref<Slot>,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
-        let Some(place) = self.place(slot) else { return Ok(()) };
-        loop {
-            let done = self.store.get(slot).progress();
-            let offset = u64::from(done);
-            if offset >= place.pages {
-                return Ok(());
-            }
-            budget.spend()?;
-            let step = PAGES_PER_STEP.min(place.pages.wrapping_sub(offset));
-            self.unmap(place, offset, step);
-            self.store.get(slot).set_progress(done.saturating_add(step as u32));
+            Operation::Address => Ok(Outcome::word(base.0)),
         }
     }
 }
 
-/// Refuses a range that does not lie in the frame.
-fn check_range(place: &Place, offset: u64, pages: u64) -> Result<(), Error> {
-    if offset >= place.pages {
-        return Err(bad_argument(Reason::InvalidArgument, 1));
-    }
-    if pages == 0 || pages > place.pages.wrapping_sub(offset) {
-        return Err(bad_argument(Reason::InvalidArgument, 2));
-    }
-    Ok(())
-}
-
-/// The largest page that fits `pages` small ones at these addresses.
-fn largest_page(address: UserAddress, page: PhysicalAddress, pages: u64) -> PageSize {
-    let alignment = address.0 | page.0;
-    for size in [PageSize::Huge, PageSize::Large] {
-        if alignment & (size.bytes() - 1) == 0 && pages >= size.bytes() >> PAGE_BITS {
-            return size;
-        }
-    }
-    PageSize::Small
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{PageSize, PhysicalAddress, UserAddress, largest_page};
-
-    #[test]
-    fn large_pages_need_alignment_of_both_addresses_and_length() {
-        let at =
-            |address, page, pages| largest_page(UserAddress(address), PhysicalAddress(page), pages);
-        assert_eq!(at(0x20_0000, 0x40_0000, 512), PageSize::Large);
-        assert_eq!(at(0x20_0000, 0x40_0000, 511), PageSize::Small);
-        assert_eq!(at(0x20_1000, 0x40_0000, 512), PageSize::Small);
-        assert_eq!(at(0x20_0000, 0x40_1000, 512), PageSize::Small);
-        assert_eq!(at(1 << 30, 1 << 31, 1 << 18), PageSize::Huge);
-    }
+/// Logarithm of the size of the user half.
+fn user_bits<H: Hal>() -> u32 {
+    u64::BITS - (H::USER_END.0 - 1).leading_zeros()
 }

@@ -6,7 +6,7 @@ use a9n_abi::{
 use a9n_hal::{Hal, PhysicalAddress};
 use a9n_store::{
     AddressSpace, Capability, MemoryKind, Node, Notification, Object, Port, Process, Ref, Slot,
-    Store,
+    Store, TableUse,
 };
 
 use crate::Kernel;
@@ -87,7 +87,7 @@ impl<H: Hal> Kernel<H> {
         }
         let size_bits =
             u8::try_from(size_bits).map_err(|_| bad_argument(Reason::InvalidArgument, 2))?;
-        let object_bits = object_bits::<H>(object, size_bits, kind)?;
+        let object_bits = object_bits(self.hal(), object, size_bits, kind)?;
         if count == 0 || count > OBJECTS_PER_CALL {
             return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }
@@ -102,7 +102,14 @@ impl<H: Hal> Kernel<H> {
 
         // From here on nothing is refused, but much may have to be repeated.
         let mut budget = Budget::new();
-        self.drain(&mut budget)?;
+        if self.is_draining() {
+            // What goes with the dying objects may be what was just checked.
+            self.drain(&mut budget)?;
+            return Err(Stop::Restart);
+        }
+        if self.hal().flush_pending() {
+            return Err(Stop::Restart);
+        }
         let update = |kernel: &Self, used, zeroed| {
             let capability = Capability::Generic { base, size_bits: own_bits, used, zeroed, kind };
             kernel.store.get(slot).update(capability);
@@ -155,8 +162,14 @@ impl<H: Hal> Kernel<H> {
                 process: self.store.create_process(address),
                 highest_priority: self.store.get(caller.process).ceiling.get(),
             },
+            ObjectType::VectorState => {
+                self.hal().prepare_vector_state(address);
+                Capability::VectorState { state: address }
+            }
             ObjectType::AddressSpace => Capability::AddressSpace(self.create_space(address)),
-            ObjectType::PageTable => Capability::PageTable { table: address, installed: None },
+            ObjectType::PageTable => {
+                Capability::PageTable { table: address, usage: TableUse::Free }
+            }
             ObjectType::IpcPort => Capability::IpcPort {
                 port: self.store.create(address, Port::default()),
                 identifier: 0,
@@ -174,7 +187,12 @@ impl<H: Hal> Kernel<H> {
 }
 
 /// Logarithm of the bytes of one `object`; argument numbers are those of `convert`.
-fn object_bits<H: Hal>(object: ObjectType, size_bits: u8, kind: MemoryKind) -> Result<u32, Error> {
+fn object_bits<H: Hal>(
+    hal: &H,
+    object: ObjectType,
+    size_bits: u8,
+    kind: MemoryKind,
+) -> Result<u32, Error> {
     let bad_size = bad_argument(Reason::InvalidArgument, 2);
     let sized = |smallest: u8| {
         if (smallest..=MAXIMUM_SIZE_BITS).contains(&size_bits) {
@@ -197,13 +215,13 @@ fn object_bits<H: Hal>(object: ObjectType, size_bits: u8, kind: MemoryKind) -> R
             Ok(Store::<H>::node_bits(radix))
         }
         (ObjectType::Pcb, _) => fixed(<Process as Object<H>>::SIZE_BITS),
+        (ObjectType::VectorState, _) => fixed(hal.vector_state_bits()),
         (ObjectType::AddressSpace, _) => fixed(<AddressSpace as Object<H>>::SIZE_BITS),
         (ObjectType::PageTable, _) => fixed(u32::from(PAGE_BITS)),
         (ObjectType::IpcPort, _) => fixed(<Port as Object<H>>::SIZE_BITS),
         (ObjectType::NotificationPort, _) => fixed(<Notification as Object<H>>::SIZE_BITS),
         (
-            ObjectType::VectorState
-            | ObjectType::DmaDomain
+            ObjectType::DmaDomain
             | ObjectType::VirtualCpu
             | ObjectType::VirtualAddressSpace
             | ObjectType::VirtualPageTable,

@@ -15,12 +15,17 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn invoke_port(
         &mut self,
         caller: Caller,
-        port: Ref<Port>,
-        identifier: u64,
+        (port, identifier, rights): (Ref<Port>, u64, Rights),
         operation: Operation,
         frame: &CallFrame,
     ) -> Result<Outcome, Stop> {
         match operation {
+            Operation::Call | Operation::Send
+                if MessageInfo(frame.info).capabilities() != 0
+                    && !rights.contains(Rights::GRANT) =>
+            {
+                Err(Error::new(Reason::PermissionDenied, Culprit::DESCRIPTOR).into())
+            }
             Operation::Call => self.send(caller, port, identifier, frame, Phase::Calling),
             Operation::Send => self.send(caller, port, identifier, frame, Phase::Sending),
             Operation::Receive => {
@@ -86,7 +91,7 @@ impl<H: Hal> Kernel<H> {
         self.hand_over(client, phase, receiver);
     }
 
-    /// The running `process` waits at `port` until its message is taken.
+    /// `process`, which does not run any more, waits at `port` until its message is taken.
     pub(crate) fn queue_sender(
         &self,
         process: Ref<Process>,
@@ -94,7 +99,6 @@ impl<H: Hal> Kernel<H> {
         identifier: u64,
         phase: Phase,
     ) {
-        self.stop_running(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(phase));
         pcb.identifier.set(identifier);
@@ -155,7 +159,7 @@ impl<H: Hal> Kernel<H> {
         }
         let pcb = self.store.get(process);
         if let Some(client) = pcb.caller.take() {
-            self.exchange_context(process, self.own_context(process));
+            self.return_context(process, client);
             self.abandon(client);
         }
         self.return_donation(process);
@@ -178,15 +182,16 @@ impl<H: Hal> Kernel<H> {
         let process = caller.process;
         let runnable = self.deliver_reply(process, client);
         self.name_reply_slot(process, reply_index);
-        if runnable && !self.has_something(process, port) {
+        let lost = self.store.get(client).state.get().is_context_lost();
+        if runnable && !lost && !self.has_something(process, port) {
             // The usual case: the server waits again, and the client goes on at once.
+            self.store.get(client).partner.set(None);
             let phase = Phase::Receiving;
             self.hand_over(process, phase, client);
             self.wait_at(process, port);
             return Ok(Outcome::Settled);
         }
-        let lent = self.exchange_context(process, self.own_context(process));
-        self.store.get(client).scheduling.set(lent);
+        self.return_context(process, client);
         if runnable {
             self.make_ready(client);
         }

@@ -6,10 +6,11 @@ use core::fmt;
 use a9n_abi::{
     Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, reply,
 };
-use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Trap};
-use a9n_store::{Capability, Dying, Process, Ref, Slot, Store};
+use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Trap};
+use a9n_store::{Capability, Dying, Node, Process, Ref, Slot, Store};
 
-use crate::outcome::{Outcome, Stop};
+use crate::binding::Binding;
+use crate::outcome::{Budget, Outcome, Stop};
 use crate::scheduler::Cpu;
 
 /// CPUs that one kernel can run.
@@ -20,9 +21,21 @@ pub const MAXIMUM_CPUS: usize = 16;
 pub struct Kernel<H: Hal> {
     pub(crate) store: Store<H>,
     pub(crate) cpus: [Cpu; MAXIMUM_CPUS],
+    /// The CPU that runs the kernel at this moment, one at a time.
+    pub(crate) here: Cell<CpuNumber>,
+    /// How many CPUs run processes.
+    pub(crate) cpu_count: Cell<CpuNumber>,
     /// Objects without a capability that still have parts to let go.
     pub(crate) dying: Cell<Option<Dying>>,
+    /// A node that no descriptor reaches, for what the kernel itself holds on to: the Notification
+    /// Ports that timers and interrupts signal. There from boot on.
+    pub(crate) bindings: Cell<Option<Ref<Node>>>,
+    /// A bit for each interrupt that has a port.
+    pub(crate) claimed: [Cell<u64>; CLAIM_WORDS],
 }
+
+/// Words with a bit for each interrupt.
+const CLAIM_WORDS: usize = (Interrupt::COUNT / u64::BITS as u64) as usize;
 
 /// Who makes a kernel call, and where.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +52,11 @@ impl<H: Hal> Kernel<H> {
         Self {
             store: Store::new(hal),
             cpus: [const { Cpu::new() }; MAXIMUM_CPUS],
+            here: Cell::new(0),
+            cpu_count: Cell::new(1),
             dying: Cell::new(None),
+            bindings: Cell::new(None),
+            claimed: [const { Cell::new(0) }; CLAIM_WORDS],
         }
     }
 
@@ -66,13 +83,18 @@ impl<H: Hal> Kernel<H> {
         };
         // The call may have destroyed its own caller.
         if self.current(cpu) == Some(process) {
-            let context = &self.store.get(process).context;
+            let pcb = self.store.get(process);
+            let context = &pcb.context;
+            if outcome != Err(Stop::Restart) {
+                pcb.batch.set((0, 0));
+            }
             match outcome {
                 Ok(Outcome::Done { length, words }) => {
                     context.answer(0, MessageInfo::success(length).0, &words);
                 }
                 Ok(Outcome::Settled) => {}
-                Err(Stop::Restart) => context.restart(),
+                Err(Stop::Restart) => context.restart(frame.operation),
+                Err(Stop::Settle) => context.restart(a9n_abi::kernel::word::Settle),
                 Err(Stop::Refused(error)) => {
                     context.answer(0, MessageInfo::failure(error).0, &[0; MESSAGE_REGISTERS]);
                 }
@@ -98,18 +120,33 @@ impl<H: Hal> Kernel<H> {
     pub fn timer(&mut self, cpu: CpuNumber, process: Option<Ref<Process>>) -> Option<Ref<Process>> {
         self.enter(cpu, process);
         self.expire(cpu);
+        // Who began a removal may have died in the middle of it. What is left after this waits.
+        let _ = self.drain(&mut Budget::new());
         self.next(cpu)
     }
 
-    /// Interrupt `line` came in on `cpu` while `process` ran there (`None`: it was idle). No line
-    /// has an owner yet, so it stays masked. Answers whom to run next, `None` to idle.
+    /// Another CPU nudged `cpu`, which ran `process` (`None`: it was idle). Answers whom to run
+    /// next, `None` to idle.
+    pub fn nudged(
+        &mut self,
+        cpu: CpuNumber,
+        process: Option<Ref<Process>>,
+    ) -> Option<Ref<Process>> {
+        self.enter(cpu, process);
+        self.expire(cpu);
+        self.next(cpu)
+    }
+
+    /// `interrupt` came in on `cpu` while `process` ran there (`None`: it was idle); if it is a
+    /// line, it is masked now. Answers whom to run next, `None` to idle.
     pub fn interrupt(
         &mut self,
         cpu: CpuNumber,
         process: Option<Ref<Process>>,
-        _line: u32,
+        interrupt: Interrupt,
     ) -> Option<Ref<Process>> {
         self.enter(cpu, process);
+        self.signal_binding(Binding::Interrupt(interrupt));
         self.next(cpu)
     }
 
@@ -120,7 +157,7 @@ impl<H: Hal> Kernel<H> {
 
         let invocation = Invocation::decode(frame.operation, &frame.words)?;
         match invocation {
-            I::Kernel(operation) => return Ok(self.invoke_kernel(caller, operation)),
+            I::Kernel(operation) => return self.invoke_kernel(caller, operation),
             I::Reply(reply::Operation::Reply) if frame.descriptor == 0 => {
                 return self.reply_internal(caller, frame);
             }
@@ -160,7 +197,8 @@ impl<H: Hal> Kernel<H> {
             }
             (I::IpcPort(operation), C::IpcPort { port, identifier }) => {
                 self.demand(slot, operation.rights())?;
-                self.invoke_port(caller, port, identifier, operation, frame)
+                let rights = self.store.get(slot).rights();
+                self.invoke_port(caller, (port, identifier, rights), operation, frame)
             }
             (I::Reply(reply::Operation::Reply), C::Reply { caller: to }) => {
                 self.reply_stored(caller, slot, to, frame)
@@ -169,10 +207,21 @@ impl<H: Hal> Kernel<H> {
                 self.demand(slot, operation.rights())?;
                 self.invoke_notification(caller, notification, identifier, operation)
             }
-            (I::Timer(_), C::Timer { .. })
-            | (I::InterruptRegion(_), C::InterruptRegion)
-            | (I::IoPort(_), C::IoPort { .. }) => {
-                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            (I::Timer(operation), C::Timer { cpu }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_timer(caller, cpu, operation)
+            }
+            (I::InterruptRegion(operation), C::InterruptRegion) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_interrupt_region(caller, slot, operation)
+            }
+            (I::InterruptPort(operation), C::InterruptPort { interrupt }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_interrupt_port(caller, interrupt, operation)
+            }
+            (I::IoPort(operation), C::IoPort { first, last }) => {
+                self.demand(slot, operation.rights())?;
+                self.invoke_io_port(caller, slot, (first, last), operation)
             }
             _ => Err(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR).into()),
         }
@@ -188,7 +237,11 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// What a process may ask without a capability.
-    fn invoke_kernel(&mut self, caller: Caller, operation: a9n_abi::kernel::Operation) -> Outcome {
+    fn invoke_kernel(
+        &mut self,
+        caller: Caller,
+        operation: a9n_abi::kernel::Operation,
+    ) -> Result<Outcome, Stop> {
         use a9n_abi::kernel::Operation;
         match operation {
             Operation::Yield => self.yield_cpu(caller),
@@ -200,8 +253,9 @@ impl<H: Hal> Kernel<H> {
                 }
             }
             Operation::DebugExit { success } => self.hal().debug_exit(success != 0),
+            Operation::Settle => self.settle(&mut Budget::new())?,
         }
-        Outcome::NOTHING
+        Ok(Outcome::NOTHING)
     }
 
     /// A writer to the early console.

@@ -16,20 +16,25 @@
 //!
 //! # Where things stand
 //!
-//! `kernel` has the entries, `fast` the two fast paths. `lookup`, `derivation`, `destroy` are the
-//! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `ipc`, `reply`, `notification`
-//! have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
+//! `kernel` has the entries, `fast` the fast paths. `lookup`, `derivation`, `destroy` are the
+//! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
+//! `timer`, `interrupt`, `io_port` have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
 //! the first process.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod batch;
+mod binding;
 mod boot;
 mod derivation;
 mod destroy;
+mod donation;
 mod fast;
 mod frame;
 mod generic;
+mod interrupt;
+mod io_port;
 mod ipc;
 mod kernel;
 mod lookup;
@@ -40,8 +45,11 @@ mod pcb;
 mod reply;
 mod scheduler;
 mod space;
+mod timer;
 mod transfer;
 mod trap;
+mod window;
 
 pub use boot::{Boot, BootError};
+pub use fast::{Lengths, Long, Short};
 pub use kernel::{Kernel, MAXIMUM_CPUS};

@@ -31,16 +31,21 @@ impl<H: Hal> Kernel<H> {
                 slot.set_rights(slot.rights() & rights);
             }
             Operation::Remove { index } => {
-                let slot =
-                    self.store.slot(node, index).ok_or(bad_argument(Reason::InvalidArgument, 1))?;
+                let slot = self.filled_slot(node, index)?;
                 self.remove(slot)?;
             }
             Operation::Revoke { index } => {
                 let slot = self.filled_slot(node, index)?;
                 self.revoke(slot)?;
             }
-            Operation::Exchange { .. } => {
-                return Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into());
+            Operation::Exchange { index, other } => {
+                let slot = self.filled_slot(node, index)?;
+                let (other, _) = self.lookup_argument(caller.process, other, 2)?;
+                self.refuse_unmovable(slot, 1)?;
+                self.refuse_unmovable(other, 2)?;
+                if slot != other {
+                    self.exchange_capabilities(slot, other);
+                }
             }
             Operation::Look { index } => return Ok(self.look(node, index)?),
         }
@@ -60,11 +65,23 @@ impl<H: Hal> Kernel<H> {
         if !rights.contains(Rights::COPY) || !capability.is_copyable() {
             return Err(bad_argument(Reason::PermissionDenied, 2));
         }
-        if self.store.get(from).is_original() {
-            let depth = self.child_depth(from, Culprit::argument(2))?;
-            self.derive_child(from, target, capability, rights, depth);
+        self.copy_capability(from, target, capability).map_err(|_| bad_argument(Reason::TooDeep, 2))
+    }
+
+    /// Puts a copy of `capability`, which is in `source`, into the empty slot `target`: derived
+    /// from an original, beside any other.
+    pub(crate) fn copy_capability(
+        &self,
+        source: Ref<Slot>,
+        target: Ref<Slot>,
+        capability: Capability,
+    ) -> Result<(), Error> {
+        let rights = self.store.get(source).rights();
+        if self.store.get(source).is_original() {
+            let depth = self.child_depth(source, Culprit::OTHER)?;
+            self.derive_child(source, target, capability, rights, depth);
         } else {
-            self.derive_sibling(from, target, capability, rights);
+            self.derive_sibling(source, target, capability, rights);
         }
         Ok(())
     }

@@ -44,6 +44,9 @@ pub(crate) enum Stop {
     Refused(Error),
     /// It has done as much as may be done at a stretch, and goes on when it is repeated.
     Restart,
+    /// It is done, but for objects that died with it: it goes on as `settle` when it is repeated,
+    /// since by then its arguments may mean something else.
+    Settle,
 }
 
 impl From<Error> for Stop {

@@ -54,7 +54,10 @@ impl<H: Hal> Kernel<H> {
                 Ok(Outcome::NOTHING)
             }
             Operation::Resume => self.resume(process),
-            Operation::Suspend => Ok(self.suspend(caller, process)),
+            Operation::Suspend => {
+                self.quiesce(process)?;
+                Ok(self.suspend(caller, process))
+            }
             Operation::Cancel => {
                 if self.is_blocked(process) {
                     self.fail_blocked(process, Reason::Cancelled);
@@ -83,8 +86,18 @@ impl<H: Hal> Kernel<H> {
                 self.interrupt_process(process);
                 Ok(Outcome::NOTHING)
             }
-            Operation::ConfigureVector { .. } => {
-                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            Operation::ConfigureVector { state } => {
+                self.stopped(process)?;
+                let choice = self.choose(caller, Internal::VectorState, state, 1)?;
+                if let Some((_, slot, _)) = choice
+                    && self.first_child(slot).is_some()
+                {
+                    return Err(bad_argument(Reason::Busy, 1).into());
+                }
+                if let Some(choice) = choice {
+                    self.install_choice(process, choice)?;
+                }
+                Ok(Outcome::NOTHING)
             }
         }
     }
@@ -159,6 +172,7 @@ impl<H: Hal> Kernel<H> {
             (Internal::Buffer, Capability::Frame { kind: MemoryKind::Ordinary, .. }) => {
                 Rights::READ | Rights::WRITE
             }
+            (Internal::VectorState, Capability::VectorState { .. }) => Rights::WRITE,
             (Internal::Resolver, Capability::IpcPort { .. }) => Rights::WRITE,
             (Internal::Notification, Capability::Notification { .. }) => Rights::READ,
             _ => return Err(bad_argument(Reason::InvalidDescriptor, number)),
@@ -179,7 +193,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<(), Stop> {
         let target = self.store.internal_slot(process, internal);
         if !self.store.get(target).is_empty() {
-            self.empty_internal(target, &mut Budget::new())?;
+            self.empty_leaf(target, &mut Budget::new())?;
         }
         let rights = self.store.get(source).rights();
         let depth = self.child_depth(source, Culprit::OTHER)?;
@@ -191,6 +205,11 @@ impl<H: Hal> Kernel<H> {
                 pcb.context.set_address_space(Some(self.store.root_table(space)));
             }
             Capability::Node(node) => pcb.node.set(Some(node)),
+            Capability::Frame { base, .. } => pcb.buffer.set(base),
+            Capability::VectorState { state } => {
+                pcb.context.set_vector_state(Some(state));
+                pcb.state.set(pcb.state.get().with_vector(true));
+            }
             Capability::Notification { notification, .. } => {
                 self.store.get(notification).bound.set(Some(process));
             }
@@ -237,29 +256,34 @@ impl<H: Hal> Kernel<H> {
             .ok()
             .filter(|priority| *priority <= highest_priority)
             .ok_or(bad_argument(Reason::InvalidArgument, 1))?;
-        if cpu != 0 {
-            return Err(bad_argument(Reason::InvalidArgument, 2).into());
-        }
+        let cpu = u8::try_from(cpu)
+            .ok()
+            .filter(|cpu| *cpu < self.cpu_count.get())
+            .ok_or(bad_argument(Reason::InvalidArgument, 2))?;
         if foreign > 1 {
             return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }
         let pcb = self.store.get(process);
         pcb.foreign.set(foreign == 1);
+        pcb.affinity.set(cpu);
         self.refresh_fast_mask(process);
         pcb.priority.set(priority);
         pcb.ceiling.set(highest_priority);
+        // Who serves a caller goes on with that caller's priority.
+        if !self.borrows_context(process) {
+            self.renew_context(process);
+        }
         match pcb.state.get().phase() {
             Phase::Ready => {
                 self.unready(process);
-                pcb.scheduling.set(self.own_context(process));
                 self.make_ready(process);
             }
-            Phase::Running if pcb.caller.get().is_none() && pcb.donor.get().is_none() => {
-                self.exchange_context(process, self.own_context(process));
+            // It goes to its CPU at its next scheduling decision.
+            Phase::Running if pcb.state.get().cpu() != self.here.get() => {
+                self.hal().nudge(pcb.state.get().cpu());
             }
-            Phase::Stopped => pcb.scheduling.set(self.own_context(process)),
-            // Elsewhere the new priority counts from its next scheduling context on.
-            _ => {}
+            Phase::Running => {}
+            _ => pcb.state.set(pcb.state.get().with_cpu(cpu)),
         }
         Ok(Outcome::NOTHING)
     }

@@ -23,8 +23,7 @@ impl<H: Hal> Kernel<H> {
             .take()
             .ok_or(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR))?;
         let runnable = self.deliver_reply(caller.process, client);
-        let lent = self.exchange_context(caller.process, self.own_context(caller.process));
-        self.store.get(client).scheduling.set(lent);
+        self.return_context(caller.process, client);
         if runnable {
             self.make_ready(client);
         }
@@ -45,11 +44,11 @@ impl<H: Hal> Kernel<H> {
         self.store.get(client).reply_slot.set(None);
         if let Some(user) = self.store.get(client).partner.get() {
             // Somebody still uses the client's scheduling context.
+            self.store.get(user).donor.set(None);
             if user == caller.process {
-                self.return_donation(user);
+                self.return_context(user, client);
             } else {
-                self.store.get(user).donor.set(None);
-                self.store.get(client).scheduling.set(self.own_context(client));
+                self.part_contexts(client, user);
             }
         }
         if self.deliver_reply(caller.process, client) {
@@ -58,23 +57,10 @@ impl<H: Hal> Kernel<H> {
         Ok(Outcome::NOTHING)
     }
 
-    /// The running `process` goes back to its own scheduling context, and the one that it used
-    /// returns to its donor, who goes on waiting for its Reply.
-    pub(crate) fn return_donation(&self, process: Ref<Process>) {
-        if let Some(donor) = self.store.get(process).donor.take() {
-            let lent = self.exchange_context(process, self.own_context(process));
-            let donor = self.store.get(donor);
-            donor.scheduling.set(lent);
-            donor.partner.set(None);
-        }
-    }
-
     /// Gives `client`, whose Reply has been taken, the answer that `server` is making a kernel
-    /// call with. Answers whether it can run.
+    /// call with. Answers whether it can run; its scheduling context is the caller's business.
     pub(crate) fn deliver_reply(&self, server: Ref<Process>, client: Ref<Process>) -> bool {
-        let pcb = self.store.get(client);
-        pcb.partner.set(None);
-        if pcb.state.get().is_trapped() {
+        if self.store.get(client).state.get().is_trapped() {
             return self.resume_trapped(client, &self.context(server).call());
         }
         self.deliver(server, client, 0);

@@ -7,10 +7,12 @@
 use core::cell::Cell;
 
 use a9n_hal::{CpuNumber, Hal, Ticks, Trap};
-use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, State, Store};
+use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, Store};
 
 use crate::Kernel;
+use crate::binding::Binding;
 use crate::kernel::Caller;
+use crate::outcome::Stop;
 
 /// Parts of a second that a process runs before others of its priority get their turn.
 const QUANTA_PER_SECOND: u64 = 100;
@@ -34,6 +36,8 @@ pub(crate) struct Cpu {
     priority: Cell<u8>,
     /// When the quantum in use ends.
     quantum_end: Cell<Ticks>,
+    /// When the user's timer goes off.
+    alarm: Cell<Option<Ticks>>,
     /// Since when CPU time is charged to the running process.
     since: Cell<Ticks>,
 }
@@ -47,6 +51,7 @@ impl Cpu {
             current: Cell::new(None),
             priority: Cell::new(0),
             quantum_end: Cell::new(0),
+            alarm: Cell::new(None),
             since: Cell::new(0),
         }
     }
@@ -111,6 +116,7 @@ impl<H: Hal> Kernel<H> {
 
     /// The kernel was entered on `cpu` from `process`, or from idling.
     pub(crate) fn enter(&self, cpu: CpuNumber, process: Option<Ref<Process>>) {
+        self.here.set(cpu);
         self.cpu(cpu).current.set(process);
     }
 
@@ -144,53 +150,82 @@ impl<H: Hal> Kernel<H> {
         cpu.current.set(None);
     }
 
-    /// The running `from` stops in phase `phase`, and `to` runs at once on its scheduling context,
-    /// unless its resolver has to be told something first.
+    /// The running `from` stops in phase `phase`, and `to` gets its scheduling context. It runs at
+    /// once, unless it belongs to another CPU or its resolver has to be told something first.
     pub(crate) fn hand_over(&self, from: Ref<Process>, phase: Phase, to: Ref<Process>) {
         let state = self.store.get(from).state.get();
-        if self.store.get(to).state.get().is_interrupted() {
+        let target = self.store.get(to);
+        let elsewhere = target.affinity.get() != state.cpu();
+        if elsewhere || target.state.get().is_interrupted() {
             self.stop_running(from);
             self.store.get(from).state.set(state.with_phase(phase));
-            self.store.get(to).scheduling.set(self.store.get(from).scheduling.get());
+            target.scheduling.set(self.store.get(from).scheduling.get());
             self.make_ready(to);
             return;
         }
         let cpu = self.cpu(state.cpu());
         self.charge(cpu, from);
         self.store.get(from).state.set(state.with_phase(phase));
-        self.store.get(to).state.set(State::new(Phase::Running, state.cpu()));
+        target.state.set(target.state.get().with_cpu(state.cpu()).afresh(Phase::Running));
         cpu.current.set(Some(to));
     }
 
-    /// The running `process` changes to its own scheduling context, with a full quantum, and goes
-    /// on; the one that it used is returned.
+    /// The running `process` changes to `context` and goes on; the one that it used is returned.
     pub(crate) fn exchange_context(
         &self,
         process: Ref<Process>,
         context: SchedulingContext,
     ) -> SchedulingContext {
-        let cpu = self.cpu(self.store.get(process).state.get().cpu());
-        let used = self.context_in_use(cpu);
-        self.use_context(cpu, context);
+        let number = self.store.get(process).state.get().cpu();
+        let used = self.context_in_use(self.cpu(number));
+        self.use_context(number, context);
         used
     }
 
-    /// The scheduling context of a process that runs on nobody else's.
-    pub(crate) fn own_context(&self, process: Ref<Process>) -> SchedulingContext {
-        SchedulingContext {
-            priority: self.store.get(process).priority.get(),
-            remaining: self.quantum(),
+    fn use_context(&self, number: CpuNumber, context: SchedulingContext) {
+        let cpu = self.cpu(number);
+        cpu.priority.set(context.priority);
+        cpu.quantum_end.set(self.hal().now().wrapping_add(context.remaining));
+        self.reprogram_timer(number);
+    }
+
+    /// Makes the timer of CPU `number` fit its quantum and its user's time. Each CPU sets its own.
+    fn reprogram_timer(&self, number: CpuNumber) {
+        if number == self.here.get() {
+            self.program_timer(self.cpu(number));
+        } else {
+            self.hal().nudge(number);
         }
     }
 
-    fn use_context(&self, cpu: &Cpu, context: SchedulingContext) {
-        let end = self.hal().now().wrapping_add(context.remaining);
-        cpu.priority.set(context.priority);
-        cpu.quantum_end.set(end);
-        self.hal().set_timer(Some(end));
+    /// Asks for an interrupt at the end of the quantum, or at the user's time if that is sooner.
+    fn program_timer(&self, cpu: &Cpu) {
+        let end = cpu.quantum_end.get();
+        self.hal().set_timer(Some(cpu.alarm.get().map_or(end, |alarm| alarm.min(end))));
     }
 
-    /// Puts `process`, which waits for nothing any more, into the ready queue of its CPU.
+    /// Sets or clears the user's timer of a CPU.
+    pub(crate) fn set_alarm(&self, number: CpuNumber, deadline: Option<Ticks>) {
+        self.cpu(number).alarm.set(deadline);
+        self.reprogram_timer(number);
+    }
+
+    /// Makes sure that `process` does not run on another CPU; asks for a restart while it does.
+    /// The other CPU stops it. A process that must not run any more is stopped in this way before
+    /// anything is taken from it.
+    pub(crate) fn quiesce(&self, process: Ref<Process>) -> Result<(), Stop> {
+        let pcb = self.store.get(process);
+        let state = pcb.state.get();
+        if state.phase() != Phase::Running || state.cpu() == self.here.get() {
+            return Ok(());
+        }
+        pcb.state.set(state.with_eviction());
+        self.hal().nudge(state.cpu());
+        Err(Stop::Restart)
+    }
+
+    /// Puts `process`, which waits for nothing any more, into the ready queue of its CPU, and lets
+    /// that CPU know if it should run it now.
     pub(crate) fn make_ready(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
@@ -198,9 +233,17 @@ impl<H: Hal> Kernel<H> {
             let priority = pcb.scheduling.get().priority;
             pcb.scheduling.set(SchedulingContext { priority, remaining: self.quantum() });
         }
+        let number = pcb.affinity.get();
         let interrupted = state.is_interrupted();
-        pcb.state.set(State::new(Phase::Ready, state.cpu()).with_interruption(interrupted));
-        self.cpu(state.cpu()).enqueue(&self.store, process, Place::Back);
+        let ready = state.with_cpu(number).afresh(Phase::Ready);
+        pcb.state.set(ready.with_interruption(interrupted));
+        let cpu = self.cpu(number);
+        cpu.enqueue(&self.store, process, Place::Back);
+        let urgent =
+            cpu.current.get().is_none() || pcb.scheduling.get().priority > cpu.priority.get();
+        if number != self.here.get() && urgent {
+            self.hal().nudge(number);
+        }
     }
 
     /// Takes `process` out of its ready queue.
@@ -218,11 +261,17 @@ impl<H: Hal> Kernel<H> {
         // The answer must be set before somebody else runs, and `next` rotates an ended quantum.
     }
 
-    /// The timer went off: the quantum in use may have ended.
-    pub(crate) fn expire(&self, cpu: CpuNumber) {
-        let cpu = self.cpu(cpu);
+    /// The timer went off, or was set by another CPU: the quantum in use may have ended, or the user's time have come.
+    pub(crate) fn expire(&self, number: CpuNumber) {
+        let cpu = self.cpu(number);
+        if cpu.alarm.get().is_some_and(|alarm| self.hal().now() >= alarm) {
+            cpu.alarm.set(None);
+            self.signal_binding(Binding::Timer(number));
+        }
         if cpu.current.get().is_some() && self.hal().now() >= cpu.quantum_end.get() {
             cpu.quantum_end.set(0);
+        } else {
+            self.program_timer(cpu);
         }
     }
 
@@ -232,23 +281,28 @@ impl<H: Hal> Kernel<H> {
         if let Some(current) = cpu.current.get() {
             let ended = cpu.quantum_end.get() == 0;
             let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
-            let interrupted = self.store.get(current).state.get().is_interrupted();
-            if !ended && !urgent && !interrupted {
-                return Some(current);
-            }
-            if interrupted {
+            let pcb = self.store.get(current);
+            let state = pcb.state.get();
+            if state.is_evicted() {
+                self.halt(current);
+            } else if state.is_interrupted() {
                 self.trap(current, Trap::Stopped);
-            } else {
+            } else if pcb.affinity.get() != number {
+                self.stop_running(current);
+                self.make_ready(current);
+            } else if ended || urgent {
                 self.preempt(cpu, current, ended);
             }
-            // A resolver that waited has taken over the CPU.
-            if let Some(resolver) = cpu.current.get() {
-                return Some(resolver);
+            // It goes on, or a resolver that waited has taken over the CPU.
+            if let Some(current) = cpu.current.get() {
+                return Some(current);
             }
         }
         for _ in 0..TRAPS_PER_DECISION {
             let Some(priority) = cpu.highest() else {
-                self.hal().set_timer(None);
+                // With time on its hands the CPU goes on with what died.
+                let soon = self.is_draining().then(|| self.hal().now());
+                self.hal().set_timer(soon.or(cpu.alarm.get()));
                 return None;
             };
             let next = cpu.queue(priority).pop_front(&self.store)?;
@@ -258,10 +312,10 @@ impl<H: Hal> Kernel<H> {
                 self.trap_interrupted(next);
                 continue;
             }
-            pcb.state.set(State::new(Phase::Running, number));
+            pcb.state.set(pcb.state.get().afresh(Phase::Running));
             cpu.current.set(Some(next));
             cpu.since.set(self.hal().now());
-            self.use_context(cpu, pcb.scheduling.get());
+            self.use_context(number, pcb.scheduling.get());
             return Some(next);
         }
         // Many were interrupted at once: look for interrupts, then go on.
@@ -286,13 +340,17 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Brings the mask that lets `process` use the fast paths up to date: none for foreign
-    /// processes, without a root node, or with a signal waiting to be received.
+    /// processes, without a root node, with a vector state, interrupted, or with a signal
+    /// waiting to be received.
     pub(crate) fn refresh_fast_mask(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
+        let vector = self.store.internal_slot(process, Internal::VectorState);
+        let plain = !pcb.foreign.get()
+            && !pcb.state.get().is_interrupted()
+            && self.store.get(vector).is_empty()
+            && self.bound_signals(process) == 0;
         let mask = match pcb.node.get() {
-            Some(node) if !pcb.foreign.get() && self.bound_signals(process) == 0 => {
-                (1u64 << (self.store.get(node).radix() & 63)).wrapping_sub(1)
-            }
+            Some(node) if plain => (1u64 << (self.store.get(node).radix() & 63)).wrapping_sub(1),
             _ => 0,
         };
         pcb.fast_mask.set(mask);

@@ -1,19 +1,28 @@
 //! Messages on their way from one process to another.
 
-use a9n_abi::{Culprit, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
+use core::mem::offset_of;
+
+use a9n_abi::{
+    Culprit, Descriptor, Error, IpcBuffer, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, Source,
+};
 use a9n_hal::{CallFrame, Context, Hal, PhysicalAddress, Trap};
-use a9n_store::{Capability, Internal, Process, Ref};
+use a9n_store::{Capability, Process, Ref, Slot};
 
 use crate::Kernel;
 
+/// What stands in a PCB instead of the page of an IPC buffer.
+pub(crate) const NO_BUFFER: PhysicalAddress = PhysicalAddress(0);
+
+/// Words of the IPC buffer, by number.
+const CAPABILITIES: usize = offset_of!(IpcBuffer, capabilities) / size_of::<u64>();
+const RECEIVE_NODE: usize = offset_of!(IpcBuffer, receive_node) / size_of::<u64>();
+const RECEIVE_INDEX: usize = offset_of!(IpcBuffer, receive_index) / size_of::<u64>();
+const RECEIVE_SLOTS: usize = offset_of!(IpcBuffer, receive_slots) / size_of::<u64>();
+
 impl<H: Hal> Kernel<H> {
     /// The page of `process`'s IPC buffer.
-    fn buffer(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
-        let slot = self.store.internal_slot(process, Internal::Buffer);
-        match self.store.get(slot).capability() {
-            Some(Capability::Frame { base, .. }) => Some(base),
-            _ => None,
-        }
+    pub(crate) fn buffer(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
+        Some(self.store.get(process).buffer.get()).filter(|page| *page != NO_BUFFER)
     }
 
     /// Whether `process` may send the message in `frame`.
@@ -26,11 +35,14 @@ impl<H: Hal> Kernel<H> {
         if !info.is_sendable() {
             return Err(Error::new(Reason::InvalidArgument, Culprit::INFO));
         }
-        if info.capabilities() != 0 {
-            return Err(Error::new(Reason::NotImplemented, Culprit::INFO));
-        }
-        if info.length() > MESSAGE_REGISTERS && self.buffer(process).is_none() {
+        let needs_buffer = info.length() > MESSAGE_REGISTERS || info.capabilities() != 0;
+        if needs_buffer && self.buffer(process).is_none() {
             return Err(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER));
+        }
+        for number in 0..info.capabilities() {
+            if self.offered(process, number).is_none() {
+                return Err(Error::new(Reason::InvalidDescriptor, Culprit::IPC_BUFFER));
+            }
         }
         Ok(info)
     }
@@ -49,8 +61,60 @@ impl<H: Hal> Kernel<H> {
         let frame = pcb.context.call();
         let sent = MessageInfo(frame.info);
         let length = self.copy_buffer(sender, receiver, sent.length());
-        let info = MessageInfo::new(sent.label(), length);
+        let count = self.transfer_capabilities(sender, receiver, sent.capabilities());
+        let info = MessageInfo::new(sent.label(), length).with_capabilities(count);
         self.context(receiver).answer(identifier, info.0, &frame.words);
+    }
+
+    /// The capability that `process` offers as number `number` in its IPC buffer, with its slot:
+    /// one that it may copy, or a Reply, which moves.
+    fn offered(&self, process: Ref<Process>, number: usize) -> Option<(Ref<Slot>, Capability)> {
+        let word = CAPABILITIES.checked_add(number)?;
+        let descriptor = Descriptor(self.store.read_word(self.buffer(process)?, word));
+        let slot = self.lookup(process, descriptor, Culprit::IPC_BUFFER).ok()?;
+        let capability = self.store.get(slot).capability()?;
+        let copyable =
+            capability.is_copyable() && self.store.get(slot).rights().contains(Rights::COPY);
+        let movable = matches!(capability, Capability::Reply { .. });
+        (copyable || movable).then_some((slot, capability))
+    }
+
+    /// Passes on the first `count` capabilities that `sender` offers, into the slots that
+    /// `receiver` named for them. Stops where one cannot be passed; answers how many were.
+    /// The words of the message arrive in any case: a receiver cannot make its partner fail.
+    fn transfer_capabilities(
+        &self,
+        sender: Ref<Process>,
+        receiver: Ref<Process>,
+        count: usize,
+    ) -> usize {
+        (0..count)
+            .take_while(|number| self.transfer_capability(sender, receiver, *number).is_some())
+            .count()
+    }
+
+    fn transfer_capability(
+        &self,
+        sender: Ref<Process>,
+        receiver: Ref<Process>,
+        number: usize,
+    ) -> Option<()> {
+        let (source, capability) = self.offered(sender, number)?;
+        let buffer = self.buffer(receiver)?;
+        let word = |index| self.store.read_word(buffer, index);
+        let node = Descriptor(word(RECEIVE_NODE));
+        let (index, slots) = (word(RECEIVE_INDEX), word(RECEIVE_SLOTS));
+        if number as u64 >= slots {
+            return None;
+        }
+        let node = self.lookup_node(receiver, node, 0).ok()?;
+        let target = self.empty_slot(node, index.checked_add(number as u64)?, 0).ok()?;
+        if capability.is_copyable() {
+            self.copy_capability(source, target, capability).ok()
+        } else {
+            self.move_capability(source, target);
+            Some(())
+        }
     }
 
     /// Copies the words that do not fit into registers. Answers the length that arrives: without
@@ -62,9 +126,7 @@ impl<H: Hal> Kernel<H> {
         let (Some(from), Some(to)) = (self.buffer(sender), self.buffer(receiver)) else {
             return MESSAGE_REGISTERS;
         };
-        for word in MESSAGE_REGISTERS..length {
-            self.store.write_word(to, word, self.store.read_word(from, word));
-        }
+        self.store.copy_words(from, to, MESSAGE_REGISTERS, length);
         length
     }
 }

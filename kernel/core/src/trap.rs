@@ -56,10 +56,18 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn interrupt_process(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_interruption(true));
-        // Who is ready stands at a user boundary already.
-        if pcb.state.get().phase() == Phase::Ready {
-            self.unready(process);
-            self.trap_interrupted(process);
+        // A fast path would lose the flag.
+        self.refresh_fast_mask(process);
+        match pcb.state.get().phase() {
+            // It stands at a user boundary already.
+            Phase::Ready => {
+                self.unready(process);
+                self.trap_interrupted(process);
+            }
+            Phase::Running if pcb.state.get().cpu() != self.here.get() => {
+                self.hal().nudge(pcb.state.get().cpu());
+            }
+            _ => {}
         }
     }
 
@@ -88,6 +96,7 @@ impl<H: Hal> Kernel<H> {
         let pcb = self.store.get(process);
         pcb.trap.set(Some(trap));
         pcb.state.set(pcb.state.get().with_trap(true).with_interruption(false));
+        self.refresh_fast_mask(process);
     }
 
     /// The port to which `process` traps, with the identifier it is known by there.

@@ -200,3 +200,24 @@ fn a_generic_inside_a_node_made_from_it() {
     system.remove(FREE + 1).expect("remove the node");
     assert_eq!(used(&mut system, GENERIC), 0);
 }
+
+#[test]
+fn exchanging_keeps_both_places_in_the_tree() {
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, FREE).expect("port");
+    system.ask(slot::NODE, node::word::Copy, &[FREE + 1, FREE]).expect("copy");
+    system.convert(GENERIC, ObjectType::NotificationPort, 0, 1, FREE + 2).expect("signals");
+    // Parent and child, next to each other in the list; then two strangers.
+    let port = ObjectType::IpcPort as u64;
+    system.ask(slot::NODE, node::word::Exchange, &[FREE, FREE + 1]).expect("exchange");
+    system.ask(slot::NODE, node::word::Exchange, &[FREE, FREE + 2]).expect("exchange");
+    system.ask(slot::NODE, node::word::Exchange, &[FREE, FREE]).expect("with itself");
+    assert_eq!(system.look(FREE), ObjectType::NotificationPort as u64);
+    assert_eq!((system.look(FREE + 1), system.look(FREE + 2)), (port, port));
+    system.remove(FREE + 1).expect("the original, where it is now");
+    assert_eq!(system.look(FREE + 2), 0, "the copy goes with it");
+    let empty = system.ask(slot::NODE, node::word::Exchange, &[FREE, FREE + 1]);
+    assert_eq!(reason(empty), Reason::InvalidDescriptor);
+    system.revoke(GENERIC).expect("revoke");
+    assert_eq!(system.look(FREE), 0);
+}

@@ -38,6 +38,7 @@ pub struct SimContext {
     resumption: Cell<Resumption>,
     registers: RefCell<[u64; REGISTERS]>,
     root: Cell<Option<PhysicalAddress>>,
+    vector_state: Cell<Option<PhysicalAddress>>,
 }
 
 impl SimContext {
@@ -62,6 +63,11 @@ impl SimContext {
         self.root.get()
     }
 
+    /// Its vector state.
+    pub fn vector_state(&self) -> Option<PhysicalAddress> {
+        self.vector_state.get()
+    }
+
     fn set(&self, register: usize, value: u64) {
         self.registers.borrow_mut()[register] = value;
     }
@@ -81,6 +87,7 @@ impl Context for SimContext {
             resumption: Cell::new(Resumption::Whole),
             registers: RefCell::new([0; REGISTERS]),
             root: Cell::new(None),
+            vector_state: Cell::new(None),
         }
     }
 
@@ -92,7 +99,8 @@ impl Context for SimContext {
         self.resumption.set(Resumption::Answer(Answer { identifier, info, words: *words }));
     }
 
-    fn restart(&self) {
+    fn restart(&self, operation: u64) {
+        self.call.set(CallFrame { operation, ..self.call.get() });
         self.resumption.set(Resumption::Restart);
     }
 
@@ -137,6 +145,10 @@ impl Context for SimContext {
 
     fn set_address_space(&self, root: Option<PhysicalAddress>) {
         self.root.set(root);
+    }
+
+    fn set_vector_state(&self, state: Option<PhysicalAddress>) {
+        self.vector_state.set(state);
     }
 
     fn read(&self, number: usize) -> Option<u64> {

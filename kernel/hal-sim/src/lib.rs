@@ -10,10 +10,12 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod context;
+mod devices;
 mod machine;
 mod memory;
 mod paging;
 
 pub use context::{Answer, Resumption, SimContext};
+pub use devices::SimDevices;
 pub use machine::{Departure, SimCpu, SimMachine};
 pub use memory::{BASE, SimMemory};

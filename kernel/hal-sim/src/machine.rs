@@ -1,15 +1,22 @@
 //! The machine as the kernel sees it.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 use std::ptr::NonNull;
 
-use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
+use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors, Ticks};
 
-use crate::{SimContext, SimMemory};
+use crate::{SimContext, SimDevices, SimMemory};
 
 /// Ticks of the simulated clock in a second.
 const TICKS_PER_SECOND: Ticks = 1_000_000;
+
+/// Logarithm of the bytes of a vector state.
+const VECTOR_STATE_BITS: u32 = 10;
+
+/// First word of every vector state.
+const VECTOR_STATE_MARK: u64 = 0x0076_6563_746f_7200;
 
 /// A simulated machine with one CPU.
 #[derive(Debug)]
@@ -20,6 +27,8 @@ pub struct SimMachine {
     console: RefCell<Vec<u8>>,
     exit: Cell<Option<bool>>,
     pub(crate) flushes: Cell<u64>,
+    pub(crate) devices: SimDevices,
+    nudges: RefCell<BTreeSet<CpuNumber>>,
 }
 
 /// What the implementation keeps for a CPU: the message words that stay in registers on a fast
@@ -51,12 +60,19 @@ impl SimMachine {
             console: RefCell::default(),
             exit: Cell::new(None),
             flushes: Cell::new(0),
+            devices: SimDevices::default(),
+            nudges: RefCell::default(),
         }
     }
 
     /// Its memory.
     pub fn memory(&self) -> &SimMemory {
         &self.memory
+    }
+
+    /// Its devices.
+    pub fn devices(&self) -> &SimDevices {
+        &self.devices
     }
 
     /// Lets time pass. Answers whether the timer goes off.
@@ -69,6 +85,11 @@ impl SimMachine {
             }
             _ => false,
         }
+    }
+
+    /// A CPU that was nudged, and is not any more.
+    pub fn take_nudge(&self) -> Option<CpuNumber> {
+        self.nudges.borrow_mut().pop_first()
     }
 
     /// What the kernel wrote to the early console.
@@ -115,6 +136,16 @@ unsafe impl Memory for SimMachine {
     }
 }
 
+impl Processors for SimMachine {
+    fn nudge(&self, cpu: CpuNumber) {
+        self.nudges.borrow_mut().insert(cpu);
+    }
+
+    fn flush_pending(&self) -> bool {
+        false
+    }
+}
+
 impl Hal for SimMachine {
     type Context = SimContext;
     type Cpu = SimCpu;
@@ -140,6 +171,18 @@ impl Hal for SimMachine {
 
     fn write_console(&self, byte: u8) {
         self.console.borrow_mut().push(byte);
+    }
+
+    fn vector_state_bits(&self) -> u32 {
+        VECTOR_STATE_BITS
+    }
+
+    fn prepare_vector_state(&self, state: PhysicalAddress) {
+        self.memory.set_word(state, VECTOR_STATE_MARK);
+    }
+
+    fn release_vector_state(&self, state: PhysicalAddress) {
+        assert_eq!(self.memory.word(state), VECTOR_STATE_MARK, "no vector state there");
     }
 
     fn debug_exit(&self, success: bool) {

@@ -50,6 +50,12 @@ impl SimMemory {
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) }.to_vec()
     }
 
+    /// A user process stores `value` into a page that is no kernel object.
+    pub fn store_word(&self, address: PhysicalAddress, value: u64) {
+        assert!(self.overlapping(address.0, 8).is_none(), "users never reach kernel objects");
+        self.set_word(address, value);
+    }
+
     /// Objects that live at this moment: address and length.
     pub fn objects(&self) -> Vec<(u64, u64)> {
         self.claims.borrow().iter().map(|(address, bytes)| (*address, *bytes)).collect()

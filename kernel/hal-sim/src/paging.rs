@@ -53,6 +53,27 @@ impl SimMachine {
         }
     }
 
+    /// The entry of the page at `address`, if it lies in physical `[start, end)`; otherwise the
+    /// logarithm of the size of the block without such a page.
+    fn page_within(
+        &self,
+        root: PhysicalAddress,
+        address: UserAddress,
+        start: PhysicalAddress,
+        end: PhysicalAddress,
+    ) -> Result<(PhysicalAddress, PageSize), u32> {
+        let (entry, level, mapped) = match self.walk(root, address, 0) {
+            Walk::Leaf { entry, level } => (entry, level, true),
+            Walk::Empty { entry, level } => (entry, level, false),
+            Walk::Table { entry } => (entry, 0, false),
+        };
+        let page = self.memory.word(entry) & ADDRESS_MASK;
+        match size_at(level) {
+            Some(size) if mapped && page >= start.0 && page < end.0 => Ok((entry, size)),
+            _ => Err(12 + 9 * level),
+        }
+    }
+
     fn clear_table(&self, table: PhysicalAddress) {
         for i in 0..WORDS {
             self.memory.set_word(table.offset(i * 8), 0);
@@ -139,14 +160,24 @@ impl Paging for SimMachine {
         address: UserAddress,
         start: PhysicalAddress,
         end: PhysicalAddress,
-    ) -> Option<PageSize> {
-        let Walk::Leaf { entry, level } = self.walk(root, address, 0) else { return None };
-        let page = self.memory.word(entry) & ADDRESS_MASK;
-        if page < start.0 || page >= end.0 {
-            return None;
-        }
+    ) -> Result<PageSize, u32> {
+        let (entry, size) = self.page_within(root, address, start, end)?;
         self.memory.set_word(entry, 0);
-        size_at(level)
+        Ok(size)
+    }
+
+    fn protect(
+        &self,
+        root: PhysicalAddress,
+        address: UserAddress,
+        start: PhysicalAddress,
+        end: PhysicalAddress,
+        access: Access,
+    ) -> Result<PageSize, u32> {
+        let (entry, size) = self.page_within(root, address, start, end)?;
+        let access = access.bits() << ACCESS_SHIFT;
+        self.memory.set_word(entry, (self.memory.word(entry) & !ACCESS_MASK) | access);
+        Ok(size)
     }
 
     fn translate(

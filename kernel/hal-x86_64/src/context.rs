@@ -8,7 +8,7 @@
 //! a check:
 //! - `rip` lies below [`USER_END`];
 //! - `fs_base` and `gs_base` are canonical;
-//! - `rflags` has interrupts on and no privilege ([`user_flags`], or saved from user mode);
+//! - `rflags` has interrupts on and no privilege (`user_flags`, or saved from user mode);
 //! - `root` is a root that `Paging::prepare_root` made, or the kernel's own.
 
 use core::cell::Cell;
@@ -166,7 +166,8 @@ impl a9n_hal::Context for Context {
         self.mode.set(Mode::Answer);
     }
 
-    fn restart(&self) {
+    fn restart(&self, operation: u64) {
+        self.rax.set(operation);
         let next = self.rip.get();
         self.rcx.set(next);
         self.r11.set(self.rflags.get());
@@ -315,7 +316,8 @@ mod tests {
     fn a_restarted_call_stands_at_its_instruction_again() {
         let context = Context::new();
         context.set_instruction_pointer(UserAddress(0x20_0002));
-        context.restart();
+        context.restart(9);
+        assert_eq!(context.read(0), Some(9));
         assert_eq!(context.instruction_pointer(), UserAddress(0x20_0000));
         assert_eq!(context.read(2), Some(0x20_0002));
         assert_eq!(context.mode.get(), Mode::Whole);

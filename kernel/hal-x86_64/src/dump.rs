@@ -81,13 +81,17 @@ pub fn stop(message: fmt::Arguments<'_>) -> ! {
     }
 }
 
-/// Ends an emulator run (QEMU's isa-debug-exit device at port 0xf4): status 33 for success, 35
-/// for failure. Does nothing where there is no such device.
+/// Ends an emulator run: QEMU by its device isa-debug-exit at port 0xf4, with status 33 for
+/// success and 35 for failure; Bochs by its port 0x8900, with status 1. Does nothing elsewhere.
 #[cfg(feature = "debug-exit")]
 pub fn exit_emulator(success: bool) {
+    use x86_64::instructions::port::Port;
     let code: u8 = if success { 0x10 } else { 0x11 };
-    // SAFETY: no PC has anything at this port.
-    unsafe { x86_64::instructions::port::Port::new(0xf4).write(code) }
+    // SAFETY: no PC has anything at these ports.
+    unsafe {
+        Port::new(0xf4).write(code);
+        b"Shutdown".iter().for_each(|byte| Port::new(0x8900).write(*byte));
+    }
 }
 
 /// Nothing: built without `debug-exit`.

@@ -1,9 +1,9 @@
 //! The way into the kernel and out of it; the assembly itself stands in `stubs`.
 //!
 //! Ways in: a system call (one stub for each CPU), an interrupt or exception from user mode,
-//! an interrupt while idle. Ways out: [`leave`], the fast way after a kernel call; `resume`, for
+//! an interrupt while idle. Ways out: `leave`, the fast way after a kernel call; `resume`, for
 //! whoever the kernel wants to run next; `idle`, if that is nobody. All run with interrupts off,
-//! on the CPU's kernel stack, whose top is the CPU's [`Cpu`].
+//! on the CPU's kernel stack, whose top is the CPU's [`Cpu`](crate::cpu::Cpu).
 //!
 //! # System calls
 //! `rax` is the operation, `rdi` the descriptor, `rsi` the message info, and `r12`–`r15`, `r8`,

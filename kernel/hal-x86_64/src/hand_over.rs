@@ -52,7 +52,7 @@ pub unsafe fn array<'a, T>(span: Span, window: u64) -> &'a [T] {
 /// The memory map that `span` names, to be changed.
 ///
 /// # Safety
-/// As for [`array`], and there is no other reference to it while the result lives.
+/// As for [`array()`], and there is no other reference to it while the result lives.
 pub unsafe fn memory_map(span: Span, window: u64) -> &'static mut [MemoryRegion] {
     if span.count == 0 {
         return &mut [];

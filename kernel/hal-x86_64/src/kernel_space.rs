@@ -3,7 +3,7 @@
 //! | from | what | access |
 //! |---|---|---|
 //! | [`DIRECT_MAP`] | all memory, at its physical address | read, write; the kernel's code and constants read only |
-//! | [`WINDOW`] | ACPI tables and device registers, as they are asked for at boot | read; registers also write, uncached |
+//! | `WINDOW` | ACPI tables and device registers, as they are asked for at boot | read; registers also write, uncached |
 //! | the image's link address | the kernel | code read and execute, constants read, data read and write |
 //!
 //! Nothing is both writable and executable, at any address. The guard page of each kernel

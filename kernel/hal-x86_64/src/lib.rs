@@ -9,7 +9,7 @@
 //!    map before anything else runs and which never changes: a [`KernelAddress`] of reported
 //!    memory is always valid. Nothing is writable and executable, kernel pages are closed to
 //!    user mode, and the kernel never touches a user address.
-//! 3. **Page tables** ([`tables`], [`paging`]) are read and written as atomics only. That a
+//! 3. **Page tables** (`tables`, [`paging`]) are read and written as atomics only. That a
 //!    page given as root or table is one, and nothing else, is the portable kernel's promise,
 //!    which its object store keeps: a page-table object owns its page.
 //! 4. **One stack a CPU** ([`cpu`]): the kernel runs with interrupts off on its CPU's stack, is

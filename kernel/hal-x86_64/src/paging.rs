@@ -26,7 +26,7 @@ pub const NEVER_MAPPED: u64 = USER_END - PageSize::Small.bytes();
 /// Root of the page tables that map the kernel alone.
 pub(crate) static KERNEL_ROOT: AtomicU64 = AtomicU64::new(0);
 
-/// Root of the page tables that map the kernel alone; 0 before [`set_kernel_root`].
+/// Root of the page tables that map the kernel alone; 0 before it is built.
 pub fn kernel_root() -> PhysicalAddress {
     PhysicalAddress(KERNEL_ROOT.load(Relaxed))
 }

@@ -38,8 +38,8 @@ pub trait Context: Sized {
     /// Makes it resume with this answer to its kernel call.
     fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]);
 
-    /// Makes it repeat its kernel call when it runs next.
-    fn restart(&self);
+    /// Makes it repeat its kernel call when it runs next, as `operation` with the same arguments.
+    fn restart(&self, operation: u64);
 
     /// The system call of a foreign process, on the general path: its number and six arguments, in
     /// the order of the foreign system's convention on this machine.
@@ -72,6 +72,11 @@ pub trait Context: Sized {
 
     /// Sets the root of its page tables; `None` if it has no address space and must not run.
     fn set_address_space(&self, root: Option<PhysicalAddress>);
+
+    /// Attaches a vector state, or takes it away: without one, vector instructions fault. Before
+    /// the context resumes, the machine gives the vector unit its state or disables it; no other
+    /// process can see what it holds.
+    fn set_vector_state(&self, state: Option<PhysicalAddress>);
 
     /// Register `number` of the register file, `None` past its end. Order: the ABI's.
     fn read(&self, number: usize) -> Option<u64>;

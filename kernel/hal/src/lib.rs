@@ -13,16 +13,20 @@
 
 mod address;
 mod context;
+mod devices;
 mod fault;
 mod memory;
 mod paging;
+mod processors;
 
 pub use a9n_abi::{Access, FaultReason, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
 pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
+pub use devices::{Devices, Interrupt, InterruptMessage, PortWidth};
 pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError};
+pub use processors::Processors;
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
 pub type Ticks = u64;
@@ -31,7 +35,7 @@ pub type Ticks = u64;
 pub type CpuNumber = u8;
 
 /// A machine: its memory, its page tables, its clock and the way back to user mode.
-pub trait Hal: Memory + Paging + Sized + 'static {
+pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
     /// User-visible registers of a process, and whatever the exit to user mode needs at hand.
     /// It is the first field of every PCB.
     type Context: Context;
@@ -64,6 +68,16 @@ pub trait Hal: Memory + Paging + Sized + 'static {
     /// Writes one byte to the early console (the serial line), waiting until it is taken.
     fn write_console(&self, byte: u8);
 
+    /// Logarithm of the bytes of a Vector State on this machine.
+    fn vector_state_bits(&self) -> u32;
+
+    /// Makes the zeroed memory at `state` the vector state that a program starts with.
+    fn prepare_vector_state(&self, state: PhysicalAddress);
+
+    /// The vector state at `state` is about to go, or to be read or replaced: what a vector unit
+    /// holds of it is written back first, and the unit forgets it.
+    fn release_vector_state(&self, state: PhysicalAddress);
+
     /// Ends an emulator run with success or failure; does nothing where there is no emulator or
     /// where the build leaves it out.
     fn debug_exit(&self, success: bool);
@@ -71,7 +85,8 @@ pub trait Hal: Memory + Paging + Sized + 'static {
     /// Returns from a kernel call into `to`, at once and without looking anywhere else: switches
     /// address space and thread-local bases, puts `identifier`, `info` and the last two message
     /// words into their registers, leaves the first four where the other side's kernel call put
-    /// them, clears everything else, and makes `to` the current process of `cpu`.
+    /// them, lets nothing of the kernel's or of another process's stay in any other, and makes
+    /// `to` the current process of `cpu`. Neither side has a vector state.
     fn leave(
         &self,
         cpu: &Self::Cpu,

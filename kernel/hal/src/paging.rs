@@ -85,14 +85,27 @@ pub trait Paging {
     ) -> Result<(), PagingError>;
 
     /// Takes away the page mapped at `address` if it lies in physical `[start, end)`, and answers
-    /// its size; otherwise `None`, and nothing changes.
+    /// its size. Otherwise nothing changes, and `Err` is the logarithm of the size of
+    /// the aligned block around `address` that holds no such page: a missing table is passed over
+    /// in one step.
     fn unmap(
         &self,
         root: PhysicalAddress,
         address: UserAddress,
         start: PhysicalAddress,
         end: PhysicalAddress,
-    ) -> Option<PageSize>;
+    ) -> Result<PageSize, u32>;
+
+    /// Changes what the page mapped at `address` allows, if it lies in physical `[start, end)`.
+    /// Answers as `unmap` does.
+    fn protect(
+        &self,
+        root: PhysicalAddress,
+        address: UserAddress,
+        start: PhysicalAddress,
+        end: PhysicalAddress,
+        access: Access,
+    ) -> Result<PageSize, u32>;
 
     /// What is mapped at `address`: physical address of the byte and what it allows.
     fn translate(

@@ -1,7 +1,7 @@
 //! What a slot can hold.
 
 use a9n_abi::ObjectType;
-use a9n_hal::{PageSize, PhysicalAddress, UserAddress};
+use a9n_hal::{Interrupt, PageSize, PhysicalAddress, UserAddress};
 
 use crate::{AddressSpace, Node, Notification, Port, Process, Ref};
 
@@ -23,6 +23,17 @@ pub struct Installation {
     pub address: UserAddress,
     /// What one of its entries maps.
     pub entries: PageSize,
+}
+
+/// What a Page Table is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TableUse {
+    /// Nothing.
+    Free,
+    /// It waits in the pool of an address space.
+    Pooled(Ref<AddressSpace>),
+    /// It is part of an address space.
+    Installed(Installation),
 }
 
 /// The content of a slot, rights and derivation aside.
@@ -50,14 +61,19 @@ pub enum Capability {
         /// Highest priority that it may be given through this capability.
         highest_priority: u8,
     },
+    /// Extended state for a process.
+    VectorState {
+        /// Its first byte.
+        state: PhysicalAddress,
+    },
     /// An address space.
     AddressSpace(Ref<AddressSpace>),
     /// One page of page tables.
     PageTable {
         /// Its page.
         table: PhysicalAddress,
-        /// Where it is installed, if it is.
-        installed: Option<Installation>,
+        /// What it is used for.
+        usage: TableUse,
     },
     /// Memory to be mapped.
     Frame {
@@ -76,8 +92,10 @@ pub enum Capability {
         size_bits: u8,
         /// Ordinary or device.
         kind: MemoryKind,
-        /// Where the frame's first byte would be mapped.
+        /// First address of the range.
         address: UserAddress,
+        /// Logarithm of the bytes in the range; the address is aligned to as many.
+        range_bits: u8,
         /// The address space, while it lives.
         space: Option<Ref<AddressSpace>>,
     },
@@ -107,6 +125,11 @@ pub enum Capability {
     },
     /// All interrupt lines.
     InterruptRegion,
+    /// One interrupt.
+    InterruptPort {
+        /// Which one.
+        interrupt: Interrupt,
+    },
     /// A range of I/O ports.
     IoPort {
         /// First port.
@@ -123,6 +146,7 @@ impl Capability {
             Self::Generic { .. } => ObjectType::Generic,
             Self::Node(_) => ObjectType::Node,
             Self::Pcb { .. } => ObjectType::Pcb,
+            Self::VectorState { .. } => ObjectType::VectorState,
             Self::AddressSpace(_) => ObjectType::AddressSpace,
             Self::PageTable { .. } => ObjectType::PageTable,
             Self::Frame { .. } => ObjectType::Frame,
@@ -132,6 +156,7 @@ impl Capability {
             Self::Notification { .. } => ObjectType::NotificationPort,
             Self::Timer { .. } => ObjectType::Timer,
             Self::InterruptRegion => ObjectType::InterruptRegion,
+            Self::InterruptPort { .. } => ObjectType::InterruptPort,
             Self::IoPort { .. } => ObjectType::IoPort,
         }
     }
@@ -145,15 +170,16 @@ impl Capability {
     }
 
     /// Whether more than one slot may hold it. Two Generics would hand out the same memory; a
-    /// Reply is used once; Windows and installed tables are known to their address space.
+    /// Reply is used once; a Vector State serves one process; Windows and installed tables are
+    /// known to their address space.
     pub const fn is_copyable(&self) -> bool {
         !matches!(
             self,
             Self::Generic { .. }
                 | Self::Reply { .. }
+                | Self::VectorState { .. }
                 | Self::Window { .. }
                 | Self::PageTable { .. }
-                | Self::IoPort { .. }
         )
     }
 }

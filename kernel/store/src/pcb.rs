@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{Ticks, Trap};
+use a9n_hal::{CpuNumber, PhysicalAddress, Ticks, Trap};
 
 use crate::{Node, Notification, Phase, Port, Ref, Slot, State};
 
@@ -25,12 +25,20 @@ pub enum Internal {
     Resolver = 3,
     /// The Notification Port that wakes its `receive`.
     Notification = 4,
+    /// Its extended state.
+    VectorState = 5,
 }
 
 impl Internal {
     /// All of them, in order of number.
-    pub const ALL: [Self; 5] =
-        [Self::AddressSpace, Self::Node, Self::Buffer, Self::Resolver, Self::Notification];
+    pub const ALL: [Self; 6] = [
+        Self::AddressSpace,
+        Self::Node,
+        Self::Buffer,
+        Self::Resolver,
+        Self::Notification,
+        Self::VectorState,
+    ];
 
     /// The one with this number.
     pub fn from_number(number: u64) -> Option<Self> {
@@ -70,6 +78,8 @@ pub struct Pcb<C> {
     pub partner: Cell<Option<Ref<Process>>>,
     /// While it awaits a stored reply: the slot that holds it.
     pub reply_slot: Cell<Option<Ref<Slot>>>,
+    /// The page of its IPC buffer, 0 if it has none.
+    pub buffer: Cell<PhysicalAddress>,
     /// Next in the queue that it is in.
     pub link_next: Cell<Option<Ref<Process>>>,
     /// Previous in the queue that it is in.
@@ -86,12 +96,16 @@ pub struct Pcb<C> {
     pub scheduling: Cell<SchedulingContext>,
     /// Its own priority, as configured.
     pub priority: Cell<u8>,
+    /// The CPU that it is to run on; where it is at the moment stands in its state.
+    pub affinity: Cell<CpuNumber>,
     /// Highest priority in PCB capabilities that it makes.
     pub ceiling: Cell<u8>,
     /// Whether its system calls go to its resolver.
     pub foreign: Cell<bool>,
     /// What stopped it, if its state says so.
     pub trap: Cell<Option<Trap>>,
+    /// How far a batched mapping call that it has to repeat has come: runs, and pages of the next.
+    pub batch: Cell<(u32, u32)>,
     /// CPU time used, in ticks, up to the last scheduling decision.
     pub time: Cell<Ticks>,
     /// Messages sent on the general path.
@@ -112,6 +126,7 @@ impl<C> Pcb<C> {
             donor: Cell::new(None),
             partner: Cell::new(None),
             reply_slot: Cell::new(None),
+            buffer: Cell::default(),
             link_next: Cell::new(None),
             link_previous: Cell::new(None),
             blocked_port: Cell::new(None),
@@ -120,9 +135,11 @@ impl<C> Pcb<C> {
             identifier: Cell::new(0),
             scheduling: Cell::default(),
             priority: Cell::new(0),
+            affinity: Cell::new(0),
             ceiling: Cell::new(0),
             foreign: Cell::new(false),
             trap: Cell::new(None),
+            batch: Cell::new((0, 0)),
             time: Cell::new(0),
             messages: Cell::new(0),
             slots: core::array::from_fn(|_| Slot::default()),

@@ -8,11 +8,11 @@ use core::cell::Cell;
 use core::num::NonZeroU64;
 
 use a9n_abi::{ObjectType, Rights};
-use a9n_hal::{KernelAddress, PageSize, PhysicalAddress, UserAddress};
+use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
-use crate::{Capability, Installation, MemoryKind, Port, Ref};
+use crate::{Capability, Installation, MemoryKind, Port, Ref, TableUse};
 
-/// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 32
+/// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
 /// on how far a restartable operation on it has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tag(u64);
@@ -22,7 +22,7 @@ impl Tag {
     const DEPTH_SHIFT: u32 = 16;
     const ORIGINAL: u64 = 1 << 24;
     const INTERNAL: u64 = 1 << 25;
-    const PROGRESS_SHIFT: u32 = 32;
+    const PROGRESS_SHIFT: u32 = 26;
 
     /// Mask and value that say: an IPC Port with these rights.
     const fn port_with(rights: Rights) -> (u64, u64) {
@@ -58,6 +58,8 @@ const ZEROED_UNIT_BITS: u32 = 6;
 /// In a Window's first word, below the page-aligned base: size bits, then the kind.
 const WINDOW_KIND_SHIFT: u32 = 6;
 const LOW_BITS: u64 = 0xfff;
+/// In a Page Table's last word, where an installed one has address and entry size.
+const POOLED: u64 = LOW_BITS;
 
 impl Slot {
     /// Whether it holds nothing.
@@ -103,14 +105,14 @@ impl Slot {
     }
 
     /// How far a restartable operation on it has come, in units of that operation.
-    pub fn progress(&self) -> u32 {
-        (self.tag.get().0 >> Tag::PROGRESS_SHIFT) as u32
+    pub fn progress(&self) -> u64 {
+        self.tag.get().0 >> Tag::PROGRESS_SHIFT
     }
 
-    /// Records how far a restartable operation has come.
-    pub fn set_progress(&self, progress: u32) {
+    /// Records how far a restartable operation has come, below 2^38.
+    pub fn set_progress(&self, progress: u64) {
         let tag = self.tag.get().0 & ((1 << Tag::PROGRESS_SHIFT) - 1);
-        self.tag.set(Tag(tag | (u64::from(progress) << Tag::PROGRESS_SHIFT)));
+        self.tag.set(Tag(tag | (progress << Tag::PROGRESS_SHIFT)));
     }
 
     /// Fills the slot; derivation links are not touched, flags are cleared.
@@ -183,14 +185,19 @@ impl Slot {
             ObjectType::Pcb => {
                 Capability::Pcb { process: reference(object)?, highest_priority: data as u8 }
             }
+            ObjectType::VectorState => Capability::VectorState { state: PhysicalAddress(object) },
             ObjectType::AddressSpace => Capability::AddressSpace(reference(object)?),
             ObjectType::PageTable => Capability::PageTable {
                 table: PhysicalAddress(object),
-                installed: reference(identifier).map(|space| Installation {
-                    space,
-                    address: UserAddress(data & !LOW_BITS),
-                    entries: page_size(data & LOW_BITS),
-                }),
+                usage: match reference(identifier) {
+                    None => TableUse::Free,
+                    Some(space) if data == POOLED => TableUse::Pooled(space),
+                    Some(space) => TableUse::Installed(Installation {
+                        space,
+                        address: UserAddress(data & !LOW_BITS),
+                        entries: page_size(data & LOW_BITS),
+                    }),
+                },
             },
             ObjectType::Frame => Capability::Frame {
                 base: PhysicalAddress(object),
@@ -201,7 +208,8 @@ impl Slot {
                 base: PhysicalAddress(object & !LOW_BITS),
                 size_bits: (object & 0x3f) as u8,
                 kind: kind((object & LOW_BITS) >> WINDOW_KIND_SHIFT),
-                address: UserAddress(identifier),
+                address: UserAddress(identifier & !LOW_BITS),
+                range_bits: (identifier & LOW_BITS) as u8,
                 space: reference(data),
             },
             ObjectType::IpcPort => Capability::IpcPort { port: reference(object)?, identifier },
@@ -211,6 +219,13 @@ impl Slot {
             }
             ObjectType::Timer => Capability::Timer { cpu: data as u8 },
             ObjectType::InterruptRegion => Capability::InterruptRegion,
+            ObjectType::InterruptPort => Capability::InterruptPort {
+                interrupt: if data == 0 {
+                    Interrupt::Line(object as u8)
+                } else {
+                    Interrupt::Message(object as u8)
+                },
+            },
             ObjectType::IoPort => Capability::IoPort { first: object as u16, last: data as u16 },
             _ => return None,
         })
@@ -231,17 +246,21 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
         Capability::Pcb { process, highest_priority } => {
             (word(process), 0, u64::from(highest_priority))
         }
+        Capability::VectorState { state } => (state.0, 0, 0),
         Capability::AddressSpace(space) => (word(space), 0, 0),
-        Capability::PageTable { table, installed } => match installed {
-            Some(place) => (table.0, word(place.space), place.address.0 | place.entries as u64),
-            None => (table.0, 0, 0),
+        Capability::PageTable { table, usage } => match usage {
+            TableUse::Free => (table.0, 0, 0),
+            TableUse::Pooled(space) => (table.0, word(space), POOLED),
+            TableUse::Installed(place) => {
+                (table.0, word(place.space), place.address.0 | place.entries as u64)
+            }
         },
         Capability::Frame { base, size_bits, kind } => {
             (base.0, 0, u64::from(size_bits) | ((kind as u64) << KIND_SHIFT))
         }
-        Capability::Window { base, size_bits, kind, address, space } => (
+        Capability::Window { base, size_bits, kind, address, range_bits, space } => (
             base.0 | u64::from(size_bits) | ((kind as u64) << WINDOW_KIND_SHIFT),
-            address.0,
+            address.0 | u64::from(range_bits),
             space.map_or(0, word),
         ),
         Capability::IpcPort { port, identifier } => (word(port), identifier, 0),
@@ -251,6 +270,10 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
         }
         Capability::Timer { cpu } => (0, 0, u64::from(cpu)),
         Capability::InterruptRegion => (0, 0, 0),
+        Capability::InterruptPort { interrupt } => match interrupt {
+            Interrupt::Line(line) => (u64::from(line), 0, 0),
+            Interrupt::Message(message) => (u64::from(message), 0, 1),
+        },
         Capability::IoPort { first, last } => (u64::from(first), 0, u64::from(last)),
     }
 }

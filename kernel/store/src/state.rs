@@ -39,6 +39,12 @@ impl State {
     const STORES_REPLY: u32 = 1 << 17;
     /// Before it runs again it tells its resolver that it was stopped.
     const INTERRUPTED: u32 = 1 << 18;
+    /// It has a vector state. Stays as long as that does.
+    const VECTOR: u32 = 1 << 19;
+    /// Another CPU wants it stopped.
+    const EVICTED: u32 = 1 << 20;
+    /// The scheduling context that it lent with its call will not come back.
+    const CONTEXT_LOST: u32 = 1 << 21;
 
     /// `phase` on `cpu`, no flags.
     #[inline(always)]
@@ -66,6 +72,29 @@ impl State {
         (self.0 >> Self::CPU_SHIFT) as u8
     }
 
+    /// Whether another CPU wants it stopped.
+    pub const fn is_evicted(self) -> bool {
+        self.0 & Self::EVICTED != 0
+    }
+
+    /// The same process, wanted to be stopped.
+    #[must_use]
+    pub const fn with_eviction(self) -> Self {
+        self.with_flag(Self::EVICTED, true)
+    }
+
+    /// The same process, with a vector state or without.
+    #[must_use]
+    pub const fn with_vector(self, vector: bool) -> Self {
+        self.with_flag(Self::VECTOR, vector)
+    }
+
+    /// The same process in `phase`, with nothing left of what it did before.
+    #[must_use]
+    pub const fn afresh(self, phase: Phase) -> Self {
+        Self(phase as u32 | self.0 & (0xff << Self::CPU_SHIFT | Self::VECTOR))
+    }
+
     /// Whether it is in this state because of a trap.
     pub const fn is_trapped(self) -> bool {
         self.0 & Self::TRAPPED != 0
@@ -80,6 +109,17 @@ impl State {
     #[must_use]
     pub const fn with_interruption(self, interrupted: bool) -> Self {
         self.with_flag(Self::INTERRUPTED, interrupted)
+    }
+
+    /// Whether its answer brings it a new scheduling context instead of the one it lent.
+    pub const fn is_context_lost(self) -> bool {
+        self.0 & Self::CONTEXT_LOST != 0
+    }
+
+    /// The same with the lent scheduling context lost or not.
+    #[must_use]
+    pub const fn with_context_lost(self, lost: bool) -> Self {
+        self.with_flag(Self::CONTEXT_LOST, lost)
     }
 
     const fn with_flag(self, flag: u32, on: bool) -> Self {

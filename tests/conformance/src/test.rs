@@ -9,6 +9,7 @@ use nun::mapped::Mapped;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Fault, FaultReason, Frame, Generic, InitInfo, IpcPort,
     Node, NotificationPort, PageTable, Pcb, Received, Resources, Rights, Window, aci, map_pages,
+    range_around,
 };
 
 use crate::cells;
@@ -143,15 +144,16 @@ impl Test {
         pages: u64,
         access: Access,
     ) -> Result<Window, Error> {
-        let window = self.attach(frame, address)?;
+        let window = self.attach(frame, address, pages)?;
         map_pages(self.space(), window, address, pages, access, || self.make::<PageTable>(0))?;
         Ok(window)
     }
 
-    /// Makes a window of `frame` at `address`.
-    pub fn attach(&mut self, frame: Frame, address: u64) -> Result<Window, Error> {
+    /// Makes a window of `frame` around `pages` pages at `address`.
+    pub fn attach(&mut self, frame: Frame, address: u64, pages: u64) -> Result<Window, Error> {
         let slot = self.slot();
-        frame.attach(self.space(), address, self.node(), slot)?;
+        let (first, bits) = range_around(address, pages);
+        frame.attach(self.space(), first, bits, self.node(), slot)?;
         Ok(Window::slot(slot))
     }
 

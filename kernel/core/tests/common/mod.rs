@@ -8,13 +8,16 @@ use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
     node, operation_word, pcb,
 };
-use a9n_core::{Boot, Kernel};
+use a9n_core::{Boot, Kernel, Long};
 use a9n_hal::{CallFrame, Fault, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
 use a9n_store::{Process, Ref};
 
 /// Memory of the simulated machine.
 pub const MEMORY: usize = 4 << 20;
+
+/// CPUs of the simulated machine. Tests play the first unless they say otherwise.
+pub const CPUS: u32 = 3;
 
 /// Bytes at the end of memory that hold init's image.
 const IMAGE_PAGES: u64 = 2;
@@ -39,8 +42,10 @@ pub struct System {
     pub kernel: Kernel<SimMachine>,
     pub init: Ref<Process>,
     cpu: SimCpu,
-    /// Who runs.
+    /// Who runs on the CPU that the test plays.
     pub current: Option<Ref<Process>>,
+    /// Who runs on the other CPUs, by number.
+    pub elsewhere: [Option<Ref<Process>>; CPUS as usize],
     known: Vec<Ref<Process>>,
     /// Whether call and reply_receive try their fast paths first.
     pub fast: bool,
@@ -77,7 +82,7 @@ impl System {
                 command_line: b"test",
                 acpi_root: 0,
                 framebuffer: Default::default(),
-                cpus: 1,
+                cpus: CPUS,
             })
             .expect("boots");
         let init = kernel.timer(0, None).expect("init is ready");
@@ -86,6 +91,7 @@ impl System {
             init,
             cpu: SimCpu::default(),
             current: Some(init),
+            elsewhere: [None; CPUS as usize],
             known: vec![init],
             fast: true,
             restarted: false,
@@ -116,8 +122,9 @@ impl System {
             return self.reaction(process);
         }
         for _ in 0..1_000_000 {
-            self.current = self.kernel.call(0, process);
+            self.current = self.kernel.call(self.cpu.number, process);
             self.note_current();
+            self.deliver_nudges();
             if self.current != Some(process)
                 || self.kernel.context(process).resumption() != Resumption::Restart
             {
@@ -128,16 +135,53 @@ impl System {
         panic!("a kernel call restarts for ever");
     }
 
+    /// `process` makes a kernel call, which is not repeated if the kernel wants that. Answers
+    /// whether it does: in between, others may act.
+    pub fn begin(&mut self, process: Ref<Process>, frame: CallFrame) -> bool {
+        self.kernel.context(process).prepare(frame);
+        self.repeat(process)
+    }
+
+    /// `process` repeats its kernel call once. Answers whether it has to do so again.
+    pub fn repeat(&mut self, process: Ref<Process>) -> bool {
+        self.current = self.kernel.call(self.cpu.number, process);
+        self.note_current();
+        self.deliver_nudges();
+        self.current == Some(process)
+            && self.kernel.context(process).resumption() == Resumption::Restart
+    }
+
+    /// From now on the test plays CPU `number`.
+    pub fn play(&mut self, number: u8) {
+        self.elsewhere[usize::from(self.cpu.number)] = self.current.take();
+        self.cpu.number = number;
+        self.current = self.elsewhere[usize::from(number)].take();
+    }
+
+    /// CPUs that were nudged enter the kernel.
+    fn deliver_nudges(&mut self) {
+        while let Some(number) = self.kernel.hal().take_nudge() {
+            if number == self.cpu.number {
+                self.current = self.kernel.nudged(number, self.current);
+                self.note_current();
+                continue;
+            }
+            let place = usize::from(number);
+            self.elsewhere[place] = self.kernel.nudged(number, self.elsewhere[place]);
+            self.known.extend(self.elsewhere[place]);
+        }
+    }
+
     fn try_fast(&mut self, process: Ref<Process>, frame: &CallFrame) -> bool {
         let [word0, word1, word2, word3, word4, word5] = frame.words;
         self.cpu.words.set([word0, word1, word2, word3]);
         let (cpu, descriptor, info) = (&self.cpu, frame.descriptor, frame.info);
         let departure = match frame.operation {
             ipc_port::word::Call => {
-                self.kernel.fast_call(cpu, process, descriptor, info, word4, word5)
+                self.kernel.fast_call::<Long>(cpu, process, descriptor, info, word4, word5)
             }
             ipc_port::word::ReplyReceive => {
-                self.kernel.fast_reply_receive(cpu, process, descriptor, info, word4, word5)
+                self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
             }
             _ => return false,
         };
@@ -252,15 +296,17 @@ impl System {
     /// The running process faults.
     pub fn fault(&mut self, fault: Fault) {
         let process = self.current.expect("somebody runs");
-        self.current = self.kernel.fault(0, process, fault);
+        self.current = self.kernel.fault(self.cpu.number, process, fault);
         self.note_current();
+        self.deliver_nudges();
     }
 
     /// Time passes for whoever runs.
     pub fn pass(&mut self, ticks: Ticks) {
         if self.kernel.hal().advance(ticks) {
-            self.current = self.kernel.timer(0, self.current);
+            self.current = self.kernel.timer(self.cpu.number, self.current);
             self.note_current();
+            self.deliver_nudges();
         }
     }
 

@@ -11,9 +11,11 @@ use crate::report::Verdict;
 use crate::test::{READ_WRITE, Test, index};
 
 cases!("frame": shared_by_two_windows, never_writable_and_executable, read_only_is_not_written,
-    data_is_not_executed, mapped_within_its_bounds, mapped_with_its_rights, mapped_once,
+    data_is_not_executed, mapped_within_its_bounds, mapped_with_its_rights, any_page_anywhere_in_the_range, protected_anew, mapped_once,
     unmapped_at_once, gone_with_its_window, gone_when_revoked, large_pages, attach_is_checked,
     windows_are_not_copied, moved_window_still_owns_its_pages);
+
+const NORMAL: MemoryType = MemoryType::Normal;
 
 fn shared_by_two_windows(test: &mut Test) -> Verdict {
     let (frame, _, one) = test.page(READ_WRITE)?;
@@ -26,15 +28,18 @@ fn shared_by_two_windows(test: &mut Test) -> Verdict {
 }
 
 fn never_writable_and_executable(test: &mut Test) -> Verdict {
-    let (_, page, _) = test.page(READ_WRITE)?;
-    page.unmap(0, 1)?;
+    let (_, page, memory) = test.page(READ_WRITE)?;
+    let address = memory.address();
+    page.unmap(address, 1)?;
     for access in [6, 7, 8, 1 << 40] {
         let info = MessageInfo::default();
-        let answer = kernel_call(window::word::Map, page.into(), info, [0, 1, access, 0, 0, 0]);
+        let answer =
+            kernel_call(window::word::Map, page.into(), info, [address, 0, 1, access, 0, 0]);
         let result = Error::from_label(answer.info.label()).map_or(Ok(()), Err);
-        check_refused!(result, InvalidArgument, 3);
+        check_refused!(result, InvalidArgument, 4);
     }
-    check_refused!(page.map(0, 1, Access::empty(), MemoryType::Normal), InvalidArgument, 3);
+    let none = page.map(address, 0, 1, Access::empty(), NORMAL);
+    check_refused!(none, InvalidArgument, 4);
     Ok(())
 }
 
@@ -56,18 +61,61 @@ fn data_is_not_executed(test: &mut Test) -> Verdict {
 }
 
 fn mapped_within_its_bounds(test: &mut Test) -> Verdict {
-    let (frame, address) = (test.make(14)?, test.room(4));
+    let frame: Frame = test.make(14)?;
+    let address = test.room(8).next_multiple_of(4 << 12);
     let window = test.map_at(frame, address, 4, READ_WRITE)?;
-    let map = |offset, pages| window.map(offset, pages, READ_WRITE, MemoryType::Normal);
-    check_refused!(map(4, 1), InvalidArgument, 1);
-    check_refused!(map(1 << 52, 1), InvalidArgument, 1);
-    check_refused!(map(u64::MAX, 2), InvalidArgument, 1);
-    check_refused!(map(3, 2), InvalidArgument, 2);
-    check_refused!(map(0, 0), InvalidArgument, 2);
-    check_refused!(map(1, u64::MAX), InvalidArgument, 2);
-    check_refused!(window.unmap(4, 1), InvalidArgument, 1);
-    check_refused!(window.unmap(3, 2), InvalidArgument, 2);
-    check_refused!(window.unmap(0, 0), InvalidArgument, 2);
+    let map = |address, offset, pages| window.map(address, offset, pages, READ_WRITE, NORMAL);
+    for address in [address - 4096, address + (4 << 12), address + 8, 0, u64::MAX, 1 << 63] {
+        check_refused!(map(address, 0, 1), InvalidArgument, 1);
+        check_refused!(window.unmap(address, 1), InvalidArgument, 1);
+        check_refused!(window.protect(address, 1, Access::READ), InvalidArgument, 1);
+    }
+    for offset in [4, 1 << 32, 1 << 52, u64::MAX] {
+        check_refused!(map(address, offset, 1), InvalidArgument, 2);
+    }
+    for pages in [0, 5, 1 << 52, u64::MAX] {
+        check_refused!(map(address, 0, pages), InvalidArgument, 3);
+        check_refused!(window.unmap(address, pages), InvalidArgument, 2);
+        check_refused!(window.protect(address, pages, Access::READ), InvalidArgument, 2);
+    }
+    // It fits into the range, but not into the frame.
+    check_refused!(map(address, 2, 3), InvalidArgument, 3);
+    Ok(())
+}
+
+fn any_page_anywhere_in_the_range(test: &mut Test) -> Verdict {
+    let frame: Frame = test.make(14)?;
+    let address = test.room(8).next_multiple_of(4 << 12);
+    let window = test.map_at(frame, address, 4, READ_WRITE)?;
+    let memory = Mapped::in_workspace(address, 4 << 12);
+    (0..4).for_each(|page| memory.write(page << 12, page as u64));
+    check_eq!(window.unmap(address, 4), Ok(4));
+    for page in 0..4 {
+        let backwards = window.map(address + (page << 12), 3 - page, 1, READ_WRITE, NORMAL);
+        check_eq!(backwards, Ok(1));
+    }
+    for page in 0..4 {
+        check_eq!(memory.read(page << 12), 3 - page as u64);
+    }
+    // One page twice.
+    check_eq!(window.unmap(address, 1), Ok(1));
+    check_eq!(window.map(address, 0, 1, READ_WRITE, NORMAL), Ok(1));
+    memory.write(8, 5);
+    check_eq!(memory.read((3 << 12) + 8), 5);
+    Ok(())
+}
+
+fn protected_anew(test: &mut Test) -> Verdict {
+    let (_, window, memory) = test.page(READ_WRITE)?;
+    let address = memory.address();
+    memory.write(0, 7);
+    check_eq!(window.protect(address, 1, Access::READ), Ok(1));
+    test.check_page_fault(store, address, Access::WRITE)?;
+    check_eq!(memory.read(0), 7);
+    check_eq!(window.protect(address, 1, READ_WRITE), Ok(1));
+    memory.write(0, 8);
+    check_eq!(memory.read(0), 8);
+    check_refused!(window.protect(address, 1, Access::empty()), InvalidArgument, 3);
     Ok(())
 }
 
@@ -75,15 +123,16 @@ fn mapped_with_its_rights(test: &mut Test) -> Verdict {
     let (frame, address): (Frame, u64) = (test.make(12)?, test.room(1));
     let reader = test.mint(frame, Rights::READ, 0)?;
     let window = test.map_at(reader, address, 1, Access::READ)?;
-    window.unmap(0, 1)?;
-    let map = |access| window.map(0, 1, access, MemoryType::Normal);
-    check_refused!(map(READ_WRITE), PermissionDenied, 3);
-    check_refused!(map(Access::WRITE), PermissionDenied, 3);
+    window.unmap(address, 1)?;
+    let map = |access| window.map(address, 0, 1, access, NORMAL);
+    check_refused!(map(READ_WRITE), PermissionDenied, 4);
+    check_refused!(map(Access::WRITE), PermissionDenied, 4);
+    check_refused!(window.protect(address, 1, READ_WRITE), PermissionDenied, 3);
     check_eq!(map(Access::READ), Ok(1));
     check_refused!(reader.address(), PermissionDenied, Culprit::DESCRIPTOR);
     let blind = test.mint(frame, Rights::WRITE, 0)?;
     let slot = test.slot();
-    let attach = blind.attach(test.space(), address, test.node(), slot);
+    let attach = blind.attach(test.space(), address, 12, test.node(), slot);
     check_refused!(attach, PermissionDenied, Culprit::DESCRIPTOR);
     Ok(())
 }
@@ -91,13 +140,13 @@ fn mapped_with_its_rights(test: &mut Test) -> Verdict {
 fn mapped_once(test: &mut Test) -> Verdict {
     let (_, window, memory) = test.page(READ_WRITE)?;
     memory.write(0, 5);
-    check_refused!(window.map(0, 1, READ_WRITE, MemoryType::Normal), Occupied, 1);
-    let other: Frame = test.make(12)?;
     let address = memory.address();
-    let second = test.attach(other, address)?;
-    check_refused!(second.map(0, 1, READ_WRITE, MemoryType::Normal), Occupied, 1);
+    check_refused!(window.map(address, 0, 1, READ_WRITE, NORMAL), Occupied, 1);
+    let other: Frame = test.make(12)?;
+    let second = test.attach(other, address, 1)?;
+    check_refused!(second.map(address, 0, 1, READ_WRITE, NORMAL), Occupied, 1);
     // A window takes away only what is its own.
-    check_eq!(second.unmap(0, 1), Ok(1));
+    check_eq!(second.unmap(address, 1), Ok(1));
     check_eq!(memory.read(0), 5);
     test.node().remove(index(second))?;
     check_eq!(memory.read(0), 5);
@@ -109,9 +158,9 @@ fn unmapped_at_once(test: &mut Test) -> Verdict {
     let address = memory.address();
     // The translation is in the TLB.
     memory.write(0, 1);
-    check_eq!(window.unmap(0, 1), Ok(1));
+    check_eq!(window.unmap(address, 1), Ok(1));
     test.check_page_fault(load, address, Access::READ)?;
-    check_eq!(window.map(0, 1, Access::READ, MemoryType::Normal), Ok(1));
+    check_eq!(window.map(address, 0, 1, Access::READ, NORMAL), Ok(1));
     check_eq!(memory.read(0), 1);
     test.check_page_fault(store, address, Access::WRITE)
 }
@@ -145,7 +194,7 @@ fn large_pages(test: &mut Test) -> Verdict {
     const PAGES: u64 = 512;
     let frame: Frame = test.make(21)?;
     let address = test.room(2 * PAGES).next_multiple_of(PAGES << 12);
-    let window = test.attach(frame, address)?;
+    let window = test.attach(frame, address, PAGES)?;
     for _ in 0..2 {
         let table: nun::PageTable = test.make(0)?;
         // The upper levels may be there already.
@@ -153,7 +202,7 @@ fn large_pages(test: &mut Test) -> Verdict {
             break;
         }
     }
-    check_eq!(window.map(0, PAGES, READ_WRITE, MemoryType::Normal), Ok(PAGES));
+    check_eq!(window.map(address, 0, PAGES, READ_WRITE, NORMAL), Ok(PAGES));
     let memory = Mapped::in_workspace(address, PAGES << 12);
     let last = (PAGES as usize * 4096) - 8;
     memory.write(0, 1);
@@ -166,13 +215,17 @@ fn large_pages(test: &mut Test) -> Verdict {
 fn attach_is_checked(test: &mut Test) -> Verdict {
     let (frame, address): (Frame, u64) = (test.make(12)?, test.room(1));
     let (space, node, slot) = (test.space(), test.node(), test.slot());
-    check_refused!(frame.attach(node, address, node, slot), InvalidDescriptor, 1);
-    check_refused!(frame.attach(space, address + 8, node, slot), InvalidArgument, 2);
-    check_refused!(frame.attach(space, address, space, slot), InvalidDescriptor, 3);
-    check_refused!(frame.attach(space, address, node, index(frame)), Occupied, 4);
-    check_refused!(frame.attach(space, address, node, 1 << 40), InvalidArgument, 4);
+    check_refused!(frame.attach(node, address, 12, node, slot), InvalidDescriptor, 1);
+    check_refused!(frame.attach(space, address + 8, 12, node, slot), InvalidArgument, 2);
+    check_refused!(frame.attach(space, 1 << 20, 21, node, slot), InvalidArgument, 2);
+    for bits in [0, 11, 48, 64, 256 + 12, u64::MAX] {
+        check_refused!(frame.attach(space, 0, bits, node, slot), InvalidArgument, 3);
+    }
+    check_refused!(frame.attach(space, address, 12, space, slot), InvalidDescriptor, 4);
+    check_refused!(frame.attach(space, address, 12, node, index(frame)), Occupied, 5);
+    check_refused!(frame.attach(space, address, 12, node, 1 << 40), InvalidArgument, 5);
     let seen = test.mint(space, Rights::READ, 0)?;
-    check_refused!(frame.attach(seen, address, node, slot), PermissionDenied, 1);
+    check_refused!(frame.attach(seen, address, 12, node, slot), PermissionDenied, 1);
     check_eq!(frame.information(), Ok((12, 0)));
     Ok(())
 }

@@ -16,14 +16,14 @@ const FAR: u64 = 0x1234_5678_9000;
 fn asks_for_each_table(test: &mut Test) -> Verdict {
     let (space, frame): (AddressSpace, Frame) = (test.make(0)?, test.make(12)?);
     let slot = test.slot();
-    frame.attach(space, FAR, test.node(), slot)?;
+    frame.attach(space, FAR, 12, test.node(), slot)?;
     let window = Window::slot(slot);
     for entry_bits in [30, 21, 12] {
-        check_refused!(window.map(0, 1, READ_WRITE, MemoryType::Normal), MissingTable, 1);
+        check_refused!(window.map(FAR, 0, 1, READ_WRITE, MemoryType::Normal), MissingTable, 1);
         let table: PageTable = test.make(0)?;
         check_eq!(space.install_table(table, FAR), Ok(entry_bits));
     }
-    check_eq!(window.map(0, 1, READ_WRITE, MemoryType::Normal), Ok(1));
+    check_eq!(window.map(FAR, 0, 1, READ_WRITE, MemoryType::Normal), Ok(1));
     Ok(())
 }
 
@@ -53,7 +53,7 @@ fn uses_a_table_once(test: &mut Test) -> Verdict {
 fn translates(test: &mut Test) -> Verdict {
     let (space, frame): (AddressSpace, Frame) = (test.make(0)?, test.make(13)?);
     let slot = test.slot();
-    frame.attach(space, FAR, test.node(), slot)?;
+    frame.attach(space, FAR, 12, test.node(), slot)?;
     check_eq!(space.translate(FAR)?.0, 0);
     let executable = Access::READ | Access::EXECUTE;
     map_pages(space, Window::slot(slot), FAR, 1, executable, || test.make(0))?;
@@ -67,24 +67,30 @@ fn translates(test: &mut Test) -> Verdict {
 
 fn refuses_kernel_addresses(test: &mut Test) -> Verdict {
     let (frame, table): (Frame, PageTable) = (test.make(13)?, test.make(0)?);
-    let (space, node, slot) = (test.space(), test.node(), test.slot());
-    let top = (1 << 47) - 0x1000;
-    for address in [1 << 47, u64::MAX - 0xfff, 0xffff_8000_0000_0000, u64::MAX - 0x1fff, top] {
-        check_refused!(frame.attach(space, address, node, slot), InvalidArgument, 2);
+    let (node, slot) = (test.node(), test.slot());
+    let space: AddressSpace = test.make(0)?;
+    for address in [1 << 47, u64::MAX - 0xfff, 0xffff_8000_0000_0000, u64::MAX - 0x1fff] {
+        check_refused!(frame.attach(space, address, 12, node, slot), InvalidArgument, 2);
     }
-    // `top` is in the user half, but never mapped; its neighbour would reach into it.
-    check_refused!(frame.attach(space, top - 0x1000, node, slot), InvalidArgument, 2);
-    check_refused!(frame.attach(space, 0x1_0000_0001, node, slot), InvalidArgument, 2);
     for address in [1 << 47, 0xffff_8000_0000_0000, u64::MAX] {
         check_refused!(space.install_table(table, address), InvalidArgument, 2);
     }
+    // The last user page is never mapped, also by a window of the whole address space.
+    frame.attach(space, 0, 47, node, slot)?;
+    let (window, last) = (Window::slot(slot), (1 << 47) - 0x1000);
+    map_pages(space, window, last - 0x1000, 1, READ_WRITE, || test.make(0))?;
+    check_refused!(window.map(last, 0, 1, READ_WRITE, MemoryType::Normal), InvalidArgument, 1);
+    let past = window.map(1 << 47, 0, 1, READ_WRITE, MemoryType::Normal);
+    check_refused!(past, InvalidArgument, 1);
+    let kernel = window.map(0xffff_8000_0000_0000, 0, 1, READ_WRITE, MemoryType::Normal);
+    check_refused!(kernel, InvalidArgument, 1);
     Ok(())
 }
 
 fn loses_a_removed_table(test: &mut Test) -> Verdict {
     let (space, frame): (AddressSpace, Frame) = (test.make(0)?, test.make(12)?);
     let slot = test.slot();
-    frame.attach(space, FAR, test.node(), slot)?;
+    frame.attach(space, FAR, 12, test.node(), slot)?;
     let tables = test.slots(3);
     let mut next = tables;
     let (generic, node) = (test.generic(), test.node());
@@ -97,10 +103,10 @@ fn loses_a_removed_table(test: &mut Test) -> Verdict {
     check_eq!(space.translate(FAR)?.0, 1);
     test.node().remove(tables + 2)?;
     check_eq!(space.translate(FAR)?.0, 0);
-    check_refused!(window.map(0, 1, READ_WRITE, MemoryType::Normal), MissingTable, 1);
+    check_refused!(window.map(FAR, 0, 1, READ_WRITE, MemoryType::Normal), MissingTable, 1);
     let table: PageTable = test.make(0)?;
     check_eq!(space.install_table(table, FAR), Ok(12));
-    check_eq!(window.map(0, 1, READ_WRITE, MemoryType::Normal), Ok(1));
+    check_eq!(window.map(FAR, 0, 1, READ_WRITE, MemoryType::Normal), Ok(1));
     // A table above takes what is below it along.
     test.node().remove(tables)?;
     check_eq!(space.translate(FAR)?.0, 0);
@@ -110,14 +116,14 @@ fn loses_a_removed_table(test: &mut Test) -> Verdict {
 fn outlived_by_its_windows(test: &mut Test) -> Verdict {
     let (space, frame): (AddressSpace, Frame) = (test.make(0)?, test.make(12)?);
     let slot = test.slot();
-    frame.attach(space, FAR, test.node(), slot)?;
+    frame.attach(space, FAR, 12, test.node(), slot)?;
     let window = Window::slot(slot);
     map_pages(space, window, FAR, 1, READ_WRITE, || test.make(0))?;
     test.node().remove(index(space))?;
-    let map = window.map(0, 1, READ_WRITE, MemoryType::Normal);
+    let map = window.map(FAR, 0, 1, READ_WRITE, MemoryType::Normal);
     check_refused!(map, PartnerDied, Culprit::DESCRIPTOR);
     test.node().remove(slot)?;
-    let attach = frame.attach(Descriptor::slot(slot), FAR, test.node(), slot);
+    let attach = frame.attach(Descriptor::slot(slot), FAR, 12, test.node(), slot);
     check_refused!(attach, InvalidDescriptor, 1);
     Ok(())
 }

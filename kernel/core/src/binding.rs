@@ -1,0 +1,102 @@
+//! Bindings: Notification Ports that the kernel itself signals, for timers and interrupts.
+//!
+//! Each is a capability derived from the user's, in a node of the kernel's own. So a binding ends
+//! when the user revokes it, like everything else.
+
+use a9n_abi::{Culprit, Descriptor, Error, Reason, Rights};
+use a9n_hal::{CpuNumber, Hal, Interrupt};
+use a9n_store::{Capability, Ref, Slot};
+
+use crate::Kernel;
+use crate::kernel::Caller;
+use crate::outcome::{Budget, Stop, bad_argument};
+
+/// What signals.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Binding {
+    /// The timer of a CPU.
+    Timer(CpuNumber),
+    /// An interrupt.
+    Interrupt(Interrupt),
+}
+
+impl Binding {
+    /// Radix of the node that holds all bindings.
+    pub(crate) const RADIX: u32 = 10;
+
+    /// A slot of no binding, always empty between kernel calls.
+    const SPARE: u64 = 31;
+
+    /// Slots before those of interrupts.
+    const FIRST_INTERRUPT: u64 = 32;
+
+    const fn index(self) -> u64 {
+        match self {
+            Self::Timer(cpu) => 1 + cpu as u64,
+            Self::Interrupt(interrupt) => Self::FIRST_INTERRUPT + interrupt.number(),
+        }
+    }
+}
+
+const _: () = assert!(Binding::FIRST_INTERRUPT + Interrupt::COUNT <= 1 << Binding::RADIX);
+
+impl<H: Hal> Kernel<H> {
+    /// An empty slot for the time of one kernel call.
+    pub(crate) fn spare_slot(&self) -> Option<Ref<Slot>> {
+        self.store.slot(self.bindings.get()?, Binding::SPARE)
+    }
+
+    fn binding_slot(&self, binding: Binding) -> Option<Ref<Slot>> {
+        self.store.slot(self.bindings.get()?, binding.index())
+    }
+
+    /// The Notification Port that `descriptor`, argument `number` of a call, names for signalling.
+    pub(crate) fn lookup_signal(
+        &self,
+        caller: Caller,
+        descriptor: Descriptor,
+        number: u8,
+    ) -> Result<Ref<Slot>, Error> {
+        let (slot, capability) = self.lookup_argument(caller.process, descriptor, number)?;
+        if !matches!(capability, Capability::Notification { .. }) {
+            return Err(bad_argument(Reason::InvalidDescriptor, number));
+        }
+        if !self.store.get(slot).rights().contains(Rights::WRITE) {
+            return Err(bad_argument(Reason::PermissionDenied, number));
+        }
+        self.child_depth(slot, Culprit::argument(number))?;
+        Ok(slot)
+    }
+
+    /// From now on `binding` signals the Notification Port in `source`, and no other.
+    pub(crate) fn bind(&mut self, binding: Binding, source: Ref<Slot>) -> Result<(), Stop> {
+        self.unbind(binding)?;
+        let depth = self.child_depth(source, Culprit::OTHER)?;
+        if let Some(target) = self.binding_slot(binding)
+            && let Some(capability) = self.store.get(source).capability()
+        {
+            self.derive_child(source, target, capability, Rights::WRITE, depth);
+        }
+        Ok(())
+    }
+
+    /// From now on `binding` signals nobody.
+    pub(crate) fn unbind(&mut self, binding: Binding) -> Result<(), Stop> {
+        match self.binding_slot(binding) {
+            Some(slot) if !self.store.get(slot).is_empty() => {
+                self.empty_leaf(slot, &mut Budget::new())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Signals what `binding` is bound to, if anything.
+    pub(crate) fn signal_binding(&self, binding: Binding) {
+        let Some(slot) = self.binding_slot(binding) else { return };
+        if let Some(Capability::Notification { notification, identifier }) =
+            self.store.get(slot).capability()
+        {
+            self.notify(notification, identifier);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Several CPUs: affinity, messages and signals across them, stopping what runs elsewhere.
+
+mod common;
+
+use a9n_abi::init::slot;
+use a9n_abi::{
+    FaultReason, MessageInfo, ObjectType, Reason, Source, ipc_port, node, notification, pcb,
+};
+use a9n_hal::{Fault, UserAddress};
+use a9n_store::{Phase, Process, Ref};
+use common::{FREE, GENERIC, Reaction, System, reason};
+
+const PORT: u64 = FREE;
+const OTHER: u64 = FREE + 10;
+const SIGNALS: u64 = FREE + 20;
+
+const CALL: u64 = ipc_port::word::Call;
+const RECEIVE: u64 = ipc_port::word::Receive;
+const REPLY_RECEIVE: u64 = ipc_port::word::ReplyReceive;
+
+/// A process that runs on CPU 1, with a port between it and init.
+fn with_neighbour() -> (System, Ref<Process>) {
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, PORT).expect("port");
+    system.process(OTHER, 100);
+    system.ask(OTHER, pcb::word::ConfigureSchedule, &[100, 1, 0]).expect("CPU 1");
+    system.ask(OTHER, pcb::word::Resume, &[]).expect("resume");
+    assert_eq!(system.current, Some(system.init), "init goes on here");
+    let other = system.elsewhere[1].expect("it runs there at once");
+    (system, other)
+}
+
+fn phase(system: &mut System) -> u64 {
+    system.ask(OTHER, pcb::word::Information, &[]).expect("information")[2]
+}
+
+#[test]
+fn there_are_no_other_cpus_than_those_there_are() {
+    let mut system = System::new();
+    system.process(OTHER, 100);
+    for cpu in [3, 16, 256, u64::MAX] {
+        let refused = system.ask(OTHER, pcb::word::ConfigureSchedule, &[100, cpu, 0]);
+        assert_eq!(reason(refused), Reason::InvalidArgument);
+    }
+}
+
+#[test]
+fn calls_and_replies_cross_cpus() {
+    let (mut system, other) = with_neighbour();
+    let init = system.init;
+    system.play(1);
+    assert_eq!(system.message(PORT, RECEIVE, 0, &[]), Reaction::Blocked);
+    assert_eq!(system.current, None, "CPU 1 idles");
+    for round in 0..3 {
+        system.play(0);
+        assert_eq!(system.message(PORT, CALL, 7, &[round]), Reaction::Blocked);
+        assert_eq!(system.current, None, "CPU 0 idles");
+        system.play(1);
+        assert_eq!(system.current, Some(other));
+        assert_eq!(system.answer(other).words[0], round);
+        assert_eq!(system.message(PORT, REPLY_RECEIVE, 0, &[round + 10]), Reaction::Blocked);
+        system.play(0);
+        assert_eq!(system.current, Some(init));
+        assert_eq!(system.answer(init).words[0], round + 10);
+    }
+    assert_eq!(system.fast_calls, 0, "the fast paths stay on one CPU");
+}
+
+#[test]
+fn signals_wake_across_cpus_by_priority() {
+    let (mut system, other) = with_neighbour();
+    system.convert(GENERIC, ObjectType::NotificationPort, 0, 1, SIGNALS).expect("signals");
+    let arguments = [SIGNALS + 1, SIGNALS, 0xff, 1];
+    let minted = system.ask(slot::NODE, node::word::Mint, &arguments);
+    assert_eq!(reason(minted), Reason::InvalidArgument, "0xff has unknown rights");
+    let arguments = [SIGNALS + 1, SIGNALS, 0x3f, 1];
+    system.ask(slot::NODE, node::word::Mint, &arguments).expect("mint");
+    system.play(1);
+    let frame = a9n_hal::CallFrame {
+        operation: notification::word::Wait,
+        descriptor: SIGNALS,
+        info: 0,
+        words: [0; 6],
+    };
+    assert_eq!(system.call(other, frame), Reaction::Blocked);
+    system.play(0);
+    system.ask(SIGNALS + 1, notification::word::Notify, &[]).expect("notify");
+    assert_eq!(system.elsewhere[1], Some(other), "the idle CPU was nudged");
+}
+
+#[test]
+fn what_runs_elsewhere_is_stopped_before_it_is_destroyed() {
+    let (mut system, _) = with_neighbour();
+    system.remove(OTHER).expect("remove");
+    assert!(system.restarted, "it took the other CPU's help");
+    assert_eq!(system.elsewhere[1], None, "CPU 1 idles");
+    assert_eq!(system.look(OTHER), 0);
+}
+
+#[test]
+fn suspending_and_taking_the_address_space_stop_it_elsewhere() {
+    let (mut system, other) = with_neighbour();
+    system.ask(OTHER, pcb::word::Suspend, &[]).expect("suspend");
+    assert_eq!(system.elsewhere[1], None);
+    assert_eq!(phase(&mut system), Phase::Stopped as u64);
+    system.ask(OTHER, pcb::word::Resume, &[]).expect("resume");
+    assert_eq!(system.elsewhere[1], Some(other));
+    system.remove(OTHER + 1).expect("its address space goes");
+    assert_eq!(system.elsewhere[1], None);
+    let refused = system.ask(OTHER, pcb::word::Resume, &[]);
+    assert_eq!(reason(refused), Reason::Incomplete);
+}
+
+#[test]
+fn a_process_moves_to_another_cpu_while_it_runs() {
+    let (mut system, other) = with_neighbour();
+    system.ask(OTHER, pcb::word::ConfigureSchedule, &[100, 2, 0]).expect("CPU 2");
+    assert_eq!(system.elsewhere, [None, None, Some(other)]);
+    // And so does the one that asks.
+    let init = system.init;
+    let refused = system.ask(slot::PROCESS, pcb::word::ConfigureSchedule, &[255, 3, 0]);
+    assert_eq!(reason(refused), Reason::InvalidArgument);
+    let words = [255, 2, 0, 0, 0, 0];
+    let operation = pcb::word::ConfigureSchedule;
+    let frame = a9n_hal::CallFrame { operation, descriptor: slot::PROCESS, info: 3, words };
+    assert_eq!(system.call(init, frame), Reaction::Blocked);
+    assert_eq!(system.current, None);
+    assert_eq!(system.elsewhere[2], Some(init), "it is more urgent there");
+    system.play(2);
+    common::outcome(system.answer(init)).expect("its call was answered");
+}
+
+#[test]
+fn interrupting_reaches_what_runs_elsewhere() {
+    let (mut system, other) = with_neighbour();
+    system.process(FREE + 30, 255);
+    let resolver = system.start(FREE + 30);
+    assert_eq!(system.message(PORT, RECEIVE, 0, &[]), Reaction::Blocked);
+    system.ask(OTHER, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
+    // The resolver works on the scheduling context of the interrupted process.
+    system.ask(slot::PROCESS, pcb::word::ConfigureSchedule, &[50, 0, 0]).expect("lower init");
+    let frame = a9n_hal::CallFrame {
+        operation: pcb::word::Interrupt,
+        descriptor: OTHER,
+        info: 0,
+        words: [0; 6],
+    };
+    system.call(system.init, frame);
+    assert_eq!(system.elsewhere[1], None);
+    assert_eq!(system.current, Some(resolver));
+    let source = |system: &System| MessageInfo(system.answer(resolver).info).source();
+    assert_eq!(source(&system), Some(Source::Stopped));
+    assert_eq!(system.message(PORT, REPLY_RECEIVE, 0, &[]), Reaction::Blocked);
+    assert_eq!(system.elsewhere[1], Some(other), "it goes on where it was");
+    // Its faults cross as well.
+    system.play(1);
+    system.fault(Fault { reason: FaultReason::Page, address: UserAddress(1), code: 0 });
+    system.play(0);
+    assert_eq!(system.current, Some(resolver));
+    assert_eq!(source(&system), Some(Source::Fault));
+}
+
+#[test]
+fn another_cpus_timer_can_be_armed() {
+    let (mut system, _) = with_neighbour();
+    system.convert(GENERIC, ObjectType::NotificationPort, 0, 1, SIGNALS).expect("signals");
+    let arguments = [SIGNALS + 1, SIGNALS, 0x3f, 1];
+    system.ask(slot::NODE, node::word::Mint, &arguments).expect("mint");
+    let arm = a9n_abi::timer::word::Arm;
+    system.ask(slot::TIMERS + 1, arm, &[1_000, SIGNALS + 1]).expect("arm");
+    system.kernel.hal().advance(1_000);
+    system.play(1);
+    system.current = system.kernel.timer(1, system.current);
+    system.play(0);
+    let poll = notification::word::Poll;
+    assert_eq!(system.ask(SIGNALS, poll, &[]).expect("poll")[0], 1);
+}
