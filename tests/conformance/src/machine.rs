@@ -79,6 +79,14 @@ pub fn call_with(before: &Registers) -> (Registers, u64) {
     (after, stack)
 }
 
+/// Selector of the code segment in use.
+pub fn code_segment() -> u64 {
+    let selector;
+    // SAFETY: it only reads.
+    unsafe { asm!("mov {}, cs", out(reg) selector, options(nomem, nostack, preserves_flags)) }
+    selector
+}
+
 /// Memory that assembly writes to.
 #[repr(C, align(64))]
 struct Dump(UnsafeCell<Registers>);
@@ -282,8 +290,8 @@ snippets! {
     keep_flags: "mov rbx, rdi", "pushfq", "or dword ptr [rsp], 0x40400", "popfq",
         "mov eax, 0x101", "xor edi, edi", "xor esi, esi", "syscall",
         "pushfq", "pop qword ptr [rbx]", "cld";
-    /// Returns to its argument in another code segment.
-    far_return: "push 0x23", "push rdi", "retfq";
+    /// Goes on in the code segment that is its argument.
+    change_segment: "push rdi", "lea rax, [rip + 2f]", "push rax", "retfq", "2:";
     /// Makes a system call in the manner of Linux and stores the result at its argument.
     foreign_call: "mov rbx, rdi", "mov eax, 39", "mov edi, 1", "mov esi, 2", "mov edx, 3",
         "mov r10d, 4", "mov r8d, 5", "mov r9d, 6", "syscall", "mov [rbx], rax";

@@ -28,8 +28,8 @@ fn main(init: &'static InitInfo) -> Result<(), Error> {
     let (mut passed, mut failed) = (0, 0);
     let all = cases::ALL.iter().copied().flatten();
     for case in all.filter(|case| case.name.contains(wanted)) {
-        let verdict = test.clean().map_err(Into::into).and_then(|()| (case.run)(&mut test));
-        match verdict {
+        test.clean()?;
+        match (case.run)(&mut test) {
             Ok(()) => {
                 println!("case {} ... ok", case.name);
                 passed += 1;

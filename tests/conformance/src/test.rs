@@ -64,7 +64,9 @@ impl Test {
         self.set_priority(HIGHEST)?;
         self.node().revoke(self.generic.descriptor().index())?;
         for slot in self.first..self.next {
-            self.node().remove(slot)?;
+            if self.node().look(slot)?.0 != 0 {
+                self.node().remove(slot)?;
+            }
         }
         let parking = cells::get(PARKING);
         cells::clear();

@@ -88,8 +88,7 @@ fn removes(test: &mut Test) -> Verdict {
     test.node().remove(index(named))?;
     check_eq!(test.node().look(index(named)), Ok(NOTHING));
     check_eq!(test.node().look(index(port))?.0, PORT);
-    // There is nothing to do for an empty slot.
-    check_eq!(test.node().remove(index(named)), Ok(()));
+    check_refused!(test.node().remove(index(named)), InvalidDescriptor, 1);
     Ok(())
 }
 
