@@ -18,7 +18,7 @@ const RECEIVE_SLOTS: usize = offset_of!(IpcBuffer, receive_slots) / size_of::<u6
 
 impl<H: Hal> Kernel<H> {
     /// The page of `process`'s IPC buffer.
-    fn buffer(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
+    pub(crate) fn buffer(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
         let slot = self.store.internal_slot(process, Internal::Buffer);
         match self.store.get(slot).capability() {
             Some(Capability::Frame { base, .. }) => Some(base),
