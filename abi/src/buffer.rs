@@ -1,6 +1,6 @@
 //! The IPC buffer: one page per process for what does not fit into registers.
 
-use crate::{MESSAGE_CAPABILITIES, MESSAGE_WORDS};
+use crate::{Access, Descriptor, MESSAGE_CAPABILITIES, MESSAGE_WORDS, Word};
 
 /// Runs of pages in one batched mapping call.
 pub const MAPPING_RUNS: usize = 100;
@@ -15,6 +15,39 @@ pub struct MappingRun {
     pub window: u64,
     /// Offset into the frame in pages (bits 0..32), pages (bits 32..60), access (bits 60..64).
     pub extent: u64,
+}
+
+impl MappingRun {
+    const PAGES_SHIFT: u32 = 32;
+    const ACCESS_SHIFT: u32 = 60;
+
+    /// `pages` pages (below 2^28) from page `offset` (below 2^32) of the frame on.
+    pub const fn new(
+        address: u64,
+        window: Descriptor,
+        offset: u64,
+        pages: u64,
+        access: Access,
+    ) -> Self {
+        let pages = (pages & 0xfff_ffff) << Self::PAGES_SHIFT;
+        let access = access.bits() << Self::ACCESS_SHIFT;
+        Self { address, window: window.0, extent: (offset & 0xffff_ffff) | pages | access }
+    }
+
+    /// First page of the frame.
+    pub const fn offset(&self) -> u64 {
+        self.extent & 0xffff_ffff
+    }
+
+    /// Number of pages.
+    pub const fn pages(&self) -> u64 {
+        (self.extent >> Self::PAGES_SHIFT) & 0xfff_ffff
+    }
+
+    /// What the mapping allows; `None` if it is none that can be mapped.
+    pub fn access(&self) -> Option<Access> {
+        Access::from_word(self.extent >> Self::ACCESS_SHIFT)
+    }
 }
 
 /// Layout of the IPC buffer. The kernel reads it during a call and writes message words into it

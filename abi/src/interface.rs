@@ -113,12 +113,16 @@ macro_rules! interface {
                     -> (entry_bits: u64);
                 /// Puts a Page Table into the pool from which batched mapping takes them.
                 add_table AddTable = 2 [WRITE] (table: Descriptor) -> ();
-                /// Maps runs described in the IPC buffer; answers how many pages.
-                map_many MapMany = 3 [WRITE] (runs: u64) -> (pages: u64);
-                /// Unmaps runs, one shoot-down for all.
-                unmap_many UnmapMany = 4 [WRITE] (runs: u64) -> (pages: u64);
+                /// Maps the first `runs` [runs](crate::MappingRun) in the IPC buffer, at most 100,
+                /// through Windows of this address space; missing tables come from the pool. Answers
+                /// how many runs were done, and how many pages of the next: less than all if it
+                /// meets something that it cannot map, which is an error only as the very first
+                /// page.
+                map_many MapMany = 3 [WRITE] (runs: u64) -> (done: u64, pages: u64);
+                /// Unmaps runs.
+                unmap_many UnmapMany = 4 [WRITE] (runs: u64) -> (done: u64, pages: u64);
                 /// Changes the access of runs.
-                protect_many ProtectMany = 5 [WRITE] (runs: u64) -> (pages: u64);
+                protect_many ProtectMany = 5 [WRITE] (runs: u64) -> (done: u64, pages: u64);
                 /// What is mapped at `address`: 1 and its access, or 0.
                 translate Translate = 6 [READ] (address: u64) -> (mapped: u64, access: Access);
             }

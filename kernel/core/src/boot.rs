@@ -11,6 +11,7 @@ use a9n_abi::{ABI_HASH, Access, MemoryType, Rights};
 use a9n_hal::{Context, Hal, PageSize, Paging, PagingError, PhysicalAddress, UserAddress};
 use a9n_store::{
     AddressSpace, Capability, Internal, MemoryKind, Node, Object, Process, Ref, Slot, Store,
+    TableUse,
 };
 
 use crate::Kernel;
@@ -329,7 +330,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<(), BootError> {
         let table = self.carve(&mut mapper.carver, PAGE_BITS)?;
         let slot = mapper.slots.take(&self.store).ok_or(BootError::NotEnoughMemory)?;
-        let capability = Capability::PageTable { table, installed: None };
+        let capability = Capability::PageTable { table, usage: TableUse::Free };
         self.store.get(slot).fill(capability, Rights::all(), 0);
         self.store.get(slot).mark_original();
         self.install(mapper.space, slot, table, address).map_err(|_| BootError::BadSegment(0))?;

@@ -13,7 +13,8 @@ use std::vec::Vec;
 
 use a9n_hal::{Hal, PhysicalAddress, UserAddress};
 use a9n_store::{
-    AddressSpace, Capability, Dying, Internal, Node, Notification, Object, Port, Process, Ref, Slot,
+    AddressSpace, Capability, Dying, Internal, Node, Notification, Object, Port, Process, Ref,
+    Slot, TableUse,
 };
 
 use crate::Kernel;
@@ -43,10 +44,12 @@ pub struct Census {
 pub struct SpaceCensus {
     /// Root of its page tables.
     pub root: PhysicalAddress,
-    /// Its windows: where, the frame's first byte and its length.
-    pub windows: Vec<(UserAddress, PhysicalAddress, u64)>,
+    /// Its windows: first address and bytes of the range, first byte and bytes of the frame.
+    pub windows: Vec<(UserAddress, u64, (PhysicalAddress, u64))>,
     /// Page Tables installed in it, also those whose place another one took.
     pub tables: Vec<PhysicalAddress>,
+    /// Page Tables in its pool.
+    pub pool: usize,
 }
 
 /// Everything that can be reached.
@@ -176,7 +179,9 @@ impl<H: Hal> Kernel<H> {
             }
             Item::Space(space) => {
                 if found.spaces.insert(at(space), space).is_none() {
-                    items.extend(self.store.get(space).anchored.get().map(Item::Slot));
+                    let cells = self.store.get(space);
+                    items.extend(cells.anchored.get().map(Item::Slot));
+                    items.extend(cells.pool.get().map(Item::Slot));
                 }
             }
         }
@@ -200,7 +205,12 @@ impl<H: Hal> Kernel<H> {
             Some(Capability::Pcb { process, .. }) => Item::Process(process),
             Some(Capability::AddressSpace(space)) => Item::Space(space),
             Some(Capability::Window { space: Some(space), .. }) => Item::Space(space),
-            Some(Capability::PageTable { installed: Some(place), .. }) => Item::Space(place.space),
+            Some(Capability::PageTable { usage: TableUse::Installed(place), .. }) => {
+                Item::Space(place.space)
+            }
+            Some(Capability::PageTable { usage: TableUse::Pooled(space), .. }) => {
+                Item::Space(space)
+            }
             Some(Capability::IpcPort { port, .. }) => Item::Port(port),
             Some(Capability::Reply { caller }) => Item::Process(caller),
             Some(Capability::Notification { notification, .. }) => Item::Notification(notification),

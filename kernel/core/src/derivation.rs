@@ -6,7 +6,7 @@
 
 use a9n_abi::{Culprit, Error, Reason, Rights};
 use a9n_hal::Hal;
-use a9n_store::{Capability, Ref, Slot};
+use a9n_store::{Capability, Ref, Slot, TableUse};
 
 use crate::Kernel;
 
@@ -96,10 +96,13 @@ impl<H: Hal> Kernel<H> {
                 self.store.get(caller).reply_slot.set(Some(to));
             }
             Some(Capability::Window { space: Some(space), .. }) => {
-                self.move_anchor(space, from, to);
+                self.move_anchor(&self.store.get(space).anchored, from, to);
             }
-            Some(Capability::PageTable { installed: Some(place), .. }) => {
-                self.move_anchor(place.space, from, to);
+            Some(Capability::PageTable { usage: TableUse::Installed(place), .. }) => {
+                self.move_anchor(&self.store.get(place.space).anchored, from, to);
+            }
+            Some(Capability::PageTable { usage: TableUse::Pooled(space), .. }) => {
+                self.move_anchor(&self.store.get(space).pool, from, to);
             }
             _ => {}
         }

@@ -18,6 +18,7 @@ use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::outcome::{Budget, Stop};
+use crate::transfer::NO_BUFFER;
 
 /// Empty slots passed over in one step.
 const SLOTS_PER_STEP: u64 = 16;
@@ -158,13 +159,16 @@ impl<H: Hal> Kernel<H> {
                         }
                     }
                 }
-                Dying::AddressSpace(space) => match self.store.get(space).anchored.get() {
-                    Some(slot) => self.cast_off(space, slot),
-                    None => {
-                        self.drop_dying(object);
-                        self.store.destroy(space);
+                Dying::AddressSpace(space) => {
+                    let cells = self.store.get(space);
+                    match cells.anchored.get().or(cells.pool.get()) {
+                        Some(slot) => self.cast_off(space, slot),
+                        None => {
+                            self.drop_dying(object);
+                            self.store.destroy(space);
+                        }
                     }
-                },
+                }
             }
         }
         Ok(())
@@ -210,7 +214,8 @@ impl<H: Hal> Kernel<H> {
                 pcb.context.set_vector_state(None);
                 pcb.state.set(pcb.state.get().with_vector(false));
             }
-            Internal::Buffer | Internal::Resolver => {}
+            Internal::Buffer => self.store.get(process).buffer.set(NO_BUFFER),
+            Internal::Resolver => {}
         }
         self.refresh_fast_mask(process);
     }
@@ -317,6 +322,8 @@ impl<H: Hal> Kernel<H> {
         if blocked && !state.is_trapped() {
             self.answer_failure(process, Reason::Cancelled);
         }
+        // It may be made to do something else than to repeat its call.
+        pcb.batch.set((0, 0));
         pcb.state.set(pcb.state.get().with_phase(Phase::Stopped).with_stored_reply(false));
     }
 }

@@ -6,7 +6,7 @@ use a9n_abi::{
 use a9n_hal::{Hal, PhysicalAddress};
 use a9n_store::{
     AddressSpace, Capability, MemoryKind, Node, Notification, Object, Port, Process, Ref, Slot,
-    Store,
+    Store, TableUse,
 };
 
 use crate::Kernel;
@@ -167,7 +167,9 @@ impl<H: Hal> Kernel<H> {
                 Capability::VectorState { state: address }
             }
             ObjectType::AddressSpace => Capability::AddressSpace(self.create_space(address)),
-            ObjectType::PageTable => Capability::PageTable { table: address, installed: None },
+            ObjectType::PageTable => {
+                Capability::PageTable { table: address, usage: TableUse::Free }
+            }
             ObjectType::IpcPort => Capability::IpcPort {
                 port: self.store.create(address, Port::default()),
                 identifier: 0,

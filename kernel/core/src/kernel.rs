@@ -83,10 +83,16 @@ impl<H: Hal> Kernel<H> {
         };
         // The call may have destroyed its own caller.
         if self.current(cpu) == Some(process) {
-            let context = &self.store.get(process).context;
+            let pcb = self.store.get(process);
+            let context = &pcb.context;
+            if outcome != Err(Stop::Restart) {
+                pcb.batch.set((0, 0));
+            }
             match outcome {
                 Ok(Outcome::Done { length, words }) => {
-                    context.answer(0, MessageInfo::success(length).0, &words);
+                    let [first, second, third, fourth, fifth, sixth] = words;
+                    let rest = [second, third, fourth, fifth, sixth, 0];
+                    context.answer(first, MessageInfo::success(length).0, &rest);
                 }
                 Ok(Outcome::Settled) => {}
                 Err(Stop::Restart) => context.restart(frame.operation),

@@ -16,8 +16,8 @@
 //!
 //! # Where things stand
 //!
-//! `kernel` has the entries, `fast` the two fast paths. `lookup`, `derivation`, `destroy` are the
-//! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `ipc`, `reply`, `notification`,
+//! `kernel` has the entries, `fast` the fast paths. `lookup`, `derivation`, `destroy` are the
+//! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
 //! `timer`, `interrupt`, `io_port` have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
 //! the first process.
 
@@ -27,6 +27,7 @@
 #[cfg(feature = "check")]
 extern crate std;
 
+mod batch;
 mod binding;
 mod boot;
 #[cfg(feature = "check")]
@@ -52,6 +53,8 @@ mod space;
 mod timer;
 mod transfer;
 mod trap;
+mod window;
 
 pub use boot::{Boot, BootError};
+pub use fast::{Lengths, Long, Short};
 pub use kernel::{Kernel, MAXIMUM_CPUS};

@@ -205,6 +205,7 @@ impl<H: Hal> Kernel<H> {
                 pcb.context.set_address_space(Some(self.store.root_table(space)));
             }
             Capability::Node(node) => pcb.node.set(Some(node)),
+            Capability::Frame { base, .. } => pcb.buffer.set(base),
             Capability::VectorState { state } => {
                 pcb.context.set_vector_state(Some(state));
                 pcb.state.set(pcb.state.get().with_vector(true));
@@ -322,9 +323,8 @@ impl<H: Hal> Kernel<H> {
     fn suspend(&mut self, caller: Caller, process: Ref<Process>) -> Outcome {
         let phase = self.store.get(process).state.get().phase() as u64;
         if process == caller.process {
-            let mut words = [0; MESSAGE_REGISTERS];
-            words[0] = phase;
-            self.context(process).answer(0, MessageInfo::success(1).0, &words);
+            let info = MessageInfo::success(1);
+            self.context(process).answer(phase, info.0, &[0; MESSAGE_REGISTERS]);
             self.halt(process);
             return Outcome::Settled;
         }

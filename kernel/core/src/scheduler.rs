@@ -76,25 +76,6 @@ impl Cpu {
         &self.queues[usize::from(priority)]
     }
 
-    /// Ready processes by priority.
-    #[cfg(feature = "check")]
-    pub(crate) fn queues(&self) -> &[Queue] {
-        &self.queues
-    }
-
-    /// Whether the bit of `priority` is set.
-    #[cfg(feature = "check")]
-    pub(crate) fn is_occupied(&self, priority: u8) -> bool {
-        let (word, bit) = self.bit_of(priority);
-        word.get() & bit != 0
-    }
-
-    /// Priority of the scheduling context in use.
-    #[cfg(feature = "check")]
-    pub(crate) fn priority(&self) -> u8 {
-        self.priority.get()
-    }
-
     /// Notes whether `priority` has a ready process.
     fn update_bit(&self, priority: u8) {
         let (word, bit) = self.bit_of(priority);
@@ -112,6 +93,25 @@ impl Cpu {
             Place::Front => self.queue(priority).push_front(store, process),
         }
         self.update_bit(priority);
+    }
+}
+
+#[cfg(feature = "check")]
+impl Cpu {
+    /// Ready processes by priority.
+    pub(crate) fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// Whether the bit of `priority` is set.
+    pub(crate) fn is_occupied(&self, priority: u8) -> bool {
+        let (word, bit) = self.bit_of(priority);
+        word.get() & bit != 0
+    }
+
+    /// Priority of the scheduling context in use.
+    pub(crate) fn priority(&self) -> u8 {
+        self.priority.get()
     }
 }
 

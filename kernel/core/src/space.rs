@@ -1,10 +1,13 @@
 //! Address spaces and page tables.
 
-use a9n_abi::{Access, Culprit, Descriptor, Error, Reason, address_space::Operation};
+use core::cell::Cell;
+
+use a9n_abi::{Access, Descriptor, Error, Reason, address_space::Operation};
 use a9n_hal::{Hal, PagingError, PhysicalAddress, UserAddress};
-use a9n_store::{AddressSpace, Capability, Installation, Ref, Slot};
+use a9n_store::{AddressSpace, Capability, Installation, Ref, Slot, TableUse};
 
 use crate::Kernel;
+use crate::batch::Batch;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 
@@ -28,12 +31,22 @@ impl<H: Hal> Kernel<H> {
                 let access = found.map_or(Access::empty(), |(_, access)| access);
                 Ok(Outcome::words([u64::from(found.is_some()), access.bits()]))
             }
-            Operation::AddTable { .. }
-            | Operation::MapMany { .. }
-            | Operation::UnmapMany { .. }
-            | Operation::ProtectMany { .. } => {
-                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            Operation::AddTable { table } => {
+                let (slot, capability) = self.lookup_argument(caller.process, table, 1)?;
+                let Capability::PageTable { table, usage } = capability else {
+                    return Err(bad_argument(Reason::InvalidDescriptor, 1).into());
+                };
+                if usage != TableUse::Free {
+                    return Err(bad_argument(Reason::Busy, 1).into());
+                }
+                let usage = TableUse::Pooled(space);
+                self.store.get(slot).update(Capability::PageTable { table, usage });
+                self.anchor(&self.store.get(space).pool, slot);
+                Ok(Outcome::NOTHING)
             }
+            Operation::MapMany { runs } => self.batch(caller, space, Batch::Map, runs),
+            Operation::UnmapMany { runs } => self.batch(caller, space, Batch::Unmap, runs),
+            Operation::ProtectMany { runs } => self.batch(caller, space, Batch::Protect, runs),
         }
     }
 
@@ -52,10 +65,10 @@ impl<H: Hal> Kernel<H> {
         address: UserAddress,
     ) -> Result<Outcome, Error> {
         let (slot, capability) = self.lookup_argument(caller.process, table, 1)?;
-        let Capability::PageTable { table, installed } = capability else {
+        let Capability::PageTable { table, usage } = capability else {
             return Err(bad_argument(Reason::InvalidDescriptor, 1));
         };
-        if installed.is_some() {
+        if usage != TableUse::Free {
             return Err(bad_argument(Reason::Busy, 1));
         }
         if address >= H::USER_END {
@@ -78,8 +91,9 @@ impl<H: Hal> Kernel<H> {
         let root = self.store.root_table(space);
         let entries = self.hal().install_table(root, address, table)?;
         let place = Installation { space, address: page_of(address), entries };
-        self.store.get(slot).update(Capability::PageTable { table, installed: Some(place) });
-        self.anchor(space, slot);
+        let usage = TableUse::Installed(place);
+        self.store.get(slot).update(Capability::PageTable { table, usage });
+        self.anchor(&self.store.get(space).anchored, slot);
         Ok(entries.bits())
     }
 
@@ -93,22 +107,27 @@ impl<H: Hal> Kernel<H> {
         match capability {
             Capability::Window { space: Some(space), .. } => {
                 self.clear_window(slot, budget)?;
-                self.unanchor(space, slot);
+                self.unanchor(&self.store.get(space).anchored, slot);
             }
-            Capability::PageTable { table, installed: Some(place) } => {
+            Capability::PageTable { usage: TableUse::Pooled(space), .. } => {
+                self.unanchor(&self.store.get(space).pool, slot);
+            }
+            Capability::PageTable { table, usage: TableUse::Installed(place) } => {
                 let root = self.store.root_table(place.space);
                 self.hal().remove_table(root, place.address, place.entries, table);
                 self.hal().flush(root, None);
-                self.unanchor(place.space, slot);
+                self.unanchor(&self.store.get(place.space).anchored, slot);
             }
             _ => {}
         }
         Ok(())
     }
 
-    /// `slot` loses its hold in the dying address space `space`.
+    /// `slot`, one of those that the dying address space `space` knows, loses its hold there.
     pub(crate) fn cast_off(&mut self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
         let cells = self.store.get(slot);
+        let spaces = self.store.get(space);
+        let free = |table| Capability::PageTable { table, usage: TableUse::Free };
         match cells.capability() {
             Some(Capability::Window { base, size_bits, kind, address, range_bits, .. }) => {
                 let space = None;
@@ -121,19 +140,38 @@ impl<H: Hal> Kernel<H> {
                     space,
                 });
             }
-            Some(Capability::PageTable { table, installed: Some(place) }) => {
+            Some(Capability::PageTable { table, usage: TableUse::Installed(place) }) => {
                 let root = self.store.root_table(space);
                 self.hal().remove_table(root, place.address, place.entries, table);
-                cells.update(Capability::PageTable { table, installed: None });
+                cells.update(free(table));
+            }
+            Some(Capability::PageTable { table, usage: TableUse::Pooled(_) }) => {
+                cells.update(free(table));
+                self.unanchor(&spaces.pool, slot);
+                return;
             }
             _ => {}
         }
-        self.unanchor(space, slot);
+        self.unanchor(&spaces.anchored, slot);
     }
 
-    /// Makes `slot` known to `space`.
-    pub(crate) fn anchor(&self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
-        let head = &self.store.get(space).anchored;
+    /// Takes a table out of the pool of `space` and installs it for `address`.
+    pub(crate) fn install_from_pool(
+        &self,
+        space: Ref<AddressSpace>,
+        address: UserAddress,
+    ) -> Result<(), Reason> {
+        let pool = &self.store.get(space).pool;
+        let slot = pool.get().ok_or(Reason::MissingTable)?;
+        let Some(Capability::PageTable { table, .. }) = self.store.get(slot).capability() else {
+            return Err(Reason::MissingTable);
+        };
+        self.unanchor(pool, slot);
+        self.install(space, slot, table, address).map(|_| ()).map_err(paging_reason)
+    }
+
+    /// Puts `slot` into the list of an address space that begins at `head`.
+    pub(crate) fn anchor(&self, head: &Cell<Option<Ref<Slot>>>, slot: Ref<Slot>) {
         let first = head.replace(Some(slot));
         self.store.get(slot).anchor_next.set(first);
         self.store.get(slot).anchor_previous.set(None);
@@ -142,26 +180,31 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    fn unanchor(&self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
+    fn unanchor(&self, head: &Cell<Option<Ref<Slot>>>, slot: Ref<Slot>) {
         let next = self.store.get(slot).anchor_next.take();
         let previous = self.store.get(slot).anchor_previous.take();
         match previous {
             Some(previous) => self.store.get(previous).anchor_next.set(next),
-            None => self.store.get(space).anchored.set(next),
+            None => head.set(next),
         }
         if let Some(next) = next {
             self.store.get(next).anchor_previous.set(previous);
         }
     }
 
-    /// What `space` knows as `from` is `to` now.
-    pub(crate) fn move_anchor(&self, space: Ref<AddressSpace>, from: Ref<Slot>, to: Ref<Slot>) {
+    /// What the list that begins at `head` knows as `from` is `to` now.
+    pub(crate) fn move_anchor(
+        &self,
+        head: &Cell<Option<Ref<Slot>>>,
+        from: Ref<Slot>,
+        to: Ref<Slot>,
+    ) {
         let target = self.store.get(to);
         match target.anchor_previous.get() {
             Some(previous) => self.store.get(previous).anchor_next.set(Some(to)),
             None => {
-                debug_assert_eq!(self.store.get(space).anchored.get(), Some(from));
-                self.store.get(space).anchored.set(Some(to));
+                debug_assert_eq!(head.get(), Some(from));
+                head.set(Some(to));
             }
         }
         if let Some(next) = target.anchor_next.get() {

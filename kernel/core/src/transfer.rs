@@ -6,9 +6,12 @@ use a9n_abi::{
     Culprit, Descriptor, Error, IpcBuffer, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, Source,
 };
 use a9n_hal::{CallFrame, Context, Hal, PhysicalAddress, Trap};
-use a9n_store::{Capability, Internal, Process, Ref, Slot};
+use a9n_store::{Capability, Process, Ref, Slot};
 
 use crate::Kernel;
+
+/// What stands in a PCB instead of the page of an IPC buffer.
+pub(crate) const NO_BUFFER: PhysicalAddress = PhysicalAddress(0);
 
 /// Words of the IPC buffer, by number.
 const CAPABILITIES: usize = offset_of!(IpcBuffer, capabilities) / size_of::<u64>();
@@ -19,11 +22,7 @@ const RECEIVE_SLOTS: usize = offset_of!(IpcBuffer, receive_slots) / size_of::<u6
 impl<H: Hal> Kernel<H> {
     /// The page of `process`'s IPC buffer.
     pub(crate) fn buffer(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
-        let slot = self.store.internal_slot(process, Internal::Buffer);
-        match self.store.get(slot).capability() {
-            Some(Capability::Frame { base, .. }) => Some(base),
-            _ => None,
-        }
+        Some(self.store.get(process).buffer.get()).filter(|page| *page != NO_BUFFER)
     }
 
     /// Whether `process` may send the message in `frame`.
@@ -127,9 +126,7 @@ impl<H: Hal> Kernel<H> {
         let (Some(from), Some(to)) = (self.buffer(sender), self.buffer(receiver)) else {
             return MESSAGE_REGISTERS;
         };
-        for word in MESSAGE_REGISTERS..length {
-            self.store.write_word(to, word, self.store.read_word(from, word));
-        }
+        self.store.copy_words(from, to, MESSAGE_REGISTERS, length);
         length
     }
 }

@@ -244,3 +244,68 @@ fn device_memory_becomes_frames_only_and_is_mapped_as_device() {
     let arguments = [AT, 0, 1, read_write(), MemoryType::Device as u64];
     system.ask(WINDOW, window::word::Map, &arguments).expect("as device memory");
 }
+
+/// Writes runs into init's IPC buffer.
+fn write_runs(system: &mut System, runs: &[a9n_abi::MappingRun]) {
+    let base = system.ask(slot::BUFFER, frame::word::Address, &[]).expect("address")[0];
+    let first = base + std::mem::offset_of!(a9n_abi::IpcBuffer, runs) as u64;
+    for (number, run) in (0..).zip(runs) {
+        for (word, value) in (0..).zip([run.address, run.window, run.extent]) {
+            let address = a9n_hal::PhysicalAddress(first + number * 24 + word * 8);
+            system.kernel.hal().memory().store_word(address, value);
+        }
+    }
+}
+
+fn batch(system: &mut System, operation: u64, runs: u64) -> Result<(u64, u64), a9n_abi::Error> {
+    system.ask(SPACE, operation, &[runs]).map(|words| (words[0], words[1]))
+}
+
+#[test]
+fn batches_map_unmap_and_protect_with_tables_from_the_pool() {
+    use a9n_abi::{Descriptor, MappingRun};
+
+    const MAP: u64 = address_space::word::MapMany;
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::AddressSpace, 0, 1, SPACE).expect("space");
+    system.convert(GENERIC, ObjectType::Frame, 18, 1, FRAME).expect("frame");
+    system.convert(GENERIC, ObjectType::PageTable, 0, 6, TABLES).expect("tables");
+    attach(&mut system, FRAME, 0, 47, WINDOW).expect("attach");
+    let window = Descriptor::slot(WINDOW);
+    let runs: Vec<_> = (0..50)
+        .map(|i| MappingRun::new(AT + i * 0x2000, window, 63 - i, 1, Access::READ))
+        .chain([MappingRun::new(1 << 40, window, 0, 64, Access::READ | Access::WRITE)])
+        .collect();
+    write_runs(&mut system, &runs);
+    assert_eq!(reason(batch(&mut system, MAP, 51)), Reason::MissingTable);
+    for table in 0..5 {
+        let add = [TABLES + table];
+        system.ask(SPACE, address_space::word::AddTable, &add).expect("into the pool");
+        let again = system.ask(SPACE, address_space::word::AddTable, &add);
+        assert_eq!(reason(again), Reason::Busy);
+    }
+    // Five tables reach all of the first region and two levels of the second.
+    assert_eq!(batch(&mut system, MAP, 51), Ok((50, 0)));
+    assert!(system.restarted, "in bounded steps");
+    assert_eq!(mapped(&mut system, AT + 49 * 0x2000), Some(Access::READ));
+    assert_eq!(mapped(&mut system, AT + 0x1000), None);
+    system.ask(SPACE, address_space::word::AddTable, &[TABLES + 5]).expect("into the pool");
+    assert_eq!(batch(&mut system, MAP, 51), Ok((51, 0)), "again, and to the end");
+    assert_eq!(mapped(&mut system, (1 << 40) + 0x3_f000), Some(Access::READ | Access::WRITE));
+    let other = MappingRun::new(AT, window, 5, 1, Access::READ);
+    write_runs(&mut system, &[other]);
+    assert_eq!(reason(batch(&mut system, MAP, 1)), Reason::Occupied, "another page is there");
+    let protect = MappingRun::new(1 << 40, window, 0, 64, Access::READ);
+    write_runs(&mut system, &[protect]);
+    assert_eq!(batch(&mut system, address_space::word::ProtectMany, 1), Ok((1, 0)));
+    assert_eq!(mapped(&mut system, (1 << 40) + 0x1000), Some(Access::READ));
+    let everything = MappingRun::new(AT, window, 0, 1 << 20, Access::READ);
+    write_runs(&mut system, &[protect, everything]);
+    assert_eq!(batch(&mut system, address_space::word::UnmapMany, 2), Ok((2, 0)));
+    assert_eq!(mapped(&mut system, AT), None);
+    assert_eq!(mapped(&mut system, 1 << 40), None);
+    assert_eq!(reason(batch(&mut system, MAP, 101)), Reason::InvalidArgument);
+    system.remove(TABLES + 5).expect("a table");
+    system.remove(SPACE).expect("the space, with what is left in its pool");
+    system.revoke(GENERIC).expect("all of it");
+}

@@ -8,8 +8,8 @@ mod common;
 
 use a9n_abi::init::slot;
 use a9n_abi::{
-    MessageInfo, ObjectType, Reason, Rights, Source, Word, address_space, frame, generic,
-    interrupt_port, interrupt_region, io_port, ipc_port, kernel, node, notification,
+    IpcBuffer, MessageInfo, ObjectType, Reason, Rights, Source, Word, address_space, frame,
+    generic, interrupt_port, interrupt_region, io_port, ipc_port, kernel, node, notification,
     operation_word, pcb, reply, timer, window,
 };
 use a9n_hal::{CallFrame, Fault, FaultReason, Interrupt, UserAddress};
@@ -37,6 +37,12 @@ enum Event {
     Raise(Interrupt),
     /// The running process writes a word of its IPC buffer.
     Write(usize, u64),
+    /// It writes a run for batched mapping there.
+    Run {
+        window: u64,
+        address: u64,
+        extent: u64,
+    },
 }
 
 /// Index of a slot, mostly one in play.
@@ -189,13 +195,23 @@ fn message_call() -> impl Strategy<Value = CallFrame> {
 /// Calls that deal with memory and devices.
 fn memory_call() -> impl Strategy<Value = CallFrame> {
     let space = prop_oneof![3 => Just(FREE + 1), 1 => Just(slot::ADDRESS_SPACE), 1 => any_slot()];
-    (any_slot(), space, any_address(), any_node(), any_index(), 0u64..8, 0u32..10).prop_map(
+    (any_slot(), space, any_address(), any_node(), any_index(), 0u64..8, 0u32..12).prop_map(
         |(any, space, address, at, index, number, choice)| match choice {
             0 | 1 => request(address_space::word::InstallTable, space, &[any, address]),
-            2 | 3 => request(frame::word::Attach, any, &[space, address, at, index]),
-            4 | 5 => request(window::word::Map, any, &[number % 3, 1 + number / 3, number, 0]),
-            6 if number < 4 => request(window::word::Unmap, any, &[number, 1]),
-            6 => request(window::word::Protect, any, &[0, 1, number]),
+            2 | 3 => {
+                let bits = [12, 12, 13, 14, 21, 30, 47, 60][number as usize];
+                let first = if bits == 12 { address } else { address & !((1 << bits) - 1) };
+                request(frame::word::Attach, any, &[space, first, bits, at, index])
+            }
+            4 | 5 => {
+                let pages = 1 + number / 3;
+                request(window::word::Map, any, &[address, number % 3, pages, number, 0])
+            }
+            6 if number < 3 => request(window::word::Unmap, any, &[address, 1 + number]),
+            6 if number < 5 => request(window::word::Protect, any, &[address, 1, number]),
+            6 => request(address_space::word::AddTable, space, &[any]),
+            10 => request(address_space::word::MapMany, space, &[number % 3]),
+            11 => request(address_space::word::UnmapMany, space, &[number % 3]),
             7 => request(timer::word::Arm, slot::TIMERS, &[number * 10_000, any]),
             8 if number < 2 => request(
                 interrupt_region::word::MakePort,
@@ -244,7 +260,12 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => (0u8..2).prop_map(|number| {
             Event::Raise(if number == 0 { Interrupt::Line(0) } else { Interrupt::Message(1) })
         }),
-        1 => (0usize..6, any_word()).prop_map(|(word, value)| Event::Write(word, value)),
+        1 => (128usize..140, any_word()).prop_map(|(word, value)| Event::Write(word, value)),
+        1 => (any_slot(), any_address(), 0u64..3, 0u64..8).prop_map(
+            |(window, address, pages, access)| Event::Run {
+                window, address, extent: (pages << 32) | (access << 60),
+            }
+        ),
     ]
 }
 
@@ -310,7 +331,15 @@ fn play(events: &[Event]) {
             }
             Event::Write(word, value) => {
                 if let Some(page) = system.kernel.buffer_page(process) {
-                    system.write(page.0, 128 + word, *value);
+                    system.write(page.0, *word, *value);
+                }
+            }
+            Event::Run { window, address, extent } => {
+                let first = std::mem::offset_of!(IpcBuffer, runs) / 8;
+                if let Some(page) = system.kernel.buffer_page(process) {
+                    for (word, value) in (first..).zip([address, window, extent]) {
+                        system.write(page.0, word, *value);
+                    }
                 }
             }
         }

@@ -11,6 +11,8 @@ pub struct AddressSpace {
     /// First of the slots anchored here: Windows and installed Page Tables. They lose their hold
     /// when the address space dies.
     pub anchored: Cell<Option<Ref<Slot>>>,
+    /// First of the slots with Page Tables that batched mapping may use.
+    pub pool: Cell<Option<Ref<Slot>>>,
     /// Next object to be destroyed, while this one is.
     pub dying_next: Cell<Option<Dying>>,
 }

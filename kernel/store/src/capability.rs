@@ -25,6 +25,17 @@ pub struct Installation {
     pub entries: PageSize,
 }
 
+/// What a Page Table is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TableUse {
+    /// Nothing.
+    Free,
+    /// It waits in the pool of an address space.
+    Pooled(Ref<AddressSpace>),
+    /// It is part of an address space.
+    Installed(Installation),
+}
+
 /// The content of a slot, rights and derivation aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Capability {
@@ -61,8 +72,8 @@ pub enum Capability {
     PageTable {
         /// Its page.
         table: PhysicalAddress,
-        /// Where it is installed, if it is.
-        installed: Option<Installation>,
+        /// What it is used for.
+        usage: TableUse,
     },
     /// Memory to be mapped.
     Frame {

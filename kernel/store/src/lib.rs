@@ -38,7 +38,7 @@ mod state;
 mod store;
 
 pub use address_space::AddressSpace;
-pub use capability::{Capability, Installation, MemoryKind};
+pub use capability::{Capability, Installation, MemoryKind, TableUse};
 pub use node::{Dying, Node};
 pub use pcb::{Internal, Pcb, Process, SchedulingContext};
 pub use port::{Notification, Port};

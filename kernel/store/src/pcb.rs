@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{CpuNumber, Ticks, Trap};
+use a9n_hal::{CpuNumber, PhysicalAddress, Ticks, Trap};
 
 use crate::{Node, Notification, Phase, Port, Ref, Slot, State};
 
@@ -78,6 +78,8 @@ pub struct Pcb<C> {
     pub partner: Cell<Option<Ref<Process>>>,
     /// While it awaits a stored reply: the slot that holds it.
     pub reply_slot: Cell<Option<Ref<Slot>>>,
+    /// The page of its IPC buffer, 0 if it has none.
+    pub buffer: Cell<PhysicalAddress>,
     /// Next in the queue that it is in.
     pub link_next: Cell<Option<Ref<Process>>>,
     /// Previous in the queue that it is in.
@@ -102,6 +104,8 @@ pub struct Pcb<C> {
     pub foreign: Cell<bool>,
     /// What stopped it, if its state says so.
     pub trap: Cell<Option<Trap>>,
+    /// How far a batched mapping call that it has to repeat has come: runs, and pages of the next.
+    pub batch: Cell<(u32, u32)>,
     /// CPU time used, in ticks, up to the last scheduling decision.
     pub time: Cell<Ticks>,
     /// Messages sent on the general path.
@@ -122,6 +126,7 @@ impl<C> Pcb<C> {
             donor: Cell::new(None),
             partner: Cell::new(None),
             reply_slot: Cell::new(None),
+            buffer: Cell::default(),
             link_next: Cell::new(None),
             link_previous: Cell::new(None),
             blocked_port: Cell::new(None),
@@ -134,6 +139,7 @@ impl<C> Pcb<C> {
             ceiling: Cell::new(0),
             foreign: Cell::new(false),
             trap: Cell::new(None),
+            batch: Cell::new((0, 0)),
             time: Cell::new(0),
             messages: Cell::new(0),
             slots: core::array::from_fn(|_| Slot::default()),

@@ -10,7 +10,7 @@ use core::num::NonZeroU64;
 use a9n_abi::{ObjectType, Rights};
 use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
-use crate::{Capability, Installation, MemoryKind, Port, Ref};
+use crate::{Capability, Installation, MemoryKind, Notification, Port, Ref, TableUse};
 
 /// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
 /// on how far a restartable operation on it has come.
@@ -24,10 +24,12 @@ impl Tag {
     const INTERNAL: u64 = 1 << 25;
     const PROGRESS_SHIFT: u32 = 26;
 
-    /// Mask and value that say: an IPC Port with these rights.
-    const fn port_with(rights: Rights) -> (u64, u64) {
+    /// Whether it says: an object of this type, with (at least) these rights. One mask and one
+    /// comparison.
+    #[inline(always)]
+    const fn is(self, object: ObjectType, rights: Rights) -> bool {
         let rights = (rights.bits() as u64) << Self::RIGHTS_SHIFT;
-        (0xff | rights, ObjectType::IpcPort as u64 | rights)
+        self.0 & (0xff | rights) == object as u64 | rights
     }
 }
 
@@ -58,6 +60,8 @@ const ZEROED_UNIT_BITS: u32 = 6;
 /// In a Window's first word, below the page-aligned base: size bits, then the kind.
 const WINDOW_KIND_SHIFT: u32 = 6;
 const LOW_BITS: u64 = 0xfff;
+/// In a Page Table's last word, where an installed one has address and entry size.
+const POOLED: u64 = LOW_BITS;
 
 impl Slot {
     /// Whether it holds nothing.
@@ -155,12 +159,21 @@ impl Slot {
         self.anchor_previous.set(source.anchor_previous.get());
     }
 
-    /// The port in it, if it is one and has (at least) `rights`, with its identifier: one mask
-    /// and one comparison.
+    /// The port in it, if it is one and has (at least) `rights`, with its identifier.
     #[inline(always)]
     pub fn port(&self, rights: Rights) -> Option<(Ref<Port>, u64)> {
-        let (mask, value) = Tag::port_with(rights);
-        if self.tag.get().0 & mask != value {
+        self.identified(ObjectType::IpcPort, rights)
+    }
+
+    /// The Notification Port in it, if it is one and has (at least) `rights`, with its identifier.
+    #[inline(always)]
+    pub fn notification(&self, rights: Rights) -> Option<(Ref<Notification>, u64)> {
+        self.identified(ObjectType::NotificationPort, rights)
+    }
+
+    #[inline(always)]
+    fn identified<T>(&self, object: ObjectType, rights: Rights) -> Option<(Ref<T>, u64)> {
+        if !self.tag.get().is(object, rights) {
             return None;
         }
         Some((reference(self.object.get())?, self.identifier.get()))
@@ -187,11 +200,15 @@ impl Slot {
             ObjectType::AddressSpace => Capability::AddressSpace(reference(object)?),
             ObjectType::PageTable => Capability::PageTable {
                 table: PhysicalAddress(object),
-                installed: reference(identifier).map(|space| Installation {
-                    space,
-                    address: UserAddress(data & !LOW_BITS),
-                    entries: page_size(data & LOW_BITS),
-                }),
+                usage: match reference(identifier) {
+                    None => TableUse::Free,
+                    Some(space) if data == POOLED => TableUse::Pooled(space),
+                    Some(space) => TableUse::Installed(Installation {
+                        space,
+                        address: UserAddress(data & !LOW_BITS),
+                        entries: page_size(data & LOW_BITS),
+                    }),
+                },
             },
             ObjectType::Frame => Capability::Frame {
                 base: PhysicalAddress(object),
@@ -242,9 +259,12 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
         }
         Capability::VectorState { state } => (state.0, 0, 0),
         Capability::AddressSpace(space) => (word(space), 0, 0),
-        Capability::PageTable { table, installed } => match installed {
-            Some(place) => (table.0, word(place.space), place.address.0 | place.entries as u64),
-            None => (table.0, 0, 0),
+        Capability::PageTable { table, usage } => match usage {
+            TableUse::Free => (table.0, 0, 0),
+            TableUse::Pooled(space) => (table.0, word(space), POOLED),
+            TableUse::Installed(place) => {
+                (table.0, word(place.space), place.address.0 | place.entries as u64)
+            }
         },
         Capability::Frame { base, size_bits, kind } => {
             (base.0, 0, u64::from(size_bits) | ((kind as u64) << KIND_SHIFT))

@@ -211,6 +211,7 @@ impl<H: Hal> Store<H> {
     }
 
     /// Word `index` of the page at `page`, which user processes may be writing at this moment.
+    #[inline(always)]
     pub fn read_word(&self, page: PhysicalAddress, index: usize) -> u64 {
         // SAFETY: the word lies in a page that `word_pointer` checked; volatile access makes no
         // assumption about its value.
@@ -218,12 +219,25 @@ impl<H: Hal> Store<H> {
     }
 
     /// Writes word `index` of the page at `page`, which user processes may be using.
+    #[inline(always)]
     pub fn write_word(&self, page: PhysicalAddress, index: usize, value: u64) {
         // SAFETY: as for `read_word`; user pages are never kernel objects, so no reference is
         // invalidated.
         unsafe { self.word_pointer(page, index).write_volatile(value) }
     }
 
+    /// Copies words `first` to `end` of the page at `from` to the page at `to`. User processes may
+    /// be using both. Ends past the page are cut off.
+    #[inline(always)]
+    pub fn copy_words(&self, from: PhysicalAddress, to: PhysicalAddress, first: usize, end: usize) {
+        let count = end.min(1 << (PAGE_BITS - 3)).saturating_sub(first);
+        let (from, to) = (self.word_pointer(from, first), self.word_pointer(to, first));
+        // SAFETY: `count` words from `first` on lie in the two pages, which are no objects; the
+        // machine copies without assuming anything about their values.
+        unsafe { self.hal.copy_words(from, to, count) }
+    }
+
+    #[inline(always)]
     fn word_pointer(&self, page: PhysicalAddress, index: usize) -> *mut u64 {
         let index = index & ((1 << (PAGE_BITS - 3)) - 1);
         let page = self.hal.pointer(self.hal.kernel_address(page), 1 << PAGE_BITS);

@@ -9,7 +9,7 @@ use a9n_abi::{
     node, operation_word, pcb,
 };
 use a9n_core::check::Surroundings;
-use a9n_core::{Boot, Kernel};
+use a9n_core::{Boot, Kernel, Long};
 use a9n_hal::{CallFrame, Fault, Interrupt, Memory, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
 use a9n_store::{Node, Process, Ref};
@@ -143,10 +143,9 @@ impl System {
             for (address, page, bytes, access) in mappings.pages {
                 assert!(!access.contains(Access::WRITE | Access::EXECUTE));
                 let owned = self.boot_pages.contains(&(address.0, page.0))
-                    || space.windows.iter().any(|(at, base, length)| {
-                        page.0 >= base.0
-                            && page.0 + bytes <= base.0 + length
-                            && address.0.wrapping_sub(at.0) == page.0 - base.0
+                    || space.windows.iter().any(|(first, range, (base, length))| {
+                        let at = address.0.wrapping_sub(first.0);
+                        at < *range && page.0 >= base.0 && page.0 + bytes <= base.0 + length
                     });
                 assert!(owned, "{page:x?} is mapped at {address:x?} through no Window");
             }
@@ -219,12 +218,14 @@ impl System {
         let (cpu, descriptor, info) = (&self.cpu, frame.descriptor, frame.info);
         let departure = match frame.operation {
             ipc_port::word::Call => {
-                self.kernel.fast_call(cpu, process, descriptor, info, word4, word5)
+                self.kernel.fast_call::<Long>(cpu, process, descriptor, info, word4, word5)
             }
             ipc_port::word::ReplyReceive => {
-                self.kernel.fast_reply_receive(cpu, process, descriptor, info, word4, word5)
+                self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
             }
-            _ => return false,
+            operation => {
+                self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
+            }
         };
         let Departure::Left(context) = departure else { return false };
         let objects = self.kernel.hal().memory().objects();
@@ -389,12 +390,16 @@ impl System {
     }
 }
 
-/// The kernel's answer as a result.
+/// The kernel's answer as a result: the first in the identifier's register, the others in message
+/// words.
 pub fn outcome(answer: Answer) -> Result<[u64; 6], Error> {
     let info = MessageInfo(answer.info);
     assert_eq!(info.source(), Some(Source::Kernel), "the kernel answers this itself");
     match Error::from_label(info.label()) {
-        None => Ok(answer.words),
+        None => {
+            let [second, third, fourth, fifth, sixth, _] = answer.words;
+            Ok([answer.identifier, second, third, fourth, fifth, sixth])
+        }
         Some(error) => Err(error),
     }
 }
