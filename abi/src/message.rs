@@ -17,7 +17,8 @@ pub const MESSAGE_CAPABILITIES: usize = 8;
 pub enum Source {
     /// Another process sent it.
     Message = 0,
-    /// The kernel answers the call itself; the label is an [`Error`] or 0.
+    /// The kernel answers the call itself; the label is an [`Error`] or 0. The first result stands
+    /// in the identifier's register, the others in message words from 0 on.
     Kernel = 1,
     /// A process faulted, and this process is its resolver.
     Fault = 2,

@@ -22,13 +22,13 @@ fn map(resources: &mut Resources) -> Result<(), Error> {
     let access = Access::READ | Access::WRITE;
     resources.map(frame, ADDRESS, slot, access)?;
     let window = Window::slot(slot);
-    window.unmap(0, 1)?;
+    window.unmap(ADDRESS, 1)?;
     measure(
         "map.1",
-        || window.map(0, 1, access, MemoryType::Normal),
+        || window.map(ADDRESS, 0, 1, access, MemoryType::Normal),
         |mapped| {
             assert_eq!(mapped, Ok(1));
-            assert_eq!(window.unmap(0, 1), Ok(1));
+            assert_eq!(window.unmap(ADDRESS, 1), Ok(1));
         },
     );
     Ok(())

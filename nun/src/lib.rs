@@ -63,5 +63,5 @@ pub use capability::{
 pub use message::Message;
 pub use process::{Process, Start, StartError};
 pub use received::{Fault, Received};
-pub use resources::Resources;
+pub use resources::{Resources, map_pages, range_around};
 pub use slots::SlotAllocator;

@@ -45,6 +45,11 @@ impl Mapped {
         unsafe { Self::new(address as usize, bytes as usize) }
     }
 
+    /// Address of its first byte.
+    pub const fn address(&self) -> u64 {
+        self.address as u64
+    }
+
     /// Length in bytes.
     pub const fn bytes(&self) -> usize {
         self.bytes

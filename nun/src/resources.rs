@@ -154,14 +154,15 @@ pub(crate) const EXHAUSTED: Error = Error::new(Reason::NotEnoughMemory, Culprit:
 
 /// The smallest range that a Window can have around `pages` pages from `address` on: its first
 /// address, and the logarithm of its size.
-pub(crate) const fn range_around(address: u64, pages: u64) -> (u64, u64) {
+pub const fn range_around(address: u64, pages: u64) -> (u64, u64) {
     let last = address + pages * PAGE_BYTES - 1;
     let bits = u64::BITS - (address ^ last).leading_zeros();
     (address & !((1 << bits) - 1), bits as u64)
 }
 
-/// Maps the first `pages` pages of the frame of `window` at `address`, with page tables from `table` where they are missing.
-pub(crate) fn map_pages(
+/// Maps the first `pages` pages of the frame of `window` at `address`, with page tables from
+/// `table` where they are missing.
+pub fn map_pages(
     space: AddressSpace,
     window: Window,
     address: u64,

@@ -16,11 +16,11 @@ use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Identifier of the capability through which a message came; signal bits for a
-    /// notification.
+    /// notification; the first result of a request.
     pub identifier: u64,
     /// What came, and from where.
     pub info: MessageInfo,
-    /// Message words, or results.
+    /// Message words, or further results.
     pub words: [u64; MESSAGE_REGISTERS],
 }
 
@@ -53,7 +53,10 @@ pub(crate) fn request<const N: usize>(
     }
     let answer = kernel_call(operation, descriptor, MessageInfo::default(), words);
     match Error::from_label(answer.info.label()) {
-        None => Ok(answer.words),
+        None => {
+            let [second, third, fourth, fifth, sixth, _] = answer.words;
+            Ok([answer.identifier, second, third, fourth, fifth, sixth])
+        }
         Some(error) => Err(error),
     }
 }
@@ -93,8 +96,10 @@ pub(crate) mod fake {
     }
 
     /// The answer *done* with these results.
-    pub(crate) fn done(words: [u64; MESSAGE_REGISTERS]) -> Answer {
-        Answer { identifier: 0, info: MessageInfo::success(MESSAGE_REGISTERS), words }
+    pub(crate) fn done(results: [u64; MESSAGE_REGISTERS]) -> Answer {
+        let [identifier, second, third, fourth, fifth, sixth] = results;
+        let words = [second, third, fourth, fifth, sixth, 0];
+        Answer { identifier, info: MessageInfo::success(0), words }
     }
 
     pub(super) fn kernel_call(

@@ -1,5 +1,5 @@
-//! The fast paths: call, and reply_receive, each for messages that fit into registers and for
-//! longer ones.
+//! The fast paths: call and reply_receive, each for messages that fit into registers and for
+//! longer ones; and signals that nobody waits for.
 //!
 //! They do what the general path does, in the case that matters: a plain message without
 //! capabilities between two processes of one CPU, the partner waiting and nothing else to be
@@ -15,7 +15,10 @@
 //! - `caller` in a PCB says that the process uses its caller's scheduling context, so giving the
 //!   CPU back with the reply is right.
 
-use a9n_abi::{MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Rights, ipc_port::word};
+use a9n_abi::{
+    Culprit, Error, MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Reason, Rights, ipc_port::word,
+    notification,
+};
 use a9n_hal::Hal;
 use a9n_store::{Pcb, Phase, Process, Ref, State};
 
@@ -72,7 +75,12 @@ impl<H: Hal> Kernel<H> {
             let Some(slot) = self.store.fast_slot(node, client.fast_mask.get(), descriptor) else {
                 break 'general;
             };
-            let Some((port, identifier)) = slot.port(Rights::WRITE) else { break 'general };
+            let Some((port, identifier)) = slot.port(Rights::WRITE) else {
+                if slot.is_empty() {
+                    return self.refuse(cpu, client);
+                }
+                break 'general;
+            };
             let port = self.store.get(port);
             let Some(receiver) = port.receivers.first() else { break 'general };
             let server = self.store.get(receiver);
@@ -136,6 +144,63 @@ impl<H: Hal> Kernel<H> {
             return self.hal().leave(cpu, &client.context, 0, info, word4, word5);
         }
         self.hal().retreat(cpu, &server.context, word::ReplyReceive, descriptor, info, word4, word5)
+    }
+
+    /// Kernel call `operation` of process `me`, any but the two above: does at once what only
+    /// touches the bits of a Notification Port. Must be the last thing its caller does.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "these are the registers of a kernel call")]
+    pub fn fast_signal(
+        &self,
+        cpu: &H::Cpu,
+        me: Ref<Process>,
+        operation: u64,
+        descriptor: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> H::Leave {
+        let caller = self.store.get(me);
+        'general: {
+            let (rights, gives) = match operation {
+                notification::word::Notify => (Rights::WRITE, true),
+                notification::word::Poll | notification::word::Wait => (Rights::READ, false),
+                _ => break 'general,
+            };
+            let Some(node) = caller.node.get() else { break 'general };
+            let Some(slot) = self.store.fast_slot(node, caller.fast_mask.get(), descriptor) else {
+                break 'general;
+            };
+            let Some((port, identifier)) = slot.notification(rights) else { break 'general };
+            let port = self.store.get(port);
+            let bits = port.bits.get();
+            if port.bound.get().is_some() {
+                break 'general;
+            }
+            if gives {
+                if port.waiters.first().is_some() {
+                    break 'general;
+                }
+                port.bits.set(bits | identifier);
+                let info = MessageInfo::success(0);
+                return self.hal().leave(cpu, &caller.context, 0, info.0, word4, word5);
+            }
+            if bits == 0 {
+                break 'general;
+            }
+            port.bits.set(0);
+            let info = MessageInfo::success(1);
+            return self.hal().leave(cpu, &caller.context, bits, info.0, word4, word5);
+        }
+        self.hal().retreat(cpu, &caller.context, operation, descriptor, info, word4, word5)
+    }
+
+    /// Says that there is no capability where the caller named one. The message words stay its own.
+    #[inline(always)]
+    fn refuse(&self, cpu: &H::Cpu, caller: &Pcb<H::Context>) -> H::Leave {
+        const ANSWER: MessageInfo =
+            MessageInfo::failure(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR));
+        self.hal().leave(cpu, &caller.context, 0, ANSWER.0, 0, 0)
     }
 
     /// Copies the words that do not fit into registers; `false` if a buffer is missing.

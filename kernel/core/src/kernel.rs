@@ -90,7 +90,9 @@ impl<H: Hal> Kernel<H> {
             }
             match outcome {
                 Ok(Outcome::Done { length, words }) => {
-                    context.answer(0, MessageInfo::success(length).0, &words);
+                    let [first, second, third, fourth, fifth, sixth] = words;
+                    let rest = [second, third, fourth, fifth, sixth, 0];
+                    context.answer(first, MessageInfo::success(length).0, &rest);
                 }
                 Ok(Outcome::Settled) => {}
                 Err(Stop::Restart) => context.restart(frame.operation),

@@ -44,12 +44,8 @@ impl<H: Hal> Kernel<H> {
             return;
         }
         if let Some(waiter) = cells.waiters.pop_front(&self.store) {
-            let words = {
-                let mut words = [0; MESSAGE_REGISTERS];
-                words[0] = bits;
-                words
-            };
-            self.context(waiter).answer(0, MessageInfo::success(1).0, &words);
+            let info = MessageInfo::success(1);
+            self.context(waiter).answer(bits, info.0, &[0; MESSAGE_REGISTERS]);
             self.make_ready(waiter);
             return;
         }

@@ -5,7 +5,8 @@ use a9n_abi::{Culprit, Error, MESSAGE_REGISTERS, Reason};
 /// A kernel call that was not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is done; so many of these words answer it.
+    /// It is done; so many of these words answer it, the first in the identifier's register, the
+    /// others in message registers.
     Done {
         /// How many words count.
         length: usize,

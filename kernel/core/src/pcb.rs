@@ -323,9 +323,8 @@ impl<H: Hal> Kernel<H> {
     fn suspend(&mut self, caller: Caller, process: Ref<Process>) -> Outcome {
         let phase = self.store.get(process).state.get().phase() as u64;
         if process == caller.process {
-            let mut words = [0; MESSAGE_REGISTERS];
-            words[0] = phase;
-            self.context(process).answer(0, MessageInfo::success(1).0, &words);
+            let info = MessageInfo::success(1);
+            self.context(process).answer(phase, info.0, &[0; MESSAGE_REGISTERS]);
             self.halt(process);
             return Outcome::Settled;
         }

@@ -71,7 +71,7 @@ fn a_timer_wakes_an_idle_machine() {
     assert_eq!(system.current, None);
     system.pass(1);
     assert_eq!(system.current, Some(system.init));
-    assert_eq!(system.answer(system.init).words[0], 0b1000);
+    assert_eq!(system.answer(system.init).identifier, 0b1000);
 }
 
 #[test]

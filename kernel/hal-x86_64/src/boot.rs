@@ -2,10 +2,11 @@
 //! here on is a message, not a reset), CPU features, page tables, interrupt controllers, clock,
 //! system calls.
 
+use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
-use a9n_abi::boot::BootInfo;
+use a9n_abi::boot::{BootInfo, MemoryRegion, PAGE_BYTES, Span};
 use a9n_hal::{Access, MemoryType, PhysicalAddress};
 use x86_64::registers::control::{Cr3, Cr3Flags, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{LStar, Msr, SFMask};
@@ -20,11 +21,14 @@ use crate::cpu::{CPUS, Cpu};
 use crate::early::EarlyPages;
 use crate::features::Features;
 use crate::hand_over::{self, HandOver};
-use crate::kernel_space::{DIRECT_MAP, ImageLayout, KernelSpace};
+use crate::kernel_space::{DIRECT_MAP, DIRECT_MAP_BYTES, ImageLayout, KernelSpace};
+use crate::madt::MAX_IO_APICS;
 use crate::reference::{Hpet, Reference};
 use crate::segments::{KERNEL_CODE, SYSRET_BASE};
 use crate::tables::Tables;
-use crate::{apic, console, entry, interrupts, io_apic, legacy, paging, segments};
+use crate::{
+    apic, console, device_memory, entry, interrupts, io_apic, legacy, paging, segments, vector,
+};
 
 /// The machine as it came up.
 pub struct Machine {
@@ -63,8 +67,12 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
     // SAFETY: the loader maps it where virtual equals physical address.
     let info = unsafe { *ptr::with_exposed_provenance::<BootInfo>(info as usize) };
     hand_over::check(&info)?;
+    vector::prepare(&features);
     // SAFETY: the loader's page tables are no user pages, and allow what they must.
-    unsafe { features.enable() };
+    unsafe {
+        features.enable();
+        vector::start();
+    }
     if features.huge_pages {
         paging::allow_huge_pages();
     }
@@ -83,7 +91,7 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
     // SAFETY: the segments are loaded and the stub is this CPU's.
     unsafe { enable_system_calls(&area.cpu) };
     // SAFETY: the space maps all memory; the identity map's references are gone.
-    let hand_over = unsafe { finish(&info, space) };
+    let hand_over = unsafe { finish(&info, space, &features, &platform)? };
     Ok(Machine {
         hand_over,
         features,
@@ -142,6 +150,7 @@ unsafe fn start_interrupts(
         if features.x2apic { None } else { Some(registers(apic::base(), apic::REGISTER_BYTES)?) };
     // SAFETY: mapped just now, for good; x2APIC mode only if the CPU has it.
     unsafe { apic::start(local) };
+    Cpu::here().local_apic.store(apic::identifier(), Relaxed);
     let mut lines = 0;
     for found in platform.controllers.io_apics.iter() {
         let physical = PhysicalAddress(found.address.into());
@@ -162,7 +171,7 @@ unsafe fn start_clock(
     platform: &Platform,
     space: &mut KernelSpace,
 ) -> Result<Known, BootError> {
-    let reference = match (platform.pm_timer, platform.hpet) {
+    let reference = match (platform.pm_timer, used_hpet(platform)) {
         (Some(timer), _) => Some(Reference::PmTimer(timer)),
         (None, Some(hpet)) => {
             let access = Access::READ | Access::WRITE;
@@ -198,20 +207,54 @@ unsafe fn enable_system_calls(cpu: &Cpu) {
 ///
 /// # Safety
 /// `info` is true, `space` is loaded, and nothing refers to the memory map.
-unsafe fn finish(info: &BootInfo, space: KernelSpace) -> HandOver {
+unsafe fn finish(
+    info: &BootInfo,
+    mut space: KernelSpace,
+    features: &Features,
+    platform: &Platform,
+) -> Result<HandOver, BootError> {
+    let taken = taken_ranges(platform);
+    let room = device_memory::most_regions(info.memory_map.count as usize, taken.len());
+    let at = space.take((room * size_of::<MemoryRegion>()) as u64)?;
+    let completed = Span { address: at.0, count: room as u64 };
+    let top = DIRECT_MAP_BYTES.min(1 << features.physical_bits.min(63));
     // SAFETY: all of it lies in memory that the loader's map contains, hence in the direct map;
-    // the loader's memory is not given to anyone as long as the kernel refers to it.
+    // the loader's memory is not given to anyone as long as the kernel refers to it. What was
+    // taken is nobody else's, and any bytes are regions.
     unsafe {
         let map = hand_over::memory_map(info.memory_map, DIRECT_MAP);
         space.finish(map);
-        HandOver {
+        let memory = hand_over::memory_map(completed, DIRECT_MAP);
+        let count = device_memory::complete(map, top, &taken, memory);
+        Ok(HandOver {
             info: *info,
-            memory: map,
+            memory: memory.get(..count).unwrap_or(memory),
             segments: hand_over::array(info.init.segments, DIRECT_MAP),
             modules: hand_over::array(info.modules, DIRECT_MAP),
             command_line: hand_over::array(info.command_line, DIRECT_MAP),
-        }
+        })
     }
+}
+
+/// Physical address of the HPET, if the clock needs it.
+fn used_hpet(platform: &Platform) -> Option<u64> {
+    platform.hpet.filter(|_| platform.pm_timer.is_none())
+}
+
+/// Where the registers are that the kernel keeps to itself; ranges may be empty.
+fn taken_ranges(platform: &Platform) -> [Range<u64>; MAX_IO_APICS + 3] {
+    let page = |address: u64| {
+        let first = address & !(PAGE_BYTES - 1);
+        first..first + PAGE_BYTES
+    };
+    let io_apics = platform.controllers.io_apics.iter().map(|found| page(found.address.into()));
+    let others = [device_memory::MESSAGES, page(apic::base().0)];
+    let all = others.into_iter().chain(io_apics).chain(used_hpet(platform).map(page));
+    let mut ranges = [const { 0..0 }; _];
+    for (place, range) in ranges.iter_mut().zip(all) {
+        *place = range;
+    }
+    ranges
 }
 
 /// ACPI tables, seen through the window.

@@ -1,8 +1,7 @@
 //! A process's registers, and where the assembly in `entry` finds them.
 //!
 //! The first cache line holds all that the fast path touches. The rest is written only by the
-//! general paths. Behind the last field two words are left in the third line, for the Vector
-//! State to come.
+//! general paths.
 //!
 //! Invariants, which make `sysretq`, `iretq`, `wrfsbase` and `mov cr3` in `entry` safe without
 //! a check:
@@ -16,6 +15,7 @@ use core::cell::Cell;
 use a9n_hal::{CallFrame, MESSAGE_REGISTERS, PhysicalAddress, UserAddress};
 
 use crate::paging::{NEVER_MAPPED, USER_END, kernel_root};
+use crate::vector;
 
 /// Flags that every process runs with: interrupts on, and the bit that is always set.
 pub const FIXED_FLAGS: u64 = 0x202;
@@ -62,6 +62,8 @@ pub struct Context {
     pub(crate) r14: Cell<u64>,
     pub(crate) r15: Cell<u64>,
     pub(crate) rflags: Cell<u64>,
+    /// Address of its vector state, 0 if it has none.
+    pub(crate) vector_state: Cell<u64>,
 }
 
 /// `value` as flags of a process: what it may choose from it, and what is fixed.
@@ -134,6 +136,7 @@ impl a9n_hal::Context for Context {
             r14: zero(),
             r15: zero(),
             rflags: Cell::new(FIXED_FLAGS),
+            vector_state: zero(),
         }
     }
 
@@ -230,6 +233,10 @@ impl a9n_hal::Context for Context {
     /// faults at its first instruction.
     fn set_address_space(&self, root: Option<PhysicalAddress>) {
         self.root.set(root.unwrap_or_else(kernel_root).0);
+    }
+
+    fn set_vector_state(&self, state: Option<PhysicalAddress>) {
+        self.vector_state.set(state.map_or(0, vector::address));
     }
 
     fn read(&self, number: usize) -> Option<u64> {

@@ -11,7 +11,7 @@
 use core::cell::UnsafeCell;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU64};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 
 use a9n_hal::CpuNumber;
 use x86_64::VirtAddr;
@@ -37,6 +37,10 @@ pub struct Cpu {
     pub(crate) user_rdx: AtomicU64,
     /// When the timer interrupt is wanted, in ticks; `u64::MAX` for never.
     pub(crate) deadline: AtomicU64,
+    /// Address of the vector state that its vector unit holds; 0 while that is clean and off.
+    pub(crate) vector_state: AtomicU64,
+    /// Identifier of its local APIC.
+    pub(crate) local_apic: AtomicU32,
     pub(crate) segments: Segments,
 }
 
@@ -98,6 +102,8 @@ impl Area {
                 root: AtomicU64::new(0),
                 user_rdx: AtomicU64::new(0),
                 deadline: AtomicU64::new(0),
+                vector_state: AtomicU64::new(0),
+                local_apic: AtomicU32::new(0),
                 segments: Segments::new(),
             },
             fatal: UnsafeCell::new([[0; _]; 3]),

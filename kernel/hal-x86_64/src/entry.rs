@@ -57,6 +57,16 @@ unsafe extern "C" {
         word5: u64,
     );
 
+    /// The same for `operation` on a Notification Port.
+    pub(crate) fn a9n_retreat_signal(
+        descriptor: u64,
+        info: u64,
+        me: &Context,
+        operation: u64,
+        word4: u64,
+        word5: u64,
+    );
+
     /// The same for a `reply_receive`.
     pub(crate) fn a9n_retreat_reply_receive(
         descriptor: u64,

@@ -19,14 +19,18 @@ pub const fn has_error_code(vector: u8) -> bool {
     matches!(vector, 8 | 10..=14 | 17 | 21 | 29 | 30)
 }
 
-/// The fault that exception `vector` is, with `error` code, at `instruction`; `accessed` is the
-/// page-fault address.
-pub fn fault(
-    vector: u8,
-    error: u64,
-    instruction: UserAddress,
-    accessed: impl FnOnce() -> UserAddress,
-) -> Fault {
+/// What the CPU tells about an exception elsewhere than on the stack.
+pub trait Details {
+    /// The page-fault address.
+    fn accessed(&self) -> UserAddress;
+    /// Status word of the x87 unit.
+    fn x87_status(&self) -> u64;
+    /// Control and status word of the SSE unit.
+    fn sse_status(&self) -> u64;
+}
+
+/// The fault that exception `vector` is, with `error` code, at `instruction`.
+pub fn fault(vector: u8, error: u64, instruction: UserAddress, details: &impl Details) -> Fault {
     let (reason, code) = match vector {
         0 => (FaultReason::Division, 0),
         1 => (FaultReason::Debug, 0),
@@ -35,12 +39,13 @@ pub fn fault(
         7 => (FaultReason::VectorUnavailable, 0),
         10..=13 => (FaultReason::Protection, error),
         14 => (FaultReason::Page, attempted(error).bits()),
-        16 | 19 => (FaultReason::VectorException, 0),
+        16 => (FaultReason::VectorException, details.x87_status()),
+        19 => (FaultReason::VectorException, details.sse_status()),
         17 => (FaultReason::Alignment, 0),
         other => (FaultReason::Other, other.into()),
     };
     let address = match reason {
-        FaultReason::Page => accessed(),
+        FaultReason::Page => details.accessed(),
         _ => instruction,
     };
     Fault { reason, address, code }
@@ -84,11 +89,27 @@ mod tests {
 
     const INSTRUCTION: UserAddress = UserAddress(0x20_0000);
 
+    struct Known;
+
+    impl Details for Known {
+        fn accessed(&self) -> UserAddress {
+            UserAddress(0xdead_0000)
+        }
+
+        fn x87_status(&self) -> u64 {
+            0x8081
+        }
+
+        fn sse_status(&self) -> u64 {
+            0x1d81
+        }
+    }
+
     #[test]
     fn a_page_fault_names_the_address_and_what_was_tried() {
         for (error, access) in [(0x4, Access::READ), (0x7, Access::WRITE), (0x14, Access::EXECUTE)]
         {
-            let fault = fault(14, error, INSTRUCTION, || UserAddress(0xdead_0000));
+            let fault = fault(14, error, INSTRUCTION, &Known);
             assert_eq!(fault.reason, FaultReason::Page);
             assert_eq!(fault.address, UserAddress(0xdead_0000));
             assert_eq!(fault.code, access.bits());
@@ -103,8 +124,10 @@ mod tests {
             (7, FaultReason::VectorUnavailable, 0),
             (13, FaultReason::Protection, 0x1a),
             (5, FaultReason::Other, 5),
+            (16, FaultReason::VectorException, 0x8081),
+            (19, FaultReason::VectorException, 0x1d81),
         ] {
-            let fault = fault(vector, 0x1a, INSTRUCTION, || unreachable!());
+            let fault = fault(vector, 0x1a, INSTRUCTION, &Known);
             assert_eq!((fault.reason, fault.code), (reason, code));
             assert_eq!(fault.address, INSTRUCTION);
         }

@@ -11,6 +11,8 @@ use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 use x86_64::registers::xcontrol::XCr0;
 
+use crate::vector;
+
 const IA32_SPEC_CTRL: u32 = 0x48;
 const IA32_ARCH_CAPABILITIES: u32 = 0x10a;
 const IA32_SYSENTER_CS: u32 = 0x174;
@@ -22,6 +24,8 @@ const PAGE_ATTRIBUTES: u64 = 0x0007_0106_0007_0106;
 
 /// CPUID 7 EDX: there is IA32_ARCH_CAPABILITIES.
 const ARCH_CAPABILITIES: u32 = 1 << 29;
+/// CPUID 0Dh, second leaf, EAX: there is `xsaveopt`.
+const XSAVEOPT: u32 = 1 << 0;
 /// IA32_ARCH_CAPABILITIES: not vulnerable to Meltdown.
 const RDCL_NO: u64 = 1 << 0;
 /// IA32_ARCH_CAPABILITIES: IBRS may stay on.
@@ -78,8 +82,14 @@ pub struct Features {
     pub tsc_deadline: bool,
     /// The TSC runs at one rate in all power states.
     pub invariant_tsc: bool,
-    /// Extended states that XCR0 can enable: x87, SSE and AVX, where present.
+    /// Bits in a physical address.
+    pub physical_bits: u8,
+    /// Vector states that XCR0 enables; none without XSAVE.
     pub extended_states: u64,
+    /// `xsaveopt` is there.
+    pub xsaveopt: bool,
+    /// Loading a vector state may leave the addresses of somebody's last x87 instruction.
+    pub leaks_fpu_pointers: bool,
     /// Speculation in the kernel can be shielded from user mode's training once and for all.
     pub shield: Option<Shield>,
     /// User mode may speculatively read kernel memory (Meltdown).
@@ -95,8 +105,16 @@ pub enum Shield {
     AutomaticIbrs,
 }
 
-/// Bits of XCR0 that we enable where the CPU has them: x87, SSE, AVX.
-const EXTENDED_STATES: u64 = 0b111;
+/// The kernel's CR0. The vector unit is off: its instructions fault (#NM), in user mode and in the
+/// kernel, which has none; [`vector`] switches it on for who has a state.
+pub(crate) const CR0: Cr0Flags = Cr0Flags::PROTECTED_MODE_ENABLE
+    .union(Cr0Flags::MONITOR_COPROCESSOR)
+    .union(Cr0Flags::TASK_SWITCHED)
+    .union(Cr0Flags::EXTENSION_TYPE)
+    .union(Cr0Flags::NUMERIC_ERROR)
+    .union(Cr0Flags::WRITE_PROTECT)
+    .union(Cr0Flags::ALIGNMENT_MASK)
+    .union(Cr0Flags::PAGING);
 
 impl Features {
     /// Asks the CPU.
@@ -121,9 +139,7 @@ impl Features {
                 return Err(missing);
             }
         }
-        let states = basic
-            .filter(|f| f.has_xsave())
-            .map_or(0, |f| if f.has_avx() { EXTENDED_STATES } else { 0b011 });
+        let has_xsave = basic.is_some_and(|f| f.has_xsave());
         let mut features = Self {
             smep: more.is_some_and(|f| f.has_smep()),
             smap: more.is_some_and(|f| f.has_smap()),
@@ -132,7 +148,10 @@ impl Features {
             x2apic: basic.is_some_and(|f| f.has_x2apic()),
             tsc_deadline: basic.is_some_and(|f| f.has_tsc_deadline()),
             invariant_tsc: id.get_advanced_power_mgmt_info().is_some_and(|f| f.has_invariant_tsc()),
-            extended_states: states,
+            physical_bits: physical_bits(&id),
+            extended_states: if has_xsave { extended_states() } else { 0 },
+            xsaveopt: has_xsave && __cpuid_count(0xd, 1).eax & XSAVEOPT != 0,
+            leaks_fpu_pointers: leaks_fpu_pointers(&id),
             shield: None,
             leaks_kernel_memory: false,
         };
@@ -170,16 +189,6 @@ impl Features {
     /// for it: what is executed is executable, what is written is writable, and nothing
     /// that the kernel touches is a user page.
     pub unsafe fn enable(&self) {
-        // No FPU or SIMD instruction works: each of them faults (#NM), in user mode and in
-        // the kernel, which has none.
-        let cr0 = Cr0Flags::PROTECTED_MODE_ENABLE
-            | Cr0Flags::MONITOR_COPROCESSOR
-            | Cr0Flags::TASK_SWITCHED
-            | Cr0Flags::EXTENSION_TYPE
-            | Cr0Flags::NUMERIC_ERROR
-            | Cr0Flags::WRITE_PROTECT
-            | Cr0Flags::ALIGNMENT_MASK
-            | Cr0Flags::PAGING;
         let mut cr4 = Cr4Flags::PHYSICAL_ADDRESS_EXTENSION
             | Cr4Flags::MACHINE_CHECK_EXCEPTION
             | Cr4Flags::OSFXSR
@@ -200,7 +209,7 @@ impl Features {
             if self.extended_states != 0 {
                 XCr0::write_raw(self.extended_states);
             }
-            Cr0::write_raw(cr0.bits());
+            Cr0::write_raw(CR0.bits());
             match self.shield {
                 Some(Shield::EnhancedIbrs) => Msr::new(IA32_SPEC_CTRL).write(IBRS),
                 Some(Shield::AutomaticIbrs) => {
@@ -220,6 +229,27 @@ impl Features {
         // SAFETY: the CPU has them, and only the kernel's own translations are global.
         unsafe { Cr4::update(|cr4| cr4.insert(Cr4Flags::PAGE_GLOBAL)) }
     }
+}
+
+/// Components of XCR0 that the CPU has and we use.
+fn extended_states() -> u64 {
+    let found = __cpuid_count(0xd, 0);
+    vector::components(u64::from(found.edx) << 32 | u64::from(found.eax))
+}
+
+/// Whether `fxrstor` and `xrstor` keep the last x87 instruction's addresses unless an exception is
+/// pending, as AMD's do that do not say otherwise.
+fn leaks_fpu_pointers<R: CpuIdReader>(id: &CpuId<R>) -> bool {
+    let intel = id.get_vendor_info().is_some_and(|vendor| vendor.as_str() == "GenuineIntel");
+    let restores = id
+        .get_processor_capacity_feature_info()
+        .is_some_and(|info| info.has_restore_fp_error_ptrs());
+    !intel && !restores
+}
+
+/// Bits in a physical address; 36 where the CPU does not say.
+fn physical_bits<R: CpuIdReader>(id: &CpuId<R>) -> u8 {
+    id.get_processor_capacity_feature_info().map_or(36, |info| info.physical_address_bits())
 }
 
 /// The CPU's name, if it tells one.

@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 use core::sync::atomic::Ordering::Relaxed;
 
-use a9n_hal::{Fault, UserAddress};
+use a9n_hal::{Fault, Interrupt, UserAddress};
 use x86_64::VirtAddr;
 use x86_64::instructions::tables::lidt;
 use x86_64::registers::control::Cr2;
@@ -12,10 +12,10 @@ use x86_64::structures::DescriptorTablePointer;
 use crate::context::Context;
 use crate::cpu::{Cpu, FatalStack};
 use crate::entry;
-use crate::exceptions;
+use crate::exceptions::{self, Details};
 use crate::segments::KERNEL_CODE;
 use crate::vectors::{Source, Vector};
-use crate::{apic, clock, io_apic};
+use crate::{apic, clock, devices, vector};
 
 // SAFETY: the kernel image defines these functions, with these signatures.
 unsafe extern "Rust" {
@@ -23,8 +23,8 @@ unsafe extern "Rust" {
     safe fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context;
     /// The kernel's answer to the timer interrupt that it asked for.
     safe fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context;
-    /// The kernel's answer to an interrupt of a device line, which is masked now.
-    safe fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, line: u32) -> *const Context;
+    /// The kernel's answer to a device's interrupt; if that is a line, it is masked now.
+    safe fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, interrupt: Interrupt) -> *const Context;
 }
 
 /// The table. All CPUs share it: what differs between them stands in their task states.
@@ -91,6 +91,23 @@ pub unsafe fn load() {
     unsafe { lidt(&pointer) }
 }
 
+/// Registers of this CPU as an exception left them.
+struct Registers;
+
+impl Details for Registers {
+    fn accessed(&self) -> UserAddress {
+        UserAddress(Cr2::read_raw())
+    }
+
+    fn x87_status(&self) -> u64 {
+        vector::x87_status()
+    }
+
+    fn sse_status(&self) -> u64 {
+        vector::sse_status()
+    }
+}
+
 /// What `entry` calls after it saved the interrupted context, or for an interrupt while idle,
 /// which has none. Answers whom to run, null for nobody.
 pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context {
@@ -105,19 +122,18 @@ pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context 
     let vector = vector as u8;
     match (Vector(vector).source(), me) {
         (Source::Exception, Some(me)) => {
-            let accessed = || UserAddress(Cr2::read_raw());
             let instruction = UserAddress(me.rip.get());
-            let fault = exceptions::fault(vector, error, instruction, accessed);
+            let fault = exceptions::fault(vector, error, instruction, &Registers);
             a9n_fault(cpu, me, fault)
         }
         (Source::Timer, _) => {
             apic::end_interrupt();
             if clock::is_due(cpu) { a9n_timer(cpu, me) } else { current }
         }
-        (Source::Line(line), _) => {
-            io_apic::mask(line);
+        (Source::Device(interrupt), _) => {
+            let wanted = devices::arrived(interrupt);
             apic::end_interrupt();
-            a9n_interrupt(cpu, me, line)
+            if wanted { a9n_interrupt(cpu, me, interrupt) } else { current }
         }
         (Source::Spurious, _) | (Source::Exception, None) => current,
     }

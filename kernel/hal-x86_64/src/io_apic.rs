@@ -1,10 +1,12 @@
 //! I/O APICs: where device interrupt lines become vectors of a CPU (82093AA data sheet).
 //!
 //! Every line starts masked and goes to the CPU that booted. When it interrupts, it is masked
-//! again.
+//! again. Only who holds the kernel may call what changes a line.
 
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use a9n_hal::Interrupt;
 
 use crate::madt::{MAX_IO_APICS, Signal};
 use crate::vectors::Vector;
@@ -39,8 +41,8 @@ static IO_APICS: [IoApic; MAX_IO_APICS] =
 impl IoApic {
     fn select(&self, register: u32) -> *mut u32 {
         let base = self.registers.load(Relaxed) as usize;
-        // SAFETY: only I/O APICs that `add` was promised the registers of are used. The kernel
-        // runs with interrupts off, so nothing comes between selecting and using.
+        // SAFETY: only I/O APICs that `add` was promised the registers of are used. One CPU at a
+        // time is in the kernel, with interrupts off, so nothing comes between selecting and using.
         unsafe { ptr::with_exposed_provenance_mut::<u32>(base + SELECT).write_volatile(register) };
         ptr::with_exposed_provenance_mut(base + VALUE)
     }
@@ -101,18 +103,35 @@ pub unsafe fn add(
 
 /// Lower half of the redirection entry of a masked line.
 fn entry(line: u32, signal: Signal) -> u32 {
-    let vector = Vector::of_line(line).map_or(0, |vector| vector.0.into());
+    let line = u8::try_from(line).ok();
+    let vector = line.and_then(|line| Vector::of(Interrupt::Line(line)));
+    let vector = vector.map_or(0, |vector| vector.0.into());
     let active_low = if signal.active_low { ACTIVE_LOW } else { 0 };
     let level = if signal.level { LEVEL } else { 0 };
     vector | active_low | level | MASKED
 }
 
+/// The I/O APIC that has `line`, and the register with the lower half of its redirection entry.
+fn find(line: u8) -> Option<(&'static IoApic, u32)> {
+    IO_APICS.iter().find_map(|io_apic| Some((io_apic, io_apic.redirection(line.into())?)))
+}
+
+/// Whether there is such a line.
+pub fn has(line: u8) -> bool {
+    find(line).is_some()
+}
+
 /// Keeps `line` from interrupting.
-pub fn mask(line: u32) {
-    for io_apic in &IO_APICS {
-        if let Some(register) = io_apic.redirection(line) {
-            io_apic.write(register, io_apic.read(register) | MASKED);
-        }
+pub fn mask(line: u8) {
+    if let Some((io_apic, register)) = find(line) {
+        io_apic.write(register, io_apic.read(register) | MASKED);
+    }
+}
+
+/// Lets `line` interrupt. It has a vector.
+pub fn unmask(line: u8) {
+    if let Some((io_apic, register)) = find(line) {
+        io_apic.write(register, io_apic.read(register) & !MASKED);
     }
 }
 

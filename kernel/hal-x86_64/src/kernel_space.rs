@@ -74,6 +74,16 @@ impl KernelSpace {
         self.early.withdraw(map);
     }
 
+    /// Takes room for `bytes` bytes, for good.
+    pub fn take(&mut self, bytes: u64) -> Result<PhysicalAddress, BootError> {
+        let mut first = Err(BootError::OutOfMemory);
+        // Each page lies right below the one before.
+        for _ in 0..bytes.div_ceil(PAGE) {
+            first = self.early.take().ok_or(BootError::OutOfMemory);
+        }
+        first
+    }
+
     /// Maps the kernel at its link address; its first byte lies at `physical`.
     pub fn map_image(
         &mut self,

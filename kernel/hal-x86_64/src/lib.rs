@@ -17,7 +17,9 @@
 //! 5. **Contexts** keep the invariants in [`context`], so the way out cannot fault; the
 //!    portable kernel keeps a context alive as long as it is current ([`entry`]).
 //! 6. **Devices** that the kernel drives (interrupt controllers, timers, the first serial port)
-//!    are its own; none of them writes to memory.
+//!    are its own; none of them writes to memory. Without an IOMMU any other device may be told
+//!    to, so whoever is given I/O ports or device memory is trusted ([`mod@devices`]); the pages
+//!    through which any vector could be raised are given to nobody (`device_memory`).
 //!
 //! The crate compiles on the host too, where its pure half is tested; the entry code itself is
 //! assembled for the bare machine only.
@@ -39,6 +41,8 @@ pub mod clock;
 pub mod console;
 pub mod context;
 pub mod cpu;
+mod device_memory;
+mod devices;
 pub mod dump;
 mod early;
 pub mod entry;
@@ -58,6 +62,7 @@ mod segments;
 #[cfg(target_os = "none")]
 mod stubs;
 mod tables;
+pub mod vector;
 mod vectors;
 
 pub use boot_error::BootError;

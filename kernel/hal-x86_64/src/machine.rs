@@ -1,16 +1,17 @@
 //! The HAL's traits, as far as they are not [`Paging`](a9n_hal::Paging).
 
+use core::arch::asm;
 use core::mem::MaybeUninit;
 use core::num::NonZeroU64;
 use core::ptr::{self, NonNull};
 
 use a9n_abi::ipc_port::word;
-use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
+use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors, Ticks};
 
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::kernel_space::DIRECT_MAP;
-use crate::{X86_64, clock, console, dump, entry};
+use crate::{X86_64, clock, console, dump, entry, vector};
 
 /// The direct map's first address. It is aligned to more than all memory, so a physical address
 /// is added by setting its bits.
@@ -34,6 +35,31 @@ unsafe impl Memory for X86_64 {
         let pointer = ptr::with_exposed_provenance_mut(address.0.get() as usize);
         // SAFETY: an address that is not 0 gives a pointer that is not null.
         unsafe { NonNull::new_unchecked(pointer) }
+    }
+
+    /// One `rep movsq`: on CPUs with fast string operations the quickest way for more than a few
+    /// words, and one instruction where it is counted.
+    #[inline(always)]
+    unsafe fn copy_words(&self, from: *const u64, to: *mut u64, count: usize) {
+        // SAFETY: the caller promises `count` valid words behind both. The direction flag is clear
+        // in the kernel (the entry masks it).
+        unsafe {
+            asm!(
+                "rep movsq",
+                inout("rcx") count => _,
+                inout("rsi") from => _,
+                inout("rdi") to => _,
+                options(nostack, preserves_flags),
+            );
+        }
+    }
+}
+
+impl Processors for X86_64 {
+    fn nudge(&self, _cpu: CpuNumber) {}
+
+    fn flush_pending(&self) -> bool {
+        false
     }
 }
 
@@ -68,6 +94,19 @@ impl Hal for X86_64 {
         console::write_byte(byte);
     }
 
+    fn vector_state_bits(&self) -> u32 {
+        vector::state_bits()
+    }
+
+    fn prepare_vector_state(&self, state: PhysicalAddress) {
+        // SAFETY: the portable kernel's accounting of Generics says whose memory it is.
+        unsafe { vector::initialise(state) }
+    }
+
+    fn release_vector_state(&self, state: PhysicalAddress) {
+        vector::release(state);
+    }
+
     fn debug_exit(&self, success: bool) {
         dump::exit_emulator(success);
     }
@@ -100,12 +139,14 @@ impl Hal for X86_64 {
         word5: u64,
     ) -> Leave {
         let unused = MaybeUninit::uninit();
-        // SAFETY: as for `leave`. There is no fast path but these two.
+        // SAFETY: as for `leave`.
         unsafe {
             if operation == word::Call {
                 entry::a9n_retreat_call(descriptor, info, me, unused, word4, word5);
-            } else {
+            } else if operation == word::ReplyReceive {
                 entry::a9n_retreat_reply_receive(descriptor, info, me, unused, word4, word5);
+            } else {
+                entry::a9n_retreat_signal(descriptor, info, me, operation, word4, word5);
             }
         }
         Leave(())

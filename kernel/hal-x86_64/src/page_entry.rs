@@ -53,11 +53,14 @@ impl PageEntry {
 
     /// Flags of a user page. Without any right it is present but closed to user mode.
     pub fn user_flags(access: Access, memory: MemoryType) -> Flags {
-        let mut flags = memory_flags(memory);
-        flags.set(Flags::USER, !access.is_empty());
-        flags.set(Flags::WRITABLE, access.contains(Access::WRITE));
-        flags.set(Flags::NO_EXECUTE, !access.contains(Access::EXECUTE));
-        flags
+        access_flags(access) | memory_flags(memory)
+    }
+
+    /// The same entry of a user page, allowing `access` instead of what it did.
+    #[must_use]
+    pub fn with_access(self, access: Access) -> Self {
+        let cleared = Flags::USER | Flags::WRITABLE | Flags::NO_EXECUTE;
+        Self(self.0 & !cleared.bits() | access_flags(access).bits())
     }
 
     /// Flags of a kernel page.
@@ -98,6 +101,15 @@ impl PageEntry {
     }
 }
 
+/// What user mode may do.
+fn access_flags(access: Access) -> Flags {
+    let mut flags = Flags::empty();
+    flags.set(Flags::USER, !access.is_empty());
+    flags.set(Flags::WRITABLE, access.contains(Access::WRITE));
+    flags.set(Flags::NO_EXECUTE, !access.contains(Access::EXECUTE));
+    flags
+}
+
 /// The PAT attribute for each kind of memory.
 fn memory_flags(memory: MemoryType) -> Flags {
     match memory {
@@ -129,6 +141,15 @@ mod tests {
             assert_eq!(user(access).access(), access);
             assert_eq!(user(access).address(), AT);
         }
+    }
+
+    #[test]
+    fn access_changes_and_nothing_else_does() {
+        let flags = PageEntry::user_flags(Access::READ | Access::WRITE, MemoryType::Device);
+        let before = PageEntry::page(AT, PageSize::Large, flags);
+        let after = before.with_access(Access::READ | Access::EXECUTE);
+        assert_eq!(after.access(), Access::READ | Access::EXECUTE);
+        assert_eq!(after.with_access(Access::READ | Access::WRITE), before);
     }
 
     #[test]

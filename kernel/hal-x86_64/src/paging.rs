@@ -4,6 +4,7 @@
 //! never change, so every address space sees the same kernel. Nothing here ever touches an
 //! entry of the upper half: an address beyond the user half is refused first.
 
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use a9n_hal::{Access, MemoryType, PageSize, Paging, PagingError, PhysicalAddress, UserAddress};
@@ -124,18 +125,23 @@ impl Paging for X86_64 {
         address: UserAddress,
         start: PhysicalAddress,
         end: PhysicalAddress,
-    ) -> Option<PageSize> {
-        if !is_user(address, 1) {
-            return None;
-        }
-        let (entry, size) = TABLES.mapped(root, address.0)?;
-        if !(start..end).contains(&entry.address()) {
-            return None;
-        }
-        if let Walk::Entry(slot) = TABLES.walk(root, address.0, size) {
-            slot.store(0, Relaxed);
-        }
-        Some(size)
+    ) -> Result<PageSize, u32> {
+        let (slot, _, size) = mapped_in(root, address, start..end)?;
+        slot.store(0, Relaxed);
+        Ok(size)
+    }
+
+    fn protect(
+        &self,
+        root: PhysicalAddress,
+        address: UserAddress,
+        start: PhysicalAddress,
+        end: PhysicalAddress,
+        access: Access,
+    ) -> Result<PageSize, u32> {
+        let (slot, entry, size) = mapped_in(root, address, start..end)?;
+        slot.store(entry.with_access(access).0, Relaxed);
+        Ok(size)
     }
 
     fn translate(
@@ -159,6 +165,31 @@ impl Paging for X86_64 {
                 None => tlb::flush_all(),
             }
         }
+    }
+}
+
+/// Where the page that `address` lies in is mapped, with what, and its size; unless it lies in
+/// `range`, the logarithm of the size of the block around `address` without such a page.
+fn mapped_in(
+    root: PhysicalAddress,
+    address: UserAddress,
+    range: Range<PhysicalAddress>,
+) -> Result<(&'static AtomicU64, PageEntry, PageSize), u32> {
+    if !is_user(address, 1) {
+        return Err(PageSize::Small.bits());
+    }
+    let (slot, entry, size) = match TABLES.walk(root, address.0, PageSize::Small) {
+        Walk::Entry(slot) => (slot, PageEntry(slot.load(Relaxed)), PageSize::Small),
+        Walk::Page(entry, size) => match TABLES.walk(root, address.0, size) {
+            Walk::Entry(slot) => (slot, entry, size),
+            Walk::Missing(..) | Walk::Page(..) => return Err(size.bits()),
+        },
+        Walk::Missing(_, entries) => return Err(entries.bits() + ENTRIES.ilog2()),
+    };
+    if entry.is_present() && range.contains(&entry.address()) {
+        Ok((slot, entry, size))
+    } else {
+        Err(size.bits())
     }
 }
 
@@ -223,8 +254,15 @@ mod tests {
             assert_eq!(on.translate(root, inner), found);
             assert_eq!(on.translate(root, AT.offset(bytes)), None);
             let end = FRAME.offset(bytes);
-            assert_eq!(on.unmap(root, inner, end, end.offset(bytes)), None);
-            assert_eq!(on.unmap(root, inner, FRAME, end), Some(size));
+            assert_eq!(on.unmap(root, inner, end, end.offset(bytes)), Err(size.bits()));
+            assert_eq!(
+                on.protect(root, inner, end, end.offset(bytes), Access::READ),
+                Err(size.bits())
+            );
+            assert_eq!(on.translate(root, inner), found);
+            assert_eq!(on.protect(root, inner, FRAME, end, Access::READ), Ok(size));
+            assert_eq!(on.translate(root, inner), Some((FRAME.offset(0x123), Access::READ)));
+            assert_eq!(on.unmap(root, inner, FRAME, end), Ok(size));
             assert_eq!(on.translate(root, inner), None);
         }
     }
@@ -262,7 +300,7 @@ mod tests {
                 Err(PagingError::Unsupported)
             );
             assert_eq!(on.translate(root, address), None);
-            assert_eq!(on.unmap(root, address, FRAME, PhysicalAddress(!0)), None);
+            assert!(on.unmap(root, address, FRAME, PhysicalAddress(!0)).is_err());
         }
         let last = UserAddress(USER_END - PageSize::Large.bytes());
         assert_eq!(

@@ -4,6 +4,7 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
+use a9n_abi::ObjectType;
 use a9n_abi::ipc_port::word;
 
 use crate::context::{Context, FIXED_FLAGS, Mode};
@@ -68,7 +69,10 @@ a9n_system_calls:
     je      a9n_fast_call
     cmp     rax, {IPC_REPLY_RECEIVE}
     je      a9n_fast_reply_receive
-    jmp     a9n_general
+    cmp     ah, {NOTIFICATION}
+    jne     a9n_general
+    mov     rcx, rax
+    jmp     a9n_fast_signal
 .set a9n_number, a9n_number + 1
 .endr
 
@@ -102,6 +106,11 @@ a9n_retreat_call:
 .globl a9n_retreat_reply_receive
 a9n_retreat_reply_receive:
     mov     eax, {IPC_REPLY_RECEIVE}
+    jmp     2f
+// The same with the operation in rcx.
+.globl a9n_retreat_signal
+a9n_retreat_signal:
+    mov     rax, rcx
 2:  xor     r10d, r10d
     mov     r11d, {FIXED_FLAGS}
 
@@ -333,6 +342,7 @@ _start:
     USER_DATA = const USER_DATA,
     IPC_CALL = const word::Call,
     IPC_REPLY_RECEIVE = const word::ReplyReceive,
+    NOTIFICATION = const ObjectType::NotificationPort as u8,
     ERROR_CODES = const ERROR_CODES,
     FATAL = const FATAL,
     CHECKED = const cfg!(debug_assertions) as u8,

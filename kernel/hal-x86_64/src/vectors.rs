@@ -4,7 +4,8 @@
 //! |---|---|
 //! | 0–31 | exceptions |
 //! | 32–47 | the legacy interrupt controllers, masked: only their spurious interrupts arrive |
-//! | 48–239 | lines of the I/O APICs |
+//! | 48–143 | lines of the I/O APICs |
+//! | 144–239 | message-signalled interrupts |
 //! | 240 | the CPU's timer |
 //! | 255 | spurious interrupts of the local APIC |
 
@@ -12,16 +13,20 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Vector(pub u8);
 
+use a9n_hal::Interrupt;
+
 /// Lines of I/O APICs that have a vector.
-pub const LINES: u32 = 192;
+pub const LINES: u8 = 96;
+/// Message-signalled interrupts that have a vector.
+pub const MESSAGES: u8 = 96;
 
 /// What a vector means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// An exception of the CPU.
     Exception,
-    /// A line of an I/O APIC.
-    Line(u32),
+    /// A device.
+    Device(Interrupt),
     /// The CPU's timer.
     Timer,
     /// Nothing that needs attention, not even an end of interrupt.
@@ -33,14 +38,22 @@ impl Vector {
     pub const LEGACY: Self = Self(32);
     /// Vector of line 0.
     pub const FIRST_LINE: Self = Self(48);
+    /// Vector of message 0.
+    pub const FIRST_MESSAGE: Self = Self(Self::FIRST_LINE.0 + LINES);
     /// The CPU's timer.
     pub const TIMER: Self = Self(240);
     /// Spurious interrupts of the local APIC.
     pub const SPURIOUS: Self = Self(255);
 
-    /// The vector of `line`, if it has one.
-    pub const fn of_line(line: u32) -> Option<Self> {
-        if line < LINES { Some(Self(Self::FIRST_LINE.0 + line as u8)) } else { None }
+    /// The vector of `interrupt`, if it has one.
+    pub const fn of(interrupt: Interrupt) -> Option<Self> {
+        match interrupt {
+            Interrupt::Line(line) if line < LINES => Some(Self(Self::FIRST_LINE.0 + line)),
+            Interrupt::Message(message) if message < MESSAGES => {
+                Some(Self(Self::FIRST_MESSAGE.0 + message))
+            }
+            Interrupt::Line(_) | Interrupt::Message(_) => None,
+        }
     }
 
     /// What it means.
@@ -49,8 +62,10 @@ impl Vector {
             Source::Exception
         } else if self < Self::FIRST_LINE {
             Source::Spurious
+        } else if self < Self::FIRST_MESSAGE {
+            Source::Device(Interrupt::Line(self.0 - Self::FIRST_LINE.0))
         } else if self < Self::TIMER {
-            Source::Line((self.0 - Self::FIRST_LINE.0).into())
+            Source::Device(Interrupt::Message(self.0 - Self::FIRST_MESSAGE.0))
         } else if self == Self::TIMER {
             Source::Timer
         } else {
@@ -59,19 +74,21 @@ impl Vector {
     }
 }
 
-const _: () = assert!(Vector::FIRST_LINE.0 as u32 + LINES == Vector::TIMER.0 as u32);
+const _: () = assert!(Vector::FIRST_MESSAGE.0 as u32 + MESSAGES as u32 == Vector::TIMER.0 as u32);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_line_has_its_own_vector_and_finds_back() {
-        for line in 0..LINES {
-            let vector = Vector::of_line(line).unwrap();
-            assert_eq!(vector.source(), Source::Line(line));
+    fn every_interrupt_has_its_own_vector_and_finds_back() {
+        let lines = (0..LINES).map(Interrupt::Line);
+        for interrupt in lines.chain((0..MESSAGES).map(Interrupt::Message)) {
+            let vector = Vector::of(interrupt).unwrap();
+            assert_eq!(vector.source(), Source::Device(interrupt));
         }
-        assert_eq!(Vector::of_line(LINES), None);
+        assert_eq!(Vector::of(Interrupt::Line(LINES)), None);
+        assert_eq!(Vector::of(Interrupt::Message(MESSAGES)), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use core::num::NonZeroU64;
 use a9n_abi::{ObjectType, Rights};
 use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
-use crate::{Capability, Installation, MemoryKind, Port, Ref, TableUse};
+use crate::{Capability, Installation, MemoryKind, Notification, Port, Ref, TableUse};
 
 /// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
 /// on how far a restartable operation on it has come.
@@ -24,10 +24,12 @@ impl Tag {
     const INTERNAL: u64 = 1 << 25;
     const PROGRESS_SHIFT: u32 = 26;
 
-    /// Mask and value that say: an IPC Port with these rights.
-    const fn port_with(rights: Rights) -> (u64, u64) {
+    /// Whether it says: an object of this type, with (at least) these rights. One mask and one
+    /// comparison.
+    #[inline(always)]
+    const fn is(self, object: ObjectType, rights: Rights) -> bool {
         let rights = (rights.bits() as u64) << Self::RIGHTS_SHIFT;
-        (0xff | rights, ObjectType::IpcPort as u64 | rights)
+        self.0 & (0xff | rights) == object as u64 | rights
     }
 }
 
@@ -157,12 +159,21 @@ impl Slot {
         self.anchor_previous.set(source.anchor_previous.get());
     }
 
-    /// The port in it, if it is one and has (at least) `rights`, with its identifier: one mask
-    /// and one comparison.
+    /// The port in it, if it is one and has (at least) `rights`, with its identifier.
     #[inline(always)]
     pub fn port(&self, rights: Rights) -> Option<(Ref<Port>, u64)> {
-        let (mask, value) = Tag::port_with(rights);
-        if self.tag.get().0 & mask != value {
+        self.identified(ObjectType::IpcPort, rights)
+    }
+
+    /// The Notification Port in it, if it is one and has (at least) `rights`, with its identifier.
+    #[inline(always)]
+    pub fn notification(&self, rights: Rights) -> Option<(Ref<Notification>, u64)> {
+        self.identified(ObjectType::NotificationPort, rights)
+    }
+
+    #[inline(always)]
+    fn identified<T>(&self, object: ObjectType, rights: Rights) -> Option<(Ref<T>, u64)> {
+        if !self.tag.get().is(object, rights) {
             return None;
         }
         Some((reference(self.object.get())?, self.identifier.get()))

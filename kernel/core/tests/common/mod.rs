@@ -183,7 +183,9 @@ impl System {
             ipc_port::word::ReplyReceive => {
                 self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
             }
-            _ => return false,
+            operation => {
+                self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
+            }
         };
         let Departure::Left(context) = departure else { return false };
         let objects = self.kernel.hal().memory().objects();
@@ -328,12 +330,16 @@ impl System {
     }
 }
 
-/// The kernel's answer as a result.
+/// The kernel's answer as a result: the first in the identifier's register, the others in message
+/// words.
 pub fn outcome(answer: Answer) -> Result<[u64; 6], Error> {
     let info = MessageInfo(answer.info);
     assert_eq!(info.source(), Some(Source::Kernel), "the kernel answers this itself");
     match Error::from_label(info.label()) {
-        None => Ok(answer.words),
+        None => {
+            let [second, third, fourth, fifth, sixth, _] = answer.words;
+            Ok([answer.identifier, second, third, fourth, fifth, sixth])
+        }
         Some(error) => Err(error),
     }
 }

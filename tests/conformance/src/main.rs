@@ -1,0 +1,46 @@
+//! Checks that the kernel does what its interface says: named cases, one line each.
+//!
+//! Init runs every case at the highest priority, with threads of its own address space as
+//! partners. What a case makes comes from one Generic, which is revoked before the next: so each
+//! case begins with the same memory and empty slots, and every case also tests destruction.
+//!
+//! A word on the command line limits the run to the cases whose name contains it.
+#![no_std]
+#![no_main]
+
+#[macro_use]
+mod report;
+
+mod bodies;
+mod cases;
+mod cells;
+mod machine;
+mod test;
+
+use nun::{Error, InitInfo, entry, println};
+use test::Test;
+
+nun::entry!(main);
+
+fn main(init: &'static InitInfo) -> Result<(), Error> {
+    let mut test = Test::new(init)?;
+    let wanted = init.command_line().trim();
+    let (mut passed, mut failed) = (0, 0);
+    let all = cases::ALL.iter().copied().flatten();
+    for case in all.filter(|case| case.name.contains(wanted)) {
+        test.clean()?;
+        match (case.run)(&mut test) {
+            Ok(()) => {
+                println!("case {} ... ok", case.name);
+                passed += 1;
+            }
+            Err(failure) => {
+                println!("case {} ... FAILED: {failure}", case.name);
+                failed += 1;
+            }
+        }
+    }
+    test.clean()?;
+    println!("conformance: {passed} passed, {failed} failed");
+    if failed == 0 { Ok(()) } else { entry::fail() }
+}

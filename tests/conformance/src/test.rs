@@ -1,0 +1,262 @@
+//! What a case works with: fresh objects, threads, memory.
+
+use core::array;
+
+use nun::aci::{WORKSPACE_ADDRESS, WORKSPACE_BYTES};
+use nun::capability::Capability;
+use nun::entry::Stack;
+use nun::mapped::Mapped;
+use nun::{
+    Access, AddressSpace, Descriptor, Error, Fault, FaultReason, Frame, Generic, InitInfo, IpcPort,
+    Node, NotificationPort, PageTable, Pcb, Received, Resources, Rights, Window, aci, map_pages,
+    range_around,
+};
+
+use crate::cells;
+use crate::report::{Failure, Verdict};
+
+/// Priority of init while a case runs.
+const HIGHEST: u64 = 255;
+/// Priority of threads that ask for no other.
+pub const USUAL: u8 = 100;
+/// Slots that one case can use.
+const SLOTS: u64 = 768;
+/// Logarithm of the memory that one case can use.
+const MEMORY_BITS: u8 = 23;
+/// Threads that one case can use.
+const THREADS: usize = 8;
+/// Memory that a case maps lies from here on.
+const AREA: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 4;
+
+/// Both accesses.
+pub const READ_WRITE: Access = Access::READ.union(Access::WRITE);
+
+static STACKS: [Stack<16384>; THREADS] = [const { Stack::new() }; THREADS];
+
+/// First instruction of a thread. It gets a number, and ends in [`park`].
+pub type Body = extern "C" fn(u64) -> !;
+
+/// The surroundings of a case.
+pub struct Test {
+    init: &'static InitInfo,
+    resources: Resources,
+    generic: Generic,
+    /// First slot for cases.
+    first: u64,
+    next: u64,
+    threads: usize,
+    address: u64,
+}
+
+impl Test {
+    pub fn new(init: &'static InitInfo) -> Result<Self, Error> {
+        let mut resources = Resources::new(init);
+        let generic = resources.make(MEMORY_BITS)?;
+        // Where parked threads wait for ever.
+        let parking: NotificationPort = resources.make(0)?;
+        cells::set(PARKING, parking.descriptor().index());
+        let first = resources.slots().take_run(SLOTS).unwrap_or(0);
+        Ok(Self { init, resources, generic, first, next: first, threads: 0, address: AREA })
+    }
+
+    /// Takes away all that the last case made.
+    pub fn clean(&mut self) -> Result<(), Error> {
+        self.set_priority(HIGHEST)?;
+        self.node().revoke(self.generic.descriptor().index())?;
+        for slot in self.first..self.next {
+            if self.node().look(slot)?.0 != 0 {
+                self.node().remove(slot)?;
+            }
+        }
+        let parking = cells::get(PARKING);
+        cells::clear();
+        cells::set(PARKING, parking);
+        (self.next, self.threads, self.address) = (self.first, 0, AREA);
+        Ok(())
+    }
+
+    pub fn init(&self) -> &'static InitInfo {
+        self.init
+    }
+
+    /// The Generic that everything of this case comes from.
+    pub fn generic(&self) -> Generic {
+        self.generic
+    }
+
+    /// The root node, which init and all threads share.
+    pub fn node(&self) -> Node {
+        self.resources.node()
+    }
+
+    /// The address space, which init and all threads share.
+    pub fn space(&self) -> AddressSpace {
+        self.resources.address_space()
+    }
+
+    /// Init's own PCB.
+    pub fn own_pcb(&self) -> Pcb {
+        Pcb::slot(aci::slot::PROCESS)
+    }
+
+    /// An empty slot of the root node.
+    pub fn slot(&mut self) -> u64 {
+        self.slots(1)
+    }
+
+    /// The first of `count` empty slots.
+    pub fn slots(&mut self, count: u64) -> u64 {
+        let slot = self.next;
+        self.next += count;
+        assert!(self.next <= self.first + SLOTS, "a case uses too many slots");
+        slot
+    }
+
+    /// Makes an object; `size_bits` as for `convert`.
+    pub fn make<T: Capability>(&mut self, size_bits: u8) -> Result<T, Error> {
+        let slot = self.slot();
+        self.generic.convert(T::TYPE, size_bits.into(), 1, self.node(), slot)?;
+        Ok(T::named(Descriptor::slot(slot)))
+    }
+
+    /// Mints a capability into a slot of its own.
+    pub fn mint<T: Capability>(
+        &mut self,
+        source: T,
+        rights: Rights,
+        identifier: u64,
+    ) -> Result<T, Error> {
+        let slot = self.slot();
+        self.node().mint(slot, source, rights, identifier)?;
+        Ok(T::named(Descriptor::slot(slot)))
+    }
+
+    /// Room for `pages` pages that nothing is mapped at.
+    pub fn room(&mut self, pages: u64) -> u64 {
+        let address = self.address;
+        self.address += pages * 4096;
+        address
+    }
+
+    /// Maps all of a frame of `pages` pages at `address`.
+    pub fn map_at(
+        &mut self,
+        frame: Frame,
+        address: u64,
+        pages: u64,
+        access: Access,
+    ) -> Result<Window, Error> {
+        let window = self.attach(frame, address, pages)?;
+        map_pages(self.space(), window, address, pages, access, || self.make::<PageTable>(0))?;
+        Ok(window)
+    }
+
+    /// Makes a window of `frame` around `pages` pages at `address`.
+    pub fn attach(&mut self, frame: Frame, address: u64, pages: u64) -> Result<Window, Error> {
+        let slot = self.slot();
+        let (first, bits) = range_around(address, pages);
+        frame.attach(self.space(), first, bits, self.node(), slot)?;
+        Ok(Window::slot(slot))
+    }
+
+    /// A page of memory, mapped: the frame, its window, and its content.
+    pub fn page(&mut self, access: Access) -> Result<(Frame, Window, Mapped), Error> {
+        let (frame, address) = (self.make(12)?, self.room(1));
+        let window = self.map_at(frame, address, 1, access)?;
+        Ok((frame, window, Mapped::in_workspace(address, 4096)))
+    }
+
+    /// A stopped thread that will run `body(argument)` with the usual priority.
+    pub fn thread(&mut self, body: Body, argument: u64) -> Result<Pcb, Error> {
+        let pcb = self.bare_thread(body, argument)?;
+        let (frame, _, _) = self.page(READ_WRITE)?;
+        pcb.configure_spaces(Descriptor::NULL, Descriptor::NULL, frame)?;
+        Ok(pcb)
+    }
+
+    /// The same without an IPC buffer.
+    pub fn bare_thread(&mut self, body: Body, argument: u64) -> Result<Pcb, Error> {
+        let pcb: Pcb = self.make(0)?;
+        let stack = STACKS[self.threads].top();
+        self.threads += 1;
+        pcb.configure_spaces(self.space(), self.node(), Descriptor::NULL)?;
+        pcb.configure_entry(body as usize as u64, stack, 0, argument)?;
+        pcb.configure_schedule(USUAL.into(), 0, 0)?;
+        Ok(pcb)
+    }
+
+    /// Starts a thread of the usual priority. It runs when init waits, or lets it.
+    pub fn start(&mut self, body: Body, argument: u64) -> Result<Pcb, Error> {
+        let pcb = self.thread(body, argument)?;
+        pcb.resume()?;
+        Ok(pcb)
+    }
+
+    /// Starts a thread whose faults come to the port in the answer, as those of process 77.
+    pub fn start_watched(&mut self, body: Body, argument: u64) -> Result<(Pcb, IpcPort), Error> {
+        let port: IpcPort = self.make(0)?;
+        let resolver = self.mint(port, Rights::all(), 77)?;
+        let pcb = self.thread(body, argument)?;
+        pcb.configure_ports(resolver, Descriptor::NULL)?;
+        pcb.resume()?;
+        Ok((pcb, port))
+    }
+
+    /// The fault that a thread runs into which does `body(argument)`. The thread is gone then.
+    pub fn fault_of(&mut self, body: Body, argument: u64) -> Result<Fault, Failure> {
+        let (pcb, port) = self.start_watched(body, argument)?;
+        self.settle()?;
+        let received = port.try_receive()?;
+        self.node().remove(index(pcb))?;
+        self.threads -= 1;
+        match received {
+            Received::Fault { process: 77, fault } => Ok(fault),
+            other => Err(Failure::new(file!(), line!(), format_args!("received {other:?}"))),
+        }
+    }
+
+    /// Checks that `body(address)` is a page fault at `address`, reported with what was tried.
+    pub fn check_page_fault(&mut self, body: Body, address: u64, tried: Access) -> Verdict {
+        let fault = self.fault_of(body, address)?;
+        let found = (fault.reason, fault.address, fault.code);
+        check_eq!(found, (Some(FaultReason::Page), address, tried.bits()));
+        Ok(())
+    }
+
+    /// Sets init's own priority.
+    pub fn set_priority(&self, priority: u64) -> Result<(), Error> {
+        self.own_pcb().configure_schedule(priority, 0, 0)
+    }
+
+    /// Lets all threads run until none can.
+    pub fn settle(&self) -> Result<(), Error> {
+        self.set_priority(0)?;
+        self.set_priority(HIGHEST)
+    }
+}
+
+/// The cell with the slot of the Notification Port where threads end.
+const PARKING: u64 = 31;
+
+/// The end of a thread: it waits for ever.
+pub extern "C" fn park() -> ! {
+    loop {
+        // It is never signalled; if it is gone, so is this thread soon.
+        let _ = NotificationPort::slot(cells::get(PARKING)).wait();
+    }
+}
+
+/// Small numbers in one argument.
+pub fn pack<const N: usize>(numbers: [u64; N]) -> u64 {
+    numbers.iter().rev().fold(0, |packed, number| packed << 12 | number)
+}
+
+/// The numbers that were packed.
+pub fn unpack<const N: usize>(packed: u64) -> [u64; N] {
+    array::from_fn(|index| packed >> (12 * index) & 0xfff)
+}
+
+/// The slot of a capability in the root node.
+pub fn index(capability: impl Capability) -> u64 {
+    capability.into().index()
+}
