@@ -17,6 +17,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Fills the empty slot `target` with `capability`, derived from `source`.
+    #[inline(never)]
     pub(crate) fn derive_child(
         &self,
         source: Ref<Slot>,

@@ -277,6 +277,7 @@ impl<H: Hal> Kernel<H> {
 
     /// Stops `process`, whatever it is doing, and takes it out of every queue. An operation in
     /// which it was blocked ends with *cancelled* when it is resumed.
+    #[inline(never)]
     pub(crate) fn halt(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let state = pcb.state.get();

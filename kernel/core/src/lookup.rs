@@ -9,6 +9,7 @@ use crate::Kernel;
 impl<H: Hal> Kernel<H> {
     /// The slot that `descriptor` names for `process`. At most as many steps as a descriptor has
     /// index bits.
+    #[inline(never)]
     pub(crate) fn lookup(
         &self,
         process: Ref<Process>,
@@ -38,6 +39,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The capability that `descriptor`, argument `number` of a call, names, with its slot.
+    #[inline(never)]
     pub(crate) fn lookup_argument(
         &self,
         process: Ref<Process>,
@@ -51,6 +53,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The node that `descriptor`, argument `number` of a call, names.
+    #[inline(never)]
     pub(crate) fn lookup_node(
         &self,
         process: Ref<Process>,
@@ -68,6 +71,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Slot `index` of `node`, which must be empty; `index` is argument `number` of a call.
+    #[inline(never)]
     pub(crate) fn empty_slot(
         &self,
         node: Ref<Node>,

@@ -194,6 +194,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The running `process` changes to `context` and goes on; the one that it used is returned.
+    #[inline(never)]
     pub(crate) fn exchange_context(
         &self,
         process: Ref<Process>,
@@ -278,6 +279,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Takes `process` out of its ready queue.
+    #[inline(never)]
     pub(crate) fn unready(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let cpu = self.cpu(pcb.state.get().cpu());
@@ -376,6 +378,7 @@ impl<H: Hal> Kernel<H> {
     /// Brings the mask that lets `process` use the fast paths up to date: none for foreign
     /// processes, without a root node, with a vector state, interrupted, or with a signal
     /// waiting to be received.
+    #[inline(never)]
     pub(crate) fn refresh_fast_mask(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let vector = self.store.internal_slot(process, Internal::VectorState);

@@ -120,9 +120,13 @@ impl<H: Hal> Kernel<H> {
                  {instruction:#x}, code {:#x}",
                 fault.reason, fault.address.0, fault.code,
             ),
-            Trap::ForeignCall | Trap::Stopped => writeln!(
+            Trap::ForeignCall => writeln!(
                 console,
-                "a9n: a process without resolver stopped: {trap:?}, instruction {instruction:#x}",
+                "a9n: a process without resolver stopped: foreign call, instruction {instruction:#x}",
+            ),
+            Trap::Stopped => writeln!(
+                console,
+                "a9n: a process without resolver stopped: interrupted, instruction {instruction:#x}",
             ),
         };
     }

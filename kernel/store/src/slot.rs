@@ -127,6 +127,7 @@ impl Slot {
     }
 
     /// Replaces the content by another of the same type; rights and derivation stay.
+    #[inline(never)]
     pub fn update(&self, capability: Capability) {
         let (object, identifier, data) = pack(capability);
         self.object.set(object);
@@ -179,7 +180,8 @@ impl Slot {
         Some((reference(self.object.get())?, self.identifier.get()))
     }
 
-    /// What it holds.
+    /// What it holds. Asked for everywhere, so one copy of the code is enough.
+    #[inline(never)]
     pub fn capability(&self) -> Option<Capability> {
         let (object, identifier, data) =
             (self.object.get(), self.identifier.get(), self.data.get());
