@@ -24,11 +24,12 @@ impl<H: Hal> Kernel<H> {
     /// The running `process`, which no longer serves `lender`, goes back to its own scheduling
     /// context and returns the one that it used.
     pub(crate) fn return_context(&self, process: Ref<Process>, lender: Ref<Process>) {
+        let used = self.exchange_context(process, self.own_context(process));
         let pcb = self.store.get(lender);
         if pcb.state.get().is_context_lost() {
             self.send_context_home(lender);
         } else {
-            pcb.scheduling.set(self.exchange_context(process, self.own_context(process)));
+            pcb.scheduling.set(used);
             pcb.partner.set(None);
         }
     }
@@ -41,7 +42,7 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    /// Whether `process` uses the scheduling context of a caller.
+    /// Whether `process` uses the scheduling context of a caller that will get it back.
     pub(crate) fn borrows_context(&self, process: Ref<Process>) -> bool {
         self.lender(process)
             .is_some_and(|lender| !self.store.get(lender).state.get().is_context_lost())
@@ -68,9 +69,7 @@ impl<H: Hal> Kernel<H> {
     /// `lender` ends its call, or has its answer from somebody else than `borrower`, who served it
     /// and is not its server any more: both go on with scheduling contexts of their own.
     pub(crate) fn part_contexts(&self, lender: Ref<Process>, borrower: Ref<Process>) {
-        if !self.store.get(lender).state.get().is_context_lost() {
-            self.renew_context(borrower);
-        }
+        self.renew_context(borrower);
         self.send_context_home(lender);
     }
 

@@ -211,3 +211,25 @@ fn a_priority_set_while_waiting_counts_at_once() {
     assert_eq!(system.current, Some(client));
     assert!(yields_to(&mut system, FREE + 40, 100));
 }
+
+#[test]
+fn urgency_that_was_taken_back_does_not_outlive_the_answer_to_those_in_between() {
+    both_paths(|mut system| {
+        let last = run(&mut system, A, 10);
+        block(&mut system, SECOND, RECEIVE);
+        let first = run(&mut system, B, 20);
+        block(&mut system, PORT, RECEIVE);
+        run(&mut system, C, 200);
+        block(&mut system, PORT, CALL);
+        assert_eq!(system.current, Some(first));
+        block(&mut system, SECOND, CALL);
+        assert_eq!(system.current, Some(last));
+        // The caller at the beginning of the chain gives up.
+        system.ask(C, pcb::word::Suspend, &[]).expect("suspend");
+        system.message(0, reply::word::Reply, 0, &[]);
+        assert_eq!(system.current, Some(first), "it is the more urgent one now");
+        block(&mut system, SIGNALS, WAIT);
+        assert_eq!(system.current, Some(last));
+        assert!(yields_to(&mut system, FREE + 40, 100));
+    });
+}

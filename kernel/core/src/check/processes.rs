@@ -181,7 +181,7 @@ impl<H: Hal> Kernel<H> {
     fn check_urgency(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
-        if self.borrows_context(process) {
+        if pcb.caller.get().is_some() || pcb.donor.get().is_some() {
             return;
         }
         let in_use = match state.phase() {
