@@ -100,6 +100,25 @@ impl Cpu {
     }
 }
 
+#[cfg(feature = "check")]
+impl Cpu {
+    /// Ready processes by priority.
+    pub(crate) fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// Whether the bit of `priority` is set.
+    pub(crate) fn is_occupied(&self, priority: u8) -> bool {
+        let (word, bit) = self.bit_of(priority);
+        word.get() & bit != 0
+    }
+
+    /// Priority of the scheduling context in use.
+    pub(crate) fn priority(&self) -> u8 {
+        self.priority.get()
+    }
+}
+
 /// Where a process enters its ready queue.
 #[derive(Clone, Copy, Debug)]
 enum Place {

@@ -290,8 +290,10 @@ snippets! {
     keep_flags: "mov rbx, rdi", "pushfq", "or dword ptr [rsp], 0x40400", "popfq",
         "mov eax, 0x101", "xor edi, edi", "xor esi, esi", "syscall",
         "pushfq", "pop qword ptr [rbx]", "cld";
-    /// Goes on in the code segment that is its argument.
-    change_segment: "push rdi", "lea rax, [rip + 2f]", "push rax", "retfq", "2:";
+    /// Goes on in the code segment that is its argument. (A far return would do, but QEMU's reads
+    /// the stack with the kernel's eyes and trips over SMAP.)
+    change_segment: "lea rax, [rip + 2f]", "mov [rsp - 16], eax", "mov [rsp - 12], di",
+        "jmp fword ptr [rsp - 16]", "2:";
     /// Makes a system call in the manner of Linux and stores the result at its argument.
     foreign_call: "mov rbx, rdi", "mov eax, 39", "mov edi, 1", "mov esi, 2", "mov edx, 3",
         "mov r10d, 4", "mov r8d, 5", "mov r9d, 6", "syscall", "mov [rbx], rax";
