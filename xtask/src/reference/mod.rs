@@ -35,9 +35,9 @@ const CALLS: &str = "\
 
 A kernel call has an operation word, a descriptor, a message info and six words, each in a register
 (*How the kernel is built* says in which). For everything but messages between processes, the words
-are the arguments, in the order given below, and the kernel answers with a message info of source
-`Kernel`: label 0 and the results in the words, or a label that holds an error. After an error
-nothing has changed.
+are the arguments, in the order given below. The kernel answers with a message info of source
+`Kernel`. Its label is 0, and the first result stands where a message has its identifier, the others
+in the words from 0 on; or the label is an error, and nothing has changed.
 
 An operation word is 256 × the object's number + the operation's number; both stand in the headings
 below as `object.operation`. For `receive` and `reply_receive` the bits from 16 on name a slot for
