@@ -48,7 +48,8 @@ impl Profile {
 pub enum Destination {
     /// A real machine, or whatever looks like one: the image that ships.
     Hardware,
-    /// QEMU under our supervision, which the guest can end (feature `debug-exit`).
+    /// An emulator under our supervision: the guest can end it (feature `debug-exit`), and it may
+    /// load the kernel without firmware (feature `direct`).
     Emulator,
 }
 
@@ -141,7 +142,7 @@ impl<'a> Builder<'a> {
     fn build_kernel(&self, destination: Destination, step: &Step) -> Result<()> {
         let features: &[&str] = match destination {
             Destination::Hardware => &[],
-            Destination::Emulator => &["debug-exit"],
+            Destination::Emulator => &["debug-exit", "direct"],
         };
         self.build_package(&BARE, "a9n-image", features, step)
     }

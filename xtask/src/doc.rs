@@ -1,4 +1,5 @@
-//! `cargo xtask doc`: the manual as HTML, and the reference of the crates.
+//! `cargo xtask doc`: the manual as HTML, and the reference of the crates. The manual's chapter
+//! on the interface is written anew first.
 //!
 //! mdBook renders the manual where it is installed. Else a plain rendering stands in, so that
 //! the manual can always be read in a browser: one page per chapter, contents on top.
@@ -12,10 +13,14 @@ use pulldown_cmark::{Options, Parser, html};
 
 use crate::process::{build, find_program, host_cargo_command};
 use crate::progress::Step;
+use crate::reference;
 use crate::repository::Repository;
 
 /// `cargo xtask doc`.
 pub fn run(repository: &Repository) -> Result<ExitCode> {
+    if reference::update(repository)? {
+        println!("rewritten: {}", reference::FILE);
+    }
     let output = repository.products().join("manual");
     match find_program("mdbook") {
         Some(mdbook) => {

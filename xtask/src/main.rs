@@ -1,8 +1,9 @@
 //! `cargo xtask`: the only build interface of A9N.
 //!
 //! It builds the bare-metal crates with the right target and flags, makes boot volumes, starts
-//! and supervises QEMU, runs every test and check. It depends on no other crate of the
-//! workspace, only on their names and the files that they produce.
+//! and supervises QEMU, runs every test and check. Of the other crates of the workspace it uses
+//! only the interface, `a9n-abi`, whose reference it writes; of the rest it knows the names and the
+//! files that they produce.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +22,7 @@ mod packages;
 mod process;
 mod progress;
 mod qemu;
+mod reference;
 mod repository;
 mod session;
 mod suites;

@@ -322,6 +322,8 @@ impl<H: Hal> Kernel<H> {
         if blocked && !state.is_trapped() {
             self.answer_failure(process, Reason::Cancelled);
         }
+        // It may be made to do something else than to repeat its call.
+        pcb.batch.set((0, 0));
         pcb.state.set(pcb.state.get().with_phase(Phase::Stopped).with_stored_reply(false));
     }
 }

@@ -23,7 +23,7 @@ pub struct Kernel<H: Hal> {
     pub(crate) cpus: [Cpu; MAXIMUM_CPUS],
     /// The CPU that runs the kernel at this moment, one at a time.
     pub(crate) here: Cell<CpuNumber>,
-    /// How many CPUs run processes.
+    /// How many CPUs run processes; 0 before boot.
     pub(crate) cpu_count: Cell<CpuNumber>,
     /// Objects without a capability that still have parts to let go.
     pub(crate) dying: Cell<Option<Dying>>,
@@ -53,7 +53,7 @@ impl<H: Hal> Kernel<H> {
             store: Store::new(hal),
             cpus: [const { Cpu::new() }; MAXIMUM_CPUS],
             here: Cell::new(0),
-            cpu_count: Cell::new(1),
+            cpu_count: Cell::new(0),
             dying: Cell::new(None),
             bindings: Cell::new(None),
             claimed: [const { Cell::new(0) }; CLAIM_WORDS],

@@ -24,9 +24,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "check")]
+extern crate std;
+
 mod batch;
 mod binding;
 mod boot;
+#[cfg(feature = "check")]
+pub mod check;
 mod derivation;
 mod destroy;
 mod donation;

@@ -38,6 +38,9 @@ pub(crate) struct Cpu {
     quantum_end: Cell<Ticks>,
     /// When the user's timer goes off.
     alarm: Cell<Option<Ticks>>,
+    /// When the machine's timer will go off; `Ticks::MAX` if nothing was asked of it. It may go off
+    /// early: then it is asked anew, which is cheaper than to ask at every change.
+    asked: Cell<Ticks>,
     /// Since when CPU time is charged to the running process.
     since: Cell<Ticks>,
 }
@@ -52,6 +55,7 @@ impl Cpu {
             priority: Cell::new(0),
             quantum_end: Cell::new(0),
             alarm: Cell::new(None),
+            asked: Cell::new(Ticks::MAX),
             since: Cell::new(0),
         }
     }
@@ -93,6 +97,25 @@ impl Cpu {
             Place::Front => self.queue(priority).push_front(store, process),
         }
         self.update_bit(priority);
+    }
+}
+
+#[cfg(feature = "check")]
+impl Cpu {
+    /// Ready processes by priority.
+    pub(crate) fn queues(&self) -> &[Queue] {
+        &self.queues
+    }
+
+    /// Whether the bit of `priority` is set.
+    pub(crate) fn is_occupied(&self, priority: u8) -> bool {
+        let (word, bit) = self.bit_of(priority);
+        word.get() & bit != 0
+    }
+
+    /// Priority of the scheduling context in use.
+    pub(crate) fn priority(&self) -> u8 {
+        self.priority.get()
     }
 }
 
@@ -201,7 +224,15 @@ impl<H: Hal> Kernel<H> {
     /// Asks for an interrupt at the end of the quantum, or at the user's time if that is sooner.
     fn program_timer(&self, cpu: &Cpu) {
         let end = cpu.quantum_end.get();
-        self.hal().set_timer(Some(cpu.alarm.get().map_or(end, |alarm| alarm.min(end))));
+        self.ask_timer(cpu, cpu.alarm.get().map_or(end, |alarm| alarm.min(end)));
+    }
+
+    /// Makes sure that the timer goes off at `deadline` or before.
+    fn ask_timer(&self, cpu: &Cpu, deadline: Ticks) {
+        if deadline < cpu.asked.get() {
+            cpu.asked.set(deadline);
+            self.hal().set_timer(Some(deadline));
+        }
     }
 
     /// Sets or clears the user's timer of a CPU.
@@ -264,6 +295,7 @@ impl<H: Hal> Kernel<H> {
     /// The timer went off, or was set by another CPU: the quantum in use may have ended, or the user's time have come.
     pub(crate) fn expire(&self, number: CpuNumber) {
         let cpu = self.cpu(number);
+        cpu.asked.set(Ticks::MAX);
         if cpu.alarm.get().is_some_and(|alarm| self.hal().now() >= alarm) {
             cpu.alarm.set(None);
             self.signal_binding(Binding::Timer(number));
@@ -302,7 +334,9 @@ impl<H: Hal> Kernel<H> {
             let Some(priority) = cpu.highest() else {
                 // With time on its hands the CPU goes on with what died.
                 let soon = self.is_draining().then(|| self.hal().now());
-                self.hal().set_timer(soon.or(cpu.alarm.get()));
+                if let Some(deadline) = soon.or(cpu.alarm.get()) {
+                    self.ask_timer(cpu, deadline);
+                }
                 return None;
             };
             let next = cpu.queue(priority).pop_front(&self.store)?;
@@ -319,7 +353,7 @@ impl<H: Hal> Kernel<H> {
             return Some(next);
         }
         // Many were interrupted at once: look for interrupts, then go on.
-        self.hal().set_timer(Some(self.hal().now()));
+        self.ask_timer(cpu, self.hal().now());
         None
     }
 

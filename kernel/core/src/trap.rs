@@ -95,6 +95,7 @@ impl<H: Hal> Kernel<H> {
     fn note_trap(&self, process: Ref<Process>, trap: Trap) {
         let pcb = self.store.get(process);
         pcb.trap.set(Some(trap));
+        pcb.batch.set((0, 0));
         pcb.state.set(pcb.state.get().with_trap(true).with_interruption(false));
         self.refresh_fast_mask(process);
     }

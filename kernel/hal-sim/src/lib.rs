@@ -19,3 +19,4 @@ pub use context::{Answer, Resumption, SimContext};
 pub use devices::SimDevices;
 pub use machine::{Departure, SimCpu, SimMachine};
 pub use memory::{BASE, SimMemory};
+pub use paging::Mappings;

@@ -56,6 +56,31 @@ impl SimMemory {
         self.set_word(address, value);
     }
 
+    /// Copies all content to `copy`.
+    pub fn save(&self, copy: &mut Vec<u8>) {
+        copy.clear();
+        // SAFETY: as for `snapshot`.
+        copy.extend_from_slice(unsafe {
+            std::slice::from_raw_parts(self.start.as_ptr(), self.bytes)
+        });
+    }
+
+    /// Whether the content is that of `copy`, but for `length` bytes at `address`.
+    pub fn is_still(&self, copy: &[u8], address: u64, length: usize) -> bool {
+        // SAFETY: as for `snapshot`.
+        let content = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) };
+        let (start, end) = ((address - BASE) as usize, (address - BASE) as usize + length);
+        content[..start] == copy[..start] && content[end..] == copy[end..]
+    }
+
+    /// A copy of the content of `[start, end)`.
+    pub fn bytes_at(&self, start: u64, end: u64) -> Vec<u8> {
+        let address = KernelAddress(std::num::NonZeroU64::new(start).expect("not null"));
+        let pointer = self.pointer(address, (end - start) as usize);
+        // SAFETY: as for `snapshot`; `pointer` checked the range.
+        unsafe { std::slice::from_raw_parts(pointer.as_ptr(), (end - start) as usize) }.to_vec()
+    }
+
     /// Objects that live at this moment: address and length.
     pub fn objects(&self) -> Vec<(u64, u64)> {
         self.claims.borrow().iter().map(|(address, bytes)| (*address, *bytes)).collect()

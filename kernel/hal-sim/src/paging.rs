@@ -15,6 +15,15 @@ const WORDS: u64 = 512;
 /// Level of the entries in the root.
 const ROOT_LEVEL: u32 = 3;
 
+/// What an address space's tables hold.
+#[derive(Clone, Debug, Default)]
+pub struct Mappings {
+    /// Tables below the root.
+    pub tables: Vec<PhysicalAddress>,
+    /// Pages: where, what, how many bytes, and how.
+    pub pages: Vec<(UserAddress, PhysicalAddress, u64, Access)>,
+}
+
 /// What an entry at `level` maps if it is a leaf.
 fn size_at(level: u32) -> Option<PageSize> {
     [PageSize::Small, PageSize::Large, PageSize::Huge].get(level as usize).copied()
@@ -71,6 +80,32 @@ impl SimMachine {
         match size_at(level) {
             Some(size) if mapped && page >= start.0 && page < end.0 => Ok((entry, size)),
             _ => Err(12 + 9 * level),
+        }
+    }
+
+    /// Everything below `root`, for tests.
+    pub fn mappings(&self, root: PhysicalAddress) -> Mappings {
+        let mut found = Mappings::default();
+        self.collect(root, 0, ROOT_LEVEL, &mut found);
+        found
+    }
+
+    fn collect(&self, table: PhysicalAddress, start: u64, level: u32, found: &mut Mappings) {
+        for index in 0..WORDS {
+            let word = self.memory.word(table.offset(index * 8));
+            let address = start | index << (12 + 9 * level);
+            let target = PhysicalAddress(word & ADDRESS_MASK);
+            if word & PRESENT == 0 {
+                assert_eq!(word, 0, "rubbish in a page table");
+            } else if word & LEAF != 0 {
+                let bytes = size_at(level).expect("no pages above huge ones").bytes();
+                let access = Access::from_bits_truncate((word & ACCESS_MASK) >> ACCESS_SHIFT);
+                found.pages.push((UserAddress(address), target, bytes, access));
+            } else {
+                assert!(level > 0, "a table below the lowest level");
+                found.tables.push(target);
+                self.collect(target, address, level - 1, found);
+            }
         }
     }
 

@@ -31,6 +31,20 @@ pub unsafe trait Memory {
         self.pointer(address, bytes)
     }
 
+    /// Copies `count` words from `from` to `to`, upwards, as the machine does it best. User
+    /// processes may be reading and writing both at this moment.
+    ///
+    /// # Safety
+    /// Both pointers come from [`pointer`](Memory::pointer), are aligned, and `count` words are
+    /// valid behind each.
+    #[inline(always)]
+    unsafe fn copy_words(&self, from: *const u64, to: *mut u64, count: usize) {
+        for word in 0..count {
+            // SAFETY: the caller's promise; volatile access makes no assumption about values.
+            unsafe { to.add(word).write_volatile(from.add(word).read_volatile()) }
+        }
+    }
+
     /// Says that an object of `bytes` bytes now lives at `address`. A simulated machine checks
     /// that nothing else does; a real one has nothing to do.
     #[inline(always)]

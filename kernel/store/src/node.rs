@@ -27,15 +27,17 @@ impl Node {
 }
 
 /// An object whose original capability is gone, but which still has parts that must be let go
-/// one by one.
+/// one by one. Numbered from 1, so that none at all is zero: a kernel that has just been made
+/// consists of zeros and takes no room in the image's file.
+#[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Dying {
     /// Its slots.
-    Node(Ref<Node>),
+    Node(Ref<Node>) = 1,
     /// Processes queued at it.
-    Port(Ref<Port>),
+    Port(Ref<Port>) = 2,
     /// Processes waiting at it.
-    Notification(Ref<Notification>),
+    Notification(Ref<Notification>) = 3,
     /// Windows and Page Tables anchored in it.
-    AddressSpace(Ref<AddressSpace>),
+    AddressSpace(Ref<AddressSpace>) = 4,
 }

@@ -29,6 +29,11 @@ impl Queue {
         self.head.get()
     }
 
+    /// The last process, if there is a first.
+    pub fn last(&self) -> Option<Ref<Process>> {
+        self.tail.get()
+    }
+
     /// Puts `process` at the end of an *empty* queue.
     #[inline(always)]
     pub fn start(&self, process: Ref<Process>) {

@@ -226,23 +226,15 @@ impl<H: Hal> Store<H> {
         unsafe { self.word_pointer(page, index).write_volatile(value) }
     }
 
-    /// Copies words `first` to `end` of the page at `from` to the page at `to`, two instructions a
-    /// word. User processes may be using both.
+    /// Copies words `first` to `end` of the page at `from` to the page at `to`. User processes may
+    /// be using both. Ends past the page are cut off.
     #[inline(always)]
     pub fn copy_words(&self, from: PhysicalAddress, to: PhysicalAddress, first: usize, end: usize) {
-        /// Words copied without a test in between.
-        const STRIDE: usize = 16;
-        let mut word = first;
-        while word + STRIDE <= end {
-            for offset in 0..STRIDE {
-                self.write_word(to, word + offset, self.read_word(from, word + offset));
-            }
-            word += STRIDE;
-        }
-        while word < end {
-            self.write_word(to, word, self.read_word(from, word));
-            word += 1;
-        }
+        let count = end.min(1 << (PAGE_BITS - 3)).saturating_sub(first);
+        let (from, to) = (self.word_pointer(from, first), self.word_pointer(to, first));
+        // SAFETY: `count` words from `first` on lie in the two pages, which are no objects; the
+        // machine copies without assuming anything about their values.
+        unsafe { self.hal.copy_words(from, to, count) }
     }
 
     #[inline(always)]

@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
-    ("xtask", &[]),
+    ("xtask", &["a9n-abi"]),
 ];
 
 /// Kernel crates, and what their tests may use: the simulated machine and the kernel on it.

@@ -7,6 +7,7 @@ mod homes;
 mod image;
 mod lines;
 mod lint;
+mod manual;
 mod source;
 pub mod workspace;
 
@@ -128,6 +129,7 @@ fn check(repository: &Repository, step: &Step) -> Result<Report> {
     step.detail("unsafe code");
     homes::check(&sources, &mut report);
     lines::check(&sources, &mut report);
+    report.add("the interface reference is current", manual::check(repository));
     step.detail("format");
     report.add("format (rustfmt)", lint::format(repository, step));
     step.detail("lints");

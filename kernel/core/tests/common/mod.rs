@@ -8,10 +8,11 @@ use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
     node, operation_word, pcb,
 };
+use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel, Long};
-use a9n_hal::{CallFrame, Fault, Ticks};
+use a9n_hal::{CallFrame, Fault, Interrupt, Memory, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
-use a9n_store::{Process, Ref};
+use a9n_store::{Node, Process, Ref};
 
 /// Memory of the simulated machine.
 pub const MEMORY: usize = 4 << 20;
@@ -47,6 +48,10 @@ pub struct System {
     /// Who runs on the other CPUs, by number.
     pub elsewhere: [Option<Ref<Process>>; CPUS as usize],
     known: Vec<Ref<Process>>,
+    /// Init's root node.
+    root: Ref<Node>,
+    /// What is mapped for init from the beginning.
+    boot_pages: Vec<(u64, u64)>,
     /// Whether call and reply_receive try their fast paths first.
     pub fast: bool,
     /// Whether the last kernel call was repeated by the kernel's wish.
@@ -86,7 +91,13 @@ impl System {
             })
             .expect("boots");
         let init = kernel.timer(0, None).expect("init is ready");
+        let root = kernel.root_node(init).expect("init has a root node");
+        let space = kernel.context(init).root().expect("init has an address space");
+        let pages = kernel.hal().mappings(space).pages;
+        let boot_pages = pages.iter().map(|(address, page, ..)| (address.0, page.0)).collect();
         let mut system = Self {
+            root,
+            boot_pages,
             kernel,
             init,
             cpu: SimCpu::default(),
@@ -110,6 +121,35 @@ impl System {
                 words.is_ok_and(|words| words[1] >= 20 && words[3] == 0)
             })
             .expect("init has a large Generic")
+    }
+
+    /// Checks every invariant of the kernel's state, and the machine's memory against it.
+    pub fn check(&self) {
+        let mut running = self.elsewhere;
+        running[usize::from(self.cpu.number)] = self.current;
+        let machine = self.kernel.hal();
+        let objects = machine.memory().objects();
+        let surroundings = Surroundings { root: self.root, running: &running, objects: &objects };
+        let census = self.kernel.check(&surroundings);
+        for (start, end) in census.zeroed {
+            let bytes = machine.memory().bytes_at(start, end);
+            assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
+        }
+        for space in census.spaces {
+            let mappings = machine.mappings(space.root);
+            for table in &mappings.tables {
+                assert!(space.tables.contains(table), "{table:x?} is in use and belongs to nobody");
+            }
+            for (address, page, bytes, access) in mappings.pages {
+                assert!(!access.contains(Access::WRITE | Access::EXECUTE));
+                let owned = self.boot_pages.contains(&(address.0, page.0))
+                    || space.windows.iter().any(|(first, range, (base, length))| {
+                        let at = address.0.wrapping_sub(first.0);
+                        at < *range && page.0 >= base.0 && page.0 + bytes <= base.0 + length
+                    });
+                assert!(owned, "{page:x?} is mapped at {address:x?} through no Window");
+            }
+        }
     }
 
     /// `process` makes a kernel call; time stands still.
@@ -301,6 +341,26 @@ impl System {
         self.current = self.kernel.fault(self.cpu.number, process, fault);
         self.note_current();
         self.deliver_nudges();
+    }
+
+    /// A device raises `interrupt`. Answers whether it comes in.
+    pub fn raise(&mut self, interrupt: Interrupt) -> bool {
+        let came = self.kernel.hal().devices().raise(interrupt);
+        if came {
+            self.current = self.kernel.interrupt(self.cpu.number, self.current, interrupt);
+            self.note_current();
+            self.deliver_nudges();
+        }
+        came
+    }
+
+    /// A process writes word `index` of its page at physical `page`.
+    pub fn write(&self, page: u64, index: usize, value: u64) {
+        let address = PhysicalAddress(page + index as u64 * 8);
+        let hal = self.kernel.hal();
+        let pointer = hal.pointer(hal.kernel_address(address), 8);
+        // SAFETY: an aligned word of simulated memory that is no object.
+        unsafe { pointer.cast::<u64>().write(value) };
     }
 
     /// Time passes for whoever runs.
