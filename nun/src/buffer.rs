@@ -1,7 +1,11 @@
-//! The own IPC buffer: message words past the sixth.
+//! The own IPC buffer: message words past the sixth, capabilities to send, where received ones
+//! go, and batches of mappings.
 
-use a9n_abi::{IpcBuffer, MESSAGE_WORDS};
+use core::mem::offset_of;
 
+use a9n_abi::{IpcBuffer, MAPPING_RUNS, MESSAGE_CAPABILITIES, MESSAGE_WORDS, MappingRun};
+
+use crate::Descriptor;
 use crate::mapped::{self, Mapped};
 
 /// The process's IPC buffer, where the [conventions](crate::aci::BUFFER_ADDRESS) put it.
@@ -29,7 +33,36 @@ impl Buffer {
         }
     }
 
+    /// Sets the capabilities that the next message with some carries; those past the limit are
+    /// left out. Answers how many it will carry.
+    pub(crate) fn offer(&self, capabilities: &[Descriptor]) -> usize {
+        for (index, capability) in capabilities.iter().enumerate().take(MESSAGE_CAPABILITIES) {
+            let offset = offset_of!(IpcBuffer, capabilities) + index * size_of::<u64>();
+            self.0.write(offset, capability.0);
+        }
+        capabilities.len().min(MESSAGE_CAPABILITIES)
+    }
+
+    /// From now on, received capabilities go into the `slots` slots of `node` from `index` on, as
+    /// far as they are empty; with 0 slots, none are received.
+    pub fn accept(&self, node: impl Into<Descriptor>, index: u64, slots: u64) {
+        self.0.write(offset_of!(IpcBuffer, receive_node), node.into().0);
+        self.0.write(offset_of!(IpcBuffer, receive_index), index);
+        self.0.write(offset_of!(IpcBuffer, receive_slots), slots);
+    }
+
+    /// Sets run `index` for [`map_many`](crate::AddressSpace::map_many) and the like; nothing
+    /// happens past the last.
+    pub fn set_run(&self, index: usize, run: MappingRun) {
+        if index < MAPPING_RUNS {
+            let offset = offset_of!(IpcBuffer, runs) + index * size_of::<MappingRun>();
+            self.0.write(offset + offset_of!(MappingRun, address), run.address);
+            self.0.write(offset + offset_of!(MappingRun, window), run.window);
+            self.0.write(offset + offset_of!(MappingRun, extent), run.extent);
+        }
+    }
+
     const fn offset(index: usize) -> usize {
-        core::mem::offset_of!(IpcBuffer, words) + index * size_of::<u64>()
+        offset_of!(IpcBuffer, words) + index * size_of::<u64>()
     }
 }

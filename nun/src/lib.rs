@@ -55,10 +55,10 @@ pub use a9n_abi::{
     Verdict,
 };
 pub use arch::{breakpoint, short_ticks, ticks};
-pub use buffer::buffer;
+pub use buffer::{Buffer, buffer};
 pub use capability::{
-    AddressSpace, Frame, Generic, IoPort, IpcPort, Node, NotificationPort, PageTable, Pcb, Reply,
-    Timer, Window, debug_exit, yield_now,
+    AddressSpace, Frame, Generic, InterruptPort, InterruptRegion, IoPort, IpcPort, Node,
+    NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
 pub use message::Message;
 pub use process::{Process, Start, StartError};

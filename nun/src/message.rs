@@ -2,7 +2,7 @@
 
 use a9n_abi::{MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Verdict};
 
-use crate::buffer;
+use crate::{Descriptor, buffer};
 
 /// A message: a label, free for the user, and up to [`MESSAGE_WORDS`] words.
 ///
@@ -53,7 +53,23 @@ impl Message {
         Self { info: MessageInfo::new(label, length), words: first }
     }
 
-    /// The same, `length` words long: those past the sixth are what the IPC buffer holds.
+    /// The same with `capabilities`, at most 8 of them, written to the IPC buffer at once. Each is
+    /// copied on the way, but for a Reply, which moves. The port must allow granting.
+    #[must_use]
+    pub fn with_capabilities(self, capabilities: &[Descriptor]) -> Self {
+        let count = buffer::buffer().offer(capabilities);
+        Self { info: self.info.with_capabilities(count), words: self.words }
+    }
+
+    /// How many capabilities it carries, or brought: they are where
+    /// [`accept`](buffer::Buffer::accept) said, from the first slot on.
+    #[inline]
+    pub const fn capabilities(&self) -> usize {
+        self.info.capabilities()
+    }
+
+    /// The same, `length` words long and without capabilities: words past the sixth are what the
+    /// IPC buffer holds.
     #[must_use]
     #[inline]
     pub const fn with_length(self, length: usize) -> Self {

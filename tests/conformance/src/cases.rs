@@ -1,7 +1,9 @@
 //! All cases, by object.
 
+mod batch;
 mod derivation;
 mod descriptor;
+mod device;
 mod fault;
 mod frame;
 mod generic;
@@ -14,6 +16,9 @@ mod registers;
 mod reply;
 mod schedule;
 mod space;
+mod timer;
+mod transfer;
+mod vector;
 
 use crate::report::Case;
 
@@ -26,11 +31,16 @@ pub const ALL: &[&[Case]] = &[
     derivation::CASES,
     space::CASES,
     frame::CASES,
+    batch::CASES,
     port::CASES,
+    transfer::CASES,
     reply::CASES,
     notification::CASES,
+    timer::CASES,
+    device::CASES,
     pcb::CASES,
     fault::CASES,
     isolation::CASES,
+    vector::CASES,
     schedule::CASES,
 ];

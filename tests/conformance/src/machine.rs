@@ -297,4 +297,15 @@ snippets! {
     /// Makes a system call in the manner of Linux and stores the result at its argument.
     foreign_call: "mov rbx, rdi", "mov eax, 39", "mov edi, 1", "mov esi, 2", "mov edx, 3",
         "mov r10d, 4", "mov r8d, 5", "mov r9d, 6", "syscall", "mov [rbx], rax";
+    /// Loads a vector register from its argument, yields ten times, and stores it behind that.
+    keep_vector: "movq xmm7, qword ptr [rdi]", "mov rbx, rdi", "mov ebp, 10",
+        "2: mov eax, 0x101", "xor edi, edi", "xor esi, esi", "syscall",
+        "dec ebp", "jnz 2b", "movq qword ptr [rbx + 8], xmm7";
+    /// Stores a vector register behind its argument.
+    read_vector: "movq qword ptr [rdi + 8], xmm7";
+    /// Loads a vector register from its argument and compares it with that for ever, counting
+    /// behind it; dies of an invalid instruction if it changes.
+    watch_vector: "movq xmm7, qword ptr [rdi]",
+        "2: movq rax, xmm7", "cmp rax, [rdi]", "jne 3f", "inc qword ptr [rdi + 16]", "jmp 2b",
+        "3: ud2";
 }

@@ -26,7 +26,7 @@ const MEMORY_BITS: u8 = 23;
 /// Threads that one case can use.
 const THREADS: usize = 8;
 /// Memory that a case maps lies from here on.
-const AREA: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 4;
+pub const AREA: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 4;
 
 /// Both accesses.
 pub const READ_WRITE: Access = Access::READ.union(Access::WRITE);

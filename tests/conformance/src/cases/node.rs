@@ -6,7 +6,7 @@ use crate::report::Verdict;
 use crate::test::{Test, index};
 
 cases!("node": copies_and_looks, mints_with_fewer_rights, gives_an_identifier_once,
-    copies_only_with_the_right, mints_only_with_the_right, moves, demotes, removes,
+    copies_only_with_the_right, mints_only_with_the_right, moves, exchanges, demotes, removes,
     checks_slots, holds_itself, holds_itself_only, is_emptied_when_it_dies);
 
 const PORT: u64 = ObjectType::IpcPort as u64;
@@ -70,6 +70,33 @@ fn moves(test: &mut Test) -> Verdict {
     test.node().move_from(slot, named)?;
     check_eq!(test.node().look(slot), Ok((PORT, Rights::READ | Rights::WRITE, 9)));
     check_eq!(test.node().look(index(named)), Ok(NOTHING));
+    Ok(())
+}
+
+fn exchanges(test: &mut Test) -> Verdict {
+    let port: IpcPort = test.make(0)?;
+    let named = test.mint(port, Rights::READ | Rights::COPY | Rights::MODIFY, 9)?;
+    let child = test.mint(named, Rights::READ, 0)?;
+    let signal: NotificationPort = test.make(0)?;
+    test.node().exchange(index(named), signal)?;
+    check_eq!(test.node().look(index(signal))?.2, 9);
+    check_eq!(test.node().look(index(named))?.0, ObjectType::NotificationPort as u64);
+    // Families come along.
+    test.node().revoke(index(named))?;
+    check_eq!(test.node().look(index(child))?.2, 9);
+    test.node().revoke(index(signal))?;
+    check_eq!(test.node().look(index(child)), Ok(NOTHING));
+    // Parent and child.
+    let parent: IpcPort = test.make(0)?;
+    let child = test.mint(parent, Rights::all(), 4)?;
+    test.node().exchange(index(parent), child)?;
+    test.node().revoke(index(child))?;
+    check_eq!(test.node().look(index(parent)), Ok(NOTHING));
+    check_eq!(test.node().look(index(child)), Ok((PORT, Rights::all(), 0)));
+    let empty = test.slot();
+    let nothing = test.node().exchange(index(child), Descriptor::slot(empty));
+    check_refused!(nothing, InvalidDescriptor, 2);
+    check_refused!(test.node().exchange(empty, child), InvalidDescriptor, 1);
     Ok(())
 }
 

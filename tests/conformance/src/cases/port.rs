@@ -7,7 +7,7 @@ use nun::{Culprit, Error, IpcPort, Message, Received, Reply, Rights, buffer};
 use crate::bodies::{self, LONG, first_word};
 use crate::cells::{self, FINE, get};
 use crate::report::{Failure, Verdict};
-use crate::test::{Test, index, pack, park, unpack};
+use crate::test::{AREA, Test, index, pack, park, unpack};
 
 cases!("port": call_with_a_server_waiting, call_before_a_server_waits, identifier_is_the_slots,
     send_waits_until_taken, send_to_a_waiting_receiver, senders_in_order, receivers_in_order,
@@ -179,7 +179,7 @@ fn check_long(port: IpcPort) -> Verdict {
 extern "C" fn increment(argument: u64) -> ! {
     let [port, page] = unpack(argument);
     let port = IpcPort::slot(port);
-    let memory = nun::mapped::Mapped::in_workspace(FIRST + (page << 12), 4096);
+    let memory = nun::mapped::Mapped::in_workspace(AREA + (page << 12), 4096);
     let mut received = port.receive();
     while let Ok(Received::Message { message, .. }) = received {
         for word in 6..message.length() {
@@ -190,12 +190,9 @@ extern "C" fn increment(argument: u64) -> ! {
     park()
 }
 
-/// Where a case's first page is mapped.
-const FIRST: u64 = nun::aci::WORKSPACE_ADDRESS + nun::aci::WORKSPACE_BYTES / 4;
-
 fn incrementer(test: &mut Test) -> Result<IpcPort, Error> {
     let port: IpcPort = test.make(0)?;
-    let page = (test.room(0) - FIRST) >> 12;
+    let page = (test.room(0) - AREA) >> 12;
     test.start(increment, pack([index(port), page]))?;
     Ok(port)
 }

@@ -9,7 +9,7 @@ use crate::report::Verdict;
 use crate::test::{Test, index, pack};
 
 cases!("registers": kept_by_a_general_call, kept_by_a_call_and_its_reply,
-    cleared_by_a_refusal, without_stale_words_in_a_message);
+    show_nothing_after_a_refusal, without_stale_words_in_a_message);
 
 const RAX: usize = 0;
 const RBX: usize = 1;
@@ -77,7 +77,8 @@ fn kept_by_a_call_and_its_reply(test: &mut Test) -> Verdict {
     Ok(())
 }
 
-fn cleared_by_a_refusal(test: &mut Test) -> Verdict {
+/// After a refusal the message registers are clear or what the caller itself had put there.
+fn show_nothing_after_a_refusal(test: &mut Test) -> Verdict {
     let nothing = test.slot();
     let word = ipc_port::word::Call;
     for operation in [word, ipc_port::word::ReplyReceive, nun::abi::node::word::Revoke, 0xffff] {
@@ -87,7 +88,7 @@ fn cleared_by_a_refusal(test: &mut Test) -> Verdict {
         check!(nun::Error::from_label(MessageInfo(after[RSI]).label()).is_some());
         check_eq!(after[RDI], 0);
         for word in WORDS {
-            check_eq!(after[word], 0);
+            check!(after[word] == 0 || after[word] == before[word]);
         }
     }
     Ok(())

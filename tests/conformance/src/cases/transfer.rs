@@ -1,0 +1,203 @@
+//! Capabilities on their way with messages.
+
+use nun::{
+    Culprit, Descriptor, IpcPort, Message, NotificationPort, ObjectType, Received, Reply, Rights,
+    buffer,
+};
+
+use crate::cells::{self, outcome};
+use crate::report::Verdict;
+use crate::test::{Test, index, pack, park, unpack};
+
+cases!("transfer": arrives_as_a_copy, carries_eight, into_empty_slots_only, refused_by_the_receiver,
+    needs_the_right_to_grant, needs_what_may_be_copied, comes_back_with_a_reply,
+    hands_a_reply_on, dies_with_its_source);
+
+/// Calls with one capability.
+extern "C" fn call_with_one(argument: u64) -> ! {
+    let [port, capability, cell] = unpack(argument);
+    let message = Message::new(1, [9]).with_capabilities(&[Descriptor::slot(capability)]);
+    let reply = IpcPort::slot(port).call(&message);
+    cells::set(cell, outcome(reply.map(|reply| reply.capabilities() as u64)));
+    park()
+}
+
+/// Lets `count` copies of `capability` arrive at init, which accepts `slots` of them at `first`;
+/// answers how many did.
+fn pass(
+    test: &mut Test,
+    capability: impl Into<Descriptor>,
+    first: u64,
+    slots: u64,
+) -> Result<usize, crate::report::Failure> {
+    let port: IpcPort = test.make(0)?;
+    let thread = pack([index(port), capability.into().index(), 1]);
+    test.start(call_with_one, thread)?;
+    test.settle()?;
+    buffer().accept(test.node(), first, slots);
+    let Received::Message { message, .. } = port.receive()? else { return Ok(usize::MAX) };
+    check_count(&message)?;
+    Reply::OWED.reply(&Message::EMPTY)?;
+    Ok(message.capabilities())
+}
+
+/// The words arrive, whatever becomes of the capabilities.
+fn check_count(message: &Message) -> Verdict {
+    check_eq!((message.label(), message.length(), message.words()[0]), (1, 1, 9));
+    Ok(())
+}
+
+fn arrives_as_a_copy(test: &mut Test) -> Verdict {
+    let signal: NotificationPort = test.make(0)?;
+    let named = test.mint(signal, Rights::WRITE | Rights::COPY, 4)?;
+    let slot = test.slot();
+    check_eq!(pass(test, named, slot, 1)?, 1);
+    let kind = ObjectType::NotificationPort as u64;
+    check_eq!(test.node().look(slot), Ok((kind, Rights::WRITE | Rights::COPY, 4)));
+    check_eq!(test.node().look(index(named))?.0, kind);
+    NotificationPort::slot(slot).notify()?;
+    check_eq!(signal.poll(), Ok(4));
+    Ok(())
+}
+
+/// Receives with all slots open, and answers how many came.
+extern "C" fn accept_eight(argument: u64) -> ! {
+    let [port, first, page] = unpack(argument);
+    let port = IpcPort::slot(port);
+    // This thread's buffer is not where `buffer()` is; a case tells its page.
+    accept_at(page, first, 8);
+    let mut received = port.receive();
+    while let Ok(Received::Message { message, .. }) = received {
+        received = port.reply_receive(&Message::new(0, [message.capabilities() as u64]));
+    }
+    park()
+}
+
+/// What `buffer().accept` does, for the buffer in the page of that number in the case's area.
+fn accept_at(page: u64, first: u64, slots: u64) {
+    use core::mem::offset_of;
+    use nun::abi::IpcBuffer;
+    let memory = nun::mapped::Mapped::in_workspace(crate::test::AREA + (page << 12), 4096);
+    memory.write(offset_of!(IpcBuffer, receive_node), nun::aci::slot::NODE);
+    memory.write(offset_of!(IpcBuffer, receive_index), first);
+    memory.write(offset_of!(IpcBuffer, receive_slots), slots);
+}
+
+/// A server that accepts up to eight capabilities from slot `first` on.
+fn acceptor(test: &mut Test, first: u64) -> Result<IpcPort, nun::Error> {
+    let port: IpcPort = test.make(0)?;
+    let page = (test.room(0) - crate::test::AREA) >> 12;
+    test.start(accept_eight, pack([index(port), first, page]))?;
+    test.settle()?;
+    Ok(port)
+}
+
+fn carries_eight(test: &mut Test) -> Verdict {
+    let (signal, first): (NotificationPort, u64) = (test.make(0)?, test.slots(9));
+    let port = acceptor(test, first)?;
+    let message = Message::EMPTY.with_capabilities(&[signal.into(); 12]);
+    check_eq!(message.capabilities(), 8);
+    check_eq!(port.call(&message)?.words()[0], 8);
+    for slot in first..first + 8 {
+        check_eq!(test.node().look(slot)?.0, ObjectType::NotificationPort as u64);
+    }
+    check_eq!(test.node().look(first + 8)?.0, 0);
+    Ok(())
+}
+
+fn into_empty_slots_only(test: &mut Test) -> Verdict {
+    let (signal, first): (NotificationPort, u64) = (test.make(0)?, test.slots(8));
+    test.node().copy(first + 2, test.space())?;
+    let port = acceptor(test, first)?;
+    let message = Message::EMPTY.with_capabilities(&[signal.into(); 4]);
+    // Two arrive; where the third would go, something is.
+    check_eq!(port.call(&message)?.words()[0], 2);
+    check_eq!(test.node().look(first + 2)?.0, ObjectType::AddressSpace as u64);
+    check_eq!(test.node().look(first + 3)?.0, 0);
+    Ok(())
+}
+
+fn refused_by_the_receiver(test: &mut Test) -> Verdict {
+    let (signal, slot): (NotificationPort, u64) = (test.make(0)?, test.slot());
+    check_eq!(pass(test, signal, slot, 0)?, 0);
+    check_eq!(pass(test, signal, 1 << 40, 1)?, 0);
+    check_eq!(pass(test, signal, index(signal), 1)?, 0);
+    check_eq!(test.node().look(slot)?.0, 0);
+    check_eq!(pass(test, signal, slot, 1)?, 1);
+    Ok(())
+}
+
+fn needs_the_right_to_grant(test: &mut Test) -> Verdict {
+    let (signal, first): (NotificationPort, u64) = (test.make(0)?, test.slots(8));
+    let port = acceptor(test, first)?;
+    let plain = test.mint(port, Rights::all() - Rights::GRANT, 0)?;
+    let message = Message::EMPTY.with_capabilities(&[signal.into()]);
+    check_refused!(plain.call(&message), PermissionDenied, Culprit::DESCRIPTOR);
+    check_refused!(plain.send(&message), PermissionDenied, Culprit::DESCRIPTOR);
+    check_eq!(plain.call(&Message::EMPTY)?.words()[0], 0);
+    check_eq!(port.call(&message)?.words()[0], 1);
+    Ok(())
+}
+
+fn needs_what_may_be_copied(test: &mut Test) -> Verdict {
+    let (signal, first): (NotificationPort, u64) = (test.make(0)?, test.slots(8));
+    let port = acceptor(test, first)?;
+    let fixed = test.mint(signal, Rights::all() - Rights::COPY, 0)?;
+    let empty = Descriptor::slot(test.slot());
+    let generic = test.generic().descriptor();
+    for offered in [fixed.descriptor(), empty, generic, Descriptor::slot(1 << 50)] {
+        let message = Message::EMPTY.with_capabilities(&[offered]);
+        check_refused!(port.call(&message), InvalidDescriptor, Culprit::IPC_BUFFER);
+    }
+    check_eq!(test.node().look(first)?.0, 0);
+    Ok(())
+}
+
+fn comes_back_with_a_reply(test: &mut Test) -> Verdict {
+    let (signal, slot): (NotificationPort, u64) = (test.make(0)?, test.slot());
+    let port: IpcPort = test.make(0)?;
+    let page = (test.room(0) - crate::test::AREA) >> 12;
+    test.start(call_and_accept, pack([index(port), slot, page]))?;
+    test.settle()?;
+    port.receive()?;
+    Reply::OWED.reply(&Message::EMPTY.with_capabilities(&[signal.into()]))?;
+    test.settle()?;
+    check_eq!(cells::get(1), cells::FINE + 1);
+    check_eq!(test.node().look(slot)?.0, ObjectType::NotificationPort as u64);
+    Ok(())
+}
+
+/// Calls, ready to accept one capability with the reply.
+extern "C" fn call_and_accept(argument: u64) -> ! {
+    let [port, slot, page] = unpack(argument);
+    accept_at(page, slot, 1);
+    let reply = IpcPort::slot(port).call(&Message::EMPTY);
+    cells::set(1, outcome(reply.map(|reply| reply.capabilities() as u64)));
+    park()
+}
+
+/// A server lets another answer for it.
+fn hands_a_reply_on(test: &mut Test) -> Verdict {
+    let (port, slots): (IpcPort, u64) = (test.make(0)?, test.slots(9));
+    let other = acceptor(test, slots + 1)?;
+    test.start(crate::bodies::call, pack([index(port), 3, 2]))?;
+    test.settle()?;
+    port.receive_into(slots)?;
+    let hand_on = Message::EMPTY.with_capabilities(&[Descriptor::slot(slots)]);
+    check_eq!(other.call(&hand_on)?.words()[0], 1);
+    // It has moved, not been copied.
+    check_eq!(test.node().look(slots)?.0, 0);
+    check_eq!(test.node().look(slots + 1)?.0, ObjectType::Reply as u64);
+    Reply::slot(slots + 1).reply(&Message::new(0, [6]))?;
+    test.settle()?;
+    check_eq!(cells::get(2), cells::FINE + 6);
+    Ok(())
+}
+
+fn dies_with_its_source(test: &mut Test) -> Verdict {
+    let (signal, slot): (NotificationPort, u64) = (test.make(0)?, test.slot());
+    check_eq!(pass(test, signal, slot, 1)?, 1);
+    test.node().revoke(index(signal))?;
+    check_eq!(test.node().look(slot)?.0, 0);
+    Ok(())
+}

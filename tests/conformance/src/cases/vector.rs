@@ -1,0 +1,109 @@
+//! Extended state of processes: FPU and SIMD.
+
+use nun::{Culprit, Descriptor, IpcPort, Pcb, Received, Rights, VectorState};
+
+use crate::machine::{keep_vector, read_vector};
+use crate::report::Verdict;
+use crate::test::{READ_WRITE, Test, index};
+
+cases!("vector": is_each_ones_own, starts_clean, survives_preemption, belongs_to_one_process,
+    gone_with_its_state);
+
+/// A thread with a Vector State of its own, which faults to `port`.
+fn owner(
+    test: &mut Test,
+    body: crate::test::Body,
+    argument: u64,
+    port: IpcPort,
+) -> Result<(Pcb, VectorState), nun::Error> {
+    let pcb = test.thread(body, argument)?;
+    let state: VectorState = test.make(0)?;
+    pcb.configure_vector(state)?;
+    let resolver = test.mint(port, Rights::WRITE, 77)?;
+    pcb.configure_ports(resolver, Descriptor::NULL)?;
+    pcb.resume()?;
+    Ok((pcb, state))
+}
+
+/// Each thread holds a value in a vector register, yields many times, and stores it.
+fn is_each_ones_own(test: &mut Test) -> Verdict {
+    let port: IpcPort = test.make(0)?;
+    let (_, _, memory) = test.page(READ_WRITE)?;
+    for number in 1..=3 {
+        memory.write(64 * number, 0x1111 * number as u64);
+        owner(test, keep_vector, memory.address() + 64 * number as u64, port)?;
+    }
+    test.settle()?;
+    for number in 1..=3 {
+        check_eq!(memory.read(64 * number + 8), 0x1111 * number as u64);
+    }
+    check!(port.try_receive().is_err());
+    Ok(())
+}
+
+/// A new owner sees nothing of another's registers.
+fn starts_clean(test: &mut Test) -> Verdict {
+    let port: IpcPort = test.make(0)?;
+    let (_, _, memory) = test.page(READ_WRITE)?;
+    memory.write(64, 0x5ec2e7);
+    memory.write(128 + 8, u64::MAX);
+    owner(test, keep_vector, memory.address() + 64, port)?;
+    owner(test, read_vector, memory.address() + 128, port)?;
+    test.settle()?;
+    check_eq!(memory.read(64 + 8), 0x5ec2e7);
+    check_eq!(memory.read(128 + 8), 0);
+    Ok(())
+}
+
+/// Threads that never yield are preempted by the timer.
+fn survives_preemption(test: &mut Test) -> Verdict {
+    let port: IpcPort = test.make(0)?;
+    let (_, _, memory) = test.page(READ_WRITE)?;
+    for number in 1..=3 {
+        memory.write(64 * number, 0x2222 * number as u64);
+        let place = memory.address() + 64 * number as u64;
+        owner(test, crate::machine::watch_vector, place, port)?;
+    }
+    test.set_priority(crate::test::USUAL.into())?;
+    let end = nun::ticks() + test.init().ticks_per_second / 8;
+    while nun::ticks() < end {}
+    test.set_priority(255)?;
+    for number in 1..=3 {
+        check!(memory.read(64 * number + 16) > 0);
+    }
+    check!(port.try_receive().is_err());
+    Ok(())
+}
+
+fn belongs_to_one_process(test: &mut Test) -> Verdict {
+    let (one, two): (Pcb, Pcb) = (test.make(0)?, test.make(0)?);
+    let state: VectorState = test.make(0)?;
+    one.configure_vector(state)?;
+    check_refused!(two.configure_vector(state), Busy, 1);
+    check_refused!(two.configure_vector(one), InvalidDescriptor, 1);
+    let running = test.own_pcb().configure_vector(state);
+    check_refused!(running, Busy, Culprit::DESCRIPTOR);
+    test.node().remove(index(one))?;
+    check_eq!(two.configure_vector(state), Ok(()));
+    Ok(())
+}
+
+fn gone_with_its_state(test: &mut Test) -> Verdict {
+    let port: IpcPort = test.make(0)?;
+    let (_, _, memory) = test.page(READ_WRITE)?;
+    memory.write(64, 1);
+    let (_, state) = owner(test, crate::machine::watch_vector, memory.address() + 64, port)?;
+    test.set_priority(crate::test::USUAL.into())?;
+    nun::yield_now()?;
+    test.set_priority(255)?;
+    check!(memory.read(64 + 16) > 0);
+    test.node().remove(index(state))?;
+    test.settle()?;
+    let received = port.try_receive()?;
+    let Received::Fault { fault, .. } = received else {
+        check_eq!(Some(received), None);
+        return Ok(());
+    };
+    check_eq!(fault.reason, Some(nun::FaultReason::VectorUnavailable));
+    Ok(())
+}
