@@ -425,7 +425,7 @@ fn call(system: &mut System, frame: CallFrame, before: &mut Vec<u8>) {
 }
 
 fn cases() -> u32 {
-    std::env::var("A9N_RANDOM_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(40)
+    std::env::var("A9N_RANDOM_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
 }
 
 proptest! {
