@@ -39,7 +39,8 @@ macro_rules! interface {
                 convert Convert = 1 [WRITE]
                     (object: ObjectType, size_bits: u64, count: u64, node: Descriptor, index: u64)
                     -> (converted: u64);
-                /// Physical address, logarithm of the size, bytes used, and 1 for device space.
+                /// Physical address (0 without the right to `dma`), logarithm of the size, bytes
+                /// used, and 1 for device space.
                 information Information = 2 [READ] -> (address: u64, size_bits: u64, used: u64, device: u64);
             }
             /// An array of capability slots. Slot 0 is the node's own.

@@ -59,7 +59,8 @@ impl<H: Hal> Kernel<H> {
                     return Ok(Outcome::NOTHING);
                 };
                 let mut words = [0; MESSAGE_REGISTERS];
-                words[0] = base.0;
+                let tells = self.store.get(slot).rights().contains(Rights::DMA);
+                words[0] = if tells { base.0 } else { 0 };
                 words[1] = u64::from(size_bits);
                 words[2] = used & mark;
                 words[3] = u64::from(kind == MemoryKind::Device);
@@ -181,7 +182,9 @@ impl<H: Hal> Kernel<H> {
             // `object_bits` let nothing else pass.
             _ => Capability::Frame { base: address, size_bits, kind },
         };
-        self.derive_child(source, target, capability, Rights::all(), depth);
+        // A new object is its maker's in every way, but devices reach memory only by an old right.
+        let dma = Rights::DMA - self.store.get(source).rights();
+        self.derive_child(source, target, capability, Rights::all() - dma, depth);
         self.store.get(target).mark_original();
     }
 }
