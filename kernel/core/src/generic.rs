@@ -16,6 +16,15 @@ use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 /// Objects that one call may make.
 const OBJECTS_PER_CALL: u64 = 64;
 
+/// So many `object`s are made in one call at most: those take about as long as 64 small ones.
+const fn at_a_stretch(object: ObjectType) -> u64 {
+    match object {
+        ObjectType::AddressSpace => 4,
+        ObjectType::Pcb | ObjectType::VectorState => 16,
+        _ => OBJECTS_PER_CALL,
+    }
+}
+
 /// Bytes cleared in one step.
 const BYTES_PER_STEP: u64 = 512;
 
@@ -92,6 +101,7 @@ impl<H: Hal> Kernel<H> {
         if count == 0 || count > OBJECTS_PER_CALL {
             return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }
+        let count = count.min(at_a_stretch(object));
         let request = place(object_bits, count, used, own_bits)
             .map(|(start, end)| Request { object, size_bits, object_bits, start, end })
             .ok_or(Error::new(Reason::NotEnoughMemory, Culprit::DESCRIPTOR))?;
