@@ -100,7 +100,7 @@ impl Cpu {
     }
 }
 
-#[cfg(feature = "check")]
+#[cfg(any(test, feature = "check"))]
 impl Cpu {
     /// Ready processes by priority.
     pub(crate) fn queues(&self) -> &[Queue] {

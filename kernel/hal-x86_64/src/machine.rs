@@ -40,6 +40,9 @@ unsafe impl Memory for X86_64 {
 
     /// One `rep movsq`: on CPUs with fast string operations the quickest way for more than a few
     /// words, and one instruction where it is counted.
+    ///
+    /// # Safety
+    /// As the trait says.
     #[inline(always)]
     unsafe fn copy_words(&self, from: *const u64, to: *mut u64, count: usize) {
         // SAFETY: the caller promises `count` valid words behind both. The direction flag is clear

@@ -10,7 +10,7 @@ use a9n_abi::{
 };
 use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel, Long};
-use a9n_hal::{CallFrame, Fault, Interrupt, Memory, PhysicalAddress, Ticks};
+use a9n_hal::{CallFrame, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
 use a9n_store::{Node, Process, Ref};
 
@@ -357,10 +357,7 @@ impl System {
     /// A process writes word `index` of its page at physical `page`.
     pub fn write(&self, page: u64, index: usize, value: u64) {
         let address = PhysicalAddress(page + index as u64 * 8);
-        let hal = self.kernel.hal();
-        let pointer = hal.pointer(hal.kernel_address(address), 8);
-        // SAFETY: an aligned word of simulated memory that is no object.
-        unsafe { pointer.cast::<u64>().write(value) };
+        self.kernel.hal().memory().store_word(address, value);
     }
 
     /// Time passes for whoever runs.
