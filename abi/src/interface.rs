@@ -47,7 +47,8 @@ macro_rules! interface {
             object node Node = 3 {
                 /// Puts a copy of the capability at `source` into slot `index`.
                 copy Copy = 1 [WRITE] (index: u64, source: Descriptor) -> ();
-                /// Moves the capability at `source` into slot `index`, with all that hangs on it.
+                /// Moves the capability at `source`, out of a node that may be written too, into
+                /// slot `index`, with all that hangs on it.
                 move_from Move = 2 [WRITE] (index: u64, source: Descriptor) -> ();
                 /// Like `copy`, with fewer rights and, where the source has identifier 0, an
                 /// identifier. The new capability is always derived from its source.

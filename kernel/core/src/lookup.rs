@@ -19,6 +19,7 @@ impl<H: Hal> Kernel<H> {
 
     /// The slot that `descriptor` names for `process`, and the one with the node that it is in. At
     /// most as many steps as a descriptor has index bits.
+    #[inline(never)]
     fn locate(
         &self,
         process: Ref<Process>,

@@ -206,6 +206,15 @@ impl<H: Hal> Kernel<H> {
         used
     }
 
+    /// The running `process` goes on with `priority` for what is left of its quantum.
+    pub(crate) fn change_priority(&self, process: Ref<Process>, priority: u8) {
+        let number = self.store.get(process).state.get().cpu();
+        self.cpu(number).priority.set(priority);
+        if number != self.here.get() {
+            self.hal().nudge(number);
+        }
+    }
+
     fn use_context(&self, number: CpuNumber, context: SchedulingContext) {
         let cpu = self.cpu(number);
         cpu.priority.set(context.priority);
