@@ -19,7 +19,7 @@
 //!
 //! # One CPU or many
 //! The CPU that runs alone has a stub of its own, without a lock. If there are several, each has
-//! its own stub, which takes the kernel lock for a fast path with one `xchg` and passes the CPU's
+//! its own stub, which takes the kernel lock for a fast path with one instruction and passes the CPU's
 //! number in the argument that is unused otherwise; the path ends in `leave_locked`, which gives
 //! the lock back with one store when it has loaded the root and read all it needs of the context,
 //! or in a `retreat_locked`, which gives it back at once. So a fast path knows at compile time

@@ -63,11 +63,10 @@ global_asm!(
     lea     rsp, [rip + {CPUS} + {AREA} * \number + {CPU} - 8]
 .endm
 
-// Takes the kernel lock, if it is free, with a number that is not 0: that of the operation.
+// Takes the kernel lock, if it is free.
 .macro a9n_take_lock path
-    xchg    eax, [rip + {LOCK}]
-    test    eax, eax
-    jz      a9n_fast_\path\()_locked
+    lock bts dword ptr [rip + {LOCK}], 0
+    jnc     a9n_fast_\path\()_locked
     jmp     a9n_wait_\path
 .endm
 
