@@ -43,8 +43,8 @@ use a9n_hal::CpuNumber;
 use crate::context::Context;
 use crate::cpu::{self, MAX_CPUS};
 
-/// Bytes from one CPU's system call stub to the next.
-pub(crate) const STUB_BYTES: usize = 128;
+/// Bytes from one CPU's system call stub to the next: whole cache lines.
+pub(crate) const STUB_BYTES: usize = 3 * 64;
 /// Bytes from one vector's stub to the next.
 pub(crate) const VECTOR_BYTES: usize = 16;
 

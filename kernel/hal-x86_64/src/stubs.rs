@@ -127,13 +127,14 @@ a9n_system_call_alone:
     mov     rcx, rax
     jmp     a9n_fast_signal
 
-// System calls while there are several CPUs, each with its own stub.
-.balign {STUB_BYTES}
+// System calls while there are several CPUs, each with its own stub. One that is too long does not
+// assemble.
+.balign 64
 .globl a9n_system_calls
 a9n_system_calls:
 .set a9n_number, 0
 .rept {MAX_CPUS}
-.balign {STUB_BYTES}
+.org a9n_system_calls + {STUB_BYTES} * a9n_number
     a9n_save a9n_number
     mov     ecx, a9n_number
     cmp     rax, {IPC_CALL}
@@ -148,6 +149,7 @@ a9n_system_calls:
     a9n_take_lock signal
 .set a9n_number, a9n_number + 1
 .endr
+.org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
 
     a9n_wait call
     a9n_wait reply_receive
