@@ -34,19 +34,21 @@ macro_rules! interface {
                 /// Makes objects of one type, whose capabilities go to consecutive slots of a
                 /// node. `size_bits` is the radix of a Node, the logarithm of the bytes of a Frame
                 /// or Generic, and 0 for everything else. Device Generics give only Frames and
-                /// Generics. Clears the memory, in restartable steps, at most 64 objects per call;
-                /// answers how many were made.
+                /// Generics. Clears the memory, in restartable steps, at most 64 objects per call,
+                /// fewer of those that take long to make; answers how many were made.
                 convert Convert = 1 [WRITE]
                     (object: ObjectType, size_bits: u64, count: u64, node: Descriptor, index: u64)
                     -> (converted: u64);
-                /// Physical address, logarithm of the size, bytes used, and 1 for device space.
+                /// Physical address (0 without the right to `dma`), logarithm of the size, bytes
+                /// used, and 1 for device space.
                 information Information = 2 [READ] -> (address: u64, size_bits: u64, used: u64, device: u64);
             }
             /// An array of capability slots. Slot 0 is the node's own.
             object node Node = 3 {
                 /// Puts a copy of the capability at `source` into slot `index`.
                 copy Copy = 1 [WRITE] (index: u64, source: Descriptor) -> ();
-                /// Moves the capability at `source` into slot `index`, with all that hangs on it.
+                /// Moves the capability at `source`, out of a node that may be written too, into
+                /// slot `index`, with all that hangs on it.
                 move_from Move = 2 [WRITE] (index: u64, source: Descriptor) -> ();
                 /// Like `copy`, with fewer rights and, where the source has identifier 0, an
                 /// identifier. The new capability is always derived from its source.

@@ -28,11 +28,18 @@ fn main(init: &'static InitInfo) -> Result<(), StartError> {
     let program = resources.module("bench-partner").expect("the partner is a boot module")?;
     let ear = resources.make(0)?;
     let mut bench = Bench { resources, program, ear };
-    bench.round_trips()?;
+    bench.pair(role::SERVER, role::CROSS)?;
     bench.same_space()?;
+    bench.pair(role::CLOCK, role::ONE_WAY)?;
+    bench.pair(role::SERVER, role::VECTOR_CLIENT)?;
+    bench.pair(role::VECTOR_SERVER, role::VECTOR_BOTH)?;
+    bench.pair(role::DEFERRING, role::DEFERRED)?;
     bench.alone()?;
     bench.signals()?;
-    bench.faults()?;
+    bench.wake()?;
+    bench.traps(role::RESOLVER, role::FAULT)?;
+    bench.traps(role::RESULT_GIVER, role::FOREIGN)?;
+    bench.traps(role::WHOLE_GIVER, role::FOREIGN)?;
     memory::measure_all(&mut bench.resources)?;
     println!("bench done");
     Ok(())
@@ -50,10 +57,11 @@ struct Bench {
 type Grants<'a> = &'a [(u64, Descriptor, Rights)];
 
 impl Bench {
-    fn round_trips(&mut self) -> Result<(), StartError> {
+    /// A server and the client that measures it, with a port between them.
+    fn pair(&mut self, server: u64, client: u64) -> Result<(), StartError> {
         let port: IpcPort = self.resources.make(0)?;
-        let server = self.start(role::SERVER, &[(SERVICE, port.into(), Rights::READ)])?;
-        let client = self.start(role::CROSS, &[(SERVICE, port.into(), Rights::WRITE)])?;
+        let server = self.start(server, &[(SERVICE, port.into(), Rights::READ)])?;
+        let client = self.start(client, &[(SERVICE, port.into(), Rights::WRITE)])?;
         self.finish([server, client])
     }
 
@@ -61,13 +69,28 @@ impl Bench {
         let port: IpcPort = self.resources.make(0)?;
         let both = Rights::READ | Rights::WRITE;
         let mut client = self.start(role::SAME, &[(SERVICE, port.into(), both)])?;
+        self.add_thread(&mut client, PRIORITY)?;
+        self.finish([client])
+    }
+
+    /// A thread that is more urgent than the one that signals it.
+    fn wake(&mut self) -> Result<(), StartError> {
+        let signal: NotificationPort = self.resources.make(0)?;
+        let (out, back) = (Rights::WRITE, Rights::READ);
+        let grants = [(SIGNALLED, signal.into(), out), (AWAITED, signal.into(), back)];
+        let mut client = self.start(role::WAKE, &grants)?;
+        self.add_thread(&mut client, PRIORITY + 1)?;
+        self.finish([client])
+    }
+
+    /// Starts the thread that `client` asks for.
+    fn add_thread(&mut self, client: &mut Process, priority: u8) -> Result<(), StartError> {
         let wish = self.listen()?;
         assert_eq!(wish.label(), tell::THREAD);
         let [entry, stack, ..] = *wish.words();
-        let start = Start { priority: PRIORITY, thread_base: 0x5000, argument: 0 };
+        let start = Start { priority, thread_base: 0x5000, ..Start::default() };
         client.add_thread(entry, stack, THREAD_BUFFER, &start)?.resume()?;
-        Reply::OWED.reply(&Message::EMPTY)?;
-        self.finish([client])
+        Ok(Reply::OWED.reply(&Message::EMPTY)?)
     }
 
     fn alone(&mut self) -> Result<(), StartError> {
@@ -89,13 +112,14 @@ impl Bench {
         self.finish([server, client])
     }
 
-    fn faults(&mut self) -> Result<(), StartError> {
+    /// A process that traps, and its resolver.
+    fn traps(&mut self, resolver: u64, client: u64) -> Result<(), StartError> {
         let port: IpcPort = self.resources.make(0)?;
-        let resolver = self.start(role::RESOLVER, &[(SERVICE, port.into(), Rights::READ)])?;
-        let mut client = self.build(role::FAULT, &[])?;
-        client.set_resolver(port, role::FAULT)?;
-        self.run(&client, role::FAULT)?;
-        self.finish([resolver, client])
+        let resolver = self.start(resolver, &[(SERVICE, port.into(), Rights::READ)])?;
+        let mut process = self.build(client, &[])?;
+        process.set_resolver(port, client)?;
+        self.run(&process, client)?;
+        self.finish([resolver, process])
     }
 
     fn start(&mut self, role: u64, grants: Grants<'_>) -> Result<Process, StartError> {
@@ -112,13 +136,17 @@ impl Bench {
             // Signals need a bit; for a port it is an identifier like any other.
             process.grant(*slot, *capability, *rights, 1)?;
         }
+        if matches!(role, role::VECTOR_SERVER | role::VECTOR_CLIENT | role::VECTOR_BOTH) {
+            process.allow_vectors()?;
+        }
         Ok(process)
     }
 
     fn run(&self, process: &Process, role: u64) -> Result<(), Error> {
         // Every process has a thread base of its own.
         let thread_base = 0x1000 * (role + 1);
-        process.start(&Start { priority: PRIORITY, thread_base, argument: role })
+        let foreign = role == role::FOREIGN;
+        process.start(&Start { priority: PRIORITY, thread_base, argument: role, foreign })
     }
 
     /// Waits until the one that measures is done, and takes the partners away.

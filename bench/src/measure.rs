@@ -8,15 +8,21 @@
 use nun::{println, short_ticks};
 
 /// Rounds before the first that counts.
-const WARM_UP: usize = 64;
+pub const WARM_UP: usize = 64;
 /// Rounds that count.
-const SAMPLES: usize = 500;
+pub const SAMPLES: usize = 500;
 
 /// Runs `path` many times, hands each result to `check`, and prints the most frequent figure
 /// under `name`. Under an instruction counter that is also the smallest; where it is not, that
 /// one is printed as well.
 #[inline(always)]
-pub fn measure<T>(name: &str, mut path: impl FnMut() -> T, mut check: impl FnMut(T)) {
+pub fn measure<T>(name: &str, path: impl FnMut() -> T, check: impl FnMut(T)) {
+    report(name, &mut sample(path, check));
+}
+
+/// The figures of many runs of `path`.
+#[inline(always)]
+pub fn sample<T>(mut path: impl FnMut() -> T, mut check: impl FnMut(T)) -> [u32; SAMPLES] {
     for _ in 0..WARM_UP {
         check(path());
     }
@@ -27,16 +33,21 @@ pub fn measure<T>(name: &str, mut path: impl FnMut() -> T, mut check: impl FnMut
         *sample = short_ticks().wrapping_sub(start);
         check(result);
     }
-    report(name, &mut samples);
+    samples
 }
 
 /// Prints the most frequent of `samples`.
-fn report(name: &str, samples: &mut [u32]) {
+pub fn report(name: &str, samples: &mut [u32]) {
+    println!("bench {name} {}", most_frequent(samples));
+    let (smallest, largest) = (samples[0], samples[samples.len() - 1]);
+    if smallest != most_frequent(samples) {
+        println!("note {name}: smallest {smallest}, largest {largest}");
+    }
+}
+
+/// The most frequent of `samples`, which it sorts.
+pub fn most_frequent(samples: &mut [u32]) -> u32 {
     samples.sort_unstable();
     let groups = samples.chunk_by(|a, b| a == b);
-    let most_frequent = groups.max_by_key(|group| group.len()).map_or(0, |group| group[0]);
-    println!("bench {name} {most_frequent}");
-    if samples[0] != most_frequent {
-        println!("note {name}: smallest {}, largest {}", samples[0], samples[samples.len() - 1]);
-    }
+    groups.max_by_key(|group| group.len()).map_or(0, |group| group[0])
 }

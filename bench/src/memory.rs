@@ -1,7 +1,10 @@
 //! Paths that take the authority over memory.
 
+use nun::abi::MappingRun;
+use nun::abi::init::slot;
 use nun::{
-    Access, Error, Frame, Generic, MemoryType, NotificationPort, ObjectType, Resources, Window, aci,
+    Access, Descriptor, Error, Frame, Generic, MemoryType, NotificationPort, ObjectType, PageTable,
+    Resources, Timer, Window, aci, buffer, range_around, ticks,
 };
 
 use crate::measure::measure;
@@ -12,7 +15,9 @@ const ADDRESS: u64 = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES / 4;
 /// Measures all of them.
 pub fn measure_all(resources: &mut Resources) -> Result<(), Error> {
     map(resources)?;
-    convert(resources)
+    map_many(resources)?;
+    convert(resources)?;
+    arm(resources)
 }
 
 /// Maps one page, where all tables are in place.
@@ -32,6 +37,42 @@ fn map(resources: &mut Resources) -> Result<(), Error> {
         },
     );
     Ok(())
+}
+
+/// Maps 512 pages in one batch. Frame and address are not aligned to each other, so that they are
+/// that many entries.
+fn map_many(resources: &mut Resources) -> Result<(), Error> {
+    const PAGES: u64 = 512;
+    let frame: Frame = resources.make(21)?;
+    let slot = resources.take_slot()?;
+    let access = Access::READ | Access::WRITE;
+    let address = ADDRESS + (1 << 30) + 0x1000;
+    let (first, bits) = range_around(address, PAGES);
+    let space = resources.address_space();
+    frame.attach(space, first, bits, resources.node(), slot)?;
+    for _ in 0..4 {
+        let table: PageTable = resources.make(0)?;
+        space.add_table(table)?;
+    }
+    buffer().set_run(0, MappingRun::new(address, Descriptor::slot(slot), 0, PAGES, access));
+    measure(
+        "map.512",
+        || space.map_many(1),
+        |mapped| {
+            assert_eq!(mapped, Ok((1, 0)));
+            assert_eq!(space.unmap_many(1), Ok((1, 0)));
+        },
+    );
+    Ok(())
+}
+
+/// Sets the alarm of the own CPU, far away.
+fn arm(resources: &mut Resources) -> Result<(), Error> {
+    let signal: NotificationPort = resources.make(0)?;
+    let timer = Timer::slot(slot::TIMERS);
+    let far = ticks() + (1 << 40);
+    measure("timer.arm", || timer.arm(far, signal), |answer| assert_eq!(answer, Ok(())));
+    timer.cancel()
 }
 
 /// Makes one object and takes it away again.

@@ -2,13 +2,19 @@
 #![no_std]
 #![no_main]
 
+mod foreign;
+mod machine;
 mod measure;
+mod parts;
 mod roles;
 mod round_trip;
+mod server;
+mod signal;
 
+use machine::use_vectors;
 use measure::measure;
 use nun::entry::Stack;
-use nun::{IpcPort, Message, NotificationPort, Received, aci, breakpoint, yield_now};
+use nun::{IpcPort, Message, NotificationPort, aci, breakpoint, yield_now};
 use roles::{AWAITED, SERVICE, SIGNALLED, role, tell};
 
 nun::entry!(main);
@@ -19,18 +25,39 @@ const IN: NotificationPort = NotificationPort::slot(AWAITED);
 
 fn main(argument: u64) {
     match argument {
-        role::SERVER => serve(),
-        role::RESOLVER => resolve(),
-        role::PONG => pong(),
+        role::SERVER => server::echo(PORT),
+        role::VECTOR_SERVER => {
+            use_vectors();
+            server::echo(PORT)
+        }
+        role::CLOCK => server::tell_time(PORT),
+        role::DEFERRING => server::defer(PORT),
+        role::RESOLVER => server::resolve(PORT),
+        role::RESULT_GIVER => foreign::give_results(PORT),
+        role::WHOLE_GIVER => foreign::let_go_on(PORT),
+        role::PONG => signal::pong(IN, OUT),
         role::CROSS => round_trip::cross(PORT),
         role::SAME => {
-            static STACK: Stack<8192> = Stack::new();
-            let thread = [thread as *const () as u64, STACK.top()];
-            tell_init(&Message::new(tell::THREAD, thread));
+            start_thread(server_thread);
             round_trip::same(PORT);
         }
+        role::VECTOR_CLIENT => {
+            use_vectors();
+            round_trip::one("ipc.cross.0.fpu_client", PORT);
+        }
+        role::VECTOR_BOTH => {
+            use_vectors();
+            round_trip::one("ipc.cross.0.fpu_both", PORT);
+        }
+        role::ONE_WAY => round_trip::one_way(PORT),
+        role::DEFERRED => round_trip::one("ipc.deferred_reply", PORT),
         role::FAULT => measure("fault", breakpoint, |()| {}),
-        role::PING => ping(),
+        role::FOREIGN => foreign::measure_calls(),
+        role::PING => signal::ping(IN, OUT),
+        role::WAKE => {
+            start_thread(woken_thread);
+            signal::wake(OUT);
+        }
         role::ALONE => alone(),
         other => panic!("unknown role {other}"),
     }
@@ -41,35 +68,18 @@ fn tell_init(message: &Message) {
     IpcPort::slot(aci::slot::PARENT).call(message).expect("init listens");
 }
 
-/// The server in its client's address space.
-extern "C" fn thread() {
-    serve()
+/// Asks init for a second process in this address space. (Only that can make one.)
+fn start_thread(entry: extern "C" fn() -> !) {
+    static STACK: Stack<8192> = Stack::new();
+    tell_init(&Message::new(tell::THREAD, [entry as *const () as u64, STACK.top()]));
 }
 
-fn serve() {
-    let mut received = PORT.receive();
-    while let Ok(Received::Message { message, .. }) = received {
-        received = PORT.reply_receive(&message);
-    }
-    panic!("the server got no message");
+extern "C" fn server_thread() -> ! {
+    server::echo(PORT)
 }
 
-fn resolve() {
-    let mut received = PORT.receive();
-    while received.is_ok() {
-        received = PORT.reply_receive(&Message::EMPTY);
-    }
-    panic!("the resolver got an error");
-}
-
-fn pong() {
-    while IN.wait().is_ok() && OUT.notify().is_ok() {}
-    panic!("the signals stopped");
-}
-
-fn ping() {
-    let there_and_back = || OUT.notify().and_then(|()| IN.wait());
-    measure("notify.ping_pong", there_and_back, |bits| assert_ne!(bits, Ok(0)));
+extern "C" fn woken_thread() -> ! {
+    signal::note_wake(IN)
 }
 
 fn alone() {

@@ -27,6 +27,28 @@ pub mod role {
     pub const PING: u64 = 6;
     /// Measures kernel calls that concern nobody else.
     pub const ALONE: u64 = 7;
+    /// Answers every message with the time at which it came.
+    pub const CLOCK: u64 = 8;
+    /// Measures each way alone.
+    pub const ONE_WAY: u64 = 9;
+    /// Answers by a Reply in a slot.
+    pub const DEFERRING: u64 = 10;
+    /// Measures a round trip to such a server.
+    pub const DEFERRED: u64 = 11;
+    /// Answers like a server, and has vector state.
+    pub const VECTOR_SERVER: u64 = 12;
+    /// Has vector state, and measures round trips to a server without.
+    pub const VECTOR_CLIENT: u64 = 13;
+    /// Has vector state, and measures round trips to a server with.
+    pub const VECTOR_BOTH: u64 = 14;
+    /// Measures how long a more urgent thread takes to wake.
+    pub const WAKE: u64 = 15;
+    /// Answers foreign calls with a result, and prints the figure at the end.
+    pub const RESULT_GIVER: u64 = 16;
+    /// Answers them by letting the process go on as it is.
+    pub const WHOLE_GIVER: u64 = 17;
+    /// Is foreign, and measures its system calls.
+    pub const FOREIGN: u64 = 18;
 }
 
 /// Labels of messages to init.

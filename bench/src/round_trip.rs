@@ -5,9 +5,10 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use nun::{IpcPort, Message, buffer};
+use nun::{IpcPort, Message, buffer, short_ticks};
 
 use crate::measure::measure;
+use crate::parts::measure_parts;
 
 /// The words that travel in registers.
 static WORDS: [AtomicU64; 6] = [const { AtomicU64::new(0) }; 6];
@@ -32,6 +33,22 @@ pub fn same(port: IpcPort) {
     round_trip::<10>("ipc.same.10", port);
     round_trip::<64>("ipc.same.64", port);
     round_trip::<120>("ipc.same.120", port);
+}
+
+/// Without words, and whatever the server answers.
+pub fn one(name: &str, port: IpcPort) {
+    measure(name, || port.call(&Message::EMPTY), |reply| assert!(reply.is_ok()));
+}
+
+/// Each way alone: the server answers with the time in between.
+pub fn one_way(port: IpcPort) {
+    measure_parts(["ipc.cross.0.call", "ipc.cross.0.reply"], || {
+        let start = short_ticks();
+        let reply = port.call(&Message::EMPTY);
+        let end = short_ticks();
+        let between = reply.expect("the clock answers").words()[0] as u32;
+        [between.wrapping_sub(start), end.wrapping_sub(between)]
+    });
 }
 
 /// What word `index` is.

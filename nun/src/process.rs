@@ -16,7 +16,7 @@ use self::ledger::Ledger;
 use crate::resources::{map_pages, range_around};
 use crate::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort,
-    PageTable, Pcb, Resources, Rights, Window, aci, arch,
+    PageTable, Pcb, Resources, Rights, VectorState, Window, aci, arch,
 };
 
 /// Pages of a process besides those of its program: kernel objects, page tables, IPC buffer.
@@ -42,6 +42,8 @@ pub struct Start {
     pub thread_base: u64,
     /// What its `main` receives, if that takes a number.
     pub argument: u64,
+    /// Whether its system calls go to its resolver instead of the kernel.
+    pub foreign: bool,
 }
 
 /// Why a process could not be built.
@@ -168,11 +170,17 @@ impl Process {
         self.pcb.configure_ports(Descriptor::NULL, notification)
     }
 
+    /// Lets it use FPU and SIMD, which its program must be compiled for.
+    pub fn allow_vectors(&mut self) -> Result<(), Error> {
+        let state: VectorState = self.ledger.make(0)?;
+        self.pcb.configure_vector(state)
+    }
+
     /// Lets it run from its program's entry on.
     pub fn start(&self, start: &Start) -> Result<(), Error> {
         // Its own first instruction sets its stack.
         self.pcb.configure_entry(self.entry, 0, start.thread_base, start.argument)?;
-        self.pcb.configure_schedule(start.priority.into(), 0, 0)?;
+        self.pcb.configure_schedule(start.priority.into(), 0, start.foreign.into())?;
         self.pcb.resume()
     }
 
@@ -190,7 +198,7 @@ impl Process {
         self.map(frame, buffer, 1, Access::READ | Access::WRITE)?;
         pcb.configure_spaces(self.space, self.node, frame)?;
         pcb.configure_entry(entry, stack, start.thread_base, start.argument)?;
-        pcb.configure_schedule(start.priority.into(), 0, 0)?;
+        pcb.configure_schedule(start.priority.into(), 0, start.foreign.into())?;
         Ok(pcb)
     }
 

@@ -162,7 +162,7 @@ impl<H: Hal> Kernel<H> {
                 Dying::AddressSpace(space) => {
                     let cells = self.store.get(space);
                     match cells.anchored.get().or(cells.pool.get()) {
-                        Some(slot) => self.cast_off(space, slot),
+                        Some(slot) => self.cast_off(space, slot, budget)?,
                         None => {
                             self.drop_dying(object);
                             self.store.destroy(space);

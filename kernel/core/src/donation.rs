@@ -79,9 +79,8 @@ impl<H: Hal> Kernel<H> {
         let pcb = self.store.get(process);
         let own = self.own_context(process);
         match pcb.state.get().phase() {
-            Phase::Running => {
-                self.exchange_context(process, own);
-            }
+            // A new quantum would let it keep the CPU from others for ever.
+            Phase::Running => self.change_priority(process, own.priority),
             Phase::Ready => {
                 self.unready(process);
                 pcb.scheduling.set(own);

@@ -16,6 +16,15 @@ use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 /// Objects that one call may make.
 const OBJECTS_PER_CALL: u64 = 64;
 
+/// So many `object`s are made in one call at most: those take about as long as 64 small ones.
+const fn at_a_stretch(object: ObjectType) -> u64 {
+    match object {
+        ObjectType::AddressSpace => 4,
+        ObjectType::Pcb | ObjectType::VectorState => 16,
+        _ => OBJECTS_PER_CALL,
+    }
+}
+
 /// Bytes cleared in one step.
 const BYTES_PER_STEP: u64 = 512;
 
@@ -59,7 +68,8 @@ impl<H: Hal> Kernel<H> {
                     return Ok(Outcome::NOTHING);
                 };
                 let mut words = [0; MESSAGE_REGISTERS];
-                words[0] = base.0;
+                let tells = self.store.get(slot).rights().contains(Rights::DMA);
+                words[0] = if tells { base.0 } else { 0 };
                 words[1] = u64::from(size_bits);
                 words[2] = used & mark;
                 words[3] = u64::from(kind == MemoryKind::Device);
@@ -91,6 +101,7 @@ impl<H: Hal> Kernel<H> {
         if count == 0 || count > OBJECTS_PER_CALL {
             return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }
+        let count = count.min(at_a_stretch(object));
         let request = place(object_bits, count, used, own_bits)
             .map(|(start, end)| Request { object, size_bits, object_bits, start, end })
             .ok_or(Error::new(Reason::NotEnoughMemory, Culprit::DESCRIPTOR))?;
@@ -181,7 +192,9 @@ impl<H: Hal> Kernel<H> {
             // `object_bits` let nothing else pass.
             _ => Capability::Frame { base: address, size_bits, kind },
         };
-        self.derive_child(source, target, capability, Rights::all(), depth);
+        // A new object is its maker's in every way, but devices reach memory only by an old right.
+        let dma = Rights::DMA - self.store.get(source).rights();
+        self.derive_child(source, target, capability, Rights::all() - dma, depth);
         self.store.get(target).mark_original();
     }
 }

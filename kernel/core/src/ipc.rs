@@ -129,9 +129,13 @@ impl<H: Hal> Kernel<H> {
         Phase::AwaitingReply
     }
 
-    /// Slot `index` of `process`'s root node, if it is there and empty.
+    /// Slot `index` of `process`'s root node, if it is there, empty, and the process's to fill.
     fn reply_destination(&self, process: Ref<Process>, index: u64) -> Option<Ref<Slot>> {
         let node = self.store.get(process).node.get()?;
+        let holder = self.store.internal_slot(process, Internal::Node);
+        if !self.store.get(holder).rights().contains(Rights::WRITE) {
+            return None;
+        }
         let slot = self.store.slot(node, index)?;
         self.store.get(slot).is_empty().then_some(slot)
     }

@@ -4,7 +4,8 @@ use core::cell::Cell;
 use core::fmt;
 
 use a9n_abi::{
-    Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, reply,
+    Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, OPERATION_MASK, Reason,
+    Rights, ipc_port, reply,
 };
 use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Trap};
 use a9n_store::{Capability, Dying, Node, Process, Ref, Slot, Store};
@@ -157,7 +158,13 @@ impl<H: Hal> Kernel<H> {
         use Capability as C;
         use Invocation as I;
 
+        use ipc_port::Operation::{Receive, ReplyReceive};
+
         let invocation = Invocation::decode(frame.operation, &frame.words)?;
+        let names_reply_slot = matches!(invocation, I::IpcPort(Receive | ReplyReceive));
+        if frame.operation > OPERATION_MASK && !names_reply_slot {
+            return Err(Error::new(Reason::IllegalOperation, Culprit::OPERATION).into());
+        }
         match invocation {
             I::Kernel(operation) => return self.invoke_kernel(caller, operation),
             I::Reply(reply::Operation::Reply) if frame.descriptor == 0 => {

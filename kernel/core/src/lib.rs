@@ -24,13 +24,13 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "check")]
+#[cfg(any(test, feature = "check"))]
 extern crate std;
 
 mod batch;
 mod binding;
 mod boot;
-#[cfg(feature = "check")]
+#[cfg(any(test, feature = "check"))]
 pub mod check;
 mod derivation;
 mod destroy;

@@ -1,26 +1,37 @@
 //! From descriptors to slots.
 
-use a9n_abi::{Culprit, Descriptor, Error, Reason};
+use a9n_abi::{Culprit, Descriptor, Error, Reason, Rights};
 use a9n_hal::Hal;
-use a9n_store::{Capability, Node, Process, Ref, Slot};
+use a9n_store::{Capability, Internal, Node, Process, Ref, Slot};
 
 use crate::Kernel;
 
 impl<H: Hal> Kernel<H> {
-    /// The slot that `descriptor` names for `process`. At most as many steps as a descriptor has
-    /// index bits.
-    #[inline(never)]
+    /// The slot that `descriptor` names for `process`.
     pub(crate) fn lookup(
         &self,
         process: Ref<Process>,
         descriptor: Descriptor,
         culprit: Culprit,
     ) -> Result<Ref<Slot>, Error> {
+        self.locate(process, descriptor, culprit).map(|(slot, _)| slot)
+    }
+
+    /// The slot that `descriptor` names for `process`, and the one with the node that it is in. At
+    /// most as many steps as a descriptor has index bits.
+    #[inline(never)]
+    fn locate(
+        &self,
+        process: Ref<Process>,
+        descriptor: Descriptor,
+        culprit: Culprit,
+    ) -> Result<(Ref<Slot>, Ref<Slot>), Error> {
         let invalid = Error::new(Reason::InvalidDescriptor, culprit);
         let mut node = self.store.get(process).node.get().ok_or(invalid)?;
+        let mut holder = self.store.internal_slot(process, Internal::Node);
         let mut bits = u32::from(descriptor.depth());
         if bits == 0 {
-            return self.store.slot(node, descriptor.index()).ok_or(invalid);
+            return self.store.slot(node, descriptor.index()).map(|at| (at, holder)).ok_or(invalid);
         }
         loop {
             let radix = self.store.get(node).radix();
@@ -29,13 +40,35 @@ impl<H: Hal> Kernel<H> {
             let index = index & ((1 << (radix & 63)) - 1);
             let slot = self.store.slot(node, index).ok_or(invalid)?;
             if bits == 0 {
-                return Ok(slot);
+                return Ok((slot, holder));
             }
             match self.store.get(slot).capability() {
-                Some(Capability::Node(inner)) => node = inner,
+                Some(Capability::Node(inner)) => (node, holder) = (inner, slot),
                 _ => return Err(invalid),
             }
+            if !self.store.get(slot).rights().contains(Rights::READ) {
+                return Err(Error::new(Reason::PermissionDenied, culprit));
+            }
         }
+    }
+
+    /// The filled slot that `descriptor`, argument `number` of a call, names, in a node that may be
+    /// changed.
+    pub(crate) fn lookup_movable(
+        &self,
+        process: Ref<Process>,
+        descriptor: Descriptor,
+        number: u8,
+    ) -> Result<Ref<Slot>, Error> {
+        let culprit = Culprit::argument(number);
+        let (slot, holder) = self.locate(process, descriptor, culprit)?;
+        if self.store.get(slot).is_empty() {
+            return Err(Error::new(Reason::InvalidDescriptor, culprit));
+        }
+        if !self.store.get(holder).rights().contains(Rights::WRITE) {
+            return Err(Error::new(Reason::PermissionDenied, culprit));
+        }
+        Ok(slot)
     }
 
     /// The capability that `descriptor`, argument `number` of a call, names, with its slot.
@@ -64,7 +97,7 @@ impl<H: Hal> Kernel<H> {
         let Capability::Node(node) = capability else {
             return Err(Error::new(Reason::InvalidDescriptor, Culprit::argument(number)));
         };
-        if !self.store.get(slot).rights().contains(a9n_abi::Rights::WRITE) {
+        if !self.store.get(slot).rights().contains(Rights::WRITE) {
             return Err(Error::new(Reason::PermissionDenied, Culprit::argument(number)));
         }
         Ok(node)

@@ -19,7 +19,7 @@ impl<H: Hal> Kernel<H> {
             Operation::Copy { index, source } => self.copy(caller, node, index, source)?,
             Operation::Move { index, source } => {
                 let target = self.empty_slot(node, index, 1)?;
-                let (from, _) = self.lookup_argument(caller.process, source, 2)?;
+                let from = self.lookup_movable(caller.process, source, 2)?;
                 self.refuse_unmovable(from, 2)?;
                 self.move_capability(from, target);
             }
@@ -40,7 +40,7 @@ impl<H: Hal> Kernel<H> {
             }
             Operation::Exchange { index, other } => {
                 let slot = self.filled_slot(node, index)?;
-                let (other, _) = self.lookup_argument(caller.process, other, 2)?;
+                let other = self.lookup_movable(caller.process, other, 2)?;
                 self.refuse_unmovable(slot, 1)?;
                 self.refuse_unmovable(other, 2)?;
                 if slot != other {

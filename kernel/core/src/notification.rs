@@ -50,9 +50,15 @@ impl<H: Hal> Kernel<H> {
             return;
         }
         cells.bits.set(cells.bits.get() | bits);
+        self.offer_signals(notification);
+    }
+
+    /// Gives the signals of `notification`, if there are any, to the bound process if it receives.
+    pub(crate) fn offer_signals(&self, notification: Ref<Notification>) {
+        let cells = self.store.get(notification);
         let Some(bound) = cells.bound.get() else { return };
         let pcb = self.store.get(bound);
-        if pcb.state.get().phase() == Phase::Receiving {
+        if cells.bits.get() != 0 && pcb.state.get().phase() == Phase::Receiving {
             if let Some(port) = pcb.blocked_port.get() {
                 self.store.get(port).receivers.remove(&self.store, bound);
             }

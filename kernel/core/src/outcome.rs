@@ -76,10 +76,17 @@ impl Budget {
 
     /// Takes one step, or asks for a restart.
     pub(crate) const fn spend(&mut self) -> Result<(), Stop> {
-        if self.0 == 0 {
-            return Err(Stop::Restart);
+        self.spend_many(1)
+    }
+
+    /// Takes `steps` steps, fewer than a full budget, at once, or asks for a restart.
+    pub(crate) const fn spend_many(&mut self, steps: u32) -> Result<(), Stop> {
+        match self.0.checked_sub(steps) {
+            Some(left) => {
+                self.0 = left;
+                Ok(())
+            }
+            None => Err(Stop::Restart),
         }
-        self.0 -= 1;
-        Ok(())
     }
 }

@@ -192,7 +192,11 @@ impl<H: Hal> Kernel<H> {
         (internal, source, capability): Choice,
     ) -> Result<(), Stop> {
         let target = self.store.internal_slot(process, internal);
-        if !self.store.get(target).is_empty() {
+        if internal == Internal::AddressSpace {
+            // It loses the old one without being stopped: it may be waiting for its resolver.
+            self.unlink_derivation(target);
+            self.store.get(target).clear();
+        } else if !self.store.get(target).is_empty() {
             self.empty_leaf(target, &mut Budget::new())?;
         }
         let rights = self.store.get(source).rights();
@@ -212,6 +216,7 @@ impl<H: Hal> Kernel<H> {
             }
             Capability::Notification { notification, .. } => {
                 self.store.get(notification).bound.set(Some(process));
+                self.offer_signals(notification);
             }
             _ => {}
         }

@@ -100,7 +100,7 @@ impl Cpu {
     }
 }
 
-#[cfg(feature = "check")]
+#[cfg(any(test, feature = "check"))]
 impl Cpu {
     /// Ready processes by priority.
     pub(crate) fn queues(&self) -> &[Queue] {
@@ -204,6 +204,15 @@ impl<H: Hal> Kernel<H> {
         let used = self.context_in_use(self.cpu(number));
         self.use_context(number, context);
         used
+    }
+
+    /// The running `process` goes on with `priority` for what is left of its quantum.
+    pub(crate) fn change_priority(&self, process: Ref<Process>, priority: u8) {
+        let number = self.store.get(process).state.get().cpu();
+        self.cpu(number).priority.set(priority);
+        if number != self.here.get() {
+            self.hal().nudge(number);
+        }
     }
 
     fn use_context(&self, number: CpuNumber, context: SchedulingContext) {

@@ -11,6 +11,9 @@ use crate::batch::Batch;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 
+/// Steps that it takes to clear a table.
+const STEPS_PER_TABLE: u32 = 8;
+
 impl<H: Hal> Kernel<H> {
     pub(crate) fn invoke_space(
         &mut self,
@@ -113,6 +116,7 @@ impl<H: Hal> Kernel<H> {
                 self.unanchor(&self.store.get(space).pool, slot);
             }
             Capability::PageTable { table, usage: TableUse::Installed(place) } => {
+                budget.spend_many(STEPS_PER_TABLE)?;
                 let root = self.store.root_table(place.space);
                 self.hal().remove_table(root, place.address, place.entries, table);
                 self.hal().flush(root, None);
@@ -124,7 +128,12 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// `slot`, one of those that the dying address space `space` knows, loses its hold there.
-    pub(crate) fn cast_off(&mut self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
+    pub(crate) fn cast_off(
+        &mut self,
+        space: Ref<AddressSpace>,
+        slot: Ref<Slot>,
+        budget: &mut Budget,
+    ) -> Result<(), Stop> {
         let cells = self.store.get(slot);
         let spaces = self.store.get(space);
         let free = |table| Capability::PageTable { table, usage: TableUse::Free };
@@ -141,6 +150,7 @@ impl<H: Hal> Kernel<H> {
                 });
             }
             Some(Capability::PageTable { table, usage: TableUse::Installed(place) }) => {
+                budget.spend_many(STEPS_PER_TABLE)?;
                 let root = self.store.root_table(space);
                 self.hal().remove_table(root, place.address, place.entries, table);
                 cells.update(free(table));
@@ -148,11 +158,12 @@ impl<H: Hal> Kernel<H> {
             Some(Capability::PageTable { table, usage: TableUse::Pooled(_) }) => {
                 cells.update(free(table));
                 self.unanchor(&spaces.pool, slot);
-                return;
+                return Ok(());
             }
             _ => {}
         }
         self.unanchor(&spaces.anchored, slot);
+        Ok(())
     }
 
     /// Takes a table out of the pool of `space` and installs it for `address`.

@@ -148,7 +148,7 @@ impl<H: Hal> Kernel<H> {
         Ok(done)
     }
 
-    /// Maps one page of `size`, or a small one where tables for small ones are already there.
+    /// Maps one page of `size`, or a smaller one where tables for those are already there.
     fn map_page(
         &self,
         root: PhysicalAddress,
@@ -157,10 +157,11 @@ impl<H: Hal> Kernel<H> {
         size: PageSize,
         Mapping { access, memory }: Mapping,
     ) -> Result<u64, Reason> {
-        if size > PageSize::Small
-            && self.hal().map(root, address, page, size, access, memory).is_ok()
-        {
-            return Ok(size.bytes() >> PAGE_BITS);
+        for larger in [PageSize::Huge, PageSize::Large] {
+            if larger <= size && self.hal().map(root, address, page, larger, access, memory).is_ok()
+            {
+                return Ok(larger.bytes() >> PAGE_BITS);
+            }
         }
         self.hal()
             .map(root, address, page, PageSize::Small, access, memory)

@@ -233,3 +233,19 @@ fn urgency_that_was_taken_back_does_not_outlive_the_answer_to_those_in_between()
         assert!(yields_to(&mut system, FREE + 40, 100));
     });
 }
+
+#[test]
+fn setting_its_own_priority_gives_nobody_more_time() {
+    let mut system = system(false);
+    let process = run(&mut system, A, 100);
+    system.process(B, 100);
+    system.resume(B);
+    for _ in 0..10 {
+        system.ask(A, pcb::word::ConfigureSchedule, &[100, 0, 0]).expect("as before");
+        if system.current != Some(process) {
+            break;
+        }
+        system.pass(1_000);
+    }
+    assert_ne!(system.current, Some(process), "its quantum has ended");
+}

@@ -3,8 +3,11 @@
 mod common;
 
 use a9n_abi::init::slot;
-use a9n_abi::{ObjectType, Reason, generic, ipc_port, node, notification, pcb};
-use a9n_hal::CallFrame;
+use a9n_abi::{
+    FaultReason, IpcBuffer, ObjectType, Reason, address_space, frame, generic, ipc_port, node,
+    notification, pcb,
+};
+use a9n_hal::{CallFrame, Fault, UserAddress};
 use common::{FREE, GENERIC, Reaction, System, reason};
 
 /// A request of init to one of its capabilities, without a message.
@@ -111,4 +114,82 @@ fn who_removes_its_own_root_node_is_told_that_it_is_done() {
     assert!(system.begin(process, remove), "in several steps");
     while system.repeat(process) {}
     common::outcome(system.answer(process)).expect("removed");
+}
+
+#[test]
+fn a_new_address_space_does_not_end_the_wait_for_the_resolver() {
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, FREE).expect("port");
+    system.process(FREE + 10, 255);
+    let resolver = system.start(FREE + 10);
+    assert_eq!(system.message(FREE, ipc_port::word::Receive, 0, &[]), Reaction::Blocked);
+    system.process(FREE + 20, 255);
+    system.ask(FREE + 20, pcb::word::ConfigurePorts, &[FREE, 0]).expect("resolver");
+    let process = system.start(FREE + 20);
+    let reason = FaultReason::Page;
+    system.fault(Fault { reason, address: UserAddress(0x1000), code: 0 });
+    assert_eq!(system.current, Some(resolver));
+    // It executes another program.
+    system.convert(GENERIC, ObjectType::AddressSpace, 0, 1, FREE + 1).expect("space");
+    let spaces = [FREE + 1, 0, 0];
+    system.ask(FREE + 20, pcb::word::ConfigureSpaces, &spaces).expect("a new address space");
+    assert_eq!(system.message(FREE, ipc_port::word::ReplyReceive, 0, &[]), Reaction::Blocked);
+    assert_eq!(system.current, Some(process), "it goes on");
+    system.check();
+}
+
+#[test]
+fn a_receiver_gets_signals_that_were_there_before_it_was_bound() {
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, FREE).expect("port");
+    system.convert(GENERIC, ObjectType::NotificationPort, 0, 1, FREE + 1).expect("signals");
+    let arguments = [FREE + 2, FREE + 1, 63, 4];
+    system.ask(slot::NODE, node::word::Mint, &arguments).expect("mint");
+    system.ask(FREE + 2, notification::word::Notify, &[]).expect("notify");
+    system.process(FREE + 10, 255);
+    let receiver = system.start(FREE + 10);
+    assert_eq!(system.message(FREE, ipc_port::word::Receive, 0, &[]), Reaction::Blocked);
+    system.ask(FREE + 10, pcb::word::ConfigurePorts, &[0, FREE + 1]).expect("bind");
+    system.check();
+    system.yield_now();
+    assert_eq!(system.current, Some(receiver));
+    assert_eq!(system.answer(receiver).identifier, 4);
+}
+
+#[test]
+fn a_batch_begun_before_a_stop_is_not_counted_to_the_next() {
+    let mut system = System::new();
+    system.process(FREE + 10, 255);
+    system.convert(GENERIC, ObjectType::Frame, 18, 1, FREE).expect("frame");
+    system.convert(GENERIC, ObjectType::PageTable, 0, 8, FREE + 1).expect("tables");
+    for table in FREE + 1..FREE + 9 {
+        system.ask(FREE + 11, address_space::word::AddTable, &[table]).expect("add");
+    }
+    let attach = [FREE + 11, 0x4000_0000, 30, slot::NODE, FREE + 9];
+    system.ask(FREE, frame::word::Attach, &attach).expect("attach");
+    let process = system.start(FREE + 10);
+    let first = std::mem::offset_of!(IpcBuffer, runs) / 8;
+    let page = system.kernel.buffer_page(process).expect("buffer").0;
+    for run in 0..5 {
+        let address = 0x4000_0000 + run as u64 * 0x10_0000;
+        for (word, value) in [address, FREE + 9, (64 << 32) | (3 << 60)].into_iter().enumerate() {
+            system.write(page, first + 3 * run + word, value);
+        }
+    }
+    let map = request(FREE + 11, address_space::word::MapMany, &[5]);
+    assert!(system.begin(process, map), "not all at once");
+    system.repeat(process);
+    // It is stopped, made to do something else, and goes on.
+    system.pass(10_000);
+    assert_eq!(system.current, Some(system.init));
+    system.ask(FREE + 10, pcb::word::Suspend, &[]).expect("suspend");
+    system.ask(FREE + 10, pcb::word::WriteRegister, &[0, 0x20_0000]).expect("elsewhere");
+    system.ask(FREE + 10, pcb::word::Resume, &[]).expect("resume");
+    system.yield_now();
+    assert_eq!(system.current, Some(process));
+    let done = system.ask(FREE + 11, address_space::word::UnmapMany, &[1]).expect("unmap");
+    assert_eq!(done[..2], [1, 0]);
+    let mapped = system.ask(FREE + 11, address_space::word::Translate, &[0x4000_0000]);
+    assert_eq!(mapped.expect("translate")[0], 0, "the first run was unmapped");
+    system.check();
 }

@@ -119,7 +119,9 @@ impl Context for SimContext {
     fn copy_from(&self, other: &Self) {
         self.call.set(other.call.get());
         self.resumption.set(other.resumption.get());
-        *self.registers.borrow_mut() = *other.registers.borrow();
+        // It may be its own source.
+        let registers = *other.registers.borrow();
+        *self.registers.borrow_mut() = registers;
     }
 
     fn instruction_pointer(&self) -> UserAddress {

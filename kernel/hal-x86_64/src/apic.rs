@@ -1,6 +1,8 @@
-//! The local APIC of the executing CPU: end of interrupt, and its timer (Intel SDM, volume 3,
-//! chapter 12). Reached by model-specific registers (x2APIC) or by memory (xAPIC).
+//! The local APIC of the executing CPU: end of interrupt, its timer, and interrupts to other CPUs
+//! (Intel SDM, volume 3, chapter 12). Reached by model-specific registers (x2APIC) or by memory
+//! (xAPIC).
 
+use core::arch::asm;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -30,6 +32,8 @@ enum Register {
     TaskPriority = 0x80,
     EndOfInterrupt = 0xb0,
     Spurious = 0xf0,
+    Command = 0x300,
+    CommandReceiver = 0x310,
     LocalTimer = 0x320,
     LocalThermal = 0x330,
     LocalPerformance = 0x340,
@@ -47,6 +51,18 @@ const MASKED: u32 = 1 << 16;
 const NON_MASKABLE: u32 = 0b100 << 8;
 /// Local vector table, timer: interrupts when the TSC reaches a deadline.
 const TSC_DEADLINE: u32 = 0b10 << 17;
+/// Command: what kind of interrupt, if not one by vector.
+const COMMAND_NON_MASKABLE: u32 = 0b100 << 8;
+const COMMAND_RESET: u32 = 0b101 << 8;
+const COMMAND_START_UP: u32 = 0b110 << 8;
+/// Command: not yet accepted by the bus (xAPIC).
+const COMMAND_PENDING: u32 = 1 << 12;
+/// Command: assert, the only level in use.
+const COMMAND_ASSERT: u32 = 1 << 14;
+/// Command: to all but the sender.
+const COMMAND_TO_OTHERS: u32 = 0b11 << 18;
+/// Looks at the command before the next one is written; far more than one takes.
+const PATIENCE: u32 = 1_000_000;
 /// Spurious vector register: the APIC is on.
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 /// Divide configuration: the timer counts every 16th tick of its clock.
@@ -125,6 +141,55 @@ pub fn identifier() -> u32 {
     match REGISTERS.load(Relaxed) {
         0 => value,
         _ => value >> 24,
+    }
+}
+
+/// Where an xAPIC's registers are seen, as [`start`] was told on the first CPU.
+pub fn registers() -> Option<u64> {
+    Some(REGISTERS.load(Relaxed)).filter(|registers| *registers != 0)
+}
+
+/// Whether the local APIC with `identifier` can be sent interrupts.
+pub fn reaches(identifier: u32) -> bool {
+    const ALL: u32 = 0xff;
+    registers().is_none() || identifier < ALL
+}
+
+/// Interrupts the CPU whose local APIC has identifier `to`.
+pub fn send(to: u32, vector: Vector) {
+    command(to, u32::from(vector.0) | COMMAND_ASSERT);
+}
+
+/// Sends all other CPUs a non-maskable interrupt.
+pub fn stop_others() {
+    command(0, COMMAND_NON_MASKABLE | COMMAND_ASSERT | COMMAND_TO_OTHERS);
+}
+
+/// Makes a CPU wait for [`start_up`].
+pub fn reset(to: u32) {
+    command(to, COMMAND_RESET | COMMAND_ASSERT);
+}
+
+/// Makes a CPU that waits for it start at the page at `page`, which lies below 1 MiB.
+pub fn start_up(to: u32, page: u32) {
+    command(to, COMMAND_START_UP | COMMAND_ASSERT | page >> 12);
+}
+
+/// Writes a command, after everything that was written to memory before.
+fn command(to: u32, command: u32) {
+    if registers().is_none() {
+        let value = u64::from(to) << 32 | u64::from(command);
+        // SAFETY: `start` switched to x2APIC mode. A write to a model-specific register may
+        // overtake those to memory, but for the fences. What is sent is interrupts that
+        // `interrupts` handles; who resets or starts a CPU knows that it is not in use.
+        unsafe {
+            asm!("mfence", "lfence", options(nostack, preserves_flags));
+            Msr::new(X2APIC_REGISTERS + Register::Command as u32 / 16).write(value);
+        }
+    } else {
+        let _ = (0..PATIENCE).find(|_| read(Register::Command) & COMMAND_PENDING == 0);
+        write(Register::CommandReceiver, to << 24);
+        write(Register::Command, command);
     }
 }
 

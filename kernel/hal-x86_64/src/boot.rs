@@ -1,13 +1,13 @@
 //! Bringing the machine up, in this order: console, descriptor tables (so that a mistake from
 //! here on is a message, not a reset), CPU features, page tables, interrupt controllers, clock,
-//! system calls.
+//! the other CPUs, system calls.
 
 use core::ops::Range;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
 use a9n_abi::boot::{BootInfo, MemoryRegion, PAGE_BYTES, Span};
-use a9n_hal::{Access, MemoryType, PhysicalAddress};
+use a9n_hal::{Access, MemoryType, PhysicalAddress, Ticks};
 use x86_64::registers::control::{Cr3, Cr3Flags, Cr4, Cr4Flags};
 use x86_64::registers::model_specific::{LStar, Msr, SFMask};
 use x86_64::registers::rflags::RFlags;
@@ -17,8 +17,8 @@ use x86_64::{PhysAddr, VirtAddr};
 use crate::acpi::{self, Physical, Platform};
 use crate::boot_error::BootError;
 use crate::clock::{self, Known};
-use crate::cpu::{CPUS, Cpu};
-use crate::early::EarlyPages;
+use crate::cpu::{self, CPUS, Cpu};
+use crate::early::{self, EarlyPages};
 use crate::features::Features;
 use crate::hand_over::{self, HandOver};
 use crate::kernel_space::{DIRECT_MAP, DIRECT_MAP_BYTES, ImageLayout, KernelSpace};
@@ -27,7 +27,8 @@ use crate::reference::{Hpet, Reference};
 use crate::segments::{KERNEL_CODE, SYSRET_BASE};
 use crate::tables::Tables;
 use crate::{
-    apic, console, device_memory, entry, interrupts, io_apic, legacy, paging, segments, vector,
+    apic, console, device_memory, entry, interrupts, io_apic, legacy, paging, processors, segments,
+    skew, vector,
 };
 
 /// The machine as it came up.
@@ -36,12 +37,16 @@ pub struct Machine {
     pub hand_over: HandOver,
     /// What the CPU can do.
     pub features: Features,
-    /// Usable CPUs that the firmware reports; at least 1.
+    /// Usable CPUs that the firmware reports; at least as many as run.
     pub cpus: usize,
+    /// CPUs that run.
+    pub running: usize,
     /// Lines of the I/O APICs.
     pub lines: u32,
     /// How the clock's rate is known.
     pub clock: Known,
+    /// How far the clocks of two CPUs are known to be apart, at least.
+    pub skew: Ticks,
 }
 
 /// Brings up the machine on the boot CPU, with `image` as the kernel's layout and the physical
@@ -88,16 +93,22 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
             start_clock(&features, &platform, &mut space)?,
         )
     };
-    // SAFETY: the segments are loaded and the stub is this CPU's.
+    // SAFETY: the memory map is true.
+    let trampoline = unsafe { start_processors(&info, &features, &platform, &mut space)? };
+    // SAFETY: the segments are loaded, and it is known whether this CPU is alone.
     unsafe { enable_system_calls(&area.cpu) };
+    let taken = taken_ranges(&platform, trampoline);
     // SAFETY: the space maps all memory; the identity map's references are gone.
-    let hand_over = unsafe { finish(&info, space, &features, &platform)? };
+    let hand_over = unsafe { finish(&info, space, &features, &taken)? };
+    let running = cpu::running().count();
     Ok(Machine {
         hand_over,
         features,
-        cpus: platform.controllers.cpus.iter().count().max(1),
+        cpus: platform.controllers.cpu_count.max(running),
+        running,
         lines,
         clock,
+        skew: skew::worst(),
     })
 }
 
@@ -186,11 +197,36 @@ unsafe fn start_clock(
     clock::start(features, &reference).ok_or(BootError::NoClock)
 }
 
+/// Starts the other CPUs, if there are any and a page for their first steps. Answers that page,
+/// which nobody else may ever use: a CPU might start late.
+///
+/// # Safety
+/// `info` is true, this CPU is up, and the space is loaded.
+unsafe fn start_processors(
+    info: &BootInfo,
+    features: &Features,
+    platform: &Platform,
+    space: &mut KernelSpace,
+) -> Result<Option<u64>, BootError> {
+    let cpus = &platform.controllers.cpus;
+    // SAFETY: the memory map lies in memory, hence in the direct map.
+    let map = unsafe { hand_over::array(info.memory_map, DIRECT_MAP) };
+    let Some(page) = early::low_page(map).filter(|_| cpus.iter().count() > 1) else {
+        return Ok(None);
+    };
+    space.map_identity(PhysicalAddress(page.into()))?;
+    // SAFETY: the page is free, as nothing has been taken from where it lies, and mapped.
+    unsafe { processors::start(features, cpus.iter(), page) };
+    space.unmap_identity();
+    paging::forget_all();
+    Ok(Some(page.into()))
+}
+
 /// Lets user mode call the kernel on this CPU.
 ///
 /// # Safety
 /// The CPU's segments are loaded.
-unsafe fn enable_system_calls(cpu: &Cpu) {
+pub(crate) unsafe fn enable_system_calls(cpu: &Cpu) {
     const IA32_STAR: u32 = 0xc000_0081;
     const KERNEL_SHIFT: u32 = 32;
     const USER_SHIFT: u32 = 48;
@@ -211,9 +247,8 @@ unsafe fn finish(
     info: &BootInfo,
     mut space: KernelSpace,
     features: &Features,
-    platform: &Platform,
+    taken: &[Range<u64>],
 ) -> Result<HandOver, BootError> {
-    let taken = taken_ranges(platform);
     let room = device_memory::most_regions(info.memory_map.count as usize, taken.len());
     let at = space.take((room * size_of::<MemoryRegion>()) as u64)?;
     let completed = Span { address: at.0, count: room as u64 };
@@ -225,7 +260,7 @@ unsafe fn finish(
         let map = hand_over::memory_map(info.memory_map, DIRECT_MAP);
         space.finish(map);
         let memory = hand_over::memory_map(completed, DIRECT_MAP);
-        let count = device_memory::complete(map, top, &taken, memory);
+        let count = device_memory::complete(map, top, taken, memory);
         Ok(HandOver {
             info: *info,
             memory: memory.get(..count).unwrap_or(memory),
@@ -241,15 +276,17 @@ fn used_hpet(platform: &Platform) -> Option<u64> {
     platform.hpet.filter(|_| platform.pm_timer.is_none())
 }
 
-/// Where the registers are that the kernel keeps to itself; ranges may be empty.
-fn taken_ranges(platform: &Platform) -> [Range<u64>; MAX_IO_APICS + 3] {
+/// What the kernel keeps to itself: registers, and the page in which CPUs start. Ranges may be
+/// empty.
+fn taken_ranges(platform: &Platform, trampoline: Option<u64>) -> [Range<u64>; MAX_IO_APICS + 4] {
     let page = |address: u64| {
         let first = address & !(PAGE_BYTES - 1);
         first..first + PAGE_BYTES
     };
     let io_apics = platform.controllers.io_apics.iter().map(|found| page(found.address.into()));
     let others = [device_memory::MESSAGES, page(apic::base().0)];
-    let all = others.into_iter().chain(io_apics).chain(used_hpet(platform).map(page));
+    let more = used_hpet(platform).into_iter().chain(trampoline).map(page);
+    let all = others.into_iter().chain(io_apics).chain(more);
     let mut ranges = [const { 0..0 }; _];
     for (place, range) in ranges.iter_mut().zip(all) {
         *place = range;

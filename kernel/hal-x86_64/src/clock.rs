@@ -71,7 +71,7 @@ fn told() -> Option<(Ticks, Known)> {
     (megahertz != 0).then_some((u64::from(megahertz) * 1_000_000, Known::FromBaseFrequency))
 }
 
-/// Finds out the rates of clock and timer, and readies the timer. `None` if they cannot be
+/// Finds out the rates of clock and timer, and readies this CPU's timer. `None` if they cannot be
 /// found out: the counters stand still.
 pub fn start(features: &Features, reference: &Reference) -> Option<Known> {
     let told = told();
@@ -82,13 +82,21 @@ pub fn start(features: &Features, reference: &Reference) -> Option<Known> {
     let [clock, timer] = measured.map(|ticks| rate(ticks, reference.hertz()));
     let (clock, known) = told.unwrap_or((clock, Known::Measured(reference.name())));
     TICKS_PER_SECOND.store(clock, Relaxed);
-    if features.tsc_deadline {
+    if !features.tsc_deadline {
+        COUNTS_PER_TICK.store(per_tick(timer, clock)?, Relaxed);
+    }
+    start_timer();
+    (clock != 0).then_some(known)
+}
+
+/// Readies the timer of this CPU; the rates are known.
+pub fn start_timer() {
+    if COUNTS_PER_TICK.load(Relaxed) == 0 {
         apic::use_deadlines();
     } else {
-        COUNTS_PER_TICK.store(per_tick(timer, clock)?, Relaxed);
+        apic::count_down();
         apic::deliver_timer();
     }
-    (clock != 0).then_some(known)
 }
 
 /// Counts of the timer in one tick, times 2³², from both rates; at least 1.

@@ -11,13 +11,14 @@
 use core::cell::UnsafeCell;
 use core::mem::{offset_of, size_of};
 use core::ptr::null_mut;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use a9n_hal::CpuNumber;
 use x86_64::VirtAddr;
 
 use crate::context::Context;
 use crate::segments::Segments;
+use crate::shootdown::Requests;
 
 /// CPUs that there is room for.
 pub const MAX_CPUS: usize = 16;
@@ -25,8 +26,8 @@ pub const MAX_CPUS: usize = 16;
 const PAGE: usize = 4096;
 const KERNEL_STACK_PAGES: usize = 4;
 
-/// Words of one CPU. Only that CPU touches them; atomics without ordering are plain loads and
-/// stores that need no `unsafe`.
+/// Words of one CPU. Only that CPU writes them, except its [`Requests`]; others look at `root`, with
+/// the kernel lock held. Atomics without ordering are plain loads and stores that need no `unsafe`.
 #[repr(C, align(64))]
 pub struct Cpu {
     /// Who runs here in user mode, or null while idle.
@@ -41,6 +42,8 @@ pub struct Cpu {
     pub(crate) vector_state: AtomicU64,
     /// Identifier of its local APIC.
     pub(crate) local_apic: AtomicU32,
+    /// What it is asked to do, and asks.
+    pub(crate) requests: Requests,
     pub(crate) segments: Segments,
 }
 
@@ -92,6 +95,26 @@ const _: () = assert!(AREA_BYTES == 8 * PAGE && CPU_OFFSET.is_multiple_of(64));
 /// image's file.
 pub static CPUS: [Area; MAX_CPUS] = [const { Area::new() }; MAX_CPUS];
 
+/// How many CPUs run, beside the one that booted: the first elements of [`CPUS`].
+static OTHERS: AtomicUsize = AtomicUsize::new(0);
+
+/// The CPUs that run, in order of number.
+pub(crate) fn running() -> impl Iterator<Item = &'static Cpu> {
+    let others = OTHERS.load(Relaxed);
+    CPUS.iter().take(1 + others).map(|area| &area.cpu)
+}
+
+/// Whether more than one CPU runs.
+#[inline(always)]
+pub(crate) fn are_several() -> bool {
+    OTHERS.load(Relaxed) != 0
+}
+
+/// Says that the next CPU runs.
+pub(crate) fn add_running() {
+    OTHERS.store(OTHERS.load(Relaxed) + 1, Relaxed);
+}
+
 impl Area {
     const fn new() -> Self {
         Self {
@@ -104,6 +127,7 @@ impl Area {
                 deadline: AtomicU64::new(0),
                 vector_state: AtomicU64::new(0),
                 local_apic: AtomicU32::new(0),
+                requests: Requests::new(),
                 segments: Segments::new(),
             },
             fatal: UnsafeCell::new([[0; _]; 3]),

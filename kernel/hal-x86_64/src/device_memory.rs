@@ -18,8 +18,8 @@ pub const fn most_regions(regions: usize, taken: usize) -> usize {
 }
 
 /// Writes `map` to `to`, with device regions for all addresses below `top` that it does not have
-/// or says are devices'; none of them overlaps a range in `taken`. Answers how many regions those
-/// are. What `to` has no room for is left out.
+/// or says are devices', and without the ranges in `taken`. Answers how many regions those are.
+/// What `to` has no room for is left out.
 pub fn complete(
     map: &[MemoryRegion],
     top: u64,
@@ -36,16 +36,21 @@ pub fn complete(
     };
     let mut next = 0;
     for region in map.iter().filter(|region| !is_kind(region, MemoryKind::Device)) {
-        free(next..region.start.min(top), taken, &mut push);
-        push(*region);
+        cut(next..region.start.min(top), MemoryKind::Device as u32, taken, &mut push);
+        cut(region.start..end(region), region.kind, taken, &mut push);
         next = end(region).max(next);
     }
-    free(next..top, taken, &mut push);
+    cut(next..top, MemoryKind::Device as u32, taken, &mut push);
     count
 }
 
-/// Gives `push` the parts of `range` that lie in none of `taken`.
-fn free(mut range: Range<u64>, taken: &[Range<u64>], push: &mut impl FnMut(MemoryRegion)) {
+/// Gives `push` the parts of `range`, as regions of `kind`, that lie in none of `taken`.
+fn cut(
+    mut range: Range<u64>,
+    kind: u32,
+    taken: &[Range<u64>],
+    push: &mut impl FnMut(MemoryRegion),
+) {
     while !range.is_empty() {
         let next = taken
             .iter()
@@ -54,7 +59,6 @@ fn free(mut range: Range<u64>, taken: &[Range<u64>], push: &mut impl FnMut(Memor
         let (stop, resume) = next.map_or((range.end, range.end), |next| (next.start, next.end));
         if stop > range.start {
             let pages = (stop - range.start) / PAGE_BYTES;
-            let kind = MemoryKind::Device as u32;
             push(MemoryRegion { start: range.start, pages, kind, reserved: 0 });
         }
         range.start = resume;
@@ -86,9 +90,11 @@ mod tests {
             region(0xf_0000..0x10_0000, Reserved),
             region(0x10_0000..0x14_0000, Usable),
         ];
-        let taken = [0x1f_f000..0x20_1000, 0xd_0000..0xd_1000, 0..0, 0xd_1000..0xd_2000];
+        let taken =
+            [0x1f_f000..0x20_1000, 0xd_0000..0xd_1000, 0..0, 0xd_1000..0xd_2000, 0x8000..0x9000];
         let expected = [
-            map[0],
+            region(0..0x8000, Usable),
+            region(0x9000..0xa_0000, Usable),
             region(0xa_0000..0xd_0000, Device),
             region(0xd_2000..0xf_0000, Device),
             map[2],

@@ -10,7 +10,7 @@ use x86_64::instructions::port::Port;
 
 use crate::cpu::Cpu;
 use crate::vectors::Vector;
-use crate::{X86_64, io_apic};
+use crate::{X86_64, apic, io_apic};
 
 /// Where a message to local APIC 0 is written (Intel SDM, volume 3, section 11.11.1).
 const MESSAGE_ADDRESS: u64 = 0xfee0_0000;
@@ -25,13 +25,20 @@ fn wanted(message: u8) -> (&'static AtomicU64, u64) {
     (&WANTED[usize::from(message >> 6)], 1 << (message & 63))
 }
 
-/// `interrupt` has arrived: a line is masked. Answers whether anybody wants it.
-pub(crate) fn arrived(interrupt: Interrupt) -> bool {
+/// Takes notice, in the kernel, that `interrupt` came in on this CPU: a line is masked. Answers
+/// whether anybody wants it.
+pub fn accept(interrupt: Interrupt) -> bool {
+    if let Interrupt::Line(line) = interrupt {
+        io_apic::mask(line);
+    }
+    apic::end_interrupt();
+    is_wanted(interrupt)
+}
+
+/// Whether anybody wants `interrupt`, which came in.
+fn is_wanted(interrupt: Interrupt) -> bool {
     match interrupt {
-        Interrupt::Line(line) => {
-            io_apic::mask(line);
-            true
-        }
+        Interrupt::Line(_) => true,
         Interrupt::Message(message) => {
             let (word, bit) = wanted(message);
             word.load(Relaxed) & bit != 0
@@ -110,12 +117,12 @@ mod tests {
     #[test]
     fn a_message_is_dropped_unless_it_is_unmasked() {
         let (machine, message) = (X86_64, Interrupt::Message(77));
-        assert!(!arrived(message));
+        assert!(!is_wanted(message));
         machine.unmask(message);
-        assert!(arrived(message) && arrived(message));
-        assert!(!arrived(Interrupt::Message(78)));
+        assert!(is_wanted(message) && is_wanted(message));
+        assert!(!is_wanted(Interrupt::Message(78)));
         machine.mask(message);
-        assert!(!arrived(message));
+        assert!(!is_wanted(message));
     }
 
     #[test]

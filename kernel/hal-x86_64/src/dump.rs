@@ -2,11 +2,12 @@
 
 use core::arch::asm;
 use core::fmt::{self, Write};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use x86_64::registers::control::{Cr2, Cr3};
 
 use crate::console::Console;
-use crate::exceptions;
+use crate::{apic, cpu, exceptions};
 
 /// Registers as `entry` pushed them, last pushed first.
 #[repr(C)]
@@ -69,12 +70,26 @@ impl fmt::Display for Registers {
     }
 }
 
-/// Says `message` on the console and stops this CPU for good; an emulator that listens is told
-/// of the failure.
+/// Whether a CPU has stopped for good. It stops the others by an interrupt that they come here by.
+static STOPPED: AtomicBool = AtomicBool::new(false);
+
+/// Says `message` on the console and stops all CPUs for good; an emulator that listens is told of
+/// the failure.
 pub fn stop(message: fmt::Arguments<'_>) -> ! {
+    if STOPPED.swap(true, Relaxed) {
+        halt();
+    }
+    if cpu::are_several() {
+        apic::stop_others();
+    }
     // The console never fails.
     let _ = writeln!(Console, "\nA9N stopped: {message}");
     exit_emulator(false);
+    halt()
+}
+
+/// Stops this CPU for good.
+fn halt() -> ! {
     loop {
         // SAFETY: nothing runs on this CPU any more.
         unsafe { asm!("cli", "hlt", options(nomem, nostack)) }

@@ -27,6 +27,18 @@ pub fn end(region: &MemoryRegion) -> u64 {
     region.start.saturating_add(bytes)
 }
 
+/// A free page below 1 MiB (and below what PCs have there besides memory), but not page 0. No
+/// [`EarlyPages`] ever hand it out.
+pub fn low_page(map: &[MemoryRegion]) -> Option<u32> {
+    const END: u64 = 0xa_0000;
+    let early = EarlyPages::from_map(map)?;
+    map.iter()
+        .filter(|region| is_kind(region, MemoryKind::Usable) && region.start != early.start)
+        .map(|region| (region.start.max(PAGE_BYTES), end(region).min(END)))
+        .find(|(start, end)| *start < *end)
+        .and_then(|(start, _)| u32::try_from(start).ok())
+}
+
 impl EarlyPages {
     /// Those of the largest usable region in `map`; `None` if there is no usable region.
     pub fn from_map(map: &[MemoryRegion]) -> Option<Self> {
@@ -73,6 +85,19 @@ mod tests {
         assert_eq!(early.take(), Some(PhysicalAddress(0x13_e000)));
         early.withdraw(&mut map);
         assert_eq!(map.map(|region| region.pages), [16, 62, 512, 4096]);
+    }
+
+    #[test]
+    fn a_low_page_is_free_and_in_nobodys_way() {
+        let large = region(0x10_0000, 64, MemoryKind::Usable);
+        let low = |start, pages| low_page(&[region(start, pages, MemoryKind::Usable), large]);
+        assert_eq!(low(0, 16), Some(0x1000));
+        assert_eq!(low(0, 1), None);
+        assert_eq!(low(0x9_f000, 1), Some(0x9_f000));
+        assert_eq!(low(0xa_0000, 1), None);
+        assert_eq!(low(0, 65), None, "pages for tables are taken from there");
+        let loader = region(0x1000, 16, MemoryKind::Loader);
+        assert_eq!(low_page(&[loader, large]), None);
     }
 
     #[test]

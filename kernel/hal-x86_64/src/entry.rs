@@ -1,7 +1,6 @@
 //! The way into the kernel and out of it; the assembly itself stands in `stubs`.
 //!
-//! Ways in: a system call (one stub for each CPU), an interrupt or exception from user mode,
-//! an interrupt while idle. Ways out: `leave`, the fast way after a kernel call; `resume`, for
+//! Ways in: a system call, an interrupt or exception from user mode, an interrupt while idle. Ways out: `leave`, the fast way after a kernel call; `resume`, for
 //! whoever the kernel wants to run next; `idle`, if that is nobody. All run with interrupts off,
 //! on the CPU's kernel stack, whose top is the CPU's [`Cpu`](crate::cpu::Cpu).
 //!
@@ -18,21 +17,67 @@
 //! so that at those the stack pointer is again where the stub set it and `r12`–`r15`, which
 //! are callee-saved, are as the user had them. `rbx` and `rbp` were saved by the stub.
 //!
+//! # One CPU or many
+//! The CPU that runs alone has a stub of its own, without a lock. If there are several, each has
+//! its own stub, which takes the kernel lock for a fast path with one `xchg` and passes the CPU's
+//! number in the argument that is unused otherwise; the path ends in `leave_locked`, which gives
+//! the lock back with one store when it has loaded the root and read all it needs of the context,
+//! or in a `retreat_locked`, which gives it back at once. So a fast path knows at compile time
+//! which it is ([`Entered`]), and the general one takes the lock itself, when the registers are
+//! saved. If another CPU has the lock, the stub waits out of line.
+//!
 //! # Soundness
 //! - `current` of a CPU is not null while it runs in user mode: `leave` and `resume` set it.
+//! - After the lock was given back, the general ways out still read the context: it belongs to the
+//!   process that this CPU runs from then on, and the portable kernel touches that only after the
+//!   CPU stopped it (see [`lock`](crate::lock)).
 //! - A context fulfils the invariants stated in [`context`](crate::context), so none of
 //!   `wrfsbase`, `wrgsbase`, `mov cr3`, `sysretq` and `iretq` can fault here.
 //! - All constants in the assembly are operands taken from the Rust types.
 
+use core::hint::assert_unchecked;
 use core::mem::MaybeUninit;
 
+use a9n_hal::CpuNumber;
+
 use crate::context::Context;
-use crate::cpu::MAX_CPUS;
+use crate::cpu::{self, MAX_CPUS};
 
 /// Bytes from one CPU's system call stub to the next.
 pub(crate) const STUB_BYTES: usize = 128;
 /// Bytes from one vector's stub to the next.
 pub(crate) const VECTOR_BYTES: usize = 16;
+
+/// How a fast path was entered.
+#[derive(Clone, Copy, Debug)]
+pub enum Entered {
+    /// On the only CPU.
+    Alone,
+    /// On one of several, whose number this is, with the kernel lock.
+    Locked(CpuNumber),
+}
+
+impl Entered {
+    /// As the stub says it, which passed `number`.
+    ///
+    /// # Safety
+    /// It is the number of a CPU.
+    #[inline(always)]
+    pub unsafe fn locked(number: u64) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { assert_unchecked(number < MAX_CPUS as u64) };
+        Self::Locked(number as CpuNumber)
+    }
+
+    /// Number of the CPU.
+    #[inline(always)]
+    pub(crate) fn number(self) -> CpuNumber {
+        match self {
+            Self::Alone => 0,
+            Self::Locked(number) => number,
+        }
+    }
+}
 
 // SAFETY: `stubs` defines these symbols, with these signatures.
 unsafe extern "C" {
@@ -52,7 +97,17 @@ unsafe extern "C" {
         descriptor: u64,
         info: u64,
         me: &Context,
-        unused: MaybeUninit<u64>,
+        operation: u64,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// The same for a `reply_receive`.
+    pub(crate) fn a9n_retreat_reply_receive(
+        descriptor: u64,
+        info: u64,
+        me: &Context,
+        operation: u64,
         word4: u64,
         word5: u64,
     );
@@ -67,25 +122,66 @@ unsafe extern "C" {
         word5: u64,
     );
 
-    /// The same for a `reply_receive`.
-    pub(crate) fn a9n_retreat_reply_receive(
+    /// [`a9n_leave`] with the kernel lock.
+    pub(crate) fn a9n_leave_locked(
+        identifier: u64,
+        info: u64,
+        to: &Context,
+        unused: MaybeUninit<u64>,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// [`a9n_retreat_call`] with the kernel lock.
+    pub(crate) fn a9n_retreat_call_locked(
         descriptor: u64,
         info: u64,
         me: &Context,
-        unused: MaybeUninit<u64>,
+        operation: u64,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// [`a9n_retreat_reply_receive`] with the kernel lock.
+    pub(crate) fn a9n_retreat_reply_receive_locked(
+        descriptor: u64,
+        info: u64,
+        me: &Context,
+        operation: u64,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// [`a9n_retreat_signal`] with the kernel lock.
+    pub(crate) fn a9n_retreat_signal_locked(
+        descriptor: u64,
+        info: u64,
+        me: &Context,
+        operation: u64,
         word4: u64,
         word5: u64,
     );
 
     fn a9n_enter(context: *const Context) -> !;
 
+    static a9n_processor_stub: u8;
+    static a9n_system_call_alone: u8;
     static a9n_system_calls: [[u8; STUB_BYTES]; MAX_CPUS];
     static a9n_vectors: [[u8; VECTOR_BYTES]; 256];
 }
 
-/// Address of the system call stub of CPU `number`.
-pub fn system_call_stub(number: u8) -> u64 {
-    (&raw const a9n_system_calls) as u64 + u64::from(number) * STUB_BYTES as u64
+/// Address of the system call stub of CPU `number`, which runs alone or not.
+pub(crate) fn system_call_stub(number: CpuNumber) -> u64 {
+    if cpu::are_several() || number != 0 {
+        (&raw const a9n_system_calls) as u64 + u64::from(number) * STUB_BYTES as u64
+    } else {
+        &raw const a9n_system_call_alone as u64
+    }
+}
+
+/// Where a CPU that is being started enters the kernel, in 64-bit mode.
+pub(crate) fn processor_stub() -> u64 {
+    &raw const a9n_processor_stub as u64
 }
 
 /// Address of the stub of interrupt `vector`.

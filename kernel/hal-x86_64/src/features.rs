@@ -65,8 +65,8 @@ impl fmt::Display for Missing {
     }
 }
 
-/// What this CPU can do beyond what is required.
-#[derive(Clone, Copy, Debug, Default)]
+/// What this CPU can do beyond what is required. All CPUs that are used can do the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Features {
     /// The kernel cannot execute user pages.
     pub smep: bool,

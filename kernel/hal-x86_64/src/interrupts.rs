@@ -15,7 +15,7 @@ use crate::entry;
 use crate::exceptions::{self, Details};
 use crate::segments::KERNEL_CODE;
 use crate::vectors::{Source, Vector};
-use crate::{apic, clock, devices, vector};
+use crate::{apic, clock, paging, shootdown, vector};
 
 // SAFETY: the kernel image defines these functions, with these signatures.
 unsafe extern "Rust" {
@@ -23,8 +23,10 @@ unsafe extern "Rust" {
     safe fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context;
     /// The kernel's answer to the timer interrupt that it asked for.
     safe fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context;
-    /// The kernel's answer to a device's interrupt; if that is a line, it is masked now.
+    /// The kernel's answer to a device's interrupt, which [`accept`](crate::devices::accept) has yet to be told of.
     safe fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, interrupt: Interrupt) -> *const Context;
+    /// The kernel's answer to a nudge by another CPU.
+    safe fn a9n_nudged(cpu: &Cpu, me: Option<&Context>) -> *const Context;
 }
 
 /// The table. All CPUs share it: what differs between them stands in their task states.
@@ -130,10 +132,16 @@ pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context 
             apic::end_interrupt();
             if clock::is_due(cpu) { a9n_timer(cpu, me) } else { current }
         }
-        (Source::Device(interrupt), _) => {
-            let wanted = devices::arrived(interrupt);
+        (Source::Device(interrupt), _) => a9n_interrupt(cpu, me, interrupt),
+        (Source::Forget, _) => {
             apic::end_interrupt();
-            if wanted { a9n_interrupt(cpu, me, interrupt) } else { current }
+            shootdown::serve(cpu);
+            current
+        }
+        (Source::Nudge, _) => {
+            apic::end_interrupt();
+            paging::leave_user_space(cpu);
+            a9n_nudged(cpu, me)
         }
         (Source::Spurious, _) | (Source::Exception, None) => current,
     }

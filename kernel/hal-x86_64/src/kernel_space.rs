@@ -150,6 +150,19 @@ impl KernelSpace {
         Ok(address + within)
     }
 
+    /// Maps the page at `at`, which lies below 512 GiB, at its physical address: readable and
+    /// executable until [`unmap_identity`](Self::unmap_identity).
+    pub fn map_identity(&mut self, at: PhysicalAddress) -> Result<(), BootError> {
+        let access = Access::READ | Access::EXECUTE;
+        let flags = PageEntry::kernel_flags(access, MemoryType::Normal) - Flags::GLOBAL;
+        self.map_page(at.0, at, PageSize::Small, flags)
+    }
+
+    /// Undoes [`map_identity`](Self::map_identity), for CPUs that load the root from now on.
+    pub fn unmap_identity(&mut self) {
+        self.tables.root_entry(self.root, 0).store(0, Relaxed);
+    }
+
     /// Maps one run of the direct map.
     fn map_run(&mut self, run: &Range<u64>, constant: &Range<u64>) -> Result<(), BootError> {
         for (part, access) in cut(run, constant) {

@@ -13,7 +13,8 @@
 //!    page given as root or table is one, and nothing else, is the portable kernel's promise,
 //!    which its object store keeps: a page-table object owns its page.
 //! 4. **One stack a CPU** ([`cpu`]): the kernel runs with interrupts off on its CPU's stack, is
-//!    never re-entered, and finds its CPU from the stack pointer.
+//!    never re-entered, and finds its CPU from the stack pointer. One CPU at a time is in the
+//!    portable kernel ([`lock`]).
 //! 5. **Contexts** keep the invariants in [`context`], so the way out cannot fault; the
 //!    portable kernel keeps a context alive as long as it is current ([`entry`]).
 //! 6. **Devices** that the kernel drives (interrupt controllers, timers, the first serial port)
@@ -42,7 +43,7 @@ pub mod console;
 pub mod context;
 pub mod cpu;
 mod device_memory;
-mod devices;
+pub mod devices;
 pub mod dump;
 mod early;
 pub mod entry;
@@ -53,15 +54,20 @@ mod interrupts;
 mod io_apic;
 pub mod kernel_space;
 mod legacy;
+pub mod lock;
 mod machine;
 mod madt;
 mod page_entry;
 pub mod paging;
+mod processors;
 mod reference;
 mod segments;
+mod shootdown;
+mod skew;
 #[cfg(target_os = "none")]
 mod stubs;
 mod tables;
+mod trampoline;
 pub mod vector;
 mod vectors;
 

@@ -6,12 +6,13 @@ use core::num::NonZeroU64;
 use core::ptr::{self, NonNull};
 
 use a9n_abi::ipc_port::word;
-use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors, Ticks};
+use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
 
 use crate::context::Context;
 use crate::cpu::Cpu;
+use crate::entry::{self, Entered};
 use crate::kernel_space::DIRECT_MAP;
-use crate::{X86_64, clock, console, dump, entry, vector};
+use crate::{X86_64, clock, console, dump, vector};
 
 /// The direct map's first address. It is aligned to more than all memory, so a physical address
 /// is added by setting its bits.
@@ -58,26 +59,18 @@ unsafe impl Memory for X86_64 {
     }
 }
 
-impl Processors for X86_64 {
-    fn nudge(&self, _cpu: CpuNumber) {}
-
-    fn flush_pending(&self) -> bool {
-        false
-    }
-}
-
 /// What a fast path ends in; see [`Hal::Leave`].
 pub struct Leave(());
 
 impl Hal for X86_64 {
     type Context = Context;
-    type Cpu = Cpu;
+    type Cpu = Entered;
     type Leave = Leave;
 
     const ARCHITECTURE: &'static str = "x86_64";
 
     #[inline(always)]
-    fn cpu_number(cpu: &Cpu) -> CpuNumber {
+    fn cpu_number(cpu: &Entered) -> CpuNumber {
         cpu.number()
     }
 
@@ -117,23 +110,31 @@ impl Hal for X86_64 {
     #[inline(always)]
     fn leave(
         &self,
-        _cpu: &Cpu,
+        cpu: &Entered,
         to: &Context,
         identifier: u64,
         info: u64,
         word4: u64,
         word5: u64,
     ) -> Leave {
+        let unused = MaybeUninit::uninit();
         // SAFETY: only the fast paths can call this with a result to return, and they do it as
         // their last action, on the stack and with the registers that `entry` gave them.
-        unsafe { entry::a9n_leave(identifier, info, to, MaybeUninit::uninit(), word4, word5) }
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_leave(identifier, info, to, unused, word4, word5),
+                Entered::Locked(_) => {
+                    entry::a9n_leave_locked(identifier, info, to, unused, word4, word5);
+                }
+            }
+        }
         Leave(())
     }
 
     #[inline(always)]
     fn retreat(
         &self,
-        _cpu: &Cpu,
+        cpu: &Entered,
         me: &Context,
         operation: u64,
         descriptor: u64,
@@ -141,17 +142,16 @@ impl Hal for X86_64 {
         word4: u64,
         word5: u64,
     ) -> Leave {
-        let unused = MaybeUninit::uninit();
+        let retreat = match (cpu, operation) {
+            (Entered::Alone, word::Call) => entry::a9n_retreat_call,
+            (Entered::Alone, word::ReplyReceive) => entry::a9n_retreat_reply_receive,
+            (Entered::Alone, _) => entry::a9n_retreat_signal,
+            (Entered::Locked(_), word::Call) => entry::a9n_retreat_call_locked,
+            (Entered::Locked(_), word::ReplyReceive) => entry::a9n_retreat_reply_receive_locked,
+            (Entered::Locked(_), _) => entry::a9n_retreat_signal_locked,
+        };
         // SAFETY: as for `leave`.
-        unsafe {
-            if operation == word::Call {
-                entry::a9n_retreat_call(descriptor, info, me, unused, word4, word5);
-            } else if operation == word::ReplyReceive {
-                entry::a9n_retreat_reply_receive(descriptor, info, me, unused, word4, word5);
-            } else {
-                entry::a9n_retreat_signal(descriptor, info, me, operation, word4, word5);
-            }
-        }
+        unsafe { retreat(descriptor, info, me, operation, word4, word5) };
         Leave(())
     }
 }

@@ -52,6 +52,8 @@ pub struct Controllers {
     pub local_apic: Option<u64>,
     /// Identifiers of the local APICs of all usable CPUs.
     pub cpus: List<u32, MAX_CPUS>,
+    /// How many usable CPUs there are, including those that there is no room for.
+    pub cpu_count: usize,
     /// The I/O APICs.
     pub io_apics: List<IoApic, MAX_IO_APICS>,
     overrides: List<Override, LEGACY_LINES>,
@@ -84,9 +86,11 @@ impl Controllers {
         match u8_at(entry, 0)? {
             LOCAL_APIC if u32_at(entry, 4)? & ENABLED != 0 => {
                 self.cpus.push(u8_at(entry, 3)?.into());
+                self.cpu_count += 1;
             }
             LOCAL_X2APIC if u32_at(entry, 8)? & ENABLED != 0 => {
                 self.cpus.push(u32_at(entry, 4)?);
+                self.cpu_count += 1;
             }
             IO_APIC => self
                 .io_apics
@@ -185,5 +189,6 @@ mod tests {
     fn more_than_fits_is_dropped() {
         let controllers = Controllers::parse(&table(&[CPU_0; MAX_CPUS + 3]));
         assert_eq!(controllers.cpus.iter().count(), MAX_CPUS);
+        assert_eq!(controllers.cpu_count, MAX_CPUS + 3);
     }
 }

@@ -5,17 +5,20 @@
 //! entry of the upper half: an address beyond the user half is refused first.
 
 use core::ops::Range;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::Release};
 
 use a9n_hal::{Access, MemoryType, PageSize, Paging, PagingError, PhysicalAddress, UserAddress};
-use x86_64::VirtAddr;
 use x86_64::instructions::tlb;
-use x86_64::registers::control::Cr3;
+use x86_64::registers::control::{Cr3, Cr3Flags};
+use x86_64::structures::paging::PhysFrame;
+use x86_64::{PhysAddr, VirtAddr};
 
-use crate::X86_64;
+use crate::context::Context;
+use crate::cpu::Cpu;
 use crate::kernel_space::DIRECT_MAP;
 use crate::page_entry::PageEntry;
 use crate::tables::{ENTRIES, Tables, Walk};
+use crate::{X86_64, shootdown};
 
 /// First address past the user half (four-level paging).
 pub const USER_END: u64 = 0x0000_8000_0000_0000;
@@ -35,6 +38,36 @@ pub fn kernel_root() -> PhysicalAddress {
 /// Says which tables map the kernel, once, when they are complete.
 pub(crate) fn set_kernel_root(root: PhysicalAddress) {
     KERNEL_ROOT.store(root.0, Relaxed);
+}
+
+/// Loads the page tables of `next`, or the kernel's own, on `cpu`, which is the executing one and
+/// holds the kernel lock.
+#[inline(always)]
+pub(crate) fn load(cpu: &Cpu, next: Option<&Context>) {
+    let root = next.map_or(kernel_root().0, |next| next.root.get());
+    if cpu.root.load(Relaxed) != root {
+        cpu.root.store(root, Relaxed);
+        write_root(root);
+    }
+}
+
+/// Loads the kernel's own page tables on `cpu`, which is the executing one and need not hold the
+/// kernel lock: it is asked to forget a little too much rather than too little.
+pub(crate) fn leave_user_space(cpu: &Cpu) {
+    write_root(kernel_root().0);
+    cpu.root.store(kernel_root().0, Release);
+}
+
+/// Makes the executing CPU forget all translations but the kernel's.
+pub(crate) fn forget_all() {
+    tlb::flush_all();
+}
+
+/// Writes CR3.
+fn write_root(root: u64) {
+    let frame = PhysFrame::containing_address(PhysAddr::new_truncate(root));
+    // SAFETY: a root that `Paging::prepare_root` made, or the kernel's own: it maps the kernel.
+    unsafe { Cr3::write(frame, Cr3Flags::empty()) }
 }
 
 /// Whether the CPU has pages of 1 GiB.
@@ -157,14 +190,16 @@ impl Paging for X86_64 {
         Some((entry.address().offset(within), entry.access()))
     }
 
-    /// There are no address space identifiers, so only the loaded root has translations cached.
+    /// There are no address space identifiers, so only a loaded root has translations cached.
     fn flush(&self, root: PhysicalAddress, page: Option<UserAddress>) {
-        if Cr3::read().0.start_address().as_u64() == root.0 {
+        let cpu = Cpu::here();
+        if cpu.root.load(Relaxed) == root.0 {
             match page {
                 Some(page) => tlb::flush(VirtAddr::new_truncate(page.0)),
-                None => tlb::flush_all(),
+                None => forget_all(),
             }
         }
+        shootdown::ask_others(cpu, root);
     }
 }
 

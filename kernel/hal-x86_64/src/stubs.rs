@@ -13,7 +13,9 @@ use crate::dump::fatal_exception;
 use crate::entry::{STUB_BYTES, VECTOR_BYTES};
 use crate::exceptions;
 use crate::interrupts::interrupted;
+use crate::lock::{LOCK, acquire};
 use crate::paging::KERNEL_ROOT;
+use crate::processors::{TICKET, a9n_processor};
 use crate::segments::{USER_CODE, USER_DATA};
 
 /// Bit `n` is set if the CPU pushes an error code for exception `n`.
@@ -49,38 +51,29 @@ global_asm!(
     wrgsbase r10
 .endm
 
-.section .text.a9n_entry, "ax", @progbits
-
-// From user mode by `syscall`: rcx is the return address, r11 the flags.
-.balign {STUB_BYTES}
-.globl a9n_system_calls
-a9n_system_calls:
-.set a9n_number, 0
-.rept {MAX_CPUS}
-.balign {STUB_BYTES}
-    mov     [rip + {CPUS} + {AREA} * a9n_number + {CPU} + {USER_RDX}], rdx
-    mov     rdx, [rip + {CPUS} + {AREA} * a9n_number + {CPU} + {CURRENT}]
+// Saves what a fast path needs, and goes to the stack of CPU \number. From user mode by `syscall`:
+// rcx is the return address, r11 the flags.
+.macro a9n_save number
+    mov     [rip + {CPUS} + {AREA} * \number + {CPU} + {USER_RDX}], rdx
+    mov     rdx, [rip + {CPUS} + {AREA} * \number + {CPU} + {CURRENT}]
     mov     [rdx + {RIP}], rcx
     mov     [rdx + {RSP}], rsp
     mov     [rdx + {RBX}], rbx
     mov     [rdx + {RBP}], rbp
-    lea     rsp, [rip + {CPUS} + {AREA} * a9n_number + {CPU} - 8]
-    cmp     rax, {IPC_CALL}
-    je      a9n_fast_call
-    cmp     rax, {IPC_REPLY_RECEIVE}
-    je      a9n_fast_reply_receive
-    cmp     ah, {NOTIFICATION}
-    jne     a9n_general
-    mov     rcx, rax
-    jmp     a9n_fast_signal
-.set a9n_number, a9n_number + 1
-.endr
+    lea     rsp, [rip + {CPUS} + {AREA} * \number + {CPU} - 8]
+.endm
 
-// The fast way out. rdx is the context; message registers are set. The stack pointer is as the
-// system call stub left it, 8 below the CPU's words.
-.balign 64
-.globl a9n_leave
-a9n_leave:
+// Takes the kernel lock, if it is free, with a number that is not 0: that of the operation.
+.macro a9n_take_lock path
+    xchg    eax, [rip + {LOCK}]
+    test    eax, eax
+    jz      a9n_fast_\path\()_locked
+    jmp     a9n_wait_\path
+.endm
+
+// Loads what a fast path leaves to the way out; message registers are set, rdx is the context.
+// The stack pointer is as the system call stub left it, 8 below the CPU's words.
+.macro a9n_load
 .if {CHECKED}
     lea     eax, [rsp + 8]
     and     eax, {AREA} - 1
@@ -96,7 +89,100 @@ a9n_leave:
     mov     rbp, [rdx + {RBP}]
     mov     r11d, {FIXED_FLAGS}
     xor     edx, edx
+.endm
+
+// Waits for the lock, and takes it, with everything kept that a fast path looks at.
+.macro a9n_wait path
+a9n_wait_\path:
+    push    rdi
+    push    rsi
+    push    rdx
+    push    rcx
+    push    r8
+    push    r9
+    sub     rsp, 8
+    call    {ACQUIRE}
+    add     rsp, 8
+    pop     r9
+    pop     r8
+    pop     rcx
+    pop     rdx
+    pop     rsi
+    pop     rdi
+    jmp     a9n_fast_\path\()_locked
+.endm
+
+.section .text.a9n_entry, "ax", @progbits
+
+// A system call while there is one CPU.
+.balign 64
+.globl a9n_system_call_alone
+a9n_system_call_alone:
+    a9n_save 0
+    cmp     rax, {IPC_CALL}
+    je      a9n_fast_call
+    cmp     rax, {IPC_REPLY_RECEIVE}
+    je      a9n_fast_reply_receive
+    cmp     ah, {NOTIFICATION}
+    jne     a9n_general
+    mov     rcx, rax
+    jmp     a9n_fast_signal
+
+// System calls while there are several CPUs, each with its own stub.
+.balign {STUB_BYTES}
+.globl a9n_system_calls
+a9n_system_calls:
+.set a9n_number, 0
+.rept {MAX_CPUS}
+.balign {STUB_BYTES}
+    a9n_save a9n_number
+    mov     ecx, a9n_number
+    cmp     rax, {IPC_CALL}
+    jne     2f
+    a9n_take_lock call
+2:  cmp     rax, {IPC_REPLY_RECEIVE}
+    jne     2f
+    a9n_take_lock reply_receive
+2:  cmp     ah, {NOTIFICATION}
+    jne     a9n_general
+    mov     rcx, rax
+    a9n_take_lock signal
+.set a9n_number, a9n_number + 1
+.endr
+
+    a9n_wait call
+    a9n_wait reply_receive
+    a9n_wait signal
+
+// The fast way out.
+.balign 64
+.globl a9n_leave
+a9n_leave:
+    a9n_load
     sysretq
+
+// The same with the kernel lock: it is given back when the new root is loaded and nothing more is
+// read of the context.
+.balign 64
+.globl a9n_leave_locked
+a9n_leave_locked:
+    a9n_load
+    mov     dword ptr [rip + {LOCK}], 0
+    sysretq
+
+// From a fast path that gave up with the kernel lock.
+.globl a9n_retreat_call_locked
+a9n_retreat_call_locked:
+    mov     dword ptr [rip + {LOCK}], 0
+    jmp     a9n_retreat_call
+.globl a9n_retreat_reply_receive_locked
+a9n_retreat_reply_receive_locked:
+    mov     dword ptr [rip + {LOCK}], 0
+    jmp     a9n_retreat_reply_receive
+.globl a9n_retreat_signal_locked
+a9n_retreat_signal_locked:
+    mov     dword ptr [rip + {LOCK}], 0
+    jmp     a9n_retreat_signal
 
 // From a fast path that gave up, with the operation gone and r10 and r11 destroyed.
 .globl a9n_retreat_call
@@ -298,6 +384,22 @@ _start:
     xor     ebp, ebp
     jmp     a9n_start
 
+// From the trampoline, without a stack: a CPU that was started takes its ticket.
+.globl a9n_processor_stub
+a9n_processor_stub:
+    xor     edi, edi
+    xchg    edi, [rip + {TICKET}]
+    test    edi, edi
+    jz      2f
+    imul    rax, rdi, {AREA}
+    lea     rsp, [rip + {CPUS} + {CPU} - 8]
+    add     rsp, rax
+    xor     ebp, ebp
+    jmp     {PROCESSOR}
+2:  cli
+    hlt
+    jmp     2b
+
 // Where the stack begins before there is anything else on it.
 .globl a9n_boot_stack
 .set a9n_boot_stack, {CPUS} + {CPU} - 8
@@ -349,4 +451,8 @@ _start:
     INTERRUPTED = sym interrupted,
     FATAL_EXCEPTION = sym fatal_exception,
     KERNEL_ROOT = sym KERNEL_ROOT,
+    LOCK = sym LOCK,
+    ACQUIRE = sym acquire,
+    TICKET = sym TICKET,
+    PROCESSOR = sym a9n_processor,
 );

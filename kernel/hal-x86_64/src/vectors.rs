@@ -7,6 +7,8 @@
 //! | 48–143 | lines of the I/O APICs |
 //! | 144–239 | message-signalled interrupts |
 //! | 240 | the CPU's timer |
+//! | 241 | from another CPU: forget translations |
+//! | 242 | from another CPU: enter the kernel |
 //! | 255 | spurious interrupts of the local APIC |
 
 /// Number of an interrupt vector.
@@ -29,6 +31,10 @@ pub enum Source {
     Device(Interrupt),
     /// The CPU's timer.
     Timer,
+    /// Another CPU, which wants translations forgotten.
+    Forget,
+    /// Another CPU, for the portable kernel.
+    Nudge,
     /// Nothing that needs attention, not even an end of interrupt.
     Spurious,
 }
@@ -42,6 +48,10 @@ impl Vector {
     pub const FIRST_MESSAGE: Self = Self(Self::FIRST_LINE.0 + LINES);
     /// The CPU's timer.
     pub const TIMER: Self = Self(240);
+    /// Translations are to be forgotten.
+    pub const FORGET: Self = Self(241);
+    /// The kernel is to be entered.
+    pub const NUDGE: Self = Self(242);
     /// Spurious interrupts of the local APIC.
     pub const SPURIOUS: Self = Self(255);
 
@@ -66,10 +76,13 @@ impl Vector {
             Source::Device(Interrupt::Line(self.0 - Self::FIRST_LINE.0))
         } else if self < Self::TIMER {
             Source::Device(Interrupt::Message(self.0 - Self::FIRST_MESSAGE.0))
-        } else if self == Self::TIMER {
-            Source::Timer
         } else {
-            Source::Spurious
+            match self {
+                Self::TIMER => Source::Timer,
+                Self::FORGET => Source::Forget,
+                Self::NUDGE => Source::Nudge,
+                _ => Source::Spurious,
+            }
         }
     }
 }
@@ -96,6 +109,8 @@ mod tests {
         assert_eq!(Vector(14).source(), Source::Exception);
         assert_eq!(Vector(39).source(), Source::Spurious);
         assert_eq!(Vector::TIMER.source(), Source::Timer);
+        assert_eq!(Vector::FORGET.source(), Source::Forget);
+        assert_eq!(Vector::NUDGE.source(), Source::Nudge);
         assert_eq!(Vector::SPURIOUS.source(), Source::Spurious);
     }
 }

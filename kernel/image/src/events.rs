@@ -1,179 +1,80 @@
-//! Where the machine calls the kernel: one function for each event that `hal-x86_64` declares.
+//! Where the machine calls the kernel: one function for each event that `hal-x86_64` declares; the
+//! fast paths stand in `fast`.
 //!
 //! # Soundness
-//! The kernel is one value in [`KERNEL`]. One CPU runs it, with interrupts off, and no event
-//! comes while another is handled; so the reference that each function takes is the only one.
+//! The kernel is one value in [`KERNEL`]. An event has it for itself: the CPU runs with interrupts
+//! off from its entry to its exit, so no event comes while another is handled there, and other
+//! CPUs are kept out by the kernel lock, which [`Exclusive`] or the entry stub takes.
 
-use core::cell::UnsafeCell;
 use core::num::NonZeroU64;
 use core::ptr;
 
-use a9n_core::{Kernel, Lengths, Long, Short};
+use a9n_core::Kernel;
 use a9n_hal::{Fault, Interrupt, KernelAddress};
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
-use a9n_hal_x86_64::{X86_64, vector};
+use a9n_hal_x86_64::lock::Exclusive;
+use a9n_hal_x86_64::{X86_64, devices};
 use a9n_store::{Process, Ref};
 
-/// The kernel, reached by whoever holds the only CPU.
-struct Global(UnsafeCell<Kernel<X86_64>>);
-
-// SAFETY: only one CPU runs; see the module's documentation.
-unsafe impl Sync for Global {}
-
-static KERNEL: Global = Global(UnsafeCell::new(Kernel::new(X86_64)));
-
 /// The kernel.
-///
-/// # Safety
-/// Called at most once for each event, whose handler lets go of it before it returns.
-#[inline(always)]
-pub unsafe fn kernel() -> &'static mut Kernel<X86_64> {
-    // SAFETY: the caller's promise, and the module's documentation.
-    unsafe { &mut *KERNEL.0.get() }
-}
+pub static KERNEL: Exclusive<Kernel<X86_64>> = Exclusive::new(Kernel::new(X86_64));
 
 /// The process whose context `entry` found current on its CPU.
 #[inline(always)]
-fn process(context: &Context) -> Ref<Process> {
+pub fn process(context: &Context) -> Ref<Process> {
     let address = ptr::from_ref(context).expose_provenance() as u64;
-    // SAFETY: a reference is not null. The context was handed to the machine by `resume` below,
+    // SAFETY: a reference is not null. The context was handed to the machine by `handle` below,
     // as the first field of a process that lives as long as it is current.
     unsafe { Ref::from_address(KernelAddress(NonZeroU64::new_unchecked(address))) }
 }
 
-/// The context to run on `cpu`, null for none. Its vector state is loaded, if it has one.
+/// Lets the kernel handle an event of `cpu`; answers the context to run, null for none.
 #[inline(always)]
-fn resume(cpu: &Cpu, kernel: &Kernel<X86_64>, next: Option<Ref<Process>>) -> *const Context {
-    let next = next.map(|process| kernel.context(process));
-    vector::give(cpu, next);
-    next.map_or(ptr::null(), ptr::from_ref)
+fn handle(
+    cpu: &Cpu,
+    event: impl FnOnce(&mut Kernel<X86_64>) -> Option<Ref<Process>>,
+) -> *const Context {
+    // SAFETY: the machine calls the functions below on the CPU that they name, one at a time.
+    unsafe { KERNEL.with(cpu, |kernel| event(kernel).map(|process| kernel.context(process))) }
 }
 
-/// First process to run after boot.
-pub fn first() -> *const Context {
-    // SAFETY: boot is over, and nothing else runs yet.
-    let kernel = unsafe { kernel() };
-    let cpu = Cpu::boot();
-    let next = kernel.timer(cpu.number(), None);
-    resume(cpu, kernel, next)
-}
-
-/// `call` on its fast path. There is one CPU as yet, so its number is a constant here.
+/// What runs first on a CPU.
 #[unsafe(no_mangle)]
-extern "C" fn a9n_fast_call(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    unused: u64,
-    word4: u64,
-    word5: u64,
-) {
-    if !Short::admit(info) {
-        return long_call(descriptor, info, me, unused, word4, word5);
-    }
-    // SAFETY: the module's documentation. Nothing is left on the stack when this ends in a jump.
-    let kernel = unsafe { &*KERNEL.0.get() };
-    kernel.fast_call::<Short>(Cpu::boot(), process(me), descriptor, info, word4, word5);
-}
-
-/// `call` with a message that does not fit into registers. A function of its own, so that what it
-/// keeps in registers costs the other one nothing.
-#[inline(never)]
-extern "C" fn long_call(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    _unused: u64,
-    word4: u64,
-    word5: u64,
-) {
-    // SAFETY: as for `a9n_fast_call`.
-    let kernel = unsafe { &*KERNEL.0.get() };
-    kernel.fast_call::<Long>(Cpu::boot(), process(me), descriptor, info, word4, word5);
-}
-
-/// `reply_receive` on its fast path.
-#[unsafe(no_mangle)]
-extern "C" fn a9n_fast_reply_receive(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    unused: u64,
-    word4: u64,
-    word5: u64,
-) {
-    if !Short::admit(info) {
-        return long_reply_receive(descriptor, info, me, unused, word4, word5);
-    }
-    // SAFETY: as for `a9n_fast_call`.
-    let kernel = unsafe { &*KERNEL.0.get() };
-    kernel.fast_reply_receive::<Short>(Cpu::boot(), process(me), descriptor, info, word4, word5);
-}
-
-/// `reply_receive` with a message that does not fit into registers.
-#[inline(never)]
-extern "C" fn long_reply_receive(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    _unused: u64,
-    word4: u64,
-    word5: u64,
-) {
-    // SAFETY: as for `a9n_fast_call`.
-    let kernel = unsafe { &*KERNEL.0.get() };
-    kernel.fast_reply_receive::<Long>(Cpu::boot(), process(me), descriptor, info, word4, word5);
-}
-
-/// A kernel call on a Notification Port.
-#[unsafe(no_mangle)]
-extern "C" fn a9n_fast_signal(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    operation: u64,
-    word4: u64,
-    word5: u64,
-) {
-    let (cpu, me) = (Cpu::boot(), process(me));
-    // SAFETY: as for `a9n_fast_call`.
-    let kernel = unsafe { &*KERNEL.0.get() };
-    kernel.fast_signal(cpu, me, operation, descriptor, info, word4, word5);
+pub fn a9n_first(cpu: &Cpu) -> *const Context {
+    handle(cpu, |kernel| kernel.timer(cpu.number(), None))
 }
 
 /// Any other kernel call.
 #[unsafe(no_mangle)]
 extern "C" fn a9n_call(cpu: &Cpu, me: &Context) -> *const Context {
-    // SAFETY: the module's documentation.
-    let kernel = unsafe { kernel() };
-    let next = kernel.call(cpu.number(), process(me));
-    resume(cpu, kernel, next)
+    handle(cpu, |kernel| kernel.call(cpu.number(), process(me)))
 }
 
 /// A fault in user mode.
 #[unsafe(no_mangle)]
 fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context {
-    // SAFETY: the module's documentation.
-    let kernel = unsafe { kernel() };
-    let next = kernel.fault(cpu.number(), process(me), fault);
-    resume(cpu, kernel, next)
+    handle(cpu, |kernel| kernel.fault(cpu.number(), process(me), fault))
 }
 
 /// The timer interrupt that the kernel asked for.
 #[unsafe(no_mangle)]
 fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context {
-    // SAFETY: the module's documentation.
-    let kernel = unsafe { kernel() };
-    let next = kernel.timer(cpu.number(), me.map(process));
-    resume(cpu, kernel, next)
+    handle(cpu, |kernel| kernel.timer(cpu.number(), me.map(process)))
 }
 
 /// An interrupt of a device.
 #[unsafe(no_mangle)]
 fn a9n_interrupt(cpu: &Cpu, me: Option<&Context>, interrupt: Interrupt) -> *const Context {
-    // SAFETY: the module's documentation.
-    let kernel = unsafe { kernel() };
-    let next = kernel.interrupt(cpu.number(), me.map(process), interrupt);
-    resume(cpu, kernel, next)
+    let me = me.map(process);
+    handle(cpu, |kernel| match devices::accept(interrupt) {
+        true => kernel.interrupt(cpu.number(), me, interrupt),
+        false => me,
+    })
+}
+
+/// Another CPU wants the kernel to look after this one.
+#[unsafe(no_mangle)]
+fn a9n_nudged(cpu: &Cpu, me: Option<&Context>) -> *const Context {
+    handle(cpu, |kernel| kernel.nudged(cpu.number(), me.map(process)))
 }

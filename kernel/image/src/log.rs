@@ -28,16 +28,25 @@ impl Display for Greeting<'_> {
         let name = brand.as_ref().map_or("unnamed", |brand| brand.as_str().trim());
         writeln!(
             f,
-            "  cpu     {name}, 1 of {} in use{}",
+            "  cpu     {name}, {} of {} in use{}",
+            machine.running,
             machine.cpus,
             Shields(&machine.features)
         )?;
+        match machine.cpus - machine.running {
+            0 => {}
+            idle => writeln!(f, "  warning: {idle} CPUs did not start, or are more than we use")?,
+        }
         let free = bytes(machine.hand_over.memory) >> 20;
         writeln!(f, "  memory  {free} MiB free")?;
         let megahertz = clock::ticks_per_second() / 1_000_000;
         let timer = if machine.features.tsc_deadline { "deadline" } else { "countdown" };
         let steady = if machine.features.invariant_tsc { "" } else { " (may vary)" };
         writeln!(f, "  clock   {megahertz} MHz{steady}, {}; {timer} timer", machine.clock)?;
+        if machine.skew != 0 {
+            let skew = machine.skew;
+            writeln!(f, "  warning: clocks of CPUs differ by {skew} ticks: time may go backwards")?;
+        }
         let apic = if machine.features.x2apic { "x2APIC" } else { "xAPIC" };
         writeln!(f, "  lines   {} through I/O APICs; {apic}", machine.lines)?;
         if machine.features.leaks_kernel_memory {

@@ -9,14 +9,18 @@
 #[cfg(feature = "direct")]
 mod direct;
 mod events;
+mod fast;
 mod layout;
 mod log;
 mod panic;
 
 use a9n_core::Boot;
 use a9n_hal_x86_64::boot::{Machine, boot};
+use a9n_hal_x86_64::cpu::Cpu;
 use a9n_hal_x86_64::dump::stop;
-use a9n_hal_x86_64::entry;
+use a9n_hal_x86_64::{entry, lock};
+
+use crate::events::KERNEL;
 
 a9n_abi::abi_note!();
 
@@ -34,8 +38,9 @@ unsafe extern "C" fn a9n_start(info: u64) -> ! {
     };
     log::greet(&machine);
     start_kernel(&machine);
+    let first = events::a9n_first(Cpu::boot());
     // SAFETY: the machine is up, and what is current comes from the kernel.
-    unsafe { entry::enter(events::first()) }
+    unsafe { entry::enter(first) }
 }
 
 /// Gives the kernel what it starts from.
@@ -49,10 +54,11 @@ fn start_kernel(machine: &Machine) {
         command_line: hand_over.command_line,
         acpi_root: hand_over.info.acpi_root,
         framebuffer: hand_over.info.framebuffer,
-        cpus: 1,
+        cpus: machine.running as u32,
     };
-    // SAFETY: no event comes before the first process runs.
-    if let Err(error) = unsafe { events::kernel() }.boot(&boot) {
+    // SAFETY: no event comes before the first process runs, and this CPU keeps others out.
+    if let Err(error) = unsafe { KERNEL.before_events() }.boot(&boot) {
         stop(format_args!("{error}"));
     }
+    lock::admit_all();
 }

@@ -9,7 +9,8 @@ use crate::{AddressSpace, Notification, Port, Ref};
 #[derive(Debug)]
 pub struct Node {
     /// Logarithm of the number of slots, this header included.
-    pub(crate) radix: Cell<u32>,
+    /// A whole word: the fast paths may look at it as the first word of a slot, without rights.
+    pub(crate) radix: Cell<u64>,
     /// While it is being destroyed: slots below this index are empty.
     pub emptied: Cell<u64>,
     /// Next object to be destroyed, while this one is.
@@ -22,7 +23,7 @@ impl Node {
 
     /// Logarithm of the number of slots, slot 0 included.
     pub fn radix(&self) -> u32 {
-        self.radix.get()
+        self.radix.get() as u32
     }
 }
 

@@ -98,7 +98,7 @@ impl<H: Hal> Store<H> {
     /// Makes a node of 2^`radix` slots at `address`, in zeroed memory, which reads as empty slots.
     pub fn create_node(&mut self, address: PhysicalAddress, radix: u32) -> Ref<Node> {
         let header = Node {
-            radix: core::cell::Cell::new(radix),
+            radix: core::cell::Cell::new(u64::from(radix)),
             emptied: core::cell::Cell::new(1),
             dying_next: core::cell::Cell::new(None),
         };

@@ -8,8 +8,8 @@ use nun::entry::Stack;
 use nun::mapped::Mapped;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Fault, FaultReason, Frame, Generic, InitInfo, IpcPort,
-    Node, NotificationPort, PageTable, Pcb, Received, Resources, Rights, Window, aci, map_pages,
-    range_around,
+    Node, NotificationPort, PageTable, Pcb, Received, Resources, Rights, Window, aci, buffer,
+    map_pages, range_around, ticks,
 };
 
 use crate::cells;
@@ -68,6 +68,7 @@ impl Test {
                 self.node().remove(slot)?;
             }
         }
+        buffer().accept(Descriptor::NULL, 0, 0);
         let parking = cells::get(PARKING);
         cells::clear();
         cells::set(PARKING, parking);
@@ -226,6 +227,16 @@ impl Test {
     /// Sets init's own priority.
     pub fn set_priority(&self, priority: u64) -> Result<(), Error> {
         self.own_pcb().configure_schedule(priority, 0, 0)
+    }
+
+    /// Shares the CPU with all threads of the usual priority, without ever yielding, until `done`;
+    /// answers whether that came about within some seconds.
+    pub fn share_until(&self, done: impl Fn() -> bool) -> Result<bool, Error> {
+        let end = ticks() + 5 * self.init.ticks_per_second;
+        self.set_priority(USUAL.into())?;
+        while !done() && ticks() < end {}
+        self.set_priority(HIGHEST)?;
+        Ok(done())
     }
 
     /// Lets all threads run until none can.

@@ -16,6 +16,8 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/src/arch/", "enters the kernel"),
     ("nun/src/mapped", "reaches memory that is not Rust's"),
     ("nun/src/resources", "maps boot modules for good"),
+    ("bench/src/machine", "does what a server's compiler does not"),
+    ("tests/conformance/src/machine", "does what user mode may not do"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];
 

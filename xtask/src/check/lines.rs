@@ -104,7 +104,7 @@ fn test_items(source: &Source) -> Vec<(usize, usize)> {
 }
 
 fn next_attribute(code: &str, from: usize) -> Option<usize> {
-    ["#[cfg(test)]", "#[cfg(all(test"]
+    ["#[cfg(test)]", "#[cfg(all(test", "#[cfg(any(test"]
         .iter()
         .filter_map(|attribute| code[from..].find(attribute).map(|at| from + at))
         .min()

@@ -1,14 +1,14 @@
 //! What processes cannot see or change of each other and of themselves.
 
 use nun::abi::init::INIT_INFO_ADDRESS;
-use nun::{Access, IpcPort, Rights};
+use nun::{Access, IpcPort, Pcb, Rights};
 
 use crate::bodies;
 use crate::machine::{
     jump, keep_base, keep_flags, load, store, tell_bases, undefined, watch_registers,
 };
 use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, USUAL};
+use crate::test::{READ_WRITE, Test};
 
 cases!("isolation": program_is_not_written, data_is_not_executed, nothing_below_the_stack,
     thread_bases_are_each_ones_own, a_base_does_not_outlive_a_switch, flags_do_not_stay,
@@ -94,12 +94,11 @@ fn preempted_registers_survive(test: &mut Test) -> Verdict {
         *watcher = Some(pcb);
     }
     test.start(bodies::spin_politely, 1)?;
-    test.set_priority(USUAL.into())?;
-    let end = nun::ticks() + test.init().ticks_per_second / 4;
-    while nun::ticks() < end {}
-    test.set_priority(255)?;
-    for watcher in watchers.into_iter().flatten() {
-        check!(watcher.information()?.0 > 0);
+    for _ in 0..4 {
+        let time = |pcb: &Pcb| pcb.information().map_or(0, |(time, ..)| time);
+        let before = watchers.map(|pcb| pcb.as_ref().map_or(0, time));
+        let ran = |number: usize| watchers[number].as_ref().map_or(0, time) > before[number];
+        check!(test.share_until(|| (0..3).all(ran))?);
     }
     check!(port.try_receive().is_err());
     Ok(())

@@ -42,13 +42,18 @@ fn wakes_an_idle_cpu(test: &mut Test) -> Verdict {
 fn rings_while_others_run(test: &mut Test) -> Verdict {
     let (port, bell) = alarm(test)?;
     test.start(crate::bodies::spin, 1)?;
-    let deadline = ticks() + part(test, 20);
-    TIMER.arm(deadline, bell)?;
-    check_eq!(port.wait(), Ok(4));
-    let late = ticks() - deadline;
+    let mut least_late = u64::MAX;
+    for _ in 0..8 {
+        // The spinner has just begun a quantum of a hundredth second then.
+        let deadline = ticks() + part(test, 1000);
+        TIMER.arm(deadline, bell)?;
+        check_eq!(port.wait(), Ok(4));
+        least_late = least_late.min(ticks() - deadline);
+    }
     check!(get(1) > 0);
-    // Init comes before the spinner, so it does not wait for the end of a quantum.
-    check!(late < part(test, 200));
+    // Init comes before the spinner, so it does not wait for the end of that. (The emulator may be
+    // late now and then, hence the least.)
+    check!(least_late < part(test, 250));
     Ok(())
 }
 

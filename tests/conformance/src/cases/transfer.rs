@@ -1,13 +1,17 @@
 //! Capabilities on their way with messages.
 
+use core::mem::offset_of;
+
+use nun::abi::IpcBuffer;
+use nun::mapped::Mapped;
 use nun::{
     Culprit, Descriptor, IpcPort, Message, NotificationPort, ObjectType, Received, Reply, Rights,
-    buffer,
+    aci, buffer,
 };
 
 use crate::cells::{self, outcome};
 use crate::report::Verdict;
-use crate::test::{Test, index, pack, park, unpack};
+use crate::test::{AREA, Test, index, pack, park, unpack};
 
 cases!("transfer": arrives_as_a_copy, carries_eight, into_empty_slots_only, refused_by_the_receiver,
     needs_the_right_to_grant, needs_what_may_be_copied, comes_back_with_a_reply,
@@ -15,15 +19,27 @@ cases!("transfer": arrives_as_a_copy, carries_eight, into_empty_slots_only, refu
 
 /// Calls with one capability.
 extern "C" fn call_with_one(argument: u64) -> ! {
-    let [port, capability, cell] = unpack(argument);
+    let [port, capability, cell, page] = unpack(argument);
+    let own = own_buffer(page);
+    own.write(offset_of!(IpcBuffer, capabilities), capability);
     let message = Message::new(1, [9]).with_capabilities(&[Descriptor::slot(capability)]);
     let reply = IpcPort::slot(port).call(&message);
     cells::set(cell, outcome(reply.map(|reply| reply.capabilities() as u64)));
     park()
 }
 
-/// Lets `count` copies of `capability` arrive at init, which accepts `slots` of them at `first`;
-/// answers how many did.
+/// The IPC buffer of a thread, in that page of the case's area. (`buffer()` is init's.)
+fn own_buffer(page: u64) -> Mapped {
+    Mapped::in_workspace(AREA + (page << 12), 4096)
+}
+
+/// The page in which the next thread will have its buffer.
+fn next_page(test: &mut Test) -> u64 {
+    (test.room(0) - AREA) >> 12
+}
+
+/// Lets a thread send `capability` to init, which accepts as many as `slots` from slot `first` on;
+/// answers how many came.
 fn pass(
     test: &mut Test,
     capability: impl Into<Descriptor>,
@@ -31,18 +47,18 @@ fn pass(
     slots: u64,
 ) -> Result<usize, crate::report::Failure> {
     let port: IpcPort = test.make(0)?;
-    let thread = pack([index(port), capability.into().index(), 1]);
+    let thread = pack([index(port), capability.into().index(), 1, next_page(test)]);
     test.start(call_with_one, thread)?;
     test.settle()?;
     buffer().accept(test.node(), first, slots);
     let Received::Message { message, .. } = port.receive()? else { return Ok(usize::MAX) };
-    check_count(&message)?;
+    check_words(&message)?;
     Reply::OWED.reply(&Message::EMPTY)?;
     Ok(message.capabilities())
 }
 
 /// The words arrive, whatever becomes of the capabilities.
-fn check_count(message: &Message) -> Verdict {
+fn check_words(message: &Message) -> Verdict {
     check_eq!((message.label(), message.length(), message.words()[0]), (1, 1, 9));
     Ok(())
 }
@@ -60,12 +76,11 @@ fn arrives_as_a_copy(test: &mut Test) -> Verdict {
     Ok(())
 }
 
-/// Receives with all slots open, and answers how many came.
+/// Accepts up to eight capabilities with each message, and answers how many came.
 extern "C" fn accept_eight(argument: u64) -> ! {
     let [port, first, page] = unpack(argument);
     let port = IpcPort::slot(port);
-    // This thread's buffer is not where `buffer()` is; a case tells its page.
-    accept_at(page, first, 8);
+    accept(&own_buffer(page), first, 8);
     let mut received = port.receive();
     while let Ok(Received::Message { message, .. }) = received {
         received = port.reply_receive(&Message::new(0, [message.capabilities() as u64]));
@@ -73,21 +88,18 @@ extern "C" fn accept_eight(argument: u64) -> ! {
     park()
 }
 
-/// What `buffer().accept` does, for the buffer in the page of that number in the case's area.
-fn accept_at(page: u64, first: u64, slots: u64) {
-    use core::mem::offset_of;
-    use nun::abi::IpcBuffer;
-    let memory = nun::mapped::Mapped::in_workspace(crate::test::AREA + (page << 12), 4096);
-    memory.write(offset_of!(IpcBuffer, receive_node), nun::aci::slot::NODE);
-    memory.write(offset_of!(IpcBuffer, receive_index), first);
-    memory.write(offset_of!(IpcBuffer, receive_slots), slots);
+/// What [`Buffer::accept`](nun::Buffer::accept) does, for a thread's buffer and the root node.
+fn accept(buffer: &Mapped, first: u64, slots: u64) {
+    buffer.write(offset_of!(IpcBuffer, receive_node), aci::slot::NODE);
+    buffer.write(offset_of!(IpcBuffer, receive_index), first);
+    buffer.write(offset_of!(IpcBuffer, receive_slots), slots);
 }
 
 /// A server that accepts up to eight capabilities from slot `first` on.
 fn acceptor(test: &mut Test, first: u64) -> Result<IpcPort, nun::Error> {
     let port: IpcPort = test.make(0)?;
-    let page = (test.room(0) - crate::test::AREA) >> 12;
-    test.start(accept_eight, pack([index(port), first, page]))?;
+    let thread = pack([index(port), first, next_page(test)]);
+    test.start(accept_eight, thread)?;
     test.settle()?;
     Ok(port)
 }
@@ -156,8 +168,8 @@ fn needs_what_may_be_copied(test: &mut Test) -> Verdict {
 fn comes_back_with_a_reply(test: &mut Test) -> Verdict {
     let (signal, slot): (NotificationPort, u64) = (test.make(0)?, test.slot());
     let port: IpcPort = test.make(0)?;
-    let page = (test.room(0) - crate::test::AREA) >> 12;
-    test.start(call_and_accept, pack([index(port), slot, page]))?;
+    let thread = pack([index(port), slot, next_page(test)]);
+    test.start(call_and_accept, thread)?;
     test.settle()?;
     port.receive()?;
     Reply::OWED.reply(&Message::EMPTY.with_capabilities(&[signal.into()]))?;
@@ -170,7 +182,7 @@ fn comes_back_with_a_reply(test: &mut Test) -> Verdict {
 /// Calls, ready to accept one capability with the reply.
 extern "C" fn call_and_accept(argument: u64) -> ! {
     let [port, slot, page] = unpack(argument);
-    accept_at(page, slot, 1);
+    accept(&own_buffer(page), slot, 1);
     let reply = IpcPort::slot(port).call(&Message::EMPTY);
     cells::set(1, outcome(reply.map(|reply| reply.capabilities() as u64)));
     park()

@@ -64,12 +64,11 @@ fn survives_preemption(test: &mut Test) -> Verdict {
         let place = memory.address() + 64 * number as u64;
         owner(test, crate::machine::watch_vector, place, port)?;
     }
-    test.set_priority(crate::test::USUAL.into())?;
-    let end = nun::ticks() + test.init().ticks_per_second / 8;
-    while nun::ticks() < end {}
-    test.set_priority(255)?;
-    for number in 1..=3 {
-        check!(memory.read(64 * number + 16) > 0);
+    for _ in 0..4 {
+        let counts = || [1, 2, 3].map(|number| memory.read(64 * number + 16));
+        let before = counts();
+        let all_ran = || counts().iter().zip(before).all(|(count, before)| *count > before);
+        check!(test.share_until(all_ran)?);
     }
     check!(port.try_receive().is_err());
     Ok(())
@@ -93,10 +92,7 @@ fn gone_with_its_state(test: &mut Test) -> Verdict {
     let (_, _, memory) = test.page(READ_WRITE)?;
     memory.write(64, 1);
     let (_, state) = owner(test, crate::machine::watch_vector, memory.address() + 64, port)?;
-    test.set_priority(crate::test::USUAL.into())?;
-    nun::yield_now()?;
-    test.set_priority(255)?;
-    check!(memory.read(64 + 16) > 0);
+    check!(test.share_until(|| memory.read(64 + 16) > 0)?);
     test.node().remove(index(state))?;
     test.settle()?;
     let received = port.try_receive()?;
