@@ -11,8 +11,8 @@ use nun::{
 
 use crate::ballast::Ballast;
 use crate::random::Random;
-use crate::shared::{REPORT, report};
-use crate::world::{Commons, PRIORITY, World};
+use crate::shared::{PRIORITY, REPORT, report};
+use crate::world::{Commons, World};
 
 /// Number of attackers.
 const ATTACKERS: usize = 6;
@@ -30,7 +30,7 @@ const REBUILD_ALL: u64 = 1000;
 /// Looks within which the victim must have made a round.
 const VICTIM_PATIENCE: u64 = 20 * LOOKS;
 /// Looks between two lines on the console.
-const NEWS: u64 = 50;
+const NEWS: u64 = 2 * LOOKS;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, Default)]
@@ -199,7 +199,7 @@ impl Arena {
             }
         }
         if self.looks % NEWS == 0 {
-            println!("hostile: so far {} calls, {:?}", self.calls(), self.tally);
+            println!("hostile: so far {} calls, {} faults", self.calls(), self.tally.faults);
         }
         if self.looks % REBUILD_ALL == 0 {
             self.build_all()
@@ -285,6 +285,6 @@ fn start_victim(
     let mut victim = Process::load(resources, file)?;
     victim.map(frame, REPORT, 1, access)?;
     victim.set_resolver(faults, VICTIM)?;
-    victim.start(&Start { priority: PRIORITY, argument: seed, ..Start::default() })?;
+    victim.start(&Start { priority: PRIORITY as u8, argument: seed, ..Start::default() })?;
     Ok(Mapped::in_workspace(address, 4096))
 }

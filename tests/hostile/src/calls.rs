@@ -10,7 +10,7 @@ use nun::syscall::{Answer, kernel_call};
 use nun::{Access, Message, buffer};
 
 use crate::random::Random;
-use crate::shared::{PLAYGROUND, slot};
+use crate::shared::{PLAYGROUND, PRIORITY, slot};
 
 /// Where an attacker has what at the start: object numbers by slot, from [`slot::GENERIC`] on.
 const GRANTED: &[u8] = &[2, 3, 10, 10, 12, 4, 4, 6, 8, 9];
@@ -110,7 +110,9 @@ fn argument_of(random: &mut Random, name: &str, kind: &str) -> u64 {
         (_, "index") => 1 + random.below(slot::END),
         (_, "address" | "instruction" | "stack") => address(random),
         (_, "size_bits" | "bits") => [0, 4, 12, 12, 12, 13, 21, 30][random.below(8) as usize],
-        (_, "priority") => random.below(101),
+        // Never below the own one: who resolves a fault does so at the urgency of who faulted, and
+        // init would wait behind everybody for someone who gave himself none.
+        (_, "priority") => PRIORITY + random.below(2),
         (_, "cpu") => random.below(4),
         (_, "foreign") => u64::from(random.once_in(50)),
         _ => random.below(8),

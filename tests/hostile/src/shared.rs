@@ -6,6 +6,9 @@ use nun::aci::WORKSPACE_ADDRESS;
 /// Where the page lies, in attackers and victim, on which they tell init how far they are.
 pub const REPORT: u64 = WORKSPACE_ADDRESS + 0x10_0000;
 
+/// Priority of attackers, the highest that they can give, and of the victim.
+pub const PRIORITY: u64 = 100;
+
 /// Words of that page.
 pub mod report {
     /// Bytes from the start to the number of kernel calls made, or of rounds.

@@ -8,14 +8,12 @@ use nun::{
     Process, Resources, Rights, StartError,
 };
 
-use crate::shared::{PLAYGROUND, REPORT, report, slot};
+use crate::shared::{PLAYGROUND, PRIORITY, REPORT, report, slot};
 
 /// Logarithm of the bytes that a world is made from.
 const WORLD_BITS: u8 = 21;
 /// Logarithm of the bytes of the Generic in an attacker's own hands.
 const GENERIC_BITS: u64 = 18;
-/// Priority of attackers, the highest that they can give.
-pub const PRIORITY: u8 = 100;
 /// Logarithm of the bytes of the range of an attacker's window.
 const PLAYGROUND_BITS: u64 = 16;
 
@@ -115,7 +113,7 @@ impl World {
         for (pcb, index) in [(Some(process.pcb()), slot::SELF), (neighbour, slot::NEIGHBOUR)] {
             let Some(pcb) = pcb else { continue };
             node.mint(self.hand, pcb, all, 0)?;
-            Pcb::slot(self.hand).limit_priority(PRIORITY.into())?;
+            Pcb::slot(self.hand).limit_priority(PRIORITY)?;
             to.move_from(index, Descriptor::slot(self.hand))?;
         }
         self.process = Some(process);
@@ -127,7 +125,7 @@ impl World {
     pub fn restart(&self, seed: u64) -> Result<(), Error> {
         let Some(process) = &self.process else { return Ok(()) };
         process.pcb().configure_entry(process.entry(), 0, 0, seed)?;
-        process.pcb().configure_schedule(PRIORITY.into(), self.cpu, 0)
+        process.pcb().configure_schedule(PRIORITY, self.cpu, 0)
     }
 
     /// Takes all of it away.
