@@ -4,9 +4,8 @@ use nun::abi::init::slot::TIMERS;
 use nun::aci::{WORKSPACE_ADDRESS, WORKSPACE_BYTES};
 use nun::mapped::Mapped;
 use nun::{
-    Access, Descriptor, Error, Frame, Generic, InitInfo, IpcPort, Message, NotificationPort,
-    ObjectType, Pcb, Process, Received, Reply, Resources, Rights, Start, StartError, Timer,
-    Verdict, aci, println,
+    Access, Descriptor, Error, Frame, Generic, InitInfo, IpcPort, NotificationPort, ObjectType,
+    Pcb, Process, Received, Resources, Rights, Start, StartError, Timer, println,
 };
 
 use crate::ballast::Ballast;
@@ -16,10 +15,13 @@ use crate::world::{Commons, World};
 
 /// Number of attackers.
 const ATTACKERS: usize = 6;
-/// Identifier of the victim's faults; attackers have 1 and up.
+/// Identifier of the victim's faults.
 const VICTIM: u64 = 63;
 /// Where init maps the reports; the victim's comes last.
 const REPORTS: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 4;
+/// States of a process, as its information tells them.
+const STOPPED: u64 = 0;
+const CALLING: u64 = 4;
 /// Looks at the attackers in a second.
 const LOOKS: u64 = 500;
 /// Looks without a call after which a world is built anew.
@@ -55,6 +57,7 @@ pub struct Arena {
     faults: IpcPort,
     bell: NotificationPort,
     victim: Mapped,
+    victim_faults: IpcPort,
     random: Random,
     tally: Tally,
     looks: u64,
@@ -72,6 +75,7 @@ impl Arena {
         };
         let file = module(&mut resources, "attacker")?;
         let faults: IpcPort = resources.make(0)?;
+        let victim_faults: IpcPort = resources.make(0)?;
         let mut worlds = [const { None }; ATTACKERS];
         for (world, number) in worlds.iter_mut().zip(0..) {
             let cpu = number % u64::from(init.cpus);
@@ -79,12 +83,11 @@ impl Arena {
         }
         let worlds = worlds.map(|world| world.expect("each was just made"));
         let victim = module(&mut resources, "victim")?;
-        let victim = start_victim(&mut resources, victim, faults, seed)?;
+        let victim = start_victim(&mut resources, victim, victim_faults, seed)?;
 
         let timer: NotificationPort = resources.make(0)?;
         let bell = NotificationPort::slot(resources.take_slot()?);
         resources.node().mint(bell.descriptor().index(), timer, Rights::all(), 1)?;
-        Pcb::slot(aci::slot::PROCESS).configure_ports(Descriptor::NULL, bell)?;
 
         let ground = resources.make(16)?;
         let ballast = Ballast::new(&mut resources)?;
@@ -103,6 +106,7 @@ impl Arena {
             faults,
             bell,
             victim,
+            victim_faults,
             random: Random::new(seed),
             tally: Tally::default(),
             looks: 0,
@@ -119,24 +123,14 @@ impl Arena {
         self.worlds.iter().map(World::calls).sum()
     }
 
-    /// Waits for something to happen and deals with it.
+    /// Waits for the next look and looks.
+    ///
+    /// Init never receives what attackers send, faults included: who serves a call does so at the
+    /// urgency of its caller, and an attacker that gave itself none would make init wait behind
+    /// everybody else. A fault shows in the state of who faulted.
     pub fn handle_next(&mut self) -> Result<(), StartError> {
-        match self.faults.receive()? {
-            Received::Signals { .. } => self.look(),
-            Received::Fault { process: VICTIM, fault } => {
-                panic!("the victim got a fault: {fault:x?}")
-            }
-            Received::Fault { process, .. } | Received::ForeignCall { process, .. } => {
-                self.tally.faults += 1;
-                self.resolve(process)
-            }
-            // Another attacker interrupted it.
-            Received::Stopped { .. } => {
-                reply(Verdict::Resume);
-                Ok(())
-            }
-            other => panic!("nobody can have sent {other:x?}"),
-        }
+        self.bell.wait()?;
+        self.look()
     }
 
     /// Ends the attackers, and sees that the victim goes on.
@@ -155,27 +149,6 @@ impl Arena {
         Ok(self.tally)
     }
 
-    /// The attacker `process` waits for a word: it begins again, or stays as it is until the next
-    /// look, or is gone with its world.
-    fn resolve(&mut self, process: u64) -> Result<(), StartError> {
-        let Some(index) = process.checked_sub(1).map(|index| index as usize) else {
-            panic!("a fault of nobody");
-        };
-        match self.random.below(16) {
-            0 => return self.rebuild(index),
-            1 => reply(Verdict::Stop),
-            // As it was: most come back with the same fault.
-            2 => reply(Verdict::Resume),
-            _ => {
-                let seed = self.seed(index);
-                // Refused if another attacker was faster; then there is no reply to give either.
-                let _ = self.worlds[index].restart(seed);
-                reply(Verdict::ResumeWhole);
-            }
-        }
-        Ok(())
-    }
-
     /// What init does from time to time: it wakes who sleeps, and changes the world.
     fn look(&mut self) -> Result<(), StartError> {
         self.set_alarm()?;
@@ -183,6 +156,9 @@ impl Arena {
         let rounds = self.rounds();
         if rounds != self.seen.0 {
             self.seen = (rounds, self.looks);
+        }
+        if let Ok(Received::Fault { process: VICTIM, fault }) = self.victim_faults.try_receive() {
+            panic!("the victim got a fault: {fault:x?}");
         }
         assert!(self.looks < self.seen.1 + VICTIM_PATIENCE, "the victim does not get to run");
         if self.tally.calls != 0 {
@@ -211,15 +187,26 @@ impl Arena {
         }
     }
 
-    /// Gets an attacker going that blocked or stopped itself.
-    fn wake(&mut self, index: usize, pcb: Pcb) -> Result<(), Error> {
-        const STOPPED: u64 = 0;
-        if pcb.information()?.2 != STOPPED {
-            return pcb.cancel();
+    /// Gets an attacker going that faulted, waits for others or stopped itself.
+    fn wake(&mut self, index: usize, pcb: Pcb) -> Result<(), StartError> {
+        match pcb.information()?.2 {
+            // Other attackers may have been faster, and what it needs may be gone; then it is built
+            // anew some looks later.
+            STOPPED | CALLING => {
+                self.tally.faults += 1;
+                if self.random.once_in(16) {
+                    return self.rebuild(index);
+                }
+                let seed = self.seed(index);
+                let again = || {
+                    pcb.suspend()?;
+                    self.worlds[index].restart(seed)?;
+                    pcb.resume()
+                };
+                let _ = again();
+            }
+            _ => pcb.cancel()?,
         }
-        let seed = self.seed(index);
-        // It may lack what somebody took away; then it is built anew some looks later.
-        let _ = self.worlds[index].restart(seed).and_then(|()| pcb.resume());
         Ok(())
     }
 
@@ -263,12 +250,6 @@ impl Arena {
     fn set_alarm(&self) -> Result<(), Error> {
         Timer::slot(TIMERS).arm(nun::ticks() + self.ticks_per_look, self.bell)
     }
-}
-
-/// Answers the owed reply. It may be gone: who serves a fault does so at the urgency of who faulted,
-/// so another attacker may have resumed that one.
-fn reply(verdict: Verdict) {
-    let _ = Reply::OWED.reply(&Message::verdict(verdict));
 }
 
 /// Starts the victim; answers its report.
