@@ -88,6 +88,19 @@ impl Process {
         built
     }
 
+    /// Like [`load`](Self::load), with a quota of the maker's choice: a Generic in a slot of the
+    /// root node, from which more can be made for the process. If this fails, what was made from
+    /// it by then stays until it is revoked.
+    pub fn load_from(
+        resources: &mut Resources,
+        quota: Generic,
+        file: &[u8],
+    ) -> Result<Self, StartError> {
+        let program =
+            Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
+        Self::build(resources, quota, &program)
+    }
+
     fn build(
         resources: &mut Resources,
         quota: Generic,
@@ -117,6 +130,11 @@ impl Process {
     /// Its PCB.
     pub const fn pcb(&self) -> Pcb {
         self.pcb
+    }
+
+    /// Address of its program's first instruction.
+    pub const fn entry(&self) -> u64 {
+        self.entry
     }
 
     /// Its root node.
@@ -189,6 +207,13 @@ impl Process {
         resources.discard(self.quota)?;
         resources.slots().put(self.ledger.slot());
         Ok(())
+    }
+
+    /// Ends it and empties its quota, which is the answer: another can be built from it.
+    pub fn dismantle(self, resources: &mut Resources) -> Result<Generic, Error> {
+        resources.node().revoke(self.quota.descriptor().index())?;
+        resources.slots().put(self.ledger.slot());
+        Ok(self.quota)
     }
 
     /// Fills frames with a segment of the program and maps them where it belongs.

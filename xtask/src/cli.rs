@@ -127,6 +127,8 @@ pub enum Suite {
     Loader,
     /// The conformance program in QEMU.
     Conformance,
+    /// Programs in QEMU that attack the kernel with random calls.
+    Hostile,
     /// The scripts tests/boot/*.drive in QEMU.
     Boot,
     /// Everything that `cargo xtask check` checks.

@@ -69,7 +69,7 @@ struct Kind {
 const BARE: Kind = Kind {
     folder: "bare",
     target: BARE_TARGET,
-    flags: &["-Crelocation-model=static", "-Cllvm-args=--inline-threshold=40"],
+    flags: &["-Crelocation-model=static", "-Cllvm-args=--inline-threshold=90"],
 };
 
 const LOADER: Kind = Kind { folder: "loader", target: UEFI_TARGET, flags: &[] };

@@ -31,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("hello", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
+    ("a9n-hostile", &["nun"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
     ("xtask", &["a9n-abi"]),
 ];

@@ -3,6 +3,7 @@
 mod boot;
 mod conformance;
 mod host;
+mod hostile;
 mod libtest;
 
 use std::process::ExitCode;
@@ -64,6 +65,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Conformance => conformance::run(repository, &step),
+        Suite::Hostile => hostile::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),
     };
