@@ -1,12 +1,16 @@
 //! How a process names a capability slot.
 
+/// Nodes on the longest way to a slot, the root node included.
+pub const DESCRIPTOR_LEVELS: usize = 4;
+
 /// Names a slot, counted from the caller's root node.
 ///
 /// Bits 56..64 hold the *depth*, bits 0..56 the index.
 /// - Depth 0, the cheapest: the index is a slot of the root node.
 /// - Depth *n*: the lowest *n* bits of the index are an address through nested nodes; its top
 ///   bits, as many as the root node's radix, choose a slot there; if bits are left, that slot
-///   holds a node and the next bits choose in it, until all *n* are used.
+///   holds a node and the next bits choose in it, until all *n* are used. At most
+///   [`DESCRIPTOR_LEVELS`] nodes are gone through.
 ///
 /// Slot 0 of every node belongs to the node itself, so descriptor 0 names nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

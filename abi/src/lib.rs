@@ -24,7 +24,7 @@ mod table;
 mod word;
 
 pub use buffer::{IpcBuffer, MAPPING_RUNS, MappingRun};
-pub use descriptor::Descriptor;
+pub use descriptor::{DESCRIPTOR_LEVELS, Descriptor};
 pub use error::{Culprit, Error, Reason};
 pub use hash::{AbiNote, FNV_OFFSET, NOTE_ABI_HASH, NOTE_NAME, fnv1a};
 pub use memory::{Access, FaultReason, MemoryType, Verdict};

@@ -63,9 +63,14 @@ struct Kind {
 /// Kernel and programs are linked at fixed addresses: the build scripts of kernel image and Nun
 /// tell the linker which. The code
 /// model is the target's own (`kernel`, whose sign-extended addresses suit the lowest 2 GiB as
-/// well as the highest): another would not link with a core library that came compiled.
-const BARE: Kind =
-    Kind { folder: "bare", target: BARE_TARGET, flags: &["-Crelocation-model=static"] };
+/// well as the highest): another would not link with a core library that came compiled. Functions
+/// are inlined only while they are short, which keeps the kernel within its size; what must be
+/// inlined says so itself.
+const BARE: Kind = Kind {
+    folder: "bare",
+    target: BARE_TARGET,
+    flags: &["-Crelocation-model=static", "-Cllvm-args=--inline-threshold=90"],
+};
 
 const LOADER: Kind = Kind { folder: "loader", target: UEFI_TARGET, flags: &[] };
 

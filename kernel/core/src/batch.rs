@@ -4,6 +4,7 @@
 //! there; were that lost, the runs could be done again from the start, since mapping what is
 //! mapped already counts as done.
 
+use core::cell::Cell;
 use core::mem::offset_of;
 
 use a9n_abi::{
@@ -41,6 +42,13 @@ struct Run {
     mapping: Mapping,
 }
 
+impl Stop {
+    /// A refusal because of something in the IPC buffer.
+    const fn from_reason(reason: Reason) -> Self {
+        Self::Refused(Error::new(reason, Culprit::IPC_BUFFER))
+    }
+}
+
 impl<H: Hal> Kernel<H> {
     /// Does `batch` with the first `runs` runs in the caller's IPC buffer.
     pub(crate) fn batch(
@@ -56,26 +64,38 @@ impl<H: Hal> Kernel<H> {
             .ok_or(bad_argument(Reason::InvalidArgument, 1))?;
         let progress = &self.store.get(caller.process).batch;
         let mut budget = Budget::new();
+        while progress.get().0 < runs {
+            let (done, _) = progress.get();
+            let result = self
+                .read_run(caller.process, space, batch, done)
+                .map_err(Stop::from_reason)
+                .and_then(|run| self.do_run(batch, &run, progress, &mut budget));
+            match result {
+                Ok(()) => progress.set((done + 1, 0)),
+                Err(Stop::Refused(_)) if progress.get() != (0, 0) => break,
+                Err(stop) => return Err(stop),
+            }
+        }
+        let (done, pages) = progress.get();
+        Ok(Outcome::words([u64::from(done), u64::from(pages)]))
+    }
+
+    /// Does all of `run` that is left, in steps; `progress` says how many pages are done.
+    fn do_run(
+        &self,
+        batch: Batch,
+        run: &Run,
+        progress: &Cell<(u32, u32)>,
+        budget: &mut Budget,
+    ) -> Result<(), Stop> {
         loop {
             let (done, pages) = progress.get();
-            if done >= runs {
-                return Ok(Outcome::words([u64::from(done), u64::from(pages)]));
-            }
-            let step = self
-                .read_run(caller.process, space, batch, done)
-                .and_then(|run| Ok((run.pages, self.do_run(batch, &run, pages.into())?)));
-            match step {
-                Ok((all, more)) => {
-                    let pages = pages.saturating_add(more as u32);
-                    let finished = u64::from(pages) >= all;
-                    progress.set(if finished { (done + 1, 0) } else { (done, pages) });
-                }
-                Err(reason) if (done, pages) == (0, 0) => {
-                    return Err(Error::new(reason, Culprit::IPC_BUFFER).into());
-                }
-                Err(_) => return Ok(Outcome::words([u64::from(done), u64::from(pages)])),
+            if u64::from(pages) >= run.pages {
+                return Ok(());
             }
             budget.spend()?;
+            let more = self.do_step(batch, run, pages.into()).map_err(Stop::from_reason)?;
+            progress.set((done, pages.saturating_add(more as u32)));
         }
     }
 
@@ -118,7 +138,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Does some pages of `run`, of which `done` are done; answers how many more.
-    fn do_run(&self, batch: Batch, run: &Run, done: u64) -> Result<u64, Reason> {
+    fn do_step(&self, batch: Batch, run: &Run, done: u64) -> Result<u64, Reason> {
         let at = run.address.offset(done << PageSize::Small.bits());
         let left = run.pages.saturating_sub(done);
         match batch {

@@ -1,6 +1,6 @@
 //! From descriptors to slots.
 
-use a9n_abi::{Culprit, Descriptor, Error, Reason, Rights};
+use a9n_abi::{Culprit, DESCRIPTOR_LEVELS as LEVELS, Descriptor, Error, Reason, Rights};
 use a9n_hal::Hal;
 use a9n_store::{Capability, Internal, Node, Process, Ref, Slot};
 
@@ -18,7 +18,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The slot that `descriptor` names for `process`, and the one with the node that it is in. At
-    /// most as many steps as a descriptor has index bits.
+    /// most [`LEVELS`] steps.
     #[inline(never)]
     fn locate(
         &self,
@@ -33,7 +33,7 @@ impl<H: Hal> Kernel<H> {
         if bits == 0 {
             return self.store.slot(node, descriptor.index()).map(|at| (at, holder)).ok_or(invalid);
         }
-        loop {
+        for _ in 0..LEVELS {
             let radix = self.store.get(node).radix();
             bits = bits.checked_sub(radix).ok_or(Error::new(Reason::InvalidDepth, culprit))?;
             let index = descriptor.index().checked_shr(bits).unwrap_or(0);
@@ -50,6 +50,7 @@ impl<H: Hal> Kernel<H> {
                 return Err(Error::new(Reason::PermissionDenied, culprit));
             }
         }
+        Err(Error::new(Reason::InvalidDepth, culprit))
     }
 
     /// The filled slot that `descriptor`, argument `number` of a call, names, in a node that may be

@@ -221,3 +221,20 @@ fn exchanging_keeps_both_places_in_the_tree() {
     system.revoke(GENERIC).expect("revoke");
     assert_eq!(system.look(FREE), 0);
 }
+
+#[test]
+fn a_descriptor_goes_through_a_limited_number_of_nodes() {
+    let mut system = System::new();
+    // A node of radix 4 that holds itself: a path may lead through it any number of times.
+    system.convert(GENERIC, ObjectType::Node, 4, 1, FREE).expect("node");
+    system.ask(FREE, node::word::Copy, &[1, FREE]).expect("into itself");
+    let through = |nodes: u32| {
+        let index = (1..nodes).fold(FREE, |path, _| (path << 4) | 1);
+        path(index, (12 + 4 * (nodes - 1)) as u8)
+    };
+    let levels = a9n_abi::DESCRIPTOR_LEVELS as u32;
+    let copy = node::word::Copy;
+    system.ask(slot::NODE, copy, &[FREE + 1, through(levels)]).expect("the longest way");
+    let refused = system.ask(slot::NODE, copy, &[FREE + 2, through(levels + 1)]);
+    assert_eq!(reason(refused), Reason::InvalidDepth);
+}

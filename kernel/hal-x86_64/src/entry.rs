@@ -19,7 +19,7 @@
 //!
 //! # One CPU or many
 //! The CPU that runs alone has a stub of its own, without a lock. If there are several, each has
-//! its own stub, which takes the kernel lock for a fast path with one `xchg` and passes the CPU's
+//! its own stub, which takes the kernel lock for a fast path with one instruction and passes the CPU's
 //! number in the argument that is unused otherwise; the path ends in `leave_locked`, which gives
 //! the lock back with one store when it has loaded the root and read all it needs of the context,
 //! or in a `retreat_locked`, which gives it back at once. So a fast path knows at compile time
@@ -43,8 +43,8 @@ use a9n_hal::CpuNumber;
 use crate::context::Context;
 use crate::cpu::{self, MAX_CPUS};
 
-/// Bytes from one CPU's system call stub to the next.
-pub(crate) const STUB_BYTES: usize = 128;
+/// Bytes from one CPU's system call stub to the next: whole cache lines.
+pub(crate) const STUB_BYTES: usize = 3 * 64;
 /// Bytes from one vector's stub to the next.
 pub(crate) const VECTOR_BYTES: usize = 16;
 

@@ -63,11 +63,10 @@ global_asm!(
     lea     rsp, [rip + {CPUS} + {AREA} * \number + {CPU} - 8]
 .endm
 
-// Takes the kernel lock, if it is free, with a number that is not 0: that of the operation.
+// Takes the kernel lock, if it is free.
 .macro a9n_take_lock path
-    xchg    eax, [rip + {LOCK}]
-    test    eax, eax
-    jz      a9n_fast_\path\()_locked
+    lock bts dword ptr [rip + {LOCK}], 0
+    jnc     a9n_fast_\path\()_locked
     jmp     a9n_wait_\path
 .endm
 
@@ -128,13 +127,14 @@ a9n_system_call_alone:
     mov     rcx, rax
     jmp     a9n_fast_signal
 
-// System calls while there are several CPUs, each with its own stub.
-.balign {STUB_BYTES}
+// System calls while there are several CPUs, each with its own stub. One that is too long does not
+// assemble.
+.balign 64
 .globl a9n_system_calls
 a9n_system_calls:
 .set a9n_number, 0
 .rept {MAX_CPUS}
-.balign {STUB_BYTES}
+.org a9n_system_calls + {STUB_BYTES} * a9n_number
     a9n_save a9n_number
     mov     ecx, a9n_number
     cmp     rax, {IPC_CALL}
@@ -149,6 +149,7 @@ a9n_system_calls:
     a9n_take_lock signal
 .set a9n_number, a9n_number + 1
 .endr
+.org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
 
     a9n_wait call
     a9n_wait reply_receive

@@ -11,7 +11,8 @@ use a9n_hal_x86_64::entry::Entered;
 use crate::events::{KERNEL, process};
 
 /// The fast path of a message: `$name`, with `$long` for one that does not fit into registers. That
-/// is a function of its own, so that what it keeps in registers costs the other one nothing.
+/// is a function of its own, so that what it keeps in registers costs the other one nothing; and it
+/// has a name for the linker, so that its arguments stay where they are.
 /// `$entered` says how it was entered, from the argument that carries the CPU's number.
 macro_rules! message {
     ($(#[$documentation:meta])* $name:ident, $long:ident: $path:ident, $entered:expr) => {
@@ -33,7 +34,7 @@ macro_rules! message {
             kernel.$path::<Short>(&$entered(number), process(me), descriptor, info, word4, word5);
         }
 
-        #[inline(never)]
+        #[unsafe(no_mangle)]
         extern "C" fn $long(
             descriptor: u64,
             info: u64,
@@ -51,19 +52,19 @@ macro_rules! message {
 
 message!(
     /// `call` on the only CPU.
-    a9n_fast_call, long_call: fast_call, alone
+    a9n_fast_call, a9n_long_call: fast_call, alone
 );
 message!(
     /// `reply_receive` on the only CPU.
-    a9n_fast_reply_receive, long_reply_receive: fast_reply_receive, alone
+    a9n_fast_reply_receive, a9n_long_reply_receive: fast_reply_receive, alone
 );
 message!(
     /// `call` on one of several CPUs.
-    a9n_fast_call_locked, long_call_locked: fast_call, locked
+    a9n_fast_call_locked, a9n_long_call_locked: fast_call, locked
 );
 message!(
     /// `reply_receive` on one of several CPUs.
-    a9n_fast_reply_receive_locked, long_reply_receive_locked: fast_reply_receive, locked
+    a9n_fast_reply_receive_locked, a9n_long_reply_receive_locked: fast_reply_receive, locked
 );
 
 /// A kernel call on a Notification Port, on the only CPU.

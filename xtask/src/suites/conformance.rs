@@ -16,6 +16,8 @@ use crate::repository::Repository;
 use crate::session::Session;
 
 const SYSTEM: &str = "tests/conformance";
+/// Numbers of CPUs that it runs with.
+const CPUS: [u32; 3] = [1, 2, 4];
 /// A program that printed nothing for so long hangs.
 const LINE_LIMIT: Duration = Duration::from_secs(60);
 /// The whole program has finished by then.
@@ -23,16 +25,25 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// Lines of output shown when it ended early.
 const TAIL_LINES: usize = 15;
 
-/// Builds, boots and judges the conformance program.
+/// Builds, boots and judges the conformance program, on machines of different size.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
-    let options = BootOptions {
-        build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
-        entry: Some(Entry::Direct),
-        ..BootOptions::default()
-    };
-    let session = Session::prepare(repository, &options)?;
-    let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-    Ok(listen(&mut console, step))
+    let mut sum = Tally::default();
+    for cpus in CPUS {
+        let options = BootOptions {
+            build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
+            entry: Some(Entry::Direct),
+            cpus: Some(cpus),
+            ..BootOptions::default()
+        };
+        let session = Session::prepare(repository, &options)?;
+        let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
+        let mut tally = listen(&mut console, step);
+        for failure in &mut tally.failures {
+            failure.push_str(&format!(" (with {cpus} CPUs)"));
+        }
+        sum.add(tally);
+    }
+    Ok(sum)
 }
 
 fn listen(port: &mut dyn Port, step: &Step) -> Tally {
