@@ -11,13 +11,14 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
 
-use a9n_hal::{Hal, PhysicalAddress, UserAddress};
+use a9n_hal::{Hal, PhysicalAddress, Ticks, UserAddress};
 use a9n_store::{
     AddressSpace, Capability, Dying, Internal, Node, Notification, Object, Port, Process, Ref,
     Slot, TableUse,
 };
 
 use crate::Kernel;
+use crate::scheduler::Cpu;
 
 /// What a test knows and the kernel does not.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +104,11 @@ impl<H: Hal> Kernel<H> {
     /// Page of the IPC buffer of `process`.
     pub fn buffer_page(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
         self.buffer(process)
+    }
+
+    /// What CPUs know beside the store: of each, priority, end of quantum and user's time.
+    pub fn clocks(&self) -> Vec<(u8, Ticks, Option<Ticks>)> {
+        self.cpus.iter().map(Cpu::clocks).collect()
     }
 
     fn find(&self, surroundings: &Surroundings<'_>) -> Found {

@@ -117,6 +117,11 @@ impl Cpu {
     pub(crate) fn priority(&self) -> u8 {
         self.priority.get()
     }
+
+    /// That priority, the end of the quantum in use, and the user's time.
+    pub(crate) fn clocks(&self) -> (u8, Ticks, Option<Ticks>) {
+        (self.priority.get(), self.quantum_end.get(), self.alarm.get())
+    }
 }
 
 /// Where a process enters its ready queue.

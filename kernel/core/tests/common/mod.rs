@@ -198,6 +198,11 @@ impl System {
         self.current = self.elsewhere[usize::from(number)].take();
     }
 
+    /// The CPU that the test plays.
+    pub fn playing(&self) -> u8 {
+        self.cpu.number
+    }
+
     /// CPUs that were nudged enter the kernel.
     fn deliver_nudges(&mut self) {
         while let Some(number) = self.kernel.hal().take_nudge() {
