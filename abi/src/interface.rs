@@ -17,11 +17,11 @@ macro_rules! interface {
                 /// Lets other processes of the same priority run first.
                 yield_now Yield = 1 [] -> ();
                 /// Writes `length` bytes, at most 40, from the words that follow to the early
-                /// console. Absent from a production image.
+                /// console, waiting until they are taken. For bringing a system up.
                 debug_write DebugWrite = 2 []
                     (length: u64, text0: u64, text1: u64, text2: u64, text3: u64, text4: u64) -> ();
-                /// Ends an emulator run and tells it success (1) or failure (0). Absent from a
-                /// production image; elsewhere than in an emulator it does nothing.
+                /// Ends an emulator run and tells it success (1) or failure (0). Does
+                /// nothing where there is no emulator, or where the kernel is built without it.
                 debug_exit DebugExit = 3 [] (success: u64) -> ();
                 /// Finishes what removals have left to do. A `remove` or `revoke` that has done its
                 /// own part, but has to be repeated because much died with it, is repeated as
@@ -89,7 +89,7 @@ macro_rules! interface {
                 read_register ReadRegister = 6 [READ] (register: u64) -> (value: u64);
                 /// Writes one. Bits that user mode may not set are masked off.
                 write_register WriteRegister = 7 [MODIFY] (register: u64, value: u64) -> ();
-                /// Copies all registers from another stopped process, vector state included.
+                /// Copies all registers from another stopped process, the vector state stays.
                 clone_state CloneState = 8 [MODIFY] (source: Descriptor) -> ();
                 /// Makes a stopped process run.
                 resume Resume = 9 [WRITE] -> ();
@@ -99,10 +99,10 @@ macro_rules! interface {
                 cancel Cancel = 11 [WRITE] -> ();
                 /// At its next user boundary it sends its resolver a *stopped* message.
                 interrupt Interrupt = 12 [WRITE] -> ();
-                /// CPU time in ticks, kernel messages sent, and its state.
+                /// CPU time in ticks, messages sent on the general path, its state and its own
+                /// priority.
                 information Information = 13 [READ] -> (time: u64, messages: u64, state: u64, priority: u64);
-                /// Lowers the highest priority that the capability in slot `index` of `node`
-                /// allows to set.
+                /// Lowers the highest priority that this capability allows to set.
                 limit_priority LimitPriority = 14 [MODIFY] (priority: u64) -> ();
             }
             /// Extended (FPU and SIMD) state of a process. Without one, such instructions fault.

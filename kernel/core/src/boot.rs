@@ -392,6 +392,22 @@ fn generics<'a>(
     start: u64,
     used_up_to: u64,
 ) -> impl Iterator<Item = (u64, u8, MemoryKind)> + 'a {
+    // Of a memory map in many pieces the smallest are left out, so that all large ones fit.
+    let listed = |bits: u8| {
+        pieces(boot, start, used_up_to).filter(move |(_, size_bits, _)| *size_bits >= bits)
+    };
+    let smallest = (PAGE_BITS as u8..MAXIMUM_SIZE_BITS)
+        .find(|bits| listed(*bits).count() <= INIT_GENERICS)
+        .unwrap_or(MAXIMUM_SIZE_BITS);
+    listed(smallest).take(INIT_GENERICS)
+}
+
+/// Address, size and kind of every piece of memory that is not in use.
+fn pieces<'a>(
+    boot: &'a Boot<'a>,
+    start: u64,
+    used_up_to: u64,
+) -> impl Iterator<Item = (u64, u8, MemoryKind)> + 'a {
     boot.memory
         .iter()
         .filter_map(move |region| {
@@ -405,7 +421,6 @@ fn generics<'a>(
             Some((Pieces { start: first.max(PAGE_BYTES), end: region_end(region) }, kind))
         })
         .flat_map(|(pieces, kind)| pieces.map(move |(address, bits)| (address, bits, kind)))
-        .take(INIT_GENERICS)
 }
 
 /// Copies as much of `from` as `to` has room for.

@@ -33,7 +33,11 @@ impl<H: Hal> Kernel<H> {
                 self.receive(caller, port, MessageInfo(frame.info), reply_index)
             }
             Operation::ReplyReceive => {
-                self.check_message(caller.process, frame)?;
+                let info = self.check_message(caller.process, frame)?;
+                if info.is_non_blocking() {
+                    // Its reply would be given, and its receive refused.
+                    return Err(Error::new(Reason::InvalidArgument, Culprit::INFO).into());
+                }
                 let reply_index = self.check_reply_slot(caller, frame)?;
                 let client = self.store.get(caller.process).caller.take();
                 match client {

@@ -174,12 +174,12 @@ impl Arena {
                 self.wake(index, pcb)?;
             }
         }
-        if self.looks % NEWS == 0 {
+        if self.looks.is_multiple_of(NEWS) {
             println!("hostile: so far {} calls, {} faults", self.calls(), self.tally.faults);
         }
-        if self.looks % REBUILD_ALL == 0 {
+        if self.looks.is_multiple_of(REBUILD_ALL) {
             self.build_all()
-        } else if self.looks % REBUILD == 0 {
+        } else if self.looks.is_multiple_of(REBUILD) {
             let index = self.random.below(ATTACKERS as u64) as usize;
             self.rebuild(index)
         } else {

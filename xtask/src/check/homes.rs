@@ -17,6 +17,7 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/src/mapped", "reaches memory that is not Rust's"),
     ("nun/src/resources", "maps boot modules for good"),
     ("bench/src/machine", "does what a server's compiler does not"),
+    ("tests/hostile/src/machine", "attacks the kernel by hand"),
     ("tests/conformance/src/machine", "does what user mode may not do"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];
