@@ -308,7 +308,8 @@ impl<H: Hal> Kernel<H> {
         // The answer must be set before somebody else runs, and `next` rotates an ended quantum.
     }
 
-    /// The timer went off, or was set by another CPU: the quantum in use may have ended, or the user's time have come.
+    /// The timer went off, or was set by another CPU: the quantum in use may have ended, or the
+    /// user's time have come.
     pub(crate) fn expire(&self, number: CpuNumber) {
         let cpu = self.cpu(number);
         cpu.asked.set(Ticks::MAX);
@@ -316,7 +317,11 @@ impl<H: Hal> Kernel<H> {
             cpu.alarm.set(None);
             self.signal_binding(Binding::Timer(number));
         }
-        if cpu.current.get().is_some() && self.hal().now() >= cpu.quantum_end.get() {
+        // Who idles has no quantum; `next` asks for the user's time.
+        if cpu.current.get().is_none() {
+            return;
+        }
+        if self.hal().now() >= cpu.quantum_end.get() {
             cpu.quantum_end.set(0);
         } else {
             self.program_timer(cpu);

@@ -4,8 +4,9 @@ use std::mem::offset_of;
 
 use a9n_abi::init::{InitGeneric, InitInfo, InitModule, SlotRange};
 use a9n_abi::{
-    Culprit, Descriptor, IpcBuffer, MAPPING_RUNS, MESSAGE_CAPABILITIES, MESSAGE_REGISTERS,
-    MESSAGE_WORDS, MappingRun, MessageInfo, OPERATION_MASK, REPLY_SLOT_SHIFT, Source,
+    Culprit, DESCRIPTOR_LEVELS, Descriptor, IpcBuffer, MAPPING_RUNS, MESSAGE_CAPABILITIES,
+    MESSAGE_REGISTERS, MESSAGE_WORDS, MappingRun, MessageInfo, OPERATION_MASK, REPLY_SLOT_SHIFT,
+    Source,
 };
 
 use super::comments::{Item, items};
@@ -38,9 +39,13 @@ fn render_words(text: &mut String) {
             bits(depth)
         ),
     );
-    text.push_str(
-        "\n*Capabilities* has an example.\n\n### Operation word\n\n| bits | meaning |\n|---|---|\n",
+    line(
+        text,
+        format_args!(
+            "\nA path leads through at most {DESCRIPTOR_LEVELS} nodes. *Capabilities* has an example.\n"
+        ),
     );
+    text.push_str("### Operation word\n\n| bits | meaning |\n|---|---|\n");
     line(text, format_args!("| {} | operation |", bits(OPERATION_MASK & 0xff)));
     line(text, format_args!("| {} | object |", bits(OPERATION_MASK & !0xff)));
     line(

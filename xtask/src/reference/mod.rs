@@ -49,14 +49,14 @@ in these ways, which are not repeated below:
 
 | reason | because of | when |
 |---|---|---|
-| illegal operation | the operation word | it names no operation |
+| illegal operation | the operation word | it names no operation, or a reply slot where none belongs |
 | invalid argument | argument *n* | it is no value of its type |
 | invalid descriptor | the capability | the descriptor leads to an empty slot or to an object of another type |
 | invalid depth | the capability | the descriptor's depth does not fit the nodes on its way |
-| permission denied | the capability | it lacks the right that the operation needs |
+| permission denied | the capability | it lacks the right that the operation needs, or a node on the way lacks `READ` |
 
-An argument of type `Descriptor` is refused with *invalid descriptor* or *invalid depth* in the same
-way, where null has no meaning of its own.
+An argument of type `Descriptor` is refused with *invalid descriptor*, *invalid depth* or *permission
+denied* in the same way, where null has no meaning of its own.
 
 ";
 

@@ -162,10 +162,11 @@ const TOO_DEEP: Entry = capability(TooDeep, "the new capability would lie too de
 const RUNNING: Entry = capability(Busy, "the process is not stopped");
 const SPACE_DIED: Entry = capability(PartnerDied, "its address space is gone");
 const BEING_CLEARED: &str = "a removal of it has begun";
+const NOT_WRITABLE: &str = "the node that it is in lacks `WRITE`";
 const REPLY_SLOT: Entry = Entry::Own(
     Occupied,
     Culprit::OPERATION,
-    "the slot named for the Reply is not empty or not there",
+    "the slot named for the Reply is not empty, not there, or not the caller's to fill",
 );
 const NO_GRANT: Entry =
     capability(PermissionDenied, "the message carries capabilities and the port lacks `GRANT`");
@@ -208,7 +209,12 @@ const NOTES: &[Note] = &[
             argument(2, TooDeep, "the copy would lie too deep in its tree"),
         ],
     ),
-    own("Node", "move_from", Never, &[Empty(1), argument(2, Busy, BEING_CLEARED)]),
+    own(
+        "Node",
+        "move_from",
+        Never,
+        &[Empty(1), argument(2, PermissionDenied, NOT_WRITABLE), argument(2, Busy, BEING_CLEARED)],
+    ),
     own(
         "Node",
         "mint",
@@ -231,7 +237,12 @@ const NOTES: &[Note] = &[
         "Node",
         "exchange",
         Never,
-        &[Filled(1), argument(1, Busy, BEING_CLEARED), argument(2, Busy, BEING_CLEARED)],
+        &[
+            Filled(1),
+            argument(2, PermissionDenied, NOT_WRITABLE),
+            argument(1, Busy, BEING_CLEARED),
+            argument(2, Busy, BEING_CLEARED),
+        ],
     ),
     own("Node", "look", Never, &[argument(1, InvalidArgument, "the node has no such slot")]),
     own(
