@@ -9,10 +9,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     check(bytes);
     let mut sealed = bytes.to_vec();
-    for block in sealed
-        .chunks_exact_mut(512)
-        .filter(|block| &block[257..262] == b"ustar")
-    {
+    for block in sealed.chunks_exact_mut(512).filter(|block| &block[257..262] == b"ustar") {
         block[148..156].fill(b' ');
         let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
@@ -28,7 +25,5 @@ fn check(bytes: &[u8]) {
         let _ = entry.has_path("a9n/boot.cfg");
     }
     assert!(total <= bytes.len());
-    let _ = archive
-        .find("a9n/boot.cfg")
-        .map_err(|error| error.to_string());
+    let _ = archive.find("a9n/boot.cfg").map_err(|error| error.to_string());
 }

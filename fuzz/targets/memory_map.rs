@@ -16,10 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
         .chunks_exact(17)
         .take(64)
         .map(|chunk| Descriptor {
-            range: PhysicalRange {
-                start: word(&chunk[..8]),
-                bytes: word(&chunk[8..16]),
-            },
+            range: PhysicalRange { start: word(&chunk[..8]), bytes: word(&chunk[8..16]) },
             kind: MemoryKind::from_number(u32::from(chunk[16] % 9) + 1).expect("nine kinds"),
         })
         .collect();

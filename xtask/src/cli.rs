@@ -129,6 +129,8 @@ pub enum Suite {
     Conformance,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
+    /// The corpora of all fuzz targets, and a short fuzz run of each.
+    Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.
     Boot,
     /// Everything that `cargo xtask check` checks.

@@ -127,6 +127,22 @@ fn minting_lowers_rights_and_sets_an_identifier_once() {
 }
 
 #[test]
+fn nothing_is_copied_or_minted_without_the_right_to() {
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, FREE).expect("port");
+    for missing in [Rights::COPY, Rights::MODIFY] {
+        let rights = Rights::all().difference(missing).into_word();
+        system.ask(slot::NODE, node::word::Mint, &[FREE + 1, FREE, rights, 0]).expect("mint");
+        let copy = system.ask(slot::NODE, node::word::Copy, &[FREE + 2, FREE + 1]);
+        assert_eq!(copy.is_ok(), missing != Rights::COPY, "{copy:?}");
+        let mint = system.ask(slot::NODE, node::word::Mint, &[FREE + 3, FREE + 1, rights, 0]);
+        assert_eq!(reason(mint), Reason::PermissionDenied);
+        system.remove(FREE + 1).expect("removed, with what came from it");
+        let _ = system.remove(FREE + 2);
+    }
+}
+
+#[test]
 fn derivation_depth_is_limited() {
     let mut system = System::new();
     system.convert(GENERIC, ObjectType::IpcPort, 0, 1, FREE).expect("port");

@@ -2,6 +2,7 @@
 
 mod boot;
 mod conformance;
+mod fuzz;
 mod host;
 mod hostile;
 mod libtest;
@@ -66,6 +67,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Conformance => conformance::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
+        Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),
     };
