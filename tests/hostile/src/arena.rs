@@ -240,7 +240,7 @@ impl Arena {
 
     /// A fresh seed; its lowest bit says whether the attacker ever waits.
     fn seed(&mut self, index: usize) -> u64 {
-        self.random.next() & !1 | u64::from(index % 3 == 0)
+        self.random.next() & !1 | u64::from(index.is_multiple_of(3))
     }
 
     fn rounds(&self) -> u64 {
