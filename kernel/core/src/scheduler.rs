@@ -39,7 +39,9 @@ pub(crate) struct Cpu {
     /// When the user's timer goes off.
     alarm: Cell<Option<Ticks>>,
     /// When the machine's timer will go off; `Ticks::MAX` if nothing was asked of it. It may go off
-    /// early: then it is asked anew, which is cheaper than to ask at every change.
+    /// early: then it is asked anew, which is cheaper than to ask at every change. The first event
+    /// of every CPU is its timer's, so what stands here before does not matter; 0 keeps a new
+    /// kernel all zero, and out of the image's file.
     asked: Cell<Ticks>,
     /// Since when CPU time is charged to the running process.
     since: Cell<Ticks>,
@@ -55,7 +57,7 @@ impl Cpu {
             priority: Cell::new(0),
             quantum_end: Cell::new(0),
             alarm: Cell::new(None),
-            asked: Cell::new(Ticks::MAX),
+            asked: Cell::new(0),
             since: Cell::new(0),
         }
     }
