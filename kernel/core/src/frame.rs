@@ -39,14 +39,17 @@ impl<H: Hal> Kernel<H> {
                 let node = self.lookup_node(caller.process, node, 4)?;
                 let target = self.empty_slot(node, index, 5)?;
                 let depth = self.child_depth(slot, Culprit::DESCRIPTOR)?;
-                let space = Some(space);
-                let window =
-                    Capability::Window { base, size_bits, kind, address, range_bits, space };
+                let window = Capability::Window {
+                    base,
+                    size_bits,
+                    kind,
+                    address,
+                    range_bits,
+                    space: Some(space),
+                };
                 let rights = self.store.get(slot).rights();
                 self.derive_child(slot, target, window, rights, depth);
-                if let Some(space) = space {
-                    self.anchor(&self.store.get(space).anchored, target);
-                }
+                self.anchor(&self.store.get(space).anchored, target);
                 Ok(Outcome::NOTHING)
             }
             Operation::Information => {

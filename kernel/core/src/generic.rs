@@ -1,8 +1,6 @@
 //! Generics: memory from which objects are made.
 
-use a9n_abi::{
-    Culprit, Descriptor, Error, MESSAGE_REGISTERS, ObjectType, Reason, Rights, generic::Operation,
-};
+use a9n_abi::{Culprit, Descriptor, Error, ObjectType, Reason, Rights, generic::Operation};
 use a9n_hal::{Hal, PhysicalAddress};
 use a9n_store::{
     AddressSpace, Capability, MemoryKind, Node, Notification, Object, Port, Process, Ref, Slot,
@@ -61,19 +59,16 @@ impl<H: Hal> Kernel<H> {
                 self.convert(caller, slot, (object, size_bits, count), (node, index))
             }
             Operation::Information => {
-                let used = if self.first_child(slot).is_none() { 0 } else { u64::MAX };
-                let Some(Capability::Generic { base, size_bits, used: mark, kind, .. }) =
+                let Some(Capability::Generic { base, size_bits, used, kind, .. }) =
                     self.store.get(slot).capability()
                 else {
                     return Ok(Outcome::NOTHING);
                 };
-                let mut words = [0; MESSAGE_REGISTERS];
                 let tells = self.store.get(slot).rights().contains(Rights::DMA);
-                words[0] = if tells { base.0 } else { 0 };
-                words[1] = u64::from(size_bits);
-                words[2] = used & mark;
-                words[3] = u64::from(kind == MemoryKind::Device);
-                Ok(Outcome::Done { length: 4, words })
+                let address = if tells { base.0 } else { 0 };
+                let used = if self.first_child(slot).is_some() { used } else { 0 };
+                let device = u64::from(kind == MemoryKind::Device);
+                Ok(Outcome::words([address, u64::from(size_bits), used, device]))
             }
         }
     }
