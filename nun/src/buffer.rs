@@ -14,7 +14,7 @@ pub struct Buffer(Mapped);
 
 /// The own IPC buffer.
 #[inline]
-pub const fn buffer() -> Buffer {
+pub fn buffer() -> Buffer {
     Buffer(mapped::own_buffer())
 }
 
