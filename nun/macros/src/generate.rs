@@ -155,11 +155,8 @@ fn client(interface: &Interface) -> TokenStream {
                     ::nun::service::assert_fits::<#error>();
                 }
                 let retry = ::nun::service::Retry::#retry;
-                let put = |to: &mut ::nun::service::Writer| {
-                    #(::nun::service::Wire::put(&#names, to);)*
-                };
-                let reply = self.session.call::<#dispatcher<()>>(#ordinal, retry, put)?;
-                #decode(&reply)
+                let arguments = (#(#names,)*);
+                self.session.call::<#dispatcher<()>, _, _, _>(#ordinal, retry, arguments, #decode)
             }
         }
     });

@@ -2,6 +2,7 @@
 
 use super::{EPOCH_SHIFT, Epoch, OPEN, Reader, Wire, Writer, status};
 use crate::{Error, IpcPort, Message, Received};
+use a9n_abi::Source;
 
 /// What a client and a server have to agree upon.
 pub trait Interface {
@@ -89,20 +90,21 @@ pub fn serve<S: Service>(
     mut signals: impl FnMut(u64),
 ) -> Error {
     const { assert!(!S::WAITS, "this service has methods that wait: use executor::serve") }
-    let mut received = port.receive();
+    // What came is looked at as it came: a message stays in registers from here to the method.
+    let mut came = port.receive_plain();
     loop {
-        received = match received {
-            Ok(Received::Message { sender, message }) => {
-                let answer = respond(service, epoch, sender, &message);
-                port.reply_receive(&answer.unwrap_or(UNKNOWN_METHOD))
+        came = if came.info.source() == Some(Source::Message) {
+            let request = Message { info: came.info, words: came.words };
+            let answer = respond(service, epoch, came.identifier, &request);
+            port.reply_receive_plain(&answer.unwrap_or(UNKNOWN_METHOD))
+        } else {
+            match Received::from_answer(came) {
+                Ok(Received::Signals { bits }) => signals(bits),
+                Ok(_) => {}
+                Err(error) => return error,
             }
-            Ok(Received::Signals { bits }) => {
-                signals(bits);
-                port.receive()
-            }
-            Ok(_) => port.receive(),
-            Err(error) => return error,
-        }
+            port.receive_plain()
+        };
     }
 }
 

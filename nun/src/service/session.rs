@@ -2,6 +2,8 @@
 
 use core::cell::Cell;
 
+use a9n_abi::{MessageInfo, Source};
+
 use super::{
     CallError, EPOCH_SHIFT, Epoch, Failure, Interface, OPEN, Reader, Wire, Writer, status,
 };
@@ -39,108 +41,122 @@ impl Session {
         self.epoch.get()
     }
 
-    /// Calls method `ordinal` with the arguments that `put` writes, which it does anew for every
-    /// attempt. A request that a server refused because of its epoch was not carried out, so it
-    /// is repeated whatever its class.
+    /// Calls method `ordinal` with `arguments`, and takes its answer apart with `read`. A request
+    /// that a server refused because of its epoch was not carried out, so it is repeated whatever
+    /// its class.
+    ///
+    /// Made so that arguments and result stay in registers as long as all goes well.
     #[inline(always)]
-    pub fn call<I: Interface>(
+    pub fn call<I: Interface, A: Wire, T, E>(
         &self,
         ordinal: u16,
         retry: Retry,
-        put: impl Fn(&mut Writer),
-    ) -> Result<Message, CallError> {
-        match self.attempt(ordinal, &put) {
-            Ok(reply) if reply.label() <= status::ERROR => Ok(reply),
-            outcome => self.recover::<I>(ordinal, retry, &put, outcome),
+        arguments: A,
+        read: impl Fn(&Message) -> Result<T, Failure<E>>,
+    ) -> Result<T, Failure<E>> {
+        let answer = self.port.call_plain(&self.request(ordinal, |to| arguments.put(to)));
+        if is_answered(answer.info) {
+            return read(&Message { info: answer.info, words: answer.words });
         }
+        read(&self.call_again::<I, A>(ordinal, retry, arguments, answer.info)?)
     }
 
+    /// The request with the words that `put` writes.
     #[inline(always)]
-    fn attempt(&self, ordinal: u16, put: impl Fn(&mut Writer)) -> Result<Message, Error> {
+    fn request(&self, ordinal: u16, put: impl Fn(&mut Writer)) -> Message {
         let label = u32::from(ordinal) | (u32::from(self.epoch.get()) << EPOCH_SHIFT);
         let mut writer = Writer::new();
         put(&mut writer);
-        self.port.call(&writer.into_message(label))
+        writer.into_message(label)
     }
 
-    /// Goes on after an attempt that had another `outcome` than a value or the method's error.
     #[cold]
     #[inline(never)]
-    fn recover<I: Interface>(
+    fn call_again<I: Interface, A: Wire>(
         &self,
         ordinal: u16,
         retry: Retry,
-        put: &dyn Fn(&mut Writer),
-        mut outcome: Result<Message, Error>,
+        arguments: A,
+        outcome: MessageInfo,
+    ) -> Result<Message, CallError> {
+        let open = || self.open(I::VERSION, I::FINGERPRINT);
+        self.recover(&|| self.request(ordinal, |to| arguments.put(to)), retry, &open, outcome)
+    }
+
+    /// Goes on after a call that had another `outcome` than a value or the method's error.
+    fn recover(
+        &self,
+        request: &dyn Fn() -> Message,
+        retry: Retry,
+        open: &dyn Fn() -> Result<(), CallError>,
+        mut outcome: MessageInfo,
     ) -> Result<Message, CallError> {
         let mut last = CallError::SessionLost;
         for _ in 0..ATTEMPTS {
-            match outcome {
-                Ok(reply) if reply.label() <= status::ERROR => return Ok(reply),
-                Ok(reply) => {
-                    last = refusal(&reply);
-                    if last != CallError::SessionLost {
-                        return Err(last);
-                    }
-                    self.open::<I>()?;
-                }
-                Err(error) => {
-                    last = self.no_answer(error);
-                    let died = matches!(last, CallError::ServerDied(_));
-                    if !died || retry == Retry::AtMostOnce {
-                        return Err(last);
-                    }
-                }
+            last = self.meaning(outcome);
+            match last {
+                CallError::SessionLost => open()?,
+                CallError::ServerDied(_) if retry == Retry::Idempotent => {}
+                other => return Err(other),
             }
-            outcome = self.attempt(ordinal, put);
+            let answer = self.port.call_plain(&request());
+            if is_answered(answer.info) {
+                return Ok(Message { info: answer.info, words: answer.words });
+            }
+            outcome = answer.info;
         }
         Err(last)
     }
 
     /// Opens the session with whichever instance answers.
-    fn open<I: Interface>(&self) -> Result<(), CallError> {
-        let request = Message::new(OPEN, [I::VERSION.into(), I::FINGERPRINT]);
+    fn open(&self, version: u32, fingerprint: u64) -> Result<(), CallError> {
+        let request = Message::new(OPEN, [version.into(), fingerprint]);
         let mut last = CallError::SessionLost;
         for _ in 0..ATTEMPTS {
-            match self.port.call(&request) {
-                Ok(reply) if reply.label() == status::VALUE => {
-                    let [epoch, ..] = *reply.words();
-                    self.epoch.set(Epoch::try_from(epoch).map_err(|_| CallError::Malformed)?);
-                    return Ok(());
-                }
-                Ok(reply) => return Err(refusal(&reply)),
-                Err(error) => {
-                    last = self.no_answer(error);
-                    if !matches!(last, CallError::ServerDied(_)) {
-                        return Err(last);
-                    }
-                }
+            let answer = self.port.call_plain(&request);
+            let [word, ..] = answer.words;
+            if is_answered(answer.info) {
+                self.epoch.set(Epoch::try_from(word).map_err(|_| CallError::Malformed)?);
+                return Ok(());
+            }
+            last = match self.meaning(answer.info) {
+                CallError::WrongVersion(_) => CallError::WrongVersion(word as u32),
+                other => other,
+            };
+            if !matches!(last, CallError::ServerDied(_)) {
+                break;
             }
         }
         Err(last)
     }
 
-    /// What it means that the kernel gave `error` in place of a reply.
-    fn no_answer(&self, error: Error) -> CallError {
-        match error.reason {
-            Reason::PartnerDied => CallError::ServerDied(self.epoch.get()),
-            Reason::InvalidDescriptor => CallError::Gone,
-            Reason::Cancelled => CallError::Cancelled,
-            _ => CallError::Kernel(error),
+    /// What an answer means that is neither a value nor a method's error.
+    fn meaning(&self, info: MessageInfo) -> CallError {
+        if info.source() == Some(Source::Message) {
+            return match info.label() {
+                status::SESSION_LOST => CallError::SessionLost,
+                status::UNKNOWN_METHOD => CallError::UnknownMethod,
+                status::WRONG_VERSION => CallError::WrongVersion(0),
+                status::BUSY => CallError::Busy,
+                _ => CallError::Malformed,
+            };
+        }
+        match Error::from_label(info.label()) {
+            Some(Error { reason: Reason::PartnerDied, .. }) => {
+                CallError::ServerDied(self.epoch.get())
+            }
+            Some(Error { reason: Reason::InvalidDescriptor, .. }) => CallError::Gone,
+            Some(Error { reason: Reason::Cancelled, .. }) => CallError::Cancelled,
+            Some(error) => CallError::Kernel(error),
+            None => CallError::Malformed,
         }
     }
 }
 
-/// What a reply that is neither value nor error says.
-fn refusal(reply: &Message) -> CallError {
-    let [word, ..] = *reply.words();
-    match reply.label() {
-        status::SESSION_LOST => CallError::SessionLost,
-        status::UNKNOWN_METHOD => CallError::UnknownMethod,
-        status::BUSY => CallError::Busy,
-        status::WRONG_VERSION => CallError::WrongVersion(word as u32),
-        _ => CallError::Malformed,
-    }
+/// Whether it is the reply with a value, or with the method's own error.
+#[inline(always)]
+fn is_answered(info: MessageInfo) -> bool {
+    info.source() == Some(Source::Message) && info.label() <= status::ERROR
 }
 
 /// The value in `reply`, to a method without errors.
