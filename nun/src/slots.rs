@@ -51,6 +51,11 @@ impl SlotAllocator {
         None
     }
 
+    /// How many slots are free.
+    pub fn count(&self) -> u64 {
+        self.free.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
     /// Takes back a slot that has been emptied.
     pub fn put(&mut self, slot: u64) {
         if slot < WORDS as u64 * BITS && !self.is_free(slot) {
@@ -80,6 +85,7 @@ mod tests {
         assert_eq!(slots.take_run(3), Some(64));
         assert_eq!(slots.take(), None);
         slots.put(63);
+        assert_eq!(slots.count(), 1);
         assert_eq!((slots.take(), slots.take()), (Some(63), None));
     }
 
