@@ -145,6 +145,8 @@ pub enum Suite {
     Conformance,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
+    /// A server of KOITO in QEMU that is killed hundreds of times while its clients go on.
+    Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.

@@ -242,11 +242,13 @@ impl State {
         let verdict = self.fail(index);
         let Some(part) = self.parts.get(index) else { return };
         let Fault { reason, instruction, address, .. } = fault;
-        nun::println!(
-            "root: {} faulted: {reason:?} at {instruction:#x}, address {address:#x}",
-            part.component.name
-        );
-        say(part.component.name, verdict);
+        let name = part.component.name;
+        match reason {
+            Some(reason) => nun::print!("root: {name} faulted: {reason:?}"),
+            None => nun::print!("root: {name} faulted"),
+        }
+        nun::println!(" at {instruction:#x}, address {address:#x}");
+        say(name, verdict);
     }
 
     /// Notes signs of life.

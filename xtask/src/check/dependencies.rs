@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
     ("a9n-hostile", &["nun"]),
+    ("a9n-supervision", &["koito", "nun"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
     ("xtask", &["a9n-abi", "koito-manifest"]),
 ];

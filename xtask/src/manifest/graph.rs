@@ -55,7 +55,7 @@ fn entry(manifest: &Manifest<'_>, component: &Component<'_>) -> String {
 /// Names of the components that may call `component`.
 fn callers<'a>(manifest: &Manifest<'a>, component: &Component<'_>) -> Vec<&'a str> {
     let calls = |other: &&Component<'_>| {
-        component.offers.is_some_and(|service| other.uses.iter().any(|used| *used == service))
+        component.offers.is_some_and(|service| other.uses.contains(&service))
     };
     manifest.components.iter().filter(calls).map(|other| other.name).collect()
 }

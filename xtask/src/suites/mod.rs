@@ -3,8 +3,10 @@
 mod boot;
 mod conformance;
 mod fuzz;
+mod guest;
 mod host;
 mod hostile;
+mod koito;
 mod libtest;
 
 use std::process::ExitCode;
@@ -67,6 +69,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Conformance => conformance::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
+        Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),
