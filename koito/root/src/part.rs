@@ -1,8 +1,10 @@
 //! A component: what it has for good, and how an instance of it is built from that.
 
-use koito::Environment;
 use koito::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, signal, slot};
-use koito_manifest::{Component, Failures, MOST_DEVICES, Vec};
+use koito::{Environment, Name};
+use koito_manifest::{
+    Component, Failures, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
+};
 use nun::abi::init;
 use nun::service::{Epoch, String};
 use nun::{
@@ -43,6 +45,14 @@ pub mod sender {
     pub const fn join(index: usize, kind: u64) -> u64 {
         kind | (index as u64 + 1)
     }
+}
+
+/// What other components mean to one, at the moment of its start.
+pub struct Around {
+    /// The ports of the services that it uses, as far as they are there.
+    pub ports: Vec<Option<IpcPort>, MOST_USES>,
+    /// Its clients, with the identifiers that it sees of them.
+    pub clients: Vec<(u64, Name), MOST_COMPONENTS>,
 }
 
 /// A component.
@@ -99,9 +109,10 @@ impl Part {
         let mut io_ports = Vec::new();
         for range in &component.io_ports {
             let slot = resources.take_slot()?;
-            let count = u64::from(range.last - range.first) + 1;
+            let PortRange { first, last } = *range;
+            let count = u64::from(last - first) + 1;
             let all = IoPort::slot(init::slot::IO_PORTS);
-            all.narrow(range.first.into(), count, resources.node(), slot)?;
+            all.narrow(first.into(), count, resources.node(), slot)?;
             let _ = io_ports.push(IoPort::slot(slot));
         }
         Ok(Self {
@@ -122,20 +133,19 @@ impl Part {
         })
     }
 
-    /// Builds the next instance and lets it run. `ports` are those of the services that it uses,
-    /// as far as they are there.
+    /// Builds the next instance and lets it run.
     pub fn start(
         &mut self,
         resources: &mut Resources,
         root: &Root,
         served: Option<IpcPort>,
-        ports: impl Iterator<Item = Option<IpcPort>>,
+        around: Around,
     ) -> Result<Process, StartError> {
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
         let mut process = Process::load_from(resources, self.quota, self.program)?;
-        self.tell(resources, root, &mut process)?;
+        self.tell(resources, root, around.clients, &mut process)?;
         self.grant(root, served, &process)?;
-        for (entry, port) in ports.enumerate() {
+        for (entry, port) in around.ports.into_iter().enumerate() {
             if let Some(port) = port {
                 self.grant_use(&process, entry, port)?;
             }
@@ -163,9 +173,10 @@ impl Part {
         &self,
         resources: &mut Resources,
         root: &Root,
+        clients: Vec<(u64, Name), MOST_COMPONENTS>,
         process: &mut Process,
     ) -> Result<(), Error> {
-        let name = |text: &str| text.chars().collect();
+        let name = |text: &str| -> Name { text.chars().collect() };
         let component = &self.component;
         let mut arguments = String::new();
         for character in component.arguments.chars() {
@@ -178,6 +189,7 @@ impl Part {
             epoch: self.epoch,
             ticks_per_millisecond: root.ticks_per_millisecond,
             uses: component.uses.iter().map(|service| name(service)).collect(),
+            clients,
             io_ports: component.io_ports.clone(),
             interrupts: component.interrupts.clone(),
         };

@@ -1,10 +1,12 @@
 //! The supervisor's service.
 
 use core::cell::RefCell;
+use core::fmt::Write;
 
 use koito::Name;
-use koito::services::{Condition, Memory, Status, Supervisor, SupervisorError};
-use nun::service::Caller;
+use koito::services::{Condition, Description, Memory, Status, Supervisor, SupervisorError};
+use koito_manifest::PortRange;
+use nun::service::{Caller, String};
 use nun::ticks;
 
 use crate::life::Life;
@@ -74,6 +76,33 @@ impl Supervisor for Service<'_> {
         let mut state = self.0.borrow_mut();
         let (bytes, used) = state.memory();
         Memory { used, bytes, free_slots: state.resources.slots().count() }
+    }
+
+    fn describe(&self, _: Caller, index: u8) -> Result<Description, SupervisorError> {
+        let state = self.0.borrow();
+        let part = state.parts.get(usize::from(index)).ok_or(SupervisorError::Unknown)?;
+        let component = &part.component;
+        let mut holds = String::new();
+        for PortRange { first, last } in &component.io_ports {
+            // What does not fit is left out.
+            let _ = write!(holds, "I/O ports {first:#x}..{last:#x}  ");
+        }
+        for line in &component.interrupts {
+            let _ = write!(holds, "interrupt {line}  ");
+        }
+        if component.alarm {
+            let _ = write!(holds, "an alarm");
+        }
+        let mut uses = String::new();
+        for service in &component.uses {
+            let _ = write!(uses, "{service} ");
+        }
+        Ok(Description {
+            program: component.program.chars().collect(),
+            offers: component.offers.map(|service| service.chars().collect()),
+            uses,
+            holds,
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use nun::{
 
 use crate::RootError;
 use crate::life::{Heartbeat, Instance, Life};
-use crate::part::{Part, Root, sender};
+use crate::part::{Around, Part, Root, sender};
 use crate::serve::Service;
 
 /// The signal of the root server's own timer. The lower bits are signs of life.
@@ -142,11 +142,23 @@ impl State {
     /// Starts the next instance of a component that does not run.
     pub fn start(&mut self, index: usize) -> Result<(), StartError> {
         let Some(part) = self.parts.get(index) else { return Ok(()) };
-        let used: Vec<_, { koito_manifest::MOST_USES }> =
-            part.component.uses.iter().map(|service| self.port(service)).collect();
+        let component = &part.component;
+        let calls = |(_, other): &(usize, &Part)| {
+            component.offers.is_some_and(|service| other.component.uses.contains(&service))
+        };
+        let around = Around {
+            ports: component.uses.iter().map(|service| self.port(service)).collect(),
+            clients: self
+                .parts
+                .iter()
+                .enumerate()
+                .filter(calls)
+                .map(|(index, it)| (sender::join(index, 0), it.component.name.chars().collect()))
+                .collect(),
+        };
         let served = self.ports.get(index).copied().flatten();
         let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
-        match part.start(&mut self.resources, &self.root, served, used.into_iter()) {
+        match part.start(&mut self.resources, &self.root, served, around) {
             Ok(process) => {
                 let now = ticks();
                 let heartbeat = match u64::from(part.component.heartbeat) {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use koito_manifest::{MOST_DEVICES, MOST_USES, NAME_BYTES, PortRange};
+use koito_manifest::{MOST_COMPONENTS, MOST_DEVICES, MOST_USES, NAME_BYTES, PortRange};
 use nun::mapped::Mapped;
 use nun::service::{Epoch, String, Vec};
 use nun::{InterruptPort, IoPort, IpcPort};
@@ -30,6 +30,8 @@ pub struct Environment {
     pub ticks_per_millisecond: u64,
     /// The services that it may call.
     pub uses: Vec<Name, MOST_USES>,
+    /// Who may call it: the identifier that it sees, and the name.
+    pub clients: Vec<(u64, Name), MOST_COMPONENTS>,
     /// Its I/O ports.
     pub io_ports: Vec<PortRange, MOST_DEVICES>,
     /// Its interrupts.
@@ -83,6 +85,11 @@ impl Environment {
         Ok(IpcPort::slot(slot::USED + index as u64))
     }
 
+    /// What the client with this identifier is called.
+    pub fn client(&self, identifier: u64) -> Option<&Name> {
+        self.clients.iter().find(|(client, _)| *client == identifier).map(|(_, name)| name)
+    }
+
     /// I/O ports of entry `index`: the capability, and the first of them.
     pub fn io_ports(&self, index: usize) -> Result<(IoPort, u16), Missing> {
         let range = self.io_ports.get(index).ok_or(Missing::Device)?;
@@ -113,7 +120,8 @@ mod tests {
             arguments: String::new(),
             epoch: 3,
             ticks_per_millisecond: 1000,
-            uses: names.into_iter().collect(),
+            uses: names.clone().into_iter().collect(),
+            clients: [(7, names[1].clone())].into_iter().collect(),
             io_ports: [PortRange { first: 0x3f8, last: 0x3ff }].into_iter().collect(),
             interrupts: Vec::new(),
         };
@@ -123,6 +131,7 @@ mod tests {
         assert_eq!(read, environment);
         assert_eq!(read.service("echo"), Ok(IpcPort::slot(slot::USED + 1)));
         assert_eq!(read.service("disk"), Err(Missing::Service("disk")));
+        assert_eq!((read.client(7), read.client(8)), (Some(&names[1]), None));
         assert_eq!(read.io_ports(0), Ok((IoPort::slot(slot::IO_PORTS), 0x3f8)));
         assert_eq!(read.io_ports(1), Err(Missing::Device));
         assert_eq!(read.interrupt(0), Err(Missing::Device));

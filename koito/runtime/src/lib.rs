@@ -12,10 +12,12 @@ extern crate std;
 
 pub mod conventions;
 mod environment;
+mod rate;
 mod server;
 pub mod services;
 mod time;
 
 pub use environment::{Environment, Missing, Name};
+pub use rate::RateLimit;
 pub use server::Server;
 pub use time::{SupervisorAlarm, sleep};

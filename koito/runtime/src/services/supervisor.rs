@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use nun::service::{Epoch, Wire};
+use nun::service::{Epoch, String, Wire};
 
 use crate::environment::Name;
 
@@ -51,6 +51,19 @@ pub struct Status {
     pub uptime: u64,
     /// For how many ticks it was on a CPU.
     pub time: u64,
+}
+
+/// What a component may do, as text.
+#[derive(Clone, Debug, PartialEq, Eq, Wire)]
+pub struct Description {
+    /// Its program.
+    pub program: Name,
+    /// The service that it offers.
+    pub offers: Option<Name>,
+    /// The services that it may call.
+    pub uses: String<256>,
+    /// What of the machine it has.
+    pub holds: String<128>,
 }
 
 /// What the root server has left: the same again when all that failed runs again.
@@ -103,4 +116,7 @@ pub trait Supervisor {
     /// What memory there is.
     #[method(ordinal = 5, retry = idempotent)]
     fn memory(&self) -> Memory;
+    /// What component `index` may do.
+    #[method(ordinal = 6, retry = idempotent)]
+    fn describe(&self, index: u8) -> Result<Description, SupervisorError>;
 }
