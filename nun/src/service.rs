@@ -13,7 +13,8 @@
 //! - the trait `Adder` that a server implements; its methods get a [`Caller`] besides;
 //! - `AdderServer`, which turns messages into calls of these methods: [`serve`] runs it, or
 //!   [`executor::Place::serve`](crate::executor::Place::serve) if a method is marked `waits`;
-//! - `AdderClient`, whose methods send the messages.
+//! - `AdderClient`, whose methods send the messages and wait for the answers;
+//! - `AdderAsync`, whose methods are asynchronous, through a [`channel`](crate::channel).
 //!
 //! An *ordinal* names a method for good. `retry` says what the client does when the server died
 //! with the call: it calls again (`idempotent`), or tells its user (`at_most_once`). `waits` makes
@@ -29,6 +30,7 @@
 //! the method's own error.
 
 mod failure;
+mod protocol;
 mod server;
 mod session;
 #[cfg(test)]
@@ -38,6 +40,7 @@ mod wire;
 pub use failure::{CallError, Failure};
 pub use heapless::{String, Vec};
 pub use nun_macros::Wire;
+pub(crate) use protocol::{Answered, opened, opening, request, understand};
 pub(crate) use server::{BUSY, ordinal};
 pub use server::{Caller, Interface, Service, respond, serve};
 #[doc(hidden)]

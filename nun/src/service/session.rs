@@ -4,9 +4,9 @@ use core::cell::Cell;
 
 use a9n_abi::{MessageInfo, Source};
 
-use super::{
-    CallError, EPOCH_SHIFT, Epoch, Failure, Interface, OPEN, Reader, Wire, Writer, status,
-};
+use super::protocol::{Answered, opened, opening, request, understand};
+use super::{CallError, Epoch, Failure, Interface, Reader, Wire, status};
+use crate::syscall::Answer;
 use crate::{Error, IpcPort, Message, Reason};
 
 /// How often a call is made anew before its client is told.
@@ -54,20 +54,12 @@ impl Session {
         arguments: A,
         read: impl Fn(&Message) -> Result<T, Failure<E>>,
     ) -> Result<T, Failure<E>> {
-        let answer = self.port.call_plain(&self.request(ordinal, |to| arguments.put(to)));
+        let request = request(ordinal, self.epoch.get(), &arguments);
+        let answer = self.port.call_plain(&request);
         if is_answered(answer.info) {
-            return read(&Message { info: answer.info, words: answer.words });
+            return read(&message(answer));
         }
-        read(&self.call_again::<I, A>(ordinal, retry, arguments, answer.info)?)
-    }
-
-    /// The request with the words that `put` writes.
-    #[inline(always)]
-    fn request(&self, ordinal: u16, put: impl Fn(&mut Writer)) -> Message {
-        let label = u32::from(ordinal) | (u32::from(self.epoch.get()) << EPOCH_SHIFT);
-        let mut writer = Writer::new();
-        put(&mut writer);
-        writer.into_message(label)
+        read(&self.call_again::<I, A>(ordinal, retry, arguments, answer)?)
     }
 
     #[cold]
@@ -77,52 +69,46 @@ impl Session {
         ordinal: u16,
         retry: Retry,
         arguments: A,
-        outcome: MessageInfo,
+        first: Answer,
     ) -> Result<Message, CallError> {
-        let open = || self.open(I::VERSION, I::FINGERPRINT);
-        self.recover(&|| self.request(ordinal, |to| arguments.put(to)), retry, &open, outcome)
+        let make = || request(ordinal, self.epoch.get(), &arguments);
+        self.recover(&make, retry, &opening::<I>(), first)
     }
 
-    /// Goes on after a call that had another `outcome` than a value or the method's error.
+    /// Goes on after a call whose answer was neither a value nor the method's error.
     fn recover(
         &self,
         request: &dyn Fn() -> Message,
         retry: Retry,
-        open: &dyn Fn() -> Result<(), CallError>,
-        mut outcome: MessageInfo,
+        opening: &Message,
+        mut answer: Answer,
     ) -> Result<Message, CallError> {
         let mut last = CallError::SessionLost;
         for _ in 0..ATTEMPTS {
-            last = self.meaning(outcome);
+            last = self.meaning(answer);
             match last {
-                CallError::SessionLost => open()?,
+                CallError::SessionLost => self.open(opening)?,
                 CallError::ServerDied(_) if retry == Retry::Idempotent => {}
                 other => return Err(other),
             }
-            let answer = self.port.call_plain(&request());
+            answer = self.port.call_plain(&request());
             if is_answered(answer.info) {
-                return Ok(Message { info: answer.info, words: answer.words });
+                return Ok(message(answer));
             }
-            outcome = answer.info;
         }
         Err(last)
     }
 
     /// Opens the session with whichever instance answers.
-    fn open(&self, version: u32, fingerprint: u64) -> Result<(), CallError> {
-        let request = Message::new(OPEN, [version.into(), fingerprint]);
+    fn open(&self, opening: &Message) -> Result<(), CallError> {
         let mut last = CallError::SessionLost;
         for _ in 0..ATTEMPTS {
-            let answer = self.port.call_plain(&request);
-            let [word, ..] = answer.words;
+            let answer = self.port.call_plain(opening);
             if is_answered(answer.info) {
-                self.epoch.set(Epoch::try_from(word).map_err(|_| CallError::Malformed)?);
+                self.epoch.set(opened(&message(answer))?);
                 return Ok(());
             }
-            last = match self.meaning(answer.info) {
-                CallError::WrongVersion(_) => CallError::WrongVersion(word as u32),
-                other => other,
-            };
+            last = self.meaning(answer);
             if !matches!(last, CallError::ServerDied(_)) {
                 break;
             }
@@ -131,17 +117,15 @@ impl Session {
     }
 
     /// What an answer means that is neither a value nor a method's error.
-    fn meaning(&self, info: MessageInfo) -> CallError {
-        if info.source() == Some(Source::Message) {
-            return match info.label() {
-                status::SESSION_LOST => CallError::SessionLost,
-                status::UNKNOWN_METHOD => CallError::UnknownMethod,
-                status::WRONG_VERSION => CallError::WrongVersion(0),
-                status::BUSY => CallError::Busy,
-                _ => CallError::Malformed,
+    fn meaning(&self, answer: Answer) -> CallError {
+        if answer.info.source() == Some(Source::Message) {
+            return match understand(&message(answer)) {
+                Answered::SessionLost => CallError::SessionLost,
+                Answered::Badly(error) => error,
+                Answered::Well => CallError::Malformed,
             };
         }
-        match Error::from_label(info.label()) {
+        match Error::from_label(answer.info.label()) {
             Some(Error { reason: Reason::PartnerDied, .. }) => {
                 CallError::ServerDied(self.epoch.get())
             }
@@ -157,6 +141,12 @@ impl Session {
 #[inline(always)]
 fn is_answered(info: MessageInfo) -> bool {
     info.source() == Some(Source::Message) && info.label() <= status::ERROR
+}
+
+/// The message that came.
+#[inline(always)]
+const fn message(answer: Answer) -> Message {
+    Message { info: answer.info, words: answer.words }
 }
 
 /// The value in `reply`, to a method without errors.
