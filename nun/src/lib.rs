@@ -72,5 +72,5 @@ pub use message::Message;
 pub use nun_macros::service;
 pub use process::{Process, Start, StartError};
 pub use received::{Fault, Received};
-pub use resources::{Resources, map_pages, range_around};
+pub use resources::{EXHAUSTED, Resources, map_pages, range_around};
 pub use slots::SlotAllocator;

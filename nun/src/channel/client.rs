@@ -26,19 +26,20 @@ pub struct ClientEnd<M = Mapped> {
     epoch: Cell<Epoch>,
     /// Tag of the next request. Tags count up, and are the numbers of the requests.
     next: Cell<u64>,
-    /// Requests on their way, each at its tag modulo their number.
+    /// Requests on their way.
     calls: RefCell<[Call; REQUESTS as usize]>,
 }
 
 /// A request on its way.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap, and a few calls at a time")]
 enum Call {
     /// None.
     Free,
     /// Its answer has not come; it was made while this was the server's epoch.
     Waiting { tag: u64, epoch: Epoch },
     /// Its answer.
-    Answered { tag: u64, info: MessageInfo, words: [u64; CHANNEL_WORDS] },
+    Answered { info: MessageInfo, words: [u64; CHANNEL_WORDS] },
 }
 
 /// What became of a request.
@@ -53,12 +54,13 @@ enum Fate {
 /// A request on its way, forgotten when this is dropped.
 struct Ticket<'a, M> {
     end: &'a ClientEnd<M>,
-    tag: u64,
+    /// Where it stands among the calls.
+    place: usize,
 }
 
 impl<M> Drop for Ticket<'_, M> {
     fn drop(&mut self) {
-        if let Some(call) = self.end.calls.borrow_mut().get_mut(place(self.tag)) {
+        if let Some(call) = self.end.calls.borrow_mut().get_mut(self.place) {
             *call = Call::Free;
         }
     }
@@ -130,7 +132,7 @@ impl<M: SharedMemory> ClientEnd<M> {
     /// Makes a request as soon as there is room, and waits for what becomes of it.
     async fn ask(&self, request: impl Fn() -> Message) -> Fate {
         let Some(ticket) = until(|| self.submit(&request)).await else { return Fate::Gone };
-        until(|| self.fate(ticket.tag)).await
+        until(|| self.fate(ticket.place)).await
     }
 
     /// Makes a request: `None` while there is no room, nothing in it if there is no server.
@@ -141,36 +143,32 @@ impl<M: SharedMemory> ClientEnd<M> {
         let tag = self.next.get();
         let room = tag.wrapping_sub(look(&self.memory, word::TAKEN)) < REQUESTS;
         let mut calls = self.calls.borrow_mut();
-        let call = calls.get_mut(place(tag))?;
-        if !room || !matches!(call, Call::Free) {
-            return None;
-        }
+        let mut places = calls.iter_mut().enumerate();
+        let (place, call) = places.find(|(_, call)| room && matches!(call, Call::Free))?;
         *call = Call::Waiting { tag, epoch: look(&self.memory, word::EPOCH) as Epoch };
         put(&self.memory, entry(word::REQUESTS, tag, REQUESTS), tag, &request());
         self.next.set(tag.wrapping_add(1));
         tell(&self.memory, word::MADE, tag.wrapping_add(1));
         // A server that is not there yet looks for requests when it begins.
         let _ = self.bell.notify();
-        Some(Some(Ticket { end: self, tag }))
+        Some(Some(Ticket { end: self, place }))
     }
 
-    /// What became of the request with this tag, if that is known.
-    fn fate(&self, tag: u64) -> Option<Fate> {
+    /// What became of the request in this place, if that is known.
+    fn fate(&self, place: usize) -> Option<Fate> {
         self.collect();
-        match self.calls.borrow().get(place(tag))? {
-            Call::Answered { tag: answered, info, words } if *answered == tag => {
-                Some(Fate::Answered(received(*info, words)))
-            }
-            Call::Waiting { tag: waiting, epoch } if *waiting == tag => {
+        match self.calls.borrow().get(place)? {
+            Call::Answered { info, words } => Some(Fate::Answered(received(*info, words))),
+            Call::Waiting { tag, epoch } => {
                 let now = look(&self.memory, word::EPOCH) as Epoch;
                 let inherited = look(&self.memory, word::INHERITED);
-                let taken_before = inherited.wrapping_sub(tag).cast_signed() > 0;
+                let taken_before = inherited.wrapping_sub(*tag).cast_signed() > 0;
                 if now != *epoch && taken_before {
                     return Some(Fate::Lost(*epoch));
                 }
                 self.is_gone().then_some(Fate::Gone)
             }
-            _ => None,
+            Call::Free => None,
         }
     }
 
@@ -185,12 +183,12 @@ impl<M: SharedMemory> ClientEnd<M> {
         while read != given {
             let (tag, answer) = get(&self.memory, entry(word::ANSWERS, read, ANSWERS));
             let mut calls = self.calls.borrow_mut();
-            if let Some(call) = calls.get_mut(place(tag))
-                && matches!(call, Call::Waiting { tag: waiting, .. } if *waiting == tag)
-            {
+            let asked =
+                |call: &&mut Call| matches!(call, Call::Waiting { tag: it, .. } if *it == tag);
+            if let Some(call) = calls.iter_mut().find(asked) {
                 let mut words = [0; CHANNEL_WORDS];
                 answer.copy_to(&mut words);
-                *call = Call::Answered { tag, info: answer.info, words };
+                *call = Call::Answered { info: answer.info, words };
             }
             read = read.wrapping_add(1);
         }
@@ -200,11 +198,6 @@ impl<M: SharedMemory> ClientEnd<M> {
     fn is_gone(&self) -> bool {
         look(&self.memory, word::GONE) != 0
     }
-}
-
-/// Where the call with this tag stands.
-const fn place(tag: u64) -> usize {
-    (tag % REQUESTS) as usize
 }
 
 /// A message as if it had just been received.

@@ -139,6 +139,22 @@ fn many_calls_are_on_their_way_at_once() {
 }
 
 #[test]
+fn a_call_that_takes_long_holds_nobody_up() {
+    let world = World::new();
+    let end = world.client();
+    let book = BookAsync::new(&end);
+    finish(&world, Box::pin(book.record(0))).unwrap();
+    let mut long = Box::pin(book.record(1));
+    assert!(poll(&mut long).is_none());
+    let (tag, _) = world.server().take().unwrap();
+    for number in 2..60 {
+        assert_eq!(finish(&world, Box::pin(book.record(number))), Ok(number));
+    }
+    world.server().give(tag, &Message::new(0, [1]));
+    assert_eq!(poll(&mut long), Some(Ok(1)));
+}
+
+#[test]
 fn text_that_is_longer_than_six_words_arrives() {
     let world = World::new();
     let end = world.client();

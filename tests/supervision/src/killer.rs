@@ -48,7 +48,7 @@ fn main() {
         wait_until_it_runs(&supervisor, &environment);
     }
     witness.finish().expect("the witness lives");
-    let accounts = [0, 1].map(|place| wait_for_report(&witness, place, &environment));
+    let accounts = [0, 1, 2].map(|place| wait_for_report(&witness, place, &environment));
     let after = memory(&supervisor);
     let failures = supervisor.status(VICTIM).expect("there is a victim").failures;
 
