@@ -21,7 +21,7 @@ use arena::Arena;
 
 use crate::channel::{ServerEnd, SharedMemory};
 use crate::mapped::Mapped;
-use crate::service::{BUSY, Caller, Epoch, Service, ordinal, respond};
+use crate::service::{BUSY, Caller, Epoch, Service, UNKNOWN_METHOD, ordinal, respond};
 use crate::{Error, IpcPort, Message, Node, NotificationPort, Received, Reply, aci, ticks};
 
 /// Where a server serves.
@@ -119,9 +119,9 @@ impl<M: SharedMemory> Place<'_, M> {
     /// further one is told *busy*. Signals of the bound Notification Port go to `signals`; `alarm`
     /// sends one for the earliest of `timers`. Ends only if the port cannot be received from any
     /// more.
-    pub fn serve<const TASKS: usize>(
+    pub fn serve<const TASKS: usize, S: Service>(
         &self,
-        service: &impl Service,
+        service: &S,
         mut signals: impl FnMut(u64),
         timers: &Timers,
         alarm: &impl Alarm,
@@ -132,6 +132,7 @@ impl<M: SharedMemory> Place<'_, M> {
         for channel in self.channels {
             channel.attach(self.epoch);
         }
+        let mut owed = None;
         // Who made requests before this instance began does not ring again.
         let mut rung = u64::MAX;
         loop {
@@ -156,9 +157,19 @@ impl<M: SharedMemory> Place<'_, M> {
 
             rung = 0;
             let slot = self.replies + tasks.vacant().unwrap_or(TASKS) as u64;
-            match self.port.receive_into(slot) {
+            let came = match owed.take() {
+                Some(answer) => self.port.reply_receive(&answer),
+                None if S::WAITS => self.port.receive_into(slot),
+                None => self.port.receive(),
+            };
+            match came {
                 Ok(Received::Message { sender, message }) => {
                     let answer = respond(service, self.epoch, sender, &message);
+                    if !S::WAITS {
+                        // Nobody has to be remembered, so the caller goes on where it called.
+                        owed = answer.or(Some(UNKNOWN_METHOD));
+                        continue;
+                    }
                     let caller = Caller { client: sender };
                     let wait = || wait(caller, message);
                     self.begin(tasks.as_mut(), Asker::Slot(slot), answer, wait);

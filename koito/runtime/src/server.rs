@@ -46,7 +46,7 @@ impl Server {
         let channels = &self.channels;
         let place = Place { port, epoch: self.epoch, replies: slot::REPLIES, channels };
         let signals = |bits| signals(without_supervisor(bits));
-        place.serve::<{ Self::WAITING }>(service, signals, timers, alarm)
+        place.serve::<{ Self::WAITING }, _>(service, signals, timers, alarm)
     }
 }
 

@@ -9,9 +9,7 @@ use super::{
 };
 use crate::executor::until;
 use crate::mapped::Mapped;
-use crate::service::{
-    Answered, CallError, Epoch, Interface, Retry, Wire, opened, opening, request, understand,
-};
+use crate::service::{Answered, CallError, Epoch, Interface, Retry, Wire, request, understand};
 use crate::{Message, NotificationPort, buffer};
 
 /// How often a call is made anew before its client is told.
@@ -97,34 +95,18 @@ impl<M: SharedMemory> ClientEnd<M> {
         for _ in 0..ATTEMPTS {
             let make = || request(ordinal, self.epoch.get(), &arguments);
             last = match self.ask(make).await {
-                Fate::Answered(answer) => match understand(&answer) {
-                    Answered::Well => return Ok(answer),
-                    Answered::SessionLost => {
-                        self.open::<I>().await?;
-                        CallError::SessionLost
+                Fate::Answered(answer) => {
+                    match understand(&answer, (I::VERSION, I::FINGERPRINT)) {
+                        Answered::Well => return Ok(answer),
+                        Answered::ByAnother(epoch) => self.epoch.set(epoch),
+                        Answered::Badly(error) => return Err(error),
                     }
-                    Answered::Badly(error) => return Err(error),
-                },
+                    CallError::SessionLost
+                }
                 Fate::Lost(epoch) if retry == Retry::Idempotent => CallError::ServerDied(epoch),
                 Fate::Lost(epoch) => return Err(CallError::ServerDied(epoch)),
                 Fate::Gone => return Err(CallError::Gone),
             };
-        }
-        Err(last)
-    }
-
-    /// Opens the session with whichever instance answers.
-    async fn open<I: Interface>(&self) -> Result<(), CallError> {
-        let mut last = CallError::SessionLost;
-        for _ in 0..ATTEMPTS {
-            match self.ask(opening::<I>).await {
-                Fate::Answered(answer) => {
-                    self.epoch.set(opened(&answer)?);
-                    return Ok(());
-                }
-                Fate::Lost(epoch) => last = CallError::ServerDied(epoch),
-                Fate::Gone => return Err(CallError::Gone),
-            }
         }
         Err(last)
     }

@@ -99,7 +99,7 @@ fn run(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc<Lo
     let channels: &[ServerEnd] = &[];
     let place = Place { port, epoch: EPOCH, replies: REPLIES, channels };
     let note = |bits| log.signals.set(log.signals.get() | bits);
-    let error = place.serve::<2>(&service, note, &timers, &*log);
+    let error = place.serve::<2, _>(&service, note, &timers, &*log);
     assert_eq!(error.reason, Reason::InvalidDescriptor);
     log
 }

@@ -1,6 +1,6 @@
 //! Requests and answers as messages, whatever carries them.
 
-use super::{CallError, EPOCH_SHIFT, Epoch, Interface, OPEN, Wire, Writer, status};
+use super::{CallError, EPOCH_SHIFT, Epoch, Interface, Wire, Writer, status};
 use crate::Message;
 
 /// What an answer is.
@@ -8,8 +8,8 @@ use crate::Message;
 pub(crate) enum Answered {
     /// The value, or the method's own error.
     Well,
-    /// It was asked of another instance; nothing was carried out.
-    SessionLost,
+    /// It was asked of another instance than this one; nothing was carried out.
+    ByAnother(Epoch),
     /// It was refused; nothing was carried out.
     Badly(CallError),
 }
@@ -23,29 +23,29 @@ pub(crate) fn request(ordinal: u16, epoch: Epoch, arguments: &impl Wire) -> Mess
     writer.into_message(label)
 }
 
-/// The request to open a session.
-pub(crate) const fn opening<I: Interface>() -> Message {
-    Message::new(OPEN, [I::VERSION as u64, I::FINGERPRINT])
+/// The answer to a request for another instance than that of `epoch`: with it the client opens its
+/// session anew.
+pub(crate) const fn other_instance<I: Interface>(epoch: Epoch) -> Message {
+    Message::new(status::OTHER_INSTANCE, [epoch as u64, I::VERSION as u64, I::FINGERPRINT])
 }
 
-/// The epoch in the answer to that.
-pub(crate) fn opened(answer: &Message) -> Result<Epoch, CallError> {
-    let [word, ..] = *answer.words();
-    match understand(answer) {
-        Answered::Well => Epoch::try_from(word).map_err(|_| CallError::Malformed),
-        Answered::SessionLost => Err(CallError::Malformed),
-        Answered::Badly(error) => Err(error),
+/// What a client of version `own` with `methods` makes of such an answer.
+fn compare(answer: &Message, (own, methods): (u32, u64)) -> Answered {
+    let [epoch, version, fingerprint, ..] = *answer.words();
+    let Ok(epoch) = Epoch::try_from(epoch) else { return Answered::Badly(CallError::Malformed) };
+    let own = u64::from(own);
+    if own > version || own == version && methods != fingerprint {
+        return Answered::Badly(CallError::WrongVersion(version as u32));
     }
+    Answered::ByAnother(epoch)
 }
 
-/// What the answer of a server is.
-pub(crate) fn understand(answer: &Message) -> Answered {
-    let [word, ..] = *answer.words();
+/// What the answer of a server is, for a client whose interface has this version and fingerprint.
+pub(crate) fn understand(answer: &Message, interface: (u32, u64)) -> Answered {
     match answer.label() {
         status::VALUE | status::ERROR => Answered::Well,
-        status::SESSION_LOST => Answered::SessionLost,
+        status::OTHER_INSTANCE => compare(answer, interface),
         status::UNKNOWN_METHOD => Answered::Badly(CallError::UnknownMethod),
-        status::WRONG_VERSION => Answered::Badly(CallError::WrongVersion(word as u32)),
         status::BUSY => Answered::Badly(CallError::Busy),
         _ => Answered::Badly(CallError::Malformed),
     }

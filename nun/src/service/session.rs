@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use a9n_abi::{MessageInfo, Source};
 
-use super::protocol::{Answered, opened, opening, request, understand};
+use super::protocol::{Answered, request, understand};
 use super::{CallError, Epoch, Failure, Interface, Reader, Wire, status};
 use crate::syscall::Answer;
 use crate::{Error, IpcPort, Message, Reason};
@@ -72,7 +72,7 @@ impl Session {
         first: Answer,
     ) -> Result<Message, CallError> {
         let make = || request(ordinal, self.epoch.get(), &arguments);
-        self.recover(&make, retry, &opening::<I>(), first)
+        self.recover(&make, retry, (I::VERSION, I::FINGERPRINT), first)
     }
 
     /// Goes on after a call whose answer was neither a value nor the method's error.
@@ -80,52 +80,34 @@ impl Session {
         &self,
         request: &dyn Fn() -> Message,
         retry: Retry,
-        opening: &Message,
+        interface: (u32, u64),
         mut answer: Answer,
     ) -> Result<Message, CallError> {
         let mut last = CallError::SessionLost;
         for _ in 0..ATTEMPTS {
-            last = self.meaning(answer);
-            match last {
-                CallError::SessionLost => self.open(opening)?,
-                CallError::ServerDied(_) if retry == Retry::Idempotent => {}
-                other => return Err(other),
-            }
-            answer = self.port.call_plain(&request());
-            if is_answered(answer.info) {
-                return Ok(message(answer));
-            }
-        }
-        Err(last)
-    }
-
-    /// Opens the session with whichever instance answers.
-    fn open(&self, opening: &Message) -> Result<(), CallError> {
-        let mut last = CallError::SessionLost;
-        for _ in 0..ATTEMPTS {
-            let answer = self.port.call_plain(opening);
-            if is_answered(answer.info) {
-                self.epoch.set(opened(&message(answer))?);
-                return Ok(());
-            }
-            last = self.meaning(answer);
-            if !matches!(last, CallError::ServerDied(_)) {
-                break;
-            }
-        }
-        Err(last)
-    }
-
-    /// What an answer means that is neither a value nor a method's error.
-    fn meaning(&self, answer: Answer) -> CallError {
-        if answer.info.source() == Some(Source::Message) {
-            return match understand(&message(answer)) {
-                Answered::SessionLost => CallError::SessionLost,
-                Answered::Badly(error) => error,
-                Answered::Well => CallError::Malformed,
+            last = if answer.info.source() == Some(Source::Message) {
+                match understand(&message(answer), interface) {
+                    Answered::Well => return Ok(message(answer)),
+                    Answered::ByAnother(epoch) => self.epoch.set(epoch),
+                    Answered::Badly(error) => return Err(error),
+                }
+                CallError::SessionLost
+            } else {
+                let error = self.no_answer(answer.info);
+                let died = matches!(error, CallError::ServerDied(_));
+                if !died || retry == Retry::AtMostOnce {
+                    return Err(error);
+                }
+                error
             };
+            answer = self.port.call_plain(&request());
         }
-        match Error::from_label(answer.info.label()) {
+        Err(last)
+    }
+
+    /// What it means that the kernel gave an answer in place of a server.
+    fn no_answer(&self, info: MessageInfo) -> CallError {
+        match Error::from_label(info.label()) {
             Some(Error { reason: Reason::PartnerDied, .. }) => {
                 CallError::ServerDied(self.epoch.get())
             }
