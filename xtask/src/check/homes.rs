@@ -9,6 +9,7 @@ const HOMES: &[(&str, &str)] = &[
     ("kernel/hal-x86_64/", "drives the machine"),
     ("kernel/hal-sim/", "stands for the machine on the host"),
     ("kernel/store/", "turns addresses into references"),
+    ("kernel/fast/", "is where the kernel is entered"),
     ("kernel/image/", "is where the kernel is entered"),
     ("loader/src/", "hands the machine over"),
     ("loader/direct/", "hands the machine over"),
