@@ -16,7 +16,10 @@ use a9n_store::{AddressSpace, MemoryKind, Process, Ref};
 use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
-use crate::window::{ENTRIES_PER_STEP, Mapping, Place, check_offset, check_range};
+use crate::window::{ENTRY_COST, Mapping, Place, check_offset, check_range};
+
+/// What it costs to read and check a run, in units of a [`Budget`].
+const RUN_COST: u32 = 50;
 
 /// First word of the runs in the IPC buffer, and words of one.
 const RUNS: usize = offset_of!(IpcBuffer, runs) / size_of::<u64>();
@@ -66,6 +69,7 @@ impl<H: Hal> Kernel<H> {
         let mut budget = Budget::new();
         while progress.get().0 < runs {
             let (done, _) = progress.get();
+            budget.spend(RUN_COST)?;
             let result = self
                 .read_run(caller.process, space, batch, done)
                 .map_err(Stop::from_reason)
@@ -93,7 +97,7 @@ impl<H: Hal> Kernel<H> {
             if u64::from(pages) >= run.pages {
                 return Ok(());
             }
-            budget.spend()?;
+            budget.spend(ENTRY_COST)?;
             let more = self.do_step(batch, run, pages.into()).map_err(Stop::from_reason)?;
             progress.set((done, pages.saturating_add(more as u32)));
         }
@@ -142,14 +146,14 @@ impl<H: Hal> Kernel<H> {
         let at = run.address.offset(done << PageSize::Small.bits());
         let left = run.pages.saturating_sub(done);
         match batch {
-            Batch::Unmap => Ok(self.unmap(run.place, at, left, ENTRIES_PER_STEP)),
+            Batch::Unmap => Ok(self.unmap(run.place, at, left, 1)),
             Batch::Protect => {
-                Ok(self.protect(run.place, at, left, run.mapping.access, ENTRIES_PER_STEP))
+                Ok(self.protect(run.place, at, left, run.mapping.access, 1))
             }
             Batch::Map => {
                 let offset = run.offset.wrapping_add(done);
                 let pages = (offset, left);
-                match self.map(run.place, at, pages, run.mapping, ENTRIES_PER_STEP) {
+                match self.map(run.place, at, pages, run.mapping, 1) {
                     Err(Reason::MissingTable) => {
                         self.install_from_pool(run.place.space, at).map(|()| 0)
                     }

@@ -11,20 +11,26 @@ use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 
-/// Objects that one call may make.
+/// Objects that one call may ask for.
 const OBJECTS_PER_CALL: u64 = 64;
 
-/// So many `object`s are made in one call at most: those take about as long as 64 small ones.
-const fn at_a_stretch(object: ObjectType) -> u64 {
+/// What it costs to make one `object` in memory that is clear, in units of a [`Budget`].
+const fn cost(object: ObjectType) -> u32 {
     match object {
-        ObjectType::AddressSpace => 4,
-        ObjectType::Pcb | ObjectType::VectorState => 16,
-        _ => OBJECTS_PER_CALL,
+        ObjectType::AddressSpace => 60,
+        ObjectType::Pcb | ObjectType::VectorState => 45,
+        _ => 18,
     }
 }
 
-/// Bytes cleared in one step.
-const BYTES_PER_STEP: u64 = 512;
+/// So many `object`s are made in one call at most.
+const fn at_a_stretch(object: ObjectType) -> u64 {
+    (Budget::FULL / cost(object)) as u64
+}
+
+/// Bytes cleared at once, and what that costs.
+const BYTES_AT_ONCE: u64 = 512;
+const CLEARING_COST: u32 = 12;
 
 /// Logarithm of the bytes of a page, the smallest frame.
 const PAGE_BITS: u8 = 12;
@@ -123,16 +129,20 @@ impl<H: Hal> Kernel<H> {
         if kind == MemoryKind::Ordinary && object != ObjectType::Generic {
             let mut clean = zeroed.max(request.start);
             while clean < request.end {
-                let bytes = BYTES_PER_STEP.min(request.end.wrapping_sub(clean));
+                let bytes = BYTES_AT_ONCE.min(request.end.wrapping_sub(clean));
                 self.store.zero(base.offset(clean), bytes as usize);
                 clean = clean.wrapping_add(bytes);
-                if clean < request.end && budget.spend().is_err() {
+                if clean < request.end && budget.spend(CLEARING_COST).is_err() {
                     // What was skipped for alignment was not cleared, so it counts as used.
                     update(self, request.start, clean);
                     return Err(Stop::Restart);
                 }
             }
             zeroed = clean;
+        }
+        if !budget.covers(cost(object).saturating_mul(count as u32)) {
+            update(self, request.start, zeroed);
+            return Err(Stop::Restart);
         }
         update(self, request.end, zeroed);
         for i in (0..count).rev() {

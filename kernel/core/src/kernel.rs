@@ -97,7 +97,7 @@ impl<H: Hal> Kernel<H> {
                 }
                 Ok(Outcome::Settled) => {}
                 Err(Stop::Restart) => context.restart(frame.operation),
-                Err(Stop::Settle) => context.restart(a9n_abi::kernel::word::Settle),
+                Err(Stop::RestartAs(operation)) => context.restart(operation),
                 Err(Stop::Refused(error)) => {
                     context.answer(0, MessageInfo::failure(error).0, &[0; MESSAGE_REGISTERS]);
                 }

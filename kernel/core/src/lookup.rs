@@ -42,13 +42,13 @@ impl<H: Hal> Kernel<H> {
             if bits == 0 {
                 return Ok((slot, holder));
             }
-            match self.store.get(slot).capability() {
-                Some(Capability::Node(inner)) => (node, holder) = (inner, slot),
-                _ => return Err(invalid),
-            }
-            if !self.store.get(slot).rights().contains(Rights::READ) {
-                return Err(Error::new(Reason::PermissionDenied, culprit));
-            }
+            let cells = self.store.get(slot);
+            let Some(inner) = cells.node(Rights::READ) else {
+                let is_node = cells.node(Rights::empty()).is_some();
+                let denied = Error::new(Reason::PermissionDenied, culprit);
+                return Err(if is_node { denied } else { invalid });
+            };
+            (node, holder) = (inner, slot);
         }
         Err(Error::new(Reason::InvalidDepth, culprit))
     }

@@ -9,10 +9,7 @@ use a9n_store::{AddressSpace, Capability, Installation, Ref, Slot, TableUse};
 use crate::Kernel;
 use crate::batch::Batch;
 use crate::kernel::Caller;
-use crate::outcome::{Budget, Outcome, Stop, bad_argument};
-
-/// Steps that it takes to clear a table.
-const STEPS_PER_TABLE: u32 = 8;
+use crate::outcome::{Outcome, Stop, bad_argument};
 
 impl<H: Hal> Kernel<H> {
     pub(crate) fn invoke_space(
@@ -100,23 +97,21 @@ impl<H: Hal> Kernel<H> {
         Ok(entries.bits())
     }
 
-    /// Undoes what the capability in `slot`, about to be removed, put into an address space.
+    /// Undoes what the capability in `slot`, about to be removed, put into an address space. A
+    /// Window has been cleared.
     pub(crate) fn withdraw_mappings(
         &mut self,
         slot: Ref<Slot>,
         capability: Capability,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
+    ) {
         match capability {
             Capability::Window { space: Some(space), .. } => {
-                self.clear_window(slot, budget)?;
                 self.unanchor(&self.store.get(space).anchored, slot);
             }
             Capability::PageTable { usage: TableUse::Pooled(space), .. } => {
                 self.unanchor(&self.store.get(space).pool, slot);
             }
             Capability::PageTable { table, usage: TableUse::Installed(place) } => {
-                budget.spend_many(STEPS_PER_TABLE)?;
                 let root = self.store.root_table(place.space);
                 self.hal().remove_table(root, place.address, place.entries, table);
                 self.hal().flush(root, None);
@@ -124,7 +119,6 @@ impl<H: Hal> Kernel<H> {
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// `slot`, one of those that the dying address space `space` knows, loses its hold there.
@@ -132,8 +126,7 @@ impl<H: Hal> Kernel<H> {
         &mut self,
         space: Ref<AddressSpace>,
         slot: Ref<Slot>,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
+    ) {
         let cells = self.store.get(slot);
         let spaces = self.store.get(space);
         let free = |table| Capability::PageTable { table, usage: TableUse::Free };
@@ -150,7 +143,6 @@ impl<H: Hal> Kernel<H> {
                 });
             }
             Some(Capability::PageTable { table, usage: TableUse::Installed(place) }) => {
-                budget.spend_many(STEPS_PER_TABLE)?;
                 let root = self.store.root_table(space);
                 self.hal().remove_table(root, place.address, place.entries, table);
                 cells.update(free(table));
@@ -158,12 +150,11 @@ impl<H: Hal> Kernel<H> {
             Some(Capability::PageTable { table, usage: TableUse::Pooled(_) }) => {
                 cells.update(free(table));
                 self.unanchor(&spaces.pool, slot);
-                return Ok(());
+                return;
             }
             _ => {}
         }
         self.unanchor(&spaces.anchored, slot);
-        Ok(())
     }
 
     /// Takes a table out of the pool of `space` and installs it for `address`.

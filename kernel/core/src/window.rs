@@ -13,10 +13,10 @@ use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 use crate::space::paging_reason;
 
 /// Entries that one call maps, unmaps or changes.
-const ENTRIES_PER_CALL: u64 = 32;
+const ENTRIES_PER_CALL: u64 = 6;
 
-/// Entries looked at in one step of an operation that can be repeated.
-pub(crate) const ENTRIES_PER_STEP: u64 = 2;
+/// What it costs to look at an entry and to change it, in units of a [`Budget`].
+pub(crate) const ENTRY_COST: u32 = 45;
 
 const PAGE_BITS: u32 = PageSize::Small.bits();
 const PAGE_BYTES: u64 = PageSize::Small.bytes();
@@ -259,9 +259,9 @@ impl<H: Hal> Kernel<H> {
             if done >= place.range {
                 return Ok(());
             }
-            budget.spend()?;
+            budget.spend(ENTRY_COST)?;
             let at = place.first.offset(done << PAGE_BITS);
-            let step = self.unmap(place, at, place.range.wrapping_sub(done), ENTRIES_PER_STEP);
+            let step = self.unmap(place, at, place.range.wrapping_sub(done), 1);
             self.store.get(slot).set_progress(done.wrapping_add(step));
         }
     }

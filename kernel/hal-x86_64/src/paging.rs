@@ -93,11 +93,7 @@ impl Paging for X86_64 {
     const USER_END: UserAddress = UserAddress(USER_END);
 
     fn prepare_root(&self, root: PhysicalAddress) {
-        let kernel = TABLES.table(kernel_root());
-        let own = TABLES.table(root);
-        for (to, from) in own.0.iter().zip(&kernel.0).skip(ENTRIES / 2) {
-            to.store(from.load(Relaxed), Relaxed);
-        }
+        TABLES.table(root).share_upper_half(TABLES.table(kernel_root()));
     }
 
     fn install_table(

@@ -23,11 +23,23 @@ impl Table {
         &self.0[index]
     }
 
-    /// Empties it.
-    pub fn clear(&self) {
-        for entry in &self.0 {
-            entry.store(0, Relaxed);
+    /// Copies the upper half of `other`, another table, which no longer changes there.
+    pub fn share_upper_half(&self, other: &Self) {
+        let half = ENTRIES / 2;
+        // SAFETY: both are tables, and not the same one. Atomics may be written through a shared
+        // reference, and nobody else uses this one yet; in the other one only the CPU sets a bit
+        // now and then, which the copy may have or not.
+        unsafe {
+            let to = self.0.as_ptr().add(half).cast::<u64>().cast_mut();
+            ptr::copy_nonoverlapping(other.0.as_ptr().add(half).cast::<u64>(), to, half);
         }
+    }
+
+    /// Empties it. It is not in use any more.
+    pub fn clear(&self) {
+        // SAFETY: the table is as large as that, and atomics may be written through a shared
+        // reference.
+        unsafe { ptr::from_ref(self).cast_mut().write_bytes(0, 1) }
     }
 }
 

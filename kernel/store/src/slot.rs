@@ -10,7 +10,7 @@ use core::num::NonZeroU64;
 use a9n_abi::{ObjectType, Rights};
 use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
-use crate::{Capability, Installation, MemoryKind, Notification, Port, Ref, TableUse};
+use crate::{Capability, Installation, MemoryKind, Node, Notification, Port, Ref, TableUse};
 
 /// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
 /// on how far a restartable operation on it has come.
@@ -164,6 +164,12 @@ impl Slot {
     #[inline(always)]
     pub fn port(&self, rights: Rights) -> Option<(Ref<Port>, u64)> {
         self.identified(ObjectType::IpcPort, rights)
+    }
+
+    /// The node in it, if it is one and has (at least) `rights`.
+    #[inline(always)]
+    pub fn node(&self, rights: Rights) -> Option<Ref<Node>> {
+        self.identified(ObjectType::Node, rights).map(|(node, _)| node)
     }
 
     /// The Notification Port in it, if it is one and has (at least) `rights`, with its identifier.

@@ -20,10 +20,10 @@ pub struct Load {
     pub run: fn(&mut Ground) -> Result<(), Error>,
 }
 
-/// `number "name" function` for each.
+/// `number "name" function` for each. 0 is no number.
 macro_rules! loads {
     ($($number:literal $name:literal $($function:ident)::+;)*) => {
-        /// In the order in which they run; numbers from 2 on, since 1 is what runs before them.
+        /// In the order in which they run.
         pub const ALL: &[Load] = &[$(Load {
             number: $number,
             name: $name,
@@ -48,7 +48,7 @@ loads! {
     22 "remove a window of a whole address space" map::window;
     23 "remove an address space full of tables" map::space;
     24 "refuse runs whose windows are four levels deep" map::far;
-    30 "pass 128 words and 8 capabilities" message::large;
+    30 "pass 128 words and 4 capabilities" message::large;
     31 "kill a port with 2,000 senders" message::senders;
     32 "kill a port with 2,000 receivers" message::receivers;
     33 "kill a notification with 2,000 waiters" message::waiters;
