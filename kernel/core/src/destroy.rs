@@ -27,11 +27,11 @@ mod cost {
     /// To walk down one derivation.
     pub(super) const LEVEL: u32 = 1;
     /// To empty a slot.
-    pub(super) const SLOT: u32 = 18;
+    pub(super) const SLOT: u32 = 20;
     /// To empty one in a PCB.
     pub(super) const INTERNAL: u32 = 28;
     /// To take a table out of an address space and to clear it.
-    pub(super) const TABLE: u32 = 95;
+    pub(super) const TABLE: u32 = 100;
     /// To empty a slot with a Window through which nothing is mapped.
     pub(super) const WINDOW: u32 = 27;
     /// To pass over empty slots.
@@ -299,6 +299,7 @@ impl<H: Hal> Kernel<H> {
         if let Some(donor) = pcb.donor.take() {
             self.send_context_home(donor);
         }
+        pcb.scheduling.set(self.own_context(process));
     }
 
     /// The call of `caller` was accepted and will never be answered. After a trap it stays

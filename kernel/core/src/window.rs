@@ -13,7 +13,7 @@ use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 use crate::space::paging_reason;
 
 /// Entries that one call maps, unmaps or changes.
-const ENTRIES_PER_CALL: u64 = 6;
+const ENTRIES_PER_CALL: u64 = 5;
 
 /// What it costs to look at an entry and to change it, in units of a [`Budget`].
 pub(crate) const ENTRY_COST: u32 = 45;
