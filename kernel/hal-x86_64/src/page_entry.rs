@@ -51,6 +51,12 @@ impl PageEntry {
         Self(at.0 | (flags | large | Flags::PRESENT).bits())
     }
 
+    /// The entry for the page of `size` behind this one, allowing the same.
+    #[must_use]
+    pub const fn next(self, size: PageSize) -> Self {
+        Self(self.0.wrapping_add(size.bytes()))
+    }
+
     /// Flags of a user page. Without any right it is present but closed to user mode.
     pub fn user_flags(access: Access, memory: MemoryType) -> Flags {
         access_flags(access) | memory_flags(memory)
