@@ -1,5 +1,7 @@
 //! One entry of a page table (AMD64 Architecture Programmer's Manual, volume 2, section 5.3).
 
+use core::ops::Range;
+
 use a9n_hal::{Access, MemoryType, PageSize, PhysicalAddress};
 use bitflags::bitflags;
 
@@ -51,12 +53,6 @@ impl PageEntry {
         Self(at.0 | (flags | large | Flags::PRESENT).bits())
     }
 
-    /// The entry for the page of `size` behind this one, allowing the same.
-    #[must_use]
-    pub const fn next(self, size: PageSize) -> Self {
-        Self(self.0.wrapping_add(size.bytes()))
-    }
-
     /// Flags of a user page. Without any right it is present but closed to user mode.
     pub fn user_flags(access: Access, memory: MemoryType) -> Flags {
         access_flags(access) | memory_flags(memory)
@@ -87,6 +83,14 @@ impl PageEntry {
     /// Whether it maps a page, if it stands on a level whose pages have `size`.
     pub fn is_page(self, size: PageSize) -> bool {
         self.is_present() && (size == PageSize::Small || self.flags().contains(Flags::LARGE))
+    }
+
+    /// Whether it maps a page in `frame`, if it is an entry for a page, or empty. One comparison.
+    #[inline]
+    pub fn maps(self, frame: &Range<PhysicalAddress>) -> bool {
+        let present = Flags::PRESENT.bits();
+        let offset = (self.0 & (ADDRESS | present)).wrapping_sub(frame.start.0 | present);
+        offset < frame.end.0.wrapping_sub(frame.start.0)
     }
 
     /// Physical address of the table or page.
@@ -165,6 +169,15 @@ mod tests {
         let entry = PageEntry::page(AT, PageSize::Huge, flags);
         assert_eq!(entry.access(), Access::empty());
         assert!(entry.is_page(PageSize::Huge) && entry.flags().contains(Flags::GLOBAL));
+    }
+
+    #[test]
+    fn a_page_lies_in_a_frame_or_does_not() {
+        let entry = user(Access::READ | Access::EXECUTE);
+        let frame = |start, end| PhysicalAddress(start)..PhysicalAddress(end);
+        assert!(entry.maps(&frame(AT.0, AT.0 + 0x1000)) && entry.maps(&frame(0, AT.0 + 1)));
+        assert!(!entry.maps(&frame(0, AT.0)) && !entry.maps(&frame(AT.0 + 0x1000, 1 << 40)));
+        assert!(!PageEntry::default().maps(&frame(0, 1 << 40)), "nothing is mapped");
     }
 
     #[test]

@@ -155,19 +155,20 @@ impl Paging for X86_64 {
         };
         let (slots, size) = TABLES.vacant(root, address.0, fits)?;
         let wanted = (pages >> (size.bits() - PAGE_BITS)).min(entries);
-        let mut entry = PageEntry::page(page, size, PageEntry::user_flags(access, memory));
-        let mut done = 0;
+        let mut entry = PageEntry::page(page, size, PageEntry::user_flags(access, memory)).0;
+        let (bytes, mut done) = (size.bytes(), 0);
         for slot in slots.iter().take(wanted as usize) {
             if slot.load(Relaxed) != 0 {
                 break;
             }
-            slot.store(entry.0, Relaxed);
-            entry = entry.next(size);
+            slot.store(entry, Relaxed);
+            entry = entry.wrapping_add(bytes);
             done += 1;
         }
         Ok(Passed { pages: done << (size.bits() - PAGE_BITS), entries: done, changed: false })
     }
 
+    #[inline]
     fn unmap(
         &self,
         root: PhysicalAddress,
@@ -178,6 +179,7 @@ impl Paging for X86_64 {
         change(root, stretch, frame, entries, |_| PageEntry::default())
     }
 
+    #[inline]
     fn protect(
         &self,
         root: PhysicalAddress,
@@ -260,15 +262,16 @@ fn change(
             return Passed { pages, entries: 1, changed: false };
         }
     };
-    let (mut entries, mut changed) = (0, false);
-    for slot in slots.iter().take(pages.min(limit) as usize) {
+    let slots = slots.get(..limit.min(pages) as usize).unwrap_or(slots);
+    let mut changed = false;
+    for slot in slots {
         let entry = PageEntry(slot.load(Relaxed));
-        if entry.is_present() && frame.contains(&entry.address()) {
+        if entry.maps(&frame) {
             slot.store(new(entry).0, Relaxed);
             changed = true;
         }
-        entries += 1;
     }
+    let entries = slots.len() as u64;
     let pages = match size {
         PageSize::Small => entries,
         larger => rest_of_block(address, larger.bits()),
