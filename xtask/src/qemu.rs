@@ -19,6 +19,8 @@ pub struct Machine {
     pub count_instructions: bool,
     /// Wait for a debugger before the first instruction.
     pub stopped_for_gdb: bool,
+    /// The meter, and the file that it reports to.
+    pub meter: Option<(PathBuf, PathBuf)>,
 }
 
 /// What the machine boots from.
@@ -57,7 +59,7 @@ impl Machine {
         command.args(["-smp", &self.cpus.to_string()]);
         if self.count_instructions {
             command.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]);
-        } else if has_kvm() {
+        } else if self.meter.is_none() && has_kvm() {
             command.args(["-accel", "kvm"]);
         }
         if !self.display {
@@ -65,6 +67,10 @@ impl Machine {
         }
         if self.stopped_for_gdb {
             command.args(["-s", "-S"]);
+        }
+        if let Some((plugin, report)) = &self.meter {
+            command.arg("-plugin");
+            command.arg(format!("{},report={}", escape(plugin), escape(report)));
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {

@@ -88,6 +88,7 @@ impl Session {
                 display: options.display,
                 count_instructions: false,
                 stopped_for_gdb: false,
+                meter: None,
             },
             medium,
             scratch,

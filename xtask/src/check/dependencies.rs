@@ -35,6 +35,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-conformance", &["nun", "a9n-abi"]),
     ("a9n-hostile", &["nun"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
+    ("a9n-meter", &[]),
+    ("a9n-stretch", &["nun"]),
     ("xtask", &["a9n-abi"]),
 ];
 

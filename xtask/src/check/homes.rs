@@ -19,6 +19,8 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/src/resources", "maps boot modules for good"),
     ("bench/src/machine", "does what a server's compiler does not"),
     ("tests/hostile/src/machine", "attacks the kernel by hand"),
+    ("tests/meter/src/emulator", "is called by the emulator"),
+    ("tests/stretch/src/machine", "has threads without a stack"),
     ("tests/conformance/src/machine", "does what user mode may not do"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];
