@@ -21,11 +21,11 @@
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
-//! Nothing here needs a heap. On the host, tests run against a stand-in for the kernel.
+//! Nothing here needs a heap. On a host, a stand-in plays the kernel (`hosted`).
 
 #![no_std]
 
-#[cfg(test)]
+#[cfg(not(target_os = "none"))]
 extern crate std;
 
 pub mod aci;
@@ -35,9 +35,11 @@ mod buffer;
 pub mod capability;
 pub mod console;
 pub mod entry;
+#[cfg(not(target_os = "none"))]
+pub mod hosted;
 pub mod mapped;
 mod message;
-#[cfg(all(panic = "abort", not(test)))]
+#[cfg(target_os = "none")]
 mod panic;
 mod port;
 mod process;

@@ -18,6 +18,7 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/src/resources", "maps boot modules for good"),
     ("bench/src/machine", "does what a server's compiler does not"),
     ("tests/hostile/src/machine", "attacks the kernel by hand"),
+    ("tests/user-level/src/system", "plays the machine on the host"),
     ("tests/conformance/src/machine", "does what user mode may not do"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];
