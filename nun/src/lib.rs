@@ -38,6 +38,7 @@ pub mod entry;
 #[cfg(not(target_os = "none"))]
 pub mod hosted;
 pub mod mapped;
+pub mod memory;
 mod message;
 #[cfg(target_os = "none")]
 mod panic;
@@ -45,7 +46,7 @@ mod port;
 mod process;
 mod received;
 mod resources;
-mod slots;
+pub mod slots;
 #[cfg(test)]
 mod stub_tests;
 pub mod syscall;

@@ -38,8 +38,12 @@ impl System {
         let mut kernel = Kernel::new(SimMachine::new(bytes));
         let pages = bytes as u64 / PAGE - IMAGE_PAGES;
         let image = BASE + pages * PAGE;
-        let region =
-            |start, pages, kind: MemoryKind| MemoryRegion { start, pages, kind: kind as u32, reserved: 0 };
+        let region = |start, pages, kind: MemoryKind| MemoryRegion {
+            start,
+            pages,
+            kind: kind as u32,
+            reserved: 0,
+        };
         let segment = InitSegment {
             virtual_address: IMAGE_ADDRESS,
             physical_address: image,
