@@ -261,11 +261,11 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
                     skipped = if runs == 0 { skipped + pages } else { pages };
                     first += runs as usize;
                 }
-                Err(Error { reason: Reason::MissingTable, .. }) => {}
+                Err(Error { reason: Reason::MissingTable, .. }) => {
+                    let address = rest.first().map_or(0, |piece| piece.address);
+                    self.add_table(maker, address + skipped * PAGE_BYTES)?;
+                }
                 Err(error) => return Err(error),
-            }
-            if let Some(piece) = pieces.get(first) {
-                self.add_table(maker, piece.address + skipped * PAGE_BYTES)?;
             }
         }
         Ok(())
