@@ -71,6 +71,12 @@ impl Budget {
     /// Units of a full budget.
     pub(crate) const FULL: u32 = 180;
 
+    /// What a walk to a page table costs.
+    const WALK: u32 = 12;
+
+    /// Entries of a page table that are gone through for one unit.
+    const ENTRIES: u32 = 1;
+
     /// A full budget.
     pub(crate) const fn new() -> Self {
         Self(Self::FULL)
@@ -84,6 +90,18 @@ impl Budget {
         }
         self.0 = self.0.saturating_sub(cost);
         Ok(())
+    }
+
+    /// Takes a walk to a page table, and answers how many of its entries may be gone through.
+    /// `None` if nothing is left.
+    pub(crate) fn walk(&mut self) -> Option<u64> {
+        self.spend(Self::WALK).ok()?;
+        Some(u64::from(self.0.max(1) * Self::ENTRIES))
+    }
+
+    /// Takes as long as going through `entries` entries, at most as many as `walk` allowed.
+    pub(crate) const fn pass(&mut self, entries: u64) {
+        self.0 = self.0.saturating_sub((entries as u32).div_ceil(Self::ENTRIES));
     }
 
     /// Whether `cost` can be spent without taking too much. It can be of a full budget.

@@ -63,7 +63,7 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
         let names = listen(&mut console, step)?;
         drop(console);
         let text = fs::read_to_string(&report).context("the meter left no report")?;
-        let symbols = symbols(&session.kernel)?;
+        let symbols = symbols(&session.volume.kernel)?;
         for (load, name) in &names {
             let longest = parse(&text, *load)?;
             let line = describe(&longest, name, cpus, &symbols);
