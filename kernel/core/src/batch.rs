@@ -19,9 +19,11 @@ use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 use crate::space::Stale;
 use crate::window::{Place, check_offset, check_range};
 
-/// What it costs to read and check a run, and to install a table, in units of a [`Budget`].
+/// What it costs to read and check a run, to install a table, and to find a page mapped already, in
+/// units of a [`Budget`].
 const RUN_COST: u32 = 45;
 const TABLE_COST: u32 = 35;
+const LOOK_COST: u32 = 20;
 
 /// First word of the runs in the IPC buffer, and words of one.
 const RUNS: usize = offset_of!(IpcBuffer, runs) / size_of::<u64>();
@@ -126,7 +128,10 @@ impl<H: Hal> Kernel<H> {
                             .map_err(Stop::from_reason)?;
                         continue;
                     }
-                    Err(Reason::Occupied) if self.is_mapped(place, &rest) => 1,
+                    Err(Reason::Occupied) if self.is_mapped(place, &rest) => {
+                        budget.charge(LOOK_COST);
+                        1
+                    }
                     result => result.map_err(Stop::from_reason)?,
                 },
             };

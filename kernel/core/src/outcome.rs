@@ -69,7 +69,7 @@ pub(crate) struct Budget(u32);
 
 impl Budget {
     /// Units of a full budget.
-    pub(crate) const FULL: u32 = 180;
+    pub(crate) const FULL: u32 = 165;
 
     /// What a walk to a page table costs.
     const WALK: u32 = 12;

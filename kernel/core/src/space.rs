@@ -126,11 +126,7 @@ impl<H: Hal> Kernel<H> {
 
     /// Undoes what the capability in `slot`, about to be removed, put into an address space. A
     /// Window has been cleared.
-    pub(crate) fn withdraw_mappings(
-        &mut self,
-        slot: Ref<Slot>,
-        capability: Capability,
-    ) {
+    pub(crate) fn withdraw_mappings(&mut self, slot: Ref<Slot>, capability: Capability) {
         match capability {
             Capability::Window { space: Some(space), .. } => {
                 self.unanchor(&self.store.get(space).anchored, slot);
@@ -149,11 +145,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// `slot`, one of those that the dying address space `space` knows, loses its hold there.
-    pub(crate) fn cast_off(
-        &mut self,
-        space: Ref<AddressSpace>,
-        slot: Ref<Slot>,
-    ) {
+    pub(crate) fn cast_off(&mut self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
         let cells = self.store.get(slot);
         let spaces = self.store.get(space);
         let free = |table| Capability::PageTable { table, usage: TableUse::Free };

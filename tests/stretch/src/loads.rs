@@ -34,12 +34,13 @@ macro_rules! loads {
 }
 
 loads! {
-    2 "revoke a derivation 255 deep" derive::deep;
+    2 "revoke the deepest derivation" derive::deep;
     3 "revoke 8,000 copies" derive::broad;
     4 "remove a full node" derive::full_node;
     5 "remove the largest node, empty" derive::empty_node;
     6 "remove nodes in nodes" derive::nested;
     7 "copy, move and exchange four levels deep" derive::levels;
+    8 "revoke a chain of Generics that ends with a table, a process, a space" derive::deep_objects;
     10 "convert a large frame" convert::frame;
     11 "convert as many objects as one call makes" convert::objects;
     12 "revoke thousands of objects" convert::everything;
