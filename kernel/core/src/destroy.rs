@@ -165,6 +165,7 @@ impl<H: Hal> Kernel<H> {
                         Some(slot) => self.cast_off(space, slot, budget)?,
                         None => {
                             self.drop_dying(object);
+                            self.hal().retire(self.store.root_table(space), cells.cpus.get());
                             self.store.destroy(space);
                         }
                     }

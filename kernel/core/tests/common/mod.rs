@@ -135,6 +135,14 @@ impl System {
             let bytes = machine.memory().bytes_at(start, end);
             assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
         }
+        let live: Vec<_> = census.spaces.iter().map(|space| space.root).collect();
+        machine.check_translations(&live);
+        for (number, process) in (0..).zip(running) {
+            // Until the next check they run, and cache what they can.
+            if let Some(root) = process.and_then(|process| self.kernel.context(process).root()) {
+                machine.use_space(number, root);
+            }
+        }
         for space in census.spaces {
             let mappings = machine.mappings(space.root);
             for table in &mappings.tables {
