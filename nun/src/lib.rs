@@ -19,6 +19,7 @@
 //! - [`Message`], [`Received`] and the methods of [`IpcPort`] and [`Reply`]: messages;
 //! - [`entry!`], [`println!`] and the panic handler: what makes a program;
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
+//! - [`service`] and [`executor`]: interfaces as traits, their clients and servers;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
 //! Nothing here needs a heap. On the host, tests run against a stand-in for the kernel.
@@ -28,6 +29,9 @@
 #[cfg(test)]
 extern crate std;
 
+// What the macros write names this crate from outside.
+extern crate self as nun;
+
 pub mod aci;
 #[doc(hidden)]
 pub mod arch;
@@ -35,6 +39,7 @@ mod buffer;
 pub mod capability;
 pub mod console;
 pub mod entry;
+pub mod executor;
 pub mod mapped;
 mod message;
 #[cfg(all(panic = "abort", not(test)))]
@@ -43,6 +48,7 @@ mod port;
 mod process;
 mod received;
 mod resources;
+pub mod service;
 mod slots;
 #[cfg(test)]
 mod stub_tests;
@@ -61,6 +67,7 @@ pub use capability::{
     NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
 pub use message::Message;
+pub use nun_macros::service;
 pub use process::{Process, Start, StartError};
 pub use received::{Fault, Received};
 pub use resources::{Resources, map_pages, range_around};

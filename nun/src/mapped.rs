@@ -18,10 +18,14 @@ pub struct Mapped {
 
 /// The page of the own IPC buffer.
 #[inline]
-pub(crate) const fn own_buffer() -> Mapped {
+pub(crate) fn own_buffer() -> Mapped {
+    #[cfg(not(test))]
+    let address = aci::BUFFER_ADDRESS as usize;
+    #[cfg(test)]
+    let address = crate::syscall::fake::buffer_address();
     // SAFETY: the kernel (for init) or Nun (for a process that it starts) maps the buffer there
     // for as long as the process lives; without it an access faults and ends the process.
-    unsafe { Mapped::new(aci::BUFFER_ADDRESS as usize, PAGE_BYTES as usize) }
+    unsafe { Mapped::new(address, PAGE_BYTES as usize) }
 }
 
 impl Mapped {

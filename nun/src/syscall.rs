@@ -84,6 +84,15 @@ pub(crate) mod fake {
         pub(crate) words: [u64; MESSAGE_REGISTERS],
     }
 
+    std::thread_local! {
+        static BUFFER: &'static mut [u64; 512] = Box::leak(Box::new([0; 512]));
+    }
+
+    /// Address of a page that stands for the IPC buffer, one for each thread.
+    pub(crate) fn buffer_address() -> usize {
+        BUFFER.with(|page| page.as_ptr().addr())
+    }
+
     type Kernel = Box<dyn FnMut(Call) -> Answer>;
 
     std::thread_local! {

@@ -78,6 +78,21 @@ pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
     /// holds of it is written back first, and the unit forgets it.
     fn release_vector_state(&self, state: PhysicalAddress);
 
+    /// Bytes of an image of a vector state, a multiple of 8.
+    fn vector_image_bytes(&self) -> usize;
+
+    /// Copies the vector state at `state`, which no vector unit holds, as an image to memory at
+    /// `image` that is no object and that user processes may be using.
+    fn read_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress);
+
+    /// Replaces the vector state at `state`, which no vector unit holds, by the image in memory at
+    /// `image` that user processes may be writing at this moment. `false`, and nothing changes, if
+    /// it could not be loaded.
+    fn write_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress) -> bool;
+
+    /// Replaces the vector state at `to` by the one at `from`; no vector unit holds either.
+    fn copy_vector_state(&self, from: PhysicalAddress, to: PhysicalAddress);
+
     /// Ends an emulator run with success or failure; does nothing where there is no emulator or
     /// where the build leaves it out.
     fn debug_exit(&self, success: bool);
