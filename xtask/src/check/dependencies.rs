@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
     ("a9n-hostile", &["nun"]),
+    ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
     ("a9n-meter", &[]),
     ("a9n-stretch", &["nun"]),

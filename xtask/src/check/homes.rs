@@ -21,6 +21,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tests/hostile/src/machine", "attacks the kernel by hand"),
     ("tests/meter/src/emulator", "is called by the emulator"),
     ("tests/stretch/src/machine", "has threads without a stack"),
+    ("tests/user-level/src/system", "plays the machine on the host"),
     ("tests/conformance/src/machine", "does what user mode may not do"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];
