@@ -6,7 +6,7 @@ use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, operation_word, pcb,
+    node, operation_word, pcb, window,
 };
 use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel, Long};
@@ -235,6 +235,10 @@ impl System {
             }
             ipc_port::word::ReplyReceive => {
                 self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
+            }
+            window::word::Map => {
+                let map = window::word::Map;
+                self.kernel.fast_map(cpu, process, map, descriptor, info, word4, word5)
             }
             operation => {
                 self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
