@@ -57,7 +57,9 @@ impl<H: Hal> Kernel<H> {
         let done = match operation {
             Operation::Map { address, offset, pages, access, memory } => {
                 let run = (address, offset, pages);
-                let run = self.check_map(cells, &place, run, (access, memory))?;
+                let run = self.check_map(&place, run, (access, memory))?;
+                check_access(cells, access, 4)?;
+                check_whole(cells)?;
                 self.map(place.root, run, &mut budget).map_err(|reason| bad_argument(reason, 1))?
             }
             Operation::Unmap { address, pages } => {
@@ -89,28 +91,29 @@ impl<H: Hal> Kernel<H> {
     #[inline(always)]
     pub(crate) fn place_of(&self, window: &Window) -> Place {
         let Window { base, size_bits, kind, address: first, range_bits, space } = *window;
-        let pages = |bits: u8| 1u64 << (u32::from(bits).saturating_sub(PAGE_BITS) & 63);
+        // Neither is smaller than a page.
+        let pages = |bits: u8| 1u64 << (u32::from(bits).wrapping_sub(PAGE_BITS) & 63);
         let root = self.store.root_table(space);
         let (pages, range) = (pages(size_bits), pages(range_bits));
         Place { space, root, base, pages, kind, first, range }
     }
 
-    /// Checks everything that can be told about a mapping without looking at page tables.
+    /// What a mapping through the Window at `place` is, if it is one, whatever its rights allow.
     #[inline(always)]
     pub(crate) fn check_map(
         &self,
-        slot: &Slot,
         place: &Place,
         (address, offset, pages): (u64, u64, u64),
         (access, memory): (Access, MemoryType),
     ) -> Result<Run, Error> {
         let stretch = check_range::<H>(place, address, pages, 3)?;
         check_offset(place, offset, pages)?;
-        check_access(slot, access, 4)?;
+        if access.is_empty() {
+            return Err(bad_argument(Reason::InvalidArgument, 4));
+        }
         if place.kind == MemoryKind::Device && memory == MemoryType::Normal {
             return Err(bad_argument(Reason::InvalidArgument, 5));
         }
-        check_whole(slot)?;
         Ok(Run { stretch, page: place.page(offset), access, memory })
     }
 
@@ -218,14 +221,12 @@ fn go_through(
 }
 
 /// Refuses to map through the Window in `slot` once it is being cleared.
-#[inline(always)]
 pub(crate) fn check_whole(slot: &Slot) -> Result<(), Error> {
     if slot.progress() == 0 { Ok(()) } else { Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR)) }
 }
 
 /// Refuses `access`, argument `number` of a call, if it is none or more than the Window in `slot`
 /// allows.
-#[inline(always)]
 pub(crate) fn check_access(slot: &Slot, access: Access, number: u8) -> Result<(), Error> {
     if access.is_empty() {
         return Err(bad_argument(Reason::InvalidArgument, number));

@@ -59,13 +59,13 @@ const TABLES: Tables = unsafe { Tables::new(if cfg!(test) { 0 } else { DIRECT_MA
 const PAGE_BITS: u32 = PageSize::Small.bits();
 
 /// Whether something may be mapped at `address` for users.
-#[inline]
+#[inline(always)]
 fn is_user(address: UserAddress) -> bool {
     address.0 < NEVER_MAPPED
 }
 
 impl Paging for X86_64 {
-    const USER_END: UserAddress = UserAddress(USER_END);
+    const USER_END: UserAddress = UserAddress(NEVER_MAPPED);
 
     fn prepare_root(&self, root: PhysicalAddress) {
         let kernel = TABLES.table(kernel_root());
@@ -111,7 +111,7 @@ impl Paging for X86_64 {
         TABLES.table(table).clear();
     }
 
-    #[inline]
+    #[inline(always)]
     fn map(&self, root: PhysicalAddress, run: Run, entries: u64) -> Result<Passed, PagingError> {
         let Run { stretch: Stretch { address, pages }, page, access, memory } = run;
         if !is_user(address) {
@@ -119,21 +119,23 @@ impl Paging for X86_64 {
         }
         let pages = pages.min((NEVER_MAPPED - address.0) >> PAGE_BITS);
         let alignment = (address.0 | page.0).trailing_zeros();
-        let fits = |size: PageSize| match size {
-            PageSize::Small => true,
-            PageSize::Huge if !HUGE_PAGES.load(Relaxed) => false,
-            larger => alignment >= larger.bits() && pages >= small_pages(larger),
+        let fits = |size: PageSize| {
+            pages >= small_pages(size)
+                && alignment >= size.bits()
+                && (size != PageSize::Huge || HUGE_PAGES.load(Relaxed))
         };
         let (slots, size) = TABLES.vacant(root, address.0, fits)?;
         let wanted = (pages >> (size.bits() - PAGE_BITS)).min(entries);
+        let [first, others @ ..] = slots else { return Err(PagingError::Occupied) };
         let mut entry = PageEntry::page(page, size, PageEntry::user_flags(access, memory)).0;
-        let (bytes, mut done) = (size.bytes(), 0);
-        for slot in slots.get(..wanted as usize).unwrap_or(slots) {
+        first.store(entry, Relaxed);
+        let (bytes, mut done) = (size.bytes(), 1);
+        for slot in others.get(..wanted.wrapping_sub(1) as usize).unwrap_or(others) {
             if slot.load(Relaxed) != 0 {
                 break;
             }
-            slot.store(entry, Relaxed);
             entry = entry.wrapping_add(bytes);
+            slot.store(entry, Relaxed);
             done += 1;
         }
         Ok(Passed { pages: done << (size.bits() - PAGE_BITS), entries: done, changed: false })
@@ -207,6 +209,7 @@ pub(crate) fn root_word(root: PhysicalAddress) -> RootWord {
 }
 
 /// Small pages in one of `size`.
+#[inline(always)]
 const fn small_pages(size: PageSize) -> u64 {
     1 << (size.bits() - PAGE_BITS)
 }

@@ -63,13 +63,14 @@ global_asm!(
     lea     rsp, [rip + {CPUS} + {AREA} * \number + {CPU} - 8]
 .endm
 
-// Saves the message words that Rust cannot name, for a fast path that looks at them.
-.macro a9n_save_words
-    mov     [rdx + {R12}], r12
+// Lets the fast path of mapping one page see its arguments: the address becomes one of the
+// function's, which may take the flags' place but not the others'.
+.macro a9n_save_map
+    cmp     r14, 1
+    jne     a9n_general
+    mov     rcx, r12
     mov     [rdx + {R13}], r13
-    mov     [rdx + {R14}], r14
     mov     [rdx + {R15}], r15
-    mov     [rdx + {R8}], r8
 .endm
 
 // Takes the kernel lock, if it is free.
@@ -137,8 +138,7 @@ a9n_system_call_alone:
     jmp     a9n_fast_signal
 2:  cmp     rax, {WINDOW_MAP}
     jne     a9n_general
-    a9n_save_words
-    mov     rcx, rax
+    a9n_save_map
     jmp     a9n_fast_map
 
 // System calls while there are several CPUs, each with its own stub. One that is too long does not
@@ -169,8 +169,7 @@ a9n_system_calls:
 .org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
 
 a9n_map:
-    a9n_save_words
-    mov     rcx, rax
+    a9n_save_map
     a9n_take_lock map
 
     a9n_wait call

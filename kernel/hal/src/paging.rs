@@ -82,7 +82,7 @@ pub struct Passed {
 
 /// A machine's page tables.
 pub trait Paging {
-    /// First address past the user half. The page below it is never mapped either.
+    /// First address past what can be mapped for users.
     const USER_END: UserAddress;
 
     /// Makes the zeroed page `root` an address space: empty below, the kernel above.

@@ -33,6 +33,13 @@ impl Tag {
         let rights = (rights.bits() as u64) << Self::RIGHTS_SHIFT;
         self.0 & (0xff | rights) == object as u64 | rights
     }
+
+    /// The same, and that no restartable operation on it has begun.
+    #[inline(always)]
+    const fn is_whole(self, object: ObjectType, rights: Rights) -> bool {
+        let rights = (rights.bits() as u64) << Self::RIGHTS_SHIFT;
+        self.0 & (!0 << Self::PROGRESS_SHIFT | 0xff | rights) == object as u64 | rights
+    }
 }
 
 /// A frame attached to an address space that lives.
@@ -197,6 +204,20 @@ impl Slot {
         if !self.tag.get().is(ObjectType::Window, rights) {
             return None;
         }
+        self.unpack_window()
+    }
+
+    /// The same, if nothing of it is being cleared.
+    #[inline(always)]
+    pub fn whole_window(&self, rights: Rights) -> Option<Window> {
+        if !self.tag.get().is_whole(ObjectType::Window, rights) {
+            return None;
+        }
+        self.unpack_window()
+    }
+
+    #[inline(always)]
+    fn unpack_window(&self) -> Option<Window> {
         let (frame, range) = (self.object.get(), self.identifier.get());
         Some(Window {
             base: PhysicalAddress(frame & !LOW_BITS),

@@ -236,9 +236,8 @@ impl System {
             ipc_port::word::ReplyReceive => {
                 self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
             }
-            window::word::Map => {
-                let map = window::word::Map;
-                self.kernel.fast_map(cpu, process, map, descriptor, info, word4, word5)
+            window::word::Map if word2 == 1 => {
+                self.kernel.fast_map(cpu, process, descriptor, info, word0, word4, word5)
             }
             operation => {
                 self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
