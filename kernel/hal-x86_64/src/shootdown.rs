@@ -127,5 +127,5 @@ pub(crate) fn serve(cpu: &Cpu) {
 
 /// Whether some CPU has not yet done what it was asked.
 pub(crate) fn is_pending() -> bool {
-    cpu::running().any(|cpu| cpu.requests.is_open())
+    cpu::are_several() && cpu::running().any(|cpu| cpu.requests.is_open())
 }

@@ -11,7 +11,7 @@ use a9n_abi::{ObjectType, Rights};
 use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
 use crate::{
-    AddressSpace, Capability, Installation, MemoryKind, Notification, Port, Ref, TableUse,
+    AddressSpace, Capability, Installation, MemoryKind, Node, Notification, Port, Ref, TableUse,
 };
 
 /// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
@@ -196,6 +196,12 @@ impl Slot {
     #[inline(always)]
     pub fn notification(&self, rights: Rights) -> Option<(Ref<Notification>, u64)> {
         self.identified(ObjectType::NotificationPort, rights)
+    }
+
+    /// The node in it, if it is one.
+    #[inline(always)]
+    pub fn node(&self) -> Option<Ref<Node>> {
+        self.identified(ObjectType::Node, Rights::empty()).map(|(node, _)| node)
     }
 
     /// The Window in it, if it is one of a living address space and has (at least) `rights`.
