@@ -127,6 +127,8 @@ pub enum Suite {
     Loader,
     /// The conformance program in QEMU.
     Conformance,
+    /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
+    Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
