@@ -63,6 +63,10 @@ pub mod role {
     pub const INTERRUPTED: u64 = 22;
     /// Measures a round trip while there are four CPUs.
     pub const FOUR: u64 = 23;
+    /// Serves sums through the macro.
+    pub const ADDER: u64 = 24;
+    /// Measures calls of it.
+    pub const SERVICE: u64 = 25;
 }
 
 /// Labels of messages to init.

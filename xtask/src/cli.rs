@@ -129,6 +129,8 @@ pub enum Suite {
     Conformance,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
+    /// The longest time that the kernel runs with interrupts off, in instructions.
+    Stretch,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.

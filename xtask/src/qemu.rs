@@ -17,6 +17,8 @@ pub struct Machine {
     pub display: bool,
     /// One executed instruction takes one nanosecond of virtual time, on every run alike.
     pub count_instructions: bool,
+    /// The meter, and the file that it reports to.
+    pub meter: Option<(PathBuf, PathBuf)>,
     /// A debugger that it waits for before its first instruction.
     pub debugger: Option<Debugger>,
 }
@@ -66,7 +68,7 @@ impl Machine {
         command.args(["-smp", &self.cpus.to_string()]);
         if self.count_instructions {
             command.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]);
-        } else if has_kvm() {
+        } else if self.meter.is_none() && has_kvm() {
             command.args(["-accel", "kvm"]);
         }
         if !self.display {
@@ -81,6 +83,10 @@ impl Machine {
                 let device = format!("unix:{},server=on,wait=off", escape(path));
                 command.args(["-gdb", &device, "-S"]);
             }
+        }
+        if let Some((plugin, report)) = &self.meter {
+            command.arg("-plugin");
+            command.arg(format!("{},report={}", escape(plugin), escape(report)));
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {

@@ -93,6 +93,7 @@ impl Session {
                 memory: options.memory.clone().unwrap_or_else(|| DEFAULT_MEMORY.into()),
                 display: options.display,
                 count_instructions: false,
+                meter: None,
                 debugger: None,
             },
             medium,

@@ -67,6 +67,7 @@ impl Bench {
         self.pair(role::SERVER, role::VECTOR_CLIENT)?;
         self.pair(role::VECTOR_SERVER, role::VECTOR_BOTH)?;
         self.pair(role::DEFERRING, role::DEFERRED)?;
+        self.pair(role::ADDER, role::SERVICE)?;
         self.pair(role::YIELDER, role::SWITCHING)?;
         self.wake()?;
         self.signals()?;

@@ -39,31 +39,19 @@ pub fn map_page(window: Window, address: u64) -> Result<u64, Error> {
 /// One page, by an operation of its own.
 fn map(resources: &mut Resources, report: &mut Report) -> Result<(), Error> {
     let (window, address) = page(resources)?;
-    report.show(&measure(
-        "map.1",
-        || map_page(window, address),
-        |mapped| {
-            assert_eq!(mapped, Ok(1));
-            assert_eq!(window.unmap(address, 1), Ok(1));
-        },
-    ));
-    map_page(window, address)?;
-    report.show(&measure(
-        "unmap.1",
-        || window.unmap(address, 1),
-        |unmapped| {
-            assert_eq!(unmapped, Ok(1));
-            assert_eq!(map_page(window, address), Ok(1));
-        },
-    ));
+    let map = || map_page(window, address);
+    let unmap = || window.unmap(address, 1);
+    let one = Ok(1);
+    report.show(&measure("map.1", map, |mapped| assert_eq!((mapped, unmap()), (one, one))));
+    assert_eq!(map(), one);
+    report.show(&measure("unmap.1", unmap, |unmapped| assert_eq!((unmapped, map()), (one, one))));
     resources.node().remove(window.descriptor().index())
 }
 
 /// 512 pages in one batch. Frame and address are not aligned to each other, so that they are
-/// that many entries.
+/// that many entries, of two tables.
 fn map_many(resources: &mut Resources, report: &mut Report) -> Result<(), Error> {
     const PAGES: u64 = 512;
-    const ALL: Result<(u64, u64), Error> = Ok((1, 0));
     let frame: Frame = resources.make(21)?;
     let slot = resources.take_slot()?;
     let address = ADDRESS + (1 << 30) + 0x1000;
@@ -75,36 +63,21 @@ fn map_many(resources: &mut Resources, report: &mut Report) -> Result<(), Error>
         space.add_table(table)?;
     }
     let window = Descriptor::slot(slot);
-    let run = |access| buffer().set_run(0, MappingRun::new(address, window, 0, PAGES, access));
-    run(ACCESS);
-    report.show(&measure(
-        "map.512",
-        || space.map_many(1),
-        |mapped| {
-            assert_eq!(mapped, ALL);
-            assert_eq!(space.unmap_many(1), ALL);
-        },
-    ));
-    assert_eq!(space.map_many(1), ALL);
-    report.show(&measure(
-        "unmap.512",
-        || space.unmap_many(1),
-        |unmapped| {
-            assert_eq!(unmapped, ALL);
-            assert_eq!(space.map_many(1), ALL);
-        },
-    ));
-    run(Access::READ);
-    report.show(&measure(
-        "protect.512",
-        || space.protect_many(1),
-        |protected| {
-            assert_eq!(protected, ALL);
-            run(ACCESS);
-            assert_eq!(space.protect_many(1), ALL);
-            run(Access::READ);
-        },
-    ));
+    let ask = |access| buffer().set_run(0, MappingRun::new(address, window, 0, PAGES, access));
+    let map = || space.map_many(1);
+    let unmap = || space.unmap_many(1);
+    let protect = || space.protect_many(1);
+    let all = Ok((1, 0));
+    ask(ACCESS);
+    report.show(&measure("map.512", map, |mapped| assert_eq!((mapped, unmap()), (all, all))));
+    assert_eq!(map(), all);
+    report.show(&measure("unmap.512", unmap, |unmapped| assert_eq!((unmapped, map()), (all, all))));
+    ask(Access::READ);
+    report.show(&measure("protect.512", protect, |protected| {
+        ask(ACCESS);
+        assert_eq!((protected, protect()), (all, all));
+        ask(Access::READ);
+    }));
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use nun::{Error, NotificationPort, Resources, Rights, Timer, ticks};
 use crate::report::Report;
 
 /// Ticks until an alarm rings: more than it takes to set it.
-const SOON: u64 = 50_000;
+const SOON: u32 = 50_000;
 
 /// Measures all that concerns them.
 pub fn measure_all(resources: &mut Resources, report: &mut Report) -> Result<(), Error> {
@@ -24,11 +24,17 @@ pub fn measure_all(resources: &mut Resources, report: &mut Report) -> Result<(),
     report.show(&measure("timer.arm", || timer.arm(far, bell), done));
     timer.cancel()?;
 
+    let mut soon = SOON;
     let [measured] = measure_parts(["timer.interrupt"], || {
-        let armed = timer.arm(ticks() + SOON, bell);
-        let gap = last_gap(2 * SOON as u32);
-        assert_eq!((armed, signal.poll()), (Ok(()), Ok(1)));
-        [gap]
+        loop {
+            assert_eq!(timer.arm(ticks() + u64::from(soon), bell), Ok(()));
+            let gap = last_gap(2 * soon);
+            if signal.poll() == Ok(1) && gap > 0 {
+                break [gap];
+            }
+            // An emulator may be late.
+            soon *= 2;
+        }
     });
     report.show(&measured);
     Ok(())

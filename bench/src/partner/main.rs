@@ -6,6 +6,7 @@ mod driver;
 mod foreign;
 mod round_trip;
 mod server;
+mod service;
 mod signal;
 
 use a9n_bench::machine::{stamp, use_vectors};
@@ -52,6 +53,8 @@ fn main(argument: u64) {
         }
         role::ONE_WAY => round_trip::one_way(PORT),
         role::DEFERRED => round_trip::one("ipc.deferred_reply", PORT),
+        role::ADDER => service::serve(PORT),
+        role::SERVICE => service::measure_calls(PORT),
         role::FAULT => publish(&measure("fault", breakpoint, |()| {})),
         role::FOREIGN => foreign::measure_calls(),
         role::PING => signal::ping(IN, OUT),
