@@ -15,6 +15,7 @@ use gpt::GptConfig;
 use gpt::disk::LogicalBlockSize;
 use gpt::mbr::ProtectiveMBR;
 
+use crate::bench;
 use crate::cli::{Entry, ImageOptions};
 use crate::compile::{Builder, Destination, Profile};
 use crate::repository::Repository;
@@ -30,7 +31,8 @@ const TABLES: u64 = 2 * MIB;
 
 /// `cargo xtask image`.
 pub fn run(repository: &Repository, options: &ImageOptions) -> Result<ExitCode> {
-    let system = System::find(repository, options.build.system.as_deref())?;
+    let wanted = if options.bench { Some(bench::SYSTEM) } else { options.build.system.as_deref() };
+    let system = System::find(repository, wanted)?;
     let builder = Builder::new(repository, Profile::from_options(&options.build), &[])?;
     let volume = builder.volume(&system, Entry::Uefi, Destination::Hardware)?;
     let output = match &options.output {

@@ -20,8 +20,8 @@ use crate::system::System;
 /// Figures by name of the path.
 pub type Figures = BTreeMap<String, u64>;
 
-/// The system that measures.
-const SYSTEM: &str = "bench";
+/// The system that measures. Unless it is told to count, it shows cycles.
+pub const SYSTEM: &str = "bench";
 /// Its command line when instructions are to be counted.
 const COUNT: &str = "count";
 /// Numbers of CPUs that it is booted with; with several it measures what depends on them.

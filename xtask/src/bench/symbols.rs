@@ -52,6 +52,20 @@ impl Executable {
         Ok(Self(bytes))
     }
 
+    /// Version of the Rust compiler that made it, which its debugging information names.
+    pub fn compiler(&self) -> Option<String> {
+        let mark = b"rustc version ";
+        let windows = self.0.windows(mark.len()).enumerate();
+        let ends = windows.filter(|(_, window)| window == mark).map(|(at, _)| at + mark.len());
+        let mut versions = ends.filter_map(|end| {
+            let digit_or_dot = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+            let version: Vec<u8> =
+                self.0[end..].iter().copied().take_while(|byte| digit_or_dot(byte)).collect();
+            String::from_utf8(version).ok()
+        });
+        versions.find(|version| !version.is_empty())
+    }
+
     /// Its symbols and line table.
     pub fn symbols(&self) -> Result<Symbols<'_>> {
         let file = object::File::parse(self.0.as_slice()).context("no object file")?;
@@ -143,6 +157,7 @@ mod tests {
         let place = symbols.place(address, root).unwrap();
         assert!(place.file.ends_with("src/bench/symbols.rs") && place.line > 0, "{place:?}");
         assert!(place.function.contains("this_very_function_is_found"), "{place:?}");
+        assert!(own.compiler().unwrap().starts_with("1."));
     }
 
     #[test]
