@@ -128,6 +128,7 @@ mod tests {
             in_kernel,
             text: text.into(),
             kind,
+            target: None,
             is_expensive: kind == Kind::Return,
             code: BTreeSet::from([1]),
             read: BTreeSet::from([data]),

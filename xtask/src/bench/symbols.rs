@@ -107,15 +107,22 @@ impl Symbols<'_> {
             innermost = innermost.or(Some(place));
         }
         Ok(innermost.unwrap_or_else(|| Place {
-            function: self.label(address).to_owned(),
+            function: self.label(address).0.to_owned(),
             ..Place::default()
         }))
     }
 
-    /// The last label at or before `address`: assembly has no functions.
-    fn label(&self, address: u64) -> &str {
+    /// `address` as the last label at or before it, and the distance from there.
+    pub fn near(&self, address: u64) -> String {
+        let (label, distance) = self.label(address);
+        let name = short_name(&addr2line::demangle_auto(label.into(), None));
+        if distance == 0 { name } else { format!("{name}+{distance:#x}") }
+    }
+
+    /// The last label at or before `address`, and how far that is.
+    fn label(&self, address: u64) -> (&str, u64) {
         let before = self.names.iter().filter(|(name, at)| *at <= address && !name.is_empty());
-        before.max_by_key(|(_, at)| *at).map_or("", |(name, _)| name)
+        before.max_by_key(|(_, at)| *at).map_or(("", address), |(name, at)| (name, address - at))
     }
 }
 
@@ -157,6 +164,8 @@ mod tests {
         let place = symbols.place(address, root).unwrap();
         assert!(place.file.ends_with("src/bench/symbols.rs") && place.line > 0, "{place:?}");
         assert!(place.function.contains("this_very_function_is_found"), "{place:?}");
+        assert!(symbols.near(address).ends_with("this_very_function_is_found"));
+        assert!(symbols.near(address + 1).ends_with("+0x1"));
         assert!(own.compiler().unwrap().starts_with("1."));
     }
 

@@ -154,7 +154,7 @@ fn follow(machine: &mut Remote, sources: &Sources<'_>) -> Result<Vec<(Executed, 
     for _ in 0..LONGEST_PREPARATION + LONGEST_PATH {
         let registers = machine.registers()?;
         let bytes = machine.memory(registers.instruction, LONGEST)?;
-        let executed = Executed::decode(&bytes, &registers)?;
+        let mut executed = Executed::decode(&bytes, &registers)?;
         let is_stamp = executed.kind == Kind::Stamp;
         if is_stamp && !steps.is_empty() {
             return Ok(steps);
@@ -162,6 +162,9 @@ fn follow(machine: &mut Remote, sources: &Sources<'_>) -> Result<Vec<(Executed, 
         if is_stamp || !steps.is_empty() {
             let symbols = if executed.in_kernel { sources.kernel } else { sources.program };
             let place = symbols.place(executed.address, sources.root)?;
+            if let Some(target) = executed.target {
+                executed.name_target(&symbols.near(target));
+            }
             steps.push((executed, place));
         }
         machine.step()?;
