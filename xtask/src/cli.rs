@@ -163,6 +163,9 @@ pub struct BenchOptions {
 pub struct ImageOptions {
     #[command(flatten)]
     pub build: BuildOptions,
+    /// Make it of the bench, which shows cycles on screen and serial console
+    #[arg(long, conflicts_with = "system")]
+    pub bench: bool,
     /// File to write [default: target/a9n/NAME.img]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
