@@ -4,8 +4,10 @@ mod bochs;
 mod boot;
 mod conformance;
 mod fuzz;
+mod guest;
 mod host;
 mod hostile;
+mod koito;
 mod libtest;
 mod stretch;
 
@@ -71,6 +73,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
+        Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),
