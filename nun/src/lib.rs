@@ -22,11 +22,11 @@
 //! - [`service`], [`channel`] and [`executor`]: interfaces as traits, their clients and servers;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
-//! Nothing here needs a heap. On the host, tests run against a stand-in for the kernel.
+//! Nothing here needs a heap. On a host, a stand-in plays the kernel (`hosted`).
 
 #![no_std]
 
-#[cfg(test)]
+#[cfg(not(target_os = "none"))]
 extern crate std;
 
 // What the macros write names this crate from outside.
@@ -41,16 +41,19 @@ pub mod channel;
 pub mod console;
 pub mod entry;
 pub mod executor;
+#[cfg(not(target_os = "none"))]
+pub mod hosted;
 pub mod mapped;
+pub mod memory;
 mod message;
-#[cfg(all(panic = "abort", not(test)))]
+#[cfg(target_os = "none")]
 mod panic;
 mod port;
 mod process;
 mod received;
 mod resources;
 pub mod service;
-mod slots;
+pub mod slots;
 #[cfg(test)]
 mod stub_tests;
 pub mod syscall;

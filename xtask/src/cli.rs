@@ -143,8 +143,12 @@ pub enum Suite {
     Loader,
     /// The conformance program in QEMU.
     Conformance,
+    /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
+    Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
+    /// The longest time that the kernel runs with interrupts off, in instructions.
+    Stretch,
     /// A server of KOITO in QEMU that is killed hundreds of times while its clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
@@ -164,9 +168,12 @@ pub struct BenchOptions {
     /// Fail when a path is slower than recorded in bench/results.json
     #[arg(long)]
     pub check: bool,
-    /// Record the figures in bench/results.json
+    /// Record the figures in bench/results.json, and the trace in the manual
     #[arg(long, conflicts_with = "check")]
     pub update: bool,
+    /// Print every instruction of one path instead, for instance of ipc.cross.0
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update"])]
+    pub trace: Option<String>,
 }
 
 /// Options of `image`.
@@ -174,6 +181,9 @@ pub struct BenchOptions {
 pub struct ImageOptions {
     #[command(flatten)]
     pub build: BuildOptions,
+    /// Make it of the bench, which shows cycles on screen and serial console
+    #[arg(long, conflicts_with = "system")]
+    pub bench: bool,
     /// File to write [default: target/a9n/NAME.img]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

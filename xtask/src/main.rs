@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod bochs;
 mod check;
 mod cli;
 mod compile;

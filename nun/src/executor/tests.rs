@@ -8,7 +8,8 @@ use std::vec::Vec;
 use a9n_abi::{MessageInfo, Reason, Source, ipc_port, node, reply};
 
 use super::*;
-use crate::syscall::{Answer, fake};
+use crate::hosted::{self, Call};
+use crate::syscall::Answer;
 use crate::{Culprit, Descriptor};
 
 #[nun::service(version = 1)]
@@ -76,7 +77,7 @@ fn run(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc<Lo
     let log = Rc::new(Log::default());
     let mut inputs: VecDeque<Answer> = inputs.into_iter().collect();
     let kernel_log = Rc::clone(&log);
-    fake::install(move |call| match call.operation & 0xffff {
+    hosted::install(move |call: Call| match call.operation & 0xffff {
         ipc_port::word::Receive => inputs.pop_front().unwrap_or(Answer {
             identifier: 0,
             info: MessageInfo::failure(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR)),
@@ -85,12 +86,12 @@ fn run(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc<Lo
         reply::word::Reply => {
             let answer = (call.descriptor.index(), call.info.label(), call.words[0]);
             kernel_log.answers.borrow_mut().push(answer);
-            fake::done([0; 6])
+            hosted::done([0; 6])
         }
         node::word::Look if dead.take_if(|slot| *slot == call.words[0]).is_some() => {
-            fake::done([0; 6])
+            hosted::done([0; 6])
         }
-        node::word::Look => fake::done([11, 0, 0, 0, 0, 0]),
+        node::word::Look => hosted::done([11, 0, 0, 0, 0, 0]),
         other => panic!("unexpected operation {other}"),
     });
     let timers = Timers::new();

@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::*;
-use crate::syscall::{Answer, fake};
+use crate::hosted::{self, Call};
+use crate::syscall::Answer;
 use crate::{Culprit, Error, IpcPort, Message, Reason};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
@@ -72,7 +73,7 @@ fn serve_with(fates: &[Fate]) -> Rc<MathServer<Server>> {
     let mut fates: VecDeque<Fate> = fates.iter().copied().collect();
     let server = Rc::clone(&service);
     let mut epoch = 1;
-    fake::install(move |call| {
+    hosted::install(move |call: Call| {
         let request = Message { info: call.info, words: call.words };
         let fate = fates.pop_front().unwrap_or(Fate::Answered);
         let error = |reason| Answer {

@@ -130,6 +130,7 @@ fn check(repository: &Repository, step: &Step) -> Result<Report> {
     homes::check(&sources, &mut report);
     lines::check(&sources, &mut report);
     report.add("the interface reference is current", manual::check(repository));
+    report.add("the manual's figures are those recorded", manual::check_figures(repository));
     step.detail("format");
     report.add("format (rustfmt)", lint::format(repository, step));
     step.detail("lints");
