@@ -82,7 +82,10 @@ fn judge(accounts: &[Account]) -> bool {
     accounts.iter().all(|Account { done, twice, seen }| {
         seen.is_some_and(|seen| {
             let possible = seen.acknowledged..=seen.acknowledged + seen.unknown;
-            *twice == 0 && possible.contains(done) && seen.instances > LEAST_INSTANCES && seen.sums > 0
+            *twice == 0
+                && possible.contains(done)
+                && seen.instances > LEAST_INSTANCES
+                && seen.sums > 0
         })
     })
 }
