@@ -22,8 +22,8 @@ pub struct Arguments {
 pub enum Command {
     /// Build a system and boot it in QEMU, its serial console on this terminal
     ///
-    /// Ctrl-A X leaves. Without --system it boots the system of the current folder, if there
-    /// is one, else examples/two-spaces.
+    /// Ctrl-A X leaves. Without a name it boots the system of the current folder, if there
+    /// is one, else koito.
     Run(RunOptions),
     /// Run all tests: host, loader, in QEMU, boot scripts, checks
     Test(TestOptions),
