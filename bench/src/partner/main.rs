@@ -95,6 +95,7 @@ extern "C" fn woken_thread() -> ! {
 
 /// Kernel calls that concern nobody else.
 fn alone() {
+    publish(&measure("empty", || (), |()| {}));
     let nobody = IpcPort::slot(aci::slot::FREE);
     let refused = |answer: Result<Message, nun::Error>| assert!(answer.is_err());
     publish(&measure("call.null", || nobody.call(&Message::EMPTY), refused));

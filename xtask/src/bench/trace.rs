@@ -56,28 +56,40 @@ pub struct Sum {
 impl Trace {
     /// Boots the bench program and follows the path called `name`.
     pub fn record(repository: &Repository, name: &str) -> Result<Self> {
-        let mut session = boot::prepare(repository, 1)?;
+        for cpus in boot::CPUS {
+            if let Some(trace) = Self::record_with(repository, name, cpus)? {
+                return Ok(trace);
+            }
+        }
+        bail!("no path {name:?} is announced; a part of a path is traced with the whole")
+    }
+
+    /// The same on a machine with `cpus` CPUs; `None` if the path is not measured there.
+    fn record_with(repository: &Repository, name: &str, cpus: u32) -> Result<Option<Self>> {
+        let mut session = boot::prepare(repository, cpus)?;
         let socket = session.scratch_file("debugger");
         session.machine.debugger = Some(Debugger::Socket(socket.clone()));
         let kernel = Executable::read(&session.volume.kernel)?;
-        let programs = session.volume.modules.iter().map(|(_, path)| path);
-        let programs = std::iter::once(&session.volume.init).chain(programs);
-        let programs: Vec<Executable> =
-            programs.map(|path| Executable::read(path)).collect::<Result<_>>()?;
         let compiler = kernel.compiler().context("the kernel does not say who compiled it")?;
         let kernel = kernel.symbols().context("in the kernel")?;
+        let modules = session.volume.modules.iter().map(|(_, path)| path);
+        let programs: Vec<Executable> = std::iter::once(&session.volume.init)
+            .chain(modules)
+            .map(|path| Executable::read(path))
+            .collect::<Result<_>>()?;
         let programs: Vec<Symbols<'_>> =
             programs.iter().map(Executable::symbols).collect::<Result<_>>()?;
 
         let step = Step::start(format!("following {name}"));
         let console = Console::start(&mut session.command(&Serial::Pipe))?;
         let mut machine = Remote::connect(&socket).with_context(|| console.complaints())?;
-        let program = run_to_announcement(&mut machine, &programs, name)
-            .with_context(|| format!("no path {name:?} is announced"))?;
-        let symbols = Sources { kernel: &kernel, program, root: repository.root() };
-        let steps = follow(&mut machine, &symbols)?;
+        let Some(program) = run_to_announcement(&mut machine, &programs, name)? else {
+            return Ok(None);
+        };
+        let sources = Sources { kernel: &kernel, program, root: repository.root() };
+        let steps = follow(&mut machine, &sources)?;
         step.done();
-        Ok(Self { compiler, steps })
+        Ok(Some(Self { compiler, steps }))
     }
 
     /// What all of it comes to.
@@ -114,31 +126,31 @@ struct Sources<'a> {
     root: &'a Path,
 }
 
-/// Runs the machine until path `name` is announced; answers the symbols of the program that does.
+/// Runs the machine until path `name` is announced; answers the symbols of the program that does,
+/// `None` if none does.
 fn run_to_announcement<'a>(
     machine: &mut Remote,
     programs: &'a [Symbols<'a>],
     name: &str,
-) -> Result<&'a Symbols<'a>> {
+) -> Result<Option<&'a Symbols<'a>>> {
     let announced = |it: &Symbols<'_>| it.address(ANNOUNCEMENT);
     let stops: BTreeSet<u64> = programs.iter().filter_map(announced).collect();
     for stop in &stops {
         machine.stop_at(*stop)?;
     }
-    loop {
-        machine.run()?;
+    while machine.run()? {
         let registers = machine.registers()?;
         if announced_name(machine, &registers)? == name.as_bytes() {
             for stop in &stops {
                 machine.forget_stop(*stop)?;
             }
             let here = Some(registers.instruction);
-            let program = programs.iter().find(|program| announced(program) == here);
-            return program.context("the machine stopped elsewhere");
+            return Ok(programs.iter().find(|program| announced(program) == here));
         }
         // Past the stop, which would hold it again.
         machine.step()?;
     }
+    Ok(None)
 }
 
 /// The name that is the argument of an announcement: address and length.
@@ -155,7 +167,7 @@ fn follow(machine: &mut Remote, sources: &Sources<'_>) -> Result<Vec<(Executed, 
         let registers = machine.registers()?;
         let bytes = machine.memory(registers.instruction, LONGEST)?;
         let mut executed = Executed::decode(&bytes, &registers)?;
-        let is_stamp = executed.kind == Kind::Stamp;
+        let is_stamp = executed.kind == Kind::Stamp && !executed.in_kernel;
         if is_stamp && !steps.is_empty() {
             return Ok(steps);
         }
