@@ -52,6 +52,10 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
     }
     let file = repository.path(RESULTS);
     if options.update {
+        let unknown = references.unknown(&figures);
+        if !unknown.is_empty() {
+            bail!("{REFERENCES} does not say what {} counts", unknown.join(", "));
+        }
         let text = serde_json::to_string_pretty(&figures)? + "\n";
         fs::write(&file, text).with_context(|| format!("cannot write {RESULTS}"))?;
         manual::update(repository, &figures, &trace)?;

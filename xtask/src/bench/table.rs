@@ -51,6 +51,12 @@ impl References {
         names.filter(|name| !figures.contains_key(*name)).cloned().collect()
     }
 
+    /// Figures that no entry says the meaning of.
+    pub fn unknown(&self, figures: &Figures) -> Vec<String> {
+        let is_known = |name: &String| self.path.iter().any(|reference| reference.name == *name);
+        figures.keys().filter(|name| !is_known(name)).cloned().collect()
+    }
+
     /// The table for the manual: what each figure counts, and what it is.
     pub fn manual(&self, figures: &Figures) -> String {
         let mut text = String::from(
@@ -184,6 +190,7 @@ mod tests {
                         extra      7\n";
         assert_eq!(references.table(&figures), expected);
         assert_eq!(references.missing(&figures), ["absent"]);
+        assert_eq!(references.unknown(&figures), ["extra"]);
         let manual = references.manual(&figures);
         assert!(manual.contains("\n| `yield` | to nobody | 80 | seL4 287 | 90 reached |\n"));
     }
