@@ -77,8 +77,8 @@ impl Bench {
         self.wake()?;
         self.signals()?;
         self.traps(role::RESOLVER, role::FAULT)?;
-        self.traps(role::RESULT_GIVER, role::FOREIGN)?;
-        self.traps(role::WHOLE_GIVER, role::FOREIGN)?;
+        self.traps(role::RESULT_GIVER, role::FOREIGN_RESULT)?;
+        self.traps(role::WHOLE_GIVER, role::FOREIGN_WHOLE)?;
         memory::measure_all(&mut self.resources, &mut self.report)?;
         Ok(time::measure_all(&mut self.resources, &mut self.report)?)
     }
@@ -206,7 +206,7 @@ impl Bench {
     fn run(&self, process: &Process, role: u64) -> Result<(), Error> {
         // Every process has a thread base of its own.
         let thread_base = 0x1000 * (role + 1);
-        let foreign = role == role::FOREIGN;
+        let foreign = matches!(role, role::FOREIGN_RESULT | role::FOREIGN_WHOLE);
         // A driver comes before those whom its device interrupts.
         let priority = PRIORITY + u8::from(role == role::DRIVER);
         process.start(&Start { priority, thread_base, argument: role, foreign })

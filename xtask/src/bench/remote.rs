@@ -136,11 +136,6 @@ impl Remote {
         self.agree(&format!("Z0,{address:x},1"))
     }
 
-    /// Does not stop it there any more.
-    pub fn forget_stop(&mut self, address: u64) -> Result<()> {
-        self.agree(&format!("z0,{address:x},1"))
-    }
-
     /// Lets it run; answers whether it came to a stop again, not to its end.
     pub fn run(&mut self) -> Result<bool> {
         let answer = self.ask("c")?;
@@ -286,11 +281,11 @@ pub mod tests {
 
     #[test]
     fn a_machine_stops_or_ends() {
-        let script = &[("Z0,10,1", "OK"), ("c", "T05thread:01;"), ("z0,10,1", "E22"), ("c", "W00")];
+        let script = &[("Z0,10,1", "OK"), ("c", "T05thread:01;"), ("Z0,20,1", "E22"), ("c", "W00")];
         let mut machine = recorded(script);
         machine.stop_at(0x10).unwrap();
         assert!(machine.run().unwrap());
-        assert!(machine.forget_stop(0x10).is_err());
+        assert!(machine.stop_at(0x20).is_err());
         assert!(!machine.run().unwrap());
         // Nobody answers any more.
         assert!(machine.step().is_err());
