@@ -85,7 +85,7 @@ impl<H: Hal> Kernel<H> {
         stale: &mut Stale,
     ) -> Result<(), Stop> {
         let progress = &self.store.get(caller.process).batch;
-        let mut budget = Budget::new();
+        let mut budget = Budget::for_entries();
         while progress.get().0 < runs {
             let (done, _) = progress.get();
             budget.spend(RUN_COST)?;
