@@ -72,7 +72,7 @@ impl Budget {
     pub(crate) const FULL: u32 = 165;
 
     /// What a walk to a page table costs.
-    const WALK: u32 = 12;
+    const WALK: u32 = 15;
 
     /// So many entries of a page table are filled or emptied for so many units.
     const ENTRIES: u32 = 10;
@@ -86,7 +86,7 @@ impl Budget {
     /// A full budget for entries of page tables: what is left is known exactly, so there is more.
     /// 512 of them take two kernel calls.
     pub(crate) const fn for_entries() -> Self {
-        Self(245)
+        Self(258)
     }
 
     /// Takes what something costs that is about to be done, or asks for a restart if nothing is
