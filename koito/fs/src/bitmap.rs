@@ -53,11 +53,6 @@ pub fn clear_run(bits: &[u8], start: u32, end: u32) -> u32 {
     at - start
 }
 
-/// The last bit set in `0..end`.
-pub fn last_set(bits: &[u8], end: u32) -> Option<u32> {
-    (0..end).rev().find(|at| is_set(bits, *at))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +65,6 @@ mod tests {
         assert_eq!(first_clear(&bits, 0, 64), Some(20));
         assert_eq!(first_clear(&bits, 0, 20), None);
         assert_eq!(clear_run(&bits, 20, 64), 44);
-        assert_eq!(last_set(&bits, 64), Some(19));
         assert!(clear(&mut bits, 3, 10));
         assert!(!clear(&mut bits, 12, 2));
         assert_eq!(clear_run(&bits, 3, 64), 11);

@@ -136,13 +136,13 @@ impl<D: BlockDevice> FileSystem<D> {
                 if broken {
                     return written;
                 }
-                done += *written.as_ref().unwrap_or(&0);
+                let Ok(length) = written else {
+                    return if done > 0 { Ok(done) } else { written };
+                };
+                done += length;
                 inode.set_size(inode.size().max(offset + done as u64));
                 this.stamp_contents(&mut inode);
                 this.keep(file.0, inode.clone());
-                if written.is_err() {
-                    return if done > 0 { Ok(done) } else { written };
-                }
                 this.begin(CREDITS)?;
             }
             Ok(done)

@@ -76,8 +76,8 @@ impl<D: BlockDevice> FileSystem<D> {
         }
         if !small && inode.links() > 0 {
             self.delist(number, &mut inode)?;
-            self.keep(number, inode);
         }
+        self.keep(number, inode);
         Ok(())
     }
 

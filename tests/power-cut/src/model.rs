@@ -86,7 +86,11 @@ impl Model {
     }
 
     /// Plays one random operation on both.
-    pub fn step<D: BlockDevice>(&mut self, fs: &mut FileSystem<D>, random: &mut Random) -> Result<()> {
+    pub fn step<D: BlockDevice>(
+        &mut self,
+        fs: &mut FileSystem<D>,
+        random: &mut Random,
+    ) -> Result<()> {
         let (directory, name) = self.place(random);
         let found = self.names.get(&(directory, name.clone())).copied();
         match (random.below(20), found) {
@@ -117,7 +121,8 @@ impl Model {
             _ => (New::File, Body::File(vec![])),
         };
         let maker = self.maker();
-        if let Some(node) = unless_full(fs.create(directory, &name, new, maker), &mut self.refused)? {
+        if let Some(node) = unless_full(fs.create(directory, &name, new, maker), &mut self.refused)?
+        {
             ensure!(self.nodes.insert(node, body).is_none(), "node {node:?} was in use");
             self.names.insert((directory, name), node);
         }
@@ -160,7 +165,12 @@ impl Model {
         Ok(())
     }
 
-    fn lose_name<D: BlockDevice>(&mut self, fs: &mut FileSystem<D>, node: Node, held: bool) -> Result<()> {
+    fn lose_name<D: BlockDevice>(
+        &mut self,
+        fs: &mut FileSystem<D>,
+        node: Node,
+        held: bool,
+    ) -> Result<()> {
         if self.names_of(node) == 0 {
             if held {
                 self.held.insert(node);
@@ -252,7 +262,11 @@ impl Model {
         Ok(())
     }
 
-    fn release<D: BlockDevice>(&mut self, fs: &mut FileSystem<D>, random: &mut Random) -> Result<()> {
+    fn release<D: BlockDevice>(
+        &mut self,
+        fs: &mut FileSystem<D>,
+        random: &mut Random,
+    ) -> Result<()> {
         let which = random.below(self.held.len() as u64) as usize;
         if let Some(node) = self.held.iter().nth(which).copied() {
             self.compare_node(fs, node)?;
@@ -328,7 +342,12 @@ impl Model {
                 .take_while(|((parent, _), _)| parent == directory)
                 .map(|(name, node)| (name.clone(), *node))
                 .collect();
-            ensure!(seen == expected, "{directory:?}: {} names, not {}", seen.len(), expected.len());
+            ensure!(
+                seen == expected,
+                "{directory:?}: {} names, not {}",
+                seen.len(),
+                expected.len()
+            );
         }
         for ((directory, name), node) in &self.names {
             ensure!(fs.lookup(*directory, name)? == *node, "lookup of {name:?}");

@@ -28,11 +28,6 @@ const DEFAULT_SEED: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_54
 const END: u32 = 0x7fff_ffff << 1;
 
 impl Hasher {
-    /// Whether the version is known.
-    pub fn is_known(&self) -> bool {
-        self.version <= 2
-    }
-
     /// Hash of `name`.
     pub fn hash(&self, name: &[u8]) -> Hash {
         let mut state = if self.seed == [0; 4] { DEFAULT_SEED } else { self.seed };

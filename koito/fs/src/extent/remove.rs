@@ -31,12 +31,11 @@ impl<D: BlockDevice> FileSystem<D> {
         contents: Contents,
     ) -> Result<Progress> {
         let path = self.extent_path(inode, number, u32::MAX)?;
-        let Some(last) = self.extent_at(inode, number, &path)? else {
+        let last = self.extent_at(inode, number, &path)?;
+        let Some(last) = last.filter(|last| last.end() > keep) else {
+            self.flatten(inode, number)?;
             return Ok(Progress::Done);
         };
-        if last.end() <= keep {
-            return Ok(Progress::Done);
-        }
         let mut rest = keep.max(last.logical) - last.logical;
         if contents == Contents::Structure {
             rest = rest.max(last.count.saturating_sub(MOST_STRUCTURE));
@@ -70,5 +69,26 @@ impl<D: BlockDevice> FileSystem<D> {
             node::initialise(inode.root_mut(), 0);
         }
         Ok(())
+    }
+
+    /// Takes the entries of the root's only child into the root, as long as they fit.
+    fn flatten(&mut self, inode: &mut Inode, number: u32) -> Result<()> {
+        loop {
+            let root = node::check(inode.root(), None)?;
+            if root.depth == 0 || root.entries > 1 {
+                return Ok(());
+            }
+            let child = node::child(inode.root(), 0);
+            let depth = root.depth - 1;
+            let (_, header) = self.extent_node(inode, number, Some(child), Some(depth))?;
+            if header.entries > root.room {
+                return Ok(());
+            }
+            let entries = node::cut_off(self.extent_node_mut(inode, number, Some(child))?, 0);
+            node::initialise(inode.root_mut(), depth);
+            node::fill(inode.root_mut(), &entries);
+            self.free(child, 1, Contents::Structure)?;
+            inode.add_blocks(-1, &self.superblock);
+        }
     }
 }
