@@ -10,6 +10,8 @@ use crate::inode::{Inode, Stamp};
 
 /// Blocks written before the transaction is looked at again.
 const WRITE_STEP: u32 = 256;
+/// Bytes brought into memory at a time.
+const READ_STEP: usize = 64 << 10;
 /// Blocks read ahead of a sequential reader: at first, and at most.
 const FIRST_WINDOW: u32 = 4;
 const WIDEST_WINDOW: u32 = 64;
@@ -32,8 +34,12 @@ impl<D: BlockDevice> FileSystem<D> {
         let inode = self.file(file)?;
         let length = inode.size().saturating_sub(offset).min(buffer.len() as u64) as usize;
         let ahead = self.blocks_ahead(file.0, offset, length)?;
-        self.read_ahead(&inode, file.0, offset, length, ahead)?;
-        self.read_blocks(&inode, file.0, offset, &mut buffer[..length])?;
+        let mut at = offset;
+        for piece in buffer[..length].chunks_mut(READ_STEP) {
+            self.read_ahead(&inode, file.0, at, piece.len(), ahead)?;
+            self.read_blocks(&inode, file.0, at, piece)?;
+            at += piece.len() as u64;
+        }
         Ok(length)
     }
 
@@ -50,7 +56,8 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(cached.window)
     }
 
-    /// Brings the blocks of a part of a file, and some after it, into memory.
+    /// Brings the blocks of a part of a file into memory; if one is missing, `ahead` blocks after
+    /// the part come along.
     fn read_ahead(
         &mut self,
         inode: &Inode,
@@ -60,24 +67,25 @@ impl<D: BlockDevice> FileSystem<D> {
         ahead: u32,
     ) -> Result<()> {
         let bytes = self.superblock.block_bytes as u64;
-        let first = (offset / bytes) as u32;
-        let needed = (offset + length as u64).div_ceil(bytes);
-        let end = (needed + u64::from(ahead)).min(inode.size().div_ceil(bytes)) as u32;
-        let mut at = first;
-        while at < end && length > 0 {
-            let (physical, count, on_device) = match self.map(inode, number, at)? {
-                Mapping::Run { physical, count, unwritten } => (physical, count, !unwritten),
-                Mapping::Hole { count } => (0, count, false),
+        let mut at = (offset / bytes) as u32;
+        let needed = (offset + length as u64).div_ceil(bytes) as u32;
+        let end = (needed + ahead).min(inode.size().div_ceil(bytes) as u32);
+        while at < needed {
+            let (physical, count) = match self.map(inode, number, at)? {
+                Mapping::Run { physical, count, unwritten: false } => (physical, count),
+                Mapping::Run { count, .. } | Mapping::Hole { count } => {
+                    at = at.saturating_add(count);
+                    continue;
+                }
             };
-            let count = count.min(end - at);
-            // A window that was read ahead is used up before the next is fetched.
-            if on_device && (self.cache.peek(physical).is_none() || u64::from(at) < needed) {
-                self.cache.prefetch(physical, count as usize)?;
+            let run = physical..physical + u64::from(count.min(needed - at));
+            let missing = run.into_iter().find(|block| self.cache.peek(*block).is_none());
+            if let Some(missing) = missing {
+                let skipped = (missing - physical) as u32;
+                let wanted = (count - skipped).min(end - at - skipped);
+                self.cache.prefetch(missing, wanted as usize)?;
             }
-            at += count;
-            if u64::from(at) >= needed || at - first >= 4 * WIDEST_WINDOW {
-                break;
-            }
+            at += count.min(needed - at);
         }
         Ok(())
     }
