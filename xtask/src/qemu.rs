@@ -17,10 +17,19 @@ pub struct Machine {
     pub display: bool,
     /// One executed instruction takes one nanosecond of virtual time, on every run alike.
     pub count_instructions: bool,
-    /// Wait for a debugger before the first instruction.
-    pub stopped_for_gdb: bool,
     /// The meter, and the file that it reports to.
     pub meter: Option<(PathBuf, PathBuf)>,
+    /// A debugger that it waits for before its first instruction.
+    pub debugger: Option<Debugger>,
+}
+
+/// How a debugger reaches the machine.
+#[derive(Clone, Debug)]
+pub enum Debugger {
+    /// By TCP, at QEMU's usual port.
+    Tcp,
+    /// By a Unix socket.
+    Socket(PathBuf),
 }
 
 /// What the machine boots from.
@@ -65,8 +74,15 @@ impl Machine {
         if !self.display {
             command.args(["-display", "none"]);
         }
-        if self.stopped_for_gdb {
-            command.args(["-s", "-S"]);
+        match &self.debugger {
+            None => {}
+            Some(Debugger::Tcp) => {
+                command.args(["-s", "-S"]);
+            }
+            Some(Debugger::Socket(path)) => {
+                let device = format!("unix:{},server=on,wait=off", escape(path));
+                command.args(["-gdb", &device, "-S"]);
+            }
         }
         if let Some((plugin, report)) = &self.meter {
             command.arg("-plugin");
