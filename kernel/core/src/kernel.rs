@@ -75,7 +75,7 @@ impl<H: Hal> Kernel<H> {
     pub fn call(&mut self, cpu: CpuNumber, process: Ref<Process>) -> Option<Ref<Process>> {
         self.enter(cpu, Some(process));
         let frame = self.store.get(process).context.call();
-        let outcome = if self.store.get(process).foreign.get() {
+        let outcome = if self.store.get(process).context.is_foreign() {
             self.store.get(process).context.resume_whole();
             self.trap(process, Trap::ForeignCall);
             Ok(Outcome::Settled)

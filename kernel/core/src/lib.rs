@@ -36,6 +36,8 @@ mod derivation;
 mod destroy;
 mod donation;
 mod fast;
+mod fast_signal;
+mod fast_trap;
 mod frame;
 mod generic;
 mod interrupt;

@@ -6,7 +6,7 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{CpuNumber, Hal, Ticks, Trap};
+use a9n_hal::{Context, CpuNumber, Hal, Ticks, Trap};
 use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, Store};
 
 use crate::Kernel;
@@ -396,22 +396,22 @@ impl<H: Hal> Kernel<H> {
         cpu.enqueue(&self.store, process, place);
     }
 
-    /// Brings the mask that lets `process` use the fast paths up to date: none for foreign
-    /// processes, without a root node, with a vector state, interrupted, or with a signal
-    /// waiting to be received.
+    /// Brings the masks that let `process` use the fast paths up to date: none for foreign
+    /// processes, without a root node, interrupted, or with a signal waiting to be received; and
+    /// none but the second with a vector state.
     #[inline(never)]
     pub(crate) fn refresh_fast_mask(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let vector = self.store.internal_slot(process, Internal::VectorState);
-        let plain = !pcb.foreign.get()
+        let plain = !pcb.context.is_foreign()
             && !pcb.state.get().is_interrupted()
-            && self.store.get(vector).is_empty()
             && self.bound_signals(process) == 0;
         let mask = match pcb.node.get() {
             Some(node) if plain => (1u64 << (self.store.get(node).radix() & 63)).wrapping_sub(1),
             _ => 0,
         };
-        pcb.fast_mask.set(mask);
+        pcb.fast_mask.set(if self.store.get(vector).is_empty() { mask } else { 0 });
+        pcb.vector_mask.set(if self.hal().switches_vectors() { mask } else { 0 });
     }
 
     /// Signals waiting at the Notification Port bound to `process`.

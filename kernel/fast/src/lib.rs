@@ -125,6 +125,36 @@ extern "C" fn a9n_fast_signal_locked(
     kernel.fast_signal(&cpu, me, operation, descriptor, info, word4, word5);
 }
 
+/// A foreign system call on the only CPU.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_fast_foreign(
+    _descriptor: u64,
+    info: u64,
+    me: &Context,
+    _number: u64,
+    word4: u64,
+    word5: u64,
+) {
+    // SAFETY: the stub jumps here.
+    let kernel = unsafe { KERNEL.entered() };
+    kernel.fast_foreign(&Entered::Alone, process(me), info, word4, word5);
+}
+
+/// A foreign system call on one of several CPUs.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_fast_foreign_locked(
+    _descriptor: u64,
+    info: u64,
+    me: &Context,
+    number: u64,
+    word4: u64,
+    word5: u64,
+) {
+    // SAFETY: the stub, which took the lock, jumps here.
+    let kernel = unsafe { KERNEL.entered() };
+    kernel.fast_foreign(&locked(number), process(me), info, word4, word5);
+}
+
 /// There is one CPU, and the stub passed no number.
 #[inline(always)]
 fn alone(_number: u64) -> Entered {

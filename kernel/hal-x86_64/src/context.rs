@@ -27,7 +27,7 @@ const FREE_FLAGS: u64 = 0x0025_0dd5;
 const SYSCALL_BYTES: u64 = 2;
 
 /// How a context resumes. The numbers are compared in `entry`.
-#[repr(u64)]
+#[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// By `sysretq`, as the answer to a kernel call.
@@ -47,6 +47,9 @@ pub struct Context {
     pub(crate) fs_base: Cell<u64>,
     pub(crate) gs_base: Cell<u64>,
     pub(crate) mode: Cell<Mode>,
+    /// 1 if its system calls are foreign, else 0. The system call stub reads it without the kernel
+    /// lock: one word, of which either value is right while it changes.
+    pub(crate) foreign: Cell<u32>,
 
     pub(crate) rax: Cell<u64>,
     pub(crate) rcx: Cell<u64>,
@@ -122,6 +125,7 @@ impl a9n_hal::Context for Context {
             fs_base: zero(),
             gs_base: zero(),
             mode: Cell::new(Mode::Whole),
+            foreign: Cell::new(0),
             rax: zero(),
             rcx: zero(),
             rdx: zero(),
@@ -176,6 +180,14 @@ impl a9n_hal::Context for Context {
         self.r11.set(self.rflags.get());
         self.rip.set(next.saturating_sub(SYSCALL_BYTES));
         self.mode.set(Mode::Whole);
+    }
+
+    fn set_foreign(&self, foreign: bool) {
+        self.foreign.set(foreign.into());
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.foreign.get() != 0
     }
 
     /// The convention of Linux on x86_64 (System V psABI, appendix A.2.1).
@@ -260,7 +272,7 @@ impl a9n_hal::Context for Context {
 
 const _: () = {
     use core::mem::offset_of;
-    assert!(offset_of!(Context, mode) < 64);
+    assert!(offset_of!(Context, foreign) < 64);
     assert!(size_of::<Context>() == 3 * 64);
 };
 

@@ -41,7 +41,7 @@ use core::mem::MaybeUninit;
 use a9n_hal::CpuNumber;
 
 use crate::context::Context;
-use crate::cpu::{self, MAX_CPUS};
+use crate::cpu::{self, Cpu, MAX_CPUS};
 
 /// Bytes from one CPU's system call stub to the next: whole cache lines.
 pub(crate) const STUB_BYTES: usize = 3 * 64;
@@ -69,6 +69,15 @@ impl Entered {
         Self::Locked(number as CpuNumber)
     }
 
+    /// The words of the CPU.
+    #[inline(always)]
+    pub(crate) fn cpu(self) -> &'static Cpu {
+        match self {
+            Self::Alone => Cpu::boot(),
+            Self::Locked(_) => Cpu::here(),
+        }
+    }
+
     /// Number of the CPU.
     #[inline(always)]
     pub(crate) fn number(self) -> CpuNumber {
@@ -79,6 +88,9 @@ impl Entered {
     }
 }
 
+/// An argument that nobody looks at, and that takes no instruction to pass.
+pub(crate) type Unused = MaybeUninit<u64>;
+
 // SAFETY: `stubs` defines these symbols, with these signatures.
 unsafe extern "C" {
     /// Returns from a kernel call into `to`; see [`Hal::leave`](a9n_hal::Hal::leave). Does not
@@ -87,7 +99,7 @@ unsafe extern "C" {
         identifier: u64,
         info: u64,
         to: &Context,
-        unused: MaybeUninit<u64>,
+        unused: Unused,
         word4: u64,
         word5: u64,
     );
@@ -127,7 +139,7 @@ unsafe extern "C" {
         identifier: u64,
         info: u64,
         to: &Context,
-        unused: MaybeUninit<u64>,
+        unused: Unused,
         word4: u64,
         word5: u64,
     );
@@ -161,6 +173,45 @@ unsafe extern "C" {
         word4: u64,
         word5: u64,
     );
+
+    /// Returns from a kernel call to its caller; see [`Hal::stay`](a9n_hal::Hal::stay).
+    pub(crate) fn a9n_stay(
+        identifier: u64,
+        info: u64,
+        me: &Context,
+        unused: Unused,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// [`a9n_stay`] with the kernel lock.
+    pub(crate) fn a9n_stay_locked(
+        identifier: u64,
+        info: u64,
+        me: &Context,
+        unused: Unused,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// Runs `to` as its context says; see [`Hal::resume`](a9n_hal::Hal::resume).
+    pub(crate) fn a9n_resume_fast(unused: Unused, unused: Unused, to: &Context);
+
+    /// [`a9n_resume_fast`] with the kernel lock.
+    pub(crate) fn a9n_resume_locked(unused: Unused, unused: Unused, to: &Context);
+
+    /// Runs `to` with the result of its foreign call in `r12`; see
+    /// [`Hal::leave_foreign`](a9n_hal::Hal::leave_foreign).
+    pub(crate) fn a9n_leave_foreign(unused: Unused, unused: Unused, to: &Context);
+
+    /// [`a9n_leave_foreign`] with the kernel lock.
+    pub(crate) fn a9n_leave_foreign_locked(unused: Unused, unused: Unused, to: &Context);
+
+    /// Takes a foreign system call from its fast path to the general one.
+    pub(crate) fn a9n_retreat_foreign(unused: Unused, unused: Unused, me: &Context);
+
+    /// [`a9n_retreat_foreign`] with the kernel lock.
+    pub(crate) fn a9n_retreat_foreign_locked(unused: Unused, unused: Unused, me: &Context);
 
     fn a9n_enter(context: *const Context) -> !;
 

@@ -132,6 +132,64 @@ impl Hal for X86_64 {
     }
 
     #[inline(always)]
+    fn stay(
+        &self,
+        cpu: &Entered,
+        me: &Context,
+        identifier: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_stay(identifier, info, me, unused, word4, word5),
+                Entered::Locked(_) => {
+                    entry::a9n_stay_locked(identifier, info, me, unused, word4, word5);
+                }
+            }
+        }
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn resume(&self, cpu: &Entered, to: &Context) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_resume_fast(unused, unused, to),
+                Entered::Locked(_) => entry::a9n_resume_locked(unused, unused, to),
+            }
+        }
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn leave_foreign(&self, cpu: &Entered, to: &Context) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_leave_foreign(unused, unused, to),
+                Entered::Locked(_) => entry::a9n_leave_foreign_locked(unused, unused, to),
+            }
+        }
+        Leave(())
+    }
+
+    fn switches_vectors(&self) -> bool {
+        vector::switches_quickly()
+    }
+
+    #[inline(always)]
+    fn switch_vectors(&self, cpu: &Entered, to: &Context) {
+        vector::switch_quickly(cpu.cpu(), to);
+    }
+
+    #[inline(always)]
     fn retreat(
         &self,
         cpu: &Entered,
@@ -152,6 +210,19 @@ impl Hal for X86_64 {
         };
         // SAFETY: as for `leave`.
         unsafe { retreat(descriptor, info, me, operation, word4, word5) };
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn retreat_foreign(&self, cpu: &Entered, me: &Context) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_retreat_foreign(unused, unused, me),
+                Entered::Locked(_) => entry::a9n_retreat_foreign_locked(unused, unused, me),
+            }
+        }
         Leave(())
     }
 }

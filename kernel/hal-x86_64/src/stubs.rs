@@ -4,7 +4,7 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
-use a9n_abi::ObjectType;
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, ObjectType, Source};
 use a9n_abi::ipc_port::word;
 
 use crate::context::{Context, FIXED_FLAGS, Mode};
@@ -33,6 +33,9 @@ const FATAL: u32 = {
     let [a, b, c] = exceptions::FATAL;
     1 << a | 1 << b | 1 << c
 };
+
+/// Message info of a foreign call, but for its number, which is the label.
+const FOREIGN_INFO: u64 = MessageInfo::new(0, MESSAGE_REGISTERS).from_source(Source::Foreign).0;
 
 global_asm!(
     r#"
@@ -63,6 +66,29 @@ global_asm!(
     lea     rsp, [rip + {CPUS} + {AREA} * \number + {CPU} - 8]
 .endm
 
+// Saves the registers of a foreign system call, and makes a message of them. Keeps rcx.
+.macro a9n_save_foreign
+    mov     [rdx + {RAX}], rax
+    mov     [rdx + {RSI}], rsi
+    mov     [rdx + {RDI}], rdi
+    mov     [rdx + {R8}], r8
+    mov     [rdx + {R9}], r9
+    mov     [rdx + {R10}], r10
+    mov     [rdx + {RFLAGS}], r11
+    mov     [rdx + {R12}], r12
+    mov     [rdx + {R13}], r13
+    mov     [rdx + {R14}], r14
+    mov     [rdx + {R15}], r15
+    mov     dword ptr [rdx + {MODE}], {WHOLE}
+    mov     r14, [rsp + 8 + {USER_RDX}]
+    mov     [rdx + {RDX}], r14
+    mov     r12, rdi
+    mov     r13, rsi
+    mov     r15, r10
+    shl     rax, {LABEL_SHIFT}
+    lea     rsi, [rax + {FOREIGN_INFO}]
+.endm
+
 // Takes the kernel lock, if it is free.
 .macro a9n_take_lock path
     lock bts dword ptr [rip + {LOCK}], 0
@@ -88,6 +114,39 @@ global_asm!(
     mov     rbp, [rdx + {RBP}]
     mov     r11d, {FIXED_FLAGS}
     xor     edx, edx
+.endm
+
+// The same for who stays: what a fast path keeps (rbx, rbp) and what nobody else changed (the root
+// and the bases) is as it was.
+.macro a9n_load_stay
+    mov     rcx, [rdx + {RIP}]
+    mov     rsp, [rdx + {RSP}]
+    mov     r11d, {FIXED_FLAGS}
+    xor     eax, eax
+    xor     r10d, r10d
+    xor     edx, edx
+.endm
+
+// The same for who made a foreign system call: every register, with the result from r12. rcx and r11
+// are as `syscall` leaves them.
+.macro a9n_load_foreign
+    a9n_switch 8
+    mov     rax, r12
+    mov     rsi, [rdx + {RSI}]
+    mov     rdi, [rdx + {RDI}]
+    mov     r8, [rdx + {R8}]
+    mov     r9, [rdx + {R9}]
+    mov     r10, [rdx + {R10}]
+    mov     r12, [rdx + {R12}]
+    mov     r13, [rdx + {R13}]
+    mov     r14, [rdx + {R14}]
+    mov     r15, [rdx + {R15}]
+    mov     rbx, [rdx + {RBX}]
+    mov     rbp, [rdx + {RBP}]
+    mov     rcx, [rdx + {RIP}]
+    mov     r11, [rdx + {RFLAGS}]
+    mov     rsp, [rdx + {RSP}]
+    mov     rdx, [rdx + {RDX}]
 .endm
 
 // Waits for the lock, and takes it, with everything kept that a fast path looks at.
@@ -123,8 +182,12 @@ a9n_system_call_alone:
     cmp     rax, {IPC_REPLY_RECEIVE}
     je      a9n_fast_reply_receive
     cmp     ah, {NOTIFICATION}
-    jne     a9n_general
-    mov     rcx, rax
+    je      2f
+    cmp     dword ptr [rdx + {FOREIGN}], 0
+    je      a9n_general
+    a9n_save_foreign
+    jmp     a9n_fast_foreign
+2:  mov     rcx, rax
     jmp     a9n_fast_signal
 
 // System calls while there are several CPUs, each with its own stub. One that is too long does not
@@ -144,16 +207,25 @@ a9n_system_calls:
     jne     2f
     a9n_take_lock reply_receive
 2:  cmp     ah, {NOTIFICATION}
-    jne     a9n_general
-    mov     rcx, rax
+    je      3f
+    cmp     dword ptr [rdx + {FOREIGN}], 0
+    je      a9n_general
+    jmp     a9n_foreign
+3:  mov     rcx, rax
     a9n_take_lock signal
 .set a9n_number, a9n_number + 1
 .endr
 .org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
 
+// A foreign system call while there are several CPUs.
+a9n_foreign:
+    a9n_save_foreign
+    a9n_take_lock foreign
+
     a9n_wait call
     a9n_wait reply_receive
     a9n_wait signal
+    a9n_wait foreign
 
 // The fast way out.
 .balign 64
@@ -171,7 +243,54 @@ a9n_leave_locked:
     mov     dword ptr [rip + {LOCK}], 0
     sysretq
 
+// Back to who called, without and with the kernel lock.
+.balign 64
+.globl a9n_stay
+a9n_stay:
+    a9n_load_stay
+    sysretq
+.balign 64
+.globl a9n_stay_locked
+a9n_stay_locked:
+    a9n_load_stay
+    mov     dword ptr [rip + {LOCK}], 0
+    sysretq
+
+// On after a foreign system call, without and with the kernel lock. `sysretq` takes every flag that
+// a context can have from r11, but for RF, which no system call has set.
+.balign 64
+.globl a9n_leave_foreign
+a9n_leave_foreign:
+    a9n_load_foreign
+    sysretq
+.balign 64
+.globl a9n_leave_foreign_locked
+a9n_leave_foreign_locked:
+    a9n_load_foreign
+    mov     dword ptr [rip + {LOCK}], 0
+    sysretq
+
+// From a fast path to the context at rdx, as that says. With the kernel lock, the new root is loaded
+// before that is given back.
+.globl a9n_resume_locked
+a9n_resume_locked:
+    mov     rax, [rdx + {ROOT}]
+    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
+    je      2f
+    mov     [rsp + 8 + {LOADED_ROOT}], rax
+    mov     cr3, rax
+2:  mov     dword ptr [rip + {LOCK}], 0
+.globl a9n_resume_fast
+a9n_resume_fast:
+    mov     rax, rdx
+    sub     rsp, 8
+    jmp     a9n_resume
+
 // From a fast path that gave up with the kernel lock.
+.globl a9n_retreat_foreign_locked
+a9n_retreat_foreign_locked:
+    mov     dword ptr [rip + {LOCK}], 0
+    jmp     a9n_retreat_foreign
 .globl a9n_retreat_call_locked
 a9n_retreat_call_locked:
     mov     dword ptr [rip + {LOCK}], 0
@@ -216,6 +335,10 @@ a9n_general:
     mov     [rdx + {R15}], r15
     mov     rax, [rsp + 8 + {USER_RDX}]
     mov     [rdx + {RDX}], rax
+
+// The same when all of them are saved.
+.globl a9n_retreat_foreign
+a9n_retreat_foreign:
     sub     rsp, 8
     lea     rdi, [rsp + 16]
     mov     rsi, rdx
@@ -227,7 +350,7 @@ a9n_resume:
     test    rax, rax
     jz      a9n_idle
     mov     rdx, rax
-    cmp     qword ptr [rdx + {MODE}], {ANSWER}
+    cmp     dword ptr [rdx + {MODE}], {ANSWER}
     jne     a9n_resume_whole
     mov     rsi, [rdx + {RSI}]
     mov     rdi, [rdx + {RDI}]
@@ -331,7 +454,7 @@ a9n_interrupted:
     mov     [rdx + {FS_BASE}], rax
     rdgsbase rax
     mov     [rdx + {GS_BASE}], rax
-    mov     qword ptr [rdx + {MODE}], {WHOLE}
+    mov     dword ptr [rdx + {MODE}], {WHOLE}
     pop     qword ptr [rdx + {RDX}]
     pop     rdi
     pop     rsi
@@ -424,6 +547,9 @@ a9n_processor_stub:
     FS_BASE = const offset_of!(Context, fs_base),
     GS_BASE = const offset_of!(Context, gs_base),
     MODE = const offset_of!(Context, mode),
+    FOREIGN = const offset_of!(Context, foreign),
+    FOREIGN_INFO = const FOREIGN_INFO,
+    LABEL_SHIFT = const MessageInfo::LABEL_SHIFT,
     RAX = const offset_of!(Context, rax),
     RCX = const offset_of!(Context, rcx),
     RDX = const offset_of!(Context, rdx),
@@ -438,8 +564,8 @@ a9n_processor_stub:
     R14 = const offset_of!(Context, r14),
     R15 = const offset_of!(Context, r15),
     RFLAGS = const offset_of!(Context, rflags),
-    ANSWER = const Mode::Answer as u64,
-    WHOLE = const Mode::Whole as u64,
+    ANSWER = const Mode::Answer as u32,
+    WHOLE = const Mode::Whole as u32,
     FIXED_FLAGS = const FIXED_FLAGS,
     USER_CODE = const USER_CODE,
     USER_DATA = const USER_DATA,

@@ -172,9 +172,9 @@ impl<H: Hal> Kernel<H> {
             "a process without address space is {:?}",
             pcb.state.get().phase()
         );
-        let mask = pcb.fast_mask.get();
+        let masks = (pcb.fast_mask.get(), pcb.vector_mask.get());
         self.refresh_fast_mask(process);
-        assert_eq!(mask, pcb.fast_mask.get(), "its fast paths");
+        assert_eq!(masks, (pcb.fast_mask.get(), pcb.vector_mask.get()), "its fast paths");
     }
 
     /// A process that serves nobody has its own priority.
