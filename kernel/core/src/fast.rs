@@ -17,11 +17,9 @@
 
 use core::cell::Cell;
 
-use a9n_abi::{
-    Culprit, Error, MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Reason, Rights, ipc_port::word,
-};
+use a9n_abi::{Culprit, Error, MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Reason, Rights};
 use a9n_hal::{CpuNumber, Hal};
-use a9n_store::{Pcb, Phase, Port, Process, Ref, State};
+use a9n_store::{Pcb, Phase, Port, Process, Ref, Slot, State};
 
 use crate::Kernel;
 use crate::transfer::NO_BUFFER;
@@ -46,7 +44,20 @@ impl Lengths for Short {
     const LONGEST: usize = MESSAGE_REGISTERS;
 }
 
-/// Messages of any length.
+/// Messages in registers, where it has been found out already that they are.
+#[derive(Debug)]
+pub enum Admitted {}
+
+impl Lengths for Admitted {
+    const LONGEST: usize = MESSAGE_REGISTERS;
+
+    #[inline(always)]
+    fn admit(_info: u64) -> bool {
+        true
+    }
+}
+
+/// Messages of any length; the short ones with needless work.
 #[derive(Debug)]
 pub enum Long {}
 
@@ -54,14 +65,14 @@ impl Lengths for Long {
     const LONGEST: usize = MESSAGE_WORDS;
 }
 
-/// Whose vector states a fast path looks after. Each path is tried for processes without any first.
-pub(crate) trait Owners {
+/// Whose vector states a fast path looks after.
+pub trait Owners {
     /// The mask that lets `pcb` take the path.
     fn mask<C>(pcb: &Pcb<C>) -> u64;
 
-    /// Makes `state` that of a process in `phase` on CPU `number`, with no flags but what the path
-    /// looks after.
-    fn rest(state: &Cell<State>, phase: Phase, number: CpuNumber);
+    /// The state of a process in `phase` on CPU `number`, with no flags but what the path looks
+    /// after, as in `state`.
+    fn afresh(state: &Cell<State>, phase: Phase, number: CpuNumber) -> State;
 
     /// Whether `state` is `expected`, or differs in what the path looks after.
     fn is(state: State, expected: State) -> bool;
@@ -71,7 +82,8 @@ pub(crate) trait Owners {
 }
 
 /// Nobody has one.
-pub(crate) enum Plain {}
+#[derive(Debug)]
+pub enum Plain {}
 
 impl Owners for Plain {
     #[inline(always)]
@@ -80,8 +92,8 @@ impl Owners for Plain {
     }
 
     #[inline(always)]
-    fn rest(state: &Cell<State>, phase: Phase, number: CpuNumber) {
-        state.set(State::new(phase, number));
+    fn afresh(_state: &Cell<State>, phase: Phase, number: CpuNumber) -> State {
+        State::new(phase, number)
     }
 
     #[inline(always)]
@@ -93,8 +105,9 @@ impl Owners for Plain {
     fn switch<H: Hal>(_hal: &H, _cpu: &H::Cpu, _to: &H::Context) {}
 }
 
-/// One has one, or both have.
-pub(crate) enum Vectors {}
+/// One has one, or both have; or none, with needless work.
+#[derive(Debug)]
+pub enum Vectors {}
 
 impl Owners for Vectors {
     #[inline(always)]
@@ -103,8 +116,8 @@ impl Owners for Vectors {
     }
 
     #[inline(always)]
-    fn rest(state: &Cell<State>, phase: Phase, _number: CpuNumber) {
-        state.set(state.get().afresh(phase));
+    fn afresh(state: &Cell<State>, phase: Phase, _number: CpuNumber) -> State {
+        state.get().afresh(phase)
     }
 
     #[inline(always)]
@@ -119,29 +132,10 @@ impl Owners for Vectors {
 }
 
 impl<H: Hal> Kernel<H> {
-    /// `call` of process `me`. Must be the last thing its caller does.
+    /// `call` of process `me`. `None` if nothing has happened; else this must be the last thing its
+    /// caller does.
     #[inline(always)]
-    pub fn fast_call<L: Lengths>(
-        &self,
-        cpu: &H::Cpu,
-        me: Ref<Process>,
-        descriptor: u64,
-        info: u64,
-        word4: u64,
-        word5: u64,
-    ) -> H::Leave {
-        let message = (info, word4, word5);
-        if let Some(leave) = self.try_call::<L, Plain>(cpu, me, descriptor, message) {
-            return leave;
-        }
-        if let Some(leave) = self.try_call::<L, Vectors>(cpu, me, descriptor, message) {
-            return leave;
-        }
-        self.hal().retreat(cpu, self.context(me), word::Call, descriptor, info, word4, word5)
-    }
-
-    #[inline(always)]
-    fn try_call<L: Lengths, O: Owners>(
+    pub fn fast_call<L: Lengths, O: Owners>(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
@@ -150,16 +144,16 @@ impl<H: Hal> Kernel<H> {
     ) -> Option<H::Leave> {
         const NOTHING_THERE: MessageInfo =
             MessageInfo::failure(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR));
+        let client = self.store.get(me);
+        let slot = self.store.fast_slot(client, O::mask(client), descriptor)?;
         if !L::admit(info) {
             return None;
         }
-        let client = self.store.get(me);
-        let slot = self.store.fast_slot(client.node.get()?, O::mask(client), descriptor)?;
         let Some((port, identifier)) = slot.port(Rights::WRITE) else {
             // The message words stay its own.
-            return slot.is_empty().then(|| {
-                self.hal().stay(cpu, &client.context, 0, NOTHING_THERE.0, word4, word5)
-            });
+            return slot
+                .is_empty()
+                .then(|| self.hal().stay(cpu, &client.context, 0, NOTHING_THERE.0, word4, word5));
         };
         let port = self.store.get(port);
         let receiver = port.receivers.first()?;
@@ -192,56 +186,26 @@ impl<H: Hal> Kernel<H> {
         client.partner.set(Some(receiver));
     }
 
-    /// `reply_receive` of process `me`. Must be the last thing its caller does.
+    /// `reply_receive` of process `me`, otherwise like [`fast_call`](Self::fast_call).
     #[inline(always)]
-    pub fn fast_reply_receive<L: Lengths>(
-        &self,
-        cpu: &H::Cpu,
-        me: Ref<Process>,
-        descriptor: u64,
-        info: u64,
-        word4: u64,
-        word5: u64,
-    ) -> H::Leave {
-        let message = (info, word4, word5);
-        if let Some(leave) = self.try_reply::<L, Plain>(cpu, me, descriptor, message) {
-            return leave;
-        }
-        if L::LONGEST == MESSAGE_REGISTERS
-            && let Some(leave) = self.try_verdict::<Plain>(cpu, me, descriptor, info)
-        {
-            return leave;
-        }
-        if let Some(leave) = self.try_reply::<L, Vectors>(cpu, me, descriptor, message) {
-            return leave;
-        }
-        if L::LONGEST == MESSAGE_REGISTERS
-            && let Some(leave) = self.try_verdict::<Vectors>(cpu, me, descriptor, info)
-        {
-            return leave;
-        }
-        let operation = word::ReplyReceive;
-        self.hal().retreat(cpu, self.context(me), operation, descriptor, info, word4, word5)
-    }
-
-    #[inline(always)]
-    fn try_reply<L: Lengths, O: Owners>(
+    pub fn fast_reply_receive<L: Lengths, O: Owners>(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
         descriptor: u64,
         (info, word4, word5): (u64, u64, u64),
     ) -> Option<H::Leave> {
+        let number = H::cpu_number(cpu);
+        let server = self.store.get(me);
+        let slot = self.store.fast_slot(server, O::mask(server), descriptor)?;
         if !L::admit(info) {
             return None;
         }
-        let number = H::cpu_number(cpu);
-        let server = self.store.get(me);
         let client = self.store.get(server.caller.get()?);
         if !O::is(client.state.get(), State::new(Phase::AwaitingReply, number)) {
             return None;
         }
-        let port = self.fast_port::<O>(server, descriptor)?;
+        let port = self.fast_port(slot)?;
         if L::LONGEST > MESSAGE_REGISTERS && !self.fast_copy(server, client, info) {
             return None;
         }
@@ -252,14 +216,9 @@ impl<H: Hal> Kernel<H> {
         Some(self.hal().leave(cpu, &client.context, 0, info, word4, word5))
     }
 
-    /// The port that `server` names to receive at, if nobody else is there.
+    /// The port in `slot` to receive at, if nobody else is there.
     #[inline(always)]
-    pub(crate) fn fast_port<O: Owners>(
-        &self,
-        server: &Pcb<H::Context>,
-        descriptor: u64,
-    ) -> Option<Ref<Port>> {
-        let slot = self.store.fast_slot(server.node.get()?, O::mask(server), descriptor)?;
+    pub(crate) fn fast_port(&self, slot: &Slot) -> Option<Ref<Port>> {
         let (port, _) = slot.port(Rights::READ)?;
         let queues = self.store.get(port);
         if queues.senders.first().is_some() || queues.receivers.first().is_some() {
@@ -280,7 +239,7 @@ impl<H: Hal> Kernel<H> {
         self.store.get(port).receivers.start(me);
         server.caller.set(None);
         server.blocked_port.set(Some(port));
-        O::rest(&server.state, Phase::Receiving, number);
+        server.state.set(O::afresh(&server.state, Phase::Receiving, number));
     }
 
     /// Copies the words that do not fit into registers; `false` if a buffer is missing.

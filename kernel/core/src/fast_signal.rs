@@ -28,8 +28,8 @@ impl<H: Hal> Kernel<H> {
                 notification::word::Poll | notification::word::Wait => (Rights::READ, false),
                 _ => break 'general,
             };
-            let Some(node) = caller.node.get() else { break 'general };
-            let Some(slot) = self.store.fast_slot(node, caller.fast_mask.get(), descriptor) else {
+            let Some(slot) = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)
+            else {
                 break 'general;
             };
             let Some((port, identifier)) = slot.notification(rights) else { break 'general };

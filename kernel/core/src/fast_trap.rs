@@ -9,32 +9,13 @@ use a9n_hal::{Context, CpuNumber, Hal, Trap};
 use a9n_store::{Internal, Phase, Process, Ref, State};
 
 use crate::Kernel;
-use crate::fast::{Lengths, Owners, Plain, Short, Vectors};
+use crate::fast::{Lengths, Owners};
 
 impl<H: Hal> Kernel<H> {
     /// A foreign system call of process `me`, whose registers stand in its context; `info` and the
-    /// words in registers are its message already. Must be the last thing its caller does.
+    /// words in registers are its message already. Otherwise like [`fast_call`](Self::fast_call).
     #[inline(always)]
-    pub fn fast_foreign(
-        &self,
-        cpu: &H::Cpu,
-        me: Ref<Process>,
-        info: u64,
-        word4: u64,
-        word5: u64,
-    ) -> H::Leave {
-        let message = (info, word4, word5);
-        if let Some(leave) = self.try_foreign::<Plain>(cpu, me, message) {
-            return leave;
-        }
-        if let Some(leave) = self.try_foreign::<Vectors>(cpu, me, message) {
-            return leave;
-        }
-        self.hal().retreat_foreign(cpu, self.context(me))
-    }
-
-    #[inline(always)]
-    fn try_foreign<O: Owners>(
+    pub fn fast_foreign<O: Owners>(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
@@ -59,8 +40,8 @@ impl<H: Hal> Kernel<H> {
         if !O::is(client.state.get(), State::new(Phase::Running, number)) {
             return None;
         }
-        let slot = self.store.internal_slot(me, Internal::Resolver);
-        let (port, identifier) = self.store.get(slot).port(Rights::WRITE)?;
+        let slot = &client.slots[Internal::Resolver as usize];
+        let (port, identifier) = slot.port(Rights::WRITE)?;
         let port = self.store.get(port);
         let receiver = port.receivers.first()?;
         let resolver = self.store.get(receiver);
@@ -71,25 +52,26 @@ impl<H: Hal> Kernel<H> {
         port.receivers.drop_front(&self.store, receiver);
         self.fast_accept(client, me, resolver, receiver);
         client.trap.set(Some(trap));
-        let state = client.state.get().with_phase(Phase::AwaitingReply);
+        let state = O::afresh(&client.state, Phase::AwaitingReply, number);
         client.state.set(state.with_trap(true));
         Some((receiver, identifier))
     }
 
-    /// `reply_receive` of process `me`, which is a verdict on a trap.
+    /// `reply_receive` of process `me`, which is a verdict on a trap. Otherwise like
+    /// [`fast_call`](Self::fast_call).
     #[inline(always)]
-    pub(crate) fn try_verdict<O: Owners>(
+    pub fn fast_verdict<L: Lengths, O: Owners>(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
         descriptor: u64,
         info: u64,
     ) -> Option<H::Leave> {
-        if !Short::admit(info) {
-            return None;
-        }
         let number = H::cpu_number(cpu);
         let resolver = self.store.get(me);
+        if !L::admit(info) {
+            return None;
+        }
         let client = self.store.get(resolver.caller.get()?);
         let trapped = State::new(Phase::AwaitingReply, number).with_trap(true);
         if !O::is(client.state.get(), trapped) {
@@ -99,10 +81,11 @@ impl<H: Hal> Kernel<H> {
         if verdict == Verdict::Stop {
             return None;
         }
-        let port = self.fast_port::<O>(resolver, descriptor)?;
+        let slot = self.store.fast_slot(resolver, O::mask(resolver), descriptor)?;
+        let port = self.fast_port(slot)?;
 
         self.fast_wait::<O>(resolver, me, port, number);
-        O::rest(&client.state, Phase::Running, number);
+        client.state.set(O::afresh(&client.state, Phase::Running, number));
         O::switch(self.hal(), cpu, &client.context);
         let trap = client.trap.take();
         if verdict == Verdict::ResumeWhole {

@@ -58,5 +58,5 @@ mod trap;
 mod window;
 
 pub use boot::{Boot, BootError};
-pub use fast::{Lengths, Long, Short};
+pub use fast::{Admitted, Lengths, Long, Owners, Plain, Short, Vectors};
 pub use kernel::{Kernel, MAXIMUM_CPUS};

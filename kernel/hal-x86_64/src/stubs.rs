@@ -4,8 +4,8 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, ObjectType, Source};
 use a9n_abi::ipc_port::word;
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, ObjectType, Source};
 
 use crate::context::{Context, FIXED_FLAGS, Mode};
 use crate::cpu::{AREA_BYTES, CPU_OFFSET, CPUS, Cpu, MAX_CPUS};

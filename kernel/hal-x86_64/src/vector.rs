@@ -163,36 +163,49 @@ pub fn give(cpu: &Cpu, next: Option<&Context>) {
 
 /// Whether [`switch_quickly`] suits the CPUs.
 pub(crate) fn switches_quickly() -> bool {
-    METHOD.load(Relaxed) == Method::Xsaveopt as u8 && LEAKS_POINTERS.load(Relaxed) == 0
+    METHOD.load(Relaxed) == Method::Xsaveopt as u8
 }
 
-/// [`give`] for a fast path, without a branch on what the CPU can do.
+/// [`give`] for a fast path, where the unit does not hold the state of `next` yet.
 #[inline(always)]
 pub(crate) fn switch_quickly(cpu: &Cpu, next: &Context) {
     let (held, state) = (cpu.vector_state.load(Relaxed), next.vector_state.get());
-    if held == state {
-        return;
-    }
     cpu.vector_state.store(state, Relaxed);
     // SAFETY: as in `exchange`; the portable kernel takes this way only if `switches_quickly`. The
-    // components that are enabled are all in the low half of the mask.
+    // components that are enabled are all in the low half of the mask, so edx does not matter.
     unsafe {
-        if held == 0 {
-            switch_on();
-        } else {
-            asm!("xsaveopt64 [{}]", in(reg) held, in("eax") !0, options(nostack, preserves_flags));
-        }
-        if state == 0 {
-            asm!(
-                "xrstor64 [rip + {}]",
-                sym CLEAN,
-                in("eax") !0,
-                options(nostack, preserves_flags),
-            );
-            switch_off();
-        } else {
-            asm!("xrstor64 [{}]", in(reg) state, in("eax") !0, options(nostack, preserves_flags));
-        }
+        asm!(
+            "mov eax, -1",
+            "test {held}, {held}",
+            "jz 2f",
+            "xsaveopt64 [{held}]",
+            "3:",
+            "cmp byte ptr [rip + {leaks}], 0",
+            "je 4f",
+            "fnclex",
+            "emms",
+            "fild dword ptr [rip + {clean}]",
+            "4:",
+            "test {state}, {state}",
+            "jz 5f",
+            "xrstor64 [{state}]",
+            "jmp 6f",
+            "2:",
+            "clts",
+            "jmp 3b",
+            "5:",
+            "xrstor64 [rip + {clean}]",
+            "mov eax, {off}",
+            "mov cr0, rax",
+            "6:",
+            held = in(reg) held,
+            state = in(reg) state,
+            leaks = sym LEAKS_POINTERS,
+            clean = sym CLEAN,
+            off = const CR0.bits(),
+            out("eax") _,
+            options(nostack),
+        );
     }
 }
 
@@ -248,6 +261,16 @@ unsafe fn save(state: u64) {
     }
 }
 
+/// Makes the unit forget the addresses of the last instruction of who used it.
+///
+/// # Safety
+/// The unit is on, and its content is about to be replaced.
+#[inline(always)]
+unsafe fn replace_pointers() {
+    // SAFETY: the caller's promise. The operand is a word of ours.
+    unsafe { asm!("fnclex", "emms", "fild dword ptr [rip + {}]", sym CLEAN, options(nostack)) }
+}
+
 /// # Safety
 /// `state` is the address of a valid state, and the unit is on.
 unsafe fn load(state: u64) {
@@ -255,7 +278,7 @@ unsafe fn load(state: u64) {
     // machine without vector registers, so none of it is in use.
     unsafe {
         if LEAKS_POINTERS.load(Relaxed) != 0 {
-            asm!("fnclex", "emms", "fild dword ptr [{}]", in(reg) clean(), options(nostack));
+            replace_pointers();
         }
         if METHOD.load(Relaxed) >= Method::Xsave as u8 {
             asm!("xrstor64 [{}]", in(reg) state, in("eax") !0, in("edx") !0, options(nostack));
