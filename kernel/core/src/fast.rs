@@ -197,7 +197,6 @@ impl<H: Hal> Kernel<H> {
     ) -> Option<H::Leave> {
         let number = H::cpu_number(cpu);
         let server = self.store.get(me);
-        let slot = self.store.fast_slot(server, O::mask(server), descriptor)?;
         if !L::admit(info) {
             return None;
         }
@@ -205,12 +204,13 @@ impl<H: Hal> Kernel<H> {
         if !O::is(client.state.get(), State::new(Phase::AwaitingReply, number)) {
             return None;
         }
+        let slot = self.store.fast_slot(server, O::mask(server), descriptor)?;
         let port = self.fast_port(slot)?;
         if L::LONGEST > MESSAGE_REGISTERS && !self.fast_copy(server, client, info) {
             return None;
         }
 
-        self.fast_wait::<O>(server, me, port, number);
+        self.fast_wait(server, me, port);
         client.state.set(client.state.get().with_phase(Phase::Running));
         O::switch(self.hal(), cpu, &client.context);
         Some(self.hal().leave(cpu, &client.context, 0, info, word4, word5))
@@ -229,17 +229,11 @@ impl<H: Hal> Kernel<H> {
 
     /// `server`, which is `me` and has replied, waits at the empty `port`.
     #[inline(always)]
-    pub(crate) fn fast_wait<O: Owners>(
-        &self,
-        server: &Pcb<H::Context>,
-        me: Ref<Process>,
-        port: Ref<Port>,
-        number: CpuNumber,
-    ) {
+    pub(crate) fn fast_wait(&self, server: &Pcb<H::Context>, me: Ref<Process>, port: Ref<Port>) {
         self.store.get(port).receivers.start(me);
         server.caller.set(None);
         server.blocked_port.set(Some(port));
-        server.state.set(O::afresh(&server.state, Phase::Receiving, number));
+        server.state.set(server.state.get().with_phase(Phase::Receiving));
     }
 
     /// Copies the words that do not fit into registers; `false` if a buffer is missing.

@@ -84,7 +84,7 @@ impl<H: Hal> Kernel<H> {
         let slot = self.store.fast_slot(resolver, O::mask(resolver), descriptor)?;
         let port = self.fast_port(slot)?;
 
-        self.fast_wait::<O>(resolver, me, port, number);
+        self.fast_wait(resolver, me, port);
         client.state.set(O::afresh(&client.state, Phase::Running, number));
         O::switch(self.hal(), cpu, &client.context);
         let trap = client.trap.take();

@@ -166,7 +166,8 @@ pub(crate) fn switches_quickly() -> bool {
     METHOD.load(Relaxed) == Method::Xsaveopt as u8
 }
 
-/// [`give`] for a fast path, where the unit does not hold the state of `next` yet.
+/// [`give`] for a fast path, where the unit holds another state than that of `next`: one of them may
+/// be none.
 #[inline(always)]
 pub(crate) fn switch_quickly(cpu: &Cpu, next: &Context) {
     let (held, state) = (cpu.vector_state.load(Relaxed), next.vector_state.get());
@@ -179,25 +180,28 @@ pub(crate) fn switch_quickly(cpu: &Cpu, next: &Context) {
             "test {held}, {held}",
             "jz 2f",
             "xsaveopt64 [{held}]",
-            "3:",
             "cmp byte ptr [rip + {leaks}], 0",
-            "je 4f",
+            "je 3f",
             "fnclex",
             "emms",
             "fild dword ptr [rip + {clean}]",
-            "4:",
+            "3:",
             "test {state}, {state}",
-            "jz 5f",
+            "jz 4f",
+            "5:",
             "xrstor64 [{state}]",
-            "jmp 6f",
+            "6:",
+            // Out of the way: one of the two has no state.
+            ".pushsection .text.a9n_vectors, \"ax\", @progbits",
             "2:",
             "clts",
-            "jmp 3b",
-            "5:",
+            "jmp 5b",
+            "4:",
             "xrstor64 [rip + {clean}]",
             "mov eax, {off}",
             "mov cr0, rax",
-            "6:",
+            "jmp 6b",
+            ".popsection",
             held = in(reg) held,
             state = in(reg) state,
             leaks = sym LEAKS_POINTERS,

@@ -130,6 +130,8 @@ impl<H: Hal> Kernel<H> {
             assert_eq!(phase(donor), Phase::AwaitingStoredReply);
             assert_eq!(partner(donor), Some(process));
         }
+        let names_slot = pcb.state.get().stores_reply();
+        assert!(!names_slot || phase(process) != Phase::Running, "it names a slot and runs");
         let lost = pcb.state.get().is_context_lost();
         match phase(process) {
             Phase::AwaitingReply => {

@@ -9,8 +9,8 @@ use a9n_abi::{
     node, operation_word, pcb,
 };
 use a9n_core::check::Surroundings;
-use a9n_core::{Boot, Kernel, Long};
-use a9n_hal::{CallFrame, Fault, Interrupt, PhysicalAddress, Ticks};
+use a9n_core::{Boot, Kernel, Lengths, Long, Owners, Plain, Short, Vectors};
+use a9n_hal::{CallFrame, Context, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
 use a9n_store::{Node, Process, Ref};
 
@@ -220,18 +220,40 @@ impl System {
     fn try_fast(&mut self, process: Ref<Process>, frame: &CallFrame) -> bool {
         let [word0, word1, word2, word3, word4, word5] = frame.words;
         self.cpu.words.set([word0, word1, word2, word3]);
-        let (cpu, descriptor, info) = (&self.cpu, frame.descriptor, frame.info);
+        self.cpu.vectors.set(self.kernel.context(process).vector_state());
+        let (kernel, cpu, descriptor) = (&self.kernel, &self.cpu, frame.descriptor);
+        let message = (frame.info, word4, word5);
         let departure = match frame.operation {
-            ipc_port::word::Call => {
-                self.kernel.fast_call::<Long>(cpu, process, descriptor, info, word4, word5)
+            number if kernel.context(process).is_foreign() => {
+                let info = MessageInfo::new(number as u32, 6).from_source(Source::Foreign);
+                let message = (info.0, word4, word5);
+                None.or_else(|| kernel.fast_foreign::<Plain>(cpu, process, message))
+                    .or_else(|| kernel.fast_foreign::<Vectors>(cpu, process, message))
             }
+            ipc_port::word::Call => None
+                .or_else(|| kernel.fast_call::<Short, Plain>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Short, Vectors>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Long, Plain>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Long, Vectors>(cpu, process, descriptor, message)),
             ipc_port::word::ReplyReceive => {
-                self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
+                let verdict = frame.info;
+                None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| {
+                        kernel.fast_verdict::<Short, Plain>(cpu, process, descriptor, verdict)
+                    })
+                    .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| {
+                        kernel.fast_verdict::<Short, Vectors>(cpu, process, descriptor, verdict)
+                    })
+                    .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
             operation => {
-                self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
+                let (info, word4, word5) = message;
+                Some(kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5))
             }
         };
+        let Some(departure) = departure else { return false };
         let Departure::Left(context) = departure else { return false };
         let objects = self.kernel.hal().memory().objects();
         let at = |process: &Ref<Process>| {
@@ -390,6 +412,17 @@ impl System {
         let start = memory.windows(8).position(|window| window == hash).expect("info is there");
         memory[start..start + size_of::<InitInfo>()].to_vec()
     }
+}
+
+/// The fast path of `reply_receive`.
+fn reply<L: Lengths, O: Owners>(
+    kernel: &Kernel<SimMachine>,
+    cpu: &SimCpu,
+    process: Ref<Process>,
+    descriptor: u64,
+    message: (u64, u64, u64),
+) -> Option<Departure> {
+    kernel.fast_reply_receive::<L, O>(cpu, process, descriptor, message)
 }
 
 /// The kernel's answer as a result: the first in the identifier's register, the others in message
