@@ -77,6 +77,9 @@ pub trait Owners {
     /// Whether `state` is `expected`, or differs in what the path looks after.
     fn is(state: State, expected: State) -> bool;
 
+    /// Whether the machine can [`switch`](Self::switch). A mask that is not 0 says so as well.
+    fn can_switch<H: Hal>(hal: &H) -> bool;
+
     /// Makes the vector unit ready for `to`.
     fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context);
 }
@@ -102,6 +105,11 @@ impl Owners for Plain {
     }
 
     #[inline(always)]
+    fn can_switch<H: Hal>(_hal: &H) -> bool {
+        true
+    }
+
+    #[inline(always)]
     fn switch<H: Hal>(_hal: &H, _cpu: &H::Cpu, _to: &H::Context) {}
 }
 
@@ -123,6 +131,11 @@ impl Owners for Vectors {
     #[inline(always)]
     fn is(state: State, expected: State) -> bool {
         state.with_vector(false) == expected
+    }
+
+    #[inline(always)]
+    fn can_switch<H: Hal>(hal: &H) -> bool {
+        hal.switches_vectors()
     }
 
     #[inline(always)]

@@ -5,11 +5,12 @@
 //! whole state tells whether anything is unusual about it, instead of its masks.
 
 use a9n_abi::{MessageInfo, Rights, Verdict};
-use a9n_hal::{Context, CpuNumber, Hal, Trap};
+use a9n_hal::{Context, CpuNumber, Fault, Hal, Trap};
 use a9n_store::{Internal, Phase, Process, Ref, State};
 
 use crate::Kernel;
-use crate::fast::{Lengths, Owners};
+use crate::fast::{Lengths, Owners, Vectors};
+use crate::transfer::trap_message;
 
 impl<H: Hal> Kernel<H> {
     /// A foreign system call of process `me`, whose registers stand in its context; `info` and the
@@ -21,9 +22,28 @@ impl<H: Hal> Kernel<H> {
         me: Ref<Process>,
         (info, word4, word5): (u64, u64, u64),
     ) -> Option<H::Leave> {
+        if !O::can_switch(self.hal()) {
+            return None;
+        }
         let (to, identifier) = self.fast_tell::<O>(H::cpu_number(cpu), me, Trap::ForeignCall)?;
         O::switch(self.hal(), cpu, self.context(to));
         Some(self.hal().leave(cpu, self.context(to), identifier, info, word4, word5))
+    }
+
+    /// The running process `me` faulted on this CPU, whose number is given: its resolver, if it waits
+    /// for a message here, gets it, and runs on. `None` if nothing has happened.
+    pub(crate) fn fast_fault(
+        &self,
+        number: CpuNumber,
+        me: Ref<Process>,
+        fault: Fault,
+    ) -> Option<Ref<Process>> {
+        let trap = Trap::Fault(fault);
+        let (to, identifier) = self.fast_tell::<Vectors>(number, me, trap)?;
+        self.store.get(me).batch.set((0, 0));
+        let (info, words) = trap_message(self.context(me), trap);
+        self.context(to).answer(identifier, info.0, &words);
+        Some(to)
     }
 
     /// The running process `me` waits for the verdict of its resolver on `trap`, if that waits for a

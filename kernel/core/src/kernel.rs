@@ -114,6 +114,9 @@ impl<H: Hal> Kernel<H> {
         fault: Fault,
     ) -> Option<Ref<Process>> {
         self.enter(cpu, Some(process));
+        if let Some(resolver) = self.fast_fault(cpu, process, fault) {
+            return Some(resolver);
+        }
         self.trap(process, Trap::Fault(fault));
         self.next(cpu)
     }

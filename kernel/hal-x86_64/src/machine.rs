@@ -180,6 +180,7 @@ impl Hal for X86_64 {
         Leave(())
     }
 
+    #[inline(always)]
     fn switches_vectors(&self) -> bool {
         vector::switches_quickly()
     }

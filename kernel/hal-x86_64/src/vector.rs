@@ -162,6 +162,7 @@ pub fn give(cpu: &Cpu, next: Option<&Context>) {
 }
 
 /// Whether [`switch_quickly`] suits the CPUs.
+#[inline(always)]
 pub(crate) fn switches_quickly() -> bool {
     METHOD.load(Relaxed) == Method::Xsaveopt as u8
 }
