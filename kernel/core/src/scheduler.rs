@@ -7,7 +7,7 @@
 use core::cell::Cell;
 
 use a9n_hal::{Context, CpuNumber, Hal, Ticks, Trap};
-use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, Store};
+use a9n_store::{Internal, Pcb, Phase, Process, Queue, Ref, SchedulingContext, Store};
 
 use crate::Kernel;
 use crate::binding::Binding;
@@ -63,7 +63,8 @@ impl Cpu {
     }
 
     /// Highest priority with a ready process.
-    fn highest(&self) -> Option<u8> {
+    #[inline(always)]
+    pub(crate) fn highest(&self) -> Option<u8> {
         let words = self.occupied.iter().enumerate().rev();
         for (i, word) in words {
             if let Some(bit) = word.get().checked_ilog2() {
@@ -76,6 +77,34 @@ impl Cpu {
     fn bit_of(&self, priority: u8) -> (&Cell<u64>, u64) {
         let word = &self.occupied[usize::from(priority >> 6)];
         (word, 1 << (priority & 63))
+    }
+
+    /// The process that is to run when nobody does.
+    #[inline(always)]
+    pub(crate) fn first(&self) -> Option<Ref<Process>> {
+        self.queue(self.highest()?).first()
+    }
+
+    /// Priority of the scheduling context in use.
+    #[inline(always)]
+    pub(crate) fn priority(&self) -> u8 {
+        self.priority.get()
+    }
+
+    /// `context` is in use from `now` on.
+    #[inline(always)]
+    fn lay_down(&self, context: SchedulingContext, now: Ticks) {
+        self.priority.set(context.priority);
+        self.quantum_end.set(now.wrapping_add(context.remaining));
+    }
+
+    /// What is left at `now` of the scheduling context in use.
+    #[inline(always)]
+    fn context_at(&self, now: Ticks) -> SchedulingContext {
+        SchedulingContext {
+            priority: self.priority.get(),
+            remaining: self.quantum_end.get().saturating_sub(now),
+        }
     }
 
     fn queue(&self, priority: u8) -> &Queue {
@@ -92,7 +121,16 @@ impl Cpu {
         }
     }
 
-    fn enqueue<H: Hal>(&self, store: &Store<H>, process: Ref<Process>, place: Place) {
+    /// Takes `first`, the first of its priority, out of its queue.
+    #[inline(always)]
+    pub(crate) fn dequeue_first<H: Hal>(&self, store: &Store<H>, first: Ref<Process>) {
+        let priority = store.get(first).scheduling.get().priority;
+        self.queue(priority).drop_front(store, first);
+        self.update_bit(priority);
+    }
+
+    #[inline(always)]
+    pub(crate) fn enqueue<H: Hal>(&self, store: &Store<H>, process: Ref<Process>, place: Place) {
         let priority = store.get(process).scheduling.get().priority;
         match place {
             Place::Back => self.queue(priority).push_back(store, process),
@@ -115,12 +153,7 @@ impl Cpu {
         word.get() & bit != 0
     }
 
-    /// Priority of the scheduling context in use.
-    pub(crate) fn priority(&self) -> u8 {
-        self.priority.get()
-    }
-
-    /// That priority, the end of the quantum in use, and the user's time.
+    /// The priority, the end of the quantum in use, and the user's time.
     pub(crate) fn clocks(&self) -> (u8, Ticks, Option<Ticks>) {
         (self.priority.get(), self.quantum_end.get(), self.alarm.get())
     }
@@ -128,13 +161,14 @@ impl Cpu {
 
 /// Where a process enters its ready queue.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+pub(crate) enum Place {
     Front,
     Back,
 }
 
 impl<H: Hal> Kernel<H> {
-    fn cpu(&self, number: CpuNumber) -> &Cpu {
+    #[inline(always)]
+    pub(crate) fn cpu(&self, number: CpuNumber) -> &Cpu {
         // The mask is the bound: there are 16 of them.
         &self.cpus[usize::from(number) & (crate::MAXIMUM_CPUS - 1)]
     }
@@ -155,18 +189,16 @@ impl<H: Hal> Kernel<H> {
         self.cpu(cpu).current.get()
     }
 
-    /// What is left on `cpu` of the scheduling context in use.
-    fn context_in_use(&self, cpu: &Cpu) -> SchedulingContext {
-        SchedulingContext {
-            priority: cpu.priority.get(),
-            remaining: cpu.quantum_end.get().saturating_sub(self.hal().now()),
-        }
+    /// Takes the running process of `cpu`, which is `pcb`, off it with its scheduling context.
+    #[inline(always)]
+    pub(crate) fn set_aside(&self, cpu: &Cpu, pcb: &Pcb<H::Context>, now: Ticks) {
+        pcb.scheduling.set(cpu.context_at(now));
+        self.charge(cpu, pcb, now);
     }
 
-    /// Charges the time since the last decision to `process`.
-    fn charge(&self, cpu: &Cpu, process: Ref<Process>) {
-        let now = self.hal().now();
-        let pcb = self.store.get(process);
+    /// Charges the time since the last decision, which this is, to `pcb`.
+    #[inline(always)]
+    fn charge(&self, cpu: &Cpu, pcb: &Pcb<H::Context>, now: Ticks) {
         pcb.time.set(pcb.time.get().wrapping_add(now.wrapping_sub(cpu.since.replace(now))));
     }
 
@@ -175,8 +207,7 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn stop_running(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let cpu = self.cpu(pcb.state.get().cpu());
-        pcb.scheduling.set(self.context_in_use(cpu));
-        self.charge(cpu, process);
+        self.set_aside(cpu, pcb, self.hal().now());
         cpu.current.set(None);
     }
 
@@ -194,7 +225,7 @@ impl<H: Hal> Kernel<H> {
             return;
         }
         let cpu = self.cpu(state.cpu());
-        self.charge(cpu, from);
+        self.charge(cpu, self.store.get(from), self.hal().now());
         self.store.get(from).state.set(state.with_phase(phase));
         target.state.set(target.state.get().with_cpu(state.cpu()).afresh(Phase::Running));
         cpu.current.set(Some(to));
@@ -208,8 +239,9 @@ impl<H: Hal> Kernel<H> {
         context: SchedulingContext,
     ) -> SchedulingContext {
         let number = self.store.get(process).state.get().cpu();
-        let used = self.context_in_use(self.cpu(number));
-        self.use_context(number, context);
+        let now = self.hal().now();
+        let used = self.cpu(number).context_at(now);
+        self.use_context(number, context, now);
         used
     }
 
@@ -222,11 +254,20 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    fn use_context(&self, number: CpuNumber, context: SchedulingContext) {
-        let cpu = self.cpu(number);
-        cpu.priority.set(context.priority);
-        cpu.quantum_end.set(self.hal().now().wrapping_add(context.remaining));
-        self.reprogram_timer(number);
+    fn use_context(&self, number: CpuNumber, context: SchedulingContext, now: Ticks) {
+        if number == self.here.get() {
+            self.adopt_context(self.cpu(number), context, now);
+            return;
+        }
+        self.cpu(number).lay_down(context, now);
+        self.hal().nudge(number);
+    }
+
+    /// `context` is in use from now on at `cpu`, which is this one.
+    #[inline(always)]
+    pub(crate) fn adopt_context(&self, cpu: &Cpu, context: SchedulingContext, now: Ticks) {
+        cpu.lay_down(context, now);
+        self.program_timer(cpu);
     }
 
     /// Makes the timer of CPU `number` fit its quantum and its user's time. Each CPU sets its own.
@@ -239,12 +280,14 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Asks for an interrupt at the end of the quantum, or at the user's time if that is sooner.
+    #[inline(always)]
     fn program_timer(&self, cpu: &Cpu) {
         let end = cpu.quantum_end.get();
         self.ask_timer(cpu, cpu.alarm.get().map_or(end, |alarm| alarm.min(end)));
     }
 
     /// Makes sure that the timer goes off at `deadline` or before.
+    #[inline(always)]
     fn ask_timer(&self, cpu: &Cpu, deadline: Ticks) {
         if deadline < cpu.asked.get() {
             cpu.asked.set(deadline);
@@ -354,7 +397,7 @@ impl<H: Hal> Kernel<H> {
             }
         }
         for _ in 0..TRAPS_PER_DECISION {
-            let Some(priority) = cpu.highest() else {
+            let Some(next) = cpu.first() else {
                 // With time on its hands the CPU goes on with what died.
                 let soon = self.is_draining().then(|| self.hal().now());
                 if let Some(deadline) = soon.or(cpu.alarm.get()) {
@@ -362,8 +405,7 @@ impl<H: Hal> Kernel<H> {
                 }
                 return None;
             };
-            let next = cpu.queue(priority).pop_front(&self.store)?;
-            cpu.update_bit(priority);
+            cpu.dequeue_first(&self.store, next);
             let pcb = self.store.get(next);
             if pcb.state.get().is_interrupted() {
                 self.trap_interrupted(next);
@@ -371,8 +413,9 @@ impl<H: Hal> Kernel<H> {
             }
             pcb.state.set(pcb.state.get().afresh(Phase::Running));
             cpu.current.set(Some(next));
-            cpu.since.set(self.hal().now());
-            self.use_context(number, pcb.scheduling.get());
+            let now = self.hal().now();
+            cpu.since.set(now);
+            self.adopt_context(cpu, pcb.scheduling.get(), now);
             return Some(next);
         }
         // Many were interrupted at once: look for interrupts, then go on.
@@ -386,6 +429,13 @@ impl<H: Hal> Kernel<H> {
         self.stop_running(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
+        self.requeue(cpu, process, ended);
+    }
+
+    /// `process`, which has just stopped running, enters the ready queue of `cpu`.
+    #[inline(always)]
+    pub(crate) fn requeue(&self, cpu: &Cpu, process: Ref<Process>, ended: bool) {
+        let pcb = self.store.get(process);
         let (remaining, place) = match pcb.scheduling.get().remaining {
             0 => (self.quantum(), Place::Back),
             _ if ended => (self.quantum(), Place::Back),

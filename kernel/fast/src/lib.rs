@@ -16,6 +16,7 @@ use core::num::NonZeroU64;
 use core::ptr;
 
 use a9n_abi::ipc_port::word;
+use a9n_abi::notification;
 use a9n_core::{Admitted, Kernel, Lengths, Long, Plain, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
@@ -61,7 +62,8 @@ macro_rules! path {
 macro_rules! paths {
     ($entered:ident: $call:ident $other_call:ident $long_call:ident $other_long_call:ident,
         $reply:ident $other_reply:ident $long_reply:ident $other_long_reply:ident,
-        $foreign:ident $other_foreign:ident, $signal:ident) => {
+        $foreign:ident $other_foreign:ident,
+        $signal:ident $wake:ident $wait:ident, $yield:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
             if !Short::admit(info) {
                 return $long_call(descriptor, info, me, number, word4, word5);
@@ -137,10 +139,44 @@ macro_rules! paths {
                 kernel().hal().retreat_foreign(&cpu, me);
             }
         });
+        // In these the operation takes the place of the CPU's number.
         path!($signal(descriptor, info, me, operation, word4, word5) {
-            // The operation took the place of the CPU's number.
-            let cpu = $entered(Cpu::here().number().into());
-            kernel().fast_signal(&cpu, process(me), operation, descriptor, info, word4, word5);
+            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
+            match operation {
+                notification::word::Notify => {
+                    if kernel().fast_notify(&cpu, process, descriptor, words).is_none() {
+                        $wake(descriptor, info, me, operation, word4, word5);
+                    }
+                }
+                notification::word::Wait | notification::word::Poll => {
+                    if kernel().fast_take(&cpu, process, descriptor, words).is_none() {
+                        $wait(descriptor, info, me, operation, word4, word5);
+                    }
+                }
+                _ => {
+                    kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+                }
+            }
+        });
+        path!($wake(descriptor, info, me, operation, word4, word5) {
+            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
+            if kernel().fast_signal(&cpu, process, descriptor, words).is_none() {
+                kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            }
+        });
+        path!($wait(descriptor, info, me, operation, word4, word5) {
+            let (cpu, process) = ($entered(here()), process(me));
+            if operation != notification::word::Wait
+                || kernel().fast_wait_signal(&cpu, process, descriptor).is_none()
+            {
+                kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            }
+        });
+        path!($yield(descriptor, info, me, operation, word4, word5) {
+            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
+            if kernel().fast_yield(&cpu, process, words).is_none() {
+                kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            }
         });
     };
 }
@@ -151,7 +187,8 @@ paths!(
     a9n_fast_reply_receive a9n_other_reply_receive
         a9n_long_reply_receive a9n_other_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
-    a9n_fast_signal
+    a9n_fast_signal a9n_fast_wake a9n_fast_wait,
+    a9n_fast_yield
 );
 
 paths!(
@@ -160,7 +197,8 @@ paths!(
     a9n_fast_reply_receive_locked a9n_other_reply_receive_locked
         a9n_long_reply_receive_locked a9n_other_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
-    a9n_fast_signal_locked
+    a9n_fast_signal_locked a9n_fast_wake_locked a9n_fast_wait_locked,
+    a9n_fast_yield_locked
 );
 
 /// The kernel, for a path.
@@ -169,6 +207,12 @@ fn kernel() -> &'static Kernel<X86_64> {
     // SAFETY: the paths above use it only, and they are reached from a stub, which took the lock if
     // there is one. They end before it is given back.
     unsafe { KERNEL.entered() }
+}
+
+/// Number of the CPU, as a stub would pass it.
+#[inline(always)]
+fn here() -> u64 {
+    Cpu::here().number().into()
 }
 
 /// There is one CPU, and the stub passed no number.

@@ -51,6 +51,7 @@ pub fn now() -> Ticks {
 }
 
 /// Ticks in one second.
+#[inline(always)]
 pub fn ticks_per_second() -> Ticks {
     TICKS_PER_SECOND.load(Relaxed)
 }

@@ -74,10 +74,12 @@ impl Hal for X86_64 {
         cpu.number()
     }
 
+    #[inline(always)]
     fn now(&self) -> Ticks {
         clock::now()
     }
 
+    #[inline(always)]
     fn ticks_per_second(&self) -> Ticks {
         clock::ticks_per_second()
     }

@@ -5,7 +5,7 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, ObjectType, Source};
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, ObjectType, Source, kernel};
 
 use crate::context::{Context, FIXED_FLAGS, Mode};
 use crate::cpu::{AREA_BYTES, CPU_OFFSET, CPUS, Cpu, MAX_CPUS};
@@ -184,8 +184,12 @@ a9n_system_call_alone:
     cmp     ah, {NOTIFICATION}
     je      2f
     cmp     dword ptr [rdx + {FOREIGN}], 0
-    je      a9n_general
-    a9n_save_foreign
+    jne     3f
+    cmp     rax, {YIELD}
+    jne     a9n_general
+    mov     rcx, rax
+    jmp     a9n_fast_yield
+3:  a9n_save_foreign
     jmp     a9n_fast_foreign
 2:  mov     rcx, rax
     jmp     a9n_fast_signal
@@ -209,8 +213,10 @@ a9n_system_calls:
 2:  cmp     ah, {NOTIFICATION}
     je      3f
     cmp     dword ptr [rdx + {FOREIGN}], 0
-    je      a9n_general
-    jmp     a9n_foreign
+    jne     a9n_foreign
+    cmp     rax, {YIELD}
+    jne     a9n_general
+    jmp     a9n_yield
 3:  mov     rcx, rax
     a9n_take_lock signal
 .set a9n_number, a9n_number + 1
@@ -222,10 +228,15 @@ a9n_foreign:
     a9n_save_foreign
     a9n_take_lock foreign
 
+a9n_yield:
+    mov     rcx, rax
+    a9n_take_lock yield
+
     a9n_wait call
     a9n_wait reply_receive
     a9n_wait signal
     a9n_wait foreign
+    a9n_wait yield
 
 // The fast way out.
 .balign 64
@@ -571,6 +582,7 @@ a9n_processor_stub:
     USER_DATA = const USER_DATA,
     IPC_CALL = const word::Call,
     IPC_REPLY_RECEIVE = const word::ReplyReceive,
+    YIELD = const kernel::word::Yield,
     NOTIFICATION = const ObjectType::NotificationPort as u8,
     ERROR_CODES = const ERROR_CODES,
     FATAL = const FATAL,

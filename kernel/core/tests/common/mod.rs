@@ -6,7 +6,7 @@ use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, operation_word, pcb,
+    node, notification, operation_word, pcb,
 };
 use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel, Lengths, Long, Owners, Plain, Short, Vectors};
@@ -222,7 +222,7 @@ impl System {
         self.cpu.words.set([word0, word1, word2, word3]);
         self.cpu.vectors.set(self.kernel.context(process).vector_state());
         let (kernel, cpu, descriptor) = (&self.kernel, &self.cpu, frame.descriptor);
-        let message = (frame.info, word4, word5);
+        let (message, words) = ((frame.info, word4, word5), (word4, word5));
         let departure = match frame.operation {
             number if kernel.context(process).is_foreign() => {
                 let info = MessageInfo::new(number as u32, 6).from_source(Source::Foreign);
@@ -248,10 +248,15 @@ impl System {
                     .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
-            operation => {
-                let (info, word4, word5) = message;
-                Some(kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5))
-            }
+            notification::word::Notify => None
+                .or_else(|| kernel.fast_notify(cpu, process, descriptor, words))
+                .or_else(|| kernel.fast_signal(cpu, process, descriptor, words)),
+            notification::word::Poll => kernel.fast_take(cpu, process, descriptor, words),
+            notification::word::Wait => None
+                .or_else(|| kernel.fast_take(cpu, process, descriptor, words))
+                .or_else(|| kernel.fast_wait_signal(cpu, process, descriptor)),
+            a9n_abi::kernel::word::Yield => kernel.fast_yield(cpu, process, words),
+            _ => None,
         };
         let Some(departure) = departure else { return false };
         let Departure::Left(context) = departure else { return false };
