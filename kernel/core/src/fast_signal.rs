@@ -8,7 +8,7 @@ use a9n_store::{Notification, Phase, Process, Ref};
 use crate::Kernel;
 
 impl<H: Hal> Kernel<H> {
-    /// `notify` of process `me` where nobody waits. `None` if nothing has happened; else this must be
+    /// `notify` of process `me`. `None` if nothing has happened; else this must be
     /// the last thing its caller does.
     #[inline(always)]
     pub fn fast_notify(
@@ -23,32 +23,16 @@ impl<H: Hal> Kernel<H> {
         let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
         let (port, identifier) = slot.notification(Rights::WRITE)?;
         let port = self.store.get(port);
-        if port.bound.get().is_some() || port.waiters.first().is_some() {
-            return None;
+        let waiter = port.waiters.first();
+        if waiter.is_none() && port.bound.get().is_none() {
+            port.bits.set(port.bits.get() | identifier);
+            return Some(self.hal().stay(cpu, &caller.context, 0, DONE.0, word4, word5));
         }
-        port.bits.set(port.bits.get() | identifier);
-        Some(self.hal().stay(cpu, &caller.context, 0, DONE.0, word4, word5))
-    }
-
-    /// `notify` of process `me` where somebody waits; otherwise like
-    /// [`fast_notify`](Self::fast_notify).
-    #[inline(always)]
-    pub fn fast_signal(
-        &self,
-        cpu: &H::Cpu,
-        me: Ref<Process>,
-        descriptor: u64,
-        words: (u64, u64),
-    ) -> Option<H::Leave> {
-        let caller = self.store.get(me);
-        let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
-        let (port, identifier) = slot.notification(Rights::WRITE)?;
         let number = H::cpu_number(cpu);
         if identifier == 0 || !self.is_plainly(caller, Phase::Running, number) {
             return None;
         }
-        let port = self.store.get(port);
-        let (woken, source) = match port.waiters.first() {
+        let (woken, info) = match waiter {
             Some(waiter) => {
                 let pcb = self.store.get(waiter);
                 if !self.is_plainly(pcb, Phase::Waiting, number) || pcb.affinity.get() != number {
@@ -62,8 +46,8 @@ impl<H: Hal> Kernel<H> {
                 (receiver, MessageInfo::new(0, 0).from_source(Source::Notification))
             }
         };
-        self.context(woken).answer(identifier, source.0, &[0; MESSAGE_REGISTERS]);
-        Some(self.fast_wake(cpu, me, woken, words))
+        self.context(woken).answer(identifier, info.0, &[0; MESSAGE_REGISTERS]);
+        Some(self.fast_wake(cpu, me, woken, (word4, word5)))
     }
 
     /// Takes the process that is bound to `port`, and receives on CPU `number`, out of the queue where
@@ -84,30 +68,21 @@ impl<H: Hal> Kernel<H> {
         Some(bound)
     }
 
-    /// `poll` or `wait` of process `me` where there are signals; otherwise like
+    /// `poll` of process `me` where there are signals; otherwise like
     /// [`fast_notify`](Self::fast_notify).
     #[inline(always)]
-    pub fn fast_take(
+    pub fn fast_poll(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
         descriptor: u64,
-        (word4, word5): (u64, u64),
+        words: (u64, u64),
     ) -> Option<H::Leave> {
-        const TAKEN: MessageInfo = MessageInfo::success(1);
-        let caller = self.store.get(me);
-        let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
-        let (port, _) = slot.notification(Rights::READ)?;
-        let port = self.store.get(port);
-        let bits = port.bits.get();
-        if port.bound.get().is_some() || bits == 0 {
-            return None;
-        }
-        port.bits.set(0);
-        Some(self.hal().stay(cpu, &caller.context, bits, TAKEN.0, word4, word5))
+        let (_, port) = self.fast_signals(me, descriptor)?;
+        self.fast_take(cpu, me, port, words)
     }
 
-    /// `wait` of process `me` where there are no signals, and somebody else is ready to run; otherwise
+    /// `wait` of process `me` where there are signals, or somebody else is ready to run; otherwise
     /// like [`fast_notify`](Self::fast_notify).
     #[inline(always)]
     pub fn fast_wait_signal(
@@ -115,23 +90,53 @@ impl<H: Hal> Kernel<H> {
         cpu: &H::Cpu,
         me: Ref<Process>,
         descriptor: u64,
+        words: (u64, u64),
     ) -> Option<H::Leave> {
-        let caller = self.store.get(me);
-        let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
-        let (port, _) = slot.notification(Rights::READ)?;
+        let (reference, port) = self.fast_signals(me, descriptor)?;
+        if port.bits.get() != 0 {
+            return self.fast_take(cpu, me, port, words);
+        }
         let number = H::cpu_number(cpu);
-        let cells = self.store.get(port);
-        if cells.bits.get() != 0
-            || cells.waiters.first().is_some()
-            || !self.is_plainly(caller, Phase::Running, number)
-        {
+        let caller = self.store.get(me);
+        if port.waiters.first().is_some() || !self.is_plainly(caller, Phase::Running, number) {
             return None;
         }
         let next = self.fast_successor(number)?;
 
-        cells.waiters.start(me);
-        caller.blocked_notification.set(Some(port));
+        port.waiters.start(me);
+        caller.blocked_notification.set(Some(reference));
         caller.state.set(caller.state.get().with_phase(Phase::Waiting));
         Some(self.fast_pass_on(cpu, caller, next))
+    }
+
+    /// The Notification Port that process `me` names to take signals.
+    #[inline(always)]
+    fn fast_signals(
+        &self,
+        me: Ref<Process>,
+        descriptor: u64,
+    ) -> Option<(Ref<Notification>, &Notification)> {
+        let caller = self.store.get(me);
+        let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
+        let (port, _) = slot.notification(Rights::READ)?;
+        Some((port, self.store.get(port)))
+    }
+
+    /// Gives the running `me` the signals at `port`, if there are any and they concern nobody else.
+    #[inline(always)]
+    fn fast_take(
+        &self,
+        cpu: &H::Cpu,
+        me: Ref<Process>,
+        port: &Notification,
+        (word4, word5): (u64, u64),
+    ) -> Option<H::Leave> {
+        const TAKEN: MessageInfo = MessageInfo::success(1);
+        let bits = port.bits.get();
+        if port.bound.get().is_some() || bits == 0 {
+            return None;
+        }
+        port.bits.set(0);
+        Some(self.hal().stay(cpu, self.context(me), bits, TAKEN.0, word4, word5))
     }
 }

@@ -23,11 +23,13 @@ impl<H: Hal> Kernel<H> {
         pcb.state.get() == State::new(phase, number)
     }
 
-    /// Who runs next on CPU `number` when its running process stops, if nothing is unusual about it.
+    /// Who runs next on CPU `number` when its running process stops, and its priority, if nothing is
+    /// unusual about it.
     #[inline(always)]
-    pub(crate) fn fast_successor(&self, number: CpuNumber) -> Option<Ref<Process>> {
-        let next = self.cpu(number).first()?;
-        self.is_plainly(self.store.get(next), Phase::Ready, number).then_some(next)
+    pub(crate) fn fast_successor(&self, number: CpuNumber) -> Option<(u8, Ref<Process>)> {
+        let (priority, next) = self.cpu(number).first()?;
+        let plain = self.is_plainly(self.store.get(next), Phase::Ready, number);
+        plain.then_some((priority, next))
     }
 
     /// The process `from`, which stops running on this CPU, whose number is given, leaves it to the
@@ -37,12 +39,12 @@ impl<H: Hal> Kernel<H> {
         &self,
         machine: &H::Cpu,
         from: &Pcb<H::Context>,
-        to: Ref<Process>,
+        (priority, to): (u8, Ref<Process>),
     ) -> H::Leave {
         let number = H::cpu_number(machine);
         let now = self.hal().now();
         self.set_aside(self.cpu(number), from, now);
-        self.cpu(number).dequeue_first(&self.store, to);
+        self.cpu(number).dequeue(&self.store, priority, to);
         self.fast_start(number, to, now);
         self.hal().resume(machine, self.context(to))
     }
@@ -52,7 +54,7 @@ impl<H: Hal> Kernel<H> {
     fn fast_start(&self, number: CpuNumber, process: Ref<Process>, now: Ticks) {
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Running));
-        self.adopt_context(self.cpu(number), pcb.scheduling.get(), now);
+        self.swap_context(self.cpu(number), pcb.scheduling.get(), now);
     }
 
     /// Lets `woken`, which waits in no queue any more and has its answer, run: at once, if it is more
@@ -107,15 +109,15 @@ impl<H: Hal> Kernel<H> {
         if cpu.highest().is_none_or(|highest| highest < cpu.priority()) {
             // Nobody to yield to: a new quantum.
             let context = SchedulingContext { priority: cpu.priority(), remaining: self.quantum() };
-            self.adopt_context(cpu, context, self.hal().now());
+            self.swap_context(cpu, context, self.hal().now());
             return Some(self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5));
         }
-        let next = self.fast_successor(number)?;
+        let (priority, next) = self.fast_successor(number)?;
         let now = self.hal().now();
         caller.context.answer(0, DONE.0, &[0; MESSAGE_REGISTERS]);
         self.set_aside(cpu, caller, now);
         caller.state.set(caller.state.get().with_phase(Phase::Ready));
-        cpu.dequeue_first(&self.store, next);
+        cpu.dequeue(&self.store, priority, next);
         self.requeue(cpu, me, true);
         self.fast_start(number, next, now);
         Some(self.hal().resume(machine, self.context(next)))

@@ -68,7 +68,7 @@ impl Cpu {
         let words = self.occupied.iter().enumerate().rev();
         for (i, word) in words {
             if let Some(bit) = word.get().checked_ilog2() {
-                return u8::try_from(i * WORD_BITS + bit as usize).ok();
+                return Some((i * WORD_BITS) as u8 | bit as u8);
             }
         }
         None
@@ -79,10 +79,11 @@ impl Cpu {
         (word, 1 << (priority & 63))
     }
 
-    /// The process that is to run when nobody does.
+    /// The process that is to run when nobody does, and its priority.
     #[inline(always)]
-    pub(crate) fn first(&self) -> Option<Ref<Process>> {
-        self.queue(self.highest()?).first()
+    pub(crate) fn first(&self) -> Option<(u8, Ref<Process>)> {
+        let priority = self.highest()?;
+        Some((priority, self.queue(priority).first()?))
     }
 
     /// Priority of the scheduling context in use.
@@ -111,20 +112,18 @@ impl Cpu {
         &self.queues[usize::from(priority)]
     }
 
-    /// Notes whether `priority` has a ready process.
+    /// Notes that `priority` has no ready process, if that is so.
+    #[inline(always)]
     fn update_bit(&self, priority: u8) {
-        let (word, bit) = self.bit_of(priority);
-        if self.queue(priority).first().is_some() {
-            word.set(word.get() | bit);
-        } else {
+        if self.queue(priority).first().is_none() {
+            let (word, bit) = self.bit_of(priority);
             word.set(word.get() & !bit);
         }
     }
 
-    /// Takes `first`, the first of its priority, out of its queue.
+    /// Takes `first`, the first with `priority`, out of its queue.
     #[inline(always)]
-    pub(crate) fn dequeue_first<H: Hal>(&self, store: &Store<H>, first: Ref<Process>) {
-        let priority = store.get(first).scheduling.get().priority;
+    pub(crate) fn dequeue<H: Hal>(&self, store: &Store<H>, priority: u8, first: Ref<Process>) {
         self.queue(priority).drop_front(store, first);
         self.update_bit(priority);
     }
@@ -136,7 +135,8 @@ impl Cpu {
             Place::Back => self.queue(priority).push_back(store, process),
             Place::Front => self.queue(priority).push_front(store, process),
         }
-        self.update_bit(priority);
+        let (word, bit) = self.bit_of(priority);
+        word.set(word.get() | bit);
     }
 }
 
@@ -261,6 +261,14 @@ impl<H: Hal> Kernel<H> {
         }
         self.cpu(number).lay_down(context, now);
         self.hal().nudge(number);
+    }
+
+    /// [`adopt_context`](Self::adopt_context) in place of another one: the timer has been asked for
+    /// the user's time, if there is one, when that was adopted or the time set.
+    #[inline(always)]
+    pub(crate) fn swap_context(&self, cpu: &Cpu, context: SchedulingContext, now: Ticks) {
+        cpu.lay_down(context, now);
+        self.ask_timer(cpu, cpu.quantum_end.get());
     }
 
     /// `context` is in use from now on at `cpu`, which is this one.
@@ -397,7 +405,7 @@ impl<H: Hal> Kernel<H> {
             }
         }
         for _ in 0..TRAPS_PER_DECISION {
-            let Some(next) = cpu.first() else {
+            let Some((priority, next)) = cpu.first() else {
                 // With time on its hands the CPU goes on with what died.
                 let soon = self.is_draining().then(|| self.hal().now());
                 if let Some(deadline) = soon.or(cpu.alarm.get()) {
@@ -405,7 +413,7 @@ impl<H: Hal> Kernel<H> {
                 }
                 return None;
             };
-            cpu.dequeue_first(&self.store, next);
+            cpu.dequeue(&self.store, priority, next);
             let pcb = self.store.get(next);
             if pcb.state.get().is_interrupted() {
                 self.trap_interrupted(next);

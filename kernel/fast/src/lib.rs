@@ -63,7 +63,7 @@ macro_rules! paths {
     ($entered:ident: $call:ident $other_call:ident $long_call:ident $other_long_call:ident,
         $reply:ident $other_reply:ident $long_reply:ident $other_long_reply:ident,
         $foreign:ident $other_foreign:ident,
-        $signal:ident $wake:ident $wait:ident, $yield:ident) => {
+        $signal:ident $wait:ident, $yield:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
             if !Short::admit(info) {
                 return $long_call(descriptor, info, me, number, word4, word5);
@@ -142,33 +142,23 @@ macro_rules! paths {
         // In these the operation takes the place of the CPU's number.
         path!($signal(descriptor, info, me, operation, word4, word5) {
             let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
-            match operation {
-                notification::word::Notify => {
-                    if kernel().fast_notify(&cpu, process, descriptor, words).is_none() {
-                        $wake(descriptor, info, me, operation, word4, word5);
-                    }
-                }
-                notification::word::Wait | notification::word::Poll => {
-                    if kernel().fast_take(&cpu, process, descriptor, words).is_none() {
-                        $wait(descriptor, info, me, operation, word4, word5);
-                    }
-                }
-                _ => {
-                    kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
-                }
+            if operation != notification::word::Notify {
+                return $wait(descriptor, info, me, operation, word4, word5);
             }
-        });
-        path!($wake(descriptor, info, me, operation, word4, word5) {
-            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
-            if kernel().fast_signal(&cpu, process, descriptor, words).is_none() {
+            if kernel().fast_notify(&cpu, process, descriptor, words).is_none() {
                 kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
         });
         path!($wait(descriptor, info, me, operation, word4, word5) {
-            let (cpu, process) = ($entered(here()), process(me));
-            if operation != notification::word::Wait
-                || kernel().fast_wait_signal(&cpu, process, descriptor).is_none()
-            {
+            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
+            let leave = match operation {
+                notification::word::Wait => {
+                    kernel().fast_wait_signal(&cpu, process, descriptor, words)
+                }
+                notification::word::Poll => kernel().fast_poll(&cpu, process, descriptor, words),
+                _ => None,
+            };
+            if leave.is_none() {
                 kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
         });
@@ -187,7 +177,7 @@ paths!(
     a9n_fast_reply_receive a9n_other_reply_receive
         a9n_long_reply_receive a9n_other_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
-    a9n_fast_signal a9n_fast_wake a9n_fast_wait,
+    a9n_fast_signal a9n_fast_wait,
     a9n_fast_yield
 );
 
@@ -197,7 +187,7 @@ paths!(
     a9n_fast_reply_receive_locked a9n_other_reply_receive_locked
         a9n_long_reply_receive_locked a9n_other_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
-    a9n_fast_signal_locked a9n_fast_wake_locked a9n_fast_wait_locked,
+    a9n_fast_signal_locked a9n_fast_wait_locked,
     a9n_fast_yield_locked
 );
 

@@ -104,36 +104,6 @@ unsafe extern "C" {
         word5: u64,
     );
 
-    /// Takes a `call` from its fast path to the general one. Does not come back either.
-    pub(crate) fn a9n_retreat_call(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// The same for a `reply_receive`.
-    pub(crate) fn a9n_retreat_reply_receive(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// The same for `operation` on a Notification Port.
-    pub(crate) fn a9n_retreat_signal(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
-        word4: u64,
-        word5: u64,
-    );
-
     /// [`a9n_leave`] with the kernel lock.
     pub(crate) fn a9n_leave_locked(
         identifier: u64,
@@ -144,8 +114,8 @@ unsafe extern "C" {
         word5: u64,
     );
 
-    /// [`a9n_retreat_call`] with the kernel lock.
-    pub(crate) fn a9n_retreat_call_locked(
+    /// Takes kernel call `operation` from its fast path to the general one. Does not come back either.
+    pub(crate) fn a9n_retreat(
         descriptor: u64,
         info: u64,
         me: &Context,
@@ -154,18 +124,8 @@ unsafe extern "C" {
         word5: u64,
     );
 
-    /// [`a9n_retreat_reply_receive`] with the kernel lock.
-    pub(crate) fn a9n_retreat_reply_receive_locked(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// [`a9n_retreat_signal`] with the kernel lock.
-    pub(crate) fn a9n_retreat_signal_locked(
+    /// [`a9n_retreat`] with the kernel lock.
+    pub(crate) fn a9n_retreat_locked(
         descriptor: u64,
         info: u64,
         me: &Context,

@@ -5,7 +5,6 @@ use core::mem::MaybeUninit;
 use core::num::NonZeroU64;
 use core::ptr::{self, NonNull};
 
-use a9n_abi::ipc_port::word;
 use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
 
 use crate::context::Context;
@@ -203,13 +202,9 @@ impl Hal for X86_64 {
         word4: u64,
         word5: u64,
     ) -> Leave {
-        let retreat = match (cpu, operation) {
-            (Entered::Alone, word::Call) => entry::a9n_retreat_call,
-            (Entered::Alone, word::ReplyReceive) => entry::a9n_retreat_reply_receive,
-            (Entered::Alone, _) => entry::a9n_retreat_signal,
-            (Entered::Locked(_), word::Call) => entry::a9n_retreat_call_locked,
-            (Entered::Locked(_), word::ReplyReceive) => entry::a9n_retreat_reply_receive_locked,
-            (Entered::Locked(_), _) => entry::a9n_retreat_signal_locked,
+        let retreat = match cpu {
+            Entered::Alone => entry::a9n_retreat,
+            Entered::Locked(_) => entry::a9n_retreat_locked,
         };
         // SAFETY: as for `leave`.
         unsafe { retreat(descriptor, info, me, operation, word4, word5) };

@@ -238,8 +238,30 @@ a9n_yield:
     a9n_wait foreign
     a9n_wait yield
 
+// From a fast path to the context at rdx, as that says. With the kernel lock, the new root is loaded
+// before that is given back.
+.globl a9n_resume_locked
+a9n_resume_locked:
+    mov     rax, [rdx + {ROOT}]
+    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
+    je      2f
+    mov     [rsp + 8 + {LOADED_ROOT}], rax
+    mov     cr3, rax
+2:  mov     dword ptr [rip + {LOCK}], 0
+.globl a9n_resume_fast
+a9n_resume_fast:
+    cmp     dword ptr [rdx + {MODE}], {ANSWER}
+    jne     a9n_resume_whole
+    mov     rsi, [rdx + {RSI}]
+    mov     rdi, [rdx + {RDI}]
+    mov     r8, [rdx + {R8}]
+    mov     r9, [rdx + {R9}]
+    mov     r12, [rdx + {R12}]
+    mov     r13, [rdx + {R13}]
+    mov     r14, [rdx + {R14}]
+    mov     r15, [rdx + {R15}]
+
 // The fast way out.
-.balign 64
 .globl a9n_leave
 a9n_leave:
     a9n_load
@@ -281,54 +303,20 @@ a9n_leave_foreign_locked:
     mov     dword ptr [rip + {LOCK}], 0
     sysretq
 
-// From a fast path to the context at rdx, as that says. With the kernel lock, the new root is loaded
-// before that is given back.
-.globl a9n_resume_locked
-a9n_resume_locked:
-    mov     rax, [rdx + {ROOT}]
-    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
-    je      2f
-    mov     [rsp + 8 + {LOADED_ROOT}], rax
-    mov     cr3, rax
-2:  mov     dword ptr [rip + {LOCK}], 0
-.globl a9n_resume_fast
-a9n_resume_fast:
-    mov     rax, rdx
-    sub     rsp, 8
-    jmp     a9n_resume
-
 // From a fast path that gave up with the kernel lock.
 .globl a9n_retreat_foreign_locked
 a9n_retreat_foreign_locked:
     mov     dword ptr [rip + {LOCK}], 0
     jmp     a9n_retreat_foreign
-.globl a9n_retreat_call_locked
-a9n_retreat_call_locked:
+.globl a9n_retreat_locked
+a9n_retreat_locked:
     mov     dword ptr [rip + {LOCK}], 0
-    jmp     a9n_retreat_call
-.globl a9n_retreat_reply_receive_locked
-a9n_retreat_reply_receive_locked:
-    mov     dword ptr [rip + {LOCK}], 0
-    jmp     a9n_retreat_reply_receive
-.globl a9n_retreat_signal_locked
-a9n_retreat_signal_locked:
-    mov     dword ptr [rip + {LOCK}], 0
-    jmp     a9n_retreat_signal
 
-// From a fast path that gave up, with the operation gone and r10 and r11 destroyed.
-.globl a9n_retreat_call
-a9n_retreat_call:
-    mov     eax, {IPC_CALL}
-    jmp     2f
-.globl a9n_retreat_reply_receive
-a9n_retreat_reply_receive:
-    mov     eax, {IPC_REPLY_RECEIVE}
-    jmp     2f
-// The same with the operation in rcx.
-.globl a9n_retreat_signal
-a9n_retreat_signal:
+// From a fast path that gave up, with the operation in rcx, and r10 and r11 destroyed.
+.globl a9n_retreat
+a9n_retreat:
     mov     rax, rcx
-2:  xor     r10d, r10d
+    xor     r10d, r10d
     mov     r11d, {FIXED_FLAGS}
 
 // The general path of a system call: rdx is the caller's context, the stack pointer as above.
@@ -358,23 +346,13 @@ a9n_retreat_foreign:
 // Runs the context at rax, or nobody if that is null. The stack pointer is 16 below the CPU's
 // words.
 a9n_resume:
-    test    rax, rax
-    jz      a9n_idle
     mov     rdx, rax
-    cmp     dword ptr [rdx + {MODE}], {ANSWER}
-    jne     a9n_resume_whole
-    mov     rsi, [rdx + {RSI}]
-    mov     rdi, [rdx + {RDI}]
-    mov     r8, [rdx + {R8}]
-    mov     r9, [rdx + {R9}]
-    mov     r12, [rdx + {R12}]
-    mov     r13, [rdx + {R13}]
-    mov     r14, [rdx + {R14}]
-    mov     r15, [rdx + {R15}]
     add     rsp, 8
-    jmp     a9n_leave
+    test    rax, rax
+    jnz     a9n_resume_fast
+    jmp     a9n_idle
 a9n_resume_whole:
-    a9n_switch 16
+    a9n_switch 8
     push    {USER_DATA}
     push    qword ptr [rdx + {RSP}]
     push    qword ptr [rdx + {RFLAGS}]
@@ -400,13 +378,13 @@ a9n_resume_whole:
 // Waits for an interrupt, in no user's address space. The interrupt's frame goes to the top of
 // the stack, where one from user mode goes.
 a9n_idle:
-    mov     qword ptr [rsp + 16 + {CURRENT}], 0
+    mov     qword ptr [rsp + 8 + {CURRENT}], 0
     mov     rax, [rip + {KERNEL_ROOT}]
-    cmp     rax, [rsp + 16 + {LOADED_ROOT}]
+    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
     je      2f
-    mov     [rsp + 16 + {LOADED_ROOT}], rax
+    mov     [rsp + 8 + {LOADED_ROOT}], rax
     mov     cr3, rax
-2:  add     rsp, 16
+2:  add     rsp, 8
 3:  sti
     hlt
     jmp     3b
