@@ -2,10 +2,11 @@
 //! them, and who runs next.
 
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Rights, Source};
-use a9n_hal::{Context, CpuNumber, Hal};
+use a9n_hal::{Context, Hal};
 use a9n_store::{Notification, Phase, Process, Ref};
 
 use crate::Kernel;
+use crate::fast_switch::Successor;
 
 impl<H: Hal> Kernel<H> {
     /// `notify` of process `me`. `None` if nothing has happened; else this must be
@@ -16,56 +17,55 @@ impl<H: Hal> Kernel<H> {
         cpu: &H::Cpu,
         me: Ref<Process>,
         descriptor: u64,
-        (word4, word5): (u64, u64),
+        words: (u64, u64),
     ) -> Option<H::Leave> {
         const DONE: MessageInfo = MessageInfo::success(0);
         let caller = self.store.get(me);
         let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
         let (port, identifier) = slot.notification(Rights::WRITE)?;
         let port = self.store.get(port);
-        let waiter = port.waiters.first();
-        if waiter.is_none() && port.bound.get().is_none() {
+        let number = H::cpu_number(cpu);
+        if let Some(waiter) = port.waiters.first() {
+            let pcb = self.store.get(waiter);
+            let context = pcb.scheduling.get();
+            if identifier == 0
+                || !self.is_plainly(caller, Phase::Running, number)
+                || !self.is_plainly(pcb, Phase::Waiting, number)
+                || pcb.affinity.get() != number
+            {
+                return None;
+            }
+            let turn = self.fast_turn(number, context)?;
+            port.waiters.drop_front(&self.store, waiter);
+            pcb.context.answer_without_words(identifier, MessageInfo::success(1).0);
+            let woken = Successor { process: waiter, context };
+            return Some(self.fast_wake(cpu, me, (woken, turn), words));
+        }
+        let Some(bound) = port.bound.get() else {
+            let (word4, word5) = words;
             port.bits.set(port.bits.get() | identifier);
             return Some(self.hal().stay(cpu, &caller.context, 0, DONE.0, word4, word5));
-        }
-        let number = H::cpu_number(cpu);
-        if identifier == 0 || !self.is_plainly(caller, Phase::Running, number) {
-            return None;
-        }
-        let (woken, info) = match waiter {
-            Some(waiter) => {
-                let pcb = self.store.get(waiter);
-                if !self.is_plainly(pcb, Phase::Waiting, number) || pcb.affinity.get() != number {
-                    return None;
-                }
-                port.waiters.drop_front(&self.store, waiter);
-                (waiter, MessageInfo::success(1))
-            }
-            None => {
-                let receiver = self.fast_bound(number, port)?;
-                (receiver, MessageInfo::new(0, 0).from_source(Source::Notification))
-            }
         };
-        self.context(woken).answer(identifier, info.0, &[0; MESSAGE_REGISTERS]);
-        Some(self.fast_wake(cpu, me, woken, (word4, word5)))
-    }
-
-    /// Takes the process that is bound to `port`, and receives on CPU `number`, out of the queue where
-    /// it is alone.
-    #[inline(always)]
-    fn fast_bound(&self, number: CpuNumber, port: &Notification) -> Option<Ref<Process>> {
-        let bound = port.bound.get()?;
         let pcb = self.store.get(bound);
-        if !self.is_plainly(pcb, Phase::Receiving, number) || pcb.affinity.get() != number {
+        if identifier == 0
+            || !self.is_plainly(caller, Phase::Running, number)
+            || !self.is_plainly(pcb, Phase::Receiving, number)
+            || pcb.affinity.get() != number
+        {
             return None;
         }
         let receivers = &self.store.get(pcb.blocked_port.get()?).receivers;
         if receivers.first() != Some(bound) {
             return None;
         }
+        let context = self.own_context(bound);
+        let turn = self.fast_turn(number, context)?;
         receivers.drop_front(&self.store, bound);
-        pcb.scheduling.set(self.own_context(bound));
-        Some(bound)
+        pcb.scheduling.set(context);
+        let info = MessageInfo::new(0, 0).from_source(Source::Notification);
+        pcb.context.answer(identifier, info.0, &[0; MESSAGE_REGISTERS]);
+        let woken = Successor { process: bound, context };
+        Some(self.fast_wake(cpu, me, (woken, turn), words))
     }
 
     /// `poll` of process `me` where there are signals; otherwise like

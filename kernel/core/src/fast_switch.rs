@@ -4,12 +4,33 @@
 //! unusual: what waits in the ready queue is just ready, and what runs just runs. One look at the
 //! clock serves both.
 
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo};
+use a9n_abi::MessageInfo;
 use a9n_hal::{Context, CpuNumber, Hal, Ticks};
 use a9n_store::{Pcb, Phase, Process, Ref, SchedulingContext, State};
 
 use crate::Kernel;
-use crate::scheduler::Place;
+use crate::scheduler::{Cpu, Pause, Place};
+
+/// The answer to a kernel call that has nothing to say.
+const DONE: MessageInfo = MessageInfo::success(0);
+
+/// A process that can run at once, and its scheduling context.
+#[derive(Clone, Copy)]
+pub(crate) struct Successor {
+    /// Which one.
+    pub(crate) process: Ref<Process>,
+    /// What it runs on.
+    pub(crate) context: SchedulingContext,
+}
+
+/// When a process that was woken gets its turn.
+#[derive(Clone, Copy)]
+pub(crate) enum Turn {
+    /// At once, in place of whoever runs.
+    Now,
+    /// When those are done who run and were ready before.
+    Later,
+}
 
 impl<H: Hal> Kernel<H> {
     /// Whether `pcb` is in `phase` on CPU `number`, and nothing else is to be known about it.
@@ -23,71 +44,92 @@ impl<H: Hal> Kernel<H> {
         pcb.state.get() == State::new(phase, number)
     }
 
-    /// Who runs next on CPU `number` when its running process stops, and its priority, if nothing is
-    /// unusual about it.
+    /// Who runs on CPU `number`, which is this one, when its running process stops.
     #[inline(always)]
-    pub(crate) fn fast_successor(&self, number: CpuNumber) -> Option<(u8, Ref<Process>)> {
-        let (priority, next) = self.cpu(number).first()?;
-        let plain = self.is_plainly(self.store.get(next), Phase::Ready, number);
-        plain.then_some((priority, next))
+    pub(crate) fn fast_successor(&self, number: CpuNumber) -> Option<Ref<Process>> {
+        let next = self.cpu(number).first()?;
+        self.is_plainly(self.store.get(next), Phase::Ready, number).then_some(next)
     }
 
-    /// The process `from`, which stops running on this CPU, whose number is given, leaves it to the
-    /// [successor](Self::fast_successor).
+    /// The process `from`, which stops running on this CPU, leaves it to `to`.
     #[inline(always)]
     pub(crate) fn fast_pass_on(
         &self,
         machine: &H::Cpu,
         from: &Pcb<H::Context>,
-        (priority, to): (u8, Ref<Process>),
+        to: Ref<Process>,
     ) -> H::Leave {
-        let number = H::cpu_number(machine);
+        let cpu = self.cpu(H::cpu_number(machine));
         let now = self.hal().now();
-        self.set_aside(self.cpu(number), from, now);
-        self.cpu(number).dequeue(&self.store, priority, to);
-        self.fast_start(number, to, now);
-        self.hal().resume(machine, self.context(to))
+        self.set_aside(cpu, from, now);
+        let context = self.store.get(to).scheduling.get();
+        cpu.dequeue(&self.store, context.priority, to);
+        self.fast_start(machine, Successor { process: to, context }, now)
     }
 
-    /// Lets `process`, which is in no queue any more, run on CPU `number`, which is this one.
+    /// Lets `process`, which is in no queue any more, run from `now` on.
     #[inline(always)]
-    fn fast_start(&self, number: CpuNumber, process: Ref<Process>, now: Ticks) {
+    fn fast_start(
+        &self,
+        machine: &H::Cpu,
+        Successor { process, context }: Successor,
+        now: Ticks,
+    ) -> H::Leave {
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Running));
-        self.swap_context(self.cpu(number), pcb.scheduling.get(), now);
+        let cpu = self.cpu(H::cpu_number(machine));
+        cpu.lay_down(context, now);
+        match cpu.new_deadline() {
+            Some(deadline) => self.hal().resume_until(machine, &pcb.context, deadline),
+            None => self.hal().resume(machine, &pcb.context),
+        }
     }
 
-    /// Lets `woken`, which waits in no queue any more and has its answer, run: at once, if it is more
-    /// urgent than the running `me`, which gets nothing but success for an answer.
+    /// When a process with `context` that is woken on CPU `number`, which is this one, gets its turn.
+    #[inline(always)]
+    pub(crate) fn fast_turn(&self, number: CpuNumber, context: SchedulingContext) -> Option<Turn> {
+        let cpu = self.cpu(number);
+        if context.remaining == 0 {
+            return None;
+        }
+        Some(if context.priority <= cpu.priority() { Turn::Later } else { Turn::Now })
+    }
+
+    /// Lets `woken`, which waits in no queue any more and has its answer and its scheduling context,
+    /// run at its `turn`. The running `me` gets nothing but success for an answer.
     #[inline(always)]
     pub(crate) fn fast_wake(
         &self,
         machine: &H::Cpu,
         me: Ref<Process>,
-        woken: Ref<Process>,
+        (woken, turn): (Successor, Turn),
         (word4, word5): (u64, u64),
     ) -> H::Leave {
-        const DONE: MessageInfo = MessageInfo::success(0);
-        let number = H::cpu_number(machine);
-        let cpu = self.cpu(number);
-        let (caller, pcb) = (self.store.get(me), self.store.get(woken));
-        let SchedulingContext { priority, mut remaining } = pcb.scheduling.get();
-        if remaining == 0 {
-            remaining = self.quantum();
-            pcb.scheduling.set(SchedulingContext { priority, remaining });
+        let cpu = self.cpu(H::cpu_number(machine));
+        let caller = self.store.get(me);
+        match turn {
+            Turn::Later => {
+                let pcb = self.store.get(woken.process);
+                pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
+                cpu.enqueue(&self.store, woken.process, woken.context.priority, Place::Back);
+                self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5)
+            }
+            Turn::Now => {
+                let now = self.hal().now();
+                self.fast_preempt(cpu, me, Pause::Interrupted, now);
+                self.fast_start(machine, woken, now)
+            }
         }
-        if priority <= cpu.priority() {
-            pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
-            cpu.enqueue(&self.store, woken, Place::Back);
-            return self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5);
-        }
-        let now = self.hal().now();
-        caller.context.answer(0, DONE.0, &[0; MESSAGE_REGISTERS]);
+    }
+
+    /// The running `me` of `cpu` has success for an answer, and is ready to run again.
+    #[inline(always)]
+    fn fast_preempt(&self, cpu: &Cpu, me: Ref<Process>, pause: Pause, now: Ticks) {
+        let caller = self.store.get(me);
+        caller.context.answer_without_words(0, DONE.0);
         self.set_aside(cpu, caller, now);
         caller.state.set(caller.state.get().with_phase(Phase::Ready));
-        self.requeue(cpu, me, false);
-        self.fast_start(number, woken, now);
-        self.hal().resume(machine, &pcb.context)
+        self.requeue(cpu, me, pause);
     }
 
     /// `yield` of process `me`. `None` if nothing has happened; else this must be the last thing its
@@ -99,7 +141,6 @@ impl<H: Hal> Kernel<H> {
         me: Ref<Process>,
         (word4, word5): (u64, u64),
     ) -> Option<H::Leave> {
-        const DONE: MessageInfo = MessageInfo::success(0);
         let number = H::cpu_number(machine);
         let cpu = self.cpu(number);
         let caller = self.store.get(me);
@@ -107,19 +148,16 @@ impl<H: Hal> Kernel<H> {
             return None;
         }
         if cpu.highest().is_none_or(|highest| highest < cpu.priority()) {
-            // Nobody to yield to: a new quantum.
+            // Nobody to yield to: a new quantum, which ends later than the one that it replaces.
             let context = SchedulingContext { priority: cpu.priority(), remaining: self.quantum() };
-            self.swap_context(cpu, context, self.hal().now());
+            cpu.lay_down(context, self.hal().now());
             return Some(self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5));
         }
-        let (priority, next) = self.fast_successor(number)?;
+        let next = self.fast_successor(number)?;
         let now = self.hal().now();
-        caller.context.answer(0, DONE.0, &[0; MESSAGE_REGISTERS]);
-        self.set_aside(cpu, caller, now);
-        caller.state.set(caller.state.get().with_phase(Phase::Ready));
-        cpu.dequeue(&self.store, priority, next);
-        self.requeue(cpu, me, true);
-        self.fast_start(number, next, now);
-        Some(self.hal().resume(machine, self.context(next)))
+        let context = self.store.get(next).scheduling.get();
+        cpu.dequeue(&self.store, context.priority, next);
+        self.fast_preempt(cpu, me, Pause::Ended, now);
+        Some(self.fast_start(machine, Successor { process: next, context }, now))
     }
 }

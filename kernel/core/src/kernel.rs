@@ -7,7 +7,7 @@ use a9n_abi::{
     Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, OPERATION_MASK, Reason,
     Rights, ipc_port, reply,
 };
-use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Trap};
+use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Ticks, Trap};
 use a9n_store::{Capability, Dying, Node, Process, Ref, Slot, Store};
 
 use crate::binding::Binding;
@@ -26,6 +26,8 @@ pub struct Kernel<H: Hal> {
     pub(crate) here: Cell<CpuNumber>,
     /// How many CPUs run processes; 0 before boot.
     pub(crate) cpu_count: Cell<CpuNumber>,
+    /// Length of a full quantum in ticks; 0 before boot.
+    pub(crate) quantum: Cell<Ticks>,
     /// Objects without a capability that still have parts to let go.
     pub(crate) dying: Cell<Option<Dying>>,
     /// A node that no descriptor reaches, for what the kernel itself holds on to: the Notification
@@ -55,6 +57,7 @@ impl<H: Hal> Kernel<H> {
             cpus: [const { Cpu::new() }; MAXIMUM_CPUS],
             here: Cell::new(0),
             cpu_count: Cell::new(0),
+            quantum: Cell::new(0),
             dying: Cell::new(None),
             bindings: Cell::new(None),
             claimed: [const { Cell::new(0) }; CLAIM_WORDS],

@@ -21,7 +21,9 @@ const QUANTA_PER_SECOND: u64 = 100;
 const TRAPS_PER_DECISION: u32 = 8;
 
 const PRIORITIES: usize = 256;
-const WORD_BITS: usize = u64::BITS as usize;
+/// Logarithm of the priorities that one word tells of.
+const WORD_SHIFT: u32 = u64::BITS.ilog2();
+const WORDS: usize = PRIORITIES >> WORD_SHIFT;
 
 /// Scheduling state of one CPU.
 #[derive(Debug)]
@@ -29,7 +31,9 @@ pub(crate) struct Cpu {
     /// Ready processes by priority.
     queues: [Queue; PRIORITIES],
     /// A bit for each priority with a ready process.
-    occupied: [Cell<u64>; PRIORITIES / WORD_BITS],
+    occupied: [Cell<u64>; WORDS],
+    /// A bit for each word of those that is not 0.
+    summary: Cell<u8>,
     /// The running process.
     current: Cell<Option<Ref<Process>>>,
     /// Priority of the scheduling context in use.
@@ -52,7 +56,8 @@ impl Cpu {
     pub(crate) const fn new() -> Self {
         Self {
             queues: [const { Queue::new() }; PRIORITIES],
-            occupied: [const { Cell::new(0) }; PRIORITIES / WORD_BITS],
+            occupied: [const { Cell::new(0) }; WORDS],
+            summary: Cell::new(0),
             current: Cell::new(None),
             priority: Cell::new(0),
             quantum_end: Cell::new(0),
@@ -65,25 +70,27 @@ impl Cpu {
     /// Highest priority with a ready process.
     #[inline(always)]
     pub(crate) fn highest(&self) -> Option<u8> {
-        let words = self.occupied.iter().enumerate().rev();
-        for (i, word) in words {
-            if let Some(bit) = word.get().checked_ilog2() {
-                return Some((i * WORD_BITS) as u8 | bit as u8);
-            }
-        }
-        None
+        let index = self.summary.get().checked_ilog2()?;
+        let bit = self.word(index as u8).get().checked_ilog2()?;
+        Some((index << WORD_SHIFT | bit) as u8)
     }
 
-    fn bit_of(&self, priority: u8) -> (&Cell<u64>, u64) {
-        let word = &self.occupied[usize::from(priority >> 6)];
-        (word, 1 << (priority & 63))
+    fn word(&self, index: u8) -> &Cell<u64> {
+        // The mask is the bound.
+        &self.occupied[usize::from(index) & (WORDS - 1)]
     }
 
-    /// The process that is to run when nobody does, and its priority.
+    /// The word that tells of `priority`, its number, and the bit in it.
     #[inline(always)]
-    pub(crate) fn first(&self) -> Option<(u8, Ref<Process>)> {
-        let priority = self.highest()?;
-        Some((priority, self.queue(priority).first()?))
+    fn bit_of(&self, priority: u8) -> (&Cell<u64>, u8, u64) {
+        let index = priority >> WORD_SHIFT;
+        (self.word(index), 1 << index, 1 << (priority & ((1 << WORD_SHIFT) - 1)))
+    }
+
+    /// The process that is to run when nobody does.
+    #[inline(always)]
+    pub(crate) fn first(&self) -> Option<Ref<Process>> {
+        self.queue(self.highest()?).first()
     }
 
     /// Priority of the scheduling context in use.
@@ -94,9 +101,21 @@ impl Cpu {
 
     /// `context` is in use from `now` on.
     #[inline(always)]
-    fn lay_down(&self, context: SchedulingContext, now: Ticks) {
+    pub(crate) fn lay_down(&self, context: SchedulingContext, now: Ticks) {
         self.priority.set(context.priority);
         self.quantum_end.set(now.wrapping_add(context.remaining));
+    }
+
+    /// When the timer has to go off for the context in use, if it would come too late. The user's
+    /// time is provided for: whatever makes the timer go off later than that asks for it again.
+    #[inline(always)]
+    pub(crate) fn new_deadline(&self) -> Option<Ticks> {
+        let deadline = self.quantum_end.get();
+        let is_sooner = deadline < self.asked.get();
+        is_sooner.then(|| {
+            self.asked.set(deadline);
+            deadline
+        })
     }
 
     /// What is left at `now` of the scheduling context in use.
@@ -116,8 +135,11 @@ impl Cpu {
     #[inline(always)]
     fn update_bit(&self, priority: u8) {
         if self.queue(priority).first().is_none() {
-            let (word, bit) = self.bit_of(priority);
+            let (word, summary, bit) = self.bit_of(priority);
             word.set(word.get() & !bit);
+            if word.get() == 0 {
+                self.summary.set(self.summary.get() & !summary);
+            }
         }
     }
 
@@ -128,15 +150,22 @@ impl Cpu {
         self.update_bit(priority);
     }
 
+    /// Puts `process`, whose scheduling context has `priority`, into the queue of that.
     #[inline(always)]
-    pub(crate) fn enqueue<H: Hal>(&self, store: &Store<H>, process: Ref<Process>, place: Place) {
-        let priority = store.get(process).scheduling.get().priority;
+    pub(crate) fn enqueue<H: Hal>(
+        &self,
+        store: &Store<H>,
+        process: Ref<Process>,
+        priority: u8,
+        place: Place,
+    ) {
         match place {
             Place::Back => self.queue(priority).push_back(store, process),
             Place::Front => self.queue(priority).push_front(store, process),
         }
-        let (word, bit) = self.bit_of(priority);
+        let (word, summary, bit) = self.bit_of(priority);
         word.set(word.get() | bit);
+        self.summary.set(self.summary.get() | summary);
     }
 }
 
@@ -149,14 +178,25 @@ impl Cpu {
 
     /// Whether the bit of `priority` is set.
     pub(crate) fn is_occupied(&self, priority: u8) -> bool {
-        let (word, bit) = self.bit_of(priority);
-        word.get() & bit != 0
+        let (word, summary, bit) = self.bit_of(priority);
+        let (told, occupied) = (self.summary.get() & summary != 0, word.get());
+        assert_eq!(told, occupied != 0, "what is known of a word of priorities");
+        occupied & bit != 0
     }
 
     /// The priority, the end of the quantum in use, and the user's time.
     pub(crate) fn clocks(&self) -> (u8, Ticks, Option<Ticks>) {
         (self.priority.get(), self.quantum_end.get(), self.alarm.get())
     }
+}
+
+/// Why a process that could go on does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// Somebody more urgent runs. It goes on with what is left of its quantum.
+    Interrupted,
+    /// Its quantum has ended.
+    Ended,
 }
 
 /// Where a process enters its ready queue.
@@ -174,8 +214,14 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Length of a full quantum in ticks.
+    #[inline(always)]
     pub(crate) fn quantum(&self) -> Ticks {
-        self.hal().ticks_per_second() / QUANTA_PER_SECOND
+        self.quantum.get()
+    }
+
+    /// Finds out the length of a quantum.
+    pub(crate) fn start_clock(&self) {
+        self.quantum.set(self.hal().ticks_per_second() / QUANTA_PER_SECOND);
     }
 
     /// The kernel was entered on `cpu` from `process`, or from idling.
@@ -263,14 +309,6 @@ impl<H: Hal> Kernel<H> {
         self.hal().nudge(number);
     }
 
-    /// [`adopt_context`](Self::adopt_context) in place of another one: the timer has been asked for
-    /// the user's time, if there is one, when that was adopted or the time set.
-    #[inline(always)]
-    pub(crate) fn swap_context(&self, cpu: &Cpu, context: SchedulingContext, now: Ticks) {
-        cpu.lay_down(context, now);
-        self.ask_timer(cpu, cpu.quantum_end.get());
-    }
-
     /// `context` is in use from now on at `cpu`, which is this one.
     #[inline(always)]
     pub(crate) fn adopt_context(&self, cpu: &Cpu, context: SchedulingContext, now: Ticks) {
@@ -337,7 +375,8 @@ impl<H: Hal> Kernel<H> {
         let ready = state.with_cpu(number).afresh(Phase::Ready);
         pcb.state.set(ready.with_interruption(interrupted));
         let cpu = self.cpu(number);
-        cpu.enqueue(&self.store, process, Place::Back);
+        let priority = pcb.scheduling.get().priority;
+        cpu.enqueue(&self.store, process, priority, Place::Back);
         let urgent =
             cpu.current.get().is_none() || pcb.scheduling.get().priority > cpu.priority.get();
         if number != self.here.get() && urgent {
@@ -397,7 +436,8 @@ impl<H: Hal> Kernel<H> {
                 self.stop_running(current);
                 self.make_ready(current);
             } else if ended || urgent {
-                self.preempt(cpu, current, ended);
+                let pause = if ended { Pause::Ended } else { Pause::Interrupted };
+                self.preempt(cpu, current, pause);
             }
             // It goes on, or a resolver that waited has taken over the CPU.
             if let Some(current) = cpu.current.get() {
@@ -405,7 +445,7 @@ impl<H: Hal> Kernel<H> {
             }
         }
         for _ in 0..TRAPS_PER_DECISION {
-            let Some((priority, next)) = cpu.first() else {
+            let Some(next) = cpu.first() else {
                 // With time on its hands the CPU goes on with what died.
                 let soon = self.is_draining().then(|| self.hal().now());
                 if let Some(deadline) = soon.or(cpu.alarm.get()) {
@@ -413,8 +453,8 @@ impl<H: Hal> Kernel<H> {
                 }
                 return None;
             };
-            cpu.dequeue(&self.store, priority, next);
             let pcb = self.store.get(next);
+            cpu.dequeue(&self.store, pcb.scheduling.get().priority, next);
             if pcb.state.get().is_interrupted() {
                 self.trap_interrupted(next);
                 continue;
@@ -433,25 +473,25 @@ impl<H: Hal> Kernel<H> {
 
     /// The running `process` goes back to its ready queue: to the front with what is left of its
     /// quantum, to the back with a new one if that has ended.
-    fn preempt(&self, cpu: &Cpu, process: Ref<Process>, ended: bool) {
+    fn preempt(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
         self.stop_running(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
-        self.requeue(cpu, process, ended);
+        self.requeue(cpu, process, pause);
     }
 
     /// `process`, which has just stopped running, enters the ready queue of `cpu`.
     #[inline(always)]
-    pub(crate) fn requeue(&self, cpu: &Cpu, process: Ref<Process>, ended: bool) {
+    pub(crate) fn requeue(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
         let pcb = self.store.get(process);
         let (remaining, place) = match pcb.scheduling.get().remaining {
             0 => (self.quantum(), Place::Back),
-            _ if ended => (self.quantum(), Place::Back),
+            _ if pause == Pause::Ended => (self.quantum(), Place::Back),
             remaining => (remaining, Place::Front),
         };
         let priority = pcb.scheduling.get().priority;
         pcb.scheduling.set(SchedulingContext { priority, remaining });
-        cpu.enqueue(&self.store, process, place);
+        cpu.enqueue(&self.store, process, priority, place);
     }
 
     /// Brings the masks that let `process` use the fast paths up to date: none for foreign

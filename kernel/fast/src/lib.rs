@@ -63,7 +63,7 @@ macro_rules! paths {
     ($entered:ident: $call:ident $other_call:ident $long_call:ident $other_long_call:ident,
         $reply:ident $other_reply:ident $long_reply:ident $other_long_reply:ident,
         $foreign:ident $other_foreign:ident,
-        $signal:ident $wait:ident, $yield:ident) => {
+        $signal:ident $wait:ident $poll:ident, $yield:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
             if !Short::admit(info) {
                 return $long_call(descriptor, info, me, number, word4, word5);
@@ -151,14 +151,18 @@ macro_rules! paths {
         });
         path!($wait(descriptor, info, me, operation, word4, word5) {
             let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
-            let leave = match operation {
-                notification::word::Wait => {
-                    kernel().fast_wait_signal(&cpu, process, descriptor, words)
-                }
-                notification::word::Poll => kernel().fast_poll(&cpu, process, descriptor, words),
-                _ => None,
-            };
-            if leave.is_none() {
+            if operation != notification::word::Wait {
+                return $poll(descriptor, info, me, operation, word4, word5);
+            }
+            if kernel().fast_wait_signal(&cpu, process, descriptor, words).is_none() {
+                kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            }
+        });
+        path!($poll(descriptor, info, me, operation, word4, word5) {
+            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
+            if operation != notification::word::Poll
+                || kernel().fast_poll(&cpu, process, descriptor, words).is_none()
+            {
                 kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
         });
@@ -177,7 +181,7 @@ paths!(
     a9n_fast_reply_receive a9n_other_reply_receive
         a9n_long_reply_receive a9n_other_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
-    a9n_fast_signal a9n_fast_wait,
+    a9n_fast_signal a9n_fast_wait a9n_fast_poll,
     a9n_fast_yield
 );
 
@@ -187,7 +191,7 @@ paths!(
     a9n_fast_reply_receive_locked a9n_other_reply_receive_locked
         a9n_long_reply_receive_locked a9n_other_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
-    a9n_fast_signal_locked a9n_fast_wait_locked,
+    a9n_fast_signal_locked a9n_fast_wait_locked a9n_fast_poll_locked,
     a9n_fast_yield_locked
 );
 

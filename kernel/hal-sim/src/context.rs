@@ -101,6 +101,11 @@ impl Context for SimContext {
         self.resumption.set(Resumption::Answer(Answer { identifier, info, words: *words }));
     }
 
+    fn answer_without_words(&self, identifier: u64, info: u64) {
+        let words = self.call.get().words;
+        self.resumption.set(Resumption::Answer(Answer { identifier, info, words }));
+    }
+
     fn restart(&self, operation: u64) {
         self.call.set(CallFrame { operation, ..self.call.get() });
         self.resumption.set(Resumption::Restart);

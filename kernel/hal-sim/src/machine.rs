@@ -228,6 +228,11 @@ impl Hal for SimMachine {
         leave_to(cpu, to)
     }
 
+    fn resume_until(&self, cpu: &SimCpu, to: &SimContext, deadline: Ticks) -> Departure {
+        self.set_timer(Some(deadline));
+        self.resume(cpu, to)
+    }
+
     fn leave_foreign(&self, cpu: &SimCpu, to: &SimContext) -> Departure {
         let [result, ..] = cpu.words.get();
         to.answer_foreign(result);

@@ -124,6 +124,11 @@ pub fn set_timer(cpu: &Cpu, deadline: Option<Ticks>) {
     }
 }
 
+/// [`set_timer`] for the assembly, on the executing CPU.
+pub(crate) extern "C" fn set_timer_here(deadline: Ticks) {
+    set_timer(Cpu::here(), Some(deadline));
+}
+
 /// Whether a timer interrupt that just arrived on this CPU is the one asked for. The timer may
 /// be early, since it counts no further than 32 bits: then it is set again.
 pub fn is_due(cpu: &Cpu) -> bool {

@@ -173,6 +173,13 @@ impl a9n_hal::Context for Context {
         self.mode.set(Mode::Answer);
     }
 
+    #[inline(always)]
+    fn answer_without_words(&self, identifier: u64, info: u64) {
+        self.rdi.set(identifier);
+        self.rsi.set(info);
+        self.mode.set(Mode::Answer);
+    }
+
     fn restart(&self, operation: u64) {
         self.rax.set(operation);
         let next = self.rip.get();

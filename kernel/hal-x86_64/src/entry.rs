@@ -38,7 +38,7 @@
 use core::hint::assert_unchecked;
 use core::mem::MaybeUninit;
 
-use a9n_hal::CpuNumber;
+use a9n_hal::{CpuNumber, Ticks};
 
 use crate::context::Context;
 use crate::cpu::{self, Cpu, MAX_CPUS};
@@ -159,6 +159,12 @@ unsafe extern "C" {
 
     /// [`a9n_resume_fast`] with the kernel lock.
     pub(crate) fn a9n_resume_locked(unused: Unused, unused: Unused, to: &Context);
+
+    /// Sets the timer to `deadline`, and runs `to` as its context says.
+    pub(crate) fn a9n_resume_until(unused: Unused, deadline: Ticks, to: &Context);
+
+    /// [`a9n_resume_until`] with the kernel lock.
+    pub(crate) fn a9n_resume_until_locked(unused: Unused, deadline: Ticks, to: &Context);
 
     /// Runs `to` with the result of its foreign call in `r12`; see
     /// [`Hal::leave_foreign`](a9n_hal::Hal::leave_foreign).

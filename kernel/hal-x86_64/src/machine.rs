@@ -169,6 +169,19 @@ impl Hal for X86_64 {
     }
 
     #[inline(always)]
+    fn resume_until(&self, cpu: &Entered, to: &Context, deadline: Ticks) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_resume_until(unused, deadline, to),
+                Entered::Locked(_) => entry::a9n_resume_until_locked(unused, deadline, to),
+            }
+        }
+        Leave(())
+    }
+
+    #[inline(always)]
     fn leave_foreign(&self, cpu: &Entered, to: &Context) -> Leave {
         let unused = MaybeUninit::uninit();
         // SAFETY: as for `leave`.

@@ -7,6 +7,7 @@ use core::mem::offset_of;
 use a9n_abi::ipc_port::word;
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, ObjectType, Source, kernel};
 
+use crate::clock::set_timer_here;
 use crate::context::{Context, FIXED_FLAGS, Mode};
 use crate::cpu::{AREA_BYTES, CPU_OFFSET, CPUS, Cpu, MAX_CPUS};
 use crate::dump::fatal_exception;
@@ -237,6 +238,22 @@ a9n_yield:
     a9n_wait signal
     a9n_wait foreign
     a9n_wait yield
+
+// The same as below, when the timer is set to rsi.
+.globl a9n_resume_until
+a9n_resume_until:
+    mov     rdi, rsi
+    push    rdx
+    call    {SET_TIMER}
+    pop     rdx
+    jmp     a9n_resume_fast
+.globl a9n_resume_until_locked
+a9n_resume_until_locked:
+    mov     rdi, rsi
+    push    rdx
+    call    {SET_TIMER}
+    pop     rdx
+    jmp     a9n_resume_locked
 
 // From a fast path to the context at rdx, as that says. With the kernel lock, the new root is loaded
 // before that is given back.
@@ -569,6 +586,7 @@ a9n_processor_stub:
     FATAL_EXCEPTION = sym fatal_exception,
     KERNEL_ROOT = sym KERNEL_ROOT,
     LOCK = sym LOCK,
+    SET_TIMER = sym set_timer_here,
     ACQUIRE = sym acquire,
     TICKET = sym TICKET,
     PROCESSOR = sym a9n_processor,

@@ -38,6 +38,9 @@ pub trait Context: Sized {
     /// Makes it resume with this answer to its kernel call.
     fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]);
 
+    /// The same, with message words that do not count: whatever of its own stood there before.
+    fn answer_without_words(&self, identifier: u64, info: u64);
+
     /// Makes it repeat its kernel call when it runs next, as `operation` with the same arguments.
     fn restart(&self, operation: u64);
 

@@ -114,6 +114,9 @@ pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
     /// as for [`leave`](Hal::leave).
     fn resume(&self, cpu: &Self::Cpu, to: &Self::Context) -> Self::Leave;
 
+    /// [`set_timer`](Hal::set_timer) to `deadline`, then [`resume`](Hal::resume).
+    fn resume_until(&self, cpu: &Self::Cpu, to: &Self::Context, deadline: Ticks) -> Self::Leave;
+
     /// Runs `to`, which made a foreign system call, with the first word of the kernel call under
     /// way as its result, and every other register as it was. The vector unit is as for
     /// [`leave`](Hal::leave).
