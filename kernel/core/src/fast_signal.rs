@@ -3,14 +3,14 @@
 
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Rights, Source};
 use a9n_hal::{Context, Hal};
-use a9n_store::{Notification, Phase, Process, Ref};
+use a9n_store::{Notification, Pcb, Phase, Process, Ref};
 
 use crate::Kernel;
-use crate::fast_switch::Successor;
+use crate::fast_switch::DONE;
 
 impl<H: Hal> Kernel<H> {
-    /// `notify` of process `me`. `None` if nothing has happened; else this must be
-    /// the last thing its caller does.
+    /// `notify` of process `me`, where nobody waits or somebody at the port. `None` if nothing has
+    /// happened; else this must be the last thing its caller does.
     #[inline(always)]
     pub fn fast_notify(
         &self,
@@ -19,38 +19,51 @@ impl<H: Hal> Kernel<H> {
         descriptor: u64,
         words: (u64, u64),
     ) -> Option<H::Leave> {
-        const DONE: MessageInfo = MessageInfo::success(0);
         let caller = self.store.get(me);
-        let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
-        let (port, identifier) = slot.notification(Rights::WRITE)?;
-        let port = self.store.get(port);
-        let number = H::cpu_number(cpu);
-        if let Some(waiter) = port.waiters.first() {
-            let pcb = self.store.get(waiter);
-            let context = pcb.scheduling.get();
-            if identifier == 0
-                || !self.is_plainly(caller, Phase::Running, number)
-                || !self.is_plainly(pcb, Phase::Waiting, number)
-                || pcb.affinity.get() != number
-            {
+        let (port, identifier) = self.fast_signals(caller, descriptor, Rights::WRITE)?;
+        let cells = self.store.get(port);
+        let Some(waiter) = cells.waiters.first() else {
+            if cells.bound.get().is_some() {
                 return None;
             }
-            let turn = self.fast_turn(number, context)?;
-            port.waiters.drop_front(&self.store, waiter);
-            pcb.context.answer_without_words(identifier, MessageInfo::success(1).0);
-            let woken = Successor { process: waiter, context };
-            return Some(self.fast_wake(cpu, me, (woken, turn), words));
-        }
-        let Some(bound) = port.bound.get() else {
             let (word4, word5) = words;
-            port.bits.set(port.bits.get() | identifier);
+            cells.bits.set(cells.bits.get() | identifier);
             return Some(self.hal().stay(cpu, &caller.context, 0, DONE.0, word4, word5));
         };
-        let pcb = self.store.get(bound);
+        let number = H::cpu_number(cpu);
+        let pcb = self.store.get(waiter);
+        let context = pcb.scheduling.get();
         if identifier == 0
-            || !self.is_plainly(caller, Phase::Running, number)
+            || !self.is_plainly(pcb, Phase::Waiting, number)
+            || !self.can_wake(number, caller, pcb, context)
+        {
+            return None;
+        }
+
+        pcb.context.answer_without_words(identifier, MessageInfo::success(1).0);
+        cells.waiters.drop_front(&self.store, waiter);
+        Some(self.fast_wake(cpu, me, waiter, context.priority, words))
+    }
+
+    /// `notify` of process `me`, where a bound process receives; otherwise like
+    /// [`fast_notify`](Self::fast_notify).
+    #[inline(always)]
+    pub fn fast_notify_bound(
+        &self,
+        cpu: &H::Cpu,
+        me: Ref<Process>,
+        descriptor: u64,
+        words: (u64, u64),
+    ) -> Option<H::Leave> {
+        let caller = self.store.get(me);
+        let (port, identifier) = self.fast_signals(caller, descriptor, Rights::WRITE)?;
+        let bound = self.store.get(port).bound.get()?;
+        let number = H::cpu_number(cpu);
+        let pcb = self.store.get(bound);
+        let context = self.own_context(bound);
+        if identifier == 0
             || !self.is_plainly(pcb, Phase::Receiving, number)
-            || pcb.affinity.get() != number
+            || !self.can_wake(number, caller, pcb, context)
         {
             return None;
         }
@@ -58,14 +71,12 @@ impl<H: Hal> Kernel<H> {
         if receivers.first() != Some(bound) {
             return None;
         }
-        let context = self.own_context(bound);
-        let turn = self.fast_turn(number, context)?;
-        receivers.drop_front(&self.store, bound);
-        pcb.scheduling.set(context);
+
         let info = MessageInfo::new(0, 0).from_source(Source::Notification);
         pcb.context.answer(identifier, info.0, &[0; MESSAGE_REGISTERS]);
-        let woken = Successor { process: bound, context };
-        Some(self.fast_wake(cpu, me, (woken, turn), words))
+        receivers.drop_front(&self.store, bound);
+        pcb.scheduling.set(context);
+        Some(self.fast_wake(cpu, me, bound, context.priority, words))
     }
 
     /// `poll` of process `me` where there are signals; otherwise like
@@ -78,8 +89,9 @@ impl<H: Hal> Kernel<H> {
         descriptor: u64,
         words: (u64, u64),
     ) -> Option<H::Leave> {
-        let (_, port) = self.fast_signals(me, descriptor)?;
-        self.fast_take(cpu, me, port, words)
+        let caller = self.store.get(me);
+        let (port, _) = self.fast_signals(caller, descriptor, Rights::READ)?;
+        self.fast_take(cpu, caller, self.store.get(port), words)
     }
 
     /// `wait` of process `me` where there are signals, or somebody else is ready to run; otherwise
@@ -92,42 +104,42 @@ impl<H: Hal> Kernel<H> {
         descriptor: u64,
         words: (u64, u64),
     ) -> Option<H::Leave> {
-        let (reference, port) = self.fast_signals(me, descriptor)?;
-        if port.bits.get() != 0 {
-            return self.fast_take(cpu, me, port, words);
+        let caller = self.store.get(me);
+        let (port, _) = self.fast_signals(caller, descriptor, Rights::READ)?;
+        let cells = self.store.get(port);
+        if cells.bits.get() != 0 {
+            return self.fast_take(cpu, caller, cells, words);
         }
         let number = H::cpu_number(cpu);
-        let caller = self.store.get(me);
-        if port.waiters.first().is_some() || !self.is_plainly(caller, Phase::Running, number) {
+        if cells.waiters.first().is_some() || !self.is_plainly(caller, Phase::Running, number) {
             return None;
         }
         let next = self.fast_successor(number)?;
 
-        port.waiters.start(me);
-        caller.blocked_notification.set(Some(reference));
+        cells.waiters.start(me);
+        caller.blocked_notification.set(Some(port));
         caller.state.set(caller.state.get().with_phase(Phase::Waiting));
         Some(self.fast_pass_on(cpu, caller, next))
     }
 
-    /// The Notification Port that process `me` names to take signals.
+    /// The Notification Port that `caller` names, with the identifier in its capability.
     #[inline(always)]
     fn fast_signals(
         &self,
-        me: Ref<Process>,
+        caller: &Pcb<H::Context>,
         descriptor: u64,
-    ) -> Option<(Ref<Notification>, &Notification)> {
-        let caller = self.store.get(me);
-        let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
-        let (port, _) = slot.notification(Rights::READ)?;
-        Some((port, self.store.get(port)))
+        rights: Rights,
+    ) -> Option<(Ref<Notification>, u64)> {
+        self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?.notification(rights)
     }
 
-    /// Gives the running `me` the signals at `port`, if there are any and they concern nobody else.
+    /// Gives the running `caller` the signals at `port`, if there are any and they concern nobody
+    /// else.
     #[inline(always)]
     fn fast_take(
         &self,
         cpu: &H::Cpu,
-        me: Ref<Process>,
+        caller: &Pcb<H::Context>,
         port: &Notification,
         (word4, word5): (u64, u64),
     ) -> Option<H::Leave> {
@@ -137,6 +149,6 @@ impl<H: Hal> Kernel<H> {
             return None;
         }
         port.bits.set(0);
-        Some(self.hal().stay(cpu, self.context(me), bits, TAKEN.0, word4, word5))
+        Some(self.hal().stay(cpu, &caller.context, bits, TAKEN.0, word4, word5))
     }
 }

@@ -12,25 +12,7 @@ use crate::Kernel;
 use crate::scheduler::{Cpu, Pause, Place};
 
 /// The answer to a kernel call that has nothing to say.
-const DONE: MessageInfo = MessageInfo::success(0);
-
-/// A process that can run at once, and its scheduling context.
-#[derive(Clone, Copy)]
-pub(crate) struct Successor {
-    /// Which one.
-    pub(crate) process: Ref<Process>,
-    /// What it runs on.
-    pub(crate) context: SchedulingContext,
-}
-
-/// When a process that was woken gets its turn.
-#[derive(Clone, Copy)]
-pub(crate) enum Turn {
-    /// At once, in place of whoever runs.
-    Now,
-    /// When those are done who run and were ready before.
-    Later,
-}
+pub(crate) const DONE: MessageInfo = MessageInfo::success(0);
 
 impl<H: Hal> Kernel<H> {
     /// Whether `pcb` is in `phase` on CPU `number`, and nothing else is to be known about it.
@@ -62,64 +44,70 @@ impl<H: Hal> Kernel<H> {
         let cpu = self.cpu(H::cpu_number(machine));
         let now = self.hal().now();
         self.set_aside(cpu, from, now);
-        let context = self.store.get(to).scheduling.get();
-        cpu.dequeue(&self.store, context.priority, to);
-        self.fast_start(machine, Successor { process: to, context }, now)
+        let priority = self.store.get(to).scheduling.get().priority;
+        cpu.dequeue(&self.store, priority, to);
+        self.fast_start(machine, to, priority, now)
     }
 
-    /// Lets `process`, which is in no queue any more, run from `now` on.
+    /// Lets `process`, which is in no queue any more and has `priority`, run from `now` on.
     #[inline(always)]
     fn fast_start(
         &self,
         machine: &H::Cpu,
-        Successor { process, context }: Successor,
+        process: Ref<Process>,
+        priority: u8,
         now: Ticks,
     ) -> H::Leave {
+        let cpu = self.cpu(H::cpu_number(machine));
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Running));
-        let cpu = self.cpu(H::cpu_number(machine));
-        cpu.lay_down(context, now);
+        let remaining = pcb.scheduling.get().remaining;
+        cpu.lay_down(SchedulingContext { priority, remaining }, now);
         match cpu.new_deadline() {
             Some(deadline) => self.hal().resume_until(machine, &pcb.context, deadline),
             None => self.hal().resume(machine, &pcb.context),
         }
     }
 
-    /// When a process with `context` that is woken on CPU `number`, which is this one, gets its turn.
+    /// Whether the running `me` can make `woken` ready, which waits for a signal or a message: that
+    /// has to belong to this CPU, with time to run; and where it would run at once, nothing may be
+    /// unusual about `me`.
     #[inline(always)]
-    pub(crate) fn fast_turn(&self, number: CpuNumber, context: SchedulingContext) -> Option<Turn> {
-        let cpu = self.cpu(number);
-        if context.remaining == 0 {
-            return None;
-        }
-        Some(if context.priority <= cpu.priority() { Turn::Later } else { Turn::Now })
+    pub(crate) fn can_wake(
+        &self,
+        number: CpuNumber,
+        me: &Pcb<H::Context>,
+        woken: &Pcb<H::Context>,
+        context: SchedulingContext,
+    ) -> bool {
+        let is_urgent = context.priority > self.cpu(number).priority();
+        woken.affinity.get() == number
+            && context.remaining != 0
+            && (!is_urgent || self.is_plainly(me, Phase::Running, number))
     }
 
     /// Lets `woken`, which waits in no queue any more and has its answer and its scheduling context,
-    /// run at its `turn`. The running `me` gets nothing but success for an answer.
+    /// run: at once if it is more urgent than the running `me`, else when its turn comes. `me` gets
+    /// nothing but success for an answer.
     #[inline(always)]
     pub(crate) fn fast_wake(
         &self,
         machine: &H::Cpu,
         me: Ref<Process>,
-        (woken, turn): (Successor, Turn),
+        woken: Ref<Process>,
+        priority: u8,
         (word4, word5): (u64, u64),
     ) -> H::Leave {
         let cpu = self.cpu(H::cpu_number(machine));
-        let caller = self.store.get(me);
-        match turn {
-            Turn::Later => {
-                let pcb = self.store.get(woken.process);
-                pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
-                cpu.enqueue(&self.store, woken.process, woken.context.priority, Place::Back);
-                self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5)
-            }
-            Turn::Now => {
-                let now = self.hal().now();
-                self.fast_preempt(cpu, me, Pause::Interrupted, now);
-                self.fast_start(machine, woken, now)
-            }
+        if priority > cpu.priority() {
+            let now = self.hal().now();
+            self.fast_preempt(cpu, me, Pause::Interrupted, now);
+            return self.fast_start(machine, woken, priority, now);
         }
+        let pcb = self.store.get(woken);
+        pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
+        cpu.enqueue(&self.store, woken, priority, Place::Back);
+        self.hal().stay(machine, self.context(me), 0, DONE.0, word4, word5)
     }
 
     /// The running `me` of `cpu` has success for an answer, and is ready to run again.
@@ -155,9 +143,9 @@ impl<H: Hal> Kernel<H> {
         }
         let next = self.fast_successor(number)?;
         let now = self.hal().now();
-        let context = self.store.get(next).scheduling.get();
-        cpu.dequeue(&self.store, context.priority, next);
+        let priority = self.store.get(next).scheduling.get().priority;
+        cpu.dequeue(&self.store, priority, next);
         self.fast_preempt(cpu, me, Pause::Ended, now);
-        Some(self.fast_start(machine, Successor { process: next, context }, now))
+        Some(self.fast_start(machine, next, priority, now))
     }
 }

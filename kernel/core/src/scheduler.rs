@@ -23,6 +23,8 @@ const TRAPS_PER_DECISION: u32 = 8;
 const PRIORITIES: usize = 256;
 /// Logarithm of the priorities that one word tells of.
 const WORD_SHIFT: u32 = u64::BITS.ilog2();
+/// A priority's place in its word.
+const WORD_MASK: u8 = (1 << WORD_SHIFT) - 1;
 const WORDS: usize = PRIORITIES >> WORD_SHIFT;
 
 /// Scheduling state of one CPU.
@@ -33,7 +35,7 @@ pub(crate) struct Cpu {
     /// A bit for each priority with a ready process.
     occupied: [Cell<u64>; WORDS],
     /// A bit for each word of those that is not 0.
-    summary: Cell<u8>,
+    summary: Cell<u64>,
     /// The running process.
     current: Cell<Option<Ref<Process>>>,
     /// Priority of the scheduling context in use.
@@ -72,19 +74,12 @@ impl Cpu {
     pub(crate) fn highest(&self) -> Option<u8> {
         let index = self.summary.get().checked_ilog2()?;
         let bit = self.word(index as u8).get().checked_ilog2()?;
-        Some((index << WORD_SHIFT | bit) as u8)
+        Some(((index << WORD_SHIFT).wrapping_add(bit)) as u8)
     }
 
     fn word(&self, index: u8) -> &Cell<u64> {
         // The mask is the bound.
         &self.occupied[usize::from(index) & (WORDS - 1)]
-    }
-
-    /// The word that tells of `priority`, its number, and the bit in it.
-    #[inline(always)]
-    fn bit_of(&self, priority: u8) -> (&Cell<u64>, u8, u64) {
-        let index = priority >> WORD_SHIFT;
-        (self.word(index), 1 << index, 1 << (priority & ((1 << WORD_SHIFT) - 1)))
     }
 
     /// The process that is to run when nobody does.
@@ -135,10 +130,11 @@ impl Cpu {
     #[inline(always)]
     fn update_bit(&self, priority: u8) {
         if self.queue(priority).first().is_none() {
-            let (word, summary, bit) = self.bit_of(priority);
-            word.set(word.get() & !bit);
+            let index = priority >> WORD_SHIFT;
+            let word = self.word(index);
+            word.set(word.get() & !(1 << (priority & WORD_MASK)));
             if word.get() == 0 {
-                self.summary.set(self.summary.get() & !summary);
+                self.summary.set(self.summary.get() & !(1 << index));
             }
         }
     }
@@ -163,9 +159,10 @@ impl Cpu {
             Place::Back => self.queue(priority).push_back(store, process),
             Place::Front => self.queue(priority).push_front(store, process),
         }
-        let (word, summary, bit) = self.bit_of(priority);
-        word.set(word.get() | bit);
-        self.summary.set(self.summary.get() | summary);
+        let index = priority >> WORD_SHIFT;
+        let word = self.word(index);
+        word.set(word.get() | 1 << (priority & WORD_MASK));
+        self.summary.set(self.summary.get() | 1 << index);
     }
 }
 
@@ -178,10 +175,10 @@ impl Cpu {
 
     /// Whether the bit of `priority` is set.
     pub(crate) fn is_occupied(&self, priority: u8) -> bool {
-        let (word, summary, bit) = self.bit_of(priority);
-        let (told, occupied) = (self.summary.get() & summary != 0, word.get());
+        let index = priority >> WORD_SHIFT;
+        let (told, occupied) = (self.summary.get() & 1 << index != 0, self.word(index).get());
         assert_eq!(told, occupied != 0, "what is known of a word of priorities");
-        occupied & bit != 0
+        occupied & 1 << (priority & WORD_MASK) != 0
     }
 
     /// The priority, the end of the quantum in use, and the user's time.

@@ -16,12 +16,11 @@ use core::num::NonZeroU64;
 use core::ptr;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::notification;
+use a9n_abi::{kernel, notification};
 use a9n_core::{Admitted, Kernel, Lengths, Long, Plain, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
-use a9n_hal_x86_64::cpu::Cpu;
 use a9n_hal_x86_64::entry::Entered;
 use a9n_hal_x86_64::lock::Exclusive;
 use a9n_store::{Process, Ref};
@@ -63,32 +62,32 @@ macro_rules! paths {
     ($entered:ident: $call:ident $other_call:ident $long_call:ident $other_long_call:ident,
         $reply:ident $other_reply:ident $long_reply:ident $other_long_reply:ident,
         $foreign:ident $other_foreign:ident,
-        $signal:ident $wait:ident $poll:ident, $yield:ident) => {
+        $notify:ident $notify_bound:ident $wait:ident $poll:ident, $yield:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
             if !Short::admit(info) {
                 return $long_call(descriptor, info, me, number, word4, word5);
             }
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            if kernel().fast_call::<Admitted, Plain>(&cpu, process, descriptor, message).is_none() {
+            if the_kernel().fast_call::<Admitted, Plain>(&cpu, process, descriptor, message).is_none() {
                 $other_call(descriptor, info, me, number, word4, word5);
             }
         });
         path!($other_call(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            if kernel().fast_call::<Admitted, Vectors>(&cpu, process, descriptor, message).is_none() {
-                kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
+            if the_kernel().fast_call::<Admitted, Vectors>(&cpu, process, descriptor, message).is_none() {
+                the_kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
             }
         });
         path!($long_call(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            if kernel().fast_call::<Long, Plain>(&cpu, process, descriptor, message).is_none() {
+            if the_kernel().fast_call::<Long, Plain>(&cpu, process, descriptor, message).is_none() {
                 $other_long_call(descriptor, info, me, number, word4, word5);
             }
         });
         path!($other_long_call(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            if kernel().fast_call::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
-                kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
+            if the_kernel().fast_call::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
+                the_kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
             }
         });
         path!($reply(descriptor, info, me, number, word4, word5) {
@@ -96,14 +95,14 @@ macro_rules! paths {
                 return $long_reply(descriptor, info, me, number, word4, word5);
             }
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            let kernel = kernel();
+            let kernel = the_kernel();
             if kernel.fast_reply_receive::<Admitted, Plain>(&cpu, process, descriptor, message).is_none() {
                 $other_reply(descriptor, info, me, number, word4, word5);
             }
         });
         path!($other_reply(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            let kernel = kernel();
+            let kernel = the_kernel();
             if kernel.fast_verdict::<Admitted, Plain>(&cpu, process, descriptor, info).is_none()
                 && kernel.fast_reply_receive::<Admitted, Vectors>(&cpu, process, descriptor, message).is_none()
                 && kernel.fast_verdict::<Admitted, Vectors>(&cpu, process, descriptor, info).is_none()
@@ -114,14 +113,14 @@ macro_rules! paths {
         });
         path!($long_reply(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            let kernel = kernel();
+            let kernel = the_kernel();
             if kernel.fast_reply_receive::<Long, Plain>(&cpu, process, descriptor, message).is_none() {
                 $other_long_reply(descriptor, info, me, number, word4, word5);
             }
         });
         path!($other_long_reply(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            let kernel = kernel();
+            let kernel = the_kernel();
             if kernel.fast_reply_receive::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
                 let operation = word::ReplyReceive;
                 kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
@@ -129,47 +128,48 @@ macro_rules! paths {
         });
         path!($foreign(descriptor, info, me, number, word4, word5) {
             let (cpu, message) = ($entered(number), (info, word4, word5));
-            if kernel().fast_foreign::<Plain>(&cpu, process(me), message).is_none() {
+            if the_kernel().fast_foreign::<Plain>(&cpu, process(me), message).is_none() {
                 $other_foreign(descriptor, info, me, number, word4, word5);
             }
         });
         path!($other_foreign(_descriptor, info, me, number, word4, word5) {
             let (cpu, message) = ($entered(number), (info, word4, word5));
-            if kernel().fast_foreign::<Vectors>(&cpu, process(me), message).is_none() {
-                kernel().hal().retreat_foreign(&cpu, me);
+            if the_kernel().fast_foreign::<Vectors>(&cpu, process(me), message).is_none() {
+                the_kernel().hal().retreat_foreign(&cpu, me);
             }
         });
-        // In these the operation takes the place of the CPU's number.
-        path!($signal(descriptor, info, me, operation, word4, word5) {
-            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
-            if operation != notification::word::Notify {
-                return $wait(descriptor, info, me, operation, word4, word5);
-            }
-            if kernel().fast_notify(&cpu, process, descriptor, words).is_none() {
-                kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+        path!($notify(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
+            if the_kernel().fast_notify(&cpu, process, descriptor, words).is_none() {
+                $notify_bound(descriptor, info, me, number, word4, word5);
             }
         });
-        path!($wait(descriptor, info, me, operation, word4, word5) {
-            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
-            if operation != notification::word::Wait {
-                return $poll(descriptor, info, me, operation, word4, word5);
-            }
-            if kernel().fast_wait_signal(&cpu, process, descriptor, words).is_none() {
-                kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+        path!($notify_bound(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
+            if the_kernel().fast_notify_bound(&cpu, process, descriptor, words).is_none() {
+                let operation = notification::word::Notify;
+                the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
         });
-        path!($poll(descriptor, info, me, operation, word4, word5) {
-            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
-            if operation != notification::word::Poll
-                || kernel().fast_poll(&cpu, process, descriptor, words).is_none()
-            {
-                kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+        path!($wait(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
+            if the_kernel().fast_wait_signal(&cpu, process, descriptor, words).is_none() {
+                let operation = notification::word::Wait;
+                the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
         });
-        path!($yield(descriptor, info, me, operation, word4, word5) {
-            let (cpu, process, words) = ($entered(here()), process(me), (word4, word5));
-            if kernel().fast_yield(&cpu, process, words).is_none() {
-                kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+        path!($poll(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
+            if the_kernel().fast_poll(&cpu, process, descriptor, words).is_none() {
+                let operation = notification::word::Poll;
+                the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            }
+        });
+        path!($yield(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
+            if the_kernel().fast_yield(&cpu, process, words).is_none() {
+                let operation = kernel::word::Yield;
+                the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
         });
     };
@@ -181,7 +181,7 @@ paths!(
     a9n_fast_reply_receive a9n_other_reply_receive
         a9n_long_reply_receive a9n_other_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
-    a9n_fast_signal a9n_fast_wait a9n_fast_poll,
+    a9n_fast_notify a9n_other_notify a9n_fast_wait a9n_fast_poll,
     a9n_fast_yield
 );
 
@@ -191,22 +191,16 @@ paths!(
     a9n_fast_reply_receive_locked a9n_other_reply_receive_locked
         a9n_long_reply_receive_locked a9n_other_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
-    a9n_fast_signal_locked a9n_fast_wait_locked a9n_fast_poll_locked,
+    a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wait_locked a9n_fast_poll_locked,
     a9n_fast_yield_locked
 );
 
 /// The kernel, for a path.
 #[inline(always)]
-fn kernel() -> &'static Kernel<X86_64> {
+fn the_kernel() -> &'static Kernel<X86_64> {
     // SAFETY: the paths above use it only, and they are reached from a stub, which took the lock if
     // there is one. They end before it is given back.
     unsafe { KERNEL.entered() }
-}
-
-/// Number of the CPU, as a stub would pass it.
-#[inline(always)]
-fn here() -> u64 {
-    Cpu::here().number().into()
 }
 
 /// There is one CPU, and the stub passed no number.

@@ -5,7 +5,7 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, ObjectType, Source, kernel};
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, kernel, notification};
 
 use crate::clock::set_timer_here;
 use crate::context::{Context, FIXED_FLAGS, Mode};
@@ -90,16 +90,17 @@ global_asm!(
     lea     rsi, [rax + {FOREIGN_INFO}]
 .endm
 
-// Takes the kernel lock, if it is free.
-.macro a9n_take_lock path
+// Takes the kernel lock for a path.
+.macro a9n_lock path
+a9n_lock_\path:
     lock bts dword ptr [rip + {LOCK}], 0
     jnc     a9n_fast_\path\()_locked
-    jmp     a9n_wait_\path
+    call    a9n_acquire
+    jmp     a9n_fast_\path\()_locked
 .endm
 
-// Loads what a fast path leaves to the way out; message registers are set, rdx is the context.
-// The stack pointer is as the system call stub left it, 8 below the CPU's words.
-.macro a9n_load
+// Traps unless the stack pointer is as the system call stub left it, 8 below the CPU's words.
+.macro a9n_check
 .if {CHECKED}
     lea     eax, [rsp + 8]
     and     eax, {AREA} - 1
@@ -108,6 +109,11 @@ global_asm!(
     ud2
 3:
 .endif
+.endm
+
+// Loads what a fast path leaves to the way out; message registers are set, rdx is the context.
+.macro a9n_load
+    a9n_check
     a9n_switch 8
     mov     rcx, [rdx + {RIP}]
     mov     rsp, [rdx + {RSP}]
@@ -120,6 +126,7 @@ global_asm!(
 // The same for who stays: what a fast path keeps (rbx, rbp) and what nobody else changed (the root
 // and the bases) is as it was.
 .macro a9n_load_stay
+    a9n_check
     mov     rcx, [rdx + {RIP}]
     mov     rsp, [rdx + {RSP}]
     mov     r11d, {FIXED_FLAGS}
@@ -131,6 +138,7 @@ global_asm!(
 // The same for who made a foreign system call: every register, with the result from r12. rcx and r11
 // are as `syscall` leaves them.
 .macro a9n_load_foreign
+    a9n_check
     a9n_switch 8
     mov     rax, r12
     mov     rsi, [rdx + {RSI}]
@@ -150,27 +158,6 @@ global_asm!(
     mov     rdx, [rdx + {RDX}]
 .endm
 
-// Waits for the lock, and takes it, with everything kept that a fast path looks at.
-.macro a9n_wait path
-a9n_wait_\path:
-    push    rdi
-    push    rsi
-    push    rdx
-    push    rcx
-    push    r8
-    push    r9
-    sub     rsp, 8
-    call    {ACQUIRE}
-    add     rsp, 8
-    pop     r9
-    pop     r8
-    pop     rcx
-    pop     rdx
-    pop     rsi
-    pop     rdi
-    jmp     a9n_fast_\path\()_locked
-.endm
-
 .section .text.a9n_entry, "ax", @progbits
 
 // A system call while there is one CPU.
@@ -182,18 +169,19 @@ a9n_system_call_alone:
     je      a9n_fast_call
     cmp     rax, {IPC_REPLY_RECEIVE}
     je      a9n_fast_reply_receive
-    cmp     ah, {NOTIFICATION}
-    je      2f
+    cmp     rax, {NOTIFY}
+    je      a9n_fast_notify
+    cmp     rax, {WAIT}
+    je      a9n_fast_wait
     cmp     dword ptr [rdx + {FOREIGN}], 0
-    jne     3f
+    jne     2f
     cmp     rax, {YIELD}
-    jne     a9n_general
-    mov     rcx, rax
-    jmp     a9n_fast_yield
-3:  a9n_save_foreign
+    je      a9n_fast_yield
+    cmp     rax, {POLL}
+    je      a9n_fast_poll
+    jmp     a9n_general
+2:  a9n_save_foreign
     jmp     a9n_fast_foreign
-2:  mov     rcx, rax
-    jmp     a9n_fast_signal
 
 // System calls while there are several CPUs, each with its own stub. One that is too long does not
 // assemble.
@@ -206,38 +194,48 @@ a9n_system_calls:
     a9n_save a9n_number
     mov     ecx, a9n_number
     cmp     rax, {IPC_CALL}
-    jne     2f
-    a9n_take_lock call
-2:  cmp     rax, {IPC_REPLY_RECEIVE}
-    jne     2f
-    a9n_take_lock reply_receive
-2:  cmp     ah, {NOTIFICATION}
-    je      3f
+    je      a9n_lock_call
+    cmp     rax, {IPC_REPLY_RECEIVE}
+    je      a9n_lock_reply_receive
+    cmp     rax, {NOTIFY}
+    je      a9n_lock_notify
+    cmp     rax, {WAIT}
+    je      a9n_lock_wait
     cmp     dword ptr [rdx + {FOREIGN}], 0
-    jne     a9n_foreign
+    jne     a9n_lock_foreign_call
     cmp     rax, {YIELD}
-    jne     a9n_general
-    jmp     a9n_yield
-3:  mov     rcx, rax
-    a9n_take_lock signal
+    je      a9n_lock_yield
+    cmp     rax, {POLL}
+    je      a9n_lock_poll
+    jmp     a9n_general
 .set a9n_number, a9n_number + 1
 .endr
 .org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
 
-// A foreign system call while there are several CPUs.
-a9n_foreign:
+.irp path, call, reply_receive, notify, wait, yield, poll
+    a9n_lock \path
+.endr
+// The registers of a foreign system call are saved first.
+a9n_lock_foreign_call:
     a9n_save_foreign
-    a9n_take_lock foreign
+    a9n_lock foreign
 
-a9n_yield:
-    mov     rcx, rax
-    a9n_take_lock yield
-
-    a9n_wait call
-    a9n_wait reply_receive
-    a9n_wait signal
-    a9n_wait foreign
-    a9n_wait yield
+// Waits for the lock, and takes it, with everything kept that a fast path looks at.
+a9n_acquire:
+    push    rdi
+    push    rsi
+    push    rdx
+    push    rcx
+    push    r8
+    push    r9
+    call    {ACQUIRE}
+    pop     r9
+    pop     r8
+    pop     rcx
+    pop     rdx
+    pop     rsi
+    pop     rdi
+    ret
 
 // The same as below, when the timer is set to rsi.
 .globl a9n_resume_until
@@ -577,8 +575,10 @@ a9n_processor_stub:
     USER_DATA = const USER_DATA,
     IPC_CALL = const word::Call,
     IPC_REPLY_RECEIVE = const word::ReplyReceive,
+    NOTIFY = const notification::word::Notify,
+    WAIT = const notification::word::Wait,
+    POLL = const notification::word::Poll,
     YIELD = const kernel::word::Yield,
-    NOTIFICATION = const ObjectType::NotificationPort as u8,
     ERROR_CODES = const ERROR_CODES,
     FATAL = const FATAL,
     CHECKED = const cfg!(debug_assertions) as u8,

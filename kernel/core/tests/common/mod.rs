@@ -248,7 +248,9 @@ impl System {
                     .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
-            notification::word::Notify => kernel.fast_notify(cpu, process, descriptor, words),
+            notification::word::Notify => None
+                .or_else(|| kernel.fast_notify(cpu, process, descriptor, words))
+                .or_else(|| kernel.fast_notify_bound(cpu, process, descriptor, words)),
             notification::word::Poll => kernel.fast_poll(cpu, process, descriptor, words),
             notification::word::Wait => kernel.fast_wait_signal(cpu, process, descriptor, words),
             a9n_abi::kernel::word::Yield => kernel.fast_yield(cpu, process, words),
