@@ -44,9 +44,13 @@ use crate::context::Context;
 use crate::cpu::{self, Cpu, MAX_CPUS};
 
 /// Bytes from one CPU's system call stub to the next: whole cache lines.
-pub(crate) const STUB_BYTES: usize = 3 * 64;
-/// Bytes from one vector's stub to the next.
-pub(crate) const VECTOR_BYTES: usize = 16;
+pub(crate) const STUB_BYTES: usize = 2 * 64;
+/// Bytes from one exception's stub to the next.
+pub(crate) const EXCEPTION_BYTES: usize = 16;
+/// Bytes from one interrupt's stub to the next.
+pub(crate) const INTERRUPT_BYTES: usize = 8;
+/// Vectors of exceptions; those of interrupts follow.
+const EXCEPTIONS: u8 = 32;
 
 /// How a fast path was entered.
 #[derive(Clone, Copy, Debug)]
@@ -184,7 +188,8 @@ unsafe extern "C" {
     static a9n_processor_stub: u8;
     static a9n_system_call_alone: u8;
     static a9n_system_calls: [[u8; STUB_BYTES]; MAX_CPUS];
-    static a9n_vectors: [[u8; VECTOR_BYTES]; 256];
+    static a9n_exceptions: [[u8; EXCEPTION_BYTES]; EXCEPTIONS as usize];
+    static a9n_interrupts: [[u8; INTERRUPT_BYTES]; 256 - EXCEPTIONS as usize];
 }
 
 /// Address of the system call stub of CPU `number`, which runs alone or not.
@@ -203,7 +208,12 @@ pub(crate) fn processor_stub() -> u64 {
 
 /// Address of the stub of interrupt `vector`.
 pub fn vector_stub(vector: u8) -> u64 {
-    (&raw const a9n_vectors) as u64 + u64::from(vector) * VECTOR_BYTES as u64
+    match vector.checked_sub(EXCEPTIONS) {
+        None => (&raw const a9n_exceptions) as u64 + u64::from(vector) * EXCEPTION_BYTES as u64,
+        Some(number) => {
+            (&raw const a9n_interrupts) as u64 + u64::from(number) * INTERRUPT_BYTES as u64
+        }
+    }
 }
 
 /// Ends boot on this CPU: runs `context`, or idles if it is null.

@@ -11,7 +11,7 @@ use crate::clock::set_timer_here;
 use crate::context::{Context, FIXED_FLAGS, Mode};
 use crate::cpu::{AREA_BYTES, CPU_OFFSET, CPUS, Cpu, MAX_CPUS};
 use crate::dump::fatal_exception;
-use crate::entry::{STUB_BYTES, VECTOR_BYTES};
+use crate::entry::{EXCEPTION_BYTES, INTERRUPT_BYTES, STUB_BYTES};
 use crate::exceptions;
 use crate::interrupts::interrupted;
 use crate::lock::{LOCK, acquire};
@@ -201,13 +201,7 @@ a9n_system_calls:
     je      a9n_lock_notify
     cmp     rax, {WAIT}
     je      a9n_lock_wait
-    cmp     dword ptr [rdx + {FOREIGN}], 0
-    jne     a9n_lock_foreign_call
-    cmp     rax, {YIELD}
-    je      a9n_lock_yield
-    cmp     rax, {POLL}
-    je      a9n_lock_poll
-    jmp     a9n_general
+    jmp     a9n_less_frequent
 .set a9n_number, a9n_number + 1
 .endr
 .org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
@@ -215,9 +209,16 @@ a9n_system_calls:
 .irp path, call, reply_receive, notify, wait, yield, poll
     a9n_lock \path
 .endr
-// The registers of a foreign system call are saved first.
-a9n_lock_foreign_call:
-    a9n_save_foreign
+// The rest, for all stubs of several CPUs.
+a9n_less_frequent:
+    cmp     dword ptr [rdx + {FOREIGN}], 0
+    jne     2f
+    cmp     rax, {YIELD}
+    je      a9n_lock_yield
+    cmp     rax, {POLL}
+    je      a9n_lock_poll
+    jmp     a9n_general
+2:  a9n_save_foreign
     a9n_lock foreign
 
 // Waits for the lock, and takes it, with everything kept that a fast path looks at.
@@ -412,25 +413,36 @@ a9n_enter:
     add     rsp, {CPU} - 16
     jmp     a9n_resume
 
-// From the CPU, by interrupt or exception. The stack gets: vector, error code (or 0), and the
-// CPU's frame of instruction pointer, code segment, flags, stack pointer, stack segment.
-.balign {VECTOR_BYTES}
-.globl a9n_vectors
-a9n_vectors:
+// From the CPU, by exception. The stack gets: vector, error code (or 0), and the CPU's frame of
+// instruction pointer, code segment, flags, stack pointer, stack segment.
+.balign {EXCEPTION_BYTES}
+.globl a9n_exceptions
+a9n_exceptions:
 .set a9n_vector, 0
-.rept 256
-.balign {VECTOR_BYTES}
-.if a9n_vector >= 32 || (({ERROR_CODES} >> a9n_vector) & 1) == 0
+.rept 32
+.balign {EXCEPTION_BYTES}
+.if (({ERROR_CODES} >> a9n_vector) & 1) == 0
     push    0
 .endif
     push    a9n_vector
-.if a9n_vector < 32 && (({FATAL} >> a9n_vector) & 1) != 0
+.if (({FATAL} >> a9n_vector) & 1) != 0
     jmp     a9n_fatal
 .else
     jmp     a9n_interrupted
 .endif
 .set a9n_vector, a9n_vector + 1
 .endr
+
+// By interrupt. The vector, of which only the lowest byte counts, stands for an error code as well.
+.globl a9n_interrupts
+a9n_interrupts:
+.rept 256 - 32
+.balign {INTERRUPT_BYTES}
+    push    (a9n_vector ^ 0x80) - 0x80
+    jmp     2f
+.set a9n_vector, a9n_vector + 1
+.endr
+2:  push    qword ptr [rsp]
 
 // The frame begins at the CPU's words, be it from user mode or from idle; one from anywhere
 // else in the kernel is an exception, and the end. The call's flags are the kernel's: no
@@ -539,7 +551,8 @@ a9n_processor_stub:
     CPU = const CPU_OFFSET,
     MAX_CPUS = const MAX_CPUS,
     STUB_BYTES = const STUB_BYTES,
-    VECTOR_BYTES = const VECTOR_BYTES,
+    EXCEPTION_BYTES = const EXCEPTION_BYTES,
+    INTERRUPT_BYTES = const INTERRUPT_BYTES,
     CURRENT = const offset_of!(Cpu, current),
     LOADED_ROOT = const offset_of!(Cpu, root),
     USER_RDX = const offset_of!(Cpu, user_rdx),
