@@ -34,8 +34,8 @@ macro_rules! interface {
                 /// Makes objects of one type, whose capabilities go to consecutive slots of a
                 /// node. `size_bits` is the radix of a Node, the logarithm of the bytes of a Frame
                 /// or Generic, and 0 for everything else. Device Generics give only Frames and
-                /// Generics. Clears the memory, in restartable steps, at most 64 objects per call,
-                /// fewer of those that take long to make; answers how many were made.
+                /// Generics. Clears the memory, in restartable steps. At most 64 objects can be
+                /// asked for; fewer are made where that would take too long. Answers how many.
                 convert Convert = 1 [WRITE]
                     (object: ObjectType, size_bits: u64, count: u64, node: Descriptor, index: u64)
                     -> (converted: u64);
@@ -89,7 +89,8 @@ macro_rules! interface {
                 read_register ReadRegister = 6 [READ] (register: u64) -> (value: u64);
                 /// Writes one. Bits that user mode may not set are masked off.
                 write_register WriteRegister = 7 [MODIFY] (register: u64, value: u64) -> ();
-                /// Copies all registers from another stopped process, the vector state stays.
+                /// Copies all registers from another stopped process, and its extended state: a process
+                /// without a Vector State gives an initial one.
                 clone_state CloneState = 8 [MODIFY] (source: Descriptor) -> ();
                 /// Makes a stopped process run.
                 resume Resume = 9 [WRITE] -> ();
@@ -104,6 +105,13 @@ macro_rules! interface {
                 information Information = 13 [READ] -> (time: u64, messages: u64, state: u64, priority: u64);
                 /// Lowers the highest priority that this capability allows to set.
                 limit_priority LimitPriority = 14 [MODIFY] (priority: u64) -> ();
+                /// Copies the extended state of a stopped process into the
+                /// [vector image](crate::VECTOR_IMAGE_OFFSET) of the own IPC buffer, in the machine's
+                /// standard format; answers how many bytes that has.
+                read_vector ReadVector = 15 [READ] -> (bytes: u64);
+                /// Replaces the extended state of a stopped process by the vector image in the own
+                /// IPC buffer. One that the machine could not load is refused as a whole.
+                write_vector WriteVector = 16 [MODIFY] -> ();
             }
             /// Extended (FPU and SIMD) state of a process. Without one, such instructions fault.
             object vector_state VectorState = 5 {}
@@ -146,9 +154,10 @@ macro_rules! interface {
             /// A Frame attached to a range of an address space. A page in the range that lies in the
             /// frame counts as mapped through the Window, and is taken away with it.
             object window Window = 9 {
-                /// Maps `pages` pages from page `offset` of the frame on at `address`, at most 32
-                /// entries per call and with large pages where alignment allows; answers how many
-                /// small pages were mapped. `access` must be among the rights of this capability.
+                /// Maps `pages` pages from page `offset` of the frame on at `address`, as many as
+                /// can be done at a stretch and with large pages where alignment allows; answers
+                /// how many small pages were mapped. `access` must be among the rights of this
+                /// capability.
                 map Map = 1 [READ]
                     (address: u64, offset: u64, pages: u64, access: Access, memory: MemoryType)
                     -> (mapped: u64);

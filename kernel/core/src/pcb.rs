@@ -82,6 +82,8 @@ impl<H: Hal> Kernel<H> {
                 Ok(Outcome::NOTHING)
             }
             Operation::CloneState { source } => self.clone_state(caller, process, source),
+            Operation::ReadVector => self.read_vector(caller, process),
+            Operation::WriteVector => self.write_vector(caller, process),
             Operation::Interrupt => {
                 self.interrupt_process(process);
                 Ok(Outcome::NOTHING)
@@ -103,7 +105,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The context of `process`, which must not be able to run at this moment.
-    fn stopped(&self, process: Ref<Process>) -> Result<&H::Context, Error> {
+    pub(crate) fn stopped(&self, process: Ref<Process>) -> Result<&H::Context, Error> {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
         if state.phase() == Phase::Stopped || state.is_trapped() {
@@ -207,6 +209,7 @@ impl<H: Hal> Kernel<H> {
         match capability {
             Capability::AddressSpace(space) => {
                 pcb.context.set_address_space(Some(self.store.root_table(space)));
+                self.spread_space(process);
             }
             Capability::Node(node) => pcb.node.set(Some(node)),
             Capability::Frame { base, .. } => pcb.buffer.set(base),
@@ -273,6 +276,7 @@ impl<H: Hal> Kernel<H> {
         // A foreign call would not lose it.
         pcb.batch.set((0, 0));
         pcb.affinity.set(cpu);
+        self.spread_space(process);
         self.refresh_fast_mask(process);
         pcb.priority.set(priority);
         pcb.ceiling.set(highest_priority);
@@ -308,8 +312,10 @@ impl<H: Hal> Kernel<H> {
         if !self.store.get(slot).rights().contains(Rights::READ) {
             return Err(bad_argument(Reason::PermissionDenied, 1).into());
         }
-        let from = self.stopped(source).map_err(|_| bad_argument(Reason::Busy, 1))?;
-        self.stopped(process)?.copy_from(from);
+        self.stopped(source).map_err(|_| bad_argument(Reason::Busy, 1))?;
+        self.stopped(process)?;
+        self.clone_vector(source, process)?;
+        self.context(process).copy_from(self.context(source));
         Ok(Outcome::NOTHING)
     }
 

@@ -3,18 +3,53 @@
 use core::cell::Cell;
 
 use a9n_abi::{Access, Descriptor, Error, Reason, address_space::Operation};
-use a9n_hal::{Hal, PagingError, PhysicalAddress, UserAddress};
-use a9n_store::{AddressSpace, Capability, Installation, Ref, Slot, TableUse};
+use a9n_hal::{Hal, PageSize, PagingError, PhysicalAddress, Stretch, UserAddress};
+use a9n_store::{AddressSpace, Capability, Installation, Internal, Process, Ref, Slot, TableUse};
 
 use crate::Kernel;
 use crate::batch::Batch;
 use crate::kernel::Caller;
-use crate::outcome::{Budget, Outcome, Stop, bad_argument};
+use crate::outcome::{Outcome, Stop, bad_argument};
 
-/// Steps that it takes to clear a table.
-const STEPS_PER_TABLE: u32 = 8;
+/// Part of an address space whose translations have changed and are still cached.
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "it has to be forgotten"]
+pub(crate) struct Stale(Option<Stretch>);
+
+impl Stale {
+    /// Adds `other`, and what lies between.
+    pub(crate) fn add(&mut self, other: Stretch) {
+        let Some(known) = self.0 else {
+            self.0 = Some(other);
+            return;
+        };
+        let end =
+            |stretch: Stretch| stretch.address.offset(stretch.pages << PageSize::Small.bits());
+        let address = known.address.min(other.address);
+        let bytes = end(known).max(end(other)).0.wrapping_sub(address.0);
+        self.0 = Some(Stretch { address, pages: bytes >> PageSize::Small.bits() });
+    }
+}
 
 impl<H: Hal> Kernel<H> {
+    /// Makes all CPUs forget what is `stale` of `space`.
+    pub(crate) fn forget(&self, space: Ref<AddressSpace>, stale: Stale) {
+        if stale.0.is_some() {
+            let cpus = self.store.get(space).cpus.get();
+            self.hal().flush(self.store.root_table(space), cpus, stale.0);
+        }
+    }
+
+    /// Notes where the address space of `process` may be loaded from now on: on the CPU that it is
+    /// to run on, and on the one that it is on.
+    pub(crate) fn spread_space(&self, process: Ref<Process>) {
+        let slot = self.store.internal_slot(process, Internal::AddressSpace);
+        if let Some(Capability::AddressSpace(space)) = self.store.get(slot).capability() {
+            let (pcb, cpus) = (self.store.get(process), &self.store.get(space).cpus);
+            cpus.set(cpus.get().with(pcb.affinity.get()).with(pcb.state.get().cpu()));
+        }
+    }
+
     pub(crate) fn invoke_space(
         &mut self,
         caller: Caller,
@@ -100,40 +135,28 @@ impl<H: Hal> Kernel<H> {
         Ok(entries.bits())
     }
 
-    /// Undoes what the capability in `slot`, about to be removed, put into an address space.
-    pub(crate) fn withdraw_mappings(
-        &mut self,
-        slot: Ref<Slot>,
-        capability: Capability,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
+    /// Undoes what the capability in `slot`, about to be removed, put into an address space. A
+    /// Window has been cleared.
+    pub(crate) fn withdraw_mappings(&mut self, slot: Ref<Slot>, capability: Capability) {
         match capability {
             Capability::Window { space: Some(space), .. } => {
-                self.clear_window(slot, budget)?;
                 self.unanchor(&self.store.get(space).anchored, slot);
             }
             Capability::PageTable { usage: TableUse::Pooled(space), .. } => {
                 self.unanchor(&self.store.get(space).pool, slot);
             }
             Capability::PageTable { table, usage: TableUse::Installed(place) } => {
-                budget.spend_many(STEPS_PER_TABLE)?;
                 let root = self.store.root_table(place.space);
                 self.hal().remove_table(root, place.address, place.entries, table);
-                self.hal().flush(root, None);
+                self.hal().flush(root, self.store.get(place.space).cpus.get(), None);
                 self.unanchor(&self.store.get(place.space).anchored, slot);
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// `slot`, one of those that the dying address space `space` knows, loses its hold there.
-    pub(crate) fn cast_off(
-        &mut self,
-        space: Ref<AddressSpace>,
-        slot: Ref<Slot>,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
+    pub(crate) fn cast_off(&mut self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
         let cells = self.store.get(slot);
         let spaces = self.store.get(space);
         let free = |table| Capability::PageTable { table, usage: TableUse::Free };
@@ -150,7 +173,6 @@ impl<H: Hal> Kernel<H> {
                 });
             }
             Some(Capability::PageTable { table, usage: TableUse::Installed(place) }) => {
-                budget.spend_many(STEPS_PER_TABLE)?;
                 let root = self.store.root_table(space);
                 self.hal().remove_table(root, place.address, place.entries, table);
                 cells.update(free(table));
@@ -158,12 +180,11 @@ impl<H: Hal> Kernel<H> {
             Some(Capability::PageTable { table, usage: TableUse::Pooled(_) }) => {
                 cells.update(free(table));
                 self.unanchor(&spaces.pool, slot);
-                return Ok(());
+                return;
             }
             _ => {}
         }
         self.unanchor(&spaces.anchored, slot);
-        Ok(())
     }
 
     /// Takes a table out of the pool of `space` and installs it for `address`.

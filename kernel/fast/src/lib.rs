@@ -21,6 +21,7 @@ use a9n_core::{Admitted, Kernel, Lengths, Long, Plain, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
+use a9n_hal_x86_64::cpu::Cpu;
 use a9n_hal_x86_64::entry::Entered;
 use a9n_hal_x86_64::lock::Exclusive;
 use a9n_store::{Process, Ref};
@@ -62,7 +63,8 @@ macro_rules! paths {
     ($entered:ident: $call:ident $other_call:ident $long_call:ident $other_long_call:ident,
         $reply:ident $other_reply:ident $long_reply:ident $other_long_reply:ident,
         $foreign:ident $other_foreign:ident,
-        $notify:ident $notify_bound:ident $wait:ident $poll:ident, $yield:ident) => {
+        $notify:ident $notify_bound:ident $wait:ident $poll:ident,
+        $map:ident $yield:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
             if !Short::admit(info) {
                 return $long_call(descriptor, info, me, number, word4, word5);
@@ -165,6 +167,12 @@ macro_rules! paths {
                 the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
         });
+        // A page's address takes the place of the CPU's number.
+        path!($map(descriptor, info, me, address, memory, word5) {
+            let (cpu, process) = ($entered(here()), process(me));
+            let kernel = the_kernel();
+            kernel.fast_map(&cpu, process, descriptor, info, address, memory, word5);
+        });
         path!($yield(descriptor, info, me, number, word4, word5) {
             let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
             if the_kernel().fast_yield(&cpu, process, words).is_none() {
@@ -182,7 +190,7 @@ paths!(
         a9n_long_reply_receive a9n_other_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
     a9n_fast_notify a9n_other_notify a9n_fast_wait a9n_fast_poll,
-    a9n_fast_yield
+    a9n_fast_map a9n_fast_yield
 );
 
 paths!(
@@ -192,7 +200,7 @@ paths!(
         a9n_long_reply_receive_locked a9n_other_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
     a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wait_locked a9n_fast_poll_locked,
-    a9n_fast_yield_locked
+    a9n_fast_map_locked a9n_fast_yield_locked
 );
 
 /// The kernel, for a path.
@@ -201,6 +209,12 @@ fn the_kernel() -> &'static Kernel<X86_64> {
     // SAFETY: the paths above use it only, and they are reached from a stub, which took the lock if
     // there is one. They end before it is given back.
     unsafe { KERNEL.entered() }
+}
+
+/// Number of the CPU, as a stub would pass it.
+#[inline(always)]
+fn here() -> u64 {
+    Cpu::here().number().into()
 }
 
 /// There is one CPU, and the stub passed no number.

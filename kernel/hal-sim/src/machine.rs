@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 
 use a9n_hal::{Context, CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors, Ticks};
 
+use crate::translations::Translations;
 use crate::{SimContext, SimDevices, SimMemory};
 
 /// Ticks of the simulated clock in a second.
@@ -15,8 +16,14 @@ const TICKS_PER_SECOND: Ticks = 1_000_000;
 /// Logarithm of the bytes of a vector state.
 const VECTOR_STATE_BITS: u32 = 10;
 
-/// First word of every vector state.
+/// First word of every vector state, which its image follows.
 const VECTOR_STATE_MARK: u64 = 0x0076_6563_746f_7200;
+
+/// Bytes of the image of a vector state.
+const VECTOR_IMAGE_BYTES: usize = 256;
+
+/// Bits that the first word of an image must not have.
+pub const VECTOR_IMAGE_RESERVED: u64 = !0xff;
 
 /// A simulated machine with one CPU.
 #[derive(Debug)]
@@ -27,6 +34,7 @@ pub struct SimMachine {
     console: RefCell<Vec<u8>>,
     exit: Cell<Option<bool>>,
     pub(crate) flushes: Cell<u64>,
+    pub(crate) translations: RefCell<Translations>,
     pub(crate) devices: SimDevices,
     nudges: RefCell<BTreeSet<CpuNumber>>,
 }
@@ -68,6 +76,7 @@ impl SimMachine {
             console: RefCell::default(),
             exit: Cell::new(None),
             flushes: Cell::new(0),
+            translations: RefCell::default(),
             devices: SimDevices::default(),
             nudges: RefCell::default(),
         }
@@ -76,6 +85,15 @@ impl SimMachine {
     /// Its memory.
     pub fn memory(&self) -> &SimMemory {
         &self.memory
+    }
+
+    /// Copies words of memory that is no object.
+    fn copy(&self, from: PhysicalAddress, to: PhysicalAddress, bytes: usize) {
+        self.memory.plain(self.kernel_address(from), bytes);
+        self.memory.plain(self.kernel_address(to), bytes);
+        for offset in (0..bytes as u64).step_by(8) {
+            self.memory.set_word(to.offset(offset), self.memory.word(from.offset(offset)));
+        }
     }
 
     /// Its devices.
@@ -108,6 +126,18 @@ impl SimMachine {
     /// What `debug_exit` said.
     pub fn exit(&self) -> Option<bool> {
         self.exit.get()
+    }
+
+    /// `cpu` runs in the address space `root`, and caches all of it.
+    pub fn use_space(&self, cpu: CpuNumber, root: PhysicalAddress) {
+        self.translations.borrow_mut().look_up(cpu, root, &self.mappings(root));
+    }
+
+    /// Panics if something is cached that is not so any more. `live` are the roots of all address
+    /// spaces.
+    pub fn check_translations(&self, live: &[PhysicalAddress]) {
+        let mappings = |root| live.contains(&root).then(|| self.mappings(root));
+        self.translations.borrow().check(mappings);
     }
 
     /// How often cached translations were forgotten.
@@ -191,6 +221,30 @@ impl Hal for SimMachine {
 
     fn release_vector_state(&self, state: PhysicalAddress) {
         assert_eq!(self.memory.word(state), VECTOR_STATE_MARK, "no vector state there");
+    }
+
+    fn vector_image_bytes(&self) -> usize {
+        VECTOR_IMAGE_BYTES
+    }
+
+    fn read_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress) {
+        self.release_vector_state(state);
+        self.copy(state.offset(8), image, VECTOR_IMAGE_BYTES);
+    }
+
+    fn write_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress) -> bool {
+        self.release_vector_state(state);
+        let valid = self.memory.word(image) & VECTOR_IMAGE_RESERVED == 0;
+        if valid {
+            self.copy(image, state.offset(8), VECTOR_IMAGE_BYTES);
+        }
+        valid
+    }
+
+    fn copy_vector_state(&self, from: PhysicalAddress, to: PhysicalAddress) {
+        self.release_vector_state(from);
+        self.release_vector_state(to);
+        self.copy(from, to, 8 + VECTOR_IMAGE_BYTES);
     }
 
     fn debug_exit(&self, success: bool) {

@@ -1,5 +1,7 @@
 //! One entry of a page table (AMD64 Architecture Programmer's Manual, volume 2, section 5.3).
 
+use core::ops::Range;
+
 use a9n_hal::{Access, MemoryType, PageSize, PhysicalAddress};
 use bitflags::bitflags;
 
@@ -43,6 +45,7 @@ impl PageEntry {
     }
 
     /// An entry that maps a page of `size`.
+    #[inline(always)]
     pub fn page(at: PhysicalAddress, size: PageSize, flags: Flags) -> Self {
         let large = match size {
             PageSize::Small => Flags::empty(),
@@ -52,6 +55,7 @@ impl PageEntry {
     }
 
     /// Flags of a user page. Without any right it is present but closed to user mode.
+    #[inline(always)]
     pub fn user_flags(access: Access, memory: MemoryType) -> Flags {
         access_flags(access) | memory_flags(memory)
     }
@@ -69,21 +73,33 @@ impl PageEntry {
     }
 
     /// Its flags.
+    #[inline(always)]
     pub const fn flags(self) -> Flags {
         Flags::from_bits_truncate(self.0)
     }
 
     /// Whether it means something.
+    #[inline(always)]
     pub const fn is_present(self) -> bool {
         self.flags().contains(Flags::PRESENT)
     }
 
     /// Whether it maps a page, if it stands on a level whose pages have `size`.
+    #[inline(always)]
     pub fn is_page(self, size: PageSize) -> bool {
         self.is_present() && (size == PageSize::Small || self.flags().contains(Flags::LARGE))
     }
 
+    /// Whether it maps a page in `frame`, if it is an entry for a page, or empty. One comparison.
+    #[inline]
+    pub fn maps(self, frame: &Range<PhysicalAddress>) -> bool {
+        let present = Flags::PRESENT.bits();
+        let offset = (self.0 & (ADDRESS | present)).wrapping_sub(frame.start.0 | present);
+        offset < frame.end.0.wrapping_sub(frame.start.0)
+    }
+
     /// Physical address of the table or page.
+    #[inline(always)]
     pub const fn address(self) -> PhysicalAddress {
         PhysicalAddress(self.0 & ADDRESS)
     }
@@ -102,6 +118,7 @@ impl PageEntry {
 }
 
 /// What user mode may do.
+#[inline(always)]
 fn access_flags(access: Access) -> Flags {
     let mut flags = Flags::empty();
     flags.set(Flags::USER, !access.is_empty());
@@ -111,6 +128,7 @@ fn access_flags(access: Access) -> Flags {
 }
 
 /// The PAT attribute for each kind of memory.
+#[inline(always)]
 fn memory_flags(memory: MemoryType) -> Flags {
     match memory {
         MemoryType::Normal => Flags::empty(),
@@ -159,6 +177,15 @@ mod tests {
         let entry = PageEntry::page(AT, PageSize::Huge, flags);
         assert_eq!(entry.access(), Access::empty());
         assert!(entry.is_page(PageSize::Huge) && entry.flags().contains(Flags::GLOBAL));
+    }
+
+    #[test]
+    fn a_page_lies_in_a_frame_or_does_not() {
+        let entry = user(Access::READ | Access::EXECUTE);
+        let frame = |start, end| PhysicalAddress(start)..PhysicalAddress(end);
+        assert!(entry.maps(&frame(AT.0, AT.0 + 0x1000)) && entry.maps(&frame(0, AT.0 + 1)));
+        assert!(!entry.maps(&frame(0, AT.0)) && !entry.maps(&frame(AT.0 + 0x1000, 1 << 40)));
+        assert!(!PageEntry::default().maps(&frame(0, 1 << 40)), "nothing is mapped");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, kernel, notification};
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, kernel, notification, window};
 
 use crate::clock::set_timer_here;
 use crate::context::{Context, FIXED_FLAGS, Mode};
@@ -88,6 +88,16 @@ global_asm!(
     mov     r15, r10
     shl     rax, {LABEL_SHIFT}
     lea     rsi, [rax + {FOREIGN_INFO}]
+.endm
+
+// Lets the fast path of mapping one page see its arguments: the address becomes one of the
+// function's, which may take the flags' place but not the others'.
+.macro a9n_save_map
+    cmp     r14, 1
+    jne     a9n_general
+    mov     rcx, r12
+    mov     [rdx + {R13}], r13
+    mov     [rdx + {R15}], r15
 .endm
 
 // Takes the kernel lock for a path.
@@ -175,6 +185,8 @@ a9n_system_call_alone:
     je      a9n_fast_wait
     cmp     dword ptr [rdx + {FOREIGN}], 0
     jne     2f
+    cmp     rax, {WINDOW_MAP}
+    je      3f
     cmp     rax, {YIELD}
     je      a9n_fast_yield
     cmp     rax, {POLL}
@@ -182,6 +194,8 @@ a9n_system_call_alone:
     jmp     a9n_general
 2:  a9n_save_foreign
     jmp     a9n_fast_foreign
+3:  a9n_save_map
+    jmp     a9n_fast_map
 
 // System calls while there are several CPUs, each with its own stub. One that is too long does not
 // assemble.
@@ -213,6 +227,8 @@ a9n_system_calls:
 a9n_less_frequent:
     cmp     dword ptr [rdx + {FOREIGN}], 0
     jne     2f
+    cmp     rax, {WINDOW_MAP}
+    je      3f
     cmp     rax, {YIELD}
     je      a9n_lock_yield
     cmp     rax, {POLL}
@@ -220,6 +236,8 @@ a9n_less_frequent:
     jmp     a9n_general
 2:  a9n_save_foreign
     a9n_lock foreign
+3:  a9n_save_map
+    a9n_lock map
 
 // Waits for the lock, and takes it, with everything kept that a fast path looks at.
 a9n_acquire:
@@ -434,6 +452,7 @@ a9n_exceptions:
 .endr
 
 // By interrupt. The vector, of which only the lowest byte counts, stands for an error code as well.
+.balign {INTERRUPT_BYTES}
 .globl a9n_interrupts
 a9n_interrupts:
 .rept 256 - 32
@@ -591,6 +610,7 @@ a9n_processor_stub:
     NOTIFY = const notification::word::Notify,
     WAIT = const notification::word::Wait,
     POLL = const notification::word::Poll,
+    WINDOW_MAP = const window::word::Map,
     YIELD = const kernel::word::Yield,
     ERROR_CODES = const ERROR_CODES,
     FATAL = const FATAL,

@@ -1,11 +1,15 @@
 //! `cargo xtask test`: every suite, one line each, and the sum at the end.
 
+mod bochs;
 mod boot;
 mod conformance;
 mod fuzz;
+mod guest;
 mod host;
 mod hostile;
+mod koito;
 mod libtest;
+mod stretch;
 
 use std::process::ExitCode;
 
@@ -66,7 +70,10 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Conformance => conformance::run(repository, &step),
+        Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
+        Suite::Stretch => stretch::run(repository, &step),
+        Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),

@@ -6,7 +6,7 @@ use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, notification, operation_word, pcb,
+    node, notification, operation_word, pcb, window,
 };
 use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel, Lengths, Long, Owners, Plain, Short, Vectors};
@@ -135,6 +135,14 @@ impl System {
             let bytes = machine.memory().bytes_at(start, end);
             assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
         }
+        let live: Vec<_> = census.spaces.iter().map(|space| space.root).collect();
+        machine.check_translations(&live);
+        for (number, process) in (0..).zip(running) {
+            // Until the next check they run, and cache what they can.
+            if let Some(root) = process.and_then(|process| self.kernel.context(process).root()) {
+                machine.use_space(number, root);
+            }
+        }
         for space in census.spaces {
             let mappings = machine.mappings(space.root);
             for table in &mappings.tables {
@@ -220,6 +228,8 @@ impl System {
     fn try_fast(&mut self, process: Ref<Process>, frame: &CallFrame) -> bool {
         let [word0, word1, word2, word3, word4, word5] = frame.words;
         self.cpu.words.set([word0, word1, word2, word3]);
+        let known = self.kernel.ready().into_iter().filter(|process| !self.known.contains(process));
+        self.known.extend(known.collect::<Vec<_>>());
         self.cpu.vectors.set(self.kernel.context(process).vector_state());
         let (kernel, cpu, descriptor) = (&self.kernel, &self.cpu, frame.descriptor);
         let (message, words) = ((frame.info, word4, word5), (word4, word5));
@@ -248,6 +258,9 @@ impl System {
                     .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
+            window::word::Map if word2 == 1 => {
+                Some(kernel.fast_map(cpu, process, descriptor, frame.info, word0, word4, word5))
+            }
             notification::word::Notify => None
                 .or_else(|| kernel.fast_notify(cpu, process, descriptor, words))
                 .or_else(|| kernel.fast_notify_bound(cpu, process, descriptor, words)),
@@ -264,7 +277,10 @@ impl System {
                 && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
         };
         self.current = self.known.iter().copied().find(at);
-        assert!(self.current.is_some(), "a fast path leaves to a process that ran before");
+        assert!(
+            self.current.is_some(),
+            "a fast path leaves to a process that ran before, or was ready"
+        );
         self.fast_calls += 1;
         true
     }
