@@ -8,17 +8,25 @@ use a9n_store::{Notification, Pcb, Phase, Process, Ref};
 use crate::Kernel;
 use crate::fast_switch::DONE;
 
+/// Whom a signal reached.
+pub enum Notified<L> {
+    /// Nobody yet.
+    Nobody(L),
+    /// This process, which is to be [woken](Kernel::fast_wake).
+    Process(Ref<Process>),
+}
+
 impl<H: Hal> Kernel<H> {
     /// `notify` of process `me`, where nobody waits or somebody at the port. `None` if nothing has
-    /// happened; else this must be the last thing its caller does.
+    /// happened; else what is left to do must be the last thing its caller does.
     #[inline(always)]
     pub fn fast_notify(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
         descriptor: u64,
-        words: (u64, u64),
-    ) -> Option<H::Leave> {
+        (word4, word5): (u64, u64),
+    ) -> Option<Notified<H::Leave>> {
         let caller = self.store.get(me);
         let (port, identifier) = self.fast_signals(caller, descriptor, Rights::WRITE)?;
         let cells = self.store.get(port);
@@ -26,9 +34,9 @@ impl<H: Hal> Kernel<H> {
             if cells.bound.get().is_some() {
                 return None;
             }
-            let (word4, word5) = words;
             cells.bits.set(cells.bits.get() | identifier);
-            return Some(self.hal().stay(cpu, &caller.context, 0, DONE.0, word4, word5));
+            let leave = self.hal().stay(cpu, &caller.context, 0, DONE.0, word4, word5);
+            return Some(Notified::Nobody(leave));
         };
         let number = H::cpu_number(cpu);
         let pcb = self.store.get(waiter);
@@ -42,19 +50,18 @@ impl<H: Hal> Kernel<H> {
 
         pcb.context.answer_without_words(identifier, MessageInfo::success(1).0);
         cells.waiters.drop_front(&self.store, waiter);
-        Some(self.fast_wake(cpu, me, waiter, context.priority, words))
+        Some(Notified::Process(waiter))
     }
 
-    /// `notify` of process `me`, where a bound process receives; otherwise like
-    /// [`fast_notify`](Self::fast_notify).
+    /// `notify` of process `me`, where a bound process receives. Answers who is to be
+    /// [woken](Self::fast_wake); `None` if nothing has happened.
     #[inline(always)]
     pub fn fast_notify_bound(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
         descriptor: u64,
-        words: (u64, u64),
-    ) -> Option<H::Leave> {
+    ) -> Option<Ref<Process>> {
         let caller = self.store.get(me);
         let (port, identifier) = self.fast_signals(caller, descriptor, Rights::WRITE)?;
         let bound = self.store.get(port).bound.get()?;
@@ -76,11 +83,11 @@ impl<H: Hal> Kernel<H> {
         pcb.context.answer(identifier, info.0, &[0; MESSAGE_REGISTERS]);
         receivers.drop_front(&self.store, bound);
         pcb.scheduling.set(context);
-        Some(self.fast_wake(cpu, me, bound, context.priority, words))
+        Some(bound)
     }
 
     /// `poll` of process `me` where there are signals; otherwise like
-    /// [`fast_notify`](Self::fast_notify).
+    /// [`fast_call`](Self::fast_call).
     #[inline(always)]
     pub fn fast_poll(
         &self,

@@ -90,21 +90,21 @@ impl<H: Hal> Kernel<H> {
     /// run: at once if it is more urgent than the running `me`, else when its turn comes. `me` gets
     /// nothing but success for an answer.
     #[inline(always)]
-    pub(crate) fn fast_wake(
+    pub fn fast_wake(
         &self,
         machine: &H::Cpu,
         me: Ref<Process>,
         woken: Ref<Process>,
-        priority: u8,
         (word4, word5): (u64, u64),
     ) -> H::Leave {
         let cpu = self.cpu(H::cpu_number(machine));
+        let pcb = self.store.get(woken);
+        let priority = pcb.scheduling.get().priority;
         if priority > cpu.priority() {
             let now = self.hal().now();
             self.fast_preempt(cpu, me, Pause::Interrupted, now);
             return self.fast_start(machine, woken, priority, now);
         }
-        let pcb = self.store.get(woken);
         pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
         cpu.enqueue(&self.store, woken, priority, Place::Back);
         self.hal().stay(machine, self.context(me), 0, DONE.0, word4, word5)

@@ -62,4 +62,5 @@ mod window;
 
 pub use boot::{Boot, BootError};
 pub use fast::{Admitted, Lengths, Long, Owners, Plain, Short, Vectors};
+pub use fast_signal::Notified;
 pub use kernel::{Kernel, MAXIMUM_CPUS};

@@ -17,7 +17,7 @@ use core::ptr;
 
 use a9n_abi::ipc_port::word;
 use a9n_abi::{kernel, notification};
-use a9n_core::{Admitted, Kernel, Lengths, Long, Plain, Short, Vectors};
+use a9n_core::{Admitted, Kernel, Lengths, Long, Notified, Plain, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
@@ -63,7 +63,7 @@ macro_rules! paths {
     ($entered:ident: $call:ident $other_call:ident $long_call:ident $other_long_call:ident,
         $reply:ident $other_reply:ident $long_reply:ident $other_long_reply:ident,
         $foreign:ident $other_foreign:ident,
-        $notify:ident $notify_bound:ident $wait:ident $poll:ident,
+        $notify:ident $notify_bound:ident $wake:ident $wait:ident $poll:ident,
         $map:ident $yield:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
             if !Short::admit(info) {
@@ -142,17 +142,37 @@ macro_rules! paths {
         });
         path!($notify(descriptor, info, me, number, word4, word5) {
             let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
-            if the_kernel().fast_notify(&cpu, process, descriptor, words).is_none() {
-                $notify_bound(descriptor, info, me, number, word4, word5);
+            let kernel = the_kernel();
+            match kernel.fast_notify(&cpu, process, descriptor, words) {
+                Some(Notified::Nobody(_)) => {}
+                Some(Notified::Process(woken)) => {
+                    $wake(kernel.context(woken), info, me, number, word4, word5);
+                }
+                None => $notify_bound(descriptor, info, me, number, word4, word5),
             }
         });
         path!($notify_bound(descriptor, info, me, number, word4, word5) {
-            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
-            if the_kernel().fast_notify_bound(&cpu, process, descriptor, words).is_none() {
-                let operation = notification::word::Notify;
-                the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            let (cpu, kernel) = ($entered(number), the_kernel());
+            match kernel.fast_notify_bound(&cpu, process(me), descriptor) {
+                Some(woken) => $wake(kernel.context(woken), info, me, number, word4, word5),
+                None => {
+                    let operation = notification::word::Notify;
+                    kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+                }
             }
         });
+        #[unsafe(no_mangle)]
+        extern "C" fn $wake(
+            woken: &Context,
+            _info: u64,
+            me: &Context,
+            number: u64,
+            word4: u64,
+            word5: u64,
+        ) {
+            let (cpu, words) = ($entered(number), (word4, word5));
+            the_kernel().fast_wake(&cpu, process(me), process(woken), words);
+        }
         path!($wait(descriptor, info, me, number, word4, word5) {
             let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
             if the_kernel().fast_wait_signal(&cpu, process, descriptor, words).is_none() {
@@ -189,7 +209,7 @@ paths!(
     a9n_fast_reply_receive a9n_other_reply_receive
         a9n_long_reply_receive a9n_other_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
-    a9n_fast_notify a9n_other_notify a9n_fast_wait a9n_fast_poll,
+    a9n_fast_notify a9n_other_notify a9n_fast_wake a9n_fast_wait a9n_fast_poll,
     a9n_fast_map a9n_fast_yield
 );
 
@@ -199,7 +219,7 @@ paths!(
     a9n_fast_reply_receive_locked a9n_other_reply_receive_locked
         a9n_long_reply_receive_locked a9n_other_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
-    a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wait_locked a9n_fast_poll_locked,
+    a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wake_locked a9n_fast_wait_locked a9n_fast_poll_locked,
     a9n_fast_map_locked a9n_fast_yield_locked
 );
 

@@ -76,31 +76,35 @@ const fn user_flags(value: u64) -> u64 {
 }
 
 impl Context {
+    /// The register file.
+    fn registers(&self) -> [&Cell<u64>; 20] {
+        [
+            &self.rax,
+            &self.rbx,
+            &self.rcx,
+            &self.rdx,
+            &self.rsi,
+            &self.rdi,
+            &self.rbp,
+            &self.rsp,
+            &self.r8,
+            &self.r9,
+            &self.r10,
+            &self.r11,
+            &self.r12,
+            &self.r13,
+            &self.r14,
+            &self.r15,
+            &self.rip,
+            &self.rflags,
+            &self.fs_base,
+            &self.gs_base,
+        ]
+    }
+
     /// The cell of register `number` of the register file.
     fn register(&self, number: usize) -> Option<&Cell<u64>> {
-        Some(match number {
-            0 => &self.rax,
-            1 => &self.rbx,
-            2 => &self.rcx,
-            3 => &self.rdx,
-            4 => &self.rsi,
-            5 => &self.rdi,
-            6 => &self.rbp,
-            7 => &self.rsp,
-            8 => &self.r8,
-            9 => &self.r9,
-            10 => &self.r10,
-            11 => &self.r11,
-            12 => &self.r12,
-            13 => &self.r13,
-            14 => &self.r14,
-            15 => &self.r15,
-            16 => &self.rip,
-            17 => &self.rflags,
-            18 => &self.fs_base,
-            19 => &self.gs_base,
-            _ => return None,
-        })
+        self.registers().get(number).copied()
     }
 
     /// Restores the invariant on `rip` after the CPU stored it: a jump out of the user half
@@ -216,10 +220,8 @@ impl a9n_hal::Context for Context {
     }
 
     fn copy_from(&self, other: &Self) {
-        for number in 0..Self::REGISTERS {
-            if let (Some(to), Some(from)) = (self.register(number), other.register(number)) {
-                to.set(from.get());
-            }
+        for (to, from) in self.registers().into_iter().zip(other.registers()) {
+            to.set(from.get());
         }
         self.mode.set(other.mode.get());
     }

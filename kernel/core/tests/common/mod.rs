@@ -9,7 +9,7 @@ use a9n_abi::{
     node, notification, operation_word, pcb, window,
 };
 use a9n_core::check::Surroundings;
-use a9n_core::{Boot, Kernel, Lengths, Long, Owners, Plain, Short, Vectors};
+use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
 use a9n_hal::{CallFrame, Context, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
 use a9n_store::{Node, Process, Ref};
@@ -261,15 +261,24 @@ impl System {
             window::word::Map if word2 == 1 => {
                 Some(kernel.fast_map(cpu, process, descriptor, frame.info, word0, word4, word5))
             }
-            notification::word::Notify => None
-                .or_else(|| kernel.fast_notify(cpu, process, descriptor, words))
-                .or_else(|| kernel.fast_notify_bound(cpu, process, descriptor, words)),
+            notification::word::Notify => {
+                let woken = match kernel.fast_notify(cpu, process, descriptor, words) {
+                    Some(Notified::Nobody(departure)) => return self.leave(departure),
+                    Some(Notified::Process(woken)) => Some(woken),
+                    None => kernel.fast_notify_bound(cpu, process, descriptor),
+                };
+                woken.map(|woken| kernel.fast_wake(cpu, process, woken, words))
+            }
             notification::word::Poll => kernel.fast_poll(cpu, process, descriptor, words),
             notification::word::Wait => kernel.fast_wait_signal(cpu, process, descriptor, words),
             a9n_abi::kernel::word::Yield => kernel.fast_yield(cpu, process, words),
             _ => None,
         };
-        let Some(departure) = departure else { return false };
+        departure.is_some_and(|departure| self.leave(departure))
+    }
+
+    /// Follows a fast path. Answers whether it led anywhere.
+    fn leave(&mut self, departure: Departure) -> bool {
         let Departure::Left(context) = departure else { return false };
         let objects = self.kernel.hal().memory().objects();
         let at = |process: &Ref<Process>| {
