@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-loader-core", &["a9n-abi"]),
     ("a9n-direct", &["a9n-abi", "a9n-loader-core"]),
     ("a9n-loader", &["a9n-abi", "a9n-loader-core"]),
-    ("a9n-fast", &["a9n-hal", "a9n-store", "a9n-core", "a9n-hal-x86-64"]),
+    ("a9n-fast", &["a9n-abi", "a9n-hal", "a9n-store", "a9n-core", "a9n-hal-x86-64"]),
     (
         "a9n-image",
         &[
