@@ -149,7 +149,7 @@ pub enum Suite {
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
     Stretch,
-    /// A server of KOITO in QEMU that is killed hundreds of times while its clients go on.
+    /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
