@@ -10,8 +10,8 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::hosted::{self, Call};
 use crate::service::{CallError, Caller, Epoch, Failure, String, respond};
-use crate::syscall::fake;
 use crate::{Descriptor, NotificationPort};
 
 /// What client and server share.
@@ -63,7 +63,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        fake::install(|_| fake::done([0; 6]));
+        hosted::install(|_: Call| hosted::done([0; 6]));
         let memory = Shared(Rc::new([const { Cell::new(0) }; CHANNEL_BYTES / 8]));
         let world = Self { memory, pages: Pages::default(), epoch: Cell::new(0) };
         world.restart();

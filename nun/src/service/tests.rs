@@ -193,7 +193,7 @@ fn versions_are_compared_when_a_session_opens() {
             Message::new(status::VALUE, [5]),
         ]
         .into_iter();
-        fake::install(move |_| {
+        hosted::install(move |_: Call| {
             let answer = answers.next().expect("two calls at most");
             Answer { identifier: 0, info: answer.info, words: answer.words }
         });
