@@ -48,9 +48,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-bench", &["nun", "a9n-abi"]),
     ("a9n-meter", &[]),
     ("a9n-stretch", &["nun"]),
-    ("xtask", &["a9n-abi"]),
     ("a9n-supervision", &["koito", "nun"]),
-    ("a9n-bench", &["nun", "a9n-abi"]),
     ("xtask", &["a9n-abi", "koito-manifest"]),
 ];
 
