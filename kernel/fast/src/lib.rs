@@ -60,8 +60,8 @@ macro_rules! path {
 /// and have names for the linker, so that their arguments, the registers of the kernel call, stay
 /// where they are.
 macro_rules! paths {
-    ($entered:ident: $call:ident $other_call:ident $long_call:ident $other_long_call:ident,
-        $reply:ident $other_reply:ident $long_reply:ident $other_long_reply:ident,
+    ($entered:ident: $call:ident $other_call:ident $long_call:ident,
+        $reply:ident $other_reply:ident $long_reply:ident,
         $foreign:ident $other_foreign:ident,
         $notify:ident $notify_bound:ident $wake:ident $wait:ident, $map:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
@@ -81,14 +81,9 @@ macro_rules! paths {
         });
         path!($long_call(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            if the_kernel().fast_call::<Long, Plain>(&cpu, process, descriptor, message).is_none() {
-                $other_long_call(descriptor, info, me, number, word4, word5);
-            }
-        });
-        path!($other_long_call(descriptor, info, me, number, word4, word5) {
-            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            if the_kernel().fast_call::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
-                the_kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
+            let kernel = the_kernel();
+            if kernel.fast_call::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
+                kernel.hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
             }
         });
         path!($reply(descriptor, info, me, number, word4, word5) {
@@ -116,14 +111,10 @@ macro_rules! paths {
         path!($long_reply(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
             let kernel = the_kernel();
-            if kernel.fast_reply_receive::<Long, Plain>(&cpu, process, descriptor, message).is_none() {
-                $other_long_reply(descriptor, info, me, number, word4, word5);
-            }
-        });
-        path!($other_long_reply(descriptor, info, me, number, word4, word5) {
-            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            let kernel = the_kernel();
-            if kernel.fast_reply_receive::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
+            if kernel
+                .fast_reply_receive::<Long, Vectors>(&cpu, process, descriptor, message)
+                .is_none()
+            {
                 let operation = word::ReplyReceive;
                 kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
@@ -191,9 +182,9 @@ macro_rules! paths {
 
 paths!(
     alone:
-    a9n_fast_call a9n_other_call a9n_long_call a9n_other_long_call,
+    a9n_fast_call a9n_other_call a9n_long_call,
     a9n_fast_reply_receive a9n_other_reply_receive
-        a9n_long_reply_receive a9n_other_long_reply_receive,
+        a9n_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
     a9n_fast_notify a9n_other_notify a9n_fast_wake a9n_fast_wait,
     a9n_fast_map
@@ -201,9 +192,9 @@ paths!(
 
 paths!(
     locked:
-    a9n_fast_call_locked a9n_other_call_locked a9n_long_call_locked a9n_other_long_call_locked,
+    a9n_fast_call_locked a9n_other_call_locked a9n_long_call_locked,
     a9n_fast_reply_receive_locked a9n_other_reply_receive_locked
-        a9n_long_reply_receive_locked a9n_other_long_reply_receive_locked,
+        a9n_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
     a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wake_locked a9n_fast_wait_locked,
     a9n_fast_map_locked
