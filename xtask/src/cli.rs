@@ -127,6 +127,8 @@ pub enum Suite {
     Loader,
     /// The conformance program in QEMU.
     Conformance,
+    /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
+    Storm,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.

@@ -66,7 +66,8 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let result = match suite {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
-        Suite::Conformance => conformance::run(repository, &step),
+        Suite::Conformance => conformance::run(repository, &step, &conformance::CONFORMANCE),
+        Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
