@@ -24,9 +24,9 @@ pub const ALL: &[(&str, Storm)] = &[
 
 const READ_WRITE: Access = Access::READ.union(Access::WRITE);
 /// Rounds that each worker makes at least.
-const ROUNDS: u64 = 20;
+const ROUNDS: u64 = 5;
 /// Microseconds in which a CPU that has not noticed yet would do something.
-const MOMENT: u64 = 30;
+const MOMENT: u64 = 200;
 
 /// Clients and servers, in pairs, each client on another CPU than its server. Answers how many.
 fn pairs(arena: &mut Arena) -> Result<usize, StartError> {
