@@ -14,6 +14,7 @@ mod notification;
 mod pcb;
 mod port;
 mod registers;
+mod remote;
 mod reply;
 mod schedule;
 mod space;
@@ -45,4 +46,5 @@ pub const ALL: &[&[Case]] = &[
     vector::CASES,
     image::CASES,
     schedule::CASES,
+    remote::CASES,
 ];

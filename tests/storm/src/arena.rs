@@ -6,8 +6,8 @@ use nun::capability::Capability;
 use nun::mapped::Mapped;
 use nun::slots::Slots;
 use nun::{
-    Access, Descriptor, Error, Frame, Generic, InitInfo, IpcPort, Message, NotificationPort, Pcb, Process,
-    Received, Reply, Resources, Rights, StartError, Timer, Verdict, Window, ticks,
+    Access, Descriptor, Error, Frame, Generic, InitInfo, IpcPort, Message, NotificationPort, Pcb,
+    Process, Received, Reply, Resources, Rights, StartError, Timer, Verdict, Window, ticks,
 };
 
 use crate::shared::{PLAYGROUND, REPORT, random, report};

@@ -136,8 +136,11 @@ impl Report {
         };
         if let Some(why) = why {
             let tail = &self.lines[self.lines.len().saturating_sub(TAIL_LINES)..];
-            self.tally
-                .fail(format!("the program {}: {why}\n{complaints}| {}", self.name, tail.join("\n| ")));
+            self.tally.fail(format!(
+                "the program {}: {why}\n{complaints}| {}",
+                self.name,
+                tail.join("\n| ")
+            ));
         }
         self.tally
     }

@@ -88,7 +88,10 @@ fn judge(output: &str, ending: Option<Ending>, complaints: &str, cpus: u32) -> T
     };
     let lines: Vec<&str> = output.lines().collect();
     let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-    tally.fail(format!("hostile programs with {cpus} CPUs: {why}\n{complaints}| {}", tail.join("\n| ")));
+    tally.fail(format!(
+        "hostile programs with {cpus} CPUs: {why}\n{complaints}| {}",
+        tail.join("\n| ")
+    ));
     tally
 }
 
