@@ -17,7 +17,7 @@ use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 use crate::space::Stale;
-use crate::window::{Place, check_offset, check_range};
+use crate::window::{Place, check_access, check_offset, check_range, check_whole};
 
 /// What it costs to read and check a run, to install a table, and to find a page mapped already, in
 /// units of a [`Budget`].
@@ -162,14 +162,15 @@ impl<H: Hal> Kernel<H> {
             .place(slot)
             .filter(|place| place.space == space)
             .ok_or(Reason::InvalidDescriptor)?;
+        let cells = self.store.get(slot);
         let stretch = check_range::<H>(&place, run.address, run.pages(), 0).map_err(refused)?;
         let access = run.access().ok_or(Reason::InvalidArgument)?;
         if batch != Batch::Unmap {
-            self.check_access(slot, access, 0).map_err(refused)?;
+            check_access(cells, access, 0).map_err(refused)?;
         }
         if batch == Batch::Map {
             check_offset(&place, run.offset(), run.pages()).map_err(refused)?;
-            self.check_whole(slot).map_err(refused)?;
+            check_whole(cells).map_err(refused)?;
         }
         let memory = match place.kind {
             MemoryKind::Ordinary => MemoryType::Normal,

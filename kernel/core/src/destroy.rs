@@ -214,6 +214,7 @@ impl<H: Hal> Kernel<H> {
                         None => {
                             budget.spend(cost::OBJECT)?;
                             self.drop_dying(object);
+                            self.hal().retire(self.store.root_table(space), cells.cpus.get());
                             self.store.destroy(space);
                         }
                     }

@@ -58,16 +58,15 @@ impl<H: Hal> Kernel<H> {
         &mut self,
         caller: Caller,
         slot: Ref<Slot>,
+        generic: &Capability,
         operation: Operation,
     ) -> Result<Outcome, Stop> {
         match operation {
             Operation::Convert { object, size_bits, count, node, index } => {
-                self.convert(caller, slot, (object, size_bits, count), (node, index))
+                self.convert(caller, (slot, generic), (object, size_bits, count), (node, index))
             }
             Operation::Information => {
-                let Some(Capability::Generic { base, size_bits, used, kind, .. }) =
-                    self.store.get(slot).capability()
-                else {
+                let &Capability::Generic { base, size_bits, used, kind, .. } = generic else {
                     return Ok(Outcome::NOTHING);
                 };
                 let tells = self.store.get(slot).rights().contains(Rights::DMA);
@@ -82,12 +81,12 @@ impl<H: Hal> Kernel<H> {
     fn convert(
         &mut self,
         caller: Caller,
-        slot: Ref<Slot>,
+        (slot, generic): (Ref<Slot>, &Capability),
         (object, size_bits, count): (ObjectType, u64, u64),
         (node, index): (Descriptor, u64),
     ) -> Result<Outcome, Stop> {
-        let Some(Capability::Generic { base, size_bits: own_bits, mut used, mut zeroed, kind }) =
-            self.store.get(slot).capability()
+        let &Capability::Generic { base, size_bits: own_bits, mut used, mut zeroed, kind } =
+            generic
         else {
             return Err(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR).into());
         };

@@ -180,9 +180,9 @@ impl<H: Hal> Kernel<H> {
             .capability()
             .ok_or(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR))?;
         match (invocation, capability) {
-            (I::Generic(operation), C::Generic { .. }) => {
+            (I::Generic(operation), generic @ C::Generic { .. }) => {
                 self.demand(slot, operation.rights())?;
-                self.invoke_generic(caller, slot, operation)
+                self.invoke_generic(caller, slot, &generic, operation)
             }
             (I::Node(operation), C::Node(node)) => {
                 self.demand(slot, operation.rights())?;

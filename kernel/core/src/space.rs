@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use a9n_abi::{Access, Descriptor, Error, Reason, address_space::Operation};
 use a9n_hal::{Hal, PageSize, PagingError, PhysicalAddress, Stretch, UserAddress};
-use a9n_store::{AddressSpace, Capability, Installation, Ref, Slot, TableUse};
+use a9n_store::{AddressSpace, Capability, Installation, Internal, Process, Ref, Slot, TableUse};
 
 use crate::Kernel;
 use crate::batch::Batch;
@@ -35,7 +35,18 @@ impl<H: Hal> Kernel<H> {
     /// Makes all CPUs forget what is `stale` of `space`.
     pub(crate) fn forget(&self, space: Ref<AddressSpace>, stale: Stale) {
         if stale.0.is_some() {
-            self.hal().flush(self.store.root_table(space), stale.0);
+            let cpus = self.store.get(space).cpus.get();
+            self.hal().flush(self.store.root_table(space), cpus, stale.0);
+        }
+    }
+
+    /// Notes where the address space of `process` may be loaded from now on: on the CPU that it is
+    /// to run on, and on the one that it is on.
+    pub(crate) fn spread_space(&self, process: Ref<Process>) {
+        let slot = self.store.internal_slot(process, Internal::AddressSpace);
+        if let Some(Capability::AddressSpace(space)) = self.store.get(slot).capability() {
+            let (pcb, cpus) = (self.store.get(process), &self.store.get(space).cpus);
+            cpus.set(cpus.get().with(pcb.affinity.get()).with(pcb.state.get().cpu()));
         }
     }
 
@@ -137,7 +148,7 @@ impl<H: Hal> Kernel<H> {
             Capability::PageTable { table, usage: TableUse::Installed(place) } => {
                 let root = self.store.root_table(place.space);
                 self.hal().remove_table(root, place.address, place.entries, table);
-                self.hal().flush(root, None);
+                self.hal().flush(root, self.store.get(place.space).cpus.get(), None);
                 self.unanchor(&self.store.get(place.space).anchored, slot);
             }
             _ => {}

@@ -17,7 +17,7 @@ pub struct Table(pub [AtomicU64; ENTRIES]);
 
 impl Table {
     /// The entry for `address`, on the level whose entries map pages of `1 << bits` bytes.
-    #[inline]
+    #[inline(always)]
     fn entry(&self, address: u64, bits: u32) -> &AtomicU64 {
         let index = (address >> bits) as usize % ENTRIES;
         // The remainder is below the length, which the compiler sees.
@@ -25,7 +25,7 @@ impl Table {
     }
 
     /// The entries from that for `address` on.
-    #[inline]
+    #[inline(always)]
     fn entries_from(&self, address: u64, size: PageSize) -> &[AtomicU64] {
         let index = (address >> size.bits()) as usize % ENTRIES;
         &self.0[index..]
@@ -82,6 +82,7 @@ impl Tables {
     }
 
     /// The table at `at`.
+    #[inline(always)]
     pub fn table(&self, at: PhysicalAddress) -> &Table {
         let address = (self.window + at.0) as usize;
         // SAFETY: promised to `new`. Any 4096 bytes are a `Table`, and all access is atomic.
@@ -89,6 +90,7 @@ impl Tables {
     }
 
     /// The entry of `root` for `address`.
+    #[inline(always)]
     pub fn root_entry(&self, root: PhysicalAddress, address: u64) -> &AtomicU64 {
         self.table(root).entry(address, ROOT_BITS)
     }
@@ -118,7 +120,7 @@ impl Tables {
 
     /// The empty entries with which to map `pages` pages at `address`, on the highest level that
     /// `fits` and is free there.
-    #[inline]
+    #[inline(always)]
     pub fn vacant(
         &self,
         root: PhysicalAddress,

@@ -15,18 +15,21 @@ use crate::qemu::{Ending, Serial};
 use crate::repository::Repository;
 use crate::session::Session;
 
+/// Folder of the conformance program.
+pub(super) const SYSTEM: &str = "tests/conformance";
+
 /// A program of cases.
 pub struct Program {
-    /// Its folder in tests/, which begins its last line as well.
-    name: &'static str,
+    /// Its folder.
+    system: &'static str,
     /// Numbers of CPUs that it runs with.
     cpus: &'static [u32],
 }
 
 /// Case by case what the interface says.
-pub const CONFORMANCE: Program = Program { name: "conformance", cpus: &[1, 2, 4] };
+pub const CONFORMANCE: Program = Program { system: SYSTEM, cpus: &[1, 2, 4] };
 /// All CPUs against each other.
-pub const STORM: Program = Program { name: "storm", cpus: &[2, 4, 8] };
+pub const STORM: Program = Program { system: "tests/storm", cpus: &[2, 4, 8] };
 
 /// A program that printed nothing for so long hangs.
 const LINE_LIMIT: Duration = Duration::from_secs(60);
@@ -40,17 +43,14 @@ pub fn run(repository: &Repository, step: &Step, program: &Program) -> Result<Ta
     let mut sum = Tally::default();
     for cpus in program.cpus {
         let options = BootOptions {
-            build: BuildOptions {
-                system: Some(format!("tests/{}", program.name)),
-                ..BuildOptions::default()
-            },
+            build: BuildOptions { system: Some(program.system.into()), ..BuildOptions::default() },
             entry: Some(Entry::Direct),
             cpus: Some(*cpus),
             ..BootOptions::default()
         };
         let session = Session::prepare(repository, &options)?;
         let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-        let mut tally = listen(&mut console, step, program.name);
+        let mut tally = listen(&mut console, step);
         for failure in &mut tally.failures {
             failure.push_str(&format!(" (with {cpus} CPUs)"));
         }
@@ -59,9 +59,9 @@ pub fn run(repository: &Repository, step: &Step, program: &Program) -> Result<Ta
     Ok(sum)
 }
 
-fn listen(port: &mut dyn Port, step: &Step, name: &'static str) -> Tally {
+fn listen(port: &mut dyn Port, step: &Step) -> Tally {
     let end = Instant::now() + LIMIT;
-    let mut report = Report { name, ..Report::default() };
+    let mut report = Report::default();
     let mut cleaner = Cleaner::default();
     let ending = loop {
         match port.next(end.min(Instant::now() + LINE_LIMIT)) {
@@ -80,8 +80,7 @@ fn listen(port: &mut dyn Port, step: &Step, name: &'static str) -> Tally {
 
 /// What the program said so far.
 #[derive(Default)]
-struct Report {
-    name: &'static str,
+pub(super) struct Report {
     line: Vec<u8>,
     lines: Vec<String>,
     tally: Tally,
@@ -89,7 +88,8 @@ struct Report {
 }
 
 impl Report {
-    fn feed(&mut self, bytes: &[u8], step: &Step) {
+    /// Takes what the program printed.
+    pub(super) fn feed(&mut self, bytes: &[u8], step: &Step) {
         for byte in bytes {
             if *byte == b'\n' {
                 let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
@@ -111,16 +111,25 @@ impl Report {
                 None if verdict == "ok" => self.tally.passed += 1,
                 None => self.tally.fail(format!("{name}: unknown verdict {verdict:?}")),
             }
-        } else if let Some((name, sum)) = text.split_once(": ")
-            && name == self.name
-        {
-            self.announced = parse_sum(sum);
+        } else if let Some(sum) = text.split_once(": ").and_then(|(_, sum)| parse_sum(sum)) {
+            self.announced = Some(sum);
         }
         self.lines.push(line);
     }
 
+    /// Whether `text` was in some line.
+    pub(super) fn says(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
+
+    /// How the program's sum says that it ends; `None` as long as there is none.
+    pub(super) fn announced(&self) -> Option<Ending> {
+        let (_, failed) = self.announced?;
+        Some(if failed == 0 { Ending::Passed } else { Ending::Failed })
+    }
+
     /// A run counts only if program, sum and QEMU's status say the same.
-    fn judge(mut self, ending: Option<Ending>, complaints: &str) -> Tally {
+    pub(super) fn judge(mut self, ending: Option<Ending>, complaints: &str) -> Tally {
         let counted = (self.tally.passed, self.tally.failures.len());
         let wanted = if counted.1 == 0 { Ending::Passed } else { Ending::Failed };
         let why = match (ending, self.announced) {
@@ -136,11 +145,7 @@ impl Report {
         };
         if let Some(why) = why {
             let tail = &self.lines[self.lines.len().saturating_sub(TAIL_LINES)..];
-            self.tally.fail(format!(
-                "the program {}: {why}\n{complaints}| {}",
-                self.name,
-                tail.join("\n| ")
-            ));
+            self.tally.fail(format!("the program: {why}\n{complaints}| {}", tail.join("\n| ")));
         }
         self.tally
     }
@@ -160,7 +165,7 @@ mod tests {
     use super::*;
 
     fn judge(text: &str, ending: Option<Ending>) -> (usize, usize) {
-        let mut report = Report { name: "conformance", ..Report::default() };
+        let mut report = Report::default();
         report.feed(text.as_bytes(), &Step::start("test"));
         let tally = report.judge(ending, "");
         (tally.passed, tally.failures.len())

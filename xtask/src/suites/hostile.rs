@@ -2,17 +2,15 @@
 //! `hostile: N calls, victim intact` and ends QEMU. Besides it counts what befell them: those figures
 //! are tests of their own.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 
 use super::Tally;
-use crate::cli::{BootOptions, BuildOptions, Entry};
-use crate::console::{Cleaner, Console, Event, Port};
+use super::guest::{self, Run};
 use crate::progress::Step;
-use crate::qemu::{Ending, Serial};
+use crate::qemu::Ending;
 use crate::repository::Repository;
-use crate::session::Session;
 
 const SYSTEM: &str = "tests/hostile";
 /// Numbers of CPUs that they run with.
@@ -23,75 +21,33 @@ const LIMIT: Duration = Duration::from_secs(240);
 const CALLS: u64 = 5_000_000;
 /// Calls without which a run shows nothing.
 const LEAST_CALLS: u64 = 100_000;
-/// Lines of output shown when it failed.
-const TAIL_LINES: usize = 15;
 
 /// Builds, boots and judges the hostile programs, on machines of different size.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     let mut sum = Tally::default();
     for cpus in CPUS {
-        sum.add(run_with(repository, step, cpus)?);
+        sum.add(judge(&guest::run(repository, step, SYSTEM, cpus, LIMIT, "hostile: ")?, cpus));
     }
     Ok(sum)
 }
 
-fn run_with(repository: &Repository, step: &Step, cpus: u32) -> Result<Tally> {
-    let options = BootOptions {
-        build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
-        entry: Some(Entry::Direct),
-        cpus: Some(cpus),
-        ..BootOptions::default()
-    };
-    let session = Session::prepare(repository, &options)?;
-    let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-    let end = Instant::now() + LIMIT;
-    let mut output = Vec::new();
-    let mut cleaner = Cleaner::default();
-    let ending = loop {
-        match console.next(end) {
-            Event::Output(bytes) if Instant::now() < end => {
-                output.extend(cleaner.clean(&bytes));
-                let text = String::from_utf8_lossy(&output);
-                if let Some(news) = text.lines().rfind(|line| line.starts_with("hostile: ")) {
-                    step.detail(news);
-                }
-            }
-            Event::Ended(ending) => break Some(ending),
-            _ => break None,
-        }
-    };
-    Ok(judge(&String::from_utf8_lossy(&output), ending, &console.complaints(), cpus))
-}
-
 /// A run counts only if the supervisor's last line and QEMU's status say so.
-fn judge(output: &str, ending: Option<Ending>, complaints: &str, cpus: u32) -> Tally {
+fn judge(run: &Run, cpus: u32) -> Tally {
     let mut tally = Tally::default();
-    let why = match (ending, calls(output)) {
-        (None, _) => "the programs hang".to_owned(),
-        (Some(Ending::Passed), None) => "they end without a sum".to_owned(),
-        (Some(Ending::Passed), Some(calls)) if calls < LEAST_CALLS => {
-            format!("only {calls} calls were made")
-        }
-        (Some(Ending::Passed), Some(calls)) => {
+    match (run.ending, calls(&run.output)) {
+        (Some(Ending::Passed), Some(calls)) if calls >= LEAST_CALLS => {
             let few = if calls < CALLS { ", fewer than usual: the machine is slow" } else { "" };
             tally.notes.push(format!("{calls} random kernel calls with {cpus} CPUs{few}"));
             tally.passed = 1;
             for (what, least) in FIGURES {
-                match figure(output, what) {
+                match figure(&run.output, what) {
                     Some(count) if count >= *least => tally.passed += 1,
                     count => tally.fail(format!("{what} with {cpus} CPUs: {count:?}")),
                 }
             }
-            return tally;
         }
-        (Some(ending), _) => ending.describe(),
-    };
-    let lines: Vec<&str> = output.lines().collect();
-    let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-    tally.fail(format!(
-        "hostile programs with {cpus} CPUs: {why}\n{complaints}| {}",
-        tail.join("\n| ")
-    ));
+        _ => tally.fail(run.describe(SYSTEM, "it ends without a sum, or made few calls")),
+    }
     tally
 }
 
@@ -131,12 +87,14 @@ mod tests {
         let good = "boot\r\nhostile: so far 7 calls and 1 faults\nhostile: 2000 faults, 300 worlds, \
                     4 exhaustions, 9 rounds of the victim, 12 calls granted\n\
                     hostile: 5000001 calls, victim intact\r\n";
-        let judge = |output, ending, complaints| super::judge(output, ending, complaints, 4);
-        let tally = judge(good, Some(Ending::Passed), "");
+        let judge = |output: &str, ending| {
+            judge(&Run { output: output.into(), ending, complaints: String::new() }, 4)
+        };
+        let tally = judge(good, Some(Ending::Passed));
         assert_eq!((tally.passed, tally.failures), (1 + FIGURES.len(), vec![]));
         assert_eq!(tally.notes, ["5000001 random kernel calls with 4 CPUs"]);
         let idle = good.replace("300 worlds", "3 worlds");
-        assert_eq!(judge(&idle, Some(Ending::Passed), "").failures.len(), 1);
+        assert_eq!(judge(&idle, Some(Ending::Passed)).failures.len(), 1);
         let bad = [
             (good, Some(Ending::Failed)),
             (good, None),
@@ -144,7 +102,7 @@ mod tests {
             ("hostile: 12 calls, victim intact", Some(Ending::Passed)),
         ];
         for (output, ending) in bad {
-            assert_eq!(judge(output, ending, "").failures.len(), 1, "{output}");
+            assert_eq!(judge(output, ending).failures.len(), 1, "{output}");
         }
     }
 }
