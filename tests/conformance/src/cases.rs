@@ -13,6 +13,7 @@ mod node;
 mod notification;
 mod pcb;
 mod port;
+mod refusals;
 mod registers;
 mod remote;
 mod reply;
@@ -47,4 +48,5 @@ pub const ALL: &[&[Case]] = &[
     image::CASES,
     schedule::CASES,
     remote::CASES,
+    refusals::CASES,
 ];
