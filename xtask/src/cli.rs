@@ -143,6 +143,8 @@ pub enum Suite {
     Loader,
     /// The conformance program in QEMU.
     Conformance,
+    /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
+    Storm,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
     Bochs,
     /// Programs in QEMU that attack the kernel with random calls.

@@ -20,7 +20,7 @@ const LEAST_CALLS: u64 = 1000;
 
 /// Builds, boots and judges the supervision test.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
-    Ok(judge(&guest::run(repository, step, SYSTEM, LIMIT, "supervision: ")?))
+    Ok(judge(&guest::run(repository, step, SYSTEM, 1, LIMIT, "supervision: ")?))
 }
 
 fn judge(run: &Run) -> Tally {
