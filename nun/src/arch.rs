@@ -5,5 +5,6 @@ mod x86_64;
 
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{
-    MACHINE, RETURN_ADDRESS_BYTES, abort, breakpoint, kernel_call, short_ticks, start, ticks,
+    MACHINE, RETURN_ADDRESS_BYTES, abort, breakpoint, kernel_call, short_ticks, start, thread_base,
+    ticks,
 };

@@ -8,13 +8,13 @@ use a9n_abi::{IpcBuffer, MAPPING_RUNS, MESSAGE_CAPABILITIES, MESSAGE_WORDS, Mapp
 use crate::Descriptor;
 use crate::mapped::{self, Mapped};
 
-/// The process's IPC buffer, where the [conventions](crate::aci::BUFFER_ADDRESS) put it.
+/// The IPC buffer of the process or thread, where the [conventions](crate::aci) put it.
 #[derive(Clone, Copy, Debug)]
 pub struct Buffer(Mapped);
 
 /// The own IPC buffer.
 #[inline]
-pub const fn buffer() -> Buffer {
+pub fn buffer() -> Buffer {
     Buffer(mapped::own_buffer())
 }
 

@@ -5,11 +5,14 @@
 //! thread go there, and so does every access to [mapped](crate::mapped) memory. The portable
 //! kernel on its simulated machine makes the best one, since it refuses what the real one refuses.
 
+use core::ops::Range;
 use std::boxed::Box;
 use std::cell::RefCell;
 
+use a9n_abi::boot::PAGE_BYTES;
 use a9n_abi::{Descriptor, MESSAGE_REGISTERS, MessageInfo};
 
+use crate::aci;
 use crate::syscall::Answer;
 
 /// A kernel call as the kernel sees it.
@@ -37,19 +40,35 @@ pub trait StandIn {
     fn write(&mut self, address: u64, bytes: &[u8]);
 }
 
-/// A kernel without memory.
+/// A kernel alone. Its memory is an IPC buffer, and nothing else.
 impl<F: FnMut(Call) -> Answer> StandIn for F {
     fn kernel_call(&mut self, call: Call) -> Answer {
         self(call)
     }
 
-    fn read(&mut self, address: u64, _bytes: &mut [u8]) {
-        panic!("a read from {address:#x}, where this test has no memory");
+    fn read(&mut self, address: u64, bytes: &mut [u8]) {
+        BUFFER
+            .with_borrow(|buffer| bytes.copy_from_slice(&buffer[in_buffer(address, bytes.len())]));
     }
 
-    fn write(&mut self, address: u64, _bytes: &[u8]) {
-        panic!("a write to {address:#x}, where this test has no memory");
+    fn write(&mut self, address: u64, bytes: &[u8]) {
+        BUFFER.with_borrow_mut(|buffer| {
+            buffer[in_buffer(address, bytes.len())].copy_from_slice(bytes);
+        });
     }
+}
+
+/// Where in the IPC buffer `bytes` bytes at `address` are.
+fn in_buffer(address: u64, bytes: usize) -> Range<usize> {
+    let offset = address.wrapping_sub(aci::BUFFER_ADDRESS) as usize;
+    assert!(offset < PAGE, "access to {address:#x}, where this test has no memory");
+    offset..offset + bytes
+}
+
+const PAGE: usize = PAGE_BYTES as usize;
+
+std::thread_local! {
+    static BUFFER: RefCell<[u8; PAGE]> = const { RefCell::new([0; PAGE]) };
 }
 
 std::thread_local! {

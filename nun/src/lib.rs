@@ -19,6 +19,8 @@
 //! - [`Message`], [`Received`] and the methods of [`IpcPort`] and [`Reply`]: messages;
 //! - [`entry!`], [`println!`] and the panic handler: what makes a program;
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
+//! - [`memory`]: user-level memory management, in parts that can be used alone;
+//! - [`thread`]: several threads in one address space;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
 //! Nothing here needs a heap. On a host, a stand-in plays the kernel (`hosted`).
@@ -50,6 +52,7 @@ pub mod slots;
 #[cfg(test)]
 mod stub_tests;
 pub mod syscall;
+pub mod thread;
 
 pub use a9n_abi as abi;
 pub use a9n_abi::init::{InitGeneric, InitInfo, InitModule};
@@ -64,7 +67,7 @@ pub use capability::{
     NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
 pub use message::Message;
-pub use process::{Process, Start, StartError};
-pub use received::{Fault, Received};
+pub use process::{Process, Start, StartError, Usage};
+pub use received::{Ending, Fault, Received};
 pub use resources::{Resources, map_pages, range_around};
-pub use slots::SlotAllocator;
+pub use slots::{SlotAllocator, Slots};

@@ -7,10 +7,12 @@
 //! | [`Slab`], [`SlabCache`] | cut a Generic into equal kernel objects, and give it back when all are free |
 //! | [`Pool`] | makes and unmakes kernel objects of any size on a buddy system |
 //! | [`Space`] | says what lies where in an address space: reservations, guards, mappings |
+//! | [`HeapMemory`] | a quota from which pages are mapped on demand; crate `nun-heap` is an allocator on it |
 //!
 //! What all of them want is somebody who makes kernel objects and has slots for them: a [`Maker`].
 
 mod buddy;
+mod heap_memory;
 mod maker;
 mod pool;
 mod regions;
@@ -19,6 +21,7 @@ mod space;
 mod tables;
 
 pub use buddy::Buddy;
+pub use heap_memory::HeapMemory;
 pub use maker::Maker;
 pub use pool::{ObjectSizes, Pool};
 pub use slab::{Slab, SlabCache};

@@ -127,6 +127,8 @@ pub enum Suite {
     Loader,
     /// The conformance program in QEMU.
     Conformance,
+    /// Nun's memory management, threads and processes in QEMU.
+    Framework,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
     /// The corpora of all fuzz targets, and a short fuzz run of each.

@@ -82,6 +82,15 @@ pub fn short_ticks() -> u32 {
     ticks
 }
 
+/// The thread-local base.
+#[inline(always)]
+pub fn thread_base() -> u64 {
+    let base;
+    // SAFETY: the kernel demands a machine with this instruction and lets user mode use it.
+    unsafe { asm!("rdfsbase {}", out(reg) base, options(nomem, nostack, preserves_flags)) };
+    base
+}
+
 /// Stops at a breakpoint: a fault, after which the process can go on.
 #[inline(always)]
 pub fn breakpoint() {

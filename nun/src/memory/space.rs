@@ -77,6 +77,15 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
         self.map_as(maker, pieces, Owner::Other)
     }
 
+    /// Maps `pieces` as [`map`](Self::map) does, with frames of the maker's that go with them.
+    pub(crate) fn map_owned(
+        &mut self,
+        maker: &mut impl Maker,
+        pieces: &[Piece],
+    ) -> Result<(), Error> {
+        self.map_as(maker, pieces, Owner::Region)
+    }
+
     /// Reserves `pages` pages and maps fresh memory there: zero, and on large pages where there are
     /// enough. It belongs to the reservation, and goes with it. Answers the first address.
     pub fn allocate(

@@ -65,7 +65,8 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let result = match suite {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
-        Suite::Conformance => conformance::run(repository, &step),
+        Suite::Conformance => conformance::run(repository, &step, &conformance::KERNEL),
+        Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
