@@ -39,6 +39,7 @@ pub mod console;
 pub mod entry;
 #[cfg(not(target_os = "none"))]
 pub mod hosted;
+pub mod lock;
 pub mod mapped;
 pub mod memory;
 mod message;

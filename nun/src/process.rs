@@ -14,7 +14,6 @@ use a9n_loader_core::elf::{ElfError, Program, Purpose, Segment};
 
 use self::ledger::Ledger;
 use crate::memory::{Maker, Piece, Space};
-use crate::slots::Slots;
 use crate::thread::Area;
 use crate::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort, Pcb,
@@ -25,9 +24,9 @@ use crate::{
 const OVERHEAD_PAGES: u64 = 48;
 
 /// Reservations and mappings in a process's address space.
-const REGIONS: usize = 64;
+const REGIONS: usize = 48;
 /// Page tables there.
-const TABLES: usize = 24;
+const TABLES: usize = 16;
 /// Pieces of one segment, one of each size.
 const PIECES: usize = 32;
 

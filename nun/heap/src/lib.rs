@@ -23,13 +23,11 @@
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, Ordering};
 
 use nun::abi::boot::PAGE_BYTES;
+use nun::lock::{Mutex, YieldingLock};
 use nun::memory::HeapMemory;
-use nun::yield_now;
 use talc::TalcLock;
-use talc::lock_api::{GuardSend, Mutex, RawMutex};
 use talc::source::GlobalAllocSource;
 
 /// By how many bytes it grows at least.
@@ -54,7 +52,7 @@ pub fn reserve() -> u64 {
 }
 
 /// What the heap takes its blocks from. There is one heap in a program.
-static MEMORY: Mutex<YieldingLock, Option<HeapMemory>> = Mutex::new(None);
+static MEMORY: Mutex<Option<HeapMemory>> = Mutex::new(None);
 
 /// The blocks that a heap grows by.
 #[derive(Debug)]
@@ -75,31 +73,5 @@ unsafe impl GlobalAlloc for Pages {
             // What cannot be unmapped stays mapped, and is lost to the heap.
             let _ = memory.unmap(start.addr() as u64);
         }
-    }
-}
-
-/// A lock whose waiters let others run.
-#[derive(Debug)]
-pub struct YieldingLock(AtomicBool);
-
-// SAFETY: whoever swaps `true` in for `false` is the only one until it stores `false` again.
-unsafe impl RawMutex for YieldingLock {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait wants it so")]
-    const INIT: Self = Self(AtomicBool::new(false));
-    type GuardMarker = GuardSend;
-
-    fn lock(&self) {
-        while !self.try_lock() {
-            // It is never refused.
-            let _ = yield_now();
-        }
-    }
-
-    fn try_lock(&self) -> bool {
-        !self.0.swap(true, Ordering::Acquire)
-    }
-
-    unsafe fn unlock(&self) {
-        self.0.store(false, Ordering::Release);
     }
 }

@@ -154,9 +154,8 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
         let (mut runs, mut covered) = (0, 0);
         for region in self.regions.mapped() {
             let (from, to) = (region.address.max(address), region.end().min(end));
-            let Use::Mapped { window, .. } = region.usage else { continue };
             if from < to && runs < MAPPING_RUNS {
-                let window = maker.slots().descriptor(window.into());
+                let window = maker.slots().descriptor(region.usage.window.into());
                 let pages = (to - from) / PAGE_BYTES;
                 buffer().set_run(runs, MappingRun::new(from, window, 0, pages, access));
                 (runs, covered) = (runs + 1, covered + pages);
@@ -233,7 +232,7 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
             Owner::Other => 0,
         };
         let window = slots.take_slot()?;
-        let usage = Use::Mapped { window: window as u16, frame };
+        let usage = Use::mapped(window as u16, frame);
         let (first, bits) = range_around(piece.address, piece.pages);
         let node: Node = slots.node();
         let attached = self.regions.insert_mapping(piece.address, piece.pages, usage);
@@ -258,8 +257,7 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
             for (number, piece) in rest.iter().enumerate() {
                 let skip = if number == 0 { skipped } else { 0 };
                 let region = self.regions.mapping_at(piece.address)?;
-                let Use::Mapped { window, .. } = region.usage else { continue };
-                let window = maker.slots().descriptor(window.into());
+                let window = maker.slots().descriptor(region.usage.window.into());
                 let address = piece.address + skip * PAGE_BYTES;
                 let (offset, pages) = (piece.offset + skip, piece.pages - skip);
                 buffer()
@@ -300,22 +298,20 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
 
     /// Undoes a mapping whose frame stays with whoever gave it.
     fn undo(&mut self, maker: &mut impl Maker, region: Region) -> Result<(), Error> {
-        let Use::Mapped { window, .. } = region.usage else { return Ok(()) };
+        let window = region.usage.window.into();
         let slots = maker.slots();
         // The frame may be gone, and the Window with it.
-        if slots.node().look(window.into())?.0 != 0 {
-            slots.node().remove(window.into())?;
+        if slots.node().look(window)?.0 != 0 {
+            slots.node().remove(window)?;
         }
-        slots.put(window.into());
+        slots.put(window);
         self.regions.remove_mapping(region.address);
         Ok(())
     }
 
     /// Ends a mapping, and its frame if that belongs to it.
     fn drop_mapping(&mut self, maker: &mut impl Maker, region: Region) -> Result<(), Error> {
-        if let Use::Mapped { frame, .. } = region.usage
-            && frame != 0
-        {
+        if let Some(frame) = region.usage.frame() {
             let frame = Frame::at(maker.slots().descriptor(frame.into()));
             maker.discard(frame)?;
         }
