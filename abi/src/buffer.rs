@@ -1,5 +1,6 @@
 //! The IPC buffer: one page per process for what does not fit into registers.
 
+use crate::boot::PAGE_BYTES;
 use crate::{Access, Descriptor, MESSAGE_CAPABILITIES, MESSAGE_WORDS, Word};
 
 /// Runs of pages in one batched mapping call.
@@ -72,4 +73,21 @@ pub struct IpcBuffer {
     pub runs: [MappingRun; MAPPING_RUNS],
 }
 
-const _: () = assert!(size_of::<IpcBuffer>() <= crate::boot::PAGE_BYTES as usize);
+/// Where in the IPC buffer, in bytes, `read_vector` and `write_vector` have their image of an extended
+/// state: in the place of the runs, aligned as the machine wants it.
+///
+/// On x86_64 the image is an XSAVE area in the standard format (Intel SDM, volume 1, section 13.4),
+/// which is also that of a Linux signal frame: the legacy area of 512 bytes, the header of 64, then
+/// the other components where CPUID leaf 0xd puts them. A component whose bit in `XSTATE_BV` (bytes
+/// 512 to 520) is 0 is in its initial state, whatever its bytes are. An image is refused if
+/// `XSTATE_BV` has a bit that XCR0 has not, if another byte of the header is not 0 (which excludes
+/// the compacted format), or if MXCSR (bytes 24 to 28) has a bit that the machine has not. On a CPU
+/// without XSAVE the image is the legacy area alone.
+pub const VECTOR_IMAGE_OFFSET: usize = 1152;
+
+/// Longest image of an extended state, in bytes.
+pub const VECTOR_IMAGE_BYTES: usize = PAGE_BYTES as usize - VECTOR_IMAGE_OFFSET;
+
+const _: () = assert!(size_of::<IpcBuffer>() <= PAGE_BYTES as usize);
+const _: () = assert!(VECTOR_IMAGE_OFFSET.is_multiple_of(64));
+const _: () = assert!(VECTOR_IMAGE_OFFSET >= core::mem::offset_of!(IpcBuffer, runs));

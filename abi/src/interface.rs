@@ -89,7 +89,8 @@ macro_rules! interface {
                 read_register ReadRegister = 6 [READ] (register: u64) -> (value: u64);
                 /// Writes one. Bits that user mode may not set are masked off.
                 write_register WriteRegister = 7 [MODIFY] (register: u64, value: u64) -> ();
-                /// Copies all registers from another stopped process, the vector state stays.
+                /// Copies all registers from another stopped process, and its extended state: a process
+                /// without a Vector State gives an initial one.
                 clone_state CloneState = 8 [MODIFY] (source: Descriptor) -> ();
                 /// Makes a stopped process run.
                 resume Resume = 9 [WRITE] -> ();
@@ -104,6 +105,13 @@ macro_rules! interface {
                 information Information = 13 [READ] -> (time: u64, messages: u64, state: u64, priority: u64);
                 /// Lowers the highest priority that this capability allows to set.
                 limit_priority LimitPriority = 14 [MODIFY] (priority: u64) -> ();
+                /// Copies the extended state of a stopped process into the
+                /// [vector image](crate::VECTOR_IMAGE_OFFSET) of the own IPC buffer, in the machine's
+                /// standard format; answers how many bytes that has.
+                read_vector ReadVector = 15 [READ] -> (bytes: u64);
+                /// Replaces the extended state of a stopped process by the vector image in the own
+                /// IPC buffer. One that the machine could not load is refused as a whole.
+                write_vector WriteVector = 16 [MODIFY] -> ();
             }
             /// Extended (FPU and SIMD) state of a process. Without one, such instructions fault.
             object vector_state VectorState = 5 {}

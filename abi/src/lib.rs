@@ -23,7 +23,7 @@ mod rights;
 mod table;
 mod word;
 
-pub use buffer::{IpcBuffer, MAPPING_RUNS, MappingRun};
+pub use buffer::{IpcBuffer, MAPPING_RUNS, MappingRun, VECTOR_IMAGE_BYTES, VECTOR_IMAGE_OFFSET};
 pub use descriptor::{DESCRIPTOR_LEVELS, Descriptor};
 pub use error::{Culprit, Error, Reason};
 pub use hash::{AbiNote, FNV_OFFSET, NOTE_ABI_HASH, NOTE_NAME, fnv1a};

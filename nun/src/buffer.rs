@@ -1,12 +1,18 @@
 //! The own IPC buffer: message words past the sixth, capabilities to send, where received ones
-//! go, and batches of mappings.
+//! go, batches of mappings, and images of extended states.
 
 use core::mem::offset_of;
 
-use a9n_abi::{IpcBuffer, MAPPING_RUNS, MESSAGE_CAPABILITIES, MESSAGE_WORDS, MappingRun};
+use a9n_abi::{
+    IpcBuffer, MAPPING_RUNS, MESSAGE_CAPABILITIES, MESSAGE_WORDS, MappingRun, VECTOR_IMAGE_BYTES,
+    VECTOR_IMAGE_OFFSET,
+};
 
 use crate::Descriptor;
 use crate::mapped::{self, Mapped};
+
+/// Words of the longest image of an extended state.
+const IMAGE_WORDS: usize = VECTOR_IMAGE_BYTES / size_of::<u64>();
 
 /// The IPC buffer of the process or thread, where the [conventions](crate::aci) put it.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +66,26 @@ impl Buffer {
             self.0.write(offset + offset_of!(MappingRun, window), run.window);
             self.0.write(offset + offset_of!(MappingRun, extent), run.extent);
         }
+    }
+
+    /// Word `index` of the image that [`read_vector`](crate::Pcb::read_vector) left; 0 past the
+    /// last.
+    #[inline]
+    pub fn read_image(&self, index: usize) -> u64 {
+        if index < IMAGE_WORDS { self.0.read(Self::image_offset(index)) } else { 0 }
+    }
+
+    /// Sets word `index` of the image for [`write_vector`](crate::Pcb::write_vector); nothing
+    /// happens past the last.
+    #[inline]
+    pub fn write_image(&self, index: usize, word: u64) {
+        if index < IMAGE_WORDS {
+            self.0.write(Self::image_offset(index), word);
+        }
+    }
+
+    const fn image_offset(index: usize) -> usize {
+        VECTOR_IMAGE_OFFSET + index * size_of::<u64>()
     }
 
     const fn offset(index: usize) -> usize {

@@ -5,9 +5,9 @@
 //! thread go there, and so does every access to [mapped](crate::mapped) memory. The portable
 //! kernel on its simulated machine makes the best one, since it refuses what the real one refuses.
 
-use core::ops::Range;
 use std::boxed::Box;
 use std::cell::RefCell;
+use std::ops::Range;
 
 use a9n_abi::boot::PAGE_BYTES;
 use a9n_abi::{Descriptor, MESSAGE_REGISTERS, MessageInfo};
@@ -40,39 +40,47 @@ pub trait StandIn {
     fn write(&mut self, address: u64, bytes: &[u8]);
 }
 
-/// A kernel alone. Its memory is an IPC buffer, and nothing else.
+/// A kernel whose only memory is the IPC buffer.
 impl<F: FnMut(Call) -> Answer> StandIn for F {
     fn kernel_call(&mut self, call: Call) -> Answer {
         self(call)
     }
 
     fn read(&mut self, address: u64, bytes: &mut [u8]) {
-        BUFFER
-            .with_borrow(|buffer| bytes.copy_from_slice(&buffer[in_buffer(address, bytes.len())]));
+        read_buffer(address, bytes);
     }
 
     fn write(&mut self, address: u64, bytes: &[u8]) {
-        BUFFER.with_borrow_mut(|buffer| {
-            buffer[in_buffer(address, bytes.len())].copy_from_slice(bytes);
-        });
+        write_buffer(address, bytes);
     }
 }
 
-/// Where in the IPC buffer `bytes` bytes at `address` are.
-fn in_buffer(address: u64, bytes: usize) -> Range<usize> {
-    let offset = address.wrapping_sub(aci::BUFFER_ADDRESS) as usize;
-    assert!(offset < PAGE, "access to {address:#x}, where this test has no memory");
-    offset..offset + bytes
+/// Reads from what is always there, an IPC buffer.
+fn read_buffer(address: u64, bytes: &mut [u8]) {
+    let place = in_buffer(address, bytes.len());
+    BUFFER.with_borrow(|buffer| bytes.copy_from_slice(&buffer[place]));
 }
 
-const PAGE: usize = PAGE_BYTES as usize;
-
-std::thread_local! {
-    static BUFFER: RefCell<[u8; PAGE]> = const { RefCell::new([0; PAGE]) };
+/// Writes to it.
+fn write_buffer(address: u64, bytes: &[u8]) {
+    let place = in_buffer(address, bytes.len());
+    BUFFER.with_borrow_mut(|buffer| buffer[place].copy_from_slice(bytes));
 }
+
+/// Where in the IPC buffer `length` bytes from `address` on are.
+fn in_buffer(address: u64, length: usize) -> Range<usize> {
+    let start = address.wrapping_sub(aci::BUFFER_ADDRESS) as usize;
+    let within = start < BUFFER_BYTES && length <= BUFFER_BYTES - start;
+    assert!(within, "an access to {address:#x}, where this test has no memory");
+    start..start + length
+}
+
+const BUFFER_BYTES: usize = PAGE_BYTES as usize;
 
 std::thread_local! {
     static STAND_IN: RefCell<Option<Box<dyn StandIn>>> = const { RefCell::new(None) };
+    /// The IPC buffer of a stand-in without memory.
+    static BUFFER: RefCell<[u8; BUFFER_BYTES]> = const { RefCell::new([0; BUFFER_BYTES]) };
 }
 
 /// Lets `stand_in` play kernel and memory for this thread, in place of the last one.
@@ -89,21 +97,24 @@ pub fn done(results: [u64; MESSAGE_REGISTERS]) -> Answer {
 
 /// Hands a kernel call to the stand-in.
 pub(crate) fn kernel_call(call: Call) -> Answer {
-    with(|stand_in| stand_in.kernel_call(call))
-}
-
-/// Has the stand-in read.
-pub(crate) fn read(address: u64, bytes: &mut [u8]) {
-    with(|stand_in| stand_in.read(address, bytes));
-}
-
-/// Has the stand-in write.
-pub(crate) fn write(address: u64, bytes: &[u8]) {
-    with(|stand_in| stand_in.write(address, bytes));
-}
-
-fn with<T>(work: impl FnOnce(&mut dyn StandIn) -> T) -> T {
     STAND_IN.with_borrow_mut(|stand_in| {
-        work(stand_in.as_mut().expect("the test installed a stand-in for the kernel").as_mut())
+        let stand_in = stand_in.as_mut().expect("the test installed a stand-in for the kernel");
+        stand_in.kernel_call(call)
     })
+}
+
+/// Has the stand-in read. Without one, and in the midst of its work, there is the IPC buffer.
+pub(crate) fn read(address: u64, bytes: &mut [u8]) {
+    STAND_IN.with(|stand_in| match stand_in.try_borrow_mut().as_deref_mut() {
+        Ok(Some(stand_in)) => stand_in.read(address, bytes),
+        _ => read_buffer(address, bytes),
+    });
+}
+
+/// Has the stand-in write, in the same way.
+pub(crate) fn write(address: u64, bytes: &[u8]) {
+    STAND_IN.with(|stand_in| match stand_in.try_borrow_mut().as_deref_mut() {
+        Ok(Some(stand_in)) => stand_in.write(address, bytes),
+        _ => write_buffer(address, bytes),
+    });
 }

@@ -21,6 +21,7 @@
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
 //! - [`memory`]: user-level memory management, in parts that can be used alone;
 //! - [`thread`]: several threads in one address space;
+//! - [`service`] and [`executor`]: interfaces as traits, their clients and servers;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
 //! Nothing here needs a heap. On a host, a stand-in plays the kernel (`hosted`).
@@ -30,6 +31,9 @@
 #[cfg(not(target_os = "none"))]
 extern crate std;
 
+// What the macros write names this crate from outside.
+extern crate self as nun;
+
 pub mod aci;
 #[doc(hidden)]
 pub mod arch;
@@ -37,6 +41,7 @@ mod buffer;
 pub mod capability;
 pub mod console;
 pub mod entry;
+pub mod executor;
 #[cfg(not(target_os = "none"))]
 pub mod hosted;
 pub mod lock;
@@ -49,6 +54,7 @@ mod port;
 mod process;
 mod received;
 mod resources;
+pub mod service;
 pub mod slots;
 #[cfg(test)]
 mod stub_tests;
@@ -68,6 +74,7 @@ pub use capability::{
     NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
 pub use message::Message;
+pub use nun_macros::service;
 pub use process::{Process, Start, StartError, Usage};
 pub use received::{Ending, Fault, Received};
 pub use resources::{Resources, map_pages, range_around};

@@ -17,7 +17,7 @@
 //! # Where things stand
 //!
 //! `kernel` has the entries, `fast` the fast paths. `lookup`, `derivation`, `destroy` are the
-//! capability system; `generic`, `node`, `pcb`, `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
+//! capability system; `generic`, `node`, `pcb` (with `vector`), `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
 //! `timer`, `interrupt`, `io_port` have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
 //! the first process.
 
@@ -53,6 +53,7 @@ mod space;
 mod timer;
 mod transfer;
 mod trap;
+mod vector;
 mod window;
 
 pub use boot::{Boot, BootError};

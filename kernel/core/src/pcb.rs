@@ -82,6 +82,8 @@ impl<H: Hal> Kernel<H> {
                 Ok(Outcome::NOTHING)
             }
             Operation::CloneState { source } => self.clone_state(caller, process, source),
+            Operation::ReadVector => self.read_vector(caller, process),
+            Operation::WriteVector => self.write_vector(caller, process),
             Operation::Interrupt => {
                 self.interrupt_process(process);
                 Ok(Outcome::NOTHING)
@@ -103,7 +105,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The context of `process`, which must not be able to run at this moment.
-    fn stopped(&self, process: Ref<Process>) -> Result<&H::Context, Error> {
+    pub(crate) fn stopped(&self, process: Ref<Process>) -> Result<&H::Context, Error> {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
         if state.phase() == Phase::Stopped || state.is_trapped() {
@@ -306,8 +308,10 @@ impl<H: Hal> Kernel<H> {
         if !self.store.get(slot).rights().contains(Rights::READ) {
             return Err(bad_argument(Reason::PermissionDenied, 1).into());
         }
-        let from = self.stopped(source).map_err(|_| bad_argument(Reason::Busy, 1))?;
-        self.stopped(process)?.copy_from(from);
+        self.stopped(source).map_err(|_| bad_argument(Reason::Busy, 1))?;
+        self.stopped(process)?;
+        self.clone_vector(source, process)?;
+        self.context(process).copy_from(self.context(source));
         Ok(Outcome::NOTHING)
     }
 

@@ -17,6 +17,6 @@ mod paging;
 
 pub use context::{Answer, Resumption, SimContext};
 pub use devices::SimDevices;
-pub use machine::{Departure, SimCpu, SimMachine};
+pub use machine::{Departure, SimCpu, SimMachine, VECTOR_IMAGE_RESERVED};
 pub use memory::{BASE, SimMemory};
 pub use paging::Mappings;

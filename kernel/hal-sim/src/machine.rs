@@ -15,8 +15,14 @@ const TICKS_PER_SECOND: Ticks = 1_000_000;
 /// Logarithm of the bytes of a vector state.
 const VECTOR_STATE_BITS: u32 = 10;
 
-/// First word of every vector state.
+/// First word of every vector state, which its image follows.
 const VECTOR_STATE_MARK: u64 = 0x0076_6563_746f_7200;
+
+/// Bytes of the image of a vector state.
+const VECTOR_IMAGE_BYTES: usize = 256;
+
+/// Bits that the first word of an image must not have.
+pub const VECTOR_IMAGE_RESERVED: u64 = !0xff;
 
 /// A simulated machine with one CPU.
 #[derive(Debug)]
@@ -68,6 +74,15 @@ impl SimMachine {
     /// Its memory.
     pub fn memory(&self) -> &SimMemory {
         &self.memory
+    }
+
+    /// Copies words of memory that is no object.
+    fn copy(&self, from: PhysicalAddress, to: PhysicalAddress, bytes: usize) {
+        self.memory.plain(self.kernel_address(from), bytes);
+        self.memory.plain(self.kernel_address(to), bytes);
+        for offset in (0..bytes as u64).step_by(8) {
+            self.memory.set_word(to.offset(offset), self.memory.word(from.offset(offset)));
+        }
     }
 
     /// Its devices.
@@ -183,6 +198,30 @@ impl Hal for SimMachine {
 
     fn release_vector_state(&self, state: PhysicalAddress) {
         assert_eq!(self.memory.word(state), VECTOR_STATE_MARK, "no vector state there");
+    }
+
+    fn vector_image_bytes(&self) -> usize {
+        VECTOR_IMAGE_BYTES
+    }
+
+    fn read_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress) {
+        self.release_vector_state(state);
+        self.copy(state.offset(8), image, VECTOR_IMAGE_BYTES);
+    }
+
+    fn write_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress) -> bool {
+        self.release_vector_state(state);
+        let valid = self.memory.word(image) & VECTOR_IMAGE_RESERVED == 0;
+        if valid {
+            self.copy(image, state.offset(8), VECTOR_IMAGE_BYTES);
+        }
+        valid
+    }
+
+    fn copy_vector_state(&self, from: PhysicalAddress, to: PhysicalAddress) {
+        self.release_vector_state(from);
+        self.release_vector_state(to);
+        self.copy(from, to, 8 + VECTOR_IMAGE_BYTES);
     }
 
     fn debug_exit(&self, success: bool) {

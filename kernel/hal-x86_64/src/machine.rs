@@ -103,6 +103,25 @@ impl Hal for X86_64 {
         vector::release(state);
     }
 
+    fn vector_image_bytes(&self) -> usize {
+        vector::image::bytes()
+    }
+
+    fn read_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress) {
+        // SAFETY: the portable kernel says whose memory it is, and that no unit holds the state.
+        unsafe { vector::image::copy(self, state, image) }
+    }
+
+    fn write_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress) -> bool {
+        // SAFETY: as for `read_vector_state`.
+        unsafe { vector::image::admit(self, image, state) }
+    }
+
+    fn copy_vector_state(&self, from: PhysicalAddress, to: PhysicalAddress) {
+        // SAFETY: as for `read_vector_state`; what was a valid state is one in another place.
+        unsafe { vector::image::copy(self, from, to) }
+    }
+
     fn debug_exit(&self, success: bool) {
         dump::exit_emulator(success);
     }

@@ -17,6 +17,8 @@
 //! since it was loaded *from the same address*; all states are addressed through the direct map,
 //! and always loaded anew after they were saved.
 
+pub(crate) mod image;
+
 use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
 use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
@@ -104,6 +106,7 @@ pub fn prepare(features: &Features) {
     };
     let bytes = state_bytes(features.extended_states, place);
     STATE_BITS.store(bytes.next_power_of_two().trailing_zeros(), Relaxed);
+    image::prepare(bytes, features.extended_states);
     let method = if features.extended_states == 0 {
         Method::Fxsave
     } else if features.xsaveopt {
@@ -124,6 +127,7 @@ pub unsafe fn start() {
     unsafe {
         switch_on();
         load(clean());
+        image::ask_for_mask();
         switch_off();
     }
 }

@@ -25,7 +25,7 @@ pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
 pub use devices::{Devices, Interrupt, InterruptMessage, PortWidth};
 pub use fault::{Fault, Trap};
 pub use memory::Memory;
-pub use paging::{PageSize, Paging, PagingError};
+pub use paging::{PageSize, Paging, PagingError, Passed, Run, Stretch};
 pub use processors::Processors;
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
@@ -77,6 +77,21 @@ pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
     /// The vector state at `state` is about to go, or to be read or replaced: what a vector unit
     /// holds of it is written back first, and the unit forgets it.
     fn release_vector_state(&self, state: PhysicalAddress);
+
+    /// Bytes of an image of a vector state, a multiple of 8.
+    fn vector_image_bytes(&self) -> usize;
+
+    /// Copies the vector state at `state`, which no vector unit holds, as an image to memory at
+    /// `image` that is no object and that user processes may be using.
+    fn read_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress);
+
+    /// Replaces the vector state at `state`, which no vector unit holds, by the image in memory at
+    /// `image` that user processes may be writing at this moment. `false`, and nothing changes, if
+    /// it could not be loaded.
+    fn write_vector_state(&self, state: PhysicalAddress, image: PhysicalAddress) -> bool;
+
+    /// Replaces the vector state at `to` by the one at `from`; no vector unit holds either.
+    fn copy_vector_state(&self, from: PhysicalAddress, to: PhysicalAddress);
 
     /// Ends an emulator run with success or failure; does nothing where there is no emulator or
     /// where the build leaves it out.

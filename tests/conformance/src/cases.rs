@@ -7,6 +7,7 @@ mod device;
 mod fault;
 mod frame;
 mod generic;
+mod image;
 mod isolation;
 mod node;
 mod notification;
@@ -42,5 +43,6 @@ pub const ALL: &[&[Case]] = &[
     fault::CASES,
     isolation::CASES,
     vector::CASES,
+    image::CASES,
     schedule::CASES,
 ];

@@ -303,6 +303,8 @@ snippets! {
         "dec ebp", "jnz 2b", "movq qword ptr [rbx + 8], xmm7";
     /// Stores a vector register behind its argument.
     read_vector: "movq qword ptr [rdi + 8], xmm7";
+    /// Stores a wide vector register at its argument.
+    read_wide_vector: "vmovdqu ymmword ptr [rdi], ymm7";
     /// Loads a vector register from its argument and compares it with that for ever, counting
     /// behind it; dies of an invalid instruction if it changes.
     watch_vector: "movq xmm7, qword ptr [rdi]",

@@ -160,6 +160,9 @@ use Waiting::{For, InSteps, Never};
 
 const TOO_DEEP: Entry = capability(TooDeep, "the new capability would lie too deep in its tree");
 const RUNNING: Entry = capability(Busy, "the process is not stopped");
+const NO_STATE: Entry = capability(Incomplete, "the process has no Vector State");
+const NO_BUFFER: Entry = buffer(InvalidArgument, "the caller has none");
+const TOO_LONG: Entry = buffer(NotImplemented, "this machine's images are longer than its room");
 const SPACE_DIED: Entry = capability(PartnerDied, "its address space is gone");
 const BEING_CLEARED: &str = "a removal of it has begun";
 const NOT_WRITABLE: &str = "the node that it is in lacks `WRITE`";
@@ -322,6 +325,20 @@ const NOTES: &[Note] = &[
             argument(1, PermissionDenied, "it lacks `READ`"),
             argument(1, Busy, "that process is not stopped"),
             RUNNING,
+            capability(Incomplete, "that process has a Vector State, and this one has none"),
+        ],
+    ),
+    own("Pcb", "read_vector", Never, &[RUNNING, NO_STATE, NO_BUFFER, TOO_LONG]),
+    own(
+        "Pcb",
+        "write_vector",
+        Never,
+        &[
+            RUNNING,
+            NO_STATE,
+            NO_BUFFER,
+            TOO_LONG,
+            buffer(InvalidArgument, "the machine could not load the image"),
         ],
     ),
     own(

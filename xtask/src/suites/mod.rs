@@ -6,6 +6,7 @@ mod fuzz;
 mod host;
 mod hostile;
 mod libtest;
+mod stretch;
 
 use std::process::ExitCode;
 
@@ -68,6 +69,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Conformance => conformance::run(repository, &step, &conformance::KERNEL),
         Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Hostile => hostile::run(repository, &step),
+        Suite::Stretch => stretch::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),

@@ -2,15 +2,15 @@
 
 use nun::{Culprit, Descriptor, IpcPort, Pcb, Received, Rights, VectorState};
 
-use crate::machine::{keep_vector, read_vector};
+use crate::machine::{keep_vector, read_vector, vector};
 use crate::report::Verdict;
 use crate::test::{READ_WRITE, Test, index};
 
-cases!("vector": is_each_ones_own, starts_clean, survives_preemption, belongs_to_one_process,
-    gone_with_its_state);
+cases!("vector": is_each_ones_own, starts_clean, survives_preemption, faults_without_state,
+    is_kept_beside_strangers, belongs_to_one_process, gone_with_its_state);
 
 /// A thread with a Vector State of its own, which faults to `port`.
-fn owner(
+pub(super) fn owner(
     test: &mut Test,
     body: crate::test::Body,
     argument: u64,
@@ -71,6 +71,36 @@ fn survives_preemption(test: &mut Test) -> Verdict {
         check!(test.share_until(all_ran)?);
     }
     check!(port.try_receive().is_err());
+    Ok(())
+}
+
+/// From nobody to nobody, and from an owner to nobody: the unit is off.
+fn faults_without_state(test: &mut Test) -> Verdict {
+    let unavailable = Some(nun::FaultReason::VectorUnavailable);
+    check_eq!(test.fault_of(vector, 0)?.reason, unavailable);
+    check_eq!(test.fault_of(vector, 0)?.reason, unavailable);
+    let port: IpcPort = test.make(0)?;
+    let (_, _, memory) = test.page(READ_WRITE)?;
+    memory.write(64, 0x3333);
+    owner(test, keep_vector, memory.address() + 64, port)?;
+    // The owner yields to it.
+    check_eq!(test.fault_of(vector, 0)?.reason, unavailable);
+    check_eq!(memory.read(64 + 8), 0x3333);
+    check!(port.try_receive().is_err());
+    Ok(())
+}
+
+/// From nobody to an owner, who shares the CPU with threads that have no state.
+fn is_kept_beside_strangers(test: &mut Test) -> Verdict {
+    let port: IpcPort = test.make(0)?;
+    let (_, _, memory) = test.page(READ_WRITE)?;
+    memory.write(64, 0x4444);
+    owner(test, keep_vector, memory.address() + 64, port)?;
+    for _ in 0..2 {
+        test.start(crate::bodies::spin_politely, 0)?;
+    }
+    check!(test.share_until(|| memory.read(64 + 8) != 0)?);
+    check_eq!(memory.read(64 + 8), 0x4444);
     Ok(())
 }
 
