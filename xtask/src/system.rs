@@ -28,6 +28,9 @@ struct Description {
     /// Command line that init receives.
     #[serde(default)]
     command_line: String,
+    /// File that an emulated virtio disk begins with. What is written to the disk is forgotten.
+    #[serde(default)]
+    disk: Option<String>,
 }
 
 /// A boot module.
@@ -64,6 +67,8 @@ pub struct System {
     pub modules: Vec<Module>,
     /// Command line that init receives.
     pub command_line: String,
+    /// Contents of an emulated virtio disk.
+    pub disk: Option<PathBuf>,
 }
 
 impl System {
@@ -110,7 +115,12 @@ impl System {
         if description.command_line.contains(['\n', '\r']) {
             bail!("{}: command_line must be a single line", file.display());
         }
+        let disk = description.disk.map(|disk| folder.join(disk));
+        if let Some(disk) = disk.as_ref().filter(|disk| !disk.is_file()) {
+            bail!("{}: there is no disk {}", file.display(), disk.display());
+        }
         Ok(Self {
+            disk,
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             init: description.init,
             modules,

@@ -4,7 +4,9 @@
 //! to whoever has the right `DMA` for it; a device that masters the bus is trusted with all memory
 //! all the same, as long as there is no IOMMU.
 
+use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
+use core::slice;
 
 use nun::lock::Mutex;
 use nun::memory::{Maker, Piece, Space};
@@ -106,6 +108,55 @@ impl DmaPool {
 
 /// The program's pool.
 static POOL: Mutex<Option<DmaPool>> = Mutex::new(None);
+
+/// Pages of the installed pool: memory that driver and device share.
+#[derive(Debug)]
+pub struct DmaBuffer {
+    physical: u64,
+    start: NonNull<u8>,
+    pages: usize,
+}
+
+// SAFETY: it is the only one that names its pages, and they belong to the whole program.
+unsafe impl Send for DmaBuffer {}
+
+impl DmaBuffer {
+    /// `pages` pages, all zero; `None` if the pool has no so many in a row.
+    pub fn new(pages: usize) -> Option<Self> {
+        let (physical, start) = POOL.lock().as_mut()?.allocate(pages)?;
+        Some(Self { physical, start, pages })
+    }
+
+    /// Its physical address.
+    pub const fn physical(&self) -> u64 {
+        self.physical
+    }
+}
+
+impl Deref for DmaBuffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: the pages are mapped and this buffer's alone. That no device writes to them at this
+        // moment is what whoever tells a device their address sees to, by keeping the buffer.
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.pages * PAGE_SIZE) }
+    }
+}
+
+impl DerefMut for DmaBuffer {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as for `deref`.
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.pages * PAGE_SIZE) }
+    }
+}
+
+impl Drop for DmaBuffer {
+    fn drop(&mut self) {
+        if let Some(pool) = POOL.lock().as_mut() {
+            pool.free(self.physical, self.pages);
+        }
+    }
+}
 
 /// The pool that was [installed](DmaPool::install), as the drivers of `virtio-drivers` want it.
 ///

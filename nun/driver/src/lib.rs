@@ -9,9 +9,9 @@
 //! | [`Port`] | I/O ports |
 //! | [`Interrupt`] | lines and message-signalled interrupts |
 //! | [`Registers`] | registers that are mapped, through `safe-mmio` |
-//! | [`DmaPool`] | memory that devices reach |
+//! | [`DmaPool`], [`DmaBuffer`] | memory that devices reach |
 //! | [`pci`] | finding functions, their BARs, capabilities and MSI-X tables, through `pci_types` |
-//! | [`virtio`] | devices of `virtio-drivers`, over PCI |
+//! | [`virtio`] | devices of `virtio-drivers`, over PCI, and a disk whose requests nobody waits for |
 //! | [`DeviceMemory`] | frames of device space, by physical address |
 
 #![no_std]
@@ -25,7 +25,7 @@ mod port;
 pub mod virtio;
 
 pub use device_memory::DeviceMemory;
-pub use dma::{DmaPool, SharedDma};
+pub use dma::{DmaBuffer, DmaPool, SharedDma};
 pub use interrupt::{Interrupt, InterruptMessage};
 pub use mmio::Registers;
 pub use port::{Port, PortWord};

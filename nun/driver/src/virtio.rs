@@ -5,6 +5,7 @@
 //! knows which MSI-X entry its queues shall use. Source: Virtual I/O Device (VIRTIO) 1.2, section
 //! 4.1.
 
+mod block;
 mod common;
 mod layout;
 
@@ -14,6 +15,7 @@ use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Trans
 use virtio_drivers::{Error, PhysAddr};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+pub use self::block::{BlockDevice, Completion, Request, SECTOR_BYTES, Ticket};
 use self::common::Common;
 pub use self::layout::{Layout, Part, kind};
 use crate::Registers;

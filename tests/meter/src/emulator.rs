@@ -35,10 +35,8 @@ unsafe extern "C" {
     fn qemu_plugin_register_atexit_cb(id: u64, callback: Exiting, data: *mut c_void);
     fn qemu_plugin_tb_n_insns(translation: *const Translation) -> usize;
     fn qemu_plugin_tb_vaddr(translation: *const Translation) -> u64;
-    fn qemu_plugin_tb_get_insn(
-        translation: *const Translation,
-        index: usize,
-    ) -> *const Instruction;
+    fn qemu_plugin_tb_get_insn(translation: *const Translation, index: usize)
+    -> *const Instruction;
     fn qemu_plugin_insn_data(instruction: *const Instruction) -> *const u8;
     fn qemu_plugin_insn_size(instruction: *const Instruction) -> usize;
 }

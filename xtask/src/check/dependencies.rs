@@ -32,6 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nun", &["a9n-abi", "a9n-loader-core"]),
     ("nun-heap", &["nun"]),
     ("nun-driver", &["nun"]),
+    ("block-device", &["nun", "nun-driver"]),
     ("hello", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),

@@ -176,7 +176,8 @@ fn plain(name: &str) -> String {
     let Some(mut rest) = name.strip_prefix("_ZN") else { return name.to_owned() };
     let mut parts = vec![];
     loop {
-        let digits = rest.len() - rest.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
+        let digits =
+            rest.len() - rest.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
         let Ok(length) = rest[..digits].parse::<usize>() else { break };
         let Some(part) = rest.get(digits..digits + length) else { break };
         parts.push(part);

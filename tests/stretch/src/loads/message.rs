@@ -2,7 +2,9 @@
 
 use core::mem::offset_of;
 
-use nun::abi::{IpcBuffer, MESSAGE_CAPABILITIES, MESSAGE_WORDS, MessageInfo, ipc_port, notification};
+use nun::abi::{
+    IpcBuffer, MESSAGE_CAPABILITIES, MESSAGE_WORDS, MessageInfo, ipc_port, notification,
+};
 use nun::mapped::Mapped;
 use nun::{
     Descriptor, Error, Frame, IpcPort, Message, Node, NotificationPort, Pcb, Received, Reply,
