@@ -27,6 +27,10 @@ pub const HEAP_BYTES: u64 = 1 << 40;
 /// pointer points, and what the kernel keeps empty at the end.
 pub const USER_ADDRESSES: core::ops::Range<u64> = 0x1000..0x7fff_ffff_f000;
 
+/// From where on Nun puts what may lie anywhere in such a process: thread-local storage, stacks of
+/// threads. Far from address 0 and from every program.
+pub const ANYWHERE_ADDRESS: u64 = 0x2000_0000_0000;
+
 /// Radix of the root node of a process that Nun starts: 256 slots.
 pub const NODE_RADIX: u32 = 8;
 

@@ -40,6 +40,7 @@ pub mod arch;
 mod buffer;
 pub mod capability;
 pub mod console;
+mod crash;
 pub mod entry;
 pub mod executor;
 #[cfg(not(target_os = "none"))]
@@ -73,6 +74,7 @@ pub use capability::{
     AddressSpace, Frame, Generic, InterruptPort, InterruptRegion, IoPort, IpcPort, Node,
     NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
+pub use crash::CrashReport;
 pub use message::Message;
 pub use nun_macros::service;
 pub use process::{Process, Start, StartError, Usage};

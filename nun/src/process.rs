@@ -145,10 +145,11 @@ impl Process {
         program: &Program<'_>,
     ) -> Result<Self, StartError> {
         let addresses = aci::USER_ADDRESSES;
+        let space = Space::new(ledger.make(0)?, addresses.start, addresses.end);
         let mut process = Self {
             quota,
             pcb: ledger.make(0)?,
-            space: Space::new(ledger.make(0)?, addresses.start, addresses.end),
+            space: space.reserving_from(aci::ANYWHERE_ADDRESS),
             node: ledger.make(aci::NODE_RADIX as u8)?,
             entry: program.entry(),
             thread_base: 0,
@@ -298,6 +299,23 @@ impl Process {
         Ok(pcb)
     }
 
+    /// Reads its memory from `address` on into `bytes`, as far as the one frame reaches that lies there;
+    /// answers how far. Only what was made for it can be read: its program, stacks and thread-local
+    /// storage.
+    pub fn read_memory(
+        &mut self,
+        resources: &mut Resources,
+        address: u64,
+        bytes: &mut [u8],
+    ) -> Result<usize, Error> {
+        match self.space.own_frame(&mut self.ledger, address) {
+            Some((frame, offset)) => {
+                resources.with_mapped(frame, |memory| memory.copy_to(offset as usize, bytes))
+            }
+            None => Ok(0),
+        }
+    }
+
     /// What it has used so far.
     pub fn usage(&self) -> Result<Usage, Error> {
         let (ticks, messages, _, _) = self.pcb.information()?;
@@ -350,7 +368,7 @@ impl Process {
             *piece = Piece { address, frame, offset: 0, pages, access };
             (count, done) = (count + 1, done + pages);
         }
-        self.space.map(&mut self.ledger, pieces.get(..count).unwrap_or_default())
+        self.space.map_owned(&mut self.ledger, pieces.get(..count).unwrap_or_default())
     }
 
     /// Maps the first `pages` pages of `frame` into its address space.

@@ -141,6 +141,18 @@ impl<'a> Program<'a> {
         self.find_thread_locals().ok().flatten()
     }
 
+    /// The function that `address` lies in, by its name in the file's symbol table, and how many bytes
+    /// into it.
+    pub fn symbol(&self, address: u64) -> Option<(&'a str, u64)> {
+        let (symbols, names) = self.elf.symbol_table().ok()??;
+        let symbol = symbols.iter().find(|symbol| {
+            symbol.st_symtype() == abi::STT_FUNC
+                && address.wrapping_sub(symbol.st_value) < symbol.st_size
+        })?;
+        let name = names.get(symbol.st_name as usize).ok()?;
+        Some((name, address.wrapping_sub(symbol.st_value)))
+    }
+
     fn find_thread_locals(&self) -> Result<Option<ThreadLocals<'a>>, ElfError> {
         let is_it = |header: &ProgramHeader| header.p_type == abi::PT_TLS && header.p_memsz > 0;
         let Some((index, header)) = self.headers().find(|(_, header)| is_it(header)) else {

@@ -76,20 +76,22 @@ impl Region {
 pub(super) struct Regions<const N: usize> {
     first: u64,
     end: u64,
+    /// Where the search for gaps begins.
+    pub(super) search: u64,
     regions: [Region; N],
 }
 
 impl<const N: usize> Regions<N> {
     /// Nothing between `first` and `end`.
     pub(super) const fn new(first: u64, end: u64) -> Self {
-        Self { first, end, regions: [Region::VACANT; N] }
+        Self { first, end, search: first, regions: [Region::VACANT; N] }
     }
 
-    /// Reserves the lowest gap that fits `pages` pages with that alignment and a guard at each end.
+    /// Reserves the lowest gap past `search` that fits `pages` pages with that alignment and a guard at each end.
     pub(super) fn reserve(&mut self, pages: u64, alignment_bits: u32) -> Result<u64, Error> {
         let alignment = 1u64.checked_shl(alignment_bits).unwrap_or(0).max(PAGE_BYTES);
         let bytes = bytes(pages)?;
-        let mut address = self.first + PAGE_BYTES;
+        let mut address = self.search + PAGE_BYTES;
         loop {
             address = address.checked_next_multiple_of(alignment).ok_or(EXHAUSTED)?;
             let end = address.checked_add(bytes + PAGE_BYTES).ok_or(EXHAUSTED)?;

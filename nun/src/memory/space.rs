@@ -53,6 +53,13 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
         Self { space, regions: Regions::new(first, end), tables: Tables::new() }
     }
 
+    /// The same, but what may lie anywhere is put at `address` or above.
+    #[must_use]
+    pub const fn reserving_from(mut self, address: u64) -> Self {
+        self.regions.search = address;
+        self
+    }
+
     /// The address space.
     pub const fn address_space(&self) -> AddressSpace {
         self.space
@@ -184,6 +191,15 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
         }
         self.regions.remove(&reservation);
         self.reclaim_tables(maker)
+    }
+
+    /// The frame that is mapped at `address` and goes with its reservation, and which byte of it that
+    /// is; `None` if there is none, or it belongs to somebody else.
+    pub fn own_frame(&self, maker: &mut impl Maker, address: u64) -> Option<(Frame, u64)> {
+        let holds = |region: &&Region| (region.address..region.end()).contains(&address);
+        let region = self.regions.mapped().find(holds)?;
+        let frame = Frame::at(maker.slots().descriptor(region.usage.frame()?.into()));
+        Some((frame, address - region.address))
     }
 
     /// Pages that are mapped.

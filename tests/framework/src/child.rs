@@ -17,7 +17,7 @@ fn main(argument: u64) -> Result<(), &'static str> {
         role::FAIL => Err("as I was told"),
         role::PANIC => panic!("as I was told"),
         role::BREAK => {
-            nun::breakpoint();
+            dig(3);
             nun::entry::exit(7)
         }
         role::LOCALS => {
@@ -36,6 +36,16 @@ fn main(argument: u64) -> Result<(), &'static str> {
         }
         _ => Err("I do not know this role"),
     }
+}
+
+/// Stops at a breakpoint, `depth` calls further down.
+#[inline(never)]
+fn dig(depth: u64) -> u64 {
+    if depth == 0 {
+        nun::breakpoint();
+        return 0;
+    }
+    core::hint::black_box(dig(core::hint::black_box(depth - 1))) + 1
 }
 
 /// The first function of the other thread.

@@ -1,8 +1,10 @@
 //! Processes: how they start, what they get, how they end.
 
+use alloc::string::ToString;
+
 use nun::{
-    Access, Ending, Error, FaultReason, Frame, IpcPort, Message, Process, Received, Reply, Rights,
-    Start, StartError, aci,
+    Access, CrashReport, Ending, Error, FaultReason, Frame, IpcPort, Message, Process, Received,
+    Reply, Rights, Start, StartError, aci,
 };
 
 use crate::protocol::{INITIAL, SHARED, label, role};
@@ -18,6 +20,7 @@ pub const ALL: &[(&str, Case)] = &[
     ("processes.a_bad_program_leaves_nothing_behind", a_bad_program_leaves_nothing_behind),
     ("processes.they_have_what_they_are_granted_only", they_have_what_they_are_granted_only),
     ("processes.time_and_messages_are_counted", time_and_messages_are_counted),
+    ("processes.a_crash_says_where_it_was", a_crash_says_where_it_was),
 ];
 
 /// Under which identifier the child's end is told.
@@ -187,6 +190,23 @@ fn time_and_messages_are_counted(world: &mut World) -> Result<(), Error> {
     let usage = child.usage()?;
     assert!(usage.ticks > 0 && usage.messages > 0, "{usage:?}");
     assert!(usage.ticks < 60 * world.second, "{usage:?}");
+    child.destroy(&mut world.resources)?;
+    world.resources.discard(port)
+}
+
+fn a_crash_says_where_it_was(world: &mut World) -> Result<(), Error> {
+    let port: IpcPort = world.resources.make(0)?;
+    let mut child = start(world, port, role::BREAK)?;
+    let Ending::Faulted(fault) = ending(port)? else { panic!("a breakpoint is a fault") };
+    let report = CrashReport::new(&mut world.resources, &mut child, "child", fault, world.child);
+    let text = report.to_string();
+    assert!(text.starts_with("child faulted: Breakpoint at 0x"));
+    assert!(text.contains("rsp 00000000002"), "the stack is below the program");
+    let (_, trace) = text.split_once("gs base").expect("registers come first");
+    assert_eq!(trace.matches("child::dig+").count(), 4, "it called itself three times: {trace}");
+    let inner = trace.rfind("child::dig+").expect("it was found");
+    let outer = trace.find("nun::entry::run+").expect("where the program began");
+    assert!(inner < outer && !trace.contains('?'), "innermost first, and no guesses: {trace}");
     child.destroy(&mut world.resources)?;
     world.resources.discard(port)
 }
