@@ -32,7 +32,9 @@ pub enum Command {
     /// Write a disk image that boots on a UEFI machine, for instance from a USB stick
     Image(ImageOptions),
     /// Boot with QEMU stopped at its first instruction and gdb attached to the kernel
-    Gdb(BootOptions),
+    ///
+    /// With --program, gdb knows that program's names as well, and goes on to where it starts.
+    Gdb(GdbOptions),
     /// Check format, lints, dependency rule, unsafe homes, panic-freedom and sizes
     Check(CheckOptions),
     /// Make an operating system of your own on Nun, in a folder of its own
@@ -99,6 +101,16 @@ pub struct RunOptions {
     /// Give up after this time, for use in scripts
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
+}
+
+/// Options of `gdb`.
+#[derive(Args)]
+pub struct GdbOptions {
+    #[command(flatten)]
+    pub boot: BootOptions,
+    /// Attach to a program of the system: init, or a boot module by name
+    #[arg(long, value_name = "NAME")]
+    pub program: Option<String>,
 }
 
 /// Options of `drive`.
