@@ -3,7 +3,8 @@
 //! It says where a process finds what it starts with, and what it says when it ends. For init the
 //! kernel decides where things are ([`a9n_abi::init`]); a process that Nun starts
 //! ([`Process`](crate::Process)) finds the same things in the same places, as far as it gets them
-//! at all. Whoever builds another system can replace this module: the kernel knows nothing of it.
+//! at all. The kernel knows nothing of this: whoever builds another system can start processes by a
+//! [`Convention`] of their own.
 
 use a9n_abi::init;
 
@@ -33,6 +34,30 @@ pub const ANYWHERE_ADDRESS: u64 = 0x2000_0000_0000;
 
 /// Radix of the root node of a process that Nun starts: 256 slots.
 pub const NODE_RADIX: u32 = 8;
+
+/// What a process finds when it starts, as its maker has to know it.
+#[derive(Clone, Copy, Debug)]
+pub struct Convention {
+    /// Where its IPC buffer is mapped.
+    pub buffer_address: u64,
+    /// Radix of its root node.
+    pub node_radix: u32,
+    /// Slot of its own PCB.
+    pub process: u64,
+    /// Slot of its root node.
+    pub node: u64,
+    /// Slot of the port that learns how it ends.
+    pub supervisor: u64,
+}
+
+/// Nun's own.
+pub const NUN: Convention = Convention {
+    buffer_address: BUFFER_ADDRESS,
+    node_radix: NODE_RADIX,
+    process: slot::PROCESS,
+    node: slot::NODE,
+    supervisor: slot::SUPERVISOR,
+};
 
 /// Slots of the root node at the start of a process.
 pub mod slot {

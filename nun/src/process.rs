@@ -13,6 +13,7 @@ use a9n_abi::boot::{InitSegment, PAGE_BYTES};
 use a9n_loader_core::elf::{ElfError, Program, Purpose, Segment};
 
 use self::ledger::Ledger;
+use crate::aci::Convention;
 use crate::memory::{Maker, Piece, Space};
 use crate::thread::Area;
 use crate::{
@@ -41,6 +42,7 @@ pub struct Process {
     entry: u64,
     /// The thread-local base of its first thread, 0 without thread-local storage.
     thread_base: u64,
+    convention: Convention,
 }
 
 /// How a process starts.
@@ -94,13 +96,22 @@ impl Process {
     /// space with the program in it, an IPC buffer, and a root node with what
     /// [`aci::slot`] names; it does not run yet.
     pub fn load(resources: &mut Resources, file: &[u8]) -> Result<Self, StartError> {
+        Self::load_as(resources, file, &aci::NUN)
+    }
+
+    /// Like [`load`](Self::load), by another convention than Nun's.
+    pub fn load_as(
+        resources: &mut Resources,
+        file: &[u8],
+        convention: &Convention,
+    ) -> Result<Self, StartError> {
         let program =
             Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
         let program_pages: u64 = program.segments().map(|segment| segment.pages()).sum();
         // Objects are naturally aligned, so up to half of the memory falls between them.
         let bytes = (program_pages + OVERHEAD_PAGES) * 2 * PAGE_BYTES;
         let quota: Generic = resources.make(bytes.next_power_of_two().trailing_zeros() as u8)?;
-        let built = Self::build(resources, quota, &program);
+        let built = Self::build(resources, quota, &program, convention);
         if built.is_err() {
             resources.discard(quota)?;
         }
@@ -116,7 +127,7 @@ impl Process {
     ) -> Result<Self, StartError> {
         let program =
             Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
-        let built = Self::build(resources, quota, &program);
+        let built = Self::build(resources, quota, &program, &aci::NUN);
         if built.is_err() {
             resources.node().revoke(quota.descriptor().index())?;
         }
@@ -127,10 +138,11 @@ impl Process {
         resources: &mut Resources,
         quota: Generic,
         program: &Program<'_>,
+        convention: &Convention,
     ) -> Result<Self, StartError> {
         let ledger = Ledger::new(resources, quota)?;
         let slot = ledger.slot();
-        let built = Self::fill(resources, quota, ledger, program);
+        let built = Self::fill(resources, quota, ledger, (program, convention));
         if built.is_err() {
             // The node goes with the quota.
             resources.slots().put(slot);
@@ -142,7 +154,7 @@ impl Process {
         resources: &mut Resources,
         quota: Generic,
         mut ledger: Ledger,
-        program: &Program<'_>,
+        (program, convention): (&Program<'_>, &Convention),
     ) -> Result<Self, StartError> {
         let addresses = aci::USER_ADDRESSES;
         let space = Space::new(ledger.make(0)?, addresses.start, addresses.end);
@@ -150,20 +162,21 @@ impl Process {
             quota,
             pcb: ledger.make(0)?,
             space: space.reserving_from(aci::ANYWHERE_ADDRESS),
-            node: ledger.make(aci::NODE_RADIX as u8)?,
+            node: ledger.make(convention.node_radix as u8)?,
             entry: program.entry(),
             thread_base: 0,
+            convention: *convention,
             ledger,
         };
         for segment in program.segments() {
             process.load_segment(resources, &segment)?;
         }
         let buffer: Frame = process.ledger.make(PAGE_BYTES.trailing_zeros() as u8)?;
-        process.map(buffer, aci::BUFFER_ADDRESS, 1, Access::READ | Access::WRITE)?;
+        process.map(buffer, convention.buffer_address, 1, Access::READ | Access::WRITE)?;
         process.pcb.configure_spaces(process.space.address_space(), process.node, buffer)?;
         let own_pcb = Rights::READ | Rights::WRITE;
-        process.node.mint(aci::slot::PROCESS, process.pcb, own_pcb, 0)?;
-        process.node.mint(aci::slot::NODE, process.node, Rights::all(), 0)?;
+        process.node.mint(convention.process, process.pcb, own_pcb, 0)?;
+        process.node.mint(convention.node, process.node, Rights::all(), 0)?;
         if program.thread_locals().is_some() {
             process.thread_base = process.make_thread_locals(resources, program)?;
         }
@@ -179,8 +192,8 @@ impl Process {
         let locals = program.thread_locals();
         // Its stack and its buffer are where they always are.
         let mut area = Area::map(&mut self.ledger, &mut self.space, locals.as_ref(), 0)?;
-        area.buffer_address = aci::BUFFER_ADDRESS;
-        let pcb = Descriptor::slot(aci::slot::PROCESS);
+        area.buffer_address = self.convention.buffer_address;
+        let pcb = Descriptor::slot(self.convention.process);
         resources
             .with_mapped(area.block_frame, |to| area.write_block(&to, locals.as_ref(), pcb))?;
         Ok(area.base)
@@ -229,7 +242,7 @@ impl Process {
     /// [`Ending`](crate::Ending).
     pub fn supervise(&mut self, port: IpcPort, identifier: u64) -> Result<(), Error> {
         self.set_resolver(port, identifier)?;
-        self.grant(aci::slot::SUPERVISOR, port, Rights::WRITE, identifier)
+        self.grant(self.convention.supervisor, port, Rights::WRITE, identifier)
     }
 
     /// Lets signals of `notification` end its receives.

@@ -5,7 +5,7 @@
 
 mod area;
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub(crate) use self::area::Area;
 use crate::mapped::Mapped;
@@ -16,6 +16,19 @@ use crate::{AddressSpace, Descriptor, Error, Node, NotificationPort, Pcb, Rights
 /// Whether this program has more than one thread. Until then nobody looks at the thread-local base,
 /// which may be anything.
 static THREADED: AtomicBool = AtomicBool::new(false);
+
+/// Where the IPC buffer of the first thread is.
+static BUFFER: AtomicU64 = AtomicU64::new(aci::BUFFER_ADDRESS);
+
+/// Says that the program's IPC buffer is at `address`: for those who start programs by another
+/// convention than [`aci`].
+///
+/// # Safety
+/// A page is mapped there, readable and writable, as long as the program lives, and holds no Rust
+/// object.
+pub unsafe fn use_buffer_at(address: u64) {
+    BUFFER.store(address, Ordering::Relaxed);
+}
 
 /// What a thread does.
 pub trait Body {
@@ -177,7 +190,7 @@ pub(crate) fn own_buffer() -> u64 {
         || !THREADED.load(Ordering::Relaxed)
         || arch::thread_base() == 0
     {
-        return aci::BUFFER_ADDRESS;
+        return BUFFER.load(Ordering::Relaxed);
     }
     own_block().read(aci::thread::BUFFER)
 }

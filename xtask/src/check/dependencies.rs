@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nun-driver", &["nun"]),
     ("block-device", &["nun", "nun-driver"]),
     ("hello", &["nun"]),
+    ("own-aci", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
     ("a9n-framework", &["nun", "nun-heap"]),
