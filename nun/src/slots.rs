@@ -93,6 +93,11 @@ impl<const WORDS: usize> SlotAllocator<WORDS> {
         }
     }
 
+    /// How many slots are free.
+    pub fn count(&self) -> u64 {
+        self.free.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
     fn is_free(&self, slot: u64) -> bool {
         self.free.get((slot / BITS) as usize).is_some_and(|word| word >> (slot % BITS) & 1 != 0)
     }

@@ -89,18 +89,20 @@ impl Thread {
         options: &Options,
     ) -> Result<Self, Error> {
         let pcb: Pcb = maker.make(0)?;
-        let made = maker.make(0).and_then(|ended: NotificationPort| {
-            let signal = maker.slots().take_slot()?;
-            Ok(Self { pcb, area, ended, signal })
-        });
-        let started = made.and_then(|thread| {
-            thread.configure::<B>(maker.slots(), space.address_space(), options)?;
-            Ok(thread)
-        });
-        if started.is_err() {
-            maker.discard(pcb)?;
+        let signalled =
+            maker.make(0).and_then(|ended: NotificationPort| match maker.slots().take_slot() {
+                Ok(signal) => Ok((ended, signal)),
+                Err(error) => maker.discard(ended).and(Err(error)),
+            });
+        let (ended, signal) = match signalled {
+            Ok(signalled) => signalled,
+            Err(error) => return maker.discard(pcb).and(Err(error)),
+        };
+        let thread = Self { pcb, area, ended, signal };
+        match thread.configure::<B>(maker.slots(), space.address_space(), options) {
+            Ok(()) => Ok(thread),
+            Err(error) => thread.give_back(maker).and(Err(error)),
         }
-        started
     }
 
     fn configure<B: Body>(
@@ -147,10 +149,16 @@ impl Thread {
         maker: &mut M,
         space: &mut Space<REGIONS, TABLES>,
     ) -> Result<(), Error> {
+        self.give_back(maker)?;
+        space.release(maker, self.area.address)
+    }
+
+    /// Ends it and gives everything back but its addresses.
+    fn give_back(&self, maker: &mut impl Maker) -> Result<(), Error> {
         maker.discard(self.pcb)?;
         maker.discard(self.ended)?;
         maker.slots().put(self.signal);
-        space.release(maker, self.area.address)
+        Ok(())
     }
 }
 

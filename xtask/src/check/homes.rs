@@ -18,6 +18,8 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/src/mapped", "reaches memory that is not Rust's"),
     ("nun/src/thread", "reaches what each thread has at its thread-local base"),
     ("nun/src/lock", "implements a lock"),
+    ("nun/driver/tests/dma", "plays driver and device"),
+    ("nun/driver/tests/pci", "plays configuration space"),
     ("nun/driver/src/dma", "shares memory with devices"),
     ("nun/driver/src/virtio/block", "hands buffers to a device until it is done"),
     ("nun/driver/src/mmio", "reaches the registers of devices"),
