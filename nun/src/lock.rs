@@ -16,7 +16,6 @@ pub struct YieldingLock(AtomicBool);
 
 // SAFETY: whoever swaps `true` in for `false` is the only one until it stores `false` again.
 unsafe impl RawMutex for YieldingLock {
-    #[expect(clippy::declare_interior_mutable_const, reason = "the trait wants it so")]
     const INIT: Self = Self(AtomicBool::new(false));
     type GuardMarker = GuardSend;
 
@@ -31,6 +30,7 @@ unsafe impl RawMutex for YieldingLock {
         !self.0.swap(true, Ordering::Acquire)
     }
 
+    // SAFETY: the caller holds the lock.
     unsafe fn unlock(&self) {
         self.0.store(false, Ordering::Release);
     }

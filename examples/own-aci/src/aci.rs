@@ -3,7 +3,6 @@
 //! A process finds the port to the system in slot 1, before everything else; it has a root node of 32
 //! slots and its IPC buffer far below its program. It never stops by itself: it asks for its end.
 
-use nun::IpcPort;
 use nun::aci::Convention;
 
 /// What a process of this system finds.
@@ -13,21 +12,10 @@ pub const OURS: Convention =
 /// Slot of the port to the system.
 pub const SYSTEM_SLOT: u64 = 1;
 
-/// The port to the system.
-pub const SYSTEM: IpcPort = IpcPort::slot(SYSTEM_SLOT);
-
 /// What the system can be asked: labels of messages.
 pub mod ask {
     /// Add up all words.
     pub const SUM: u32 = 100;
     /// End me. There is no answer.
     pub const END: u32 = 101;
-}
-
-/// Tells Nun, in a process of this system, where things are.
-#[allow(dead_code, reason = "init is started by the kernel, which has conventions of its own")]
-pub fn settle_in() {
-    // SAFETY: whoever starts a process of this system maps its buffer there, for good, and no program
-    // is linked there.
-    unsafe { nun::thread::use_buffer_at(OURS.buffer_address) }
 }

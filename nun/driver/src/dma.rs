@@ -60,8 +60,8 @@ impl DmaPool {
             mapped.map(|()| (address, physical))
         });
         match mapped {
-            // SAFETY: the frame is new, was just mapped there, and nobody knows of it to unmap it.
             Ok((address, physical)) => {
+                // SAFETY: the frame is new, was just mapped there, and nobody knows of it to unmap it.
                 Ok(unsafe { Self::new(address as usize, physical, pages as usize) })
             }
             Err(error) => {
@@ -173,6 +173,7 @@ unsafe impl Hal for SharedDma {
         pages.unwrap_or((0, NonNull::dangling()))
     }
 
+    // SAFETY: the caller gives back what it was given; the pool keeps its books by page.
     unsafe fn dma_dealloc(address: PhysAddr, _mapped: NonNull<u8>, pages: usize) -> i32 {
         if let Some(pool) = POOL.lock().as_mut() {
             pool.free(address, pages);
@@ -180,11 +181,13 @@ unsafe impl Hal for SharedDma {
         0
     }
 
+    // SAFETY: nothing is asked of the caller, who gets nothing either.
     unsafe fn mmio_phys_to_virt(address: PhysAddr, _bytes: usize) -> NonNull<u8> {
         // Only the transport of that crate asks, in whose place there is our own.
         panic!("registers at {address:#x} are to be mapped by whoever has the frame")
     }
 
+    // SAFETY: the caller promises that the buffer is valid, and nobody else's during the call.
     unsafe fn share(buffer: NonNull<[u8]>, direction: BufferDirection) -> PhysAddr {
         let bytes = buffer.len();
         let mut pool = POOL.lock();
@@ -201,6 +204,7 @@ unsafe impl Hal for SharedDma {
         physical
     }
 
+    // SAFETY: as for `share`, and that `address` is what that answered.
     unsafe fn unshare(address: PhysAddr, buffer: NonNull<[u8]>, direction: BufferDirection) {
         let bytes = buffer.len();
         let mut pool = POOL.lock();

@@ -15,12 +15,11 @@ const PHYSICAL: u64 = 0x1234_5000;
 fn pool() -> (DmaPool, usize) {
     let layout = Layout::from_size_align(PAGES * PAGE, PAGE).unwrap();
     // SAFETY: the layout has a size other than 0; the pages are nobody else's and never freed.
-    let pool = unsafe {
+    unsafe {
         let start = alloc(layout);
         start.write_bytes(0xff, PAGES * PAGE);
         (DmaPool::new(start.addr(), PHYSICAL, PAGES), start.addr())
-    };
-    pool
+    }
 }
 
 #[test]

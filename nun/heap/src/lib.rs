@@ -61,6 +61,7 @@ pub struct Pages;
 // SAFETY: `alloc` answers pages that were just mapped, readable and writable, where nothing else is
 // mapped until `dealloc` unmaps them.
 unsafe impl GlobalAlloc for Pages {
+    // SAFETY: nothing is asked of the caller: a layout of no bytes is a refusal.
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let pages = (layout.size() as u64).div_ceil(PAGE_BYTES);
         let mut memory = MEMORY.lock();
@@ -68,6 +69,7 @@ unsafe impl GlobalAlloc for Pages {
         mapped.map_or(ptr::null_mut(), |address| address as *mut u8)
     }
 
+    // SAFETY: the caller gives back what `alloc` answered.
     unsafe fn dealloc(&self, start: *mut u8, _layout: Layout) {
         if let Some(memory) = MEMORY.lock().as_mut() {
             // What cannot be unmapped stays mapped, and is lost to the heap.

@@ -26,7 +26,7 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/driver/src/pci", "implements a trait that wants it"),
     ("nun/heap/", "is the allocator that Rust's own memory comes from"),
     ("nun/src/resources", "maps boot modules for good"),
-    ("examples/own-aci/src/aci", "says where its IPC buffer lies"),
+    ("examples/own-aci/src/inside", "says where its IPC buffer lies"),
     ("bench/src/machine", "does what a server's compiler does not"),
     ("tests/framework/src/locals", "reads thread-local words, which need assembly"),
     ("tests/hostile/src/machine", "attacks the kernel by hand"),

@@ -197,7 +197,7 @@ impl BlockDevice {
                 Request::Flush => self.queue.pop_used(token, &[header], &mut [status]),
             }
         };
-        let result = popped.and_then(|_| match status {
+        let result = popped.and(match status {
             [OK] => Ok(()),
             [UNSUPPORTED] => Err(Error::Unsupported),
             _ => Err(Error::IoError),
