@@ -49,6 +49,11 @@ impl Computer {
         std::mem::replace(&mut self.0.borrow_mut().refuse_after, calls).is_some()
     }
 
+    /// How many kernel calls were made so far, those that were refused for the test not counted.
+    pub fn calls(&self) -> u64 {
+        self.0.borrow().calls
+    }
+
     /// What was written to the early console.
     pub fn console(&self) -> String {
         self.0.borrow().kernel.hal().console()
