@@ -75,6 +75,7 @@ pub use capability::{
     NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
 pub use crash::CrashReport;
+pub use heapless;
 pub use message::Message;
 pub use nun_macros::service;
 pub use process::{Process, Start, StartError, Usage};

@@ -162,6 +162,7 @@ mod tests {
         assert_eq!(slots.take_run(3), Some(64));
         assert_eq!(slots.take(), None);
         slots.put(63);
+        assert_eq!(slots.count(), 1);
         assert_eq!((slots.take(), slots.take()), (Some(63), None));
     }
 

@@ -7,6 +7,7 @@ use std::ptr::NonNull;
 
 use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors, Ticks};
 
+use crate::translations::Translations;
 use crate::{SimContext, SimDevices, SimMemory};
 
 /// Ticks of the simulated clock in a second.
@@ -33,6 +34,7 @@ pub struct SimMachine {
     console: RefCell<Vec<u8>>,
     exit: Cell<Option<bool>>,
     pub(crate) flushes: Cell<u64>,
+    pub(crate) translations: RefCell<Translations>,
     pub(crate) devices: SimDevices,
     nudges: RefCell<BTreeSet<CpuNumber>>,
 }
@@ -66,6 +68,7 @@ impl SimMachine {
             console: RefCell::default(),
             exit: Cell::new(None),
             flushes: Cell::new(0),
+            translations: RefCell::default(),
             devices: SimDevices::default(),
             nudges: RefCell::default(),
         }
@@ -115,6 +118,18 @@ impl SimMachine {
     /// What `debug_exit` said.
     pub fn exit(&self) -> Option<bool> {
         self.exit.get()
+    }
+
+    /// `cpu` runs in the address space `root`, and caches all of it.
+    pub fn use_space(&self, cpu: CpuNumber, root: PhysicalAddress) {
+        self.translations.borrow_mut().look_up(cpu, root, &self.mappings(root));
+    }
+
+    /// Panics if something is cached that is not so any more. `live` are the roots of all address
+    /// spaces.
+    pub fn check_translations(&self, live: &[PhysicalAddress]) {
+        let mappings = |root| live.contains(&root).then(|| self.mappings(root));
+        self.translations.borrow().check(mappings);
     }
 
     /// How often cached translations were forgotten.

@@ -4,7 +4,8 @@
 use std::ops::Range;
 
 use a9n_hal::{
-    Access, PageSize, Paging, PagingError, Passed, PhysicalAddress, Run, Stretch, UserAddress,
+    Access, CpuSet, PageSize, Paging, PagingError, Passed, PhysicalAddress, Run, Stretch,
+    UserAddress,
 };
 
 use crate::SimMachine;
@@ -241,7 +242,12 @@ impl Paging for SimMachine {
         Some((PhysicalAddress((word & ADDRESS_MASK) + offset), access))
     }
 
-    fn flush(&self, _root: PhysicalAddress, _stretch: Option<Stretch>) {
+    fn flush(&self, root: PhysicalAddress, cpus: CpuSet, stretch: Option<Stretch>) {
         self.flushes.set(self.flushes.get() + 1);
+        self.translations.borrow_mut().forget(cpus, root, stretch);
+    }
+
+    fn retire(&self, root: PhysicalAddress, cpus: CpuSet) {
+        self.translations.borrow_mut().forget(cpus, root, None);
     }
 }

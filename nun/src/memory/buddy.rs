@@ -4,9 +4,10 @@
 //! revoke the one that both came from, which makes it whole again. So the kernel enforces what a
 //! buddy system promises, that blocks do not overlap, and the books here only say which are free.
 
+use super::cut;
 use crate::resources::EXHAUSTED;
 use crate::slots::Slots;
-use crate::{Culprit, Error, Generic, ObjectType, Reason};
+use crate::{Culprit, Error, Generic, Reason};
 
 /// Logarithm of the smallest block, the smallest Generic that there is.
 const SMALLEST: u8 = 6;
@@ -196,7 +197,7 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
         let size_bits = size_bits - 1;
         let halves = u16::try_from(index + 1).map_err(|_| EXHAUSTED).and_then(|_| {
             let whole = Generic::at(slots.descriptor(slot.into()));
-            whole.convert(ObjectType::Generic, size_bits.into(), 2, slots.node(), index)
+            cut(whole, size_bits, 2, index, slots)
         });
         if let Err(error) = halves {
             slots.put(index);

@@ -38,5 +38,5 @@ fn each_does_what_it_has_to_and_no_more() {
     let unmapped = calls(&computer, || space.release(pool, address).unwrap());
     assert_eq!((mapped, unmapped), (3, 2));
     space.release(pool, first).unwrap();
-    kept.map(|port| resources.discard(port).unwrap());
+    kept.into_iter().for_each(|port| resources.discard(port).unwrap());
 }

@@ -15,6 +15,8 @@ use crate::qemu::{Ending, Serial};
 use crate::repository::Repository;
 use crate::session::Session;
 
+/// Its folder.
+pub(super) const SYSTEM: &str = "tests/conformance";
 /// A program of cases.
 pub struct Program {
     /// Its system.
@@ -26,8 +28,7 @@ pub struct Program {
 }
 
 /// The kernel's interface.
-pub const KERNEL: Program =
-    Program { system: "tests/conformance", name: "conformance", cpus: &[1, 2, 4] };
+pub const KERNEL: Program = Program { system: SYSTEM, name: "conformance", cpus: &[1, 2, 4] };
 /// What Nun builds upon it.
 pub const FRAMEWORK: Program =
     Program { system: "tests/framework", name: "framework", cpus: &[1, 2] };
@@ -51,7 +52,7 @@ pub fn run(repository: &Repository, step: &Step, program: &Program) -> Result<Ta
         };
         let session = Session::prepare(repository, &options)?;
         let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-        let mut tally = listen(&mut console, step, program.name);
+        let mut tally = listen(&mut console, step, program);
         for failure in &mut tally.failures {
             failure.push_str(&format!(" (with {cpus} CPUs)"));
         }
@@ -60,9 +61,9 @@ pub fn run(repository: &Repository, step: &Step, program: &Program) -> Result<Ta
     Ok(sum)
 }
 
-fn listen(port: &mut dyn Port, step: &Step, name: &'static str) -> Tally {
+fn listen(port: &mut dyn Port, step: &Step, program: &Program) -> Tally {
     let end = Instant::now() + LIMIT;
-    let mut report = Report::new(name);
+    let mut report = Report::new(program);
     let mut cleaner = Cleaner::default();
     let ending = loop {
         match port.next(end.min(Instant::now() + LINE_LIMIT)) {
@@ -80,7 +81,7 @@ fn listen(port: &mut dyn Port, step: &Step, name: &'static str) -> Tally {
 }
 
 /// What the program said so far.
-struct Report {
+pub(super) struct Report {
     name: &'static str,
     line: Vec<u8>,
     lines: Vec<String>,
@@ -89,11 +90,14 @@ struct Report {
 }
 
 impl Report {
-    fn new(name: &'static str) -> Self {
+    /// Nothing yet, of `program`.
+    pub(super) fn new(program: &Program) -> Self {
+        let name = program.name;
         Self { name, line: vec![], lines: vec![], tally: Tally::default(), announced: None }
     }
 
-    fn feed(&mut self, bytes: &[u8], step: &Step) {
+    /// Takes what the program printed.
+    pub(super) fn feed(&mut self, bytes: &[u8], step: &Step) {
         for byte in bytes {
             if *byte == b'\n' {
                 let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
@@ -123,8 +127,19 @@ impl Report {
         self.lines.push(line);
     }
 
+    /// Whether `text` was in some line.
+    pub(super) fn says(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
+
+    /// How the program's sum says that it ends; `None` as long as there is none.
+    pub(super) fn announced(&self) -> Option<Ending> {
+        let (_, failed) = self.announced?;
+        Some(if failed == 0 { Ending::Passed } else { Ending::Failed })
+    }
+
     /// A run counts only if program, sum and QEMU's status say the same.
-    fn judge(mut self, ending: Option<Ending>, complaints: &str) -> Tally {
+    pub(super) fn judge(mut self, ending: Option<Ending>, complaints: &str) -> Tally {
         let counted = (self.tally.passed, self.tally.failures.len());
         let wanted = if counted.1 == 0 { Ending::Passed } else { Ending::Failed };
         let why = match (ending, self.announced) {
@@ -164,7 +179,7 @@ mod tests {
     use super::*;
 
     fn judge(text: &str, ending: Option<Ending>) -> (usize, usize) {
-        let mut report = Report::new("conformance");
+        let mut report = Report::new(&KERNEL);
         report.feed(text.as_bytes(), &Step::start("test"));
         let tally = report.judge(ending, "");
         (tally.passed, tally.failures.len())

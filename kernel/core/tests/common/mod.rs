@@ -6,7 +6,7 @@ use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, operation_word, pcb,
+    node, operation_word, pcb, window,
 };
 use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel, Long};
@@ -135,6 +135,14 @@ impl System {
             let bytes = machine.memory().bytes_at(start, end);
             assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
         }
+        let live: Vec<_> = census.spaces.iter().map(|space| space.root).collect();
+        machine.check_translations(&live);
+        for (number, process) in (0..).zip(running) {
+            // Until the next check they run, and cache what they can.
+            if let Some(root) = process.and_then(|process| self.kernel.context(process).root()) {
+                machine.use_space(number, root);
+            }
+        }
         for space in census.spaces {
             let mappings = machine.mappings(space.root);
             for table in &mappings.tables {
@@ -227,6 +235,9 @@ impl System {
             }
             ipc_port::word::ReplyReceive => {
                 self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
+            }
+            window::word::Map if word2 == 1 => {
+                self.kernel.fast_map(cpu, process, descriptor, info, word0, word4, word5)
             }
             operation => {
                 self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
