@@ -21,7 +21,7 @@
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
 //! - [`memory`]: user-level memory management, in parts that can be used alone;
 //! - [`thread`]: several threads in one address space;
-//! - [`service`] and [`executor`]: interfaces as traits, their clients and servers;
+//! - [`service`], [`channel`] and [`executor`]: interfaces as traits, their clients and servers;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
 //! Nothing here needs a heap. On a host, a stand-in plays the kernel (`hosted`).
@@ -39,6 +39,7 @@ pub mod aci;
 pub mod arch;
 mod buffer;
 pub mod capability;
+pub mod channel;
 pub mod console;
 mod crash;
 pub mod entry;
@@ -80,5 +81,6 @@ pub use message::Message;
 pub use nun_macros::service;
 pub use process::{Process, Start, StartError, Usage};
 pub use received::{Ending, Fault, Received};
+pub use resources::{EXHAUSTED, Resources, map_pages, range_around};
 pub use resources::{Resources, map_pages, range_around};
 pub use slots::{SlotAllocator, Slots};

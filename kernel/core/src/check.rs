@@ -111,6 +111,11 @@ impl<H: Hal> Kernel<H> {
         self.cpus.iter().map(Cpu::clocks).collect()
     }
 
+    /// Processes that are ready to run.
+    pub fn ready(&self) -> Vec<Ref<Process>> {
+        self.cpus.iter().flat_map(Cpu::queues).flat_map(|queue| self.members(queue)).collect()
+    }
+
     fn find(&self, surroundings: &Surroundings<'_>) -> Found {
         let mut found = Found::default();
         let mut items: Vec<Item> = self.bindings.get().map(Item::Node).into_iter().collect();

@@ -39,6 +39,7 @@ pub struct SimContext {
     registers: RefCell<[u64; REGISTERS]>,
     root: Cell<Option<PhysicalAddress>>,
     vector_state: Cell<Option<PhysicalAddress>>,
+    foreign: Cell<bool>,
 }
 
 impl SimContext {
@@ -88,6 +89,7 @@ impl Context for SimContext {
             registers: RefCell::new([0; REGISTERS]),
             root: Cell::new(None),
             vector_state: Cell::new(None),
+            foreign: Cell::new(false),
         }
     }
 
@@ -99,9 +101,22 @@ impl Context for SimContext {
         self.resumption.set(Resumption::Answer(Answer { identifier, info, words: *words }));
     }
 
+    fn answer_without_words(&self, identifier: u64, info: u64) {
+        let words = self.call.get().words;
+        self.resumption.set(Resumption::Answer(Answer { identifier, info, words }));
+    }
+
     fn restart(&self, operation: u64) {
         self.call.set(CallFrame { operation, ..self.call.get() });
         self.resumption.set(Resumption::Restart);
+    }
+
+    fn set_foreign(&self, foreign: bool) {
+        self.foreign.set(foreign);
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.foreign.get()
     }
 
     fn foreign_call(&self) -> (u64, [u64; MESSAGE_REGISTERS]) {

@@ -80,9 +80,10 @@ impl Requests {
 /// Asks every one of `cpus` but `cpu`, the executing one, to forget `stretch` of `root`, if it may
 /// have cached something of it. The kernel lock is held.
 pub(crate) fn ask_others(cpu: &Cpu, cpus: CpuSet, root: RootWord, stretch: Option<Stretch>) {
-    for (number, other) in (0..).zip(cpu::running()) {
-        let asks = cpus.contains(number) && root.is_known_to(other);
-        if asks && !core::ptr::eq(other, cpu) {
+    for number in cpus.iter() {
+        let Some(area) = cpu::CPUS.get(usize::from(number)) else { continue };
+        let other = &area.cpu;
+        if root.is_known_to(other) && !core::ptr::eq(other, cpu) {
             other.requests.ask(root, stretch);
             let awaited = cpu.requests.awaited.load(Relaxed) | 1 << number;
             cpu.requests.awaited.store(awaited, Relaxed);
