@@ -82,5 +82,4 @@ pub use nun_macros::service;
 pub use process::{Process, Start, StartError, Usage};
 pub use received::{Ending, Fault, Received};
 pub use resources::{EXHAUSTED, Resources, map_pages, range_around};
-pub use resources::{Resources, map_pages, range_around};
 pub use slots::{SlotAllocator, Slots};
