@@ -153,7 +153,7 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
                 (runs, covered) = (runs + 1, covered + pages);
             }
         }
-        if covered != pages || address % PAGE_BYTES != 0 {
+        if covered != pages || !address.is_multiple_of(PAGE_BYTES) {
             return Err(Error::new(Reason::InvalidArgument, Culprit::argument(1)));
         }
         self.space.protect_many(runs as u64).map(|_| ())
