@@ -101,6 +101,13 @@ impl State {
         Self(phase as u32 | self.0 & (0xff << Self::CPU_SHIFT | Self::VECTOR))
     }
 
+    /// The same process, which awaits the verdict on its trap, running.
+    #[must_use]
+    #[inline(always)]
+    pub const fn resumed(self) -> Self {
+        Self(self.0 ^ (Self::TRAPPED | Phase::AwaitingReply as u32 ^ Phase::Running as u32))
+    }
+
     /// Whether it is in this state because of a trap.
     pub const fn is_trapped(self) -> bool {
         self.0 & Self::TRAPPED != 0
