@@ -24,7 +24,7 @@ const PRIORITIES: usize = 256;
 const WORD_BITS: usize = u64::BITS as usize;
 
 /// Scheduling state of one CPU.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     /// Ready processes by priority.
     queues: [Queue; PRIORITIES],
@@ -120,9 +120,28 @@ impl Cpu {
         self.priority.get()
     }
 
-    /// That priority, the end of the quantum in use, and the user's time.
-    pub(crate) fn clocks(&self) -> (u8, Ticks, Option<Ticks>) {
-        (self.priority.get(), self.quantum_end.get(), self.alarm.get())
+    /// Makes it `time` instead of `now`.
+    pub(crate) fn rebase_time(&self, now: Ticks, time: Ticks) {
+        let rebase = |before: Ticks| time.saturating_add(before.saturating_sub(now));
+        for cell in [&self.quantum_end, &self.asked].into_iter().filter(|cell| cell.get() != 0) {
+            cell.set(rebase(cell.get()));
+        }
+        if self.asked.get() > Ticks::MAX / 2 {
+            self.asked.set(Ticks::MAX);
+        }
+        self.since.set(rebase(self.since.get()));
+        self.alarm.set(self.alarm.get().map(rebase));
+    }
+
+    /// Tells CPUs apart that would go on in different ways. What is charged is not told apart.
+    pub(crate) fn hash(&self, hasher: &mut impl core::hash::Hasher) {
+        use core::hash::Hash;
+        for queue in self.queues.iter().filter(|queue| queue.first().is_some()) {
+            (queue.first(), queue.last()).hash(hasher);
+        }
+        let bits = self.occupied.each_ref().map(Cell::get);
+        let times = (self.quantum_end.get(), self.alarm.get(), self.asked.get());
+        (bits, self.priority.get(), times).hash(hasher);
     }
 }
 

@@ -5,18 +5,21 @@
 //! live in the simulated memory and are as real as any. A [`SimContext`] is played by the test: it
 //! says what kernel call a process makes and reads what the kernel answered.
 //!
-//! A machine is a value: any number of them live side by side.
+//! A machine is a value: any number of them live side by side. It can be marked and taken back to
+//! its mark, which costs what happened in between; and it says in a number what differs from its
+//! first mark.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod claims;
 mod context;
 mod devices;
+mod history;
 mod machine;
 mod memory;
 mod paging;
 
 pub use context::{Answer, Resumption, SimContext};
-pub use devices::SimDevices;
 pub use machine::{Departure, SimCpu, SimMachine, VECTOR_IMAGE_RESERVED};
 pub use memory::{BASE, SimMemory};
 pub use paging::Mappings;

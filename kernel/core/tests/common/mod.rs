@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod history;
+
 use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
@@ -12,7 +14,7 @@ use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel, Long};
 use a9n_hal::{CallFrame, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
-use a9n_store::{Node, Process, Ref};
+use a9n_store::{Node, Object, Process, Ref};
 
 /// Memory of the simulated machine.
 pub const MEMORY: usize = 4 << 20;
@@ -48,6 +50,7 @@ pub struct System {
     /// Who runs on the other CPUs, by number.
     pub elsewhere: [Option<Ref<Process>>; CPUS as usize],
     known: Vec<Ref<Process>>,
+    marks: Vec<history::Mark>,
     /// Init's root node.
     root: Ref<Node>,
     /// What is mapped for init from the beginning.
@@ -104,6 +107,7 @@ impl System {
             current: Some(init),
             elsewhere: [None; CPUS as usize],
             known: vec![init],
+            marks: vec![],
             fast: true,
             restarted: false,
             fast_calls: 0,
@@ -129,11 +133,12 @@ impl System {
         running[usize::from(self.cpu.number)] = self.current;
         let machine = self.kernel.hal();
         let objects = machine.memory().objects();
-        let surroundings = Surroundings { root: self.root, running: &running, objects: &objects };
+        let is_zero = |address, bytes| machine.memory().is_zero(address, address + bytes);
+        let (root, running, objects) = (self.root, &running, &objects);
+        let surroundings = Surroundings { root, running, objects, is_zero: &is_zero };
         let census = self.kernel.check(&surroundings);
         for (start, end) in census.zeroed {
-            let bytes = machine.memory().bytes_at(start, end);
-            assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
+            assert!(machine.memory().is_zero(start, end), "{start:#x}..{end:#x} is not zero");
         }
         for space in census.spaces {
             let mappings = machine.mappings(space.root);
@@ -195,6 +200,7 @@ impl System {
     pub fn play(&mut self, number: u8) {
         self.elsewhere[usize::from(self.cpu.number)] = self.current.take();
         self.cpu.number = number;
+        self.kernel.hal().enter_on(number);
         self.current = self.elsewhere[usize::from(number)].take();
     }
 
@@ -206,15 +212,21 @@ impl System {
     /// CPUs that were nudged enter the kernel.
     fn deliver_nudges(&mut self) {
         while let Some(number) = self.kernel.hal().take_nudge() {
-            if number == self.cpu.number {
-                self.current = self.kernel.nudged(number, self.current);
-                self.note_current();
-                continue;
-            }
-            let place = usize::from(number);
-            self.elsewhere[place] = self.kernel.nudged(number, self.elsewhere[place]);
-            self.known.extend(self.elsewhere[place]);
+            self.on(number, |kernel, running| kernel.nudged(number, running));
         }
+    }
+
+    /// Something comes into the kernel of CPU `number` from whoever runs there.
+    fn on(
+        &mut self,
+        number: u8,
+        event: impl FnOnce(&mut Kernel<SimMachine>, Option<Ref<Process>>) -> Option<Ref<Process>>,
+    ) {
+        let playing = self.cpu.number;
+        self.play(number);
+        self.current = event(&mut self.kernel, self.current);
+        self.note_current();
+        self.play(playing);
     }
 
     fn try_fast(&mut self, process: Ref<Process>, frame: &CallFrame) -> bool {
@@ -233,15 +245,20 @@ impl System {
             }
         };
         let Departure::Left(context) = departure else { return false };
-        let objects = self.kernel.hal().memory().objects();
         let at = |process: &Ref<Process>| {
-            objects.iter().any(|(address, _)| *address == process.address().0.get())
+            self.lives(*process)
                 && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
         };
         self.current = self.known.iter().copied().find(at);
         assert!(self.current.is_some(), "a fast path leaves to a process that ran before");
         self.fast_calls += 1;
         true
+    }
+
+    /// Whether there is a process where this one was.
+    fn lives(&self, process: Ref<Process>) -> bool {
+        let bytes = 1 << <Process as Object<SimMachine>>::SIZE_BITS;
+        self.kernel.hal().memory().has_object(process.address().0.get(), bytes)
     }
 
     fn note_current(&mut self) {
@@ -350,7 +367,7 @@ impl System {
 
     /// A device raises `interrupt`. Answers whether it comes in.
     pub fn raise(&mut self, interrupt: Interrupt) -> bool {
-        let came = self.kernel.hal().devices().raise(interrupt);
+        let came = self.kernel.hal().raise(interrupt);
         if came {
             self.current = self.kernel.interrupt(self.cpu.number, self.current, interrupt);
             self.note_current();
@@ -367,11 +384,11 @@ impl System {
 
     /// Time passes for whoever runs.
     pub fn pass(&mut self, ticks: Ticks) {
-        if self.kernel.hal().advance(ticks) {
-            self.current = self.kernel.timer(self.cpu.number, self.current);
-            self.note_current();
-            self.deliver_nudges();
+        self.kernel.hal().advance(ticks);
+        for number in self.kernel.hal().take_due() {
+            self.on(number, |kernel, running| kernel.timer(number, running));
         }
+        self.deliver_nudges();
     }
 
     /// The running process makes an IPC call or another message operation.
