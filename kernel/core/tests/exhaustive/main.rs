@@ -2,7 +2,8 @@
 //! signals, a timer, an interrupt, a node and a Window, on one CPU and on two. Every state that can
 //! be reached so is checked once.
 //!
-//! `A9N_EXHAUSTIVE_DEPTH` says how long sequences are. Each run prints what it covered.
+//! `A9N_EXHAUSTIVE_DEPTH` says how long sequences are, 2 events if it is not set. Each run prints
+//! what it covered.
 
 mod alphabet;
 #[path = "../common/mod.rs"]
@@ -84,15 +85,23 @@ fn fill_buffers(system: &mut System) {
     }
 }
 
+/// A sequence of events, by their numbers in the alphabet.
+type Sequence = Box<[u8]>;
+
 /// Says how a state came about that broke something.
-struct Trail<'a>(&'a [Event]);
+struct Trail<'a>(&'a [u8], &'a Event);
 
 impl Drop for Trail<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            println!("after {:?}", self.0);
+            let before: Vec<&Event> = events(self.0).collect();
+            println!("after {before:?}, {:?}", self.1);
         }
     }
+}
+
+fn events(sequence: &[u8]) -> impl Iterator<Item = &'static Event> {
+    sequence.iter().map(|letter| &ALPHABET[usize::from(*letter)])
 }
 
 /// Plays all sequences and checks every state; answers how many states there are.
@@ -100,26 +109,24 @@ fn explore(cpus: u64, depth: usize) -> usize {
     let (start, mut transitions) = (Instant::now(), 0);
     let mut system = begin(cpus);
     let mut seen = HashSet::from([system.fingerprint()]);
-    let mut sequences: Vec<Vec<Event>> = vec![vec![]];
-    for _ in 0..depth {
+    let mut sequences: Vec<Sequence> = vec![[].into()];
+    for length in 1..=depth {
         let mut longer = vec![];
         for sequence in &sequences {
-            sequence.iter().for_each(|event| play_one(&mut system, *event, cpus));
+            events(sequence).for_each(|event| play_one(&mut system, *event, cpus));
             system.mark();
-            for event in ALPHABET {
-                let path = [sequence.as_slice(), &[*event]].concat();
-                let trail = Trail(&path);
+            for (letter, event) in (0u8..).zip(ALPHABET) {
+                let trail = Trail(sequence, event);
                 play_one(&mut system, *event, cpus);
                 transitions += 1;
-                let is_new = seen.insert(system.fingerprint());
-                if is_new {
+                if seen.insert(system.fingerprint()) {
                     system.check();
+                    if length < depth {
+                        longer.push([sequence, [letter].as_slice()].concat().into());
+                    }
                 }
                 system.rewind();
                 drop(trail);
-                if is_new {
-                    longer.push(path);
-                }
             }
             system.unmark();
             system.rewind();
@@ -128,8 +135,9 @@ fn explore(cpus: u64, depth: usize) -> usize {
     }
     let (states, seconds) = (seen.len(), start.elapsed().as_secs_f64());
     println!(
-        "exhaustive: {cpus} CPUs, depth {depth}, {states} states, {transitions} transitions \
-         ({seconds:.1} s)"
+        "exhaustive: {cpus} CPUs, {} events, depth {depth}: {states} states, {transitions} \
+         transitions ({seconds:.1} s)",
+        ALPHABET.len()
     );
     states
 }
@@ -140,8 +148,7 @@ fn play_one(system: &mut System, event: Event, cpus: u64) {
 }
 
 fn depth() -> usize {
-    let usual = if cfg!(debug_assertions) { 2 } else { 3 };
-    std::env::var("A9N_EXHAUSTIVE_DEPTH").ok().and_then(|text| text.parse().ok()).unwrap_or(usual)
+    std::env::var("A9N_EXHAUSTIVE_DEPTH").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
 }
 
 #[test]
