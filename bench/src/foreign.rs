@@ -14,7 +14,7 @@ const FIGURE: u64 = 2;
 /// Makes many foreign calls, then tells what one costs. Never comes back: there is nothing else
 /// that a foreign process can do.
 pub fn measure_calls() -> ! {
-    let mut samples = sample(|| foreign_call(MEASURED, 7), |_| {});
+    let mut samples = sample("foreign", || foreign_call(MEASURED, 7), |_| {});
     let figure = most_frequent(&mut samples);
     loop {
         foreign_call(FIGURE, figure.into());

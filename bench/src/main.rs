@@ -34,6 +34,7 @@ fn main(init: &'static InitInfo) -> Result<(), StartError> {
     bench.pair(role::SERVER, role::VECTOR_CLIENT)?;
     bench.pair(role::VECTOR_SERVER, role::VECTOR_BOTH)?;
     bench.pair(role::DEFERRING, role::DEFERRED)?;
+    bench.pair(role::ADDER, role::SERVICE)?;
     bench.alone()?;
     bench.signals()?;
     bench.wake()?;

@@ -5,6 +5,8 @@
 //! loading of message words from memory included. Whether the result is right is checked after
 //! the second reading. Nothing is subtracted and nothing is fenced.
 
+use core::hint::black_box;
+
 use nun::{println, short_ticks};
 
 /// Rounds before the first that counts.
@@ -17,15 +19,20 @@ pub const SAMPLES: usize = 500;
 /// one is printed as well.
 #[inline(always)]
 pub fn measure<T>(name: &str, path: impl FnMut() -> T, check: impl FnMut(T)) {
-    report(name, &mut sample(path, check));
+    report(name, &mut sample(name, path, check));
 }
 
 /// The figures of many runs of `path`.
 #[inline(always)]
-pub fn sample<T>(mut path: impl FnMut() -> T, mut check: impl FnMut(T)) -> [u32; SAMPLES] {
+pub fn sample<T>(
+    name: &str,
+    mut path: impl FnMut() -> T,
+    mut check: impl FnMut(T),
+) -> [u32; SAMPLES] {
     for _ in 0..WARM_UP {
         check(path());
     }
+    announce(name);
     let mut samples = [0; SAMPLES];
     for sample in &mut samples {
         let start = short_ticks();
@@ -34,6 +41,17 @@ pub fn sample<T>(mut path: impl FnMut() -> T, mut check: impl FnMut(T)) -> [u32;
         check(result);
     }
     samples
+}
+
+/// Tells whoever follows the program in a debugger that the next two readings of the counter are
+/// around the path called `name`, which is warmed up.
+pub fn announce(name: &str) {
+    announce_bytes(name.as_ptr(), name.len());
+}
+
+#[inline(never)]
+extern "C" fn announce_bytes(name: *const u8, length: usize) {
+    black_box((name, length));
 }
 
 /// Prints the most frequent of `samples`.

@@ -20,7 +20,7 @@ pub fn measure_all(resources: &mut Resources) -> Result<(), Error> {
     arm(resources)
 }
 
-/// Maps one page, where all tables are in place.
+/// Maps one page, where all tables are in place, and takes it away.
 fn map(resources: &mut Resources) -> Result<(), Error> {
     let frame: Frame = resources.make(12)?;
     let slot = resources.take_slot()?;
@@ -28,19 +28,17 @@ fn map(resources: &mut Resources) -> Result<(), Error> {
     resources.map(frame, ADDRESS, slot, access)?;
     let window = Window::slot(slot);
     window.unmap(ADDRESS, 1)?;
-    measure(
-        "map.1",
-        || window.map(ADDRESS, 0, 1, access, MemoryType::Normal),
-        |mapped| {
-            assert_eq!(mapped, Ok(1));
-            assert_eq!(window.unmap(ADDRESS, 1), Ok(1));
-        },
-    );
+    let map = || window.map(ADDRESS, 0, 1, access, MemoryType::Normal);
+    let unmap = || window.unmap(ADDRESS, 1);
+    measure("map.1", map, |mapped| assert_eq!((mapped, unmap()), (Ok(1), Ok(1))));
+    assert_eq!(map(), Ok(1));
+    measure("unmap.1", unmap, |unmapped| assert_eq!((unmapped, map()), (Ok(1), Ok(1))));
+    window.unmap(ADDRESS, 1)?;
     Ok(())
 }
 
-/// Maps 512 pages in one batch. Frame and address are not aligned to each other, so that they are
-/// that many entries.
+/// Maps 512 pages in one batch, and takes them away in another. Frame and address are not aligned
+/// to each other, so that they are that many entries, of two tables.
 fn map_many(resources: &mut Resources) -> Result<(), Error> {
     const PAGES: u64 = 512;
     let frame: Frame = resources.make(21)?;
@@ -55,14 +53,13 @@ fn map_many(resources: &mut Resources) -> Result<(), Error> {
         space.add_table(table)?;
     }
     buffer().set_run(0, MappingRun::new(address, Descriptor::slot(slot), 0, PAGES, access));
-    measure(
-        "map.512",
-        || space.map_many(1),
-        |mapped| {
-            assert_eq!(mapped, Ok((1, 0)));
-            assert_eq!(space.unmap_many(1), Ok((1, 0)));
-        },
-    );
+    let map = || space.map_many(1);
+    let unmap = || space.unmap_many(1);
+    let all = Ok((1, 0));
+    measure("map.512", map, |mapped| assert_eq!((mapped, unmap()), (all, all)));
+    assert_eq!(map(), all);
+    measure("unmap.512", unmap, |unmapped| assert_eq!((unmapped, map()), (all, all)));
+    assert_eq!(unmap(), all);
     Ok(())
 }
 

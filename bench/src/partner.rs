@@ -9,6 +9,7 @@ mod parts;
 mod roles;
 mod round_trip;
 mod server;
+mod service;
 mod signal;
 
 use machine::use_vectors;
@@ -51,6 +52,8 @@ fn main(argument: u64) {
         }
         role::ONE_WAY => round_trip::one_way(PORT),
         role::DEFERRED => round_trip::one("ipc.deferred_reply", PORT),
+        role::ADDER => service::serve(PORT),
+        role::SERVICE => service::measure_calls(PORT),
         role::FAULT => measure("fault", breakpoint, |()| {}),
         role::FOREIGN => foreign::measure_calls(),
         role::PING => signal::ping(IN, OUT),

@@ -1,6 +1,6 @@
 //! Paths that take the time themselves, since they begin in one process and end in another.
 
-use crate::measure::{SAMPLES, WARM_UP, report};
+use crate::measure::{SAMPLES, WARM_UP, announce, report};
 
 /// Runs `path` many times, which itself answers `N` figures, and prints the most frequent of each
 /// under its name.
@@ -8,6 +8,7 @@ pub fn measure_parts<const N: usize>(names: [&str; N], mut path: impl FnMut() ->
     for _ in 0..WARM_UP {
         path();
     }
+    announce(names[0]);
     let mut samples = [[0; SAMPLES]; N];
     for round in 0..SAMPLES {
         for (samples, figure) in samples.iter_mut().zip(path()) {

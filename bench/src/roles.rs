@@ -49,6 +49,10 @@ pub mod role {
     pub const WHOLE_GIVER: u64 = 17;
     /// Is foreign, and measures its system calls.
     pub const FOREIGN: u64 = 18;
+    /// Serves sums through the macro.
+    pub const ADDER: u64 = 19;
+    /// Measures calls of it.
+    pub const SERVICE: u64 = 20;
 }
 
 /// Labels of messages to init.

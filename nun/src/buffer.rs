@@ -20,7 +20,7 @@ pub struct Buffer(Mapped);
 
 /// The own IPC buffer.
 #[inline]
-pub const fn buffer() -> Buffer {
+pub fn buffer() -> Buffer {
     Buffer(mapped::own_buffer())
 }
 

@@ -19,14 +19,18 @@
 //! - [`Message`], [`Received`] and the methods of [`IpcPort`] and [`Reply`]: messages;
 //! - [`entry!`], [`println!`] and the panic handler: what makes a program;
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
+//! - [`service`] and [`executor`]: interfaces as traits, their clients and servers;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
-//! Nothing here needs a heap. On the host, tests run against a stand-in for the kernel.
+//! Nothing here needs a heap. On a host, a stand-in plays the kernel (`hosted`).
 
 #![no_std]
 
-#[cfg(test)]
+#[cfg(not(target_os = "none"))]
 extern crate std;
+
+// What the macros write names this crate from outside.
+extern crate self as nun;
 
 pub mod aci;
 #[doc(hidden)]
@@ -35,15 +39,20 @@ mod buffer;
 pub mod capability;
 pub mod console;
 pub mod entry;
+pub mod executor;
+#[cfg(not(target_os = "none"))]
+pub mod hosted;
 pub mod mapped;
+pub mod memory;
 mod message;
-#[cfg(all(panic = "abort", not(test)))]
+#[cfg(target_os = "none")]
 mod panic;
 mod port;
 mod process;
 mod received;
 mod resources;
-mod slots;
+pub mod service;
+pub mod slots;
 #[cfg(test)]
 mod stub_tests;
 pub mod syscall;
@@ -61,6 +70,7 @@ pub use capability::{
     NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
 pub use message::Message;
+pub use nun_macros::service;
 pub use process::{Process, Start, StartError};
 pub use received::{Fault, Received};
 pub use resources::{Resources, map_pages, range_around};

@@ -59,8 +59,8 @@ impl Mapped {
     #[inline]
     pub fn read(&self, offset: usize) -> u64 {
         match self.word(offset) {
-            // SAFETY: `word` gives an aligned pointer into the stretch, which `new` vouches for.
-            Some(pointer) => unsafe { pointer.read_volatile() },
+            // SAFETY: `word` answers an aligned address in the stretch, which `new` vouches for.
+            Some(address) => unsafe { load(address) },
             None => 0,
         }
     }
@@ -68,20 +68,30 @@ impl Mapped {
     /// Writes the word at `offset` bytes, a multiple of 8; outside nothing happens.
     #[inline]
     pub fn write(&self, offset: usize, value: u64) {
-        if let Some(pointer) = self.word(offset) {
+        if let Some(address) = self.word(offset) {
             // SAFETY: as for `read`.
-            unsafe { pointer.write_volatile(value) }
+            unsafe { store(address, value) }
         }
     }
 
     /// Copies `bytes` to `offset`; what does not fit is left out.
     pub fn copy_from(&self, offset: usize, bytes: &[u8]) {
         let room = self.bytes.saturating_sub(offset);
-        let target = (self.address + offset.min(self.bytes)) as *mut u8;
         for (index, byte) in bytes.iter().enumerate().take(room) {
-            // SAFETY: `index` is less than the room behind `target` in the stretch.
-            unsafe { target.add(index).write_volatile(*byte) }
+            // SAFETY: `index` is less than the room behind `offset` in the stretch, which `new`
+            // vouches for.
+            unsafe { store(self.address + offset + index, *byte) }
         }
+    }
+
+    /// Copies from `offset` to `bytes`; answers how many bytes there were.
+    pub fn copy_to(&self, offset: usize, bytes: &mut [u8]) -> usize {
+        let room = self.bytes.saturating_sub(offset).min(bytes.len());
+        for (index, byte) in bytes.iter_mut().enumerate().take(room) {
+            // SAFETY: as for `copy_from`.
+            *byte = unsafe { load(self.address + offset + index) };
+        }
+        room
     }
 
     /// It as a slice, for good.
@@ -94,9 +104,67 @@ impl Mapped {
     }
 
     #[inline]
-    fn word(&self, offset: usize) -> Option<*mut u64> {
+    fn word(&self, offset: usize) -> Option<usize> {
         let fits = offset.checked_add(size_of::<u64>())? <= self.bytes;
-        (fits && offset.is_multiple_of(size_of::<u64>()))
-            .then(|| (self.address + offset) as *mut u64)
+        (fits && offset.is_multiple_of(size_of::<u64>())).then_some(self.address + offset)
+    }
+}
+
+/// A unit of access.
+trait Unit: Copy {
+    /// Reads one at an address that the stand-in of a host knows.
+    #[cfg(not(target_os = "none"))]
+    fn load_hosted(address: u64) -> Self;
+
+    /// Writes one there.
+    #[cfg(not(target_os = "none"))]
+    fn store_hosted(self, address: u64);
+}
+
+macro_rules! unit {
+    ($($unit:ident)*) => {
+        $(impl Unit for $unit {
+            #[cfg(not(target_os = "none"))]
+            fn load_hosted(address: u64) -> Self {
+                let mut bytes = [0; size_of::<Self>()];
+                crate::hosted::read(address, &mut bytes);
+                Self::from_le_bytes(bytes)
+            }
+
+            #[cfg(not(target_os = "none"))]
+            fn store_hosted(self, address: u64) {
+                crate::hosted::write(address, &self.to_le_bytes());
+            }
+        })*
+    };
+}
+
+unit!(u8 u64);
+
+/// Reads what is mapped at `address`.
+///
+/// # Safety
+/// It is aligned, and lies in a [`Mapped`].
+#[inline]
+unsafe fn load<T: Unit>(address: usize) -> T {
+    #[cfg(not(target_os = "none"))]
+    return T::load_hosted(address as u64);
+    // SAFETY: the caller's promise.
+    #[cfg(target_os = "none")]
+    return unsafe { (address as *const T).read_volatile() };
+}
+
+/// Writes to what is mapped at `address`.
+///
+/// # Safety
+/// It is aligned, and lies in a [`Mapped`].
+#[inline]
+unsafe fn store<T: Unit>(address: usize, value: T) {
+    #[cfg(not(target_os = "none"))]
+    value.store_hosted(address as u64);
+    // SAFETY: the caller's promise.
+    #[cfg(target_os = "none")]
+    unsafe {
+        (address as *mut T).write_volatile(value);
     }
 }

@@ -12,7 +12,13 @@ impl IpcPort {
     /// Sends `message` and waits for its reply.
     #[inline(always)]
     pub fn call(self, message: &Message) -> Result<Message, Error> {
-        reply_in(kernel_call(word::Call, self.descriptor(), message.info, message.words))
+        reply_in(self.call_plain(message))
+    }
+
+    /// Like [`call`](Self::call), with the answer as it came.
+    #[inline(always)]
+    pub(crate) fn call_plain(self, message: &Message) -> Answer {
+        kernel_call(word::Call, self.descriptor(), message.info, message.words)
     }
 
     /// Like [`call`](Self::call), but fails with *would block* if nobody is receiving.
@@ -68,6 +74,18 @@ impl IpcPort {
         let operation = word::ReplyReceive | (reply << REPLY_SLOT_SHIFT);
         let answer = kernel_call(operation, self.descriptor(), message.info, message.words);
         Received::from_answer(answer)
+    }
+
+    /// Like [`reply_receive`](Self::reply_receive), with what came as it came.
+    #[inline(always)]
+    pub(crate) fn reply_receive_plain(self, message: &Message) -> Answer {
+        kernel_call(word::ReplyReceive, self.descriptor(), message.info, message.words)
+    }
+
+    /// Like [`receive`](Self::receive), with what came as it came.
+    pub(crate) fn receive_plain(self) -> Answer {
+        let words = [0; MESSAGE_REGISTERS];
+        kernel_call(word::Receive, self.descriptor(), MessageInfo::default(), words)
     }
 
     #[inline(always)]

@@ -14,6 +14,7 @@ use a9n_loader_core::elf::{ElfError, Program, Purpose, Segment};
 
 use self::ledger::Ledger;
 use crate::resources::{map_pages, range_around};
+use crate::slots::Slots;
 use crate::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort,
     PageTable, Pcb, Resources, Rights, VectorState, Window, aci, arch,

@@ -5,36 +5,59 @@ use a9n_abi::init::{InitModule, slot};
 
 use crate::capability::Capability;
 use crate::mapped::Mapped;
+use crate::memory::{Maker, Piece, Pool, Space};
+use crate::slots::{ROOT_WORDS, SlotAllocator, Slots};
 use crate::{
-    Access, AddressSpace, Culprit, Descriptor, Error, Frame, Generic, InitGeneric, InitInfo,
-    MemoryType, Node, ObjectType, PageTable, Reason, SlotAllocator, Window, aci,
+    Access, AddressSpace, Culprit, Error, Frame, InitInfo, MemoryType, Node, PageTable, Reason,
+    Window, aci,
 };
 
-/// Largest size that is looked for, as a logarithm of bytes.
-const MAXIMUM_BITS: u8 = 40;
+/// Blocks of memory that are kept book of, split ones included.
+const BLOCKS: usize = 768;
+/// Reservations and mappings in the own address space.
+const REGIONS: usize = 160;
+/// Page tables there.
+const TABLES: usize = 96;
 
-/// Where what is mapped only for a moment goes: the upper half of the workspace.
-const PASSING_ADDRESS: u64 = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES / 2;
-
-/// What init has to give. Its root node holds every capability that is made here.
+/// What init has to give: its memory as a [`Pool`], its part of the workspace as a [`Space`]. Its
+/// root node holds every capability that is made here.
 #[derive(Clone, Debug)]
 pub struct Resources {
     init: &'static InitInfo,
-    slots: SlotAllocator,
-    /// Where in the workspace the next lasting mapping goes.
-    next: u64,
+    pool: InitPool,
+    space: InitSpace,
 }
 
+/// Init's memory and slots.
+pub type InitPool = Pool<BLOCKS, ROOT_WORDS>;
+
+/// Init's part of the workspace.
+pub type InitSpace = Space<REGIONS, TABLES>;
+
 impl Resources {
-    /// Everything that init received.
-    pub const fn new(init: &'static InitInfo) -> Self {
-        let slots = SlotAllocator::new(init.free_slots);
-        Self { init, slots, next: aci::WORKSPACE_ADDRESS }
+    /// Everything that init received. Of memory in more than 768 pieces, the smallest are left out.
+    pub fn new(init: &'static InitInfo) -> Self {
+        let mut pool = Pool::new(SlotAllocator::new(init.free_slots));
+        let ordinary = || init.generics().iter().filter(|generic| generic.device == 0);
+        for bits in (0..=u8::MAX).rev() {
+            for generic in ordinary().filter(|generic| generic.size_bits == bits) {
+                // Refused only for want of a record.
+                let _ = pool.add(generic.slot.into(), bits);
+            }
+        }
+        let end = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES / 4;
+        let own = AddressSpace::slot(slot::ADDRESS_SPACE);
+        Self { init, pool, space: Space::new(own, aci::WORKSPACE_ADDRESS, end) }
+    }
+
+    /// What the kernel told init.
+    pub const fn init(&self) -> &'static InitInfo {
+        self.init
     }
 
     /// The free slots of the root node.
-    pub const fn slots(&mut self) -> &mut SlotAllocator {
-        &mut self.slots
+    pub fn slots(&mut self) -> &mut SlotAllocator {
+        self.pool.slots()
     }
 
     /// The root node.
@@ -44,49 +67,46 @@ impl Resources {
 
     /// Init's address space.
     pub const fn address_space(&self) -> AddressSpace {
-        AddressSpace::slot(slot::ADDRESS_SPACE)
+        self.space.address_space()
+    }
+
+    /// The memory, and what is mapped in the first quarter of the workspace: two values, since
+    /// whoever maps needs both.
+    pub const fn parts(&mut self) -> (&mut InitPool, &mut InitSpace) {
+        (&mut self.pool, &mut self.space)
     }
 
     /// A free slot.
     pub fn take_slot(&mut self) -> Result<u64, Error> {
-        self.slots.take().ok_or(EXHAUSTED)
+        self.pool.slots().take_slot()
     }
 
     /// Makes an object in a slot of its own. `size_bits` is the radix of a Node, the logarithm of
     /// the bytes of a Frame or Generic, else 0.
     pub fn make<T: Capability>(&mut self, size_bits: u8) -> Result<T, Error> {
-        let slot = self.take_slot()?;
-        match self.make_in(slot, T::TYPE, size_bits) {
-            Ok(()) => Ok(T::named(Descriptor::slot(slot))),
-            Err(error) => {
-                self.slots.put(slot);
-                Err(error)
-            }
-        }
+        self.pool.make(size_bits)
     }
 
-    /// Makes an object in the empty slot `slot`, from the smallest Generic that has room.
-    fn make_in(&self, slot: u64, object: ObjectType, size_bits: u8) -> Result<(), Error> {
-        let ordinary = |bits| {
-            let fits = move |it: &&InitGeneric| it.device == 0 && it.size_bits == bits;
-            self.init.generics().iter().filter(fits)
-        };
-        for generic in (0..=MAXIMUM_BITS).flat_map(ordinary) {
-            let generic = Generic::slot(generic.slot.into());
-            match generic.convert(object, size_bits.into(), 1, self.node(), slot) {
-                Err(Error { reason: Reason::NotEnoughMemory, .. }) => {}
-                other => return other.map(|_| ()),
-            }
-        }
-        Err(EXHAUSTED)
+    /// Destroys what `make` made, with everything derived from it.
+    pub fn discard<T: Capability>(&mut self, object: T) -> Result<(), Error> {
+        self.pool.discard(object)
     }
 
-    /// Removes what `make` made, with everything derived from it.
-    pub fn discard(&mut self, capability: impl Capability) -> Result<(), Error> {
-        let slot = capability.into().index();
-        self.node().remove(slot)?;
-        self.slots.put(slot);
-        Ok(())
+    /// Bytes of memory that nothing is made of.
+    pub fn free_bytes(&self) -> u64 {
+        self.pool.buddy().free_bytes()
+    }
+
+    /// Maps `pages` pages of fresh memory in the workspace, readable and writable.
+    pub fn map_fresh(&mut self, pages: u64) -> Result<Mapped, Error> {
+        let access = Access::READ | Access::WRITE;
+        let address = self.space.allocate(&mut self.pool, pages, access)?;
+        Ok(Mapped::in_workspace(address, pages * PAGE_BYTES))
+    }
+
+    /// Takes back what [`map_fresh`](Self::map_fresh) mapped.
+    pub fn unmap_fresh(&mut self, mapped: Mapped) -> Result<(), Error> {
+        self.space.release(&mut self.pool, mapped.address())
     }
 
     /// The contents of boot module `name`; `None` if there is none. Call it once a module: every
@@ -97,17 +117,19 @@ impl Resources {
     }
 
     fn map_module(&mut self, module: &'static InitModule) -> Result<&'static [u8], Error> {
-        let start = self.next;
-        for slot in (module.frames.first..).take(module.frames.count as usize) {
+        let frames = module.frames.first..module.frames.first + module.frames.count;
+        let start = self.space.reserve(module.bytes.div_ceil(PAGE_BYTES).max(1), 12)?;
+        let mut address = start;
+        for slot in frames {
             let frame = Frame::slot(slot.into());
-            let (size_bits, _) = frame.information()?;
-            let slot = self.take_slot()?;
-            self.map(frame, self.next, slot, Access::READ)?;
-            self.next += 1 << size_bits;
+            let pages = (1 << frame.information()?.0) / PAGE_BYTES;
+            let piece = Piece { address, frame, offset: 0, pages, access: Access::READ };
+            self.space.map(&mut self.pool, &[piece])?;
+            address += pages * PAGE_BYTES;
         }
         let mapped = Mapped::in_workspace(start, module.bytes);
         // SAFETY: the frames were just mapped there, one behind the other, without write access.
-        // Nobody else has them, and the windows are never removed.
+        // Nobody else has them, and nothing releases the reservation.
         Ok(unsafe { mapped.into_slice() })
     }
 
@@ -117,22 +139,19 @@ impl Resources {
         frame: Frame,
         work: impl FnOnce(Mapped) -> T,
     ) -> Result<T, Error> {
-        let (size_bits, _) = frame.information()?;
-        let slot = self.take_slot()?;
-        let mapped = self.map(frame, PASSING_ADDRESS, slot, Access::READ | Access::WRITE);
-        let result = mapped.map(|()| {
-            // Mapped until the window is removed below.
-            work(Mapped::in_workspace(PASSING_ADDRESS, 1 << size_bits))
-        });
-        if self.node().remove(slot).is_ok() {
-            self.slots.put(slot);
-        }
+        let pages = (1 << frame.information()?.0) / PAGE_BYTES;
+        let address = self.space.reserve(pages, 12)?;
+        let access = Access::READ | Access::WRITE;
+        let piece = Piece { address, frame, offset: 0, pages, access };
+        let mapped = self.space.map(&mut self.pool, &[piece]);
+        let result = mapped.map(|()| work(Mapped::in_workspace(address, pages * PAGE_BYTES)));
+        self.space.release(&mut self.pool, address)?;
         result
     }
 
     /// Maps all of `frame` into the own address space, by a Window in the empty slot `slot`.
-    /// `address` should lie in the [workspace](aci::WORKSPACE_ADDRESS), of which this type uses
-    /// the first and third quarter itself.
+    /// `address` should lie in the [workspace](aci::WORKSPACE_ADDRESS), past its first quarter,
+    /// which this type manages.
     pub fn map(
         &mut self,
         frame: Frame,
@@ -146,6 +165,22 @@ impl Resources {
         let (first, bits) = range_around(address, pages);
         frame.attach(space, first, bits, self.node(), slot)?;
         map_pages(space, Window::slot(slot), address, pages, access, || self.make(0))
+    }
+}
+
+impl Maker for Resources {
+    type Slots = SlotAllocator;
+
+    fn slots(&mut self) -> &mut SlotAllocator {
+        self.pool.slots()
+    }
+
+    fn make<T: Capability>(&mut self, size_bits: u8) -> Result<T, Error> {
+        self.pool.make(size_bits)
+    }
+
+    fn discard<T: Capability>(&mut self, object: T) -> Result<(), Error> {
+        self.pool.discard(object)
     }
 }
 

@@ -5,8 +5,8 @@ use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, generic, ipc_port, kernel,
 use std::string::String;
 use std::sync::mpsc;
 
+use crate::hosted::{Call, done, install};
 use crate::syscall::Answer;
-use crate::syscall::fake::{Call, done, install};
 use crate::*;
 
 const WORDS: [u64; MESSAGE_REGISTERS] = [11, 12, 13, 14, 15, 16];

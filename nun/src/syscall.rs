@@ -1,7 +1,7 @@
 //! Kernel calls: what goes in, what comes out.
 //!
-//! Everything in Nun that talks to the kernel does so through [`kernel_call`], so that tests can
-//! put a stand-in in the kernel's place.
+//! Everything in Nun that talks to the kernel does so through [`kernel_call`]. Where there is no
+//! kernel, on a host, a stand-in takes its place (`hosted`).
 //!
 //! # What a kernel call may do to the caller's memory
 //! Nothing, but for two things that Nun keeps apart from Rust's memory. The IPC buffer is reached
@@ -32,9 +32,9 @@ pub fn kernel_call(
     info: MessageInfo,
     words: [u64; MESSAGE_REGISTERS],
 ) -> Answer {
-    #[cfg(test)]
-    return fake::kernel_call(operation, descriptor, info, words);
-    #[cfg(not(test))]
+    #[cfg(not(target_os = "none"))]
+    return crate::hosted::kernel_call(crate::hosted::Call { operation, descriptor, info, words });
+    #[cfg(target_os = "none")]
     crate::arch::kernel_call(operation, descriptor, info, words)
 }
 
@@ -66,51 +66,4 @@ pub(crate) fn request<const N: usize>(
 #[inline(always)]
 pub(crate) fn result<T: Word>(word: u64) -> Result<T, Error> {
     T::from_word(word).ok_or(Error::new(Reason::InvalidArgument, Culprit::OTHER))
-}
-
-/// A stand-in for the kernel.
-#[cfg(test)]
-pub(crate) mod fake {
-    use super::{Answer, Descriptor, MESSAGE_REGISTERS, MessageInfo};
-    use std::boxed::Box;
-    use std::cell::RefCell;
-
-    /// A kernel call as the kernel sees it.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub(crate) struct Call {
-        pub(crate) operation: u64,
-        pub(crate) descriptor: Descriptor,
-        pub(crate) info: MessageInfo,
-        pub(crate) words: [u64; MESSAGE_REGISTERS],
-    }
-
-    type Kernel = Box<dyn FnMut(Call) -> Answer>;
-
-    std::thread_local! {
-        static KERNEL: RefCell<Option<Kernel>> = const { RefCell::new(None) };
-    }
-
-    /// Lets `kernel` answer the calls of this thread.
-    pub(crate) fn install(kernel: impl FnMut(Call) -> Answer + 'static) {
-        KERNEL.set(Some(Box::new(kernel)));
-    }
-
-    /// The answer *done* with these results.
-    pub(crate) fn done(results: [u64; MESSAGE_REGISTERS]) -> Answer {
-        let [identifier, second, third, fourth, fifth, sixth] = results;
-        let words = [second, third, fourth, fifth, sixth, 0];
-        Answer { identifier, info: MessageInfo::success(0), words }
-    }
-
-    pub(super) fn kernel_call(
-        operation: u64,
-        descriptor: Descriptor,
-        info: MessageInfo,
-        words: [u64; MESSAGE_REGISTERS],
-    ) -> Answer {
-        KERNEL.with_borrow_mut(|kernel| {
-            let kernel = kernel.as_mut().expect("the test installed a kernel");
-            kernel(Call { operation, descriptor, info, words })
-        })
-    }
 }

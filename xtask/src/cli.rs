@@ -129,6 +129,8 @@ pub enum Suite {
     Conformance,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
+    /// The longest time that the kernel runs with interrupts off, in instructions.
+    Stretch,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.
@@ -146,9 +148,12 @@ pub struct BenchOptions {
     /// Fail when a path is slower than recorded in bench/results.json
     #[arg(long)]
     pub check: bool,
-    /// Record the figures in bench/results.json
+    /// Record the figures in bench/results.json, and the trace in the manual
     #[arg(long, conflicts_with = "check")]
     pub update: bool,
+    /// Print every instruction of one path instead, for instance of ipc.cross.0
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update"])]
+    pub trace: Option<String>,
 }
 
 /// Options of `image`.

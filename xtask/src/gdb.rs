@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use crate::cli::BootOptions;
 use crate::console::{Console, Event, Port};
 use crate::process::find_program;
-use crate::qemu::Serial;
+use crate::qemu::{Debugger, Serial};
 use crate::repository::Repository;
 use crate::session::Session;
 use crate::supervise::{Supervised, leave_keyboard_to_child};
@@ -19,7 +19,7 @@ const REMOTE: &str = "target remote localhost:1234";
 /// `cargo xtask gdb`.
 pub fn run(repository: &Repository, options: &BootOptions) -> Result<ExitCode> {
     let mut session = Session::prepare(repository, options)?;
-    session.machine.stopped_for_gdb = true;
+    session.machine.debugger = Some(Debugger::Tcp);
     let serial = session.scratch_file("serial.log");
     let mut console = Console::start(&mut session.command(&Serial::File(serial.clone())))?;
     let settled = Instant::now() + Duration::from_millis(300);
@@ -30,13 +30,13 @@ pub fn run(repository: &Repository, options: &BootOptions) -> Result<ExitCode> {
 
     let Some(gdb) = find_program("gdb") else {
         println!("gdb is not installed. QEMU waits for a debugger; from another terminal:");
-        println!("  gdb {} -ex '{REMOTE}'", session.kernel.display());
+        println!("  gdb {} -ex '{REMOTE}'", session.volume.kernel.display());
         println!("Ctrl-C ends QEMU.");
         return wait(&mut console);
     };
     leave_keyboard_to_child();
     let mut command = Command::new(gdb);
-    command.arg("--quiet").arg(&session.kernel).args(["-ex", REMOTE]);
+    command.arg("--quiet").arg(&session.volume.kernel).args(["-ex", REMOTE]);
     Supervised::spawn(&mut command)?.wait(None);
     Ok(ExitCode::SUCCESS)
 }

@@ -17,8 +17,19 @@ pub struct Machine {
     pub display: bool,
     /// One executed instruction takes one nanosecond of virtual time, on every run alike.
     pub count_instructions: bool,
-    /// Wait for a debugger before the first instruction.
-    pub stopped_for_gdb: bool,
+    /// The meter, and the file that it reports to.
+    pub meter: Option<(PathBuf, PathBuf)>,
+    /// A debugger that it waits for before its first instruction.
+    pub debugger: Option<Debugger>,
+}
+
+/// How a debugger reaches the machine.
+#[derive(Clone, Debug)]
+pub enum Debugger {
+    /// By TCP, at QEMU's usual port.
+    Tcp,
+    /// By a Unix socket.
+    Socket(PathBuf),
 }
 
 /// What the machine boots from.
@@ -57,14 +68,25 @@ impl Machine {
         command.args(["-smp", &self.cpus.to_string()]);
         if self.count_instructions {
             command.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]);
-        } else if has_kvm() {
+        } else if self.meter.is_none() && has_kvm() {
             command.args(["-accel", "kvm"]);
         }
         if !self.display {
             command.args(["-display", "none"]);
         }
-        if self.stopped_for_gdb {
-            command.args(["-s", "-S"]);
+        match &self.debugger {
+            None => {}
+            Some(Debugger::Tcp) => {
+                command.args(["-s", "-S"]);
+            }
+            Some(Debugger::Socket(path)) => {
+                let device = format!("unix:{},server=on,wait=off", escape(path));
+                command.args(["-gdb", &device, "-S"]);
+            }
+        }
+        if let Some((plugin, report)) = &self.meter {
+            command.arg("-plugin");
+            command.arg(format!("{},report={}", escape(plugin), escape(report)));
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {

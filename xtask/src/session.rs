@@ -14,6 +14,7 @@ use crate::progress::Step;
 use crate::qemu::{Machine, Medium, Serial};
 use crate::repository::Repository;
 use crate::system::System;
+use crate::volume::Volume;
 
 const DEFAULT_MEMORY: &str = "256M";
 
@@ -31,8 +32,8 @@ const WINDOW: Need = Need {
 pub struct Session {
     /// The system's name.
     pub name: String,
-    /// The kernel's ELF file, for its symbols.
-    pub kernel: PathBuf,
+    /// The files that it boots from, for their symbols.
+    pub volume: Volume,
     /// The machine; may be changed until it starts.
     pub machine: Machine,
     medium: Medium,
@@ -43,6 +44,11 @@ impl Session {
     /// Builds what changed and makes the boot medium.
     pub fn prepare(repository: &Repository, options: &BootOptions) -> Result<Self> {
         let system = System::find(repository, options.build.system.as_deref())?;
+        Self::of(repository, &system, options)
+    }
+
+    /// The same for a system that was found, and perhaps changed.
+    pub fn of(repository: &Repository, system: &System, options: &BootOptions) -> Result<Self> {
         let entry = options.entry.unwrap_or(Entry::Uefi);
         let mut needs = vec![packages::QEMU];
         if entry == Entry::Uefi {
@@ -52,7 +58,7 @@ impl Session {
             needs.push(WINDOW);
         }
         let builder = Builder::new(repository, Profile::from_options(&options.build), &needs)?;
-        let volume = builder.volume(&system, entry, Destination::Emulator)?;
+        let volume = builder.volume(system, entry, Destination::Emulator)?;
 
         let step = Step::start("writing the boot medium");
         let scratch = Scratch::new(repository.products())?;
@@ -80,14 +86,15 @@ impl Session {
         };
         step.done();
         Ok(Self {
-            name: system.name,
-            kernel: volume.kernel,
+            name: system.name.clone(),
+            volume,
             machine: Machine {
                 cpus: options.cpus.unwrap_or(1),
                 memory: options.memory.clone().unwrap_or_else(|| DEFAULT_MEMORY.into()),
                 display: options.display,
                 count_instructions: false,
-                stopped_for_gdb: false,
+                meter: None,
+                debugger: None,
             },
             medium,
             scratch,

@@ -10,13 +10,14 @@ use core::mem::offset_of;
 use a9n_abi::{
     Culprit, Descriptor, Error, IpcBuffer, MAPPING_RUNS, MappingRun, MemoryType, Reason,
 };
-use a9n_hal::{Hal, PageSize, UserAddress};
+use a9n_hal::{Hal, PageSize, Run, Stretch};
 use a9n_store::{AddressSpace, MemoryKind, Process, Ref};
 
 use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
-use crate::window::{ENTRIES_PER_STEP, Mapping, Place, check_offset, check_range};
+use crate::space::Stale;
+use crate::window::{Place, check_offset, check_range};
 
 /// First word of the runs in the IPC buffer, and words of one.
 const RUNS: usize = offset_of!(IpcBuffer, runs) / size_of::<u64>();
@@ -33,13 +34,10 @@ pub(crate) enum Batch {
     Protect,
 }
 
-/// A run that has been checked.
-struct Run {
+/// A run that has been checked, and its Window.
+struct Checked {
     place: Place,
-    address: UserAddress,
-    offset: u64,
-    pages: u64,
-    mapping: Mapping,
+    run: Run,
 }
 
 impl Stop {
@@ -62,39 +60,75 @@ impl<H: Hal> Kernel<H> {
             .ok()
             .filter(|runs| *runs <= MAPPING_RUNS as u32)
             .ok_or(bad_argument(Reason::InvalidArgument, 1))?;
+        let mut stale = Stale::default();
+        let result = self.do_batch(caller, space, batch, runs, &mut stale);
+        self.forget(space, stale);
+        result?;
+        let (done, pages) = self.store.get(caller.process).batch.get();
+        Ok(Outcome::words([u64::from(done), u64::from(pages)]))
+    }
+
+    /// Goes on with `batch` as far as its budget allows, and notes in the caller's PCB how far that
+    /// is. `stale` has to be forgotten even if this stops.
+    fn do_batch(
+        &mut self,
+        caller: Caller,
+        space: Ref<AddressSpace>,
+        batch: Batch,
+        runs: u32,
+        stale: &mut Stale,
+    ) -> Result<(), Stop> {
         let progress = &self.store.get(caller.process).batch;
         let mut budget = Budget::new();
         while progress.get().0 < runs {
             let (done, _) = progress.get();
+            budget.spend()?;
             let result = self
                 .read_run(caller.process, space, batch, done)
                 .map_err(Stop::from_reason)
-                .and_then(|run| self.do_run(batch, &run, progress, &mut budget));
+                .and_then(|run| self.do_run(batch, &run, progress, &mut budget, stale));
             match result {
                 Ok(()) => progress.set((done + 1, 0)),
                 Err(Stop::Refused(_)) if progress.get() != (0, 0) => break,
                 Err(stop) => return Err(stop),
             }
         }
-        let (done, pages) = progress.get();
-        Ok(Outcome::words([u64::from(done), u64::from(pages)]))
+        Ok(())
     }
 
-    /// Does all of `run` that is left, in steps; `progress` says how many pages are done.
+    /// Does all that is left of a run; `progress` says how many pages are done.
     fn do_run(
         &self,
         batch: Batch,
-        run: &Run,
+        checked: &Checked,
         progress: &Cell<(u32, u32)>,
         budget: &mut Budget,
+        stale: &mut Stale,
     ) -> Result<(), Stop> {
         loop {
             let (done, pages) = progress.get();
-            if u64::from(pages) >= run.pages {
+            let rest = rest_of(&checked.run, pages.into());
+            if rest.stretch.pages == 0 {
                 return Ok(());
             }
-            budget.spend()?;
-            let more = self.do_step(batch, run, pages.into()).map_err(Stop::from_reason)?;
+            let place = &checked.place;
+            let more = match batch {
+                Batch::Unmap => self.unmap(place, rest.stretch, budget, stale),
+                Batch::Protect => self.protect(place, rest.stretch, rest.access, budget, stale),
+                Batch::Map => match self.map(place.root, rest, budget) {
+                    Err(Reason::MissingTable) => {
+                        budget.spend()?;
+                        self.install_from_pool(place.space, rest.stretch.address)
+                            .map_err(Stop::from_reason)?;
+                        continue;
+                    }
+                    Err(Reason::Occupied) if self.is_mapped(place, &rest) => 1,
+                    result => result.map_err(Stop::from_reason)?,
+                },
+            };
+            if more == 0 {
+                return Err(Stop::Restart);
+            }
             progress.set((done, pages.saturating_add(more as u32)));
         }
     }
@@ -106,7 +140,7 @@ impl<H: Hal> Kernel<H> {
         space: Ref<AddressSpace>,
         batch: Batch,
         number: u32,
-    ) -> Result<Run, Reason> {
+    ) -> Result<Checked, Reason> {
         let buffer = self.buffer(process).ok_or(Reason::InvalidArgument)?;
         let first = RUNS.wrapping_add((number as usize).wrapping_mul(RUN_WORDS));
         let word = |index: usize| self.store.read_word(buffer, first.wrapping_add(index));
@@ -119,8 +153,7 @@ impl<H: Hal> Kernel<H> {
             .place(slot)
             .filter(|place| place.space == space)
             .ok_or(Reason::InvalidDescriptor)?;
-        let address = UserAddress(run.address);
-        check_range::<H>(&place, address, run.pages(), 0).map_err(refused)?;
+        let stretch = check_range::<H>(&place, run.address, run.pages(), 0).map_err(refused)?;
         let access = run.access().ok_or(Reason::InvalidArgument)?;
         if batch != Batch::Unmap {
             self.check_access(slot, access, 0).map_err(refused)?;
@@ -133,36 +166,20 @@ impl<H: Hal> Kernel<H> {
             MemoryKind::Ordinary => MemoryType::Normal,
             MemoryKind::Device => MemoryType::Device,
         };
-        let mapping = Mapping { access, memory };
-        Ok(Run { place, address, offset: run.offset(), pages: run.pages(), mapping })
+        let page = place.page(run.offset());
+        Ok(Checked { place, run: Run { stretch, page, access, memory } })
     }
 
-    /// Does some pages of `run`, of which `done` are done; answers how many more.
-    fn do_step(&self, batch: Batch, run: &Run, done: u64) -> Result<u64, Reason> {
-        let at = run.address.offset(done << PageSize::Small.bits());
-        let left = run.pages.saturating_sub(done);
-        match batch {
-            Batch::Unmap => Ok(self.unmap(run.place, at, left, ENTRIES_PER_STEP)),
-            Batch::Protect => {
-                Ok(self.protect(run.place, at, left, run.mapping.access, ENTRIES_PER_STEP))
-            }
-            Batch::Map => {
-                let offset = run.offset.wrapping_add(done);
-                let pages = (offset, left);
-                match self.map(run.place, at, pages, run.mapping, ENTRIES_PER_STEP) {
-                    Err(Reason::MissingTable) => {
-                        self.install_from_pool(run.place.space, at).map(|()| 0)
-                    }
-                    Err(Reason::Occupied) if self.is_mapped(run, at, offset) => Ok(1),
-                    result => result,
-                }
-            }
-        }
+    /// Whether the first page of `run` is mapped already, in the same way.
+    fn is_mapped(&self, place: &Place, run: &Run) -> bool {
+        self.hal().translate(place.root, run.stretch.address) == Some((run.page, run.access))
     }
+}
 
-    /// Whether `at` maps page `offset` of the run's frame already, in the same way.
-    fn is_mapped(&self, run: &Run, at: UserAddress, offset: u64) -> bool {
-        let page = run.place.page(offset);
-        self.hal().translate(run.place.root, at) == Some((page, run.mapping.access))
-    }
+/// What is left of `run` when `done` pages of it are done.
+const fn rest_of(run: &Run, done: u64) -> Run {
+    let bytes = done << PageSize::Small.bits();
+    let Stretch { address, pages } = run.stretch;
+    let stretch = Stretch { address: address.offset(bytes), pages: pages.saturating_sub(done) };
+    Run { stretch, page: run.page.offset(bytes), ..*run }
 }

@@ -8,7 +8,7 @@ use a9n_abi::init::{
     INIT_NODE_RADIX, INIT_VERSION, InitGeneric, InitInfo, InitModule, SlotRange, slot,
 };
 use a9n_abi::{ABI_HASH, Access, MemoryType, Rights};
-use a9n_hal::{Context, Hal, PageSize, Paging, PagingError, PhysicalAddress, UserAddress};
+use a9n_hal::{Context, Hal, PageSize, PagingError, PhysicalAddress, Run, Stretch, UserAddress};
 use a9n_store::{
     AddressSpace, Capability, Internal, MemoryKind, Node, Object, Process, Ref, Slot, Store,
     TableUse,
@@ -301,20 +301,19 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<(), BootError> {
         let bad = BootError::BadSegment(0);
         let root = self.store.root_table(mapper.space);
-        for page in 0..pages {
-            let bytes = page << PAGE_BITS;
-            let address = UserAddress(address.wrapping_add(bytes));
-            if address >= H::USER_END {
-                return Err(bad);
-            }
-            let size = PageSize::Small;
-            let map = |hal: &H| {
-                let normal = MemoryType::Normal;
-                Paging::map(hal, root, address, first.offset(bytes), size, access, normal)
-            };
+        let end = pages.checked_mul(PAGE_BYTES).and_then(|bytes| address.checked_add(bytes));
+        if end.is_none_or(|end| end > H::USER_END.0) {
+            return Err(bad);
+        }
+        for bytes in (0..pages).map(|page| page << PAGE_BITS) {
+            let address = UserAddress(address).offset(bytes);
+            // Page by page, so that init can take each away by the Frame that it lies in.
+            let stretch = Stretch { address, pages: 1 };
+            let page = first.offset(bytes);
+            let run = Run { stretch, page, access, memory: MemoryType::Normal };
             loop {
-                match map(self.hal()) {
-                    Ok(()) => break,
+                match self.hal().map(root, run, 1) {
+                    Ok(_) => break,
                     Err(PagingError::MissingTable(_)) => self.add_table(mapper, address)?,
                     Err(_) => return Err(bad),
                 }

@@ -61,7 +61,8 @@ pub(crate) const fn bad_argument(reason: Reason, number: u8) -> Error {
     Error::new(reason, Culprit::argument(number))
 }
 
-/// What may still be done before the kernel has to look for interrupts.
+/// What may still be done before the kernel has to look for interrupts, in entries of a page table
+/// that are gone through.
 #[derive(Debug)]
 pub(crate) struct Budget(u32);
 
@@ -69,9 +70,15 @@ impl Budget {
     /// Steps of up to about a hundred instructions in one kernel call.
     const STEPS: u32 = 24;
 
+    /// Entries of a page table gone through in one step.
+    const ENTRIES_PER_STEP: u32 = 16;
+
+    /// A walk to a table takes as long as so many of its entries.
+    const ENTRIES_PER_WALK: u32 = 8;
+
     /// A full budget.
     pub(crate) const fn new() -> Self {
-        Self(Self::STEPS)
+        Self(Self::STEPS * Self::ENTRIES_PER_STEP)
     }
 
     /// Takes one step, or asks for a restart.
@@ -81,12 +88,24 @@ impl Budget {
 
     /// Takes `steps` steps, fewer than a full budget, at once, or asks for a restart.
     pub(crate) const fn spend_many(&mut self, steps: u32) -> Result<(), Stop> {
-        match self.0.checked_sub(steps) {
+        match self.0.checked_sub(steps * Self::ENTRIES_PER_STEP) {
             Some(left) => {
                 self.0 = left;
                 Ok(())
             }
             None => Err(Stop::Restart),
         }
+    }
+
+    /// Takes a walk to a page table, and answers how many of its entries may be gone through.
+    /// `None` if that is none.
+    pub(crate) fn walk(&mut self) -> Option<u64> {
+        self.0 = self.0.saturating_sub(Self::ENTRIES_PER_WALK);
+        (self.0 != 0).then_some(u64::from(self.0))
+    }
+
+    /// Takes as long as going through `entries` entries, at most as many as `walk` allowed.
+    pub(crate) const fn pass(&mut self, entries: u64) {
+        self.0 = self.0.saturating_sub(entries as u32);
     }
 }

@@ -3,7 +3,7 @@
 use core::cell::Cell;
 
 use a9n_abi::{Access, Descriptor, Error, Reason, address_space::Operation};
-use a9n_hal::{Hal, PagingError, PhysicalAddress, UserAddress};
+use a9n_hal::{Hal, PageSize, PagingError, PhysicalAddress, Stretch, UserAddress};
 use a9n_store::{AddressSpace, Capability, Installation, Ref, Slot, TableUse};
 
 use crate::Kernel;
@@ -14,7 +14,34 @@ use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 /// Steps that it takes to clear a table.
 const STEPS_PER_TABLE: u32 = 8;
 
+/// Part of an address space whose translations have changed and are still cached.
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "it has to be forgotten"]
+pub(crate) struct Stale(Option<Stretch>);
+
+impl Stale {
+    /// Adds `other`, and what lies between.
+    pub(crate) fn add(&mut self, other: Stretch) {
+        let Some(known) = self.0 else {
+            self.0 = Some(other);
+            return;
+        };
+        let end =
+            |stretch: Stretch| stretch.address.offset(stretch.pages << PageSize::Small.bits());
+        let address = known.address.min(other.address);
+        let bytes = end(known).max(end(other)).0.wrapping_sub(address.0);
+        self.0 = Some(Stretch { address, pages: bytes >> PageSize::Small.bits() });
+    }
+}
+
 impl<H: Hal> Kernel<H> {
+    /// Makes all CPUs forget what is `stale` of `space`.
+    pub(crate) fn forget(&self, space: Ref<AddressSpace>, stale: Stale) {
+        if stale.0.is_some() {
+            self.hal().flush(self.store.root_table(space), stale.0);
+        }
+    }
+
     pub(crate) fn invoke_space(
         &mut self,
         caller: Caller,

@@ -4,19 +4,15 @@
 //! keeps no list of what it mapped: a page in its range that lies in its frame is one of its own,
 //! and is taken away when the Window goes.
 
+use core::ops::Range;
+
 use a9n_abi::{Access, Culprit, Error, MemoryType, Reason, Rights, window::Operation};
-use a9n_hal::{Hal, PageSize, PhysicalAddress, UserAddress};
+use a9n_hal::{Hal, PageSize, Passed, PhysicalAddress, Run, Stretch, UserAddress};
 use a9n_store::{AddressSpace, Capability, MemoryKind, Ref, Slot};
 
 use crate::Kernel;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
-use crate::space::paging_reason;
-
-/// Entries that one call maps, unmaps or changes.
-const ENTRIES_PER_CALL: u64 = 32;
-
-/// Entries looked at in one step of an operation that can be repeated.
-pub(crate) const ENTRIES_PER_STEP: u64 = 2;
+use crate::space::{Stale, paging_reason};
 
 const PAGE_BITS: u32 = PageSize::Small.bits();
 const PAGE_BYTES: u64 = PageSize::Small.bytes();
@@ -43,17 +39,10 @@ impl Place {
         self.base.offset(offset << PAGE_BITS)
     }
 
-    /// First byte past the frame.
-    fn end(&self) -> PhysicalAddress {
-        self.page(self.pages)
+    /// The frame's bytes.
+    fn frame(&self) -> Range<PhysicalAddress> {
+        self.base..self.page(self.pages)
     }
-}
-
-/// How pages are mapped.
-#[derive(Clone, Copy)]
-pub(crate) struct Mapping {
-    pub(crate) access: Access,
-    pub(crate) memory: MemoryType,
 }
 
 impl<H: Hal> Kernel<H> {
@@ -63,30 +52,33 @@ impl<H: Hal> Kernel<H> {
         operation: Operation,
     ) -> Result<Outcome, Stop> {
         let place = self.place(slot).ok_or(Error::new(Reason::PartnerDied, Culprit::DESCRIPTOR))?;
+        let mut budget = Budget::new();
         let done = match operation {
             Operation::Map { address, offset, pages, access, memory } => {
-                let address = UserAddress(address);
-                check_range::<H>(&place, address, pages, 3)?;
+                let stretch = check_range::<H>(&place, address, pages, 3)?;
                 check_offset(&place, offset, pages)?;
                 self.check_access(slot, access, 4)?;
                 if place.kind == MemoryKind::Device && memory == MemoryType::Normal {
                     return Err(bad_argument(Reason::InvalidArgument, 5).into());
                 }
                 self.check_whole(slot)?;
-                let mapping = Mapping { access, memory };
-                self.map(place, address, (offset, pages), mapping, ENTRIES_PER_CALL)
-                    .map_err(|reason| bad_argument(reason, 1))?
+                let run = Run { stretch, page: place.page(offset), access, memory };
+                self.map(place.root, run, &mut budget).map_err(|reason| bad_argument(reason, 1))?
             }
             Operation::Unmap { address, pages } => {
-                let address = UserAddress(address);
-                check_range::<H>(&place, address, pages, 2)?;
-                self.unmap(place, address, pages, ENTRIES_PER_CALL)
+                let stretch = check_range::<H>(&place, address, pages, 2)?;
+                let mut stale = Stale::default();
+                let done = self.unmap(&place, stretch, &mut budget, &mut stale);
+                self.forget(place.space, stale);
+                done
             }
             Operation::Protect { address, pages, access } => {
-                let address = UserAddress(address);
-                check_range::<H>(&place, address, pages, 2)?;
+                let stretch = check_range::<H>(&place, address, pages, 2)?;
                 self.check_access(slot, access, 3)?;
-                self.protect(place, address, pages, access, ENTRIES_PER_CALL)
+                let mut stale = Stale::default();
+                let done = self.protect(&place, stretch, access, &mut budget, &mut stale);
+                self.forget(place.space, stale);
+                done
             }
         };
         Ok(Outcome::word(done))
@@ -120,53 +112,32 @@ impl<H: Hal> Kernel<H> {
         Some(Place { space, root, base, pages, kind, first, range })
     }
 
-    /// Maps pages, with the largest pages that alignment allows, as so many `entries` of the
-    /// tables; answers how many small ones. A refusal is one of the first page; at a later one it
-    /// stops.
+    /// Maps as much of `run` as the budget allows; answers how many pages. A refusal is one of the
+    /// first page; at a later one it stops.
     pub(crate) fn map(
         &self,
-        place: Place,
-        address: UserAddress,
-        (offset, pages): (u64, u64),
-        mapping: Mapping,
-        entries: u64,
+        root: PhysicalAddress,
+        run: Run,
+        budget: &mut Budget,
     ) -> Result<u64, Reason> {
-        let mut done = 0;
-        for _ in 0..entries {
-            if done >= pages {
-                break;
-            }
-            let at = address.offset(done << PAGE_BITS);
-            let page = place.page(offset.wrapping_add(done));
-            let size = largest_page(at, page, pages.wrapping_sub(done));
-            match self.map_page(place.root, at, page, size, mapping) {
-                Ok(mapped) => done = done.wrapping_add(mapped),
-                Err(reason) if done == 0 => return Err(reason),
+        let mut done = 0u64;
+        while done < run.stretch.pages {
+            let Some(entries) = budget.walk() else { break };
+            let rest = Run {
+                stretch: rest(run.stretch, done),
+                page: run.page.offset(done << PAGE_BITS),
+                ..run
+            };
+            match self.hal().map(root, rest, entries) {
+                Ok(passed) => {
+                    budget.pass(passed.entries);
+                    done = done.wrapping_add(passed.pages);
+                }
+                Err(error) if done == 0 => return Err(paging_reason(error)),
                 Err(_) => break,
             }
         }
         Ok(done)
-    }
-
-    /// Maps one page of `size`, or a smaller one where tables for those are already there.
-    fn map_page(
-        &self,
-        root: PhysicalAddress,
-        address: UserAddress,
-        page: PhysicalAddress,
-        size: PageSize,
-        Mapping { access, memory }: Mapping,
-    ) -> Result<u64, Reason> {
-        for larger in [PageSize::Huge, PageSize::Large] {
-            if larger <= size && self.hal().map(root, address, page, larger, access, memory).is_ok()
-            {
-                return Ok(larger.bytes() >> PAGE_BITS);
-            }
-        }
-        self.hal()
-            .map(root, address, page, PageSize::Small, access, memory)
-            .map(|()| 1)
-            .map_err(paging_reason)
     }
 
     /// Refuses `access`, argument `number` of a call, if it is none or more than the Window in
@@ -187,63 +158,32 @@ impl<H: Hal> Kernel<H> {
         Ok(())
     }
 
-    /// Unmaps what of `pages` pages is there, looking at no more than `entries` of the tables.
-    /// Answers how many pages it went through, at most `pages`.
+    /// Unmaps what of `stretch` is there, as far as the budget allows. Answers how many pages it
+    /// went through, and adds to `stale` what has to be forgotten.
     pub(crate) fn unmap(
         &self,
-        place: Place,
-        address: UserAddress,
-        pages: u64,
-        entries: u64,
+        place: &Place,
+        stretch: Stretch,
+        budget: &mut Budget,
+        stale: &mut Stale,
     ) -> u64 {
-        self.walk_range(address, pages, entries, |at| {
-            let found = self.hal().unmap(place.root, at, place.base, place.end());
-            if found.is_ok() {
-                self.hal().flush(place.root, Some(at));
-            }
-            found
+        go_through(stretch, budget, stale, |rest, entries| {
+            self.hal().unmap(place.root, rest, place.frame(), entries)
         })
     }
 
-    /// Changes what those of `pages` pages that are there allow. Answers as `unmap`.
+    /// Changes what those of `stretch` that are there allow. Otherwise as `unmap`.
     pub(crate) fn protect(
         &self,
-        place: Place,
-        address: UserAddress,
-        pages: u64,
+        place: &Place,
+        stretch: Stretch,
         access: Access,
-        entries: u64,
+        budget: &mut Budget,
+        stale: &mut Stale,
     ) -> u64 {
-        self.walk_range(address, pages, entries, |at| {
-            let found = self.hal().protect(place.root, at, place.base, place.end(), access);
-            if found.is_ok() {
-                self.hal().flush(place.root, Some(at));
-            }
-            found
+        go_through(stretch, budget, stale, |rest, entries| {
+            self.hal().protect(place.root, rest, place.frame(), entries, access)
         })
-    }
-
-    /// Goes through `pages` pages from `address` on, an entry at a time: `visit` says of what
-    /// size, whether it did something there or not.
-    fn walk_range(
-        &self,
-        address: UserAddress,
-        pages: u64,
-        entries: u64,
-        visit: impl Fn(UserAddress) -> Result<PageSize, u32>,
-    ) -> u64 {
-        let mut done = 0u64;
-        for _ in 0..entries {
-            if done >= pages {
-                break;
-            }
-            let at = address.offset(done << PAGE_BITS);
-            let bits = visit(at).map_or_else(|bits| bits, PageSize::bits);
-            let block = 1u64 << (bits & 63);
-            let rest_of_block = block.wrapping_sub(at.0 & block.wrapping_sub(1));
-            done = done.wrapping_add(rest_of_block >> PAGE_BITS);
-        }
-        done.min(pages)
     }
 
     /// Unmaps everything of the Window in `slot`, which is about to be removed, in steps. How far
@@ -254,37 +194,63 @@ impl<H: Hal> Kernel<H> {
         budget: &mut Budget,
     ) -> Result<(), Stop> {
         let Some(place) = self.place(slot) else { return Ok(()) };
-        loop {
-            let done = self.store.get(slot).progress();
-            if done >= place.range {
-                return Ok(());
-            }
-            budget.spend()?;
-            let at = place.first.offset(done << PAGE_BITS);
-            let step = self.unmap(place, at, place.range.wrapping_sub(done), ENTRIES_PER_STEP);
-            self.store.get(slot).set_progress(done.wrapping_add(step));
+        let mut stale = Stale::default();
+        let mut done = self.store.get(slot).progress();
+        if done < place.range {
+            let all = Stretch { address: place.first, pages: place.range };
+            done = done.wrapping_add(self.unmap(&place, rest(all, done), budget, &mut stale));
+            self.store.get(slot).set_progress(done);
+            self.forget(place.space, stale);
         }
+        if done < place.range { Err(Stop::Restart) } else { Ok(()) }
     }
 }
 
-/// Refuses pages (`number` of the argument that counts them) at an address (argument 1) that do
-/// not lie in the range of a Window.
+/// What is left of `stretch` when `done` pages of it are done.
+const fn rest(Stretch { address, pages }: Stretch, done: u64) -> Stretch {
+    Stretch { address: address.offset(done << PAGE_BITS), pages: pages.wrapping_sub(done) }
+}
+
+/// Goes through `stretch` as far as the budget allows, a table at a time, by `visit`. Answers how
+/// many pages that were.
+fn go_through(
+    stretch: Stretch,
+    budget: &mut Budget,
+    stale: &mut Stale,
+    visit: impl Fn(Stretch, u64) -> Passed,
+) -> u64 {
+    let mut done = 0u64;
+    while done < stretch.pages {
+        let Some(entries) = budget.walk() else { break };
+        let rest = rest(stretch, done);
+        let passed = visit(rest, entries);
+        budget.pass(passed.entries);
+        if passed.changed {
+            stale.add(Stretch { address: rest.address, pages: passed.pages });
+        }
+        done = done.wrapping_add(passed.pages);
+    }
+    done.min(stretch.pages)
+}
+
+/// The `pages` pages (`number` of the argument that counts them) at `address` (argument 1), unless
+/// they do not lie in the range of a Window.
 pub(crate) fn check_range<H: Hal>(
     place: &Place,
-    address: UserAddress,
+    address: u64,
     pages: u64,
     number: u8,
-) -> Result<(), Error> {
+) -> Result<Stretch, Error> {
     let bytes = place.range << PAGE_BITS;
-    let offset = address.0.wrapping_sub(place.first.0);
-    if address.0 & (PAGE_BYTES - 1) != 0 || offset >= bytes || address >= H::USER_END {
+    let offset = address.wrapping_sub(place.first.0);
+    if address & (PAGE_BYTES - 1) != 0 || offset >= bytes || address >= H::USER_END.0 {
         return Err(bad_argument(Reason::InvalidArgument, 1));
     }
-    let room = bytes.wrapping_sub(offset).min(H::USER_END.0.wrapping_sub(address.0));
+    let room = bytes.wrapping_sub(offset).min(H::USER_END.0.wrapping_sub(address));
     if pages == 0 || pages > room >> PAGE_BITS {
         return Err(bad_argument(Reason::InvalidArgument, number));
     }
-    Ok(())
+    Ok(Stretch { address: UserAddress(address), pages })
 }
 
 /// Refuses pages from `offset` on (arguments 3 and 2) that do not lie in the frame.
@@ -296,31 +262,4 @@ pub(crate) fn check_offset(place: &Place, offset: u64, pages: u64) -> Result<(),
         return Err(bad_argument(Reason::InvalidArgument, 3));
     }
     Ok(())
-}
-
-/// The largest page that fits `pages` small ones at these addresses.
-fn largest_page(address: UserAddress, page: PhysicalAddress, pages: u64) -> PageSize {
-    let alignment = address.0 | page.0;
-    for size in [PageSize::Huge, PageSize::Large] {
-        if alignment & (size.bytes() - 1) == 0 && pages >= size.bytes() >> PAGE_BITS {
-            return size;
-        }
-    }
-    PageSize::Small
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{PageSize, PhysicalAddress, UserAddress, largest_page};
-
-    #[test]
-    fn large_pages_need_alignment_of_both_addresses_and_length() {
-        let at =
-            |address, page, pages| largest_page(UserAddress(address), PhysicalAddress(page), pages);
-        assert_eq!(at(0x20_0000, 0x40_0000, 512), PageSize::Large);
-        assert_eq!(at(0x20_0000, 0x40_0000, 511), PageSize::Small);
-        assert_eq!(at(0x20_1000, 0x40_0000, 512), PageSize::Small);
-        assert_eq!(at(0x20_0000, 0x40_1000, 512), PageSize::Small);
-        assert_eq!(at(1 << 30, 1 << 31, 1 << 18), PageSize::Huge);
-    }
 }

@@ -77,11 +77,7 @@ pub enum Departure {
 impl SimMachine {
     /// A machine with `bytes` of memory from [`BASE`](crate::BASE) on.
     pub fn new(bytes: usize) -> Self {
-        Self {
-            memory: SimMemory::new(bytes),
-            state: RefCell::default(),
-            marks: RefCell::default(),
-        }
+        Self { memory: SimMemory::new(bytes), state: RefCell::default(), marks: RefCell::default() }
     }
 
     /// Its memory.

@@ -1,7 +1,11 @@
 //! Page tables of the simulated machine: four levels of 512 words, as on real ones, in an encoding
 //! of its own.
 
-use a9n_hal::{Access, MemoryType, PageSize, Paging, PagingError, PhysicalAddress, UserAddress};
+use std::ops::Range;
+
+use a9n_hal::{
+    Access, PageSize, Paging, PagingError, Passed, PhysicalAddress, Run, Stretch, UserAddress,
+};
 
 use crate::SimMachine;
 
@@ -64,25 +68,43 @@ impl SimMachine {
         }
     }
 
-    /// The entry of the page at `address`, if it lies in physical `[start, end)`; otherwise the
-    /// logarithm of the size of the block without such a page.
-    fn page_within(
+    /// Maps one page of `size`.
+    fn map_page(&self, root: PhysicalAddress, run: Run, size: PageSize) -> Result<(), PagingError> {
+        let lowest = size as u32;
+        match self.walk(root, run.stretch.address, lowest) {
+            Walk::Empty { entry, level } if level == lowest => {
+                let word = run.page.0 | PRESENT | LEAF | (run.access.bits() << ACCESS_SHIFT);
+                self.memory.set_word(entry, word);
+                Ok(())
+            }
+            Walk::Empty { level, .. } => {
+                Err(PagingError::MissingTable(size_at(level - 1).unwrap_or(PageSize::Huge)))
+            }
+            _ => Err(PagingError::Occupied),
+        }
+    }
+
+    /// Gives the page at `stretch`, if it lies in `frame`, the entry that `new` makes of its own.
+    fn change(
         &self,
         root: PhysicalAddress,
-        address: UserAddress,
-        start: PhysicalAddress,
-        end: PhysicalAddress,
-    ) -> Result<(PhysicalAddress, PageSize), u32> {
-        let (entry, level, mapped) = match self.walk(root, address, 0) {
+        stretch: Stretch,
+        frame: Range<PhysicalAddress>,
+        new: impl Fn(u64) -> u64,
+    ) -> Passed {
+        let (entry, level, mapped) = match self.walk(root, stretch.address, 0) {
             Walk::Leaf { entry, level } => (entry, level, true),
             Walk::Empty { entry, level } => (entry, level, false),
             Walk::Table { entry } => (entry, 0, false),
         };
-        let page = self.memory.word(entry) & ADDRESS_MASK;
-        match size_at(level) {
-            Some(size) if mapped && page >= start.0 && page < end.0 => Ok((entry, size)),
-            _ => Err(12 + 9 * level),
+        let word = self.memory.word(entry);
+        let changed = mapped && frame.contains(&PhysicalAddress(word & ADDRESS_MASK));
+        if changed {
+            self.memory.set_word(entry, new(word));
         }
+        let block = 1 << (9 * level);
+        let pages = block - (stretch.address.0 >> 12) % block;
+        Passed { pages, entries: 1, changed }
     }
 
     /// Everything below `root`, for tests.
@@ -173,55 +195,47 @@ impl Paging for SimMachine {
         self.clear_table(table);
     }
 
-    fn map(
-        &self,
-        root: PhysicalAddress,
-        address: UserAddress,
-        page: PhysicalAddress,
-        size: PageSize,
-        access: Access,
-        _memory: MemoryType,
-    ) -> Result<(), PagingError> {
+    /// One entry at a time, whatever the limit is: the kernel may rely on no more than one.
+    fn map(&self, root: PhysicalAddress, run: Run, entries: u64) -> Result<Passed, PagingError> {
+        let Run { stretch: Stretch { address, pages }, page, access, .. } = run;
+        assert!(entries > 0 && pages > 0 && address < Self::USER_END);
         assert!(!access.contains(Access::WRITE | Access::EXECUTE), "W^X");
-        assert_eq!((address.0 | page.0) % size.bytes(), 0, "misaligned page");
-        let lowest = size as u32;
-        match self.walk(root, address, lowest) {
-            Walk::Empty { entry, level } if level == lowest => {
-                let word = page.0 | PRESENT | LEAF | (access.bits() << ACCESS_SHIFT);
-                self.memory.set_word(entry, word);
-                Ok(())
+        assert_eq!((address.0 | page.0) % PageSize::Small.bytes(), 0, "misaligned page");
+        let fits = |size: &PageSize| {
+            (address.0 | page.0).is_multiple_of(size.bytes()) && pages >= size.bytes() >> 12
+        };
+        let mut result = Err(PagingError::Unsupported);
+        for size in [PageSize::Huge, PageSize::Large, PageSize::Small].into_iter().filter(fits) {
+            result = self.map_page(root, run, size);
+            if result.is_ok() {
+                return Ok(Passed { pages: size.bytes() >> 12, entries: 1, changed: false });
             }
-            Walk::Empty { level, .. } => {
-                Err(PagingError::MissingTable(size_at(level - 1).unwrap_or(PageSize::Huge)))
-            }
-            _ => Err(PagingError::Occupied),
         }
+        Err(result.expect_err("no size would do"))
     }
 
     fn unmap(
         &self,
         root: PhysicalAddress,
-        address: UserAddress,
-        start: PhysicalAddress,
-        end: PhysicalAddress,
-    ) -> Result<PageSize, u32> {
-        let (entry, size) = self.page_within(root, address, start, end)?;
-        self.memory.set_word(entry, 0);
-        Ok(size)
+        stretch: Stretch,
+        frame: Range<PhysicalAddress>,
+        entries: u64,
+    ) -> Passed {
+        assert!(entries > 0 && stretch.pages > 0);
+        self.change(root, stretch, frame, |_| 0)
     }
 
     fn protect(
         &self,
         root: PhysicalAddress,
-        address: UserAddress,
-        start: PhysicalAddress,
-        end: PhysicalAddress,
+        stretch: Stretch,
+        frame: Range<PhysicalAddress>,
+        entries: u64,
         access: Access,
-    ) -> Result<PageSize, u32> {
-        let (entry, size) = self.page_within(root, address, start, end)?;
+    ) -> Passed {
+        assert!(entries > 0 && stretch.pages > 0);
         let access = access.bits() << ACCESS_SHIFT;
-        self.memory.set_word(entry, (self.memory.word(entry) & !ACCESS_MASK) | access);
-        Ok(size)
+        self.change(root, stretch, frame, |word| (word & !ACCESS_MASK) | access)
     }
 
     fn translate(
@@ -236,7 +250,7 @@ impl Paging for SimMachine {
         Some((PhysicalAddress((word & ADDRESS_MASK) + offset), access))
     }
 
-    fn flush(&self, _root: PhysicalAddress, _page: Option<UserAddress>) {
+    fn flush(&self, _root: PhysicalAddress, _stretch: Option<Stretch>) {
         self.state.borrow_mut().flushes += 1;
     }
 }

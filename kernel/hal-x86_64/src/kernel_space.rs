@@ -104,7 +104,7 @@ impl KernelSpace {
             }
         }
         for guard in guards {
-            if let Walk::Entry(slot) = self.tables.walk(self.root, guard, PageSize::Small) {
+            if let Walk::Entries([slot, ..]) = self.tables.walk(self.root, guard, PageSize::Small) {
                 slot.store(0, Relaxed);
             }
         }
@@ -198,11 +198,11 @@ impl KernelSpace {
                     let table = PageEntry::table(zeroed(tables, early)?, false);
                     slot.store(table.0, Relaxed);
                 }
-                Walk::Entry(slot) if slot.load(Relaxed) == 0 => {
+                Walk::Entries([slot, ..]) if slot.load(Relaxed) == 0 => {
                     slot.store(PageEntry::page(at, size, flags).0, Relaxed);
                     return Ok(());
                 }
-                Walk::Entry(_) | Walk::Page(..) => return Err(BootError::MemoryMapOverlaps),
+                Walk::Entries(_) | Walk::Page(..) => return Err(BootError::MemoryMapOverlaps),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! One entry of a page table (AMD64 Architecture Programmer's Manual, volume 2, section 5.3).
 
+use core::ops::Range;
+
 use a9n_hal::{Access, MemoryType, PageSize, PhysicalAddress};
 use bitflags::bitflags;
 
@@ -83,6 +85,14 @@ impl PageEntry {
         self.is_present() && (size == PageSize::Small || self.flags().contains(Flags::LARGE))
     }
 
+    /// Whether it maps a page in `frame`, if it is an entry for a page, or empty. One comparison.
+    #[inline]
+    pub fn maps(self, frame: &Range<PhysicalAddress>) -> bool {
+        let present = Flags::PRESENT.bits();
+        let offset = (self.0 & (ADDRESS | present)).wrapping_sub(frame.start.0 | present);
+        offset < frame.end.0.wrapping_sub(frame.start.0)
+    }
+
     /// Physical address of the table or page.
     pub const fn address(self) -> PhysicalAddress {
         PhysicalAddress(self.0 & ADDRESS)
@@ -159,6 +169,15 @@ mod tests {
         let entry = PageEntry::page(AT, PageSize::Huge, flags);
         assert_eq!(entry.access(), Access::empty());
         assert!(entry.is_page(PageSize::Huge) && entry.flags().contains(Flags::GLOBAL));
+    }
+
+    #[test]
+    fn a_page_lies_in_a_frame_or_does_not() {
+        let entry = user(Access::READ | Access::EXECUTE);
+        let frame = |start, end| PhysicalAddress(start)..PhysicalAddress(end);
+        assert!(entry.maps(&frame(AT.0, AT.0 + 0x1000)) && entry.maps(&frame(0, AT.0 + 1)));
+        assert!(!entry.maps(&frame(0, AT.0)) && !entry.maps(&frame(AT.0 + 0x1000, 1 << 40)));
+        assert!(!PageEntry::default().maps(&frame(0, 1 << 40)), "nothing is mapped");
     }
 
     #[test]

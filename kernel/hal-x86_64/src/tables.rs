@@ -17,10 +17,18 @@ pub struct Table(pub [AtomicU64; ENTRIES]);
 
 impl Table {
     /// The entry for `address`, on the level whose entries map pages of `1 << bits` bytes.
+    #[inline]
     fn entry(&self, address: u64, bits: u32) -> &AtomicU64 {
         let index = (address >> bits) as usize % ENTRIES;
         // The remainder is below the length, which the compiler sees.
         &self.0[index]
+    }
+
+    /// The entries from that for `address` on.
+    #[inline]
+    fn entries_from(&self, address: u64, size: PageSize) -> &[AtomicU64] {
+        let index = (address >> size.bits()) as usize % ENTRIES;
+        &self.0[index..]
     }
 
     /// Empties it.
@@ -39,12 +47,12 @@ pub struct Tables {
 
 /// What the walk to an entry found.
 pub enum Walk<'a> {
-    /// The entry on the level asked for.
-    Entry(&'a AtomicU64),
+    /// The entries of the table on the level asked for, from that of the address on: never none.
+    Entries(&'a [AtomicU64]),
     /// An empty entry above it; a table for entries of this size would go there.
     Missing(&'a AtomicU64, PageSize),
-    /// A page above it.
-    Page(PageEntry, PageSize),
+    /// A page above it, with its entry.
+    Page(&'a AtomicU64, PageSize),
 }
 
 /// Bits of an address that the entries of the root, which never map pages, are chosen by.
@@ -74,53 +82,63 @@ impl Tables {
     }
 
     /// Goes from `root` to the entry for `address` on the level that maps pages of `size`.
+    #[inline]
     pub fn walk(&self, root: PhysicalAddress, address: u64, size: PageSize) -> Walk<'_> {
         let mut slot = self.root_entry(root, address);
+        let mut above = None;
         for level in [PageSize::Huge, PageSize::Large, PageSize::Small] {
             let entry = PageEntry(slot.load(Relaxed));
             if !entry.is_present() {
                 return Walk::Missing(slot, level);
             }
-            let above = match level {
-                PageSize::Huge => None,
-                PageSize::Large => Some(PageSize::Huge),
-                PageSize::Small => Some(PageSize::Large),
-            };
             if let Some(above) = above.filter(|above| entry.is_page(*above)) {
-                return Walk::Page(entry, above);
+                return Walk::Page(slot, above);
             }
-            slot = self.table(entry.address()).entry(address, level.bits());
+            let table = self.table(entry.address());
             if level == size {
-                break;
+                return Walk::Entries(table.entries_from(address, level));
             }
+            slot = table.entry(address, level.bits());
+            above = Some(level);
         }
-        Walk::Entry(slot)
+        Walk::Missing(slot, size)
     }
 
-    /// The entry that would map a page of `size` at `address`, if nothing is there yet.
+    /// The empty entries with which to map `pages` pages at `address`, on the highest level that
+    /// `fits` and is free there.
+    #[inline]
     pub fn vacant(
         &self,
         root: PhysicalAddress,
         address: u64,
-        size: PageSize,
-    ) -> Result<&AtomicU64, PagingError> {
-        match self.walk(root, address, size) {
-            Walk::Entry(slot) if slot.load(Relaxed) == 0 => Ok(slot),
-            Walk::Entry(_) | Walk::Page(..) => Err(PagingError::Occupied),
-            Walk::Missing(_, entries) => Err(PagingError::MissingTable(entries)),
+        fits: impl Fn(PageSize) -> bool,
+    ) -> Result<(&[AtomicU64], PageSize), PagingError> {
+        let mut entry = PageEntry(self.root_entry(root, address).load(Relaxed));
+        for level in [PageSize::Huge, PageSize::Large, PageSize::Small] {
+            if !entry.is_present() {
+                return Err(PagingError::MissingTable(level));
+            }
+            let table = self.table(entry.address());
+            entry = PageEntry(table.entry(address, level.bits()).load(Relaxed));
+            if entry == PageEntry::default() && fits(level) {
+                return Ok((table.entries_from(address, level), level));
+            }
+            if entry.is_page(level) {
+                break;
+            }
         }
+        Err(PagingError::Occupied)
     }
 
     /// The entry that maps `address`, and the size of its page.
     pub fn mapped(&self, root: PhysicalAddress, address: u64) -> Option<(PageEntry, PageSize)> {
-        match self.walk(root, address, PageSize::Small) {
-            Walk::Entry(slot) => {
-                let entry = PageEntry(slot.load(Relaxed));
-                entry.is_present().then_some((entry, PageSize::Small))
-            }
-            Walk::Page(entry, size) => Some((entry, size)),
-            Walk::Missing(..) => None,
-        }
+        let (slot, size) = match self.walk(root, address, PageSize::Small) {
+            Walk::Entries(entries) => (entries.first()?, PageSize::Small),
+            Walk::Page(slot, size) => (slot, size),
+            Walk::Missing(..) => return None,
+        };
+        let entry = PageEntry(slot.load(Relaxed));
+        entry.is_present().then_some((entry, size))
     }
 }
 

@@ -4,6 +4,8 @@
 //! portable kernel's business. A table that is not installed anywhere is all zero: installing
 //! demands it, removing restores it.
 
+use core::ops::Range;
+
 use crate::{Access, MemoryType, PhysicalAddress, UserAddress};
 
 /// Size of one mapped page.
@@ -44,6 +46,40 @@ pub enum PagingError {
     Unsupported,
 }
 
+/// Consecutive small pages of an address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// First byte.
+    pub address: UserAddress,
+    /// How many, at least 1. All lie in the user half.
+    pub pages: u64,
+}
+
+/// Pages to be mapped: where, what and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// Where.
+    pub stretch: Stretch,
+    /// First byte of what is mapped there.
+    pub page: PhysicalAddress,
+    /// Not both write and execute.
+    pub access: Access,
+    /// How memory is accessed.
+    pub memory: MemoryType,
+}
+
+/// How far an operation came in one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// Small pages gone through, at least 1; perhaps past the end of what was asked for, when a
+    /// large page or a missing table ends there.
+    pub pages: u64,
+    /// Entries gone through.
+    pub entries: u64,
+    /// Whether a page that was mapped has changed.
+    pub changed: bool,
+}
+
 /// A machine's page tables.
 pub trait Paging {
     /// First address past the user half. The page below it is never mapped either.
@@ -72,40 +108,32 @@ pub trait Paging {
         table: PhysicalAddress,
     );
 
-    /// Maps one page. `address` and `page` are aligned to `size`, `access` is not both write and
-    /// execute.
-    fn map(
-        &self,
-        root: PhysicalAddress,
-        address: UserAddress,
-        page: PhysicalAddress,
-        size: PageSize,
-        access: Access,
-        memory: MemoryType,
-    ) -> Result<(), PagingError>;
+    /// Maps pages of `run` from its first on, with the largest pages that alignment and length
+    /// allow, one after the other in one table, in at most `entries` of its entries (at least 1).
+    /// It ends early where the table does or something is in the way; `Err` is why the first page
+    /// cannot be mapped, and then nothing has changed.
+    fn map(&self, root: PhysicalAddress, run: Run, entries: u64) -> Result<Passed, PagingError>;
 
-    /// Takes away the page mapped at `address` if it lies in physical `[start, end)`, and answers
-    /// its size. Otherwise nothing changes, and `Err` is the logarithm of the size of
-    /// the aligned block around `address` that holds no such page: a missing table is passed over
-    /// in one step.
+    /// Takes away those pages of `stretch` that lie in `frame`, going through at most `entries`
+    /// entries of one table; large pages are taken away as a whole. A missing table is passed over
+    /// as one entry.
     fn unmap(
         &self,
         root: PhysicalAddress,
-        address: UserAddress,
-        start: PhysicalAddress,
-        end: PhysicalAddress,
-    ) -> Result<PageSize, u32>;
+        stretch: Stretch,
+        frame: Range<PhysicalAddress>,
+        entries: u64,
+    ) -> Passed;
 
-    /// Changes what the page mapped at `address` allows, if it lies in physical `[start, end)`.
-    /// Answers as `unmap` does.
+    /// Changes what those pages of `stretch` that lie in `frame` allow. Otherwise as `unmap`.
     fn protect(
         &self,
         root: PhysicalAddress,
-        address: UserAddress,
-        start: PhysicalAddress,
-        end: PhysicalAddress,
+        stretch: Stretch,
+        frame: Range<PhysicalAddress>,
+        entries: u64,
         access: Access,
-    ) -> Result<PageSize, u32>;
+    ) -> Passed;
 
     /// What is mapped at `address`: physical address of the byte and what it allows.
     fn translate(
@@ -114,6 +142,7 @@ pub trait Paging {
         address: UserAddress,
     ) -> Option<(PhysicalAddress, Access)>;
 
-    /// Forgets cached translations of address space `root`: of one page, or of all with `None`.
-    fn flush(&self, root: PhysicalAddress, page: Option<UserAddress>);
+    /// Forgets cached translations of address space `root`: of `stretch`, or of all with `None`,
+    /// cached tables included. An entry that was empty needs no flush when it is filled.
+    fn flush(&self, root: PhysicalAddress, stretch: Option<Stretch>);
 }

@@ -1,33 +1,13 @@
-//! Where the machine calls the kernel: one function for each event that `hal-x86_64` declares; the
-//! fast paths stand in `fast`.
-//!
-//! # Soundness
-//! The kernel is one value in [`KERNEL`]. An event has it for itself: the CPU runs with interrupts
-//! off from its entry to its exit, so no event comes while another is handled there, and other
-//! CPUs are kept out by the kernel lock, which [`Exclusive`] or the entry stub takes.
-
-use core::num::NonZeroU64;
-use core::ptr;
+//! Where the machine calls the kernel: one function for each event that `hal-x86_64` declares. The
+//! kernel itself and its fast paths stand in `a9n-fast`.
 
 use a9n_core::Kernel;
-use a9n_hal::{Fault, Interrupt, KernelAddress};
+use a9n_fast::{KERNEL, process};
+use a9n_hal::{Fault, Interrupt};
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
-use a9n_hal_x86_64::lock::Exclusive;
 use a9n_hal_x86_64::{X86_64, devices};
 use a9n_store::{Process, Ref};
-
-/// The kernel.
-pub static KERNEL: Exclusive<Kernel<X86_64>> = Exclusive::new(Kernel::new(X86_64));
-
-/// The process whose context `entry` found current on its CPU.
-#[inline(always)]
-pub fn process(context: &Context) -> Ref<Process> {
-    let address = ptr::from_ref(context).expose_provenance() as u64;
-    // SAFETY: a reference is not null. The context was handed to the machine by `handle` below,
-    // as the first field of a process that lives as long as it is current.
-    unsafe { Ref::from_address(KernelAddress(NonZeroU64::new_unchecked(address))) }
-}
 
 /// Lets the kernel handle an event of `cpu`; answers the context to run, null for none.
 #[inline(always)]

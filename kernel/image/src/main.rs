@@ -9,18 +9,16 @@
 #[cfg(feature = "direct")]
 mod direct;
 mod events;
-mod fast;
 mod layout;
 mod log;
 mod panic;
 
 use a9n_core::Boot;
+use a9n_fast::KERNEL;
 use a9n_hal_x86_64::boot::{Machine, boot};
 use a9n_hal_x86_64::cpu::Cpu;
 use a9n_hal_x86_64::dump::stop;
 use a9n_hal_x86_64::{entry, lock};
-
-use crate::events::KERNEL;
 
 a9n_abi::abi_note!();
 

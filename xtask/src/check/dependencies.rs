@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-loader-core", &["a9n-abi"]),
     ("a9n-direct", &["a9n-abi", "a9n-loader-core"]),
     ("a9n-loader", &["a9n-abi", "a9n-loader-core"]),
+    ("a9n-fast", &["a9n-hal", "a9n-store", "a9n-core", "a9n-hal-x86-64"]),
     (
         "a9n-image",
         &[
@@ -23,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "a9n-store",
             "a9n-core",
             "a9n-hal-x86-64",
+            "a9n-fast",
             "a9n-direct",
             "a9n-loader-core",
         ],
@@ -32,7 +34,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
     ("a9n-hostile", &["nun"]),
+    ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
+    ("a9n-meter", &[]),
+    ("a9n-stretch", &["nun"]),
     ("xtask", &["a9n-abi"]),
 ];
 

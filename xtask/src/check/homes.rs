@@ -9,6 +9,7 @@ const HOMES: &[(&str, &str)] = &[
     ("kernel/hal-x86_64/", "drives the machine"),
     ("kernel/hal-sim/", "stands for the machine on the host"),
     ("kernel/store/", "turns addresses into references"),
+    ("kernel/fast/", "is where the kernel is entered"),
     ("kernel/image/", "is where the kernel is entered"),
     ("loader/src/", "hands the machine over"),
     ("loader/direct/", "hands the machine over"),
@@ -18,6 +19,9 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/src/resources", "maps boot modules for good"),
     ("bench/src/machine", "does what a server's compiler does not"),
     ("tests/hostile/src/machine", "attacks the kernel by hand"),
+    ("tests/meter/src/emulator", "is called by the emulator"),
+    ("tests/stretch/src/machine", "has threads without a stack"),
+    ("tests/user-level/src/system", "plays the machine on the host"),
     ("tests/conformance/src/machine", "does what user mode may not do"),
     ("abi/src/hash.rs", "names the section of the ABI note"),
 ];

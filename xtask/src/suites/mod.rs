@@ -6,6 +6,7 @@ mod fuzz;
 mod host;
 mod hostile;
 mod libtest;
+mod stretch;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Conformance => conformance::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
+        Suite::Stretch => stretch::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),

@@ -64,10 +64,7 @@ impl<H: Hal> Kernel<H> {
 
     /// Whether `process` waits to be rid of a message, which its registers hold.
     pub fn is_sending(&self, process: Ref<Process>) -> bool {
-        matches!(
-            self.store.get(process).state.get().phase(),
-            Phase::Sending | Phase::Calling
-        )
+        matches!(self.store.get(process).state.get().phase(), Phase::Sending | Phase::Calling)
     }
 
     /// Takes from `process` what its documentation calls meaningless in its phase, and what is only

@@ -246,8 +246,7 @@ impl System {
         };
         let Departure::Left(context) = departure else { return false };
         let at = |process: &Ref<Process>| {
-            self.lives(*process)
-                && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
+            self.lives(*process) && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
         };
         self.current = self.known.iter().copied().find(at);
         assert!(self.current.is_some(), "a fast path leaves to a process that ran before");

@@ -156,12 +156,7 @@ fn call(system: &mut System, frame: CallFrame) {
     system.kernel.hal().unmark();
 }
 
-fn check_refusal(
-    system: &System,
-    process: Ref<Process>,
-    frame: CallFrame,
-    reaction: Reaction,
-) {
+fn check_refusal(system: &System, process: Ref<Process>, frame: CallFrame, reaction: Reaction) {
     let Reaction::Answered(answer) = reaction else { return };
     let info = MessageInfo(answer.info);
     if info.source() != Some(Source::Kernel) || system.restarted {

@@ -1,14 +1,40 @@
 //! Where the system call stubs call the kernel's fast paths: each of them twice, for the CPU that
 //! runs alone and for one of several, so that neither asks which it is.
 //!
-//! The functions end in a jump, with nothing left on the stack (see `hal-x86_64`'s `entry`).
+//! The functions end in a jump, with nothing left on the stack (see `hal-x86_64`'s `entry`). They
+//! are a crate of their own because a crate is what the compiler's optimisation is chosen for:
+//! these are compiled for speed, the rest of the kernel for size.
+//!
+//! # Soundness
+//! The kernel is one value in [`KERNEL`]. An event has it for itself: the CPU runs with interrupts
+//! off from its entry to its exit, so no event comes while another is handled there, and other
+//! CPUs are kept out by the kernel lock, which [`Exclusive`] or the entry stub takes.
 
-use a9n_core::{Lengths, Long, Short};
+#![no_std]
+
+use core::num::NonZeroU64;
+use core::ptr;
+
+use a9n_core::{Kernel, Lengths, Long, Short};
+use a9n_hal::KernelAddress;
+use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
 use a9n_hal_x86_64::entry::Entered;
+use a9n_hal_x86_64::lock::Exclusive;
+use a9n_store::{Process, Ref};
 
-use crate::events::{KERNEL, process};
+/// The kernel.
+pub static KERNEL: Exclusive<Kernel<X86_64>> = Exclusive::new(Kernel::new(X86_64));
+
+/// The process whose context the machine found current on its CPU.
+#[inline(always)]
+pub fn process(context: &Context) -> Ref<Process> {
+    let address = ptr::from_ref(context).expose_provenance() as u64;
+    // SAFETY: a reference is not null. The context was handed to the machine by an event or a fast
+    // path, as the first field of a process that lives as long as it is current.
+    unsafe { Ref::from_address(KernelAddress(NonZeroU64::new_unchecked(address))) }
+}
 
 /// The fast path of a message: `$name`, with `$long` for one that does not fit into registers. That
 /// is a function of its own, so that what it keeps in registers costs the other one nothing; and it

@@ -1,0 +1,257 @@
+//! The rules that a manifest has to keep. Each defect says where it is and what to do about it.
+
+use core::fmt;
+
+use crate::{
+    Component, HIGHEST_PRIORITY, MEMORY_BITS, MOST_COMPONENTS, Manifest, NAME_BYTES, PortRange,
+    SUPERVISOR, Vec,
+};
+
+/// Where a defect is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which component, counted from 0.
+    pub component: usize,
+    /// What of it.
+    pub field: Field,
+}
+
+/// A field of a component; of a list, which entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Its name.
+    Name,
+    /// Its program.
+    Program,
+    /// Its priority.
+    Priority,
+    /// Its memory.
+    Memory,
+    /// The service that it offers.
+    Offers,
+    /// A service that it uses.
+    Uses(usize),
+    /// Some of its I/O ports.
+    IoPorts(usize),
+    /// One of its interrupts.
+    Interrupts(usize),
+    /// Its restart policy.
+    Restart,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Defect<'a> {
+    /// There is no component.
+    Empty,
+    /// A name is too long, or has other characters than it may.
+    BadName(&'a str),
+    /// Another component, this one, has the same name.
+    NameTaken(usize),
+    /// Another component offers the same service, or the supervisor does.
+    ServiceTaken(&'a str),
+    /// Nobody offers this service.
+    NoSuchService(&'a str),
+    /// It is named twice.
+    UsedTwice(&'a str),
+    /// Components call each other in a circle: these, in this order.
+    Circle(Vec<&'a str, MOST_COMPONENTS>),
+    /// The component of this name has some of these ports, too.
+    PortsTaken(&'a str),
+    /// The range ends before it begins.
+    BadRange(PortRange),
+    /// The component of this name has this interrupt, too.
+    InterruptTaken(&'a str),
+    /// The priority is the root server's.
+    TooUrgent,
+    /// The memory is too little or too much.
+    BadMemory,
+    /// The longest delay is shorter than the first, or nothing is ever tried.
+    BadRestart,
+}
+
+impl fmt::Display for Defect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a system has at least one [[component]]"),
+            Self::BadName(name) => write!(
+                f,
+                "{name:?} is no name: use 1 to {NAME_BYTES} of the characters a-z, 0-9, - and _"
+            ),
+            Self::NameTaken(_) => f.write_str("another component has this name"),
+            Self::ServiceTaken(service) => {
+                write!(f, "the service {service:?} is offered by somebody else already")
+            }
+            Self::NoSuchService(service) => write!(f, "nobody offers the service {service:?}"),
+            Self::UsedTwice(service) => write!(f, "{service:?} is named twice"),
+            Self::Circle(names) => {
+                f.write_str("components must not call each other in a circle: ")?;
+                names.iter().try_for_each(|name| write!(f, "{name} -> "))?;
+                f.write_str(names.first().copied().unwrap_or_default())
+            }
+            Self::PortsTaken(name) => write!(f, "{name:?} has some of these I/O ports, too"),
+            Self::BadRange(PortRange { first, last }) => {
+                write!(f, "the range {first:#x}..{last:#x} ends before it begins")
+            }
+            Self::InterruptTaken(name) => write!(f, "{name:?} has this interrupt, too"),
+            Self::TooUrgent => {
+                write!(f, "a component's priority is at most {HIGHEST_PRIORITY}")
+            }
+            Self::BadMemory => write!(
+                f,
+                "a component has at least {} KiB of memory, and at most {} GiB",
+                1 << (MEMORY_BITS.start() - 10),
+                1 << (MEMORY_BITS.end() - 30),
+            ),
+            Self::BadRestart => f.write_str(
+                "the longest delay must not be shorter than the first, and there must be a try",
+            ),
+        }
+    }
+}
+
+impl<'a> Manifest<'a> {
+    /// Tells every defect to `found`.
+    pub fn check(&self, mut found: impl FnMut(Place, Defect<'a>)) {
+        if self.components.is_empty() {
+            found(Place { component: 0, field: Field::Name }, Defect::Empty);
+        }
+        for (index, component) in self.components.iter().enumerate() {
+            let mut report = |field, defect| found(Place { component: index, field }, defect);
+            check_alone(component, &mut report);
+            self.check_services(index, component, &mut report);
+            self.check_devices(index, component, &mut report);
+        }
+        self.check_order(&mut found);
+    }
+
+    fn check_services(
+        &self,
+        index: usize,
+        component: &Component<'a>,
+        report: &mut impl FnMut(Field, Defect<'a>),
+    ) {
+        let before = self.components.get(..index).unwrap_or_default();
+        if let Some(other) = before.iter().position(|other| other.name == component.name) {
+            report(Field::Name, Defect::NameTaken(other));
+        }
+        if let Some(service) = component.offers {
+            let taken = before.iter().any(|other| other.offers == Some(service));
+            if taken || service == SUPERVISOR {
+                report(Field::Offers, Defect::ServiceTaken(service));
+            }
+        }
+        for (entry, service) in component.uses.iter().enumerate() {
+            if self.provider(service).is_none() && *service != SUPERVISOR {
+                report(Field::Uses(entry), Defect::NoSuchService(service));
+            }
+            if component.uses.iter().take(entry).any(|other| other == service) {
+                report(Field::Uses(entry), Defect::UsedTwice(service));
+            }
+        }
+    }
+
+    fn check_devices(
+        &self,
+        index: usize,
+        component: &Component<'a>,
+        report: &mut impl FnMut(Field, Defect<'a>),
+    ) {
+        for (entry, ports) in component.io_ports.iter().enumerate() {
+            if ports.last < ports.first {
+                report(Field::IoPorts(entry), Defect::BadRange(*ports));
+            }
+            let before = self.owners(index, entry, |other| &other.io_ports);
+            let overlaps =
+                |other: &PortRange| other.first <= ports.last && ports.first <= other.last;
+            if let Some((owner, _)) = before.into_iter().find(|(_, other)| overlaps(other)) {
+                report(Field::IoPorts(entry), Defect::PortsTaken(owner));
+            }
+        }
+        for (entry, line) in component.interrupts.iter().enumerate() {
+            let mut before = self.owners(index, entry, |other| &other.interrupts);
+            if let Some((owner, _)) = before.find(|(_, other)| other == line) {
+                report(Field::Interrupts(entry), Defect::InterruptTaken(owner));
+            }
+        }
+    }
+
+    /// Everything of a kind that stands before entry `entry` of component `index`, with the name
+    /// of its owner.
+    fn owners<'s, T: Copy + 's>(
+        &'s self,
+        index: usize,
+        entry: usize,
+        list: impl Fn(&'s Component<'a>) -> &'s [T],
+    ) -> impl Iterator<Item = (&'a str, T)> {
+        self.components.iter().enumerate().take(index + 1).flat_map(move |(other, component)| {
+            let list = list(component);
+            let end = if other == index { entry } else { list.len() };
+            list.iter().take(end).map(|item| (component.name, *item))
+        })
+    }
+
+    /// Looks for circles of calls: each is told once, at the use that closes it.
+    fn check_order(&self, found: &mut impl FnMut(Place, Defect<'a>)) {
+        let mut done = [false; MOST_COMPONENTS];
+        for start in 0..self.components.len() {
+            self.follow(start, &mut Vec::new(), &mut done, found);
+        }
+    }
+
+    /// Goes from `index`, to which `path` leads, to all that it calls. As deep as there are
+    /// components.
+    fn follow(
+        &self,
+        index: usize,
+        path: &mut Vec<usize, MOST_COMPONENTS>,
+        done: &mut [bool; MOST_COMPONENTS],
+        found: &mut impl FnMut(Place, Defect<'a>),
+    ) {
+        if done[index] || path.push(index).is_err() {
+            return;
+        }
+        for (entry, service) in self.components[index].uses.iter().enumerate() {
+            let Some(next) = self.provider(service) else { continue };
+            match path.iter().position(|step| *step == next) {
+                Some(first) => {
+                    let circle = path.iter().skip(first).map(|step| self.components[*step].name);
+                    let place = Place { component: index, field: Field::Uses(entry) };
+                    found(place, Defect::Circle(circle.collect()));
+                }
+                None => self.follow(next, path, done, found),
+            }
+        }
+        path.pop();
+        done[index] = true;
+    }
+}
+
+/// What can be said of a component without looking at the others.
+fn check_alone<'a>(component: &Component<'a>, report: &mut impl FnMut(Field, Defect<'a>)) {
+    let mut check_name = |field, name: &'a str| {
+        if !is_name(name) {
+            report(field, Defect::BadName(name));
+        }
+    };
+    check_name(Field::Name, component.name);
+    check_name(Field::Program, component.program);
+    if let Some(service) = component.offers {
+        check_name(Field::Offers, service);
+    }
+    if component.priority > HIGHEST_PRIORITY {
+        report(Field::Priority, Defect::TooUrgent);
+    }
+    if !MEMORY_BITS.contains(&component.memory_bits) {
+        report(Field::Memory, Defect::BadMemory);
+    }
+    let restart = &component.restart;
+    if restart.longest_delay < restart.first_delay || restart.tries == 0 {
+        report(Field::Restart, Defect::BadRestart);
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    (1..=NAME_BYTES).contains(&text.len()) && text.bytes().all(allowed)
+}

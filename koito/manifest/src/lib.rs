@@ -1,0 +1,93 @@
+//! The manifest: one description of a whole system.
+//!
+//! It says which components there are, what each may use and what becomes of one that fails.
+//! People write it as TOML, which the build interface reads, [checks](Manifest::check) and
+//! [packs](Manifest::pack); the root server [unpacks](Manifest::unpack) and checks it again, and
+//! starts every component with exactly what its entry names. Both share the types here, and there
+//! are no others.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+mod check;
+mod packed;
+mod restart;
+
+pub use check::{Defect, Field, Place};
+pub use heapless::Vec;
+pub use packed::Unreadable;
+pub use restart::{Failures, Restart, Verdict, When};
+
+use serde::{Deserialize, Serialize};
+
+/// Most components of a system.
+pub const MOST_COMPONENTS: usize = 24;
+/// Longest name of a component, program or service, in bytes.
+pub const NAME_BYTES: usize = 32;
+/// Most services that a component uses.
+pub const MOST_USES: usize = 8;
+/// Most device resources of one kind that a component has.
+pub const MOST_DEVICES: usize = 4;
+/// The highest priority of a component. The root server's is above.
+pub const HIGHEST_PRIORITY: u8 = 250;
+/// Memory of a component, as logarithms of bytes.
+pub const MEMORY_BITS: core::ops::RangeInclusive<u8> = 16..=34;
+/// The service that the root server offers itself: starting and stopping components.
+pub const SUPERVISOR: &str = "supervisor";
+
+/// A system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest<'a> {
+    /// In the order in which they are started.
+    #[serde(borrow)]
+    pub components: Vec<Component<'a>, MOST_COMPONENTS>,
+}
+
+/// A component: a process with an address space of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Component<'a> {
+    /// What it is called.
+    pub name: &'a str,
+    /// The boot module with its program.
+    pub program: &'a str,
+    /// Text that it is given, for its own use.
+    pub arguments: &'a str,
+    /// Its priority.
+    pub priority: u8,
+    /// Logarithm of the bytes that it has: for its program, its kernel objects, everything.
+    pub memory_bits: u8,
+    /// The service that it offers. The supervisor keeps the port.
+    pub offers: Option<&'a str>,
+    /// The services that it may call.
+    #[serde(borrow)]
+    pub uses: Vec<&'a str, MOST_USES>,
+    /// Whether it may ask to be woken at a given time.
+    pub alarm: bool,
+    /// I/O ports that it alone has.
+    pub io_ports: Vec<PortRange, MOST_DEVICES>,
+    /// Interrupt lines that it alone has.
+    pub interrupts: Vec<u8, MOST_DEVICES>,
+    /// What becomes of it when it fails.
+    pub restart: Restart,
+    /// In how many milliseconds it has to answer a sign of life; 0 if it is never asked.
+    pub heartbeat: u32,
+}
+
+/// A range of I/O ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRange {
+    /// The first.
+    pub first: u16,
+    /// The last.
+    pub last: u16,
+}
+
+impl Manifest<'_> {
+    /// Which component offers `service`.
+    pub fn provider(&self, service: &str) -> Option<usize> {
+        self.components.iter().position(|component| component.offers == Some(service))
+    }
+}

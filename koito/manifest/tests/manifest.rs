@@ -1,0 +1,177 @@
+//! Rules and packed form of manifests.
+
+use koito_manifest::{
+    Component, Defect, Field, Manifest, PortRange, Restart, SUPERVISOR, Unreadable,
+};
+
+fn component(name: &str) -> Component<'_> {
+    Component {
+        name,
+        program: "program",
+        arguments: "",
+        priority: 100,
+        memory_bits: 20,
+        offers: None,
+        uses: Default::default(),
+        alarm: false,
+        io_ports: Default::default(),
+        interrupts: Default::default(),
+        restart: Restart::default(),
+        heartbeat: 0,
+    }
+}
+
+fn server<'a>(name: &'a str, uses: &[&'a str]) -> Component<'a> {
+    Component { offers: Some(name), uses: uses.iter().copied().collect(), ..component(name) }
+}
+
+fn manifest<'a>(components: impl IntoIterator<Item = Component<'a>>) -> Manifest<'a> {
+    Manifest { components: components.into_iter().collect() }
+}
+
+fn defects<'a>(manifest: &Manifest<'a>) -> Vec<(usize, Field, Defect<'a>)> {
+    let mut defects = vec![];
+    manifest.check(|place, defect| defects.push((place.component, place.field, defect)));
+    defects
+}
+
+fn driver(name: &str, first: u16, last: u16, line: u8) -> Component<'_> {
+    Component {
+        io_ports: [PortRange { first, last }].into_iter().collect(),
+        interrupts: [line].into_iter().collect(),
+        ..component(name)
+    }
+}
+
+#[test]
+fn a_good_manifest_has_no_defects() {
+    let good = manifest([
+        driver("serial", 0x3f8, 0x3ff, 4),
+        server("log", &[]),
+        server("echo", &["log", SUPERVISOR]),
+        Component { uses: ["echo", "log"].into_iter().collect(), ..component("client") },
+    ]);
+    assert_eq!(defects(&good), []);
+}
+
+#[test]
+fn names_and_services_belong_to_one() {
+    let bad = manifest([server("a", &[]), server("a", &[]), server("B!", &[]), server("", &[])]);
+    assert_eq!(
+        defects(&bad),
+        [
+            (1, Field::Name, Defect::NameTaken(0)),
+            (1, Field::Offers, Defect::ServiceTaken("a")),
+            (2, Field::Name, Defect::BadName("B!")),
+            (2, Field::Offers, Defect::BadName("B!")),
+            (3, Field::Name, Defect::BadName("")),
+            (3, Field::Offers, Defect::BadName("")),
+        ]
+    );
+    let bad = manifest([server(SUPERVISOR, &[])]);
+    assert_eq!(defects(&bad), [(0, Field::Offers, Defect::ServiceTaken(SUPERVISOR))]);
+}
+
+#[test]
+fn services_that_are_used_must_be_there() {
+    let bad = manifest([server("a", &["b", "c"]), server("c", &[]), server("d", &["c", "c"])]);
+    assert_eq!(
+        defects(&bad),
+        [
+            (0, Field::Uses(0), Defect::NoSuchService("b")),
+            (2, Field::Uses(1), Defect::UsedTwice("c")),
+        ]
+    );
+}
+
+#[test]
+fn a_circle_of_calls_is_told_once_and_in_full() {
+    let bad = manifest([
+        server("a", &["b"]),
+        server("b", &["x", "c"]),
+        server("c", &["a"]),
+        server("x", &[]),
+        server("y", &["a"]),
+    ]);
+    let circle = Defect::Circle(["a", "b", "c"].into_iter().collect());
+    assert_eq!(circle.to_string().split(": ").nth(1), Some("a -> b -> c -> a"));
+    assert_eq!(defects(&bad), [(2, Field::Uses(0), circle)]);
+    let alone = manifest([server("a", &["a"])]);
+    assert!(matches!(defects(&alone)[..], [(0, Field::Uses(0), Defect::Circle(_))]));
+}
+
+#[test]
+fn a_device_has_one_owner() {
+    let bad = manifest([
+        driver("a", 0x3f8, 0x3ff, 4),
+        driver("b", 0x3ff, 0x400, 4),
+        driver("c", 0x400, 0x402, 5),
+        driver("d", 9, 8, 6),
+    ]);
+    assert_eq!(
+        defects(&bad),
+        [
+            (1, Field::IoPorts(0), Defect::PortsTaken("a")),
+            (1, Field::Interrupts(0), Defect::InterruptTaken("a")),
+            (2, Field::IoPorts(0), Defect::PortsTaken("b")),
+            (3, Field::IoPorts(0), Defect::BadRange(PortRange { first: 9, last: 8 })),
+        ]
+    );
+    let twice = Component { interrupts: [7, 7].into_iter().collect(), ..component("e") };
+    let expected = [(0, Field::Interrupts(1), Defect::InterruptTaken("e"))];
+    assert_eq!(defects(&manifest([twice])), expected);
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    let bad = manifest([
+        Component { priority: 251, memory_bits: 15, ..component("a") },
+        Component {
+            memory_bits: 35,
+            restart: Restart { first_delay: 5, longest_delay: 4, ..Restart::default() },
+            ..component("b")
+        },
+        Component { restart: Restart { tries: 0, ..Restart::default() }, ..component("c") },
+    ]);
+    assert_eq!(
+        defects(&bad),
+        [
+            (0, Field::Priority, Defect::TooUrgent),
+            (0, Field::Memory, Defect::BadMemory),
+            (1, Field::Memory, Defect::BadMemory),
+            (1, Field::Restart, Defect::BadRestart),
+            (2, Field::Restart, Defect::BadRestart),
+        ]
+    );
+    assert!(matches!(defects(&manifest([]))[..], [(0, Field::Name, Defect::Empty)]));
+}
+
+#[test]
+fn what_was_packed_is_read_back() {
+    let written = manifest([driver("serial", 0x3f8, 0x3ff, 4), server("echo", &[SUPERVISOR])]);
+    let mut buffer = [0; 1000];
+    let length = written.pack(&mut buffer).unwrap().len();
+    assert_eq!(Manifest::unpack(&buffer[..length]), Ok(written.clone()));
+    assert_eq!(Manifest::unpack(&buffer[..=length]), Err(Unreadable), "something stands behind");
+    for cut in 0..length {
+        assert_eq!(Manifest::unpack(&buffer[..cut]), Err(Unreadable));
+        assert!(written.pack(&mut [0; 1000][..cut]).is_none());
+    }
+}
+
+#[test]
+fn damaged_bytes_are_an_error_or_a_manifest_that_can_be_checked() {
+    let written = manifest([driver("serial", 0x3f8, 0x3ff, 4), server("echo", &["echo"])]);
+    let mut buffer = [0; 1000];
+    let length = written.pack(&mut buffer).unwrap().len();
+    let mut read = 0;
+    for (at, value) in (0..length).flat_map(|at| (0..=255).map(move |value| (at, value))) {
+        let mut damaged = buffer;
+        damaged[at] = value;
+        if let Ok(manifest) = Manifest::unpack(&damaged[..length]) {
+            manifest.check(|_, _| {});
+            read += 1;
+        }
+    }
+    assert!(read > length, "some damage leaves it readable");
+}

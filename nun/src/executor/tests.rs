@@ -1,0 +1,142 @@
+//! The executor against a scripted kernel: what comes in, and what was answered.
+
+use core::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::vec::Vec;
+
+use a9n_abi::{MessageInfo, Reason, Source, ipc_port, node, reply};
+
+use super::*;
+use crate::hosted::{self, Call};
+use crate::syscall::Answer;
+use crate::{Culprit, Descriptor};
+
+#[nun::service(version = 1)]
+trait Mailbox {
+    #[method(ordinal = 1, retry = at_most_once)]
+    fn put(&self, letter: u64);
+    #[method(ordinal = 2, retry = at_most_once, waits)]
+    fn get(&self) -> u64;
+    #[method(ordinal = 3, retry = idempotent, waits)]
+    fn sleep(&self, deadline: u64);
+}
+
+struct Box<'a> {
+    letter: Cell<Option<u64>>,
+    timers: &'a Timers,
+}
+
+impl Mailbox for Box<'_> {
+    fn put(&self, _: Caller, letter: u64) {
+        self.letter.set(Some(letter));
+    }
+    async fn get(&self, _: Caller) -> u64 {
+        until(|| self.letter.take()).await
+    }
+    async fn sleep(&self, _: Caller, deadline: u64) {
+        self.timers.sleep_until(deadline).await;
+    }
+}
+
+const EPOCH: Epoch = 9;
+const REPLIES: u64 = 100;
+
+fn request(ordinal: u32, words: &[u64]) -> Answer {
+    let mut all = [0; 6];
+    all[..words.len()].copy_from_slice(words);
+    let label = ordinal | u32::from(EPOCH) << 16;
+    let info = MessageInfo::new(label, words.len()).from_source(Source::Message);
+    Answer { identifier: 1, info, words: all }
+}
+
+fn signals(bits: u64) -> Answer {
+    let info = MessageInfo::default().from_source(Source::Notification);
+    Answer { identifier: bits, info, words: [0; 6] }
+}
+
+/// What a run did.
+#[derive(Default)]
+struct Log {
+    /// Slot of the Reply, label and first word of each answer.
+    answers: RefCell<Vec<(u64, u32, u64)>>,
+    /// Deadlines that the alarm was set to.
+    alarms: RefCell<Vec<u64>>,
+    signals: Cell<u64>,
+}
+
+impl Alarm for Log {
+    fn set(&self, deadline: u64) {
+        self.alarms.borrow_mut().push(deadline);
+    }
+}
+
+/// Serves what is in `inputs`, with room for two waiting calls. `dead` is a slot whose caller
+/// goes while it waits, once.
+fn run(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc<Log> {
+    let log = Rc::new(Log::default());
+    let mut inputs: VecDeque<Answer> = inputs.into_iter().collect();
+    let kernel_log = Rc::clone(&log);
+    hosted::install(move |call: Call| match call.operation & 0xffff {
+        ipc_port::word::Receive => inputs.pop_front().unwrap_or(Answer {
+            identifier: 0,
+            info: MessageInfo::failure(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR)),
+            words: [0; 6],
+        }),
+        reply::word::Reply => {
+            let answer = (call.descriptor.index(), call.info.label(), call.words[0]);
+            kernel_log.answers.borrow_mut().push(answer);
+            hosted::done([0; 6])
+        }
+        node::word::Look if dead.take_if(|slot| *slot == call.words[0]).is_some() => {
+            hosted::done([0; 6])
+        }
+        node::word::Look => hosted::done([11, 0, 0, 0, 0, 0]),
+        other => panic!("unexpected operation {other}"),
+    });
+    let timers = Timers::new();
+    let service = MailboxServer(Box { letter: Cell::new(None), timers: &timers });
+    let place = Place { port: IpcPort::at(Descriptor::slot(8)), epoch: EPOCH, replies: REPLIES };
+    let note = |bits| log.signals.set(log.signals.get() | bits);
+    let error = place.serve::<2>(&service, note, &timers, &*log);
+    assert_eq!(error.reason, Reason::InvalidDescriptor);
+    log
+}
+
+#[test]
+fn what_needs_no_wait_is_answered_at_once() {
+    let log = run([request(1, &[7]), request(2, &[])], None);
+    assert_eq!(*log.answers.borrow(), [(REPLIES, 0, 0), (REPLIES, 0, 7)]);
+}
+
+#[test]
+fn a_waiting_call_is_answered_when_another_lets_it() {
+    let log = run([request(2, &[]), request(2, &[]), request(1, &[7]), request(1, &[8])], None);
+    let answers = [(REPLIES + 2, 0, 0), (REPLIES, 0, 7), (REPLIES, 0, 0), (REPLIES + 1, 0, 8)];
+    assert_eq!(*log.answers.borrow(), answers);
+}
+
+#[test]
+fn there_is_room_for_so_many_and_the_next_is_told_busy() {
+    let log = run([request(2, &[]), request(2, &[]), request(2, &[]), request(1, &[7])], None);
+    let busy = BUSY.label();
+    let answers = [(REPLIES + 2, busy, 0), (REPLIES + 2, 0, 0), (REPLIES, 0, 7)];
+    assert_eq!(*log.answers.borrow(), answers);
+}
+
+#[test]
+fn who_is_gone_takes_nothing() {
+    let log = run([request(2, &[]), request(2, &[]), request(1, &[7])], Some(REPLIES));
+    assert_eq!(*log.answers.borrow(), [(REPLIES + 1, 0, 0), (REPLIES, 0, 7)]);
+}
+
+#[test]
+fn signals_and_time_wake_as_well() {
+    let far = u64::MAX - 1;
+    let inputs =
+        [request(3, &[0]), request(3, &[far]), request(3, &[far - 5]), signals(6), signals(8)];
+    let log = run(inputs, None);
+    assert_eq!(log.signals.get(), 14);
+    assert_eq!(*log.answers.borrow(), [(REPLIES, 0, 0)], "the past is over at once");
+    assert_eq!(*log.alarms.borrow(), [far, far - 5], "the alarm is for the first, and set once");
+}

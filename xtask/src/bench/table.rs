@@ -1,0 +1,157 @@
+//! Figures beside what they are measured against.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use super::boot::Figures;
+
+/// The references, in the order of the table.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct References {
+    path: Vec<Reference>,
+}
+
+/// What a path is measured against.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reference {
+    /// The path's name, as the bench program prints it.
+    name: String,
+    /// The best other kernel, and its figure.
+    peer: Option<Peer>,
+    /// What we want to reach.
+    goal: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Peer {
+    name: String,
+    figure: u64,
+}
+
+impl References {
+    /// Reads them from their file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the references {}", path.display()))?;
+        toml::from_str(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Paths that no figure is of.
+    pub fn missing(&self, figures: &Figures) -> Vec<String> {
+        let names = self.path.iter().map(|reference| &reference.name);
+        names.filter(|name| !figures.contains_key(*name)).cloned().collect()
+    }
+
+    /// The table of all figures: those with a reference first, in its order.
+    pub fn table(&self, figures: &Figures) -> String {
+        let mut rows = vec![["path", "ours", "best peer", "goal", ""].map(str::to_owned)];
+        let mut others: BTreeMap<&str, u64> =
+            figures.iter().map(|(name, figure)| (name.as_str(), *figure)).collect();
+        for reference in &self.path {
+            let ours = others.remove(reference.name.as_str());
+            let peer = reference.peer.as_ref();
+            rows.push([
+                reference.name.clone(),
+                ours.map_or_else(|| "-".to_owned(), |ours| ours.to_string()),
+                peer.map(|peer| format!("{} {}", peer.name, peer.figure)).unwrap_or_default(),
+                reference.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+                reference.verdict(ours).to_owned(),
+            ]);
+        }
+        for (name, ours) in others {
+            let none = String::new;
+            rows.push([name.to_owned(), ours.to_string(), none(), none(), none()]);
+        }
+        layout(&rows)
+    }
+}
+
+impl Reference {
+    /// How a figure compares: with the goal, else with the peer.
+    fn verdict(&self, ours: Option<u64>) -> &'static str {
+        let Some(ours) = ours else { return "not measured" };
+        match (self.goal, &self.peer) {
+            (Some(goal), _) if ours <= goal => "reached",
+            (Some(_), _) => "not reached",
+            (None, Some(peer)) if ours < peer.figure => "better",
+            (None, Some(_)) => "not better",
+            (None, None) => "",
+        }
+    }
+}
+
+/// What got slower than recorded, or is not measured any more.
+pub fn compare(figures: &Figures, recorded: &Figures) -> Vec<String> {
+    recorded
+        .iter()
+        .filter_map(|(name, was)| match figures.get(name) {
+            None => Some(format!("{name}: recorded {was}, not measured any more")),
+            Some(now) if now > was => Some(format!("{name}: {was} -> {now}")),
+            Some(_) => None,
+        })
+        .collect()
+}
+
+/// Columns as wide as their widest cell; figures to the right.
+fn layout(rows: &[[String; 5]]) -> String {
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+    };
+    let [name, ours, peer, goal] = [width(0), width(1), width(2), width(3)];
+    rows.iter()
+        .map(|[a, b, c, d, e]| {
+            let line = format!("{a:<name$}  {b:>ours$}  {c:<peer$}  {d:>goal$}  {e}");
+            line.trim_end().to_owned() + "\n"
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(list: &[(&str, u64)]) -> Figures {
+        list.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+    }
+
+    #[test]
+    fn slower_and_vanished_paths_are_complaints() {
+        let recorded = figures(&[("a", 10), ("b", 20), ("c", 30)]);
+        let now = figures(&[("a", 10), ("b", 19), ("c", 1), ("d", 5)]);
+        assert!(compare(&now, &recorded).is_empty());
+        assert_eq!(compare(&figures(&[("a", 11), ("b", 20)]), &recorded).len(), 2);
+    }
+
+    #[test]
+    fn the_table_shows_peer_goal_and_verdict() {
+        let references: References = toml::from_str(
+            "[[path]]\nname = \"yield\"\npeer = { name = \"seL4\", figure = 287 }\ngoal = 90\n\
+             [[path]]\nname = \"wake\"\npeer = { name = \"seL4\", figure = 541 }\n\
+             [[path]]\nname = \"null\"\ngoal = 45\n\
+             [[path]]\nname = \"absent\"\n",
+        )
+        .unwrap();
+        let figures = figures(&[("extra", 7), ("yield", 80), ("wake", 541), ("null", 46)]);
+        let expected = "path    ours  best peer  goal\n\
+                        yield     80  seL4 287     90  reached\n\
+                        wake     541  seL4 541         not better\n\
+                        null      46               45  not reached\n\
+                        absent     -                   not measured\n\
+                        extra      7\n";
+        assert_eq!(references.table(&figures), expected);
+        assert_eq!(references.missing(&figures), ["absent"]);
+    }
+
+    #[test]
+    fn the_references_can_be_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(super::super::REFERENCES);
+        assert!(!References::read(&path).unwrap().path.is_empty());
+    }
+}
