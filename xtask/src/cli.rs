@@ -125,6 +125,8 @@ pub enum Suite {
     Host,
     /// The loader's portable logic.
     Loader,
+    /// The portable kernel: all short sequences of events, and many random ones.
+    Explore,
     /// The conformance program in QEMU.
     Conformance,
     /// Programs in QEMU that attack the kernel with random calls.

@@ -2,6 +2,7 @@
 
 mod boot;
 mod conformance;
+mod explore;
 mod fuzz;
 mod host;
 mod hostile;
@@ -66,6 +67,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let result = match suite {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
+        Suite::Explore => explore::run(repository, &step),
         Suite::Conformance => conformance::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
