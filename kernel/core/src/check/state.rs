@@ -62,6 +62,11 @@ impl<H: Hal> Kernel<H> {
         self.running_cpus().iter().for_each(|cpu| cpu.rebase_time(now, time));
     }
 
+    /// What `process` is doing.
+    pub fn phase(&self, process: Ref<Process>) -> Phase {
+        self.store.get(process).state.get().phase()
+    }
+
     /// Whether `process` waits to be rid of a message, which its registers hold.
     pub fn is_sending(&self, process: Ref<Process>) -> bool {
         matches!(self.store.get(process).state.get().phase(), Phase::Sending | Phase::Calling)
