@@ -34,8 +34,8 @@ macro_rules! interface {
                 /// Makes objects of one type, whose capabilities go to consecutive slots of a
                 /// node. `size_bits` is the radix of a Node, the logarithm of the bytes of a Frame
                 /// or Generic, and 0 for everything else. Device Generics give only Frames and
-                /// Generics. Clears the memory, in restartable steps, at most 64 objects per call,
-                /// fewer of those that take long to make; answers how many were made.
+                /// Generics. Clears the memory, in restartable steps. At most 64 objects can be
+                /// asked for; fewer are made where that would take too long. Answers how many.
                 convert Convert = 1 [WRITE]
                     (object: ObjectType, size_bits: u64, count: u64, node: Descriptor, index: u64)
                     -> (converted: u64);
@@ -154,9 +154,10 @@ macro_rules! interface {
             /// A Frame attached to a range of an address space. A page in the range that lies in the
             /// frame counts as mapped through the Window, and is taken away with it.
             object window Window = 9 {
-                /// Maps `pages` pages from page `offset` of the frame on at `address`, at most 32
-                /// entries per call and with large pages where alignment allows; answers how many
-                /// small pages were mapped. `access` must be among the rights of this capability.
+                /// Maps `pages` pages from page `offset` of the frame on at `address`, as many as
+                /// can be done at a stretch and with large pages where alignment allows; answers
+                /// how many small pages were mapped. `access` must be among the rights of this
+                /// capability.
                 map Map = 1 [READ]
                     (address: u64, offset: u64, pages: u64, access: Access, memory: MemoryType)
                     -> (mapped: u64);

@@ -9,7 +9,7 @@ pub const MESSAGE_REGISTERS: usize = 6;
 pub const MESSAGE_WORDS: usize = 128;
 
 /// Capabilities that one message can carry.
-pub const MESSAGE_CAPABILITIES: usize = 8;
+pub const MESSAGE_CAPABILITIES: usize = 4;
 
 /// Where what was received comes from. Set by the kernel, so it cannot be forged.
 #[repr(u64)]

@@ -1,7 +1,25 @@
-//! Instructions that the compiler of a server does not make. For x86_64; all unsafe code of this
-//! program is here.
+//! Instructions that the compiler of a server does not make. For x86_64; all unsafe code of these
+//! programs is here.
 
 use core::arch::asm;
+
+/// The lower half of the time-stamp counter, once all instructions before have been executed.
+#[inline(always)]
+pub fn stamp() -> u32 {
+    let ticks;
+    // SAFETY: the kernel lets user mode read the counter; the registers that this writes are
+    // operands.
+    unsafe {
+        asm!(
+            "rdtscp",
+            out("eax") ticks,
+            out("edx") _,
+            out("ecx") _,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    ticks
+}
 
 /// Uses a vector register, so that the process has vector state to be kept.
 pub fn use_vectors() {
@@ -12,7 +30,8 @@ pub fn use_vectors() {
 
 /// Makes a system call in the manner of Linux.
 #[inline(always)]
-pub fn foreign_call(number: u64, argument: u64) -> u64 {
+pub fn foreign_call(number: u64, arguments: [u64; 6]) -> u64 {
+    let [first, second, third, fourth, fifth, sixth] = arguments;
     let result;
     // SAFETY: the resolver answers with a number and changes nothing else; registers that a
     // system call may destroy are operands.
@@ -20,9 +39,14 @@ pub fn foreign_call(number: u64, argument: u64) -> u64 {
         asm!(
             "syscall",
             inout("rax") number => result,
-            in("rdi") argument,
-            in("rsi") 0, in("rdx") 0, in("r10") 0, in("r8") 0, in("r9") 0,
-            out("rcx") _, out("r11") _,
+            in("rdi") first,
+            in("rsi") second,
+            in("rdx") third,
+            in("r10") fourth,
+            in("r8") fifth,
+            in("r9") sixth,
+            out("rcx") _,
+            out("r11") _,
             options(nostack),
         );
     }

@@ -2,45 +2,125 @@
 //!
 //! From one reading of the time-stamp counter to the next, with the path between them: under an
 //! emulator that counts instructions, everything that user level and kernel execute for it, the
-//! loading of message words from memory included. Whether the result is right is checked after
-//! the second reading. Nothing is subtracted and nothing is fenced.
+//! loading of message words from memory included; on real hardware, the cycles that this takes.
+//! Whether the result is right is checked after the second reading. Nothing is subtracted.
 
 use core::hint::black_box;
 
-use nun::{println, short_ticks};
+use crate::machine::stamp;
 
 /// Rounds before the first that counts.
 pub const WARM_UP: usize = 64;
 /// Rounds that count.
 pub const SAMPLES: usize = 500;
+/// Longest name of a path.
+const NAME_BYTES: usize = 24;
 
-/// Runs `path` many times, hands each result to `check`, and prints the most frequent figure
-/// under `name`. Under an instruction counter that is also the smallest; where it is not, that
-/// one is printed as well.
-#[inline(always)]
-pub fn measure<T>(name: &str, path: impl FnMut() -> T, check: impl FnMut(T)) {
-    report(name, &mut sample(name, path, check));
+/// What many runs of a path came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    name: [u8; NAME_BYTES],
+    /// The most frequent figure, the lowest of several. Where instructions are counted, it is the
+    /// path's; the others are runs that an interrupt came into.
+    pub usual: u32,
+    /// The smallest.
+    pub smallest: u32,
+    /// The one that half of all do not exceed.
+    pub median: u32,
+    /// The one that 9 of 10 do not exceed.
+    pub ninetieth: u32,
+    /// The one that 99 of 100 do not exceed.
+    pub ninety_ninth: u32,
 }
 
-/// The figures of many runs of `path`.
+impl Measured {
+    /// Words of a message that says it.
+    pub const WORDS: usize = 6;
+
+    /// What `samples` of the path called `name` come to. Sorts them.
+    pub fn of(name: &str, samples: &mut [u32; SAMPLES]) -> Self {
+        samples.sort_unstable();
+        let mut usual: &[u32] = &[];
+        for group in samples.chunk_by(|a, b| a == b) {
+            if group.len() > usual.len() {
+                usual = group;
+            }
+        }
+        let usual = usual.first().copied().unwrap_or_default();
+        Self {
+            name: bytes_of(name),
+            usual,
+            smallest: samples[0],
+            median: samples[SAMPLES / 2],
+            ninetieth: samples[SAMPLES * 9 / 10],
+            ninety_ninth: samples[SAMPLES * 99 / 100],
+        }
+    }
+
+    /// The same under another name.
+    pub fn called(self, name: &str) -> Self {
+        Self { name: bytes_of(name), ..self }
+    }
+
+    /// The path's name.
+    pub fn name(&self) -> &str {
+        let end = self.name.iter().position(|byte| *byte == 0).unwrap_or(NAME_BYTES);
+        str::from_utf8(&self.name[..end]).unwrap_or_default()
+    }
+
+    /// It as the words of a message.
+    pub fn into_words(self) -> [u64; Self::WORDS] {
+        let mut words = [0; Self::WORDS];
+        for (word, bytes) in words.iter_mut().zip(self.name.chunks_exact(8)) {
+            *word = bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        }
+        let pair = |low: u32, high: u32| u64::from(high) << 32 | u64::from(low);
+        words[3] = pair(self.usual, self.smallest);
+        words[4] = pair(self.median, self.ninetieth);
+        words[5] = self.ninety_ninth.into();
+        words
+    }
+
+    /// The one that became `words`.
+    pub fn from_words(words: [u64; Self::WORDS]) -> Self {
+        let mut name = [0; NAME_BYTES];
+        for (bytes, word) in name.chunks_exact_mut(8).zip(words) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        let [.., first, second, third] = words;
+        Self {
+            name,
+            usual: first as u32,
+            smallest: (first >> 32) as u32,
+            median: second as u32,
+            ninetieth: (second >> 32) as u32,
+            ninety_ninth: third as u32,
+        }
+    }
+}
+
+fn bytes_of(name: &str) -> [u8; NAME_BYTES] {
+    assert!(name.len() <= NAME_BYTES, "{name} is too long a name");
+    let mut bytes = [0; NAME_BYTES];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    bytes
+}
+
+/// Runs `path` many times and hands each result to `check`.
 #[inline(always)]
-pub fn sample<T>(
-    name: &str,
-    mut path: impl FnMut() -> T,
-    mut check: impl FnMut(T),
-) -> [u32; SAMPLES] {
+pub fn measure<T>(name: &str, mut path: impl FnMut() -> T, mut check: impl FnMut(T)) -> Measured {
     for _ in 0..WARM_UP {
         check(path());
     }
     announce(name);
     let mut samples = [0; SAMPLES];
     for sample in &mut samples {
-        let start = short_ticks();
+        let start = stamp();
         let result = path();
-        *sample = short_ticks().wrapping_sub(start);
+        *sample = stamp().wrapping_sub(start);
         check(result);
     }
-    samples
+    Measured::of(name, &mut samples)
 }
 
 /// Tells whoever follows the program in a debugger that the next two readings of the counter are
@@ -52,20 +132,4 @@ pub fn announce(name: &str) {
 #[inline(never)]
 extern "C" fn announce_bytes(name: *const u8, length: usize) {
     black_box((name, length));
-}
-
-/// Prints the most frequent of `samples`.
-pub fn report(name: &str, samples: &mut [u32]) {
-    println!("bench {name} {}", most_frequent(samples));
-    let (smallest, largest) = (samples[0], samples[samples.len() - 1]);
-    if smallest != most_frequent(samples) {
-        println!("note {name}: smallest {smallest}, largest {largest}");
-    }
-}
-
-/// The most frequent of `samples`, which it sorts.
-pub fn most_frequent(samples: &mut [u32]) -> u32 {
-    samples.sort_unstable();
-    let groups = samples.chunk_by(|a, b| a == b);
-    groups.max_by_key(|group| group.len()).map_or(0, |group| group[0])
 }

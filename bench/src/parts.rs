@@ -1,10 +1,12 @@
 //! Paths that take the time themselves, since they begin in one process and end in another.
 
-use crate::measure::{SAMPLES, WARM_UP, announce, report};
+use crate::measure::{Measured, SAMPLES, WARM_UP, announce};
 
-/// Runs `path` many times, which itself answers `N` figures, and prints the most frequent of each
-/// under its name.
-pub fn measure_parts<const N: usize>(names: [&str; N], mut path: impl FnMut() -> [u32; N]) {
+/// Runs `path` many times, which itself answers `N` figures, one for each name.
+pub fn measure_parts<const N: usize>(
+    names: [&str; N],
+    mut path: impl FnMut() -> [u32; N],
+) -> [Measured; N] {
     for _ in 0..WARM_UP {
         path();
     }
@@ -15,7 +17,5 @@ pub fn measure_parts<const N: usize>(names: [&str; N], mut path: impl FnMut() ->
             samples[round] = figure;
         }
     }
-    for (name, samples) in names.into_iter().zip(&mut samples) {
-        report(name, samples);
-    }
+    core::array::from_fn(|part| Measured::of(names[part], &mut samples[part]))
 }

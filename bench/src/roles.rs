@@ -8,6 +8,10 @@ pub const SERVICE: u64 = aci::slot::GRANTED;
 pub const SIGNALLED: u64 = SERVICE + 1;
 /// Where it finds the one that it waits at.
 pub const AWAITED: u64 = SERVICE + 2;
+/// Where a driver finds its Interrupt Port.
+pub const INTERRUPT: u64 = SERVICE + 3;
+/// Where it finds the I/O ports of its device.
+pub const CLOCK_PORTS: u64 = SERVICE + 4;
 
 /// What a partner does; it learns that as the argument of its `main`.
 pub mod role {
@@ -43,22 +47,34 @@ pub mod role {
     pub const VECTOR_BOTH: u64 = 14;
     /// Measures how long a more urgent thread takes to wake.
     pub const WAKE: u64 = 15;
-    /// Answers foreign calls with a result, and prints the figure at the end.
+    /// Answers foreign calls with a result, and publishes the figure at the end.
     pub const RESULT_GIVER: u64 = 16;
     /// Answers them by letting the process go on as it is.
     pub const WHOLE_GIVER: u64 = 17;
     /// Is foreign, and measures its system calls.
     pub const FOREIGN: u64 = 18;
+    /// Lets others run, for ever.
+    pub const YIELDER: u64 = 19;
+    /// Measures a switch to another process.
+    pub const SWITCHING: u64 = 20;
+    /// Handles the interrupts of the real-time clock.
+    pub const DRIVER: u64 = 21;
+    /// Is interrupted, and measures that.
+    pub const INTERRUPTED: u64 = 22;
+    /// Measures a round trip while there are four CPUs.
+    pub const FOUR: u64 = 23;
     /// Serves sums through the macro.
-    pub const ADDER: u64 = 19;
+    pub const ADDER: u64 = 24;
     /// Measures calls of it.
-    pub const SERVICE: u64 = 20;
+    pub const SERVICE: u64 = 25;
 }
 
 /// Labels of messages to init.
 pub mod tell {
     /// All is measured.
     pub const DONE: u32 = 0;
+    /// A figure; words: [`Measured`](crate::measure::Measured).
+    pub const FIGURE: u32 = 2;
     /// A thread is wanted; words: entry, stack pointer.
     pub const THREAD: u32 = 1;
 }

@@ -69,6 +69,7 @@ pub use capability::{
     AddressSpace, Frame, Generic, InterruptPort, InterruptRegion, IoPort, IpcPort, Node,
     NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
+pub use heapless;
 pub use message::Message;
 pub use nun_macros::service;
 pub use process::{Process, Start, StartError};

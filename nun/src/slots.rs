@@ -65,6 +65,11 @@ impl<const WORDS: usize> SlotAllocator<WORDS> {
         self.take_run(1)
     }
 
+    /// How many slots are free.
+    pub fn count(&self) -> u64 {
+        self.free.iter().map(|word| u64::from(word.count_ones())).sum()
+    }
+
     fn is_free(&self, slot: u64) -> bool {
         self.free.get((slot / BITS) as usize).is_some_and(|word| word >> (slot % BITS) & 1 != 0)
     }
@@ -147,6 +152,7 @@ mod tests {
         assert_eq!(slots.take_run(3), Some(64));
         assert_eq!(slots.take(), None);
         slots.put(63);
+        assert_eq!(slots.count(), 1);
         assert_eq!((slots.take(), slots.take()), (Some(63), None));
     }
 

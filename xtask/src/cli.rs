@@ -27,6 +27,8 @@ pub enum Command {
     Run(RunOptions),
     /// Run all tests: host, loader, in QEMU, boot scripts, checks
     Test(TestOptions),
+    /// Show a system's authority: who may call whom, and who holds which device
+    Graph(GraphOptions),
     /// Count the instructions of every kernel path and show them beside the references
     Bench(BenchOptions),
     /// Write a disk image that boots on a UEFI machine, for instance from a USB stick
@@ -94,11 +96,25 @@ pub struct BootOptions {
 /// Options of `run`.
 #[derive(Args)]
 pub struct RunOptions {
+    /// The same as --system
+    #[arg(value_name = "NAME|PATH", conflicts_with = "system")]
+    pub name: Option<String>,
     #[command(flatten)]
     pub boot: BootOptions,
     /// Give up after this time, for use in scripts
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,
+}
+
+/// Options of `graph`.
+#[derive(Args)]
+pub struct GraphOptions {
+    /// System with a manifest [default: koito]
+    #[arg(value_name = "NAME|PATH")]
+    pub system: Option<String>,
+    /// Draw it into this file as well
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 /// Options of `drive`.
@@ -129,10 +145,14 @@ pub enum Suite {
     Explore,
     /// The conformance program in QEMU.
     Conformance,
+    /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
+    Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
     Stretch,
+    /// A server of KOITO in QEMU that is killed hundreds of times while its clients go on.
+    Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.
@@ -163,6 +183,9 @@ pub struct BenchOptions {
 pub struct ImageOptions {
     #[command(flatten)]
     pub build: BuildOptions,
+    /// Make it of the bench, which shows cycles on screen and serial console
+    #[arg(long, conflicts_with = "system")]
+    pub bench: bool,
     /// File to write [default: target/a9n/NAME.img]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

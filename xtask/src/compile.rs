@@ -3,11 +3,12 @@
 //! Kernel and programs share one target folder, so that the core library is built once for
 //! both; the loader's target needs another. Neither evicts the host's build products.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::{self, ScopedJoinHandle};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::cli::{BuildOptions, Entry};
 use crate::packages::Need;
@@ -17,6 +18,7 @@ use crate::repository::Repository;
 use crate::system::{Module, System};
 use crate::toolchain::{BARE_TARGET, Toolchain, UEFI_TARGET};
 use crate::volume::Volume;
+use crate::workspace::packages_with;
 
 /// Whether debug assertions are on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -127,6 +129,13 @@ impl<'a> Builder<'a> {
                 let file = match module {
                     Module::Binary(name) => self.product(&BARE, name)?,
                     Module::File(path) => path.clone(),
+                    Module::Manifest(packed) => {
+                        let path =
+                            self.repository.products().join(format!("{}.manifest", system.name));
+                        fs::write(&path, packed)
+                            .with_context(|| format!("cannot write {}", path.display()))?;
+                        path
+                    }
                 };
                 Ok((module.name(), file))
             })
@@ -158,7 +167,13 @@ impl<'a> Builder<'a> {
 
     fn build_programs(&self, system: &System, step: &Step) -> Result<()> {
         let mut command = self.cargo_build(&BARE, &system.folder);
-        for name in system.binaries() {
+        let binaries = system.binaries();
+        if system.manifest.is_some() {
+            for package in packages_with(&system.folder, &binaries, step)? {
+                command.args(["--package", &package]);
+            }
+        }
+        for name in binaries {
             command.args(["--bin", name]);
         }
         process::build(&system.name, &mut command, step)

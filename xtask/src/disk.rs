@@ -15,6 +15,7 @@ use gpt::GptConfig;
 use gpt::disk::LogicalBlockSize;
 use gpt::mbr::ProtectiveMBR;
 
+use crate::bench;
 use crate::cli::{Entry, ImageOptions};
 use crate::compile::{Builder, Destination, Profile};
 use crate::repository::Repository;
@@ -30,7 +31,8 @@ const TABLES: u64 = 2 * MIB;
 
 /// `cargo xtask image`.
 pub fn run(repository: &Repository, options: &ImageOptions) -> Result<ExitCode> {
-    let system = System::find(repository, options.build.system.as_deref())?;
+    let wanted = if options.bench { Some(bench::SYSTEM) } else { options.build.system.as_deref() };
+    let system = System::find(repository, wanted)?;
     let builder = Builder::new(repository, Profile::from_options(&options.build), &[])?;
     let volume = builder.volume(&system, Entry::Uefi, Destination::Hardware)?;
     let output = match &options.output {
@@ -135,7 +137,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("a9n-disk-{}.img", std::process::id()));
         let files = vec![
             ("EFI/BOOT/BOOTX64.EFI".to_owned(), vec![7; 100_000]),
-            ("a9n/modules/partner".to_owned(), b"hello".to_vec()),
+            ("a9n/modules/a-partner-with-a-long-name".to_owned(), b"hello".to_vec()),
         ];
         write_files(&files, &path).unwrap();
 
@@ -154,6 +156,9 @@ mod tests {
             file_system.root_dir().open_file(name).unwrap().read_to_end(&mut contents).unwrap();
             assert_eq!(&contents, expected);
         }
+        let folder = file_system.root_dir().open_dir("a9n/modules").unwrap();
+        let names: Vec<String> = folder.iter().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.iter().any(|name| name == "a-partner-with-a-long-name"), "{names:?}");
         fs::remove_file(&path).unwrap();
         assert_eq!(kind, FatType::Fat32);
         assert_eq!(start % MIB, 0);

@@ -22,7 +22,9 @@ const LEFT: &[u8] = b"QEMU: Terminated";
 
 /// `cargo xtask run`.
 pub fn run(repository: &Repository, options: &RunOptions) -> Result<ExitCode> {
-    let session = Session::prepare(repository, &options.boot)?;
+    let mut boot = options.boot.clone();
+    boot.build.system = boot.build.system.or_else(|| options.name.clone());
+    let session = Session::prepare(repository, &boot)?;
     eprintln!("  booting {} (Ctrl-A X leaves)", session.name);
     let mut console = Console::start_on_terminal(&mut session.command(&Serial::Terminal))?;
     let limit = options.timeout.map(Duration::from_secs);

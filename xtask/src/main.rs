@@ -2,12 +2,13 @@
 //!
 //! It builds the bare-metal crates with the right target and flags, makes boot volumes, starts
 //! and supervises QEMU, runs every test and check. Of the other crates of the workspace it uses
-//! only the interface, `a9n-abi`, whose reference it writes; of the rest it knows the names and the
-//! files that they produce.
+//! only data: the interface, `a9n-abi`, whose reference it writes, and `koito-manifest`. Of the
+//! rest it knows the names and the files that they produce.
 
 #![forbid(unsafe_code)]
 
 mod bench;
+mod bochs;
 mod check;
 mod cli;
 mod compile;
@@ -17,6 +18,7 @@ mod doc;
 mod drive;
 mod gdb;
 mod interactive;
+mod manifest;
 mod new;
 mod packages;
 mod process;
@@ -30,6 +32,7 @@ mod supervise;
 mod system;
 mod toolchain;
 mod volume;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -56,6 +59,7 @@ fn execute(command: Command) -> Result<ExitCode> {
     match command {
         Command::Run(options) => interactive::run(&repository, &options),
         Command::Test(options) => suites::run(&repository, &options),
+        Command::Graph(options) => manifest::graph::run(&repository, &options),
         Command::Bench(options) => bench::run(&repository, &options),
         Command::Image(options) => disk::run(&repository, &options),
         Command::Gdb(options) => gdb::run(&repository, &options),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
+use crate::manifest::{self, ManifestFile};
 use crate::repository::Repository;
 
 /// Name of the description in a system's folder.
@@ -28,6 +29,9 @@ struct Description {
     /// Command line that init receives.
     #[serde(default)]
     command_line: String,
+    /// File with the manifest, for a system whose init starts components by one. Their programs
+    /// become boot modules; they are binaries of any package of the workspace.
+    manifest: Option<PathBuf>,
 }
 
 /// A boot module.
@@ -37,6 +41,8 @@ pub enum Module {
     Binary(String),
     /// A file as it is.
     File(PathBuf),
+    /// The packed manifest.
+    Manifest(Vec<u8>),
 }
 
 impl Module {
@@ -44,6 +50,7 @@ impl Module {
     pub fn name(&self) -> String {
         match self {
             Self::Binary(name) => name.clone(),
+            Self::Manifest(_) => manifest::MODULE.to_owned(),
             Self::File(path) => {
                 path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
             }
@@ -64,6 +71,8 @@ pub struct System {
     pub modules: Vec<Module>,
     /// Command line that init receives.
     pub command_line: String,
+    /// What init starts.
+    pub manifest: Option<ManifestFile>,
 }
 
 impl System {
@@ -101,12 +110,21 @@ impl System {
         let description: Description =
             toml::from_str(&text).with_context(|| format!("in {}", file.display()))?;
         let folder = folder.canonicalize()?;
-        let modules = description
+        let mut modules: Vec<Module> = description
             .modules
             .iter()
             .map(|module| parse_module(&folder, module))
             .collect::<Result<_>>()
             .with_context(|| format!("in {}", file.display()))?;
+        let manifest = match &description.manifest {
+            Some(path) => Some(ManifestFile::read(&folder.join(path))?),
+            None => None,
+        };
+        if let Some(manifest) = &manifest {
+            modules.push(Module::Manifest(manifest.pack()?));
+            let programs = manifest.programs();
+            modules.extend(programs.into_iter().map(|name| Module::Binary(name.to_owned())));
+        }
         if description.command_line.contains(['\n', '\r']) {
             bail!("{}: command_line must be a single line", file.display());
         }
@@ -115,6 +133,7 @@ impl System {
             init: description.init,
             modules,
             command_line: description.command_line,
+            manifest,
             folder,
         })
     }
@@ -123,7 +142,7 @@ impl System {
     pub fn binaries(&self) -> Vec<&str> {
         let modules = self.modules.iter().filter_map(|module| match module {
             Module::Binary(name) => Some(name.as_str()),
-            Module::File(_) => None,
+            Module::File(_) | Module::Manifest(_) => None,
         });
         std::iter::once(self.init.as_str()).chain(modules).collect()
     }

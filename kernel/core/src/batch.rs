@@ -17,7 +17,13 @@ use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 use crate::space::Stale;
-use crate::window::{Place, check_offset, check_range};
+use crate::window::{Place, check_access, check_offset, check_range, check_whole};
+
+/// What it costs to read and check a run, to install a table, and to find a page mapped already, in
+/// units of a [`Budget`].
+const RUN_COST: u32 = 45;
+const TABLE_COST: u32 = 35;
+const LOOK_COST: u32 = 20;
 
 /// First word of the runs in the IPC buffer, and words of one.
 const RUNS: usize = offset_of!(IpcBuffer, runs) / size_of::<u64>();
@@ -82,7 +88,7 @@ impl<H: Hal> Kernel<H> {
         let mut budget = Budget::new();
         while progress.get().0 < runs {
             let (done, _) = progress.get();
-            budget.spend()?;
+            budget.spend(RUN_COST)?;
             let result = self
                 .read_run(caller.process, space, batch, done)
                 .map_err(Stop::from_reason)
@@ -117,12 +123,15 @@ impl<H: Hal> Kernel<H> {
                 Batch::Protect => self.protect(place, rest.stretch, rest.access, budget, stale),
                 Batch::Map => match self.map(place.root, rest, budget) {
                     Err(Reason::MissingTable) => {
-                        budget.spend()?;
+                        budget.spend(TABLE_COST)?;
                         self.install_from_pool(place.space, rest.stretch.address)
                             .map_err(Stop::from_reason)?;
                         continue;
                     }
-                    Err(Reason::Occupied) if self.is_mapped(place, &rest) => 1,
+                    Err(Reason::Occupied) if self.is_mapped(place, &rest) => {
+                        budget.charge(LOOK_COST);
+                        1
+                    }
                     result => result.map_err(Stop::from_reason)?,
                 },
             };
@@ -153,14 +162,15 @@ impl<H: Hal> Kernel<H> {
             .place(slot)
             .filter(|place| place.space == space)
             .ok_or(Reason::InvalidDescriptor)?;
+        let cells = self.store.get(slot);
         let stretch = check_range::<H>(&place, run.address, run.pages(), 0).map_err(refused)?;
         let access = run.access().ok_or(Reason::InvalidArgument)?;
         if batch != Batch::Unmap {
-            self.check_access(slot, access, 0).map_err(refused)?;
+            check_access(cells, access, 0).map_err(refused)?;
         }
         if batch == Batch::Map {
             check_offset(&place, run.offset(), run.pages()).map_err(refused)?;
-            self.check_whole(slot).map_err(refused)?;
+            check_whole(cells).map_err(refused)?;
         }
         let memory = match place.kind {
             MemoryKind::Ordinary => MemoryType::Normal,

@@ -57,11 +57,12 @@ impl<H: Hal> Kernel<H> {
         descriptor: Descriptor,
         number: u8,
     ) -> Result<Ref<Slot>, Error> {
-        let (slot, capability) = self.lookup_argument(caller.process, descriptor, number)?;
-        if !matches!(capability, Capability::Notification { .. }) {
+        let slot = self.lookup(caller.process, descriptor, Culprit::argument(number))?;
+        let cells = self.store.get(slot);
+        if cells.notification(Rights::empty()).is_none() {
             return Err(bad_argument(Reason::InvalidDescriptor, number));
         }
-        if !self.store.get(slot).rights().contains(Rights::WRITE) {
+        if !cells.rights().contains(Rights::WRITE) {
             return Err(bad_argument(Reason::PermissionDenied, number));
         }
         self.child_depth(slot, Culprit::argument(number))?;
@@ -70,8 +71,16 @@ impl<H: Hal> Kernel<H> {
 
     /// From now on `binding` signals the Notification Port in `source`, and no other.
     pub(crate) fn bind(&mut self, binding: Binding, source: Ref<Slot>) -> Result<(), Stop> {
-        self.unbind(binding)?;
         let depth = self.child_depth(source, Culprit::OTHER)?;
+        let is_bound = |slot: Ref<Slot>| {
+            let cells = self.store.get(slot);
+            // A child right behind its source. What is empty follows nothing.
+            cells.previous.get() == Some(source) && cells.depth() == depth
+        };
+        if self.binding_slot(binding).is_some_and(is_bound) {
+            return Ok(());
+        }
+        self.unbind(binding)?;
         if let Some(target) = self.binding_slot(binding)
             && let Some(capability) = self.store.get(source).capability()
         {

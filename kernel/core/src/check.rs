@@ -141,6 +141,7 @@ impl<H: Hal> Kernel<H> {
                     (at(notification), Item::Notification(notification))
                 }
                 Dying::AddressSpace(space) => (at(space), Item::Space(space)),
+                Dying::Process(process) => (at(process), Item::Process(process)),
             };
             assert!(found.dying.insert(address), "an object is twice on the list of dying ones");
             items.push(item);

@@ -10,10 +10,17 @@ use a9n_store::{Capability, Ref, Slot, TableUse};
 
 use crate::Kernel;
 
+/// How deep derivations may be. Whoever revokes walks down to the deepest one without a look for
+/// interrupts.
+const MAXIMUM_DEPTH: u8 = 200;
+
 impl<H: Hal> Kernel<H> {
     /// Depth of a new child of `source`, or an error if the tree would become too deep.
     pub(crate) fn child_depth(&self, source: Ref<Slot>, culprit: Culprit) -> Result<u8, Error> {
-        self.store.get(source).depth().checked_add(1).ok_or(Error::new(Reason::TooDeep, culprit))
+        match self.store.get(source).depth() {
+            depth if depth < MAXIMUM_DEPTH => Ok(depth.wrapping_add(1)),
+            _ => Err(Error::new(Reason::TooDeep, culprit)),
+        }
     }
 
     /// Fills the empty slot `target` with `capability`, derived from `source`.

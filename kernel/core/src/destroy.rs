@@ -2,26 +2,49 @@
 //!
 //! Removing a slot first removes all that was derived from it, leaves first. When the original
 //! capability of an object goes, nothing else refers to the object but its own parts: queued
-//! processes, slots in a node, windows of an address space. A process lets them go at once; the
-//! others go on the list of dying objects, which is drained in steps. Destruction never recurses:
-//! a node that holds the last capability of another node, or of itself, puts that on the same
-//! list.
+//! processes, slots in a node or in a PCB, windows of an address space. It goes on the list of dying
+//! objects, which is drained in steps. Destruction never recurses: a node that holds the last
+//! capability of another node, or of itself, puts that on the same list.
 //!
 //! Whoever removes, revokes or converts drains the list before it answers, so memory is whole
 //! when a revoke says so. If the caller dies on the way, timer interrupts go on with it. Memory of
 //! a dying object is not reused: converting drains first.
 
-use a9n_abi::{Culprit, Error};
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Reason};
+use a9n_abi::kernel::word;
+use a9n_abi::{Culprit, Error, MESSAGE_REGISTERS, MessageInfo, Reason};
 use a9n_hal::{Context, Hal};
-use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, Slot};
+use a9n_store::{Capability, Dying, Internal, Node, Phase, Process, Ref, Slot, TableUse};
 
 use crate::Kernel;
 use crate::outcome::{Budget, Stop};
 use crate::transfer::NO_BUFFER;
 
-/// Empty slots passed over in one step.
-const SLOTS_PER_STEP: u64 = 16;
+/// Empty slots passed over at once.
+const SLOTS_AT_ONCE: u64 = 8;
+
+/// What things cost, in units of a [`Budget`].
+mod cost {
+    /// To walk down one derivation.
+    pub(super) const LEVEL: u32 = 1;
+    /// To empty a slot.
+    pub(super) const SLOT: u32 = 20;
+    /// To empty one in a PCB.
+    pub(super) const INTERNAL: u32 = 28;
+    /// To take a table out of an address space and to clear it.
+    pub(super) const TABLE: u32 = 100;
+    /// To empty a slot with a Window through which nothing is mapped.
+    pub(super) const WINDOW: u32 = 27;
+    /// To pass over empty slots.
+    pub(super) const EMPTY_SLOTS: u32 = 15;
+    /// To stop a process and to part it from others.
+    pub(super) const PROCESS: u32 = 75;
+    /// To end a wait.
+    pub(super) const WAITER: u32 = 60;
+    /// To take one thing from a process.
+    pub(super) const PART: u32 = 60;
+    /// To find an object with nothing left.
+    pub(super) const OBJECT: u32 = 3;
+}
 
 impl<H: Hal> Kernel<H> {
     /// Empties `slot` after everything derived from it.
@@ -41,7 +64,7 @@ impl<H: Hal> Kernel<H> {
     /// Drains the list of dying objects at the end of an operation that is otherwise done.
     pub(crate) fn settle(&mut self, budget: &mut Budget) -> Result<(), Stop> {
         self.drain(budget).map_err(|stop| match stop {
-            Stop::Restart => Stop::Settle,
+            Stop::Restart => Stop::RestartAs(word::Settle),
             other => other,
         })
     }
@@ -59,25 +82,43 @@ impl<H: Hal> Kernel<H> {
     fn revoke_within(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
         let mut at = slot;
         loop {
-            if let Some(child) = self.first_child(at) {
-                at = child;
-            } else if at == slot {
+            at = self.deepest(at, budget);
+            if at == slot {
                 return Ok(());
-            } else {
-                // A first child's predecessor is its parent.
-                let parent = self.store.get(at).previous.get().unwrap_or(slot);
-                self.let_go(at, budget)?;
-                at = parent;
             }
+            // A first child's predecessor is its parent.
+            let parent = self.store.get(at).previous.get().unwrap_or(slot);
+            self.let_go(at, budget)?;
+            at = parent;
         }
+    }
+
+    /// From child to first child, down to a slot without any.
+    fn deepest(&self, slot: Ref<Slot>, budget: &mut Budget) -> Ref<Slot> {
+        let mut at = slot;
+        while let Some(child) = self.first_child(at) {
+            at = child;
+        }
+        let levels = self.store.get(at).depth().wrapping_sub(self.store.get(slot).depth());
+        budget.charge(u32::from(levels) * cost::LEVEL);
+        at
     }
 
     /// Empties the filled slot `slot`, which has no descendants, and ends what hangs on it.
     fn let_go(&mut self, slot: Ref<Slot>, budget: &mut Budget) -> Result<(), Stop> {
-        budget.spend()?;
         let Some(capability) = self.store.get(slot).capability() else { return Ok(()) };
         let original = self.store.get(slot).is_original();
         let owner = self.store.internal_owner(slot);
+        if let Capability::Window { .. } = capability {
+            self.clear_window(slot, budget)?;
+        }
+        budget.spend(match (capability, owner) {
+            (Capability::PageTable { usage: TableUse::Installed(_), .. }, _) => cost::TABLE,
+            (Capability::Window { .. }, _) => cost::WINDOW,
+            (Capability::Pcb { .. }, _) if original => cost::PROCESS,
+            (_, Some(_)) => cost::INTERNAL,
+            _ => cost::SLOT,
+        })?;
         match (capability, owner) {
             (Capability::Pcb { process, .. }, _) if original => self.quiesce(process)?,
             (_, Some((process, Internal::AddressSpace | Internal::VectorState))) => {
@@ -85,7 +126,7 @@ impl<H: Hal> Kernel<H> {
             }
             _ => {}
         }
-        self.withdraw_mappings(slot, capability, budget)?;
+        self.withdraw_mappings(slot, capability);
 
         self.unlink_derivation(slot);
         self.store.get(slot).clear();
@@ -94,7 +135,10 @@ impl<H: Hal> Kernel<H> {
         }
         match capability {
             Capability::Reply { caller } => self.abandon(caller),
-            Capability::Pcb { process, .. } if original => self.destroy_process(process),
+            Capability::Pcb { process, .. } if original => {
+                self.stop_for_good(process);
+                self.put_dying(Dying::Process(process));
+            }
             Capability::InterruptPort { interrupt } if original => {
                 self.release_interrupt(interrupt)?;
             }
@@ -136,15 +180,15 @@ impl<H: Hal> Kernel<H> {
     /// caller included: nothing found before holds afterwards.
     pub(crate) fn drain(&mut self, budget: &mut Budget) -> Result<(), Stop> {
         while let Some(object) = self.dying.get() {
-            budget.spend()?;
             match object {
                 Dying::Node(node) => self.drain_node(node, budget)?,
                 Dying::Port(port) => {
                     let port_cells = self.store.get(port);
                     let waiting = port_cells.receivers.first().or(port_cells.senders.first());
                     match waiting {
-                        Some(process) => self.fail_blocked(process, Reason::PartnerDied),
+                        Some(process) => self.fail_waiting(process, budget)?,
                         None => {
+                            budget.spend(cost::OBJECT)?;
                             self.drop_dying(object);
                             self.store.destroy(port);
                         }
@@ -152,8 +196,9 @@ impl<H: Hal> Kernel<H> {
                 }
                 Dying::Notification(notification) => {
                     match self.store.get(notification).waiters.first() {
-                        Some(process) => self.fail_blocked(process, Reason::PartnerDied),
+                        Some(process) => self.fail_waiting(process, budget)?,
                         None => {
+                            budget.spend(cost::OBJECT)?;
                             self.drop_dying(object);
                             self.store.destroy(notification);
                         }
@@ -162,13 +207,19 @@ impl<H: Hal> Kernel<H> {
                 Dying::AddressSpace(space) => {
                     let cells = self.store.get(space);
                     match cells.anchored.get().or(cells.pool.get()) {
-                        Some(slot) => self.cast_off(space, slot, budget)?,
+                        Some(slot) => {
+                            budget.spend(cost::TABLE)?;
+                            self.cast_off(space, slot);
+                        }
                         None => {
+                            budget.spend(cost::OBJECT)?;
                             self.drop_dying(object);
+                            self.hal().retire(self.store.root_table(space), cells.cpus.get());
                             self.store.destroy(space);
                         }
                     }
                 }
+                Dying::Process(process) => self.drain_process(process, budget)?,
             }
         }
         Ok(())
@@ -176,20 +227,39 @@ impl<H: Hal> Kernel<H> {
 
     /// Empties some slots of a dying node.
     fn drain_node(&mut self, node: Ref<Node>, budget: &mut Budget) -> Result<(), Stop> {
+        budget.spend(cost::EMPTY_SLOTS)?;
         let first = self.store.get(node).emptied.get();
-        for index in first..first.saturating_add(SLOTS_PER_STEP) {
+        let end = first.saturating_add(SLOTS_AT_ONCE);
+        for index in first..end {
             let Some(slot) = self.store.slot(node, index) else {
                 self.drop_dying(Dying::Node(node));
                 self.store.destroy_node(node);
                 return Ok(());
             };
-            self.remove_within(slot, budget)?;
-            self.store.get(node).emptied.set(index.saturating_add(1));
-            // What was removed may have put another object in front of this one.
-            if self.dying.get() != Some(Dying::Node(node)) {
+            if !self.store.get(slot).is_empty() {
+                self.store.get(node).emptied.set(index);
+                // What is removed may put another object in front of this one.
+                return self.remove_within(slot, budget);
+            }
+        }
+        self.store.get(node).emptied.set(end);
+        Ok(())
+    }
+
+    /// Takes one thing from a dying process.
+    fn drain_process(&mut self, process: Ref<Process>, budget: &mut Budget) -> Result<(), Stop> {
+        budget.spend(cost::PART)?;
+        for internal in Internal::ALL {
+            let slot = self.store.internal_slot(process, internal);
+            if let Some(capability) = self.store.get(slot).capability() {
+                self.unlink_derivation(slot);
+                self.store.get(slot).clear();
+                self.detach(process, internal, capability);
                 return Ok(());
             }
         }
+        self.drop_dying(Dying::Process(process));
+        self.store.destroy(process);
         Ok(())
     }
 
@@ -220,7 +290,8 @@ impl<H: Hal> Kernel<H> {
         self.refresh_fast_mask(process);
     }
 
-    fn destroy_process(&mut self, process: Ref<Process>) {
+    /// Stops `process`, and parts it from those whose calls it serves.
+    fn stop_for_good(&self, process: Ref<Process>) {
         self.halt(process);
         let pcb = self.store.get(process);
         if let Some(caller) = pcb.caller.take() {
@@ -229,15 +300,7 @@ impl<H: Hal> Kernel<H> {
         if let Some(donor) = pcb.donor.take() {
             self.send_context_home(donor);
         }
-        for internal in Internal::ALL {
-            let slot = self.store.internal_slot(process, internal);
-            if let Some(capability) = self.store.get(slot).capability() {
-                self.unlink_derivation(slot);
-                self.store.get(slot).clear();
-                self.detach(process, internal, capability);
-            }
-        }
-        self.store.destroy(process);
+        pcb.scheduling.set(self.own_context(process));
     }
 
     /// The call of `caller` was accepted and will never be answered. After a trap it stays
@@ -258,6 +321,13 @@ impl<H: Hal> Kernel<H> {
             self.answer_failure(caller, Reason::PartnerDied);
             self.make_ready(caller);
         }
+    }
+
+    /// `process` waits at something that dies.
+    fn fail_waiting(&self, process: Ref<Process>, budget: &mut Budget) -> Result<(), Stop> {
+        budget.spend(cost::WAITER)?;
+        self.fail_blocked(process, Reason::PartnerDied);
+        Ok(())
     }
 
     /// Ends the wait of `process`, which is queued somewhere, with an error.

@@ -11,20 +11,26 @@ use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 
-/// Objects that one call may make.
+/// Objects that one call may ask for.
 const OBJECTS_PER_CALL: u64 = 64;
 
-/// So many `object`s are made in one call at most: those take about as long as 64 small ones.
-const fn at_a_stretch(object: ObjectType) -> u64 {
+/// What it costs to make one `object` in memory that is clear, in units of a [`Budget`].
+const fn cost(object: ObjectType) -> u32 {
     match object {
-        ObjectType::AddressSpace => 4,
-        ObjectType::Pcb | ObjectType::VectorState => 16,
-        _ => OBJECTS_PER_CALL,
+        ObjectType::AddressSpace => 60,
+        ObjectType::Pcb | ObjectType::VectorState => 45,
+        _ => 18,
     }
 }
 
-/// Bytes cleared in one step.
-const BYTES_PER_STEP: u64 = 512;
+/// So many `object`s are made in one call at most.
+const fn at_a_stretch(object: ObjectType) -> u64 {
+    (Budget::FULL / cost(object)) as u64
+}
+
+/// Bytes cleared at once, and what that costs.
+const BYTES_AT_ONCE: u64 = 512;
+const CLEARING_COST: u32 = 12;
 
 /// Logarithm of the bytes of a page, the smallest frame.
 const PAGE_BITS: u8 = 12;
@@ -52,16 +58,15 @@ impl<H: Hal> Kernel<H> {
         &mut self,
         caller: Caller,
         slot: Ref<Slot>,
+        generic: &Capability,
         operation: Operation,
     ) -> Result<Outcome, Stop> {
         match operation {
             Operation::Convert { object, size_bits, count, node, index } => {
-                self.convert(caller, slot, (object, size_bits, count), (node, index))
+                self.convert(caller, (slot, generic), (object, size_bits, count), (node, index))
             }
             Operation::Information => {
-                let Some(Capability::Generic { base, size_bits, used, kind, .. }) =
-                    self.store.get(slot).capability()
-                else {
+                let &Capability::Generic { base, size_bits, used, kind, .. } = generic else {
                     return Ok(Outcome::NOTHING);
                 };
                 let tells = self.store.get(slot).rights().contains(Rights::DMA);
@@ -76,12 +81,12 @@ impl<H: Hal> Kernel<H> {
     fn convert(
         &mut self,
         caller: Caller,
-        slot: Ref<Slot>,
+        (slot, generic): (Ref<Slot>, &Capability),
         (object, size_bits, count): (ObjectType, u64, u64),
         (node, index): (Descriptor, u64),
     ) -> Result<Outcome, Stop> {
-        let Some(Capability::Generic { base, size_bits: own_bits, mut used, mut zeroed, kind }) =
-            self.store.get(slot).capability()
+        let &Capability::Generic { base, size_bits: own_bits, mut used, mut zeroed, kind } =
+            generic
         else {
             return Err(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR).into());
         };
@@ -123,16 +128,20 @@ impl<H: Hal> Kernel<H> {
         if kind == MemoryKind::Ordinary && object != ObjectType::Generic {
             let mut clean = zeroed.max(request.start);
             while clean < request.end {
-                let bytes = BYTES_PER_STEP.min(request.end.wrapping_sub(clean));
+                let bytes = BYTES_AT_ONCE.min(request.end.wrapping_sub(clean));
                 self.store.zero(base.offset(clean), bytes as usize);
                 clean = clean.wrapping_add(bytes);
-                if clean < request.end && budget.spend().is_err() {
+                if clean < request.end && budget.spend(CLEARING_COST).is_err() {
                     // What was skipped for alignment was not cleared, so it counts as used.
                     update(self, request.start, clean);
                     return Err(Stop::Restart);
                 }
             }
             zeroed = clean;
+        }
+        if !budget.covers(cost(object).saturating_mul(count as u32)) {
+            update(self, request.start, zeroed);
+            return Err(Stop::Restart);
         }
         update(self, request.end, zeroed);
         for i in (0..count).rev() {

@@ -2,7 +2,7 @@
 
 use a9n_abi::{
     Culprit, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Reason, Rights, Source,
-    ipc_port::Operation,
+    ipc_port::{Operation, word},
 };
 use a9n_hal::{CallFrame, Context, Hal};
 use a9n_store::{Capability, Internal, Phase, Port, Process, Ref, Slot};
@@ -41,7 +41,7 @@ impl<H: Hal> Kernel<H> {
                 let reply_index = self.check_reply_slot(caller, frame)?;
                 let client = self.store.get(caller.process).caller.take();
                 match client {
-                    Some(client) => self.reply_then_receive(caller, client, port, reply_index),
+                    Some(client) => self.reply_then_receive(caller, client, port, frame),
                     None => self.receive(caller, port, MessageInfo::default(), reply_index),
                 }
             }
@@ -185,10 +185,11 @@ impl<H: Hal> Kernel<H> {
         caller: Caller,
         client: Ref<Process>,
         port: Ref<Port>,
-        reply_index: u64,
+        frame: &CallFrame,
     ) -> Result<Outcome, Stop> {
         let process = caller.process;
         let runnable = self.deliver_reply(process, client);
+        let reply_index = frame.operation >> REPLY_SLOT_SHIFT;
         self.name_reply_slot(process, reply_index);
         let lost = self.store.get(client).state.get().is_context_lost();
         if runnable && !lost && !self.has_something(process, port) {
@@ -202,6 +203,11 @@ impl<H: Hal> Kernel<H> {
         self.return_context(process, client);
         if runnable {
             self.make_ready(client);
+        }
+        if MessageInfo(frame.info).capabilities() != 0 {
+            // The next message may bring some as well.
+            let receive = word::Receive | reply_index << REPLY_SLOT_SHIFT;
+            return Err(Stop::RestartAs(receive));
         }
         if !self.take_waiting(process, port) {
             self.stop_running(process);

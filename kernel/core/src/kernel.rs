@@ -97,7 +97,7 @@ impl<H: Hal> Kernel<H> {
                 }
                 Ok(Outcome::Settled) => {}
                 Err(Stop::Restart) => context.restart(frame.operation),
-                Err(Stop::Settle) => context.restart(a9n_abi::kernel::word::Settle),
+                Err(Stop::RestartAs(operation)) => context.restart(operation),
                 Err(Stop::Refused(error)) => {
                     context.answer(0, MessageInfo::failure(error).0, &[0; MESSAGE_REGISTERS]);
                 }
@@ -180,9 +180,9 @@ impl<H: Hal> Kernel<H> {
             .capability()
             .ok_or(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR))?;
         match (invocation, capability) {
-            (I::Generic(operation), C::Generic { .. }) => {
+            (I::Generic(operation), generic @ C::Generic { .. }) => {
                 self.demand(slot, operation.rights())?;
-                self.invoke_generic(caller, slot, operation)
+                self.invoke_generic(caller, slot, &generic, operation)
             }
             (I::Node(operation), C::Node(node)) => {
                 self.demand(slot, operation.rights())?;

@@ -36,6 +36,7 @@ mod derivation;
 mod destroy;
 mod donation;
 mod fast;
+mod fast_map;
 mod frame;
 mod generic;
 mod interrupt;

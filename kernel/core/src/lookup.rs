@@ -7,13 +7,19 @@ use a9n_store::{Capability, Internal, Node, Process, Ref, Slot};
 use crate::Kernel;
 
 impl<H: Hal> Kernel<H> {
-    /// The slot that `descriptor` names for `process`.
+    /// The slot that `descriptor` names for `process`. One level, which is the usual, is short.
+    #[inline(never)]
     pub(crate) fn lookup(
         &self,
         process: Ref<Process>,
         descriptor: Descriptor,
         culprit: Culprit,
     ) -> Result<Ref<Slot>, Error> {
+        if descriptor.depth() == 0 {
+            let node = self.store.get(process).node.get();
+            let slot = node.and_then(|node| self.store.slot(node, descriptor.index()));
+            return slot.ok_or(Error::new(Reason::InvalidDescriptor, culprit));
+        }
         self.locate(process, descriptor, culprit).map(|(slot, _)| slot)
     }
 
@@ -42,13 +48,13 @@ impl<H: Hal> Kernel<H> {
             if bits == 0 {
                 return Ok((slot, holder));
             }
-            match self.store.get(slot).capability() {
-                Some(Capability::Node(inner)) => (node, holder) = (inner, slot),
-                _ => return Err(invalid),
-            }
-            if !self.store.get(slot).rights().contains(Rights::READ) {
-                return Err(Error::new(Reason::PermissionDenied, culprit));
-            }
+            let cells = self.store.get(slot);
+            let Some(inner) = cells.node(Rights::READ) else {
+                let is_node = cells.node(Rights::empty()).is_some();
+                let denied = Error::new(Reason::PermissionDenied, culprit);
+                return Err(if is_node { denied } else { invalid });
+            };
+            (node, holder) = (inner, slot);
         }
         Err(Error::new(Reason::InvalidDepth, culprit))
     }
@@ -94,12 +100,12 @@ impl<H: Hal> Kernel<H> {
         descriptor: Descriptor,
         number: u8,
     ) -> Result<Ref<Node>, Error> {
-        let (slot, capability) = self.lookup_argument(process, descriptor, number)?;
-        let Capability::Node(node) = capability else {
-            return Err(Error::new(Reason::InvalidDescriptor, Culprit::argument(number)));
-        };
-        if !self.store.get(slot).rights().contains(Rights::WRITE) {
-            return Err(Error::new(Reason::PermissionDenied, Culprit::argument(number)));
+        let culprit = Culprit::argument(number);
+        let slot = self.store.get(self.lookup(process, descriptor, culprit)?);
+        let node =
+            slot.node(Rights::empty()).ok_or(Error::new(Reason::InvalidDescriptor, culprit))?;
+        if !slot.rights().contains(Rights::WRITE) {
+            return Err(Error::new(Reason::PermissionDenied, culprit));
         }
         Ok(node)
     }

@@ -45,9 +45,9 @@ pub(crate) enum Stop {
     Refused(Error),
     /// It has done as much as may be done at a stretch, and goes on when it is repeated.
     Restart,
-    /// It is done, but for objects that died with it: it goes on as `settle` when it is repeated,
-    /// since by then its arguments may mean something else.
-    Settle,
+    /// It has done its own part, and what is left goes on as the operation with this word: to
+    /// repeat the whole could mean something else by then.
+    RestartAs(u64),
 }
 
 impl From<Error> for Stop {
@@ -61,51 +61,62 @@ pub(crate) const fn bad_argument(reason: Reason, number: u8) -> Error {
     Error::new(reason, Culprit::argument(number))
 }
 
-/// What may still be done before the kernel has to look for interrupts, in entries of a page table
-/// that are gone through.
+/// What may still be done before the kernel has to look for interrupts, in units of about ten
+/// instructions. With what comes before and behind, and what the last thing takes too much, that is
+/// at most 3,000 of them; `cargo xtask test --suite stretch` measures it.
 #[derive(Debug)]
 pub(crate) struct Budget(u32);
 
 impl Budget {
-    /// Steps of up to about a hundred instructions in one kernel call.
-    const STEPS: u32 = 24;
+    /// Units of a full budget.
+    pub(crate) const FULL: u32 = 165;
 
-    /// Entries of a page table gone through in one step.
-    const ENTRIES_PER_STEP: u32 = 16;
+    /// What a walk to a page table costs.
+    const WALK: u32 = 12;
 
-    /// A walk to a table takes as long as so many of its entries.
-    const ENTRIES_PER_WALK: u32 = 8;
+    /// Entries of a page table that are gone through for one unit.
+    const ENTRIES: u32 = 1;
 
     /// A full budget.
     pub(crate) const fn new() -> Self {
-        Self(Self::STEPS * Self::ENTRIES_PER_STEP)
+        Self(Self::FULL)
     }
 
-    /// Takes one step, or asks for a restart.
-    pub(crate) const fn spend(&mut self) -> Result<(), Stop> {
-        self.spend_many(1)
-    }
-
-    /// Takes `steps` steps, fewer than a full budget, at once, or asks for a restart.
-    pub(crate) const fn spend_many(&mut self, steps: u32) -> Result<(), Stop> {
-        match self.0.checked_sub(steps * Self::ENTRIES_PER_STEP) {
-            Some(left) => {
-                self.0 = left;
-                Ok(())
-            }
-            None => Err(Stop::Restart),
+    /// Takes what something costs that is about to be done, or asks for a restart if nothing is
+    /// left. Of a full budget there is, so every call gets on.
+    pub(crate) const fn spend(&mut self, cost: u32) -> Result<(), Stop> {
+        if self.0 == 0 {
+            return Err(Stop::Restart);
         }
+        self.0 = self.0.saturating_sub(cost);
+        Ok(())
     }
 
     /// Takes a walk to a page table, and answers how many of its entries may be gone through.
-    /// `None` if that is none.
+    /// `None` if nothing is left.
     pub(crate) fn walk(&mut self) -> Option<u64> {
-        self.0 = self.0.saturating_sub(Self::ENTRIES_PER_WALK);
-        (self.0 != 0).then_some(u64::from(self.0))
+        self.spend(Self::WALK).ok()?;
+        Some(u64::from(self.0.max(1) * Self::ENTRIES))
     }
 
     /// Takes as long as going through `entries` entries, at most as many as `walk` allowed.
     pub(crate) const fn pass(&mut self, entries: u64) {
-        self.0 = self.0.saturating_sub(entries as u32);
+        self.0 = self.0.saturating_sub((entries as u32).div_ceil(Self::ENTRIES));
+    }
+
+    /// Whether `cost` can be spent without taking too much. It can be of a full budget.
+    pub(crate) const fn covers(&self, cost: u32) -> bool {
+        cost <= self.0 || self.0 == Self::FULL
+    }
+
+    /// Takes what it cost to find out what to do: one thing can still be done afterwards, if it
+    /// could be before.
+    pub(crate) const fn charge(&mut self, cost: u32) {
+        if self.0 != 0 {
+            self.0 = self.0.saturating_sub(cost);
+            if self.0 == 0 {
+                self.0 = 1;
+            }
+        }
     }
 }

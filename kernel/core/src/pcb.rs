@@ -209,6 +209,7 @@ impl<H: Hal> Kernel<H> {
         match capability {
             Capability::AddressSpace(space) => {
                 pcb.context.set_address_space(Some(self.store.root_table(space)));
+                self.spread_space(process);
             }
             Capability::Node(node) => pcb.node.set(Some(node)),
             Capability::Frame { base, .. } => pcb.buffer.set(base),
@@ -273,6 +274,7 @@ impl<H: Hal> Kernel<H> {
         let pcb = self.store.get(process);
         pcb.foreign.set(foreign == 1);
         pcb.affinity.set(cpu);
+        self.spread_space(process);
         self.refresh_fast_mask(process);
         pcb.priority.set(priority);
         pcb.ceiling.set(highest_priority);

@@ -4,15 +4,12 @@ use core::cell::Cell;
 
 use a9n_abi::{Access, Descriptor, Error, Reason, address_space::Operation};
 use a9n_hal::{Hal, PageSize, PagingError, PhysicalAddress, Stretch, UserAddress};
-use a9n_store::{AddressSpace, Capability, Installation, Ref, Slot, TableUse};
+use a9n_store::{AddressSpace, Capability, Installation, Internal, Process, Ref, Slot, TableUse};
 
 use crate::Kernel;
 use crate::batch::Batch;
 use crate::kernel::Caller;
-use crate::outcome::{Budget, Outcome, Stop, bad_argument};
-
-/// Steps that it takes to clear a table.
-const STEPS_PER_TABLE: u32 = 8;
+use crate::outcome::{Outcome, Stop, bad_argument};
 
 /// Part of an address space whose translations have changed and are still cached.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,7 +35,18 @@ impl<H: Hal> Kernel<H> {
     /// Makes all CPUs forget what is `stale` of `space`.
     pub(crate) fn forget(&self, space: Ref<AddressSpace>, stale: Stale) {
         if stale.0.is_some() {
-            self.hal().flush(self.store.root_table(space), stale.0);
+            let cpus = self.store.get(space).cpus.get();
+            self.hal().flush(self.store.root_table(space), cpus, stale.0);
+        }
+    }
+
+    /// Notes where the address space of `process` may be loaded from now on: on the CPU that it is
+    /// to run on, and on the one that it is on.
+    pub(crate) fn spread_space(&self, process: Ref<Process>) {
+        let slot = self.store.internal_slot(process, Internal::AddressSpace);
+        if let Some(Capability::AddressSpace(space)) = self.store.get(slot).capability() {
+            let (pcb, cpus) = (self.store.get(process), &self.store.get(space).cpus);
+            cpus.set(cpus.get().with(pcb.affinity.get()).with(pcb.state.get().cpu()));
         }
     }
 
@@ -127,40 +135,28 @@ impl<H: Hal> Kernel<H> {
         Ok(entries.bits())
     }
 
-    /// Undoes what the capability in `slot`, about to be removed, put into an address space.
-    pub(crate) fn withdraw_mappings(
-        &mut self,
-        slot: Ref<Slot>,
-        capability: Capability,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
+    /// Undoes what the capability in `slot`, about to be removed, put into an address space. A
+    /// Window has been cleared.
+    pub(crate) fn withdraw_mappings(&mut self, slot: Ref<Slot>, capability: Capability) {
         match capability {
             Capability::Window { space: Some(space), .. } => {
-                self.clear_window(slot, budget)?;
                 self.unanchor(&self.store.get(space).anchored, slot);
             }
             Capability::PageTable { usage: TableUse::Pooled(space), .. } => {
                 self.unanchor(&self.store.get(space).pool, slot);
             }
             Capability::PageTable { table, usage: TableUse::Installed(place) } => {
-                budget.spend_many(STEPS_PER_TABLE)?;
                 let root = self.store.root_table(place.space);
                 self.hal().remove_table(root, place.address, place.entries, table);
-                self.hal().flush(root, None);
+                self.hal().flush(root, self.store.get(place.space).cpus.get(), None);
                 self.unanchor(&self.store.get(place.space).anchored, slot);
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// `slot`, one of those that the dying address space `space` knows, loses its hold there.
-    pub(crate) fn cast_off(
-        &mut self,
-        space: Ref<AddressSpace>,
-        slot: Ref<Slot>,
-        budget: &mut Budget,
-    ) -> Result<(), Stop> {
+    pub(crate) fn cast_off(&mut self, space: Ref<AddressSpace>, slot: Ref<Slot>) {
         let cells = self.store.get(slot);
         let spaces = self.store.get(space);
         let free = |table| Capability::PageTable { table, usage: TableUse::Free };
@@ -177,7 +173,6 @@ impl<H: Hal> Kernel<H> {
                 });
             }
             Some(Capability::PageTable { table, usage: TableUse::Installed(place) }) => {
-                budget.spend_many(STEPS_PER_TABLE)?;
                 let root = self.store.root_table(space);
                 self.hal().remove_table(root, place.address, place.entries, table);
                 cells.update(free(table));
@@ -185,12 +180,11 @@ impl<H: Hal> Kernel<H> {
             Some(Capability::PageTable { table, usage: TableUse::Pooled(_) }) => {
                 cells.update(free(table));
                 self.unanchor(&spaces.pool, slot);
-                return Ok(());
+                return;
             }
             _ => {}
         }
         self.unanchor(&spaces.anchored, slot);
-        Ok(())
     }
 
     /// Takes a table out of the pool of `space` and installs it for `address`.

@@ -6,9 +6,13 @@ use a9n_abi::{
     Culprit, Descriptor, Error, IpcBuffer, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, Source,
 };
 use a9n_hal::{CallFrame, Context, Hal, PhysicalAddress, Trap};
-use a9n_store::{Capability, Process, Ref, Slot};
+use a9n_store::{Capability, Node, Process, Ref, Slot};
 
 use crate::Kernel;
+use crate::outcome::Stop;
+
+/// Progress of a process that sends: its capabilities have been looked at.
+const CHECKED: (u32, u32) = (1, 0);
 
 /// What stands in a PCB instead of the page of an IPC buffer.
 pub(crate) const NO_BUFFER: PhysicalAddress = PhysicalAddress(0);
@@ -25,26 +29,32 @@ impl<H: Hal> Kernel<H> {
         Some(self.store.get(process).buffer.get()).filter(|page| *page != NO_BUFFER)
     }
 
-    /// Whether `process` may send the message in `frame`.
+    /// Whether `process` may send the message in `frame`. To look at its capabilities and to pass
+    /// them on takes long, so the call is repeated in between; what is passed on is looked at again.
     pub(crate) fn check_message(
         &self,
         process: Ref<Process>,
         frame: &CallFrame,
-    ) -> Result<MessageInfo, Error> {
+    ) -> Result<MessageInfo, Stop> {
         let info = MessageInfo(frame.info);
         if !info.is_sendable() {
-            return Err(Error::new(Reason::InvalidArgument, Culprit::INFO));
+            return Err(Error::new(Reason::InvalidArgument, Culprit::INFO).into());
         }
         let needs_buffer = info.length() > MESSAGE_REGISTERS || info.capabilities() != 0;
         if needs_buffer && self.buffer(process).is_none() {
-            return Err(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER));
+            return Err(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER).into());
+        }
+        let progress = &self.store.get(process).batch;
+        if info.capabilities() == 0 || progress.get() == CHECKED {
+            return Ok(info);
         }
         for number in 0..info.capabilities() {
             if self.offered(process, number).is_none() {
-                return Err(Error::new(Reason::InvalidDescriptor, Culprit::IPC_BUFFER));
+                return Err(Error::new(Reason::InvalidDescriptor, Culprit::IPC_BUFFER).into());
             }
         }
-        Ok(info)
+        progress.set(CHECKED);
+        Err(Stop::Restart)
     }
 
     /// Gives `receiver` the message that `sender` is making a kernel call with, or the trap that
@@ -88,27 +98,39 @@ impl<H: Hal> Kernel<H> {
         receiver: Ref<Process>,
         count: usize,
     ) -> usize {
+        if count == 0 {
+            return 0;
+        }
+        let Some((node, first, slots)) = self.destination(receiver) else { return 0 };
         (0..count)
-            .take_while(|number| self.transfer_capability(sender, receiver, *number).is_some())
+            .take_while(|number| {
+                let target = first.checked_add(*number as u64);
+                (*number as u64) < slots
+                    && target
+                        .and_then(|target| self.transfer_capability(sender, *number, node, target))
+                        .is_some()
+            })
             .count()
     }
 
+    /// Where `receiver` wants capabilities: node, first slot, number of slots.
+    fn destination(&self, receiver: Ref<Process>) -> Option<(Ref<Node>, u64, u64)> {
+        let buffer = self.buffer(receiver)?;
+        let word = |index| self.store.read_word(buffer, index);
+        let node = self.lookup_node(receiver, Descriptor(word(RECEIVE_NODE)), 0).ok()?;
+        Some((node, word(RECEIVE_INDEX), word(RECEIVE_SLOTS)))
+    }
+
+    /// Passes on what `sender` offers as number `number`, into slot `index` of `node`.
     fn transfer_capability(
         &self,
         sender: Ref<Process>,
-        receiver: Ref<Process>,
         number: usize,
+        node: Ref<Node>,
+        index: u64,
     ) -> Option<()> {
         let (source, capability) = self.offered(sender, number)?;
-        let buffer = self.buffer(receiver)?;
-        let word = |index| self.store.read_word(buffer, index);
-        let node = Descriptor(word(RECEIVE_NODE));
-        let (index, slots) = (word(RECEIVE_INDEX), word(RECEIVE_SLOTS));
-        if number as u64 >= slots {
-            return None;
-        }
-        let node = self.lookup_node(receiver, node, 0).ok()?;
-        let target = self.empty_slot(node, index.checked_add(number as u64)?, 0).ok()?;
+        let target = self.empty_slot(node, index, 0).ok()?;
         if capability.is_copyable() {
             self.copy_capability(source, target, capability).ok()
         } else {

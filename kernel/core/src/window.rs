@@ -8,7 +8,7 @@ use core::ops::Range;
 
 use a9n_abi::{Access, Culprit, Error, MemoryType, Reason, Rights, window::Operation};
 use a9n_hal::{Hal, PageSize, Passed, PhysicalAddress, Run, Stretch, UserAddress};
-use a9n_store::{AddressSpace, Capability, MemoryKind, Ref, Slot};
+use a9n_store::{AddressSpace, MemoryKind, Ref, Slot, Window};
 
 use crate::Kernel;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
@@ -52,17 +52,14 @@ impl<H: Hal> Kernel<H> {
         operation: Operation,
     ) -> Result<Outcome, Stop> {
         let place = self.place(slot).ok_or(Error::new(Reason::PartnerDied, Culprit::DESCRIPTOR))?;
+        let cells = self.store.get(slot);
         let mut budget = Budget::new();
         let done = match operation {
             Operation::Map { address, offset, pages, access, memory } => {
-                let stretch = check_range::<H>(&place, address, pages, 3)?;
-                check_offset(&place, offset, pages)?;
-                self.check_access(slot, access, 4)?;
-                if place.kind == MemoryKind::Device && memory == MemoryType::Normal {
-                    return Err(bad_argument(Reason::InvalidArgument, 5).into());
-                }
-                self.check_whole(slot)?;
-                let run = Run { stretch, page: place.page(offset), access, memory };
+                let run = (address, offset, pages);
+                let run = self.check_map(&place, run, (access, memory))?;
+                check_access(cells, access, 4)?;
+                check_whole(cells)?;
                 self.map(place.root, run, &mut budget).map_err(|reason| bad_argument(reason, 1))?
             }
             Operation::Unmap { address, pages } => {
@@ -74,7 +71,7 @@ impl<H: Hal> Kernel<H> {
             }
             Operation::Protect { address, pages, access } => {
                 let stretch = check_range::<H>(&place, address, pages, 2)?;
-                self.check_access(slot, access, 3)?;
+                check_access(cells, access, 3)?;
                 let mut stale = Stale::default();
                 let done = self.protect(&place, stretch, access, &mut budget, &mut stale);
                 self.forget(place.space, stale);
@@ -84,32 +81,40 @@ impl<H: Hal> Kernel<H> {
         Ok(Outcome::word(done))
     }
 
-    /// Refuses to map through the Window in `slot` once it is being cleared.
-    pub(crate) fn check_whole(&self, slot: Ref<Slot>) -> Result<(), Error> {
-        if self.store.get(slot).progress() == 0 {
-            Ok(())
-        } else {
-            Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR))
-        }
-    }
-
     /// The Window in `slot`, if its address space lives.
     pub(crate) fn place(&self, slot: Ref<Slot>) -> Option<Place> {
-        let Some(Capability::Window {
-            base,
-            size_bits,
-            kind,
-            address: first,
-            range_bits,
-            space: Some(space),
-        }) = self.store.get(slot).capability()
-        else {
-            return None;
-        };
-        let pages = |bits: u8| 1u64 << (u32::from(bits).saturating_sub(PAGE_BITS) & 63);
+        let window = self.store.get(slot).window(Rights::empty())?;
+        Some(self.place_of(&window))
+    }
+
+    /// `window`, taken apart.
+    #[inline(always)]
+    pub(crate) fn place_of(&self, window: &Window) -> Place {
+        let Window { base, size_bits, kind, address: first, range_bits, space } = *window;
+        // Neither is smaller than a page.
+        let pages = |bits: u8| 1u64 << (u32::from(bits).wrapping_sub(PAGE_BITS) & 63);
         let root = self.store.root_table(space);
         let (pages, range) = (pages(size_bits), pages(range_bits));
-        Some(Place { space, root, base, pages, kind, first, range })
+        Place { space, root, base, pages, kind, first, range }
+    }
+
+    /// What a mapping through the Window at `place` is, if it is one, whatever its rights allow.
+    #[inline(always)]
+    pub(crate) fn check_map(
+        &self,
+        place: &Place,
+        (address, offset, pages): (u64, u64, u64),
+        (access, memory): (Access, MemoryType),
+    ) -> Result<Run, Error> {
+        let stretch = check_range::<H>(place, address, pages, 3)?;
+        check_offset(place, offset, pages)?;
+        if access.is_empty() {
+            return Err(bad_argument(Reason::InvalidArgument, 4));
+        }
+        if place.kind == MemoryKind::Device && memory == MemoryType::Normal {
+            return Err(bad_argument(Reason::InvalidArgument, 5));
+        }
+        Ok(Run { stretch, page: place.page(offset), access, memory })
     }
 
     /// Maps as much of `run` as the budget allows; answers how many pages. A refusal is one of the
@@ -138,24 +143,6 @@ impl<H: Hal> Kernel<H> {
             }
         }
         Ok(done)
-    }
-
-    /// Refuses `access`, argument `number` of a call, if it is none or more than the Window in
-    /// `slot` allows.
-    pub(crate) fn check_access(
-        &self,
-        slot: Ref<Slot>,
-        access: Access,
-        number: u8,
-    ) -> Result<(), Error> {
-        if access.is_empty() {
-            return Err(bad_argument(Reason::InvalidArgument, number));
-        }
-        let writable = self.store.get(slot).rights().contains(Rights::WRITE);
-        if access.contains(Access::WRITE) && !writable {
-            return Err(bad_argument(Reason::PermissionDenied, number));
-        }
-        Ok(())
     }
 
     /// Unmaps what of `stretch` is there, as far as the budget allows. Answers how many pages it
@@ -233,8 +220,26 @@ fn go_through(
     done.min(stretch.pages)
 }
 
+/// Refuses to map through the Window in `slot` once it is being cleared.
+pub(crate) fn check_whole(slot: &Slot) -> Result<(), Error> {
+    if slot.progress() == 0 { Ok(()) } else { Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR)) }
+}
+
+/// Refuses `access`, argument `number` of a call, if it is none or more than the Window in `slot`
+/// allows.
+pub(crate) fn check_access(slot: &Slot, access: Access, number: u8) -> Result<(), Error> {
+    if access.is_empty() {
+        return Err(bad_argument(Reason::InvalidArgument, number));
+    }
+    if access.contains(Access::WRITE) && !slot.rights().contains(Rights::WRITE) {
+        return Err(bad_argument(Reason::PermissionDenied, number));
+    }
+    Ok(())
+}
+
 /// The `pages` pages (`number` of the argument that counts them) at `address` (argument 1), unless
 /// they do not lie in the range of a Window.
+#[inline(always)]
 pub(crate) fn check_range<H: Hal>(
     place: &Place,
     address: u64,
@@ -254,6 +259,7 @@ pub(crate) fn check_range<H: Hal>(
 }
 
 /// Refuses pages from `offset` on (arguments 3 and 2) that do not lie in the frame.
+#[inline(always)]
 pub(crate) fn check_offset(place: &Place, offset: u64, pages: u64) -> Result<(), Error> {
     if offset >= place.pages {
         return Err(bad_argument(Reason::InvalidArgument, 2));

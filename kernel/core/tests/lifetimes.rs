@@ -96,7 +96,7 @@ fn what_a_stopped_remover_leaves_is_finished_without_it() {
     system.ask(FREE + 10, pcb::word::Suspend, &[]).expect("suspend");
     let wait = request(FREE + 2, notification::word::Wait, &[]);
     assert_eq!(system.call(init, wait), Reaction::Blocked);
-    for _ in 0..3 {
+    for _ in 0..30 {
         system.pass(1);
     }
     assert_eq!(system.current, Some(client), "its port died, and it was told");

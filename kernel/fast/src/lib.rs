@@ -109,6 +109,38 @@ extern "C" fn a9n_fast_signal(
     kernel.fast_signal(&cpu, me, operation, descriptor, info, word4, word5);
 }
 
+/// `map` of one page, on the only CPU.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_fast_map(
+    descriptor: u64,
+    info: u64,
+    me: &Context,
+    address: u64,
+    memory: u64,
+    word5: u64,
+) {
+    let (cpu, me) = (Entered::Alone, process(me));
+    // SAFETY: the stub jumps here.
+    let kernel = unsafe { KERNEL.entered() };
+    kernel.fast_map(&cpu, me, descriptor, info, address, memory, word5);
+}
+
+/// `map` of one page, on one of several CPUs.
+#[unsafe(no_mangle)]
+extern "C" fn a9n_fast_map_locked(
+    descriptor: u64,
+    info: u64,
+    me: &Context,
+    address: u64,
+    memory: u64,
+    word5: u64,
+) {
+    let (cpu, me) = (Entered::Locked(Cpu::here().number()), process(me));
+    // SAFETY: the stub, which took the lock, jumps here.
+    let kernel = unsafe { KERNEL.entered() };
+    kernel.fast_map(&cpu, me, descriptor, info, address, memory, word5);
+}
+
 /// A kernel call on a Notification Port, on one of several CPUs.
 #[unsafe(no_mangle)]
 extern "C" fn a9n_fast_signal_locked(

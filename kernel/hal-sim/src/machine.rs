@@ -11,6 +11,7 @@ use a9n_hal::{
 };
 
 use crate::devices::SimDevices;
+use crate::translations::Translations;
 use crate::{SimContext, SimMemory};
 
 /// Ticks of the simulated clock in a second.
@@ -51,6 +52,7 @@ pub(crate) struct SimState {
     console: Vec<u8>,
     exit: Option<bool>,
     pub(crate) flushes: u64,
+    pub(crate) translations: Translations,
     pub(crate) devices: SimDevices,
     nudges: BTreeSet<CpuNumber>,
 }
@@ -147,6 +149,19 @@ impl SimMachine {
         self.state.borrow().exit
     }
 
+    /// `cpu` runs in the address space `root`, and caches all of it.
+    pub fn use_space(&self, cpu: CpuNumber, root: PhysicalAddress) {
+        let mappings = self.mappings(root);
+        self.state.borrow_mut().translations.look_up(cpu, root, &mappings);
+    }
+
+    /// Panics if something is cached that is not so any more. `live` are the roots of all address
+    /// spaces.
+    pub fn check_translations(&self, live: &[PhysicalAddress]) {
+        let mappings = |root| live.contains(&root).then(|| self.mappings(root));
+        self.state.borrow().translations.check(mappings);
+    }
+
     /// How often cached translations were forgotten.
     pub fn flushes(&self) -> u64 {
         self.state.borrow().flushes
@@ -182,6 +197,7 @@ impl SimMachine {
         let state = self.state.borrow();
         self.memory.difference().hash(hasher);
         (state.clock, state.timers, state.exit, &state.nudges).hash(hasher);
+        state.translations.hash(hasher);
         state.devices.hash(hasher);
     }
 }

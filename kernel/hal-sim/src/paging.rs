@@ -4,7 +4,8 @@
 use std::ops::Range;
 
 use a9n_hal::{
-    Access, PageSize, Paging, PagingError, Passed, PhysicalAddress, Run, Stretch, UserAddress,
+    Access, CpuSet, PageSize, Paging, PagingError, Passed, PhysicalAddress, Run, Stretch,
+    UserAddress,
 };
 
 use crate::SimMachine;
@@ -250,7 +251,13 @@ impl Paging for SimMachine {
         Some((PhysicalAddress((word & ADDRESS_MASK) + offset), access))
     }
 
-    fn flush(&self, _root: PhysicalAddress, _stretch: Option<Stretch>) {
-        self.state.borrow_mut().flushes += 1;
+    fn flush(&self, root: PhysicalAddress, cpus: CpuSet, stretch: Option<Stretch>) {
+        let mut state = self.state.borrow_mut();
+        state.flushes += 1;
+        state.translations.forget(cpus, root, stretch);
+    }
+
+    fn retire(&self, root: PhysicalAddress, cpus: CpuSet) {
+        self.state.borrow_mut().translations.forget(cpus, root, None);
     }
 }

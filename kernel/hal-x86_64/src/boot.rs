@@ -28,7 +28,7 @@ use crate::segments::{KERNEL_CODE, SYSRET_BASE};
 use crate::tables::Tables;
 use crate::{
     apic, console, device_memory, entry, interrupts, io_apic, legacy, paging, processors, segments,
-    skew, vector,
+    skew, translations, vector,
 };
 
 /// The machine as it came up.
@@ -80,6 +80,9 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
     }
     if features.huge_pages {
         paging::allow_huge_pages();
+    }
+    if features.tags {
+        translations::allow_tags();
     }
     legacy::silence();
 
@@ -136,7 +139,7 @@ unsafe fn build_space(
     unsafe {
         let frame = PhysFrame::containing_address(PhysAddr::new_truncate(root.0));
         Cr3::write(frame, Cr3Flags::empty());
-        Features::enable_global_pages();
+        features.enable_global_pages();
         space.moved_to(Tables::new(DIRECT_MAP));
     }
     paging::set_kernel_root(root);
@@ -218,7 +221,7 @@ unsafe fn start_processors(
     // SAFETY: the page is free, as nothing has been taken from where it lies, and mapped.
     unsafe { processors::start(features, cpus.iter(), page) };
     space.unmap_identity();
-    paging::forget_all();
+    translations::reload();
     Ok(Some(page.into()))
 }
 

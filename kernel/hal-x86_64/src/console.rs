@@ -29,6 +29,9 @@ const READY: u8 = 0x03;
 /// Line status: room for a byte.
 const CAN_SEND: u8 = 0x20;
 
+/// Line status: everything is sent.
+const ALL_SENT: u8 = 0x40;
+
 /// Looks at the line status before a byte is dropped; far more than a byte takes to send.
 const PATIENCE: u32 = 1_000_000;
 
@@ -72,6 +75,12 @@ fn send(byte: u8) {
     if PRESENT.load(Relaxed) && (0..PATIENCE).any(|_| read(LINE_STATUS) & CAN_SEND != 0) {
         write(DATA, byte);
     }
+}
+
+/// Waits until everything that was written is sent.
+#[cfg(feature = "debug-exit")]
+pub fn drain() {
+    let _ = PRESENT.load(Relaxed) && (0..PATIENCE).any(|_| read(LINE_STATUS) & ALL_SENT != 0);
 }
 
 /// For formatted text.

@@ -8,13 +8,14 @@
 //! - `rip` lies below [`USER_END`];
 //! - `fs_base` and `gs_base` are canonical;
 //! - `rflags` has interrupts on and no privilege (`user_flags`, or saved from user mode);
-//! - `root` is a root that `Paging::prepare_root` made, or the kernel's own.
+//! - `root` is a root that `Paging::prepare_root` made, with its tag (see
+//!   [`translations`](crate::translations)), or the kernel's own.
 
 use core::cell::Cell;
 
 use a9n_hal::{CallFrame, MESSAGE_REGISTERS, PhysicalAddress, UserAddress};
 
-use crate::paging::{NEVER_MAPPED, USER_END, kernel_root};
+use crate::paging::{NEVER_MAPPED, USER_END, kernel_root, root_word};
 use crate::vector;
 
 /// Flags that every process runs with: interrupts on, and the bit that is always set.
@@ -232,7 +233,7 @@ impl a9n_hal::Context for Context {
     /// Without an address space it would run, if it ever did, in the kernel's own, where it
     /// faults at its first instruction.
     fn set_address_space(&self, root: Option<PhysicalAddress>) {
-        self.root.set(root.unwrap_or_else(kernel_root).0);
+        self.root.set(root.map_or(kernel_root().0, |root| root_word(root).0));
     }
 
     fn set_vector_state(&self, state: Option<PhysicalAddress>) {

@@ -32,7 +32,7 @@ const KERNEL_STACK_PAGES: usize = 4;
 pub struct Cpu {
     /// Who runs here in user mode, or null while idle.
     pub(crate) current: AtomicPtr<Context>,
-    /// Root of the page tables now loaded.
+    /// What was last written to CR3: root of the page tables, and tag.
     pub(crate) root: AtomicU64,
     /// The user's rdx, from the entry stub to the general path.
     pub(crate) user_rdx: AtomicU64,

@@ -102,6 +102,7 @@ fn halt() -> ! {
 pub fn exit_emulator(success: bool) {
     use x86_64::instructions::port::Port;
     let code: u8 = if success { 0x10 } else { 0x11 };
+    crate::console::drain();
     // SAFETY: no PC has anything at these ports.
     unsafe {
         Port::new(0xf4).write(code);

@@ -1,6 +1,6 @@
 //! What this CPU can do, and switching on what the kernel relies on.
 //!
-//! Required: everything in [`Missing`]. Used where present: SMEP, SMAP, UMIP, 1 GiB pages,
+//! Required: everything in [`Missing`]. Used where present: SMEP, SMAP, UMIP, 1 GiB pages, PCIDs,
 //! x2APIC, the timer's TSC deadline mode, enhanced IBRS.
 
 use core::arch::x86_64::__cpuid_count;
@@ -76,6 +76,9 @@ pub struct Features {
     pub umip: bool,
     /// Pages of 1 GiB.
     pub huge_pages: bool,
+    /// Translations of several address spaces may be cached at a time (PCID), and each of them
+    /// forgotten (`invpcid`).
+    pub tags: bool,
     /// The local interrupt controller is reached by registers, not memory.
     pub x2apic: bool,
     /// The timer takes a deadline in TSC ticks.
@@ -145,6 +148,7 @@ impl Features {
             smap: more.is_some_and(|f| f.has_smap()),
             umip: more.is_some_and(|f| f.has_umip()),
             huge_pages: extended.is_some_and(|f| f.has_1gib_pages()),
+            tags: basic.is_some_and(|f| f.has_pcid()) && more.is_some_and(|f| f.has_invpcid()),
             x2apic: basic.is_some_and(|f| f.has_x2apic()),
             tsc_deadline: basic.is_some_and(|f| f.has_tsc_deadline()),
             invariant_tsc: id.get_advanced_power_mgmt_info().is_some_and(|f| f.has_invariant_tsc()),
@@ -220,14 +224,20 @@ impl Features {
         }
     }
 
-    /// Lets kernel translations survive a change of address space, on this CPU. Forgets all
-    /// translations from before, the firmware's global ones included.
+    /// Lets kernel translations survive a change of address space, on this CPU, and those of address
+    /// spaces with tags. Forgets all translations from before, the firmware's global ones included.
     ///
     /// # Safety
     /// The kernel's own page tables are loaded.
-    pub unsafe fn enable_global_pages() {
-        // SAFETY: the CPU has them, and only the kernel's own translations are global.
-        unsafe { Cr4::update(|cr4| cr4.insert(Cr4Flags::PAGE_GLOBAL)) }
+    pub unsafe fn enable_global_pages(&self) {
+        // SAFETY: the CPU has them, and only the kernel's own translations are global; tags begin
+        // with that of the kernel's tables, 0.
+        unsafe {
+            Cr4::update(|cr4| {
+                cr4.insert(Cr4Flags::PAGE_GLOBAL);
+                cr4.set(Cr4Flags::PCID, self.tags);
+            });
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::entry;
 use crate::exceptions::{self, Details};
 use crate::segments::KERNEL_CODE;
 use crate::vectors::{Source, Vector};
-use crate::{apic, clock, paging, shootdown, vector};
+use crate::{apic, clock, shootdown, translations, vector};
 
 // SAFETY: the kernel image defines these functions, with these signatures.
 unsafe extern "Rust" {
@@ -140,7 +140,7 @@ pub(crate) extern "C" fn interrupted(vector: u64, error: u64) -> *const Context 
         }
         (Source::Nudge, _) => {
             apic::end_interrupt();
-            paging::leave_user_space(cpu);
+            translations::leave_user_space(cpu);
             a9n_nudged(cpu, me)
         }
         (Source::Spurious, _) | (Source::Exception, None) => current,

@@ -68,6 +68,7 @@ mod skew;
 mod stubs;
 mod tables;
 mod trampoline;
+mod translations;
 pub mod vector;
 mod vectors;
 

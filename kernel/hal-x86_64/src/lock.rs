@@ -14,7 +14,7 @@
 //!
 //! # What is true while the lock is held
 //! - `root` of every CPU is what its CR3 holds, or names a user root although CR3 holds the
-//!   kernel's already (`paging::leave_user_space`). It changes with the lock held, *before* that
+//!   kernel's already (`translations::leave_user_space`). It changes with the lock held, *before* that
 //!   is given back; so when an address space or a page of tables dies, no CPU that is not asked
 //!   to forget it can be about to use it.
 //! - A vector state is in memory, unless its process runs at this moment.
@@ -29,7 +29,7 @@ use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Orderi
 
 use crate::context::Context;
 use crate::cpu::{self, Cpu};
-use crate::{paging, shootdown, vector};
+use crate::{shootdown, translations, vector};
 
 /// Not 0 while a CPU is in the kernel. The assembly takes and gives it, too.
 pub(crate) static LOCK: AtomicU32 = AtomicU32::new(0);
@@ -92,7 +92,7 @@ impl<T> Exclusive<T> {
         vector::give(cpu, next);
         let pointer = next.map_or(ptr::null(), ptr::from_ref);
         if shared {
-            paging::load(cpu, next);
+            translations::load(cpu, next);
             release();
             shootdown::settle(cpu);
         }

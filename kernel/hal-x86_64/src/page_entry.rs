@@ -45,6 +45,7 @@ impl PageEntry {
     }
 
     /// An entry that maps a page of `size`.
+    #[inline(always)]
     pub fn page(at: PhysicalAddress, size: PageSize, flags: Flags) -> Self {
         let large = match size {
             PageSize::Small => Flags::empty(),
@@ -54,6 +55,7 @@ impl PageEntry {
     }
 
     /// Flags of a user page. Without any right it is present but closed to user mode.
+    #[inline(always)]
     pub fn user_flags(access: Access, memory: MemoryType) -> Flags {
         access_flags(access) | memory_flags(memory)
     }
@@ -71,16 +73,19 @@ impl PageEntry {
     }
 
     /// Its flags.
+    #[inline(always)]
     pub const fn flags(self) -> Flags {
         Flags::from_bits_truncate(self.0)
     }
 
     /// Whether it means something.
+    #[inline(always)]
     pub const fn is_present(self) -> bool {
         self.flags().contains(Flags::PRESENT)
     }
 
     /// Whether it maps a page, if it stands on a level whose pages have `size`.
+    #[inline(always)]
     pub fn is_page(self, size: PageSize) -> bool {
         self.is_present() && (size == PageSize::Small || self.flags().contains(Flags::LARGE))
     }
@@ -94,6 +99,7 @@ impl PageEntry {
     }
 
     /// Physical address of the table or page.
+    #[inline(always)]
     pub const fn address(self) -> PhysicalAddress {
         PhysicalAddress(self.0 & ADDRESS)
     }
@@ -112,6 +118,7 @@ impl PageEntry {
 }
 
 /// What user mode may do.
+#[inline(always)]
 fn access_flags(access: Access) -> Flags {
     let mut flags = Flags::empty();
     flags.set(Flags::USER, !access.is_empty());
@@ -121,6 +128,7 @@ fn access_flags(access: Access) -> Flags {
 }
 
 /// The PAT attribute for each kind of memory.
+#[inline(always)]
 fn memory_flags(memory: MemoryType) -> Flags {
     match memory {
         MemoryType::Normal => Flags::empty(),

@@ -1,27 +1,25 @@
 //! User address spaces: the HAL's [`Paging`].
 //!
 //! A root's upper half is a copy of the kernel's root, whose entries are all made at boot and
-//! never change, so every address space sees the same kernel. Nothing here ever touches an
+//! never change, so every address space sees the same kernel. What a CPU has cached is the business
+//! of [`translations`]. Nothing here ever touches an
 //! entry of the upper half: an address beyond the user half is refused first.
 
 use core::ops::Range;
 use core::slice;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use a9n_hal::{
-    Access, PageSize, Paging, PagingError, Passed, PhysicalAddress, Run, Stretch, UserAddress,
+    Access, CpuSet, PageSize, Paging, PagingError, Passed, PhysicalAddress, Run, Stretch,
+    UserAddress,
 };
-use x86_64::instructions::tlb;
-use x86_64::registers::control::{Cr3, Cr3Flags};
-use x86_64::structures::paging::PhysFrame;
-use x86_64::{PhysAddr, VirtAddr};
 
-use crate::context::Context;
 use crate::cpu::{self, Cpu};
 use crate::kernel_space::DIRECT_MAP;
 use crate::page_entry::PageEntry;
 use crate::tables::{ENTRIES, Tables, Walk};
-use crate::{X86_64, shootdown};
+use crate::translations::{RootWord, TAG_BITS};
+use crate::{X86_64, shootdown, translations};
 
 /// First address past the user half (four-level paging).
 pub const USER_END: u64 = 0x0000_8000_0000_0000;
@@ -43,36 +41,6 @@ pub(crate) fn set_kernel_root(root: PhysicalAddress) {
     KERNEL_ROOT.store(root.0, Relaxed);
 }
 
-/// Loads the page tables of `next`, or the kernel's own, on `cpu`, which is the executing one and
-/// holds the kernel lock.
-#[inline(always)]
-pub(crate) fn load(cpu: &Cpu, next: Option<&Context>) {
-    let root = next.map_or(kernel_root().0, |next| next.root.get());
-    if cpu.root.load(Relaxed) != root {
-        cpu.root.store(root, Relaxed);
-        write_root(root);
-    }
-}
-
-/// Loads the kernel's own page tables on `cpu`, which is the executing one and need not hold the
-/// kernel lock: it is asked to forget a little too much rather than too little.
-pub(crate) fn leave_user_space(cpu: &Cpu) {
-    write_root(kernel_root().0);
-    cpu.root.store(kernel_root().0, Release);
-}
-
-/// Makes the executing CPU forget all translations but the kernel's.
-pub(crate) fn forget_all() {
-    tlb::flush_all();
-}
-
-/// Writes CR3.
-fn write_root(root: u64) {
-    let frame = PhysFrame::containing_address(PhysAddr::new_truncate(root));
-    // SAFETY: a root that `Paging::prepare_root` made, or the kernel's own: it maps the kernel.
-    unsafe { Cr3::write(frame, Cr3Flags::empty()) }
-}
-
 /// Whether the CPU has pages of 1 GiB.
 static HUGE_PAGES: AtomicBool = AtomicBool::new(false);
 
@@ -91,20 +59,19 @@ const TABLES: Tables = unsafe { Tables::new(if cfg!(test) { 0 } else { DIRECT_MA
 const PAGE_BITS: u32 = PageSize::Small.bits();
 
 /// Whether something may be mapped at `address` for users.
-#[inline]
+#[inline(always)]
 fn is_user(address: UserAddress) -> bool {
     address.0 < NEVER_MAPPED
 }
 
 impl Paging for X86_64 {
-    const USER_END: UserAddress = UserAddress(USER_END);
+    const USER_END: UserAddress = UserAddress(NEVER_MAPPED);
 
     fn prepare_root(&self, root: PhysicalAddress) {
-        let kernel = TABLES.table(kernel_root());
-        let own = TABLES.table(root);
-        for (to, from) in own.0.iter().zip(&kernel.0).skip(ENTRIES / 2) {
-            to.store(from.load(Relaxed), Relaxed);
-        }
+        TABLES.table(root).share_upper_half(TABLES.table(kernel_root()));
+        let first = TABLES.root_entry(root, DIRECT_MAP);
+        let entry = first.load(Relaxed) & !IGNORED;
+        first.store(entry | translations::take_tag() << IGNORED_SHIFT, Relaxed);
     }
 
     fn install_table(
@@ -140,7 +107,7 @@ impl Paging for X86_64 {
         TABLES.table(table).clear();
     }
 
-    #[inline]
+    #[inline(always)]
     fn map(&self, root: PhysicalAddress, run: Run, entries: u64) -> Result<Passed, PagingError> {
         let Run { stretch: Stretch { address, pages }, page, access, memory } = run;
         if !is_user(address) {
@@ -148,21 +115,23 @@ impl Paging for X86_64 {
         }
         let pages = pages.min((NEVER_MAPPED - address.0) >> PAGE_BITS);
         let alignment = (address.0 | page.0).trailing_zeros();
-        let fits = |size: PageSize| match size {
-            PageSize::Small => true,
-            PageSize::Huge if !HUGE_PAGES.load(Relaxed) => false,
-            larger => alignment >= larger.bits() && pages >= small_pages(larger),
+        let fits = |size: PageSize| {
+            pages >= small_pages(size)
+                && alignment >= size.bits()
+                && (size != PageSize::Huge || HUGE_PAGES.load(Relaxed))
         };
         let (slots, size) = TABLES.vacant(root, address.0, fits)?;
         let wanted = (pages >> (size.bits() - PAGE_BITS)).min(entries);
+        let [first, others @ ..] = slots else { return Err(PagingError::Occupied) };
         let mut entry = PageEntry::page(page, size, PageEntry::user_flags(access, memory)).0;
-        let (bytes, mut done) = (size.bytes(), 0);
-        for slot in slots.iter().take(wanted as usize) {
+        first.store(entry, Relaxed);
+        let (bytes, mut done) = (size.bytes(), 1);
+        for slot in others.get(..wanted.wrapping_sub(1) as usize).unwrap_or(others) {
             if slot.load(Relaxed) != 0 {
                 break;
             }
-            slot.store(entry, Relaxed);
             entry = entry.wrapping_add(bytes);
+            slot.store(entry, Relaxed);
             done += 1;
         }
         Ok(Passed { pages: done << (size.bits() - PAGE_BITS), entries: done, changed: false })
@@ -204,34 +173,39 @@ impl Paging for X86_64 {
         Some((entry.address().offset(within), entry.access()))
     }
 
-    /// There are no address space identifiers, so only a loaded root has translations cached.
-    fn flush(&self, root: PhysicalAddress, stretch: Option<Stretch>) {
-        let cpu = Cpu::here();
-        if cpu.root.load(Relaxed) == root.0 {
-            forget(stretch);
+    fn flush(&self, root: PhysicalAddress, cpus: CpuSet, stretch: Option<Stretch>) {
+        let (cpu, root) = (Cpu::here(), root_word(root));
+        if root.is_known_to(cpu) {
+            root.forget(stretch);
         }
         if cpu::are_several() {
-            shootdown::ask_others(cpu, root);
+            shootdown::ask_others(cpu, cpus, root, stretch);
         }
+    }
+
+    fn retire(&self, root: PhysicalAddress, cpus: CpuSet) {
+        let (cpu, word) = (Cpu::here(), root_word(root));
+        if cpu.root.load(Relaxed) == word.0 {
+            translations::leave_user_space(cpu);
+        }
+        self.flush(root, cpus, None);
+        translations::give_tag(word);
     }
 }
 
-/// Pages that are forgotten one by one; of more it is cheaper to forget all.
-const FORGET_SINGLY: u64 = 32;
+/// Bits of an entry that the CPU ignores (52 to 62). Those of the first entry of a root's upper half
+/// hold the tag of the address space.
+const IGNORED_SHIFT: u32 = 52;
+const IGNORED: u64 = ((1 << TAG_BITS) - 1) << IGNORED_SHIFT;
 
-/// Makes the executing CPU forget `stretch` of the address space that it has loaded, or all of it.
-fn forget(stretch: Option<Stretch>) {
-    match stretch {
-        Some(Stretch { address, pages }) if pages <= FORGET_SINGLY => {
-            for page in 0..pages {
-                tlb::flush(VirtAddr::new_truncate(address.0 + (page << PAGE_BITS)));
-            }
-        }
-        _ => forget_all(),
-    }
+/// What goes to CR3 to load the address space of `root`.
+pub(crate) fn root_word(root: PhysicalAddress) -> RootWord {
+    let entry = TABLES.root_entry(root, DIRECT_MAP).load(Relaxed);
+    RootWord::new(root, (entry & IGNORED) >> IGNORED_SHIFT)
 }
 
 /// Small pages in one of `size`.
+#[inline(always)]
 const fn small_pages(size: PageSize) -> u64 {
     1 << (size.bits() - PAGE_BITS)
 }
@@ -444,5 +418,8 @@ mod tests {
             let shared = if number < ENTRIES / 2 { 0 } else { number as u64 };
             assert_eq!(entry.load(Relaxed), shared);
         }
+        assert_eq!(root_word(root), RootWord(root.0), "no tag is allowed");
+        TABLES.root_entry(root, DIRECT_MAP).store(256 | 99 << IGNORED_SHIFT, Relaxed);
+        assert_eq!(root_word(root), RootWord::new(root, 99));
     }
 }

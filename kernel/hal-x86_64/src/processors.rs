@@ -159,7 +159,7 @@ unsafe fn bring_up(area: &'static Area, features: &Features) -> bool {
     // the local APIC's registers, if those are in memory.
     unsafe {
         features.enable();
-        Features::enable_global_pages();
+        features.enable_global_pages();
         vector::start();
         apic::start(apic::registers());
     }

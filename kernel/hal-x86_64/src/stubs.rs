@@ -4,8 +4,8 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
-use a9n_abi::ObjectType;
 use a9n_abi::ipc_port::word;
+use a9n_abi::{ObjectType, window};
 
 use crate::context::{Context, FIXED_FLAGS, Mode};
 use crate::cpu::{AREA_BYTES, CPU_OFFSET, CPUS, Cpu, MAX_CPUS};
@@ -61,6 +61,16 @@ global_asm!(
     mov     [rdx + {RBX}], rbx
     mov     [rdx + {RBP}], rbp
     lea     rsp, [rip + {CPUS} + {AREA} * \number + {CPU} - 8]
+.endm
+
+// Lets the fast path of mapping one page see its arguments: the address becomes one of the
+// function's, which may take the flags' place but not the others'.
+.macro a9n_save_map
+    cmp     r14, 1
+    jne     a9n_general
+    mov     rcx, r12
+    mov     [rdx + {R13}], r13
+    mov     [rdx + {R15}], r15
 .endm
 
 // Takes the kernel lock, if it is free.
@@ -123,9 +133,13 @@ a9n_system_call_alone:
     cmp     rax, {IPC_REPLY_RECEIVE}
     je      a9n_fast_reply_receive
     cmp     ah, {NOTIFICATION}
-    jne     a9n_general
+    jne     2f
     mov     rcx, rax
     jmp     a9n_fast_signal
+2:  cmp     rax, {WINDOW_MAP}
+    jne     a9n_general
+    a9n_save_map
+    jmp     a9n_fast_map
 
 // System calls while there are several CPUs, each with its own stub. One that is too long does not
 // assemble.
@@ -144,15 +158,23 @@ a9n_system_calls:
     jne     2f
     a9n_take_lock reply_receive
 2:  cmp     ah, {NOTIFICATION}
-    jne     a9n_general
+    jne     2f
     mov     rcx, rax
     a9n_take_lock signal
+2:  cmp     rax, {WINDOW_MAP}
+    jne     a9n_general
+    jmp     a9n_map
 .set a9n_number, a9n_number + 1
 .endr
 .org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
 
+a9n_map:
+    a9n_save_map
+    a9n_take_lock map
+
     a9n_wait call
     a9n_wait reply_receive
+    a9n_wait map
     a9n_wait signal
 
 // The fast way out.
@@ -445,6 +467,7 @@ a9n_processor_stub:
     USER_DATA = const USER_DATA,
     IPC_CALL = const word::Call,
     IPC_REPLY_RECEIVE = const word::ReplyReceive,
+    WINDOW_MAP = const window::word::Map,
     NOTIFICATION = const ObjectType::NotificationPort as u8,
     ERROR_CODES = const ERROR_CODES,
     FATAL = const FATAL,

@@ -17,7 +17,7 @@ pub struct Table(pub [AtomicU64; ENTRIES]);
 
 impl Table {
     /// The entry for `address`, on the level whose entries map pages of `1 << bits` bytes.
-    #[inline]
+    #[inline(always)]
     fn entry(&self, address: u64, bits: u32) -> &AtomicU64 {
         let index = (address >> bits) as usize % ENTRIES;
         // The remainder is below the length, which the compiler sees.
@@ -25,17 +25,29 @@ impl Table {
     }
 
     /// The entries from that for `address` on.
-    #[inline]
+    #[inline(always)]
     fn entries_from(&self, address: u64, size: PageSize) -> &[AtomicU64] {
         let index = (address >> size.bits()) as usize % ENTRIES;
         &self.0[index..]
     }
 
-    /// Empties it.
-    pub fn clear(&self) {
-        for entry in &self.0 {
-            entry.store(0, Relaxed);
+    /// Copies the upper half of `other`, another table, which no longer changes there.
+    pub fn share_upper_half(&self, other: &Self) {
+        let half = ENTRIES / 2;
+        // SAFETY: both are tables, and not the same one. Atomics may be written through a shared
+        // reference, and nobody else uses this one yet; in the other one only the CPU sets a bit
+        // now and then, which the copy may have or not.
+        unsafe {
+            let to = self.0.as_ptr().add(half).cast::<u64>().cast_mut();
+            ptr::copy_nonoverlapping(other.0.as_ptr().add(half).cast::<u64>(), to, half);
         }
+    }
+
+    /// Empties it. It is not in use any more.
+    pub fn clear(&self) {
+        // SAFETY: the table is as large as that, and atomics may be written through a shared
+        // reference.
+        unsafe { ptr::from_ref(self).cast_mut().write_bytes(0, 1) }
     }
 }
 
@@ -70,6 +82,7 @@ impl Tables {
     }
 
     /// The table at `at`.
+    #[inline(always)]
     pub fn table(&self, at: PhysicalAddress) -> &Table {
         let address = (self.window + at.0) as usize;
         // SAFETY: promised to `new`. Any 4096 bytes are a `Table`, and all access is atomic.
@@ -77,6 +90,7 @@ impl Tables {
     }
 
     /// The entry of `root` for `address`.
+    #[inline(always)]
     pub fn root_entry(&self, root: PhysicalAddress, address: u64) -> &AtomicU64 {
         self.table(root).entry(address, ROOT_BITS)
     }
@@ -106,7 +120,7 @@ impl Tables {
 
     /// The empty entries with which to map `pages` pages at `address`, on the highest level that
     /// `fits` and is free there.
-    #[inline]
+    #[inline(always)]
     pub fn vacant(
         &self,
         root: PhysicalAddress,

@@ -26,7 +26,7 @@ pub use devices::{Devices, Interrupt, InterruptMessage, PortWidth};
 pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError, Passed, Run, Stretch};
-pub use processors::Processors;
+pub use processors::{CpuSet, Processors};
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
 pub type Ticks = u64;

@@ -6,7 +6,7 @@
 
 use core::ops::Range;
 
-use crate::{Access, MemoryType, PhysicalAddress, UserAddress};
+use crate::{Access, CpuSet, MemoryType, PhysicalAddress, UserAddress};
 
 /// Size of one mapped page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +82,7 @@ pub struct Passed {
 
 /// A machine's page tables.
 pub trait Paging {
-    /// First address past the user half. The page below it is never mapped either.
+    /// First address past what can be mapped for users.
     const USER_END: UserAddress;
 
     /// Makes the zeroed page `root` an address space: empty below, the kernel above.
@@ -143,6 +143,11 @@ pub trait Paging {
     ) -> Option<(PhysicalAddress, Access)>;
 
     /// Forgets cached translations of address space `root`: of `stretch`, or of all with `None`,
-    /// cached tables included. An entry that was empty needs no flush when it is filled.
-    fn flush(&self, root: PhysicalAddress, stretch: Option<Stretch>);
+    /// cached tables included. `cpus` are those that may ever have had it loaded. An entry that was
+    /// empty needs no flush when it is filled.
+    fn flush(&self, root: PhysicalAddress, cpus: CpuSet, stretch: Option<Stretch>);
+
+    /// Ends the address space `root`, in which no process runs any more: it is loaded nowhere and
+    /// nothing of it is cached, on none of `cpus`, which are as for `flush`.
+    fn retire(&self, root: PhysicalAddress, cpus: CpuSet);
 }

@@ -6,6 +6,23 @@
 
 use crate::CpuNumber;
 
+/// Some CPUs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuSet(u32);
+
+impl CpuSet {
+    /// With `cpu` as well, one of the first 32.
+    #[must_use]
+    pub const fn with(self, cpu: CpuNumber) -> Self {
+        Self(self.0 | 1 << (cpu & 31))
+    }
+
+    /// Whether `cpu`, one of the first 32, is among them.
+    pub const fn contains(self, cpu: CpuNumber) -> bool {
+        self.0 & 1 << (cpu & 31) != 0
+    }
+}
+
 /// What the kernel asks of other CPUs.
 pub trait Processors {
     /// Makes `cpu` enter the kernel soon, by its entry for nudges, in a state in which no user

@@ -31,7 +31,7 @@ impl Display for Greeting<'_> {
             "  cpu     {name}, {} of {} in use{}",
             machine.running,
             machine.cpus,
-            Shields(&machine.features)
+            Extras(&machine.features)
         )?;
         match machine.cpus - machine.running {
             0 => {}
@@ -56,16 +56,17 @@ impl Display for Greeting<'_> {
     }
 }
 
-/// What shields the kernel beyond what is required.
-struct Shields<'a>(&'a Features);
+/// What is used beyond what is required.
+struct Extras<'a>(&'a Features);
 
-impl Display for Shields<'_> {
+impl Display for Extras<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (present, name) in [
             (self.0.smep, "SMEP"),
             (self.0.smap, "SMAP"),
             (self.0.umip, "UMIP"),
             (self.0.shield.is_some(), "IBRS"),
+            (self.0.tags, "PCID"),
         ] {
             if present {
                 write!(f, ", {name}")?;

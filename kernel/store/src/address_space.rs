@@ -2,6 +2,8 @@
 
 use core::cell::Cell;
 
+use a9n_hal::CpuSet;
+
 use crate::{Dying, Ref, Slot};
 
 /// A user address space. The page after this header is the root table.
@@ -13,6 +15,8 @@ pub struct AddressSpace {
     pub anchored: Cell<Option<Ref<Slot>>>,
     /// First of the slots with Page Tables that batched mapping may use.
     pub pool: Cell<Option<Ref<Slot>>>,
+    /// CPUs on which it may ever have been loaded: those of its processes, now or before.
+    pub cpus: Cell<CpuSet>,
     /// Next object to be destroyed, while this one is.
     pub dying_next: Cell<Option<Dying>>,
 }

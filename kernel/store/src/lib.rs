@@ -44,6 +44,6 @@ pub use pcb::{Internal, Pcb, Process, SchedulingContext};
 pub use port::{Notification, Port};
 pub use queue::Queue;
 pub use reference::Ref;
-pub use slot::{Slot, Tag};
+pub use slot::{Slot, Tag, Window};
 pub use state::{Phase, State};
 pub use store::{Object, Store};

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use crate::{AddressSpace, Notification, Port, Ref};
+use crate::{AddressSpace, Notification, Port, Process, Ref};
 
 /// Header of a node; it takes the place of slot 0. The other slots follow it.
 #[repr(C, align(64))]
@@ -41,4 +41,6 @@ pub enum Dying {
     Notification(Ref<Notification>) = 3,
     /// Windows and Page Tables anchored in it.
     AddressSpace(Ref<AddressSpace>) = 4,
+    /// What it was configured with. It is stopped for good.
+    Process(Ref<Process>) = 5,
 }

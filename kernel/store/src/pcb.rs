@@ -4,7 +4,7 @@ use core::cell::Cell;
 
 use a9n_hal::{CpuNumber, PhysicalAddress, Ticks, Trap};
 
-use crate::{Node, Notification, Phase, Port, Ref, Slot, State};
+use crate::{Dying, Node, Notification, Phase, Port, Ref, Slot, State};
 
 /// Names a process in a [`Ref`]; its layout, [`Pcb`], depends on the machine's context.
 #[derive(Debug)]
@@ -110,6 +110,8 @@ pub struct Pcb<C> {
     pub time: Cell<Ticks>,
     /// Messages sent on the general path.
     pub messages: Cell<u64>,
+    /// Next object to be destroyed, while this one is.
+    pub dying_next: Cell<Option<Dying>>,
     /// Capabilities that it was configured with, by [`Internal`].
     pub slots: [Slot; Internal::ALL.len()],
 }
@@ -142,6 +144,7 @@ impl<C> Pcb<C> {
             batch: Cell::new((0, 0)),
             time: Cell::new(0),
             messages: Cell::new(0),
+            dying_next: Cell::new(None),
             slots: core::array::from_fn(|_| Slot::default()),
         }
     }

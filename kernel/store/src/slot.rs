@@ -10,7 +10,9 @@ use core::num::NonZeroU64;
 use a9n_abi::{ObjectType, Rights};
 use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
-use crate::{Capability, Installation, MemoryKind, Notification, Port, Ref, TableUse};
+use crate::{
+    AddressSpace, Capability, Installation, MemoryKind, Node, Notification, Port, Ref, TableUse,
+};
 
 /// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
 /// on how far a restartable operation on it has come.
@@ -31,6 +33,30 @@ impl Tag {
         let rights = (rights.bits() as u64) << Self::RIGHTS_SHIFT;
         self.0 & (0xff | rights) == object as u64 | rights
     }
+
+    /// The same, and that no restartable operation on it has begun.
+    #[inline(always)]
+    const fn is_whole(self, object: ObjectType, rights: Rights) -> bool {
+        let rights = (rights.bits() as u64) << Self::RIGHTS_SHIFT;
+        self.0 & (!0 << Self::PROGRESS_SHIFT | 0xff | rights) == object as u64 | rights
+    }
+}
+
+/// A frame attached to an address space that lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// The frame's first byte.
+    pub base: PhysicalAddress,
+    /// Logarithm of the frame's bytes.
+    pub size_bits: u8,
+    /// Ordinary or device.
+    pub kind: MemoryKind,
+    /// First address of the range.
+    pub address: UserAddress,
+    /// Logarithm of the bytes in the range.
+    pub range_bits: u8,
+    /// The address space.
+    pub space: Ref<AddressSpace>,
 }
 
 /// Place for one capability.
@@ -166,10 +192,47 @@ impl Slot {
         self.identified(ObjectType::IpcPort, rights)
     }
 
+    /// The node in it, if it is one and has (at least) `rights`.
+    #[inline(always)]
+    pub fn node(&self, rights: Rights) -> Option<Ref<Node>> {
+        self.identified(ObjectType::Node, rights).map(|(node, _)| node)
+    }
+
     /// The Notification Port in it, if it is one and has (at least) `rights`, with its identifier.
     #[inline(always)]
     pub fn notification(&self, rights: Rights) -> Option<(Ref<Notification>, u64)> {
         self.identified(ObjectType::NotificationPort, rights)
+    }
+
+    /// The Window in it, if it is one of a living address space and has (at least) `rights`.
+    #[inline(always)]
+    pub fn window(&self, rights: Rights) -> Option<Window> {
+        if !self.tag.get().is(ObjectType::Window, rights) {
+            return None;
+        }
+        self.unpack_window()
+    }
+
+    /// The same, if nothing of it is being cleared.
+    #[inline(always)]
+    pub fn whole_window(&self, rights: Rights) -> Option<Window> {
+        if !self.tag.get().is_whole(ObjectType::Window, rights) {
+            return None;
+        }
+        self.unpack_window()
+    }
+
+    #[inline(always)]
+    fn unpack_window(&self) -> Option<Window> {
+        let (frame, range) = (self.object.get(), self.identifier.get());
+        Some(Window {
+            base: PhysicalAddress(frame & !LOW_BITS),
+            size_bits: (frame & 0x3f) as u8,
+            kind: kind((frame & LOW_BITS) >> WINDOW_KIND_SHIFT),
+            address: UserAddress(range & !LOW_BITS),
+            range_bits: (range & LOW_BITS) as u8,
+            space: reference(self.data.get())?,
+        })
     }
 
     #[inline(always)]

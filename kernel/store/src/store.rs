@@ -190,6 +190,7 @@ impl<H: Hal> Store<H> {
             Dying::Port(port) => &self.get(port).dying_next,
             Dying::Notification(notification) => &self.get(notification).dying_next,
             Dying::AddressSpace(space) => &self.get(space).dying_next,
+            Dying::Process(process) => &self.get(process).dying_next,
         }
     }
 

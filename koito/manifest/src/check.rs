@@ -41,6 +41,7 @@ pub enum Field {
 
 /// What is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap, and few defects at a time")]
 pub enum Defect<'a> {
     /// There is no component.
     Empty,

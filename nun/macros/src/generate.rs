@@ -105,9 +105,9 @@ fn answer(interface: &Interface, method: &Method) -> TokenStream {
     let bindings: Vec<_> = method.arguments.iter().map(|(name, _)| name).collect();
     let types = method.arguments.iter().map(|(_, kind)| kind);
     let wait = method.waits.then(|| quote!(.await));
-    let encode = match method.output {
-        Output::Always(_) => quote!(::nun::service::value),
-        Output::Fallible(..) => quote!(::nun::service::outcome),
+    let encode = match method.output.error {
+        None => quote!(::nun::service::value),
+        Some(_) => quote!(::nun::service::outcome),
     };
     quote! {
         match ::nun::service::decode::<(#(#types,)*)>(request) {
@@ -133,14 +133,10 @@ fn client(interface: &Interface) -> TokenStream {
             Retry::Idempotent => quote!(Idempotent),
             Retry::AtMostOnce => quote!(AtMostOnce),
         };
-        let (value, error, decode) = match &method.output {
-            Output::Always(value) => {
-                let never = quote!(::core::convert::Infallible);
-                (value, never, quote!(::nun::service::read_value))
-            }
-            Output::Fallible(value, error) => {
-                (value, quote!(#error), quote!(::nun::service::read_outcome))
-            }
+        let value = &method.output.value;
+        let (error, decode) = match &method.output.error {
+            None => (quote!(::core::convert::Infallible), quote!(::nun::service::read_value)),
+            Some(error) => (quote!(#error), quote!(::nun::service::read_outcome)),
         };
         quote! {
             #(#documentation)*
@@ -184,9 +180,9 @@ fn client(interface: &Interface) -> TokenStream {
 }
 
 /// The type that a server's method returns.
-fn returned(output: &Output) -> TokenStream {
-    match output {
-        Output::Always(value) => quote!(#value),
-        Output::Fallible(value, error) => quote!(::core::result::Result<#value, #error>),
+fn returned(Output { value, error }: &Output) -> TokenStream {
+    match error {
+        None => quote!(#value),
+        Some(error) => quote!(::core::result::Result<#value, #error>),
     }
 }

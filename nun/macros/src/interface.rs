@@ -45,11 +45,11 @@ pub enum Retry {
 }
 
 /// What a method answers.
-pub enum Output {
+pub struct Output {
     /// A value.
-    Always(Type),
-    /// A value, or an error of the service's own.
-    Fallible(Type, Type),
+    pub value: Type,
+    /// Or an error of the service's own.
+    pub error: Option<Type>,
 }
 
 impl Interface {
@@ -79,12 +79,8 @@ impl Interface {
             for (_, kind) in &method.arguments {
                 text += &format!(" {}", kind.to_token_stream());
             }
-            text += &match &method.output {
-                Output::Always(value) => format!(" -> {}", value.to_token_stream()),
-                Output::Fallible(value, error) => {
-                    format!(" -> {} | {}", value.to_token_stream(), error.to_token_stream())
-                }
-            };
+            let Output { value, error } = &method.output;
+            text += &format!(" -> {} | {}", value.to_token_stream(), error.to_token_stream());
         }
         // FNV-1a, as for the kernel's own interface.
         text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
@@ -238,7 +234,7 @@ fn argument(input: &FnArg) -> Result<(Ident, Type)> {
 
 fn output(output: &ReturnType) -> Result<Output> {
     let ReturnType::Type(_, kind) = output else {
-        return Ok(Output::Always(parse_quote!(())));
+        return Ok(Output { value: parse_quote!(()), error: None });
     };
     if let Type::Path(path) = &**kind
         && let Some(last) = path.path.segments.last()
@@ -256,11 +252,11 @@ fn output(output: &ReturnType) -> Result<Output> {
             })
             .collect();
         return match types[..] {
-            [value, error] => Ok(Output::Fallible(value.clone(), error.clone())),
+            [value, error] => Ok(Output { value: value.clone(), error: Some(error.clone()) }),
             _ => Err(Error::new(last.span(), "write `Result<VALUE, ERROR>`")),
         };
     }
-    Ok(Output::Always((**kind).clone()))
+    Ok(Output { value: (**kind).clone(), error: None })
 }
 
 fn documentation(attributes: &[Attribute]) -> Vec<Attribute> {

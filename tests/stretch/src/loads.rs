@@ -20,10 +20,10 @@ pub struct Load {
     pub run: fn(&mut Ground) -> Result<(), Error>,
 }
 
-/// `number "name" function` for each.
+/// `number "name" function` for each. 0 is no number.
 macro_rules! loads {
     ($($number:literal $name:literal $($function:ident)::+;)*) => {
-        /// In the order in which they run; numbers from 2 on, since 1 is what runs before them.
+        /// In the order in which they run.
         pub const ALL: &[Load] = &[$(Load {
             number: $number,
             name: $name,
@@ -34,12 +34,13 @@ macro_rules! loads {
 }
 
 loads! {
-    2 "revoke a derivation 255 deep" derive::deep;
+    2 "revoke the deepest derivation" derive::deep;
     3 "revoke 8,000 copies" derive::broad;
     4 "remove a full node" derive::full_node;
     5 "remove the largest node, empty" derive::empty_node;
     6 "remove nodes in nodes" derive::nested;
     7 "copy, move and exchange four levels deep" derive::levels;
+    8 "revoke a chain of Generics that ends with a table, a process, a space" derive::deep_objects;
     10 "convert a large frame" convert::frame;
     11 "convert as many objects as one call makes" convert::objects;
     12 "revoke thousands of objects" convert::everything;
@@ -48,7 +49,7 @@ loads! {
     22 "remove a window of a whole address space" map::window;
     23 "remove an address space full of tables" map::space;
     24 "refuse runs whose windows are four levels deep" map::far;
-    30 "pass 128 words and 8 capabilities" message::large;
+    30 "pass 128 words and 4 capabilities" message::large;
     31 "kill a port with 2,000 senders" message::senders;
     32 "kill a port with 2,000 receivers" message::receivers;
     33 "kill a notification with 2,000 waiters" message::waiters;

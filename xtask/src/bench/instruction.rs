@@ -27,6 +27,8 @@ pub struct Executed {
     pub text: String,
     /// What it does, for those that we look for.
     pub kind: Kind,
+    /// Where it jumps to, if it says so itself.
+    pub target: Option<u64>,
     /// Whether it is an expensive one.
     pub is_expensive: bool,
     /// Cache lines that it lies in, by number.
@@ -80,11 +82,18 @@ impl Executed {
             in_kernel: registers.in_kernel(),
             text: text(&instruction),
             kind: kind(&instruction),
+            target: Some(instruction.near_branch_target()).filter(|target| *target != 0),
             is_expensive: is_expensive(&instruction),
             code: lines(address, instruction.len() as u64).collect(),
             read,
             written,
         })
+    }
+
+    /// Says by name where it jumps to.
+    pub fn name_target(&mut self, name: &str) {
+        let mnemonic = self.text.split(' ').next().unwrap_or_default();
+        self.text = format!("{mnemonic} {name}");
     }
 
     /// Cache lines that it reads or writes.
@@ -249,6 +258,15 @@ mod tests {
         assert_eq!(address_only.data().count(), 0);
         // Eight bytes at 0x303c.
         assert_eq!(executed(&[0x48, 0x8b, 0x42, 0x04]).read.len(), 2);
+    }
+
+    #[test]
+    fn a_jump_can_name_its_target() {
+        let mut jump = executed(&[0x74, 0x10]);
+        assert_eq!(jump.target, Some(0x1050));
+        jump.name_target("there");
+        assert_eq!(jump.text, "je there");
+        assert_eq!(executed(&[0xc3]).target, None);
     }
 
     #[test]

@@ -1,88 +1,160 @@
-//! A trace for readers: part by part and instruction by instruction, on the terminal and in the
-//! manual's chapter.
+//! A trace for readers: instruction by instruction, and part by part.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
-use std::fs;
-
-use anyhow::{Context, Result, bail};
 
 use super::instruction::Executed;
+use super::symbols::Place;
 use super::trace::{Sum, Trace};
-use crate::repository::Repository;
 
-/// The chapter with the listing in it.
-pub const FILE: &str = "manual/src/ipc-path.md";
-/// What stands around the listing there.
-const BEGIN: &str = "<!-- listing: `cargo xtask bench --update` writes it -->\n";
-const END: &str = "<!-- end of listing -->\n";
-
-/// The whole trace as text: a line for each instruction, and what it comes to.
+/// Every instruction, and what they come to.
 pub fn text(trace: &Trace) -> String {
     let mut text =
         String::from("   #  mode    instruction                               lines  source\n");
     let mut seen = BTreeSet::new();
     for (number, (executed, place)) in trace.steps.iter().enumerate() {
-        let _ = writeln!(
-            text,
+        let line = format!(
             "{:>4}{} {:<6}  {:<40}  {:<5}  {}",
             number + 1,
             if executed.is_expensive { '*' } else { ' ' },
             if executed.in_kernel { "kernel" } else { "user" },
             executed.text,
-            fresh(executed, &mut seen),
+            Fresh::of(executed, &mut seen).letters(),
             place,
         );
+        text += &(line.trim_end().to_owned() + "\n");
     }
     let [there, back] = trace.ways();
     for (what, sum) in [("call", there), ("reply", back), ("round trip", trace.sum())] {
-        let _ = writeln!(text, "{what}: {}", describe(&sum));
+        text += &format!("{what}: {}\n", describe(&sum));
     }
     text
 }
 
 fn describe(sum: &Sum) -> String {
+    let Sum { instructions, in_kernel, expensive, code_lines, data_lines, written_lines } = sum;
     format!(
-        "{} instructions ({} in the kernel, {} expensive), {} code lines, {} data lines ({} written)",
-        sum.instructions,
-        sum.in_kernel,
-        sum.expensive,
-        sum.code_lines,
-        sum.data_lines,
-        sum.written_lines,
+        "{instructions} instructions ({in_kernel} in the kernel, {expensive} expensive), \
+         {code_lines} code lines, {data_lines} data lines ({written_lines} written)"
     )
 }
 
-/// The cache lines that the kernel touches here for the first time: `c` for code, `r` for read,
-/// `w` for written.
-fn fresh(executed: &Executed, seen: &mut BTreeSet<u64>) -> String {
-    let mut text = String::new();
-    if executed.in_kernel {
-        let kinds = [('c', &executed.code), ('w', &executed.written), ('r', &executed.read)];
-        for (letter, lines) in kinds {
-            for line in lines {
-                if seen.insert(*line) {
-                    text.push(letter);
-                }
-            }
+/// What each part of the path costs, as a table for the manual.
+pub fn parts(trace: &Trace) -> String {
+    let mut text = String::from(
+        "| part | instructions | expensive | code lines | data lines |\n|---|--:|--:|--:|--:|\n",
+    );
+    let [there, _] = trace.ways();
+    let mut seen = BTreeSet::new();
+    for (way, range) in
+        [("call", 0..there.instructions), ("reply", there.instructions..trace.steps.len())]
+    {
+        let mut parts: Vec<(String, Part)> = vec![];
+        for (executed, place) in &trace.steps[range] {
+            let name = name_of(executed, place);
+            let index = parts.iter().position(|(known, _)| *known == name).unwrap_or_else(|| {
+                parts.push((name, Part::default()));
+                parts.len() - 1
+            });
+            parts[index].1.add(executed, &Fresh::of(executed, &mut seen));
+        }
+        for (name, Part { instructions, expensive, code, data }) in parts {
+            let row = format!("{instructions} | {expensive} | {code} | {data}");
+            text += &format!("| {way}: {name} | {row} |\n");
         }
     }
     text
 }
 
-/// Replaces the listing in the manual.
-pub fn update(repository: &Repository, trace: &Trace) -> Result<()> {
-    let path = repository.path(FILE);
-    let chapter = fs::read_to_string(&path).with_context(|| format!("cannot read {FILE}"))?;
-    let chapter = replace(&chapter, &text(trace))?;
-    fs::write(&path, chapter).with_context(|| format!("cannot write {FILE}"))
+/// What one part of the path comes to. A line counts for the part that touches it first.
+#[derive(Default)]
+struct Part {
+    instructions: usize,
+    expensive: usize,
+    code: usize,
+    data: usize,
 }
 
-fn replace(chapter: &str, listing: &str) -> Result<String> {
-    let parts = chapter.split_once(BEGIN).and_then(|(before, rest)| {
-        let (_, after) = rest.split_once(END)?;
-        Some((before, after))
-    });
-    let Some((before, after)) = parts else { bail!("{FILE} has no place for the listing") };
-    Ok(format!("{before}{BEGIN}{listing}{END}{after}"))
+impl Part {
+    fn add(&mut self, executed: &Executed, fresh: &Fresh) {
+        self.instructions += 1;
+        self.expensive += usize::from(executed.is_expensive);
+        self.code += fresh.code;
+        self.data += fresh.read + fresh.written;
+    }
+}
+
+/// The part that an instruction belongs to: its source file, or the label in assembly.
+fn name_of(executed: &Executed, place: &Place) -> String {
+    match (executed.in_kernel, place.file.as_str()) {
+        (false, _) => "user".into(),
+        (true, "") => format!("`{}`", place.function),
+        (true, file) => format!("`{file}`"),
+    }
+}
+
+/// How many cache lines the kernel touches with an instruction for the first time.
+struct Fresh {
+    code: usize,
+    written: usize,
+    read: usize,
+}
+
+impl Fresh {
+    fn of(executed: &Executed, seen: &mut BTreeSet<u64>) -> Self {
+        let mut count = |lines: &BTreeSet<u64>| {
+            lines.iter().filter(|line| executed.in_kernel && seen.insert(**line)).count()
+        };
+        Self {
+            code: count(&executed.code),
+            written: count(&executed.written),
+            read: count(&executed.read),
+        }
+    }
+
+    /// A letter for each line: `c` for code, `w` for written, `r` for read.
+    fn letters(&self) -> String {
+        ["c".repeat(self.code), "w".repeat(self.written), "r".repeat(self.read)].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::instruction::Kind;
+
+    fn executed(text: &str, in_kernel: bool, kind: Kind, data: u64) -> (Executed, Place) {
+        let executed = Executed {
+            address: 0,
+            in_kernel,
+            text: text.into(),
+            kind,
+            target: None,
+            is_expensive: kind == Kind::Return,
+            code: BTreeSet::from([1]),
+            read: BTreeSet::from([data]),
+            written: BTreeSet::new(),
+        };
+        (executed, Place { function: "f".into(), file: "a.rs".into(), line: 7 })
+    }
+
+    #[test]
+    fn each_line_counts_once_and_only_in_the_kernel() {
+        let trace = Trace {
+            compiler: "1".into(),
+            steps: vec![
+                executed("one", false, Kind::Stamp, 9),
+                executed("two", true, Kind::Other, 9),
+                executed("three", true, Kind::Return, 10),
+                executed("four", true, Kind::Other, 10),
+            ],
+        };
+        let text = text(&trace);
+        assert!(text.contains("   1  user    one"));
+        assert!(text.contains("cr     f  a.rs:7\n   3* kernel  three"));
+        assert!(text.contains("round trip: 4 instructions (3 in the kernel, 1 expensive), 1 code"));
+        let parts = parts(&trace);
+        assert!(parts.contains("| call: user | 1 | 0 | 0 | 0 |"));
+        assert!(parts.contains("| call: `a.rs` | 2 | 1 | 1 | 2 |"));
+        assert!(parts.contains("| reply: `a.rs` | 1 | 0 | 0 | 0 |"));
+    }
 }

@@ -7,6 +7,7 @@
 mod boot;
 mod instruction;
 mod listing;
+mod manual;
 mod remote;
 mod symbols;
 mod table;
@@ -21,7 +22,9 @@ use anyhow::{Context, Result, bail};
 use crate::cli::BenchOptions;
 use crate::repository::Repository;
 use boot::Figures;
-use table::{References, compare};
+pub use boot::SYSTEM;
+pub use manual::is_current;
+use table::{References, gains, losses};
 use trace::Trace;
 
 const REFERENCES: &str = "bench/references.toml";
@@ -52,17 +55,26 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
     if options.update {
         let text = serde_json::to_string_pretty(&figures)? + "\n";
         fs::write(&file, text).with_context(|| format!("cannot write {RESULTS}"))?;
-        listing::update(repository, &trace)?;
-        eprintln!("{RESULTS} and {} are up to date", listing::FILE);
+        manual::update(repository, &figures, &trace)?;
+        eprintln!("{RESULTS}, {} and {} are up to date", manual::FIGURES, manual::LISTING);
     }
     if options.check {
-        let complaints = compare(&figures, &read_results(&file)?);
-        if !complaints.is_empty() {
-            bail!("slower than recorded in {RESULTS}:\n  {}", complaints.join("\n  "));
-        }
-        eprintln!("no path is slower than recorded");
+        check(&figures, &read_results(&file)?)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails if a path is slower than recorded; says which are faster.
+fn check(figures: &Figures, recorded: &Figures) -> Result<()> {
+    let (losses, gains) = (losses(figures, recorded), gains(figures, recorded));
+    if !losses.is_empty() {
+        bail!("slower than recorded in {RESULTS}:\n  {}", losses.join("\n  "));
+    }
+    eprintln!("no path is slower than recorded");
+    if !gains.is_empty() {
+        eprintln!("faster, which --update records:\n  {}", gains.join("\n  "));
+    }
+    Ok(())
 }
 
 /// Adds what only a trace can tell, which must be of the very path that was measured.

@@ -52,6 +52,20 @@ impl Executable {
         Ok(Self(bytes))
     }
 
+    /// Version of the Rust compiler that made it, which its debugging information names.
+    pub fn compiler(&self) -> Option<String> {
+        let mark = b"rustc version ";
+        let windows = self.0.windows(mark.len()).enumerate();
+        let ends = windows.filter(|(_, window)| window == mark).map(|(at, _)| at + mark.len());
+        let mut versions = ends.filter_map(|end| {
+            let digit_or_dot = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+            let version: Vec<u8> =
+                self.0[end..].iter().copied().take_while(|byte| digit_or_dot(byte)).collect();
+            String::from_utf8(version).ok()
+        });
+        versions.find(|version| !version.is_empty())
+    }
+
     /// Its symbols and line table.
     pub fn symbols(&self) -> Result<Symbols<'_>> {
         let file = object::File::parse(self.0.as_slice()).context("no object file")?;
@@ -93,15 +107,22 @@ impl Symbols<'_> {
             innermost = innermost.or(Some(place));
         }
         Ok(innermost.unwrap_or_else(|| Place {
-            function: self.label(address).to_owned(),
+            function: self.label(address).0.to_owned(),
             ..Place::default()
         }))
     }
 
-    /// The last label at or before `address`: assembly has no functions.
-    fn label(&self, address: u64) -> &str {
+    /// `address` as the last label at or before it, and the distance from there.
+    pub fn near(&self, address: u64) -> String {
+        let (label, distance) = self.label(address);
+        let name = short_name(&addr2line::demangle_auto(label.into(), None));
+        if distance == 0 { name } else { format!("{name}+{distance:#x}") }
+    }
+
+    /// The last label at or before `address`, and how far that is.
+    fn label(&self, address: u64) -> (&str, u64) {
         let before = self.names.iter().filter(|(name, at)| *at <= address && !name.is_empty());
-        before.max_by_key(|(_, at)| *at).map_or("", |(name, _)| name)
+        before.max_by_key(|(_, at)| *at).map_or(("", address), |(name, at)| (name, address - at))
     }
 }
 
@@ -143,6 +164,9 @@ mod tests {
         let place = symbols.place(address, root).unwrap();
         assert!(place.file.ends_with("src/bench/symbols.rs") && place.line > 0, "{place:?}");
         assert!(place.function.contains("this_very_function_is_found"), "{place:?}");
+        assert!(symbols.near(address).ends_with("this_very_function_is_found"));
+        assert!(symbols.near(address + 1).ends_with("+0x1"));
+        assert!(own.compiler().unwrap().starts_with("1."));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct References {
 struct Reference {
     /// The path's name, as the bench program prints it.
     name: String,
+    /// What it counts.
+    what: String,
     /// The best other kernel, and its figure.
     peer: Option<Peer>,
     /// What we want to reach.
@@ -49,6 +51,22 @@ impl References {
         names.filter(|name| !figures.contains_key(*name)).cloned().collect()
     }
 
+    /// The table for the manual: what each figure counts, and what it is.
+    pub fn manual(&self, figures: &Figures) -> String {
+        let mut text = String::from(
+            "| path | what it counts | ours | best peer | goal |\n|---|---|--:|---|---|\n",
+        );
+        for reference in &self.path {
+            let Reference { name, what, .. } = reference;
+            let ours = figures.get(name).copied();
+            let [ours_text, peer, goal, verdict] = reference.cells(ours);
+            let goal = if goal.is_empty() { goal } else { format!("{goal} {verdict}") };
+            let row = [format!("`{name}`"), what.clone(), ours_text, peer, goal];
+            text += &format!("| {} |\n", row.join(" | "));
+        }
+        text
+    }
+
     /// The table of all figures: those with a reference first, in its order.
     pub fn table(&self, figures: &Figures) -> String {
         let mut rows = vec![["path", "ours", "best peer", "goal", ""].map(str::to_owned)];
@@ -56,14 +74,8 @@ impl References {
             figures.iter().map(|(name, figure)| (name.as_str(), *figure)).collect();
         for reference in &self.path {
             let ours = others.remove(reference.name.as_str());
-            let peer = reference.peer.as_ref();
-            rows.push([
-                reference.name.clone(),
-                ours.map_or_else(|| "-".to_owned(), |ours| ours.to_string()),
-                peer.map(|peer| format!("{} {}", peer.name, peer.figure)).unwrap_or_default(),
-                reference.goal.map(|goal| goal.to_string()).unwrap_or_default(),
-                reference.verdict(ours).to_owned(),
-            ]);
+            let [ours, peer, goal, verdict] = reference.cells(ours);
+            rows.push([reference.name.clone(), ours, peer, goal, verdict]);
         }
         for (name, ours) in others {
             let none = String::new;
@@ -74,6 +86,17 @@ impl References {
 }
 
 impl Reference {
+    /// The figure, the peer's, the goal, and how it compares.
+    fn cells(&self, ours: Option<u64>) -> [String; 4] {
+        let peer = self.peer.as_ref();
+        [
+            ours.map_or_else(|| "-".to_owned(), |ours| ours.to_string()),
+            peer.map(|peer| format!("{} {}", peer.name, peer.figure)).unwrap_or_default(),
+            self.goal.map(|goal| goal.to_string()).unwrap_or_default(),
+            self.verdict(ours).to_owned(),
+        ]
+    }
+
     /// How a figure compares: with the goal, else with the peer.
     fn verdict(&self, ours: Option<u64>) -> &'static str {
         let Some(ours) = ours else { return "not measured" };
@@ -87,8 +110,20 @@ impl Reference {
     }
 }
 
+/// What got faster than recorded, or is new.
+pub fn gains(figures: &Figures, recorded: &Figures) -> Vec<String> {
+    figures
+        .iter()
+        .filter_map(|(name, now)| match recorded.get(name) {
+            None => Some(format!("{name}: {now}, not recorded")),
+            Some(was) if now < was => Some(format!("{name}: {was} -> {now}")),
+            Some(_) => None,
+        })
+        .collect()
+}
+
 /// What got slower than recorded, or is not measured any more.
-pub fn compare(figures: &Figures, recorded: &Figures) -> Vec<String> {
+pub fn losses(figures: &Figures, recorded: &Figures) -> Vec<String> {
     recorded
         .iter()
         .filter_map(|(name, was)| match figures.get(name) {
@@ -125,17 +160,19 @@ mod tests {
     fn slower_and_vanished_paths_are_complaints() {
         let recorded = figures(&[("a", 10), ("b", 20), ("c", 30)]);
         let now = figures(&[("a", 10), ("b", 19), ("c", 1), ("d", 5)]);
-        assert!(compare(&now, &recorded).is_empty());
-        assert_eq!(compare(&figures(&[("a", 11), ("b", 20)]), &recorded).len(), 2);
+        assert!(losses(&now, &recorded).is_empty());
+        assert_eq!(losses(&figures(&[("a", 11), ("b", 20)]), &recorded).len(), 2);
+        assert_eq!(gains(&now, &recorded), ["b: 20 -> 19", "c: 30 -> 1", "d: 5, not recorded"]);
     }
 
     #[test]
     fn the_table_shows_peer_goal_and_verdict() {
         let references: References = toml::from_str(
-            "[[path]]\nname = \"yield\"\npeer = { name = \"seL4\", figure = 287 }\ngoal = 90\n\
-             [[path]]\nname = \"wake\"\npeer = { name = \"seL4\", figure = 541 }\n\
-             [[path]]\nname = \"null\"\ngoal = 45\n\
-             [[path]]\nname = \"absent\"\n",
+            "[[path]]\nname = \"yield\"\nwhat = \"to nobody\"\n\
+             peer = { name = \"seL4\", figure = 287 }\ngoal = 90\n\
+             [[path]]\nname = \"wake\"\nwhat = \"\"\npeer = { name = \"seL4\", figure = 541 }\n\
+             [[path]]\nname = \"null\"\nwhat = \"\"\ngoal = 45\n\
+             [[path]]\nname = \"absent\"\nwhat = \"\"\n",
         )
         .unwrap();
         let figures = figures(&[("extra", 7), ("yield", 80), ("wake", 541), ("null", 46)]);
@@ -147,6 +184,8 @@ mod tests {
                         extra      7\n";
         assert_eq!(references.table(&figures), expected);
         assert_eq!(references.missing(&figures), ["absent"]);
+        let manual = references.manual(&figures);
+        assert!(manual.contains("\n| `yield` | to nobody | 80 | seL4 287 | 90 reached |\n"));
     }
 
     #[test]

@@ -8,16 +8,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use iced_x86::Register;
 
 use super::boot;
 use super::instruction::{Executed, Kind, LONGEST};
 use super::remote::{Registers, Remote};
 use super::symbols::{Executable, Place, Symbols};
-use crate::console::Console;
+use crate::console::{Console, Port};
 use crate::progress::Step;
 use crate::qemu::{Debugger, Serial};
 use crate::repository::Repository;
-use iced_x86::Register;
 
 /// Part of the name of the function that announces a path, in both of Rust's manglings.
 const ANNOUNCEMENT: &str = "7measure14announce_bytes";
@@ -29,6 +29,8 @@ const LONGEST_PATH: usize = 1_000_000;
 /// A path, executed once.
 #[derive(Debug)]
 pub struct Trace {
+    /// Version of the compiler that made the kernel.
+    pub compiler: String,
     /// Each instruction with its source, the first reading included, the last not: as many as the
     /// figure says.
     pub steps: Vec<(Executed, Place)>,
@@ -62,19 +64,20 @@ impl Trace {
         let programs = std::iter::once(&session.volume.init).chain(programs);
         let programs: Vec<Executable> =
             programs.map(|path| Executable::read(path)).collect::<Result<_>>()?;
+        let compiler = kernel.compiler().context("the kernel does not say who compiled it")?;
         let kernel = kernel.symbols().context("in the kernel")?;
         let programs: Vec<Symbols<'_>> =
             programs.iter().map(Executable::symbols).collect::<Result<_>>()?;
 
         let step = Step::start(format!("following {name}"));
-        let _console = Console::start(&mut session.command(&Serial::Pipe))?;
-        let mut machine = Remote::connect(&socket)?;
+        let console = Console::start(&mut session.command(&Serial::Pipe))?;
+        let mut machine = Remote::connect(&socket).with_context(|| console.complaints())?;
         let program = run_to_announcement(&mut machine, &programs, name)
             .with_context(|| format!("no path {name:?} is announced"))?;
         let symbols = Sources { kernel: &kernel, program, root: repository.root() };
         let steps = follow(&mut machine, &symbols)?;
         step.done();
-        Ok(Self { steps })
+        Ok(Self { compiler, steps })
     }
 
     /// What all of it comes to.
@@ -91,7 +94,7 @@ impl Trace {
 }
 
 /// What some steps come to.
-pub fn sum(steps: &[(Executed, Place)]) -> Sum {
+fn sum(steps: &[(Executed, Place)]) -> Sum {
     let kernel = || steps.iter().map(|(it, _)| it).filter(|it| it.in_kernel);
     let count = |lines: BTreeSet<u64>| lines.len();
     Sum {
@@ -151,7 +154,7 @@ fn follow(machine: &mut Remote, sources: &Sources<'_>) -> Result<Vec<(Executed, 
     for _ in 0..LONGEST_PREPARATION + LONGEST_PATH {
         let registers = machine.registers()?;
         let bytes = machine.memory(registers.instruction, LONGEST)?;
-        let executed = Executed::decode(&bytes, &registers)?;
+        let mut executed = Executed::decode(&bytes, &registers)?;
         let is_stamp = executed.kind == Kind::Stamp;
         if is_stamp && !steps.is_empty() {
             return Ok(steps);
@@ -159,6 +162,9 @@ fn follow(machine: &mut Remote, sources: &Sources<'_>) -> Result<Vec<(Executed, 
         if is_stamp || !steps.is_empty() {
             let symbols = if executed.in_kernel { sources.kernel } else { sources.program };
             let place = symbols.place(executed.address, sources.root)?;
+            if let Some(target) = executed.target {
+                executed.name_target(&symbols.near(target));
+            }
             steps.push((executed, place));
         }
         machine.step()?;

@@ -1,7 +1,7 @@
 //! The dependency rule: which crate of the workspace may use which.
 
 use super::Outcome;
-use super::workspace::{Dependency, Member, Workspace};
+use crate::workspace::{Dependency, Member, Workspace};
 
 /// All allowed arrows: a crate, and the crates of the workspace that it may use. Tests of any
 /// crate in [`FOR_TESTS`]'s first list may use the second besides.
@@ -29,7 +29,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "a9n-loader-core",
         ],
     ),
-    ("nun", &["a9n-abi", "a9n-loader-core"]),
+    ("nun", &["a9n-abi", "a9n-loader-core", "nun-macros"]),
+    ("nun-macros", &[]),
+    ("koito-manifest", &[]),
+    ("koito", &["koito-manifest", "nun"]),
+    ("koito-root", &["koito", "koito-manifest", "nun"]),
+    ("koito-clock", &["koito", "nun"]),
+    ("koito-console", &["koito", "nun"]),
+    ("koito-echo", &["koito", "nun"]),
+    ("koito-line-editor", &[]),
+    ("koito-log", &["koito", "nun"]),
+    ("koito-shell", &["koito", "koito-line-editor", "nun"]),
     ("hello", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
@@ -39,6 +49,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-meter", &[]),
     ("a9n-stretch", &["nun"]),
     ("xtask", &["a9n-abi"]),
+    ("a9n-supervision", &["koito", "nun"]),
+    ("a9n-bench", &["nun", "a9n-abi"]),
+    ("xtask", &["a9n-abi", "koito-manifest"]),
 ];
 
 /// Kernel crates, and what their tests may use: the simulated machine and the kernel on it.

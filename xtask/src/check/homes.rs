@@ -15,6 +15,7 @@ const HOMES: &[(&str, &str)] = &[
     ("loader/direct/", "hands the machine over"),
     ("nun/src/entry", "is where a program is entered"),
     ("nun/src/arch/", "enters the kernel"),
+    ("nun/src/executor/arena", "keeps futures where they are"),
     ("nun/src/mapped", "reaches memory that is not Rust's"),
     ("nun/src/resources", "maps boot modules for good"),
     ("bench/src/machine", "does what a server's compiler does not"),
@@ -27,8 +28,15 @@ const HOMES: &[(&str, &str)] = &[
 ];
 
 /// Crates that forbid unsafe code altogether, by the root of their source.
-const PORTABLE: &[&str] =
-    &["abi/src/lib.rs", "kernel/core/src/lib.rs", "loader/core/src/lib.rs", "xtask/src/main.rs"];
+const PORTABLE: &[&str] = &[
+    "abi/src/lib.rs",
+    "kernel/core/src/lib.rs",
+    "koito/manifest/src/lib.rs",
+    "koito/root/src/main.rs",
+    "koito/runtime/src/lib.rs",
+    "loader/core/src/lib.rs",
+    "xtask/src/main.rs",
+];
 
 /// Checks homes, comments and the attribute of portable crates.
 pub fn check(sources: &[Source], report: &mut Report) {

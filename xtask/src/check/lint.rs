@@ -5,11 +5,11 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::Outcome;
-use super::workspace::Workspace;
 use crate::process::{Finished, find_program, host_cargo, host_cargo_command, watch};
 use crate::progress::Step;
 use crate::repository::Repository;
 use crate::toolchain::rustup_add;
+use crate::workspace::Workspace;
 
 /// Whether every file is formatted.
 pub fn format(repository: &Repository, step: &Step) -> Result<Outcome> {

@@ -1,10 +1,11 @@
-//! Whether the manual's generated chapter is the one that the sources give.
+//! Whether what programs write into the manual is what they would write now.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 
 use super::Outcome;
+use crate::bench;
 use crate::reference;
 use crate::repository::Repository;
 
@@ -14,6 +15,14 @@ pub fn check(repository: &Repository) -> Result<Outcome> {
     let text = fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}; `cargo xtask doc` writes it", path.display()))?;
     Ok(compare(&text, &reference::render()))
+}
+
+/// Compares the manual's table of figures with what is recorded.
+pub fn check_figures(repository: &Repository) -> Result<Outcome> {
+    let complaint =
+        "`cargo xtask bench --update` records the figures and writes the manual's table";
+    let complaints = if bench::is_current(repository)? { vec![] } else { vec![complaint.into()] };
+    Ok(Outcome::from_complaints(complaints))
 }
 
 fn compare(committed: &str, current: &str) -> Outcome {

@@ -9,7 +9,6 @@ mod lines;
 mod lint;
 mod manual;
 mod source;
-pub mod workspace;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -20,6 +19,7 @@ use crate::cli::CheckOptions;
 use crate::progress::Step;
 use crate::repository::Repository;
 use crate::suites::Tally;
+use crate::workspace::Workspace;
 
 /// What became of one rule.
 #[derive(Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub fn tally(repository: &Repository, step: &Step) -> Result<Tally> {
 /// Checks every rule, the quick ones first.
 fn check(repository: &Repository, step: &Step) -> Result<Report> {
     let mut report = Report::default();
-    let workspace = workspace::Workspace::read(repository)?;
+    let workspace = Workspace::read(repository)?;
     let sources = source::read_all(repository, &workspace)?;
     step.detail("dependency rule");
     report.add("dependency rule", Ok(dependencies::check(&workspace)));
@@ -130,6 +130,7 @@ fn check(repository: &Repository, step: &Step) -> Result<Report> {
     homes::check(&sources, &mut report);
     lines::check(&sources, &mut report);
     report.add("the interface reference is current", manual::check(repository));
+    report.add("the manual's figures are those recorded", manual::check_figures(repository));
     step.detail("format");
     report.add("format (rustfmt)", lint::format(repository, step));
     step.detail("lints");

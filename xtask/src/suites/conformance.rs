@@ -15,7 +15,8 @@ use crate::qemu::{Ending, Serial};
 use crate::repository::Repository;
 use crate::session::Session;
 
-const SYSTEM: &str = "tests/conformance";
+/// Its folder.
+pub(super) const SYSTEM: &str = "tests/conformance";
 /// Numbers of CPUs that it runs with.
 const CPUS: [u32; 3] = [1, 2, 4];
 /// A program that printed nothing for so long hangs.
@@ -67,7 +68,7 @@ fn listen(port: &mut dyn Port, step: &Step) -> Tally {
 
 /// What the program said so far.
 #[derive(Default)]
-struct Report {
+pub(super) struct Report {
     line: Vec<u8>,
     lines: Vec<String>,
     tally: Tally,
@@ -75,7 +76,8 @@ struct Report {
 }
 
 impl Report {
-    fn feed(&mut self, bytes: &[u8], step: &Step) {
+    /// Takes what the program printed.
+    pub(super) fn feed(&mut self, bytes: &[u8], step: &Step) {
         for byte in bytes {
             if *byte == b'\n' {
                 let line = String::from_utf8_lossy(&std::mem::take(&mut self.line)).into_owned();
@@ -103,8 +105,19 @@ impl Report {
         self.lines.push(line);
     }
 
+    /// Whether `text` was in some line.
+    pub(super) fn says(&self, text: &str) -> bool {
+        self.lines.iter().any(|line| line.contains(text))
+    }
+
+    /// How the program's sum says that it ends; `None` as long as there is none.
+    pub(super) fn announced(&self) -> Option<Ending> {
+        let (_, failed) = self.announced?;
+        Some(if failed == 0 { Ending::Passed } else { Ending::Failed })
+    }
+
     /// A run counts only if program, sum and QEMU's status say the same.
-    fn judge(mut self, ending: Option<Ending>, complaints: &str) -> Tally {
+    pub(super) fn judge(mut self, ending: Option<Ending>, complaints: &str) -> Tally {
         let counted = (self.tally.passed, self.tally.failures.len());
         let wanted = if counted.1 == 0 { Ending::Passed } else { Ending::Failed };
         let why = match (ending, self.announced) {

@@ -4,10 +4,10 @@ use anyhow::{Context, Result, bail};
 
 use super::Tally;
 use super::libtest;
-use crate::check::workspace::Workspace;
 use crate::process::{host_cargo_command, watch};
 use crate::progress::Step;
 use crate::repository::Repository;
+use crate::workspace::Workspace;
 
 /// Which half of the host's crates to test.
 #[derive(Clone, Copy, PartialEq, Eq)]

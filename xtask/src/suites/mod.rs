@@ -1,11 +1,14 @@
 //! `cargo xtask test`: every suite, one line each, and the sum at the end.
 
+mod bochs;
 mod boot;
 mod conformance;
 mod explore;
 mod fuzz;
+mod guest;
 mod host;
 mod hostile;
+mod koito;
 mod libtest;
 mod stretch;
 
@@ -69,8 +72,10 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Explore => explore::run(repository, &step),
         Suite::Conformance => conformance::run(repository, &step),
+        Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
+        Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),

@@ -26,11 +26,9 @@ const METER: &str = "a9n-meter";
 /// Instructions that may pass between two looks for interrupts.
 const LIMIT: u64 = 3000;
 /// Numbers of CPUs that it runs with.
-const CPUS: [u32; 2] = [1, 4];
+const CPUS: [u32; 3] = [1, 4, 8];
 /// All loads are over by then.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Number of what runs before the first load.
-const BEFORE: u32 = 1;
 
 /// The longest stretch under one load.
 #[derive(Debug, PartialEq, Eq)]
@@ -128,7 +126,7 @@ fn listen(port: &mut dyn Port, step: &Step) -> Result<BTreeMap<u32, String>> {
         let (number, name) = line.trim().strip_prefix("load ")?.split_once(' ')?;
         Some((number.parse().ok()?, name.to_owned()))
     });
-    Ok([(BEFORE, "start".to_owned())].into_iter().chain(loads).collect())
+    Ok(loads.collect())
 }
 
 /// What the meter's report says of `load`: `LOAD COUNT ENTRY BLOCK:COUNT ...`, addresses in
@@ -171,7 +169,7 @@ fn symbols(kernel: &Path) -> Result<Symbols> {
         .collect())
 }
 
-/// The last two parts of a mangled name.
+/// Module and function of a mangled name; of a method the function alone.
 fn plain(name: &str) -> String {
     let Some(mut rest) = name.strip_prefix("_ZN") else { return name.to_owned() };
     let mut parts = vec![];
@@ -185,7 +183,9 @@ fn plain(name: &str) -> String {
     }
     // The last one is a hash.
     parts.pop();
-    parts[parts.len().saturating_sub(2)..].join("::")
+    let is_method = parts.iter().any(|part| part.contains("$LT$"));
+    let kept = if is_method { 1 } else { 2 };
+    parts[parts.len().saturating_sub(kept)..].join("::")
 }
 
 /// The function that contains `address`.
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn names_are_shortened() {
         let mangled = "_ZN8a9n_core7destroy15Kernel$LT$H$GT$5drain17h0123456789abcdefE";
-        assert_eq!(plain(mangled), "Kernel$LT$H$GT$::drain");
+        assert_eq!(plain(mangled), "drain");
         assert_eq!(plain("a9n_leave"), "a9n_leave");
     }
 }

@@ -166,7 +166,13 @@ impl<H: Hal> Kernel<H> {
         if let Some(Capability::Notification { notification, .. }) = held(Internal::Notification) {
             assert_eq!(self.store.get(notification).bound.get(), Some(process));
         }
-        let has_space = held(Internal::AddressSpace).is_some();
+        let space = held(Internal::AddressSpace);
+        if let Some(Capability::AddressSpace(space)) = space {
+            let cpus = self.store.get(space).cpus.get();
+            let known = cpus.contains(pcb.affinity.get()) && cpus.contains(pcb.state.get().cpu());
+            assert!(known, "its address space does not know where it is loaded");
+        }
+        let has_space = space.is_some();
         assert!(
             has_space || pcb.state.get().phase() == Phase::Stopped,
             "a process without address space is {:?}",

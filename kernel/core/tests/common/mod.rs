@@ -8,7 +8,7 @@ use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, operation_word, pcb,
+    node, operation_word, pcb, window,
 };
 use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel, Long};
@@ -140,6 +140,10 @@ impl System {
         for (start, end) in census.zeroed {
             assert!(machine.memory().is_zero(start, end), "{start:#x}..{end:#x} is not zero");
         }
+        let live: Vec<_> = census.spaces.iter().map(|space| space.root).collect();
+        machine.check_translations(&live);
+        // Until the next check they run.
+        self.use_spaces();
         for space in census.spaces {
             let mappings = machine.mappings(space.root);
             for table in &mappings.tables {
@@ -153,6 +157,17 @@ impl System {
                         at < *range && page.0 >= base.0 && page.0 + bytes <= base.0 + length
                     });
                 assert!(owned, "{page:x?} is mapped at {address:x?} through no Window");
+            }
+        }
+    }
+
+    /// Whoever runs caches all that it can of its address space.
+    pub fn use_spaces(&self) {
+        let mut running = self.elsewhere;
+        running[usize::from(self.cpu.number)] = self.current;
+        for (number, process) in (0..).zip(running) {
+            if let Some(root) = process.and_then(|process| self.kernel.context(process).root()) {
+                self.kernel.hal().use_space(number, root);
             }
         }
     }
@@ -239,6 +254,9 @@ impl System {
             }
             ipc_port::word::ReplyReceive => {
                 self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
+            }
+            window::word::Map if word2 == 1 => {
+                self.kernel.fast_map(cpu, process, descriptor, info, word0, word4, word5)
             }
             operation => {
                 self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)

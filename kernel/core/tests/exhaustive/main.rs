@@ -145,6 +145,7 @@ fn explore(cpus: u64, depth: usize) -> usize {
 fn play_one(system: &mut System, event: Event, cpus: u64) {
     play(system, event, cpus);
     system.forget_leftovers();
+    system.use_spaces();
 }
 
 fn depth() -> usize {

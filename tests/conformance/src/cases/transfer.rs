@@ -13,7 +13,7 @@ use crate::cells::{self, outcome};
 use crate::report::Verdict;
 use crate::test::{AREA, Test, index, pack, park, unpack};
 
-cases!("transfer": arrives_as_a_copy, carries_eight, into_empty_slots_only, refused_by_the_receiver,
+cases!("transfer": arrives_as_a_copy, carries_four, into_empty_slots_only, refused_by_the_receiver,
     needs_the_right_to_grant, needs_what_may_be_copied, comes_back_with_a_reply,
     hands_a_reply_on, dies_with_its_source);
 
@@ -76,11 +76,11 @@ fn arrives_as_a_copy(test: &mut Test) -> Verdict {
     Ok(())
 }
 
-/// Accepts up to eight capabilities with each message, and answers how many came.
-extern "C" fn accept_eight(argument: u64) -> ! {
+/// Accepts up to four capabilities with each message, and answers how many came.
+extern "C" fn accept_four(argument: u64) -> ! {
     let [port, first, page] = unpack(argument);
     let port = IpcPort::slot(port);
-    accept(&own_buffer(page), first, 8);
+    accept(&own_buffer(page), first, 4);
     let mut received = port.receive();
     while let Ok(Received::Message { message, .. }) = received {
         received = port.reply_receive(&Message::new(0, [message.capabilities() as u64]));
@@ -95,25 +95,25 @@ fn accept(buffer: &Mapped, first: u64, slots: u64) {
     buffer.write(offset_of!(IpcBuffer, receive_slots), slots);
 }
 
-/// A server that accepts up to eight capabilities from slot `first` on.
+/// A server that accepts up to four capabilities from slot `first` on.
 fn acceptor(test: &mut Test, first: u64) -> Result<IpcPort, nun::Error> {
     let port: IpcPort = test.make(0)?;
     let thread = pack([index(port), first, next_page(test)]);
-    test.start(accept_eight, thread)?;
+    test.start(accept_four, thread)?;
     test.settle()?;
     Ok(port)
 }
 
-fn carries_eight(test: &mut Test) -> Verdict {
-    let (signal, first): (NotificationPort, u64) = (test.make(0)?, test.slots(9));
+fn carries_four(test: &mut Test) -> Verdict {
+    let (signal, first): (NotificationPort, u64) = (test.make(0)?, test.slots(5));
     let port = acceptor(test, first)?;
     let message = Message::EMPTY.with_capabilities(&[signal.into(); 12]);
-    check_eq!(message.capabilities(), 8);
-    check_eq!(port.call(&message)?.words()[0], 8);
-    for slot in first..first + 8 {
+    check_eq!(message.capabilities(), 4);
+    check_eq!(port.call(&message)?.words()[0], 4);
+    for slot in first..first + 4 {
         check_eq!(test.node().look(slot)?.0, ObjectType::NotificationPort as u64);
     }
-    check_eq!(test.node().look(first + 8)?.0, 0);
+    check_eq!(test.node().look(first + 4)?.0, 0);
     Ok(())
 }
 

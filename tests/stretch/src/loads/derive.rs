@@ -1,8 +1,9 @@
 //! Capabilities by the thousands.
 
-use nun::{Descriptor, Error, IpcPort, Node, Rights};
+use nun::{Descriptor, Error, Generic, IpcPort, Node, ObjectType, PageTable, Pcb, Rights};
 
 use crate::ground::Ground;
+use crate::machine::spin;
 
 /// A chain as long as derivations can be deep, revoked from its root and from its middle.
 pub fn deep(ground: &mut Ground) -> Result<(), Error> {
@@ -14,10 +15,45 @@ pub fn deep(ground: &mut Ground) -> Result<(), Error> {
         while wide.node.mint(depth + 1, wide.at(depth), Rights::all(), 0).is_ok() {
             depth += 1;
         }
-        assert!(depth > 250, "derivations are only {depth} deep");
+        assert!(depth > 190, "derivations are only {depth} deep");
         wide.node.revoke(from)?;
         ground.node().revoke(port.descriptor().index())?;
         assert_eq!(wide.node.look(1)?.0, 0);
+    }
+    Ok(())
+}
+
+/// At the end of a chain of Generics, as long as it can be, are objects that take long to destroy.
+pub fn deep_objects(ground: &mut Ground) -> Result<(), Error> {
+    const BITS: u64 = 17;
+    let wide = ground.wide(9)?;
+    let make = |from: Generic, object, bits, index| from.convert(object, bits, 1, wide.node, index);
+    let first: Generic = ground.make(BITS as u8)?;
+    make(first, ObjectType::Generic, BITS, 1)?;
+    let mut last = 1;
+    let at = |index| Generic::at(wide.at(index));
+    while make(at(last), ObjectType::Generic, BITS, last + 1).is_ok() {
+        last += 1;
+    }
+    assert!(last > 190, "Generics are only {last} deep");
+    // The last but one has room for its children again when the last one is gone.
+    wide.node.remove(last)?;
+    for object in [ObjectType::PageTable, ObjectType::Pcb, ObjectType::AddressSpace] {
+        make(at(last - 1), object, 0, 300)?;
+        match object {
+            ObjectType::PageTable => {
+                let space = ground.space();
+                space.install_table(PageTable::at(wide.at(300)), 1 << 40).map(|_| ())?;
+            }
+            ObjectType::Pcb => ground.start(Pcb::at(wide.at(300)), spin, 0, 0)?,
+            _ => {}
+        }
+        wide.node.revoke(1)?;
+        last = 1;
+        while make(at(last), ObjectType::Generic, BITS, last + 1).is_ok() {
+            last += 1;
+        }
+        wide.node.remove(last)?;
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ fn crowd(ground: &mut Ground, count: u64, argument: u64) -> Result<(), Error> {
 
 /// The longest messages there are, to a thread that waits and from one that waited.
 pub fn large(ground: &mut Ground) -> Result<(), Error> {
+    const COUNT: u64 = MESSAGE_CAPABILITIES as u64;
     let port: IpcPort = ground.make(0)?;
     let pcb: Pcb = ground.make(0)?;
     let frame: Frame = ground.make(12)?;
@@ -41,10 +42,10 @@ pub fn large(ground: &mut Ground) -> Result<(), Error> {
     let way = (base << 2 | 1) << 2;
     let deep = |index: u64| Descriptor::path((way | 1) << 5 | index, 12 + 2 + 2 + 5);
     let received = Descriptor::path(way | 2, 12 + 2 + 2);
-    (1..=8).try_for_each(|index| nodes[2].copy(index, port))?;
+    (1..=COUNT).try_for_each(|index| nodes[2].copy(index, port))?;
     own.write(offset_of!(IpcBuffer, receive_node), received.0);
     own.write(offset_of!(IpcBuffer, receive_index), 16);
-    own.write(offset_of!(IpcBuffer, receive_slots), 8);
+    own.write(offset_of!(IpcBuffer, receive_slots), COUNT);
     let info = MessageInfo::new(0, MESSAGE_WORDS);
     let mut echo = request(ipc_port::word::ReplyReceive, port, [0; 6]);
     echo[2] = info.0;
@@ -56,8 +57,8 @@ pub fn large(ground: &mut Ground) -> Result<(), Error> {
     let message = Message::long(1, &[7; MESSAGE_WORDS]).with_capabilities(&offered);
     for _ in 0..3 {
         assert_eq!(port.call(&message)?.length(), MESSAGE_WORDS);
-        assert_ne!(nodes[2].look(23)?.0, 0, "the capabilities did not arrive");
-        (16..24).try_for_each(|index| nodes[2].remove(index))?;
+        assert_ne!(nodes[2].look(15 + COUNT)?.0, 0, "the capabilities did not arrive");
+        (16..16 + COUNT).try_for_each(|index| nodes[2].remove(index))?;
     }
     // The same the other way round: the thread has called, and init receives and replies.
     let back: IpcPort = ground.make(0)?;
@@ -68,13 +69,13 @@ pub fn large(ground: &mut Ground) -> Result<(), Error> {
     }
     pcb.suspend()?;
     ground.start(pcb, repeat, keep(1, call), 0)?;
-    buffer().accept(received, 16, 8);
+    buffer().accept(received, 16, COUNT);
     for _ in 0..3 {
         ground.settle()?;
         let Received::Message { message: came, .. } = back.receive()? else { unreachable!() };
         assert_eq!((came.length(), came.capabilities()), (MESSAGE_WORDS, MESSAGE_CAPABILITIES));
         Reply::OWED.reply(&Message::long(0, &[1; MESSAGE_WORDS]).with_capabilities(&offered))?;
-        (16..24).try_for_each(|index| nodes[2].remove(index))?;
+        (16..16 + COUNT).try_for_each(|index| nodes[2].remove(index))?;
     }
     buffer().accept(Descriptor::NULL, 0, 0);
     Ok(())

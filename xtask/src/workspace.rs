@@ -1,5 +1,6 @@
 //! The workspace as cargo sees it.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -51,6 +52,13 @@ struct Package {
     name: String,
     manifest_path: String,
     dependencies: Vec<PackageDependency>,
+    targets: Vec<Target>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -63,14 +71,7 @@ impl Workspace {
     /// Asks cargo.
     pub fn read(repository: &Repository) -> Result<Self> {
         let step = Step::start("reading the workspace");
-        let mut command = host_cargo_command(repository.root(), "metadata");
-        command.args(["--no-deps", "--format-version", "1"]);
-        let finished = watch(&mut command, &step, None)?;
-        if !finished.status.success() {
-            bail!("`cargo metadata` failed\n{}", finished.stderr.trim_end());
-        }
-        let metadata: Metadata = serde_json::from_str(&finished.stdout)
-            .context("`cargo metadata` printed something unknown")?;
+        let metadata = Metadata::ask(repository.root(), &step)?;
         let mut members: Vec<Member> = metadata
             .packages
             .into_iter()
@@ -91,6 +92,39 @@ impl Workspace {
         members.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { members })
     }
+}
+
+impl Metadata {
+    /// What cargo says of the workspace around `folder`.
+    fn ask(folder: &Path, step: &Step) -> Result<Self> {
+        let mut command = host_cargo_command(folder, "metadata");
+        command.args(["--no-deps", "--format-version", "1"]);
+        let finished = watch(&mut command, step, None)?;
+        if !finished.status.success() {
+            bail!("`cargo metadata` failed\n{}", finished.stderr.trim_end());
+        }
+        serde_json::from_str(&finished.stdout).context("`cargo metadata` printed something unknown")
+    }
+}
+
+/// The packages, of the workspace around `folder`, that have these binaries.
+pub fn packages_with(folder: &Path, binaries: &[&str], step: &Step) -> Result<BTreeSet<String>> {
+    let packages = Metadata::ask(folder, step)?.packages;
+    let has = |package: &Package, binary: &str| {
+        let is_it =
+            |target: &Target| target.name == binary && target.kind.iter().any(|kind| kind == "bin");
+        package.targets.iter().any(is_it)
+    };
+    binaries
+        .iter()
+        .map(|binary| {
+            let package = packages.iter().find(|package| has(package, binary));
+            let package = package.with_context(|| {
+                format!("no package of the workspace has a program called {binary:?}")
+            })?;
+            Ok(package.name.clone())
+        })
+        .collect()
 }
 
 fn folder(root: &Path, manifest: &str) -> String {

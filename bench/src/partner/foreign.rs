@@ -1,23 +1,24 @@
 //! Foreign system calls and the two ways to answer them.
 
-use nun::{IpcPort, Message, Received, Verdict, aci, println};
+use a9n_bench::machine::foreign_call;
+use a9n_bench::measure::{Measured, measure};
+use a9n_bench::roles::tell;
+use nun::{IpcPort, Message, Received, Verdict};
 
-use crate::machine::foreign_call;
-use crate::measure::{most_frequent, sample};
-use crate::roles::tell;
+use crate::{publish, tell_init};
 
 /// Number of a call that is to be answered; for a result, with its argument.
 const MEASURED: u64 = 1;
-/// Number of a call whose argument is the figure.
-const FIGURE: u64 = 2;
+/// Number of a call whose arguments are the figures.
+const FIGURES: u64 = 2;
 
 /// Makes many foreign calls, then tells what one costs. Never comes back: there is nothing else
 /// that a foreign process can do.
 pub fn measure_calls() -> ! {
-    let mut samples = sample("foreign", || foreign_call(MEASURED, 7), |_| {});
-    let figure = most_frequent(&mut samples);
+    let measured =
+        measure("foreign", || foreign_call(MEASURED, [7, 0, 0, 0, 0, 0]), |_| {}).into_words();
     loop {
-        foreign_call(FIGURE, figure.into());
+        foreign_call(FIGURES, measured);
     }
 }
 
@@ -31,15 +32,14 @@ pub fn let_go_on(port: IpcPort) -> ! {
     answer(port, "foreign.full", |_| Message::verdict(Verdict::ResumeWhole))
 }
 
-/// Answers calls until the figure comes, which it prints under `name`.
+/// Answers calls until the figures come, which it publishes under `name`.
 #[inline(always)]
 fn answer(port: IpcPort, name: &str, with: impl Fn(u64) -> Message) -> ! {
     let mut received = port.receive();
     while let Ok(Received::ForeignCall { number, arguments, .. }) = received {
-        if u64::from(number) == FIGURE {
-            println!("bench {name} {}", arguments[0]);
-            let done = Message::new(tell::DONE, []);
-            IpcPort::slot(aci::slot::PARENT).call(&done).expect("init listens");
+        if u64::from(number) == FIGURES {
+            publish(&Measured::from_words(arguments).called(name));
+            tell_init(&Message::new(tell::DONE, []));
         }
         received = port.reply_receive(&with(arguments[0]));
     }

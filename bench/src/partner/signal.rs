@@ -2,10 +2,12 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
-use nun::{NotificationPort, short_ticks};
+use a9n_bench::machine::stamp;
+use a9n_bench::measure::measure;
+use a9n_bench::parts::measure_parts;
+use nun::NotificationPort;
 
-use crate::measure::measure;
-use crate::parts::measure_parts;
+use crate::publish;
 
 /// Sends every signal back.
 pub fn pong(input: NotificationPort, output: NotificationPort) -> ! {
@@ -16,7 +18,7 @@ pub fn pong(input: NotificationPort, output: NotificationPort) -> ! {
 /// Measures the round trip of a signal.
 pub fn ping(input: NotificationPort, output: NotificationPort) {
     let there_and_back = || output.notify().and_then(|()| input.wait());
-    measure("notify.ping_pong", there_and_back, |bits| assert_ne!(bits, Ok(0)));
+    publish(&measure("notify.ping_pong", there_and_back, |bits| assert_ne!(bits, Ok(0))));
 }
 
 /// When the more urgent thread came to run.
@@ -25,18 +27,19 @@ static WOKEN: AtomicU32 = AtomicU32::new(0);
 /// Notes when it comes to run.
 pub fn note_wake(input: NotificationPort) -> ! {
     while input.wait().is_ok() {
-        WOKEN.store(short_ticks(), Ordering::Relaxed);
+        WOKEN.store(stamp(), Ordering::Relaxed);
     }
     panic!("the signals stopped");
 }
 
 /// Measures from a signal to the first instruction of the more urgent thread that waits for it.
 pub fn wake(output: NotificationPort) {
-    measure_parts(["notify.wake"], || {
-        let start = short_ticks();
+    let [measured] = measure_parts(["notify.wake"], || {
+        let start = stamp();
         let answer = output.notify();
         let woken = WOKEN.swap(0, Ordering::Relaxed);
         assert!(answer.is_ok() && woken != 0);
         [woken.wrapping_sub(start)]
     });
+    publish(&measured);
 }

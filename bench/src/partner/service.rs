@@ -1,9 +1,10 @@
 //! A service as the macro makes it, beside the raw IPC that carries it (`ipc.cross.4`).
 
+use a9n_bench::measure::measure;
 use nun::IpcPort;
 use nun::service::{Caller, String, Wire, serve as serve_port};
 
-use crate::measure::measure;
+use crate::publish;
 
 /// Which instance serves: there is only one.
 const EPOCH: u16 = 1;
@@ -47,13 +48,13 @@ pub fn serve(port: IpcPort) -> ! {
 /// Two arguments and a result; a text of 64 bytes each way.
 pub fn measure_calls(port: IpcPort) {
     let adder = AdderClient::new(port);
-    measure("service.call", || adder.add(2, 3), |sum| assert_eq!(sum, Ok(5)));
+    publish(&measure("service.call", || adder.add(2, 3), |sum| assert_eq!(sum, Ok(5))));
     let text: String<64> = "sixty-four bytes of text, which travel in nine words of a messag!"
         .try_into()
         .unwrap_or_default();
-    measure(
+    publish(&measure(
         "service.call.text",
         || adder.repeat(text.clone()),
         |repeated| assert_eq!(repeated.as_ref(), Ok(&text)),
-    );
+    ));
 }

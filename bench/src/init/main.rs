@@ -1,4 +1,4 @@
-//! Counts what the kernel's paths cost, and prints a line `bench NAME VALUE` for each.
+//! Measures what the kernel's paths cost, and shows a line for each.
 //!
 //! Init only arranges things: it builds the partners, separate processes without privileges, each
 //! in its own address space with its own root node and thread base, and waits until the one that
@@ -6,15 +6,20 @@
 #![no_std]
 #![no_main]
 
-mod measure;
 mod memory;
-mod roles;
+mod report;
+mod screen;
+mod several;
+mod time;
 
+use a9n_bench::measure::Measured;
+use a9n_bench::roles::{AWAITED, CLOCK_PORTS, INTERRUPT, SERVICE, SIGNALLED, role, tell};
+use nun::abi::init::slot;
 use nun::{
-    Descriptor, Error, Fault, InitInfo, IpcPort, Message, NotificationPort, Process, Received,
-    Reply, Resources, Rights, Start, StartError, aci, println,
+    Descriptor, Error, Fault, InitInfo, InterruptPort, InterruptRegion, IoPort, IpcPort, Message,
+    NotificationPort, Process, Received, Reply, Resources, Rights, Start, StartError, aci,
 };
-use roles::{AWAITED, SERVICE, SIGNALLED, role, tell};
+use report::Report;
 
 nun::entry!(main);
 
@@ -27,22 +32,17 @@ fn main(init: &'static InitInfo) -> Result<(), StartError> {
     let mut resources = Resources::new(init);
     let program = resources.module("bench-partner").expect("the partner is a boot module")?;
     let ear = resources.make(0)?;
-    let mut bench = Bench { resources, program, ear };
-    bench.pair(role::SERVER, role::CROSS)?;
-    bench.same_space()?;
-    bench.pair(role::CLOCK, role::ONE_WAY)?;
-    bench.pair(role::SERVER, role::VECTOR_CLIENT)?;
-    bench.pair(role::VECTOR_SERVER, role::VECTOR_BOTH)?;
-    bench.pair(role::DEFERRING, role::DEFERRED)?;
-    bench.pair(role::ADDER, role::SERVICE)?;
-    bench.alone()?;
-    bench.signals()?;
-    bench.wake()?;
-    bench.traps(role::RESOLVER, role::FAULT)?;
-    bench.traps(role::RESULT_GIVER, role::FOREIGN)?;
-    bench.traps(role::WHOLE_GIVER, role::FOREIGN)?;
-    memory::measure_all(&mut bench.resources)?;
-    println!("bench done");
+    let report = Report::start(init, &mut resources)?;
+    let mut bench = Bench { resources, program, ear, report };
+    // An instruction counter counts those of all CPUs, so it is asked with several of them only for
+    // what takes several.
+    if init.cpus == 1 || !bench.report.counts() {
+        bench.measure_one_cpu()?;
+    }
+    if init.cpus > 1 {
+        bench.measure_several_cpus(init.cpus)?;
+    }
+    bench.report.finish();
     Ok(())
 }
 
@@ -52,12 +52,40 @@ struct Bench {
     program: &'static [u8],
     /// Where they tell what they want and how they fare.
     ear: IpcPort,
+    report: Report,
 }
 
 /// What a partner is granted besides the port to init.
 type Grants<'a> = &'a [(u64, Descriptor, Rights)];
 
 impl Bench {
+    fn measure_one_cpu(&mut self) -> Result<(), StartError> {
+        self.alone()?;
+        self.same_space()?;
+        self.pair(role::SERVER, role::CROSS)?;
+        self.pair(role::CLOCK, role::ONE_WAY)?;
+        self.pair(role::SERVER, role::VECTOR_CLIENT)?;
+        self.pair(role::VECTOR_SERVER, role::VECTOR_BOTH)?;
+        self.pair(role::DEFERRING, role::DEFERRED)?;
+        self.pair(role::ADDER, role::SERVICE)?;
+        self.pair(role::YIELDER, role::SWITCHING)?;
+        self.wake()?;
+        self.signals()?;
+        self.traps(role::RESOLVER, role::FAULT)?;
+        self.traps(role::RESULT_GIVER, role::FOREIGN)?;
+        self.traps(role::WHOLE_GIVER, role::FOREIGN)?;
+        self.interrupts()?;
+        time::measure_all(&mut self.resources, &mut self.report)?;
+        Ok(memory::measure_all(&mut self.resources, &mut self.report)?)
+    }
+
+    fn measure_several_cpus(&mut self, cpus: u32) -> Result<(), StartError> {
+        if cpus == 4 {
+            self.pair(role::SERVER, role::FOUR)?;
+        }
+        Ok(several::measure_all(&mut self.resources, &mut self.report, cpus)?)
+    }
+
     /// A server and the client that measures it, with a port between them.
     fn pair(&mut self, server: u64, client: u64) -> Result<(), StartError> {
         let port: IpcPort = self.resources.make(0)?;
@@ -113,6 +141,34 @@ impl Bench {
         self.finish([server, client])
     }
 
+    /// A driver, and who is interrupted by its device.
+    fn interrupts(&mut self) -> Result<(), StartError> {
+        /// The line of the real-time clock.
+        const LINE: u64 = 8;
+        /// Its I/O ports: the first, and how many.
+        const PORTS: (u64, u64) = (0x70, 2);
+        let port: IpcPort = self.resources.make(0)?;
+        let signal: NotificationPort = self.resources.make(0)?;
+        let [line, bell, ports] = [(); 3].map(|()| self.resources.take_slot());
+        let (line, bell, ports, node) = (line?, bell?, ports?, self.resources.node());
+        InterruptRegion::slot(slot::INTERRUPTS).make_port(LINE, 0, node, line)?;
+        node.mint(bell, signal, Rights::WRITE, 1)?;
+        InterruptPort::slot(line).bind(NotificationPort::slot(bell))?;
+        InterruptPort::slot(line).acknowledge()?;
+        IoPort::slot(slot::IO_PORTS).narrow(PORTS.0, PORTS.1, node, ports)?;
+
+        let grants = [(SERVICE, port.into(), Rights::READ), (AWAITED, signal.into(), Rights::READ)];
+        let driver = self.build(role::DRIVER, &grants)?;
+        driver.grant(INTERRUPT, InterruptPort::slot(line), Rights::WRITE, 0)?;
+        driver.grant(CLOCK_PORTS, IoPort::slot(ports), Rights::READ | Rights::WRITE, 0)?;
+        self.run(&driver, role::DRIVER)?;
+        let interrupted =
+            self.start(role::INTERRUPTED, &[(SERVICE, port.into(), Rights::WRITE)])?;
+        self.finish([driver, interrupted])?;
+        // The clock is silent only for the kernel: nobody acknowledges its next interrupt.
+        Ok(node.remove(line)?)
+    }
+
     /// A process that traps, and its resolver.
     fn traps(&mut self, resolver: u64, client: u64) -> Result<(), StartError> {
         let port: IpcPort = self.resources.make(0)?;
@@ -147,12 +203,22 @@ impl Bench {
         // Every process has a thread base of its own.
         let thread_base = 0x1000 * (role + 1);
         let foreign = role == role::FOREIGN;
-        process.start(&Start { priority: PRIORITY, thread_base, argument: role, foreign })
+        // A driver comes before those whom its device interrupts.
+        let priority = PRIORITY + u8::from(role == role::DRIVER);
+        process.start(&Start { priority, thread_base, argument: role, foreign })
     }
 
-    /// Waits until the one that measures is done, and takes the partners away.
+    /// Shows figures until the one that measures is done, and takes the partners away.
     fn finish<const N: usize>(&mut self, partners: [Process; N]) -> Result<(), StartError> {
-        assert_eq!(self.listen()?.label(), tell::DONE);
+        loop {
+            let message = self.listen()?;
+            if message.label() == tell::DONE {
+                break;
+            }
+            assert_eq!(message.label(), tell::FIGURE);
+            self.report.show(&Measured::from_words(*message.words()));
+            Reply::OWED.reply(&Message::EMPTY)?;
+        }
         for partner in partners {
             partner.destroy(&mut self.resources)?;
         }

@@ -5,10 +5,12 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use nun::{IpcPort, Message, buffer, short_ticks};
+use a9n_bench::machine::stamp;
+use a9n_bench::measure::measure;
+use a9n_bench::parts::measure_parts;
+use nun::{IpcPort, Message, buffer};
 
-use crate::measure::measure;
-use crate::parts::measure_parts;
+use crate::publish;
 
 /// The words that travel in registers.
 static WORDS: [AtomicU64; 6] = [const { AtomicU64::new(0) }; 6];
@@ -37,18 +39,19 @@ pub fn same(port: IpcPort) {
 
 /// Without words, and whatever the server answers.
 pub fn one(name: &str, port: IpcPort) {
-    measure(name, || port.call(&Message::EMPTY), |reply| assert!(reply.is_ok()));
+    publish(&measure(name, || port.call(&Message::EMPTY), |reply| assert!(reply.is_ok())));
 }
 
 /// Each way alone: the server answers with the time in between.
 pub fn one_way(port: IpcPort) {
-    measure_parts(["ipc.cross.0.call", "ipc.cross.0.reply"], || {
-        let start = short_ticks();
+    let measured = measure_parts(["ipc.cross.0.call", "ipc.cross.0.reply"], || {
+        let start = stamp();
         let reply = port.call(&Message::EMPTY);
-        let end = short_ticks();
+        let end = stamp();
         let between = reply.expect("the clock answers").words()[0] as u32;
         [between.wrapping_sub(start), end.wrapping_sub(between)]
     });
+    measured.iter().for_each(publish);
 }
 
 /// What word `index` is.
@@ -65,7 +68,7 @@ fn prepare() {
 #[inline(never)]
 fn round_trip<const LENGTH: usize>(name: &str, port: IpcPort) {
     fill(LENGTH);
-    measure(
+    publish(&measure(
         name,
         || port.call(&message::<LENGTH>()),
         |reply| {
@@ -77,7 +80,7 @@ fn round_trip<const LENGTH: usize>(name: &str, port: IpcPort) {
             fill(0);
             fill(LENGTH);
         },
-    );
+    ));
 }
 
 /// The message of `LENGTH` words.

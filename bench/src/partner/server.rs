@@ -1,8 +1,8 @@
 //! Servers: they are part of what is measured, so each is as short as a server can be.
 
-use nun::{IpcPort, Message, Received, Reply, short_ticks};
-
-use crate::roles::SERVICE;
+use a9n_bench::machine::stamp;
+use a9n_bench::roles::SERVICE;
+use nun::{IpcPort, Message, Received, Reply};
 
 /// Answers every message with itself.
 pub fn echo(port: IpcPort) -> ! {
@@ -17,7 +17,7 @@ pub fn echo(port: IpcPort) -> ! {
 pub fn tell_time(port: IpcPort) -> ! {
     let mut received = port.receive();
     while received.is_ok() {
-        received = port.reply_receive(&Message::new(0, [short_ticks().into()]));
+        received = port.reply_receive(&Message::new(0, [stamp().into()]));
     }
     panic!("the clock got an error");
 }

@@ -1,0 +1,123 @@
+//! The console: the first serial port as a terminal, driven by interrupts.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+mod uart;
+
+use core::cell::RefCell;
+
+use koito::services::{Console, ConsoleServer, KEY_BYTES, TEXT_BYTES};
+use koito::{Environment, Missing, Server};
+use nun::executor::{Timers, until};
+use nun::heapless::Deque;
+use nun::service::{Caller, String, Vec};
+use uart::Uart;
+
+nun::entry!(main);
+
+/// Bytes that wait to be sent.
+const OUTPUT: usize = 2048;
+/// Keys that nobody has read; further ones are lost.
+const INPUT: usize = 256;
+/// The signal of the port's interrupt: the first of the manifest entry.
+const INTERRUPT: u64 = 1;
+
+fn main() -> Result<(), Missing> {
+    let environment = Environment::read()?;
+    let (ports, first) = environment.io_ports(0)?;
+    let interrupt = environment.interrupt(0)?;
+    let uart = Uart::start(ports, first);
+    let terminal = Terminal { uart, output: Deque::new(), input: Deque::new() };
+    let service = ConsoleServer(Shared(RefCell::new(terminal)));
+    // It may have been raised while nobody was there.
+    let acknowledge = || interrupt.acknowledge().expect("the interrupt is the component's own");
+    service.0.0.borrow_mut().attend();
+    acknowledge();
+    let signals = |bits| {
+        if bits & INTERRUPT != 0 {
+            service.0.0.borrow_mut().attend();
+            acknowledge();
+        }
+    };
+    let server = Server::new(&environment);
+    let error = server.serve_waiting(&service, signals, &Timers::new(), &());
+    panic!("the port is gone: {error}");
+}
+
+/// The device, and what is on the way to and from it.
+struct Terminal {
+    uart: Uart,
+    output: Deque<u8, OUTPUT>,
+    input: Deque<u8, INPUT>,
+}
+
+impl Terminal {
+    /// Does what the device has an interrupt for, until it has none.
+    fn attend(&mut self) {
+        loop {
+            while let Some(key) = self.uart.receive() {
+                // Keys that nobody reads are lost.
+                let _ = self.input.push_back(key);
+            }
+            self.send();
+            if !self.uart.is_interrupting() {
+                break;
+            }
+        }
+    }
+
+    /// Gives the device as much as it takes; it asks for more by an interrupt.
+    fn send(&mut self) {
+        if self.uart.can_send() {
+            for _ in 0..Uart::FIFO_BYTES {
+                match self.output.pop_front() {
+                    Some(byte) => self.uart.send(byte),
+                    None => break,
+                }
+            }
+        }
+        self.uart.ask_to_send(!self.output.is_empty());
+    }
+
+    /// Takes the text as a whole, or not at all while there is no room.
+    fn queue(&mut self, text: &str) -> Option<()> {
+        let feeds = text.bytes().filter(|byte| *byte == b'\n').count();
+        if self.output.len() + text.len() + feeds > OUTPUT {
+            return None;
+        }
+        for byte in text.bytes() {
+            // There is room.
+            if byte == b'\n' {
+                let _ = self.output.push_back(b'\r');
+            }
+            let _ = self.output.push_back(byte);
+        }
+        self.send();
+        Some(())
+    }
+
+    /// What was typed, if anything was.
+    fn keys(&mut self) -> Option<Vec<u8, KEY_BYTES>> {
+        let mut keys = Vec::new();
+        while !keys.is_full()
+            && let Some(key) = self.input.pop_front()
+        {
+            // There is room.
+            let _ = keys.push(key);
+        }
+        (!keys.is_empty()).then_some(keys)
+    }
+}
+
+struct Shared(RefCell<Terminal>);
+
+impl Console for Shared {
+    async fn write(&self, _: Caller, text: String<TEXT_BYTES>) {
+        until(|| self.0.borrow_mut().queue(&text)).await;
+    }
+
+    async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
+        until(|| self.0.borrow_mut().keys()).await
+    }
+}

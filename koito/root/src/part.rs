@@ -1,0 +1,233 @@
+//! A component: what it has for good, and how an instance of it is built from that.
+
+use koito::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, signal, slot};
+use koito::{Environment, Name};
+use koito_manifest::{
+    Component, Failures, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
+};
+use nun::abi::init;
+use nun::service::{Epoch, String};
+use nun::{
+    Access, Error, Frame, Generic, InterruptPort, InterruptRegion, IoPort, IpcPort,
+    NotificationPort, Process, Resources, Rights, Start, StartError,
+};
+
+use crate::life::Life;
+
+/// What the root server itself is reached by.
+#[derive(Clone, Copy)]
+pub struct Root {
+    /// Its port.
+    pub port: IpcPort,
+    /// The Notification Port that is bound to it.
+    pub bell: NotificationPort,
+    /// Ticks of the time-stamp counter in a millisecond.
+    pub ticks_per_millisecond: u64,
+}
+
+/// What a message to the root server is, by the identifier of the capability that it came
+/// through. The lower half is the number of the component, counted from 1.
+pub mod sender {
+    /// A fault.
+    pub const FAULT: u64 = 0;
+    /// The wish to be woken at a time.
+    pub const ALARM: u64 = 1 << 32;
+    /// A call of the supervisor's service.
+    pub const SUPERVISOR: u64 = 2 << 32;
+
+    /// The component in an identifier, counted from 0, and its kind.
+    pub const fn split(identifier: u64) -> (usize, u64) {
+        let number = identifier as u32 as usize;
+        (number.wrapping_sub(1), identifier & !0xffff_ffff)
+    }
+
+    /// The identifier for component `index`.
+    pub const fn join(index: usize, kind: u64) -> u64 {
+        kind | (index as u64 + 1)
+    }
+}
+
+/// What other components mean to one, at the moment of its start.
+pub struct Around {
+    /// The ports of the services that it uses, as far as they are there.
+    pub ports: Vec<Option<IpcPort>, MOST_USES>,
+    /// Its clients, with the identifiers that it sees of them.
+    pub clients: Vec<(u64, Name), MOST_COMPONENTS>,
+}
+
+/// A component.
+pub struct Part {
+    /// Its manifest entry.
+    pub component: Component<'static>,
+    /// What it is doing.
+    pub life: Life,
+    /// Which instance is the current one, or was the last.
+    pub epoch: Epoch,
+    /// Its failures lately.
+    pub failures: Failures,
+    /// All its failures.
+    pub failure_count: u32,
+    /// All memory that it has.
+    pub quota: Generic,
+    /// Signals that a time has come.
+    pub waker: NotificationPort,
+    /// Asks for a sign of life.
+    pub asker: NotificationPort,
+    index: usize,
+    program: &'static [u8],
+    notification: NotificationPort,
+    environment: Frame,
+    io_ports: Vec<IoPort, MOST_DEVICES>,
+    interrupts: Vec<InterruptPort, MOST_DEVICES>,
+}
+
+impl Part {
+    /// Component `index` with its program. It does not run yet.
+    pub fn new(
+        resources: &mut Resources,
+        index: usize,
+        component: Component<'static>,
+        program: &'static [u8],
+    ) -> Result<Self, Error> {
+        let notification: NotificationPort = resources.make(0)?;
+        let mut bell = |bits| {
+            let slot = resources.take_slot()?;
+            resources.node().mint(slot, notification, Rights::WRITE | Rights::COPY, bits)?;
+            Ok::<_, Error>(NotificationPort::slot(slot))
+        };
+        let (waker, asker) = (bell(signal::ALARM)?, bell(signal::ALIVE)?);
+        let mut interrupts = Vec::new();
+        for (number, line) in component.interrupts.iter().enumerate() {
+            let port = make_interrupt(resources, *line)?;
+            let slot = resources.take_slot()?;
+            let rights = Rights::WRITE | Rights::COPY;
+            resources.node().mint(slot, notification, rights, 1 << number)?;
+            port.bind(NotificationPort::slot(slot))?;
+            // There is room for as many as the manifest has.
+            let _ = interrupts.push(port);
+        }
+        let mut io_ports = Vec::new();
+        for range in &component.io_ports {
+            let slot = resources.take_slot()?;
+            let PortRange { first, last } = *range;
+            let count = u64::from(last - first) + 1;
+            let all = IoPort::slot(init::slot::IO_PORTS);
+            all.narrow(first.into(), count, resources.node(), slot)?;
+            let _ = io_ports.push(IoPort::slot(slot));
+        }
+        Ok(Self {
+            life: Life::Stopped,
+            epoch: 0,
+            failures: Failures::default(),
+            failure_count: 0,
+            quota: resources.make(component.memory_bits)?,
+            waker,
+            asker,
+            index,
+            program,
+            notification,
+            environment: resources.make(ENVIRONMENT_BYTES.trailing_zeros() as u8)?,
+            io_ports,
+            interrupts,
+            component,
+        })
+    }
+
+    /// Builds the next instance and lets it run.
+    pub fn start(
+        &mut self,
+        resources: &mut Resources,
+        root: &Root,
+        served: Option<IpcPort>,
+        around: Around,
+    ) -> Result<Process, StartError> {
+        self.epoch = self.epoch.checked_add(1).unwrap_or(1);
+        let mut process = Process::load_from(resources, self.quota, self.program)?;
+        self.tell(resources, root, around.clients, &mut process)?;
+        self.grant(root, served, &process)?;
+        for (entry, port) in around.ports.into_iter().enumerate() {
+            if let Some(port) = port {
+                self.grant_use(&process, entry, port)?;
+            }
+        }
+        process.set_resolver(root.port, sender::join(self.index, sender::FAULT))?;
+        process.bind(self.notification)?;
+        // What was signalled to the last instance does not concern this one.
+        self.notification.poll()?;
+        process.start(&Start { priority: self.component.priority, ..Start::default() })?;
+        Ok(process)
+    }
+
+    /// Lets an instance call the service that its manifest entry names in position `entry`.
+    pub fn grant_use(&self, process: &Process, entry: usize, port: IpcPort) -> Result<(), Error> {
+        let kind = match self.component.uses.get(entry) {
+            Some(&koito_manifest::SUPERVISOR) => sender::SUPERVISOR,
+            _ => 0,
+        };
+        let identifier = sender::join(self.index, kind);
+        process.grant(slot::USED + entry as u64, port, Rights::WRITE, identifier)
+    }
+
+    /// Writes the environment, and maps it for an instance to read.
+    fn tell(
+        &self,
+        resources: &mut Resources,
+        root: &Root,
+        clients: Vec<(u64, Name), MOST_COMPONENTS>,
+        process: &mut Process,
+    ) -> Result<(), Error> {
+        let name = |text: &str| -> Name { text.chars().collect() };
+        let component = &self.component;
+        let mut arguments = String::new();
+        for character in component.arguments.chars() {
+            // What is too long is left out.
+            let _ = arguments.push(character);
+        }
+        let environment = Environment {
+            name: name(component.name),
+            arguments,
+            epoch: self.epoch,
+            ticks_per_millisecond: root.ticks_per_millisecond,
+            uses: component.uses.iter().map(|service| name(service)).collect(),
+            clients,
+            io_ports: component.io_ports.clone(),
+            interrupts: component.interrupts.clone(),
+        };
+        let mut page = [0; ENVIRONMENT_BYTES];
+        if let Some(packed) = environment.pack(&mut page) {
+            resources.with_mapped(self.environment, |memory| memory.copy_from(0, packed))?;
+        }
+        process.map(self.environment, ENVIRONMENT_ADDRESS, 1, Access::READ)
+    }
+
+    /// Gives an instance what is its own, and nothing besides.
+    fn grant(&self, root: &Root, served: Option<IpcPort>, process: &Process) -> Result<(), Error> {
+        process.grant(slot::NOTIFICATION, self.notification, Rights::READ, 0)?;
+        if let Some(port) = served {
+            process.grant(slot::SERVED, port, Rights::READ, 0)?;
+        }
+        if self.component.alarm {
+            let identifier = sender::join(self.index, sender::ALARM);
+            process.grant(slot::ALARM, root.port, Rights::WRITE, identifier)?;
+        }
+        if self.component.heartbeat > 0 {
+            process.grant(slot::HEARTBEAT, root.bell, Rights::WRITE, 1 << self.index)?;
+        }
+        let both = Rights::READ | Rights::WRITE;
+        for (at, ports) in (slot::IO_PORTS..).zip(&self.io_ports) {
+            process.grant(at, *ports, both, 0)?;
+        }
+        for (at, interrupt) in (slot::INTERRUPTS..).zip(&self.interrupts) {
+            process.grant(at, *interrupt, both, 0)?;
+        }
+        Ok(())
+    }
+}
+
+fn make_interrupt(resources: &mut Resources, line: u8) -> Result<InterruptPort, Error> {
+    const LINE: u64 = 0;
+    let slot = resources.take_slot()?;
+    let region = InterruptRegion::slot(init::slot::INTERRUPTS);
+    region.make_port(line.into(), LINE, resources.node(), slot)?;
+    Ok(InterruptPort::slot(slot))
+}

@@ -1,0 +1,114 @@
+//! The supervisor's service.
+
+use core::cell::RefCell;
+use core::fmt::Write;
+
+use koito::Name;
+use koito::services::{Condition, Description, Memory, Status, Supervisor, SupervisorError};
+use koito_manifest::PortRange;
+use nun::service::{Caller, String};
+use nun::ticks;
+
+use crate::life::Life;
+use crate::supervisor::State;
+
+/// The supervisor's state, as a server.
+pub struct Service<'a>(pub &'a RefCell<State>);
+
+impl Supervisor for Service<'_> {
+    fn status(&self, _: Caller, index: u8) -> Result<Status, SupervisorError> {
+        let state = self.0.borrow();
+        let part = state.parts.get(usize::from(index)).ok_or(SupervisorError::Unknown)?;
+        let (uptime, time) = match &part.life {
+            Life::Running(instance) => {
+                let time = instance.process.pcb().information().map_or(0, |it| it.0);
+                (ticks().saturating_sub(instance.started) / state.ticks_per_millisecond(), time)
+            }
+            _ => (0, 0),
+        };
+        Ok(Status {
+            name: part.component.name.chars().collect(),
+            condition: part.life.condition(),
+            epoch: part.epoch,
+            failures: part.failure_count,
+            priority: part.component.priority,
+            memory_bits: part.component.memory_bits,
+            memory_used: part.quota.information().map_or(0, |it| it.2),
+            uptime,
+            time,
+        })
+    }
+
+    fn kill(&self, _: Caller, name: Name) -> Result<(), SupervisorError> {
+        let mut state = self.0.borrow_mut();
+        let index = state.find(&name)?;
+        state.fail(index).map(|_| ()).ok_or(SupervisorError::NotNow)
+    }
+
+    fn stop(&self, _: Caller, name: Name) -> Result<(), SupervisorError> {
+        let mut state = self.0.borrow_mut();
+        let index = state.find(&name)?;
+        let part = state.parts.get_mut(index).ok_or(SupervisorError::Unknown)?;
+        match part.life.condition() {
+            Condition::Running => {
+                state.end(index);
+            }
+            Condition::Restarting => part.life = Life::Stopped,
+            Condition::Stopped | Condition::GivenUp => return Err(SupervisorError::NotNow),
+        }
+        state.close(index);
+        Ok(())
+    }
+
+    fn start(&self, _: Caller, name: Name) -> Result<(), SupervisorError> {
+        let mut state = self.0.borrow_mut();
+        let index = state.find(&name)?;
+        let part = state.parts.get_mut(index).ok_or(SupervisorError::Unknown)?;
+        if matches!(part.life.condition(), Condition::Running | Condition::Restarting) {
+            return Err(SupervisorError::NotNow);
+        }
+        part.failures = Default::default();
+        state.open(index).map_err(|_| SupervisorError::Failed)?;
+        state.start(index).map_err(|_| SupervisorError::Failed)
+    }
+
+    fn memory(&self, _: Caller) -> Memory {
+        let mut state = self.0.borrow_mut();
+        let (bytes, used) = state.memory();
+        Memory { used, bytes, free_slots: state.resources.slots().count() }
+    }
+
+    fn describe(&self, _: Caller, index: u8) -> Result<Description, SupervisorError> {
+        let state = self.0.borrow();
+        let part = state.parts.get(usize::from(index)).ok_or(SupervisorError::Unknown)?;
+        let component = &part.component;
+        let mut holds = String::new();
+        for PortRange { first, last } in &component.io_ports {
+            // What does not fit is left out.
+            let _ = write!(holds, "I/O ports {first:#x}..{last:#x}  ");
+        }
+        for line in &component.interrupts {
+            let _ = write!(holds, "interrupt {line}  ");
+        }
+        if component.alarm {
+            let _ = write!(holds, "an alarm");
+        }
+        let mut uses = String::new();
+        for service in &component.uses {
+            let _ = write!(uses, "{service} ");
+        }
+        Ok(Description {
+            program: component.program.chars().collect(),
+            offers: component.offers.map(|service| service.chars().collect()),
+            uses,
+            holds,
+        })
+    }
+}
+
+impl State {
+    fn find(&self, name: &str) -> Result<usize, SupervisorError> {
+        let found = self.parts.iter().position(|part| part.component.name == name);
+        found.ok_or(SupervisorError::Unknown)
+    }
+}

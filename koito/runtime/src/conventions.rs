@@ -1,0 +1,42 @@
+//! What root server and components agree upon: where capabilities are, and what signals mean.
+
+use koito_manifest::{MOST_DEVICES, MOST_USES};
+use nun::aci;
+
+/// Slots of a component's root node, besides those of [`nun::aci::slot`].
+pub mod slot {
+    use super::{MOST_DEVICES, MOST_USES, aci};
+
+    /// Sends the root server when it wants to be woken, if it may.
+    pub const ALARM: u64 = aci::slot::PARENT;
+    /// Its Notification Port, to wait at. It is bound to it as well.
+    pub const NOTIFICATION: u64 = aci::slot::GRANTED;
+    /// The port that it serves.
+    pub const SERVED: u64 = NOTIFICATION + 1;
+    /// Signals that it is alive.
+    pub const HEARTBEAT: u64 = SERVED + 1;
+    /// The ports that it may call, in the order of its manifest entry.
+    pub const USED: u64 = HEARTBEAT + 1;
+    /// Its I/O ports, likewise.
+    pub const IO_PORTS: u64 = USED + MOST_USES as u64;
+    /// Its interrupts, likewise.
+    pub const INTERRUPTS: u64 = IO_PORTS + MOST_DEVICES as u64;
+    /// Where the Replies of waiting callers go.
+    pub const REPLIES: u64 = aci::slot::FREE;
+
+    const _: () = assert!(INTERRUPTS + MOST_DEVICES as u64 <= aci::slot::FREE);
+}
+
+/// Signals that a component gets. Interrupt *n* of its manifest entry is bit *n*.
+pub mod signal {
+    /// The supervisor asks for a sign of life.
+    pub const ALIVE: u64 = 1 << 63;
+    /// The time that it asked for has come.
+    pub const ALARM: u64 = 1 << 62;
+}
+
+/// Where the environment is mapped: the last page of the workspace.
+pub const ENVIRONMENT_ADDRESS: u64 =
+    aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - ENVIRONMENT_BYTES as u64;
+/// Bytes of it.
+pub const ENVIRONMENT_BYTES: usize = 4096;

@@ -1,0 +1,140 @@
+//! What a component is told when it starts, in a page that it can read.
+
+use core::fmt;
+
+use koito_manifest::{MOST_COMPONENTS, MOST_DEVICES, MOST_USES, NAME_BYTES, PortRange};
+use nun::mapped::Mapped;
+use nun::service::{Epoch, String, Vec};
+use nun::{InterruptPort, IoPort, IpcPort};
+use serde::{Deserialize, Serialize};
+
+use crate::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, slot};
+
+/// Longest text of arguments that a component is given, in bytes.
+const ARGUMENT_BYTES: usize = 64;
+
+/// Name of a component or service.
+pub type Name = String<NAME_BYTES>;
+
+/// What a component's manifest entry gives it. Position *n* of a list stands for slot *n* of its
+/// kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// What it is called.
+    pub name: Name,
+    /// Its arguments; what is too long is left out.
+    pub arguments: String<ARGUMENT_BYTES>,
+    /// Which instance of it this is.
+    pub epoch: Epoch,
+    /// Ticks of the time-stamp counter in a millisecond.
+    pub ticks_per_millisecond: u64,
+    /// The services that it may call.
+    pub uses: Vec<Name, MOST_USES>,
+    /// Who may call it: the identifier that it sees, and the name.
+    pub clients: Vec<(u64, Name), MOST_COMPONENTS>,
+    /// Its I/O ports.
+    pub io_ports: Vec<PortRange, MOST_DEVICES>,
+    /// Its interrupts.
+    pub interrupts: Vec<u8, MOST_DEVICES>,
+}
+
+/// The manifest entry does not give what the component needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// This service, among those that it uses.
+    Service(&'static str),
+    /// I/O ports, or an interrupt.
+    Device,
+    /// The environment itself.
+    Environment,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(name) => write!(f, "the manifest entry does not use {name:?}"),
+            Self::Device => f.write_str("the manifest entry lacks I/O ports or an interrupt"),
+            Self::Environment => f.write_str("there is no environment: was it root that started?"),
+        }
+    }
+}
+
+impl Environment {
+    /// The own one.
+    pub fn read() -> Result<Self, Missing> {
+        let page = Mapped::in_workspace(ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES as u64);
+        let mut bytes = [0; ENVIRONMENT_BYTES];
+        for (index, chunk) in bytes.chunks_exact_mut(size_of::<u64>()).enumerate() {
+            chunk.copy_from_slice(&page.read(index * size_of::<u64>()).to_le_bytes());
+        }
+        Self::unpack(&bytes).ok_or(Missing::Environment)
+    }
+
+    fn unpack(bytes: &[u8]) -> Option<Self> {
+        postcard::take_from_bytes(bytes).ok().map(|(environment, _)| environment)
+    }
+
+    /// Its packed form, for the page.
+    pub fn pack<'b>(&self, buffer: &'b mut [u8; ENVIRONMENT_BYTES]) -> Option<&'b mut [u8]> {
+        postcard::to_slice(self, buffer).ok()
+    }
+
+    /// The port of the service called `name`.
+    pub fn service(&self, name: &'static str) -> Result<IpcPort, Missing> {
+        let index = self.uses.iter().position(|it| it == name).ok_or(Missing::Service(name))?;
+        Ok(IpcPort::slot(slot::USED + index as u64))
+    }
+
+    /// What the client with this identifier is called.
+    pub fn client(&self, identifier: u64) -> Option<&Name> {
+        self.clients.iter().find(|(client, _)| *client == identifier).map(|(_, name)| name)
+    }
+
+    /// I/O ports of entry `index`: the capability, and the first of them.
+    pub fn io_ports(&self, index: usize) -> Result<(IoPort, u16), Missing> {
+        let range = self.io_ports.get(index).ok_or(Missing::Device)?;
+        Ok((IoPort::slot(slot::IO_PORTS + index as u64), range.first))
+    }
+
+    /// Interrupt `index`. Its signal is bit `index`.
+    pub fn interrupt(&self, index: usize) -> Result<InterruptPort, Missing> {
+        self.interrupts.get(index).ok_or(Missing::Device)?;
+        Ok(InterruptPort::slot(slot::INTERRUPTS + index as u64))
+    }
+
+    /// `milliseconds` in ticks.
+    pub fn ticks(&self, milliseconds: u64) -> u64 {
+        milliseconds.saturating_mul(self.ticks_per_millisecond)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_is_found_by_name() {
+        let names = ["log", "echo"].map(|name| Name::try_from(name).unwrap());
+        let environment = Environment {
+            name: "shell".try_into().unwrap(),
+            arguments: String::new(),
+            epoch: 3,
+            ticks_per_millisecond: 1000,
+            uses: names.clone().into_iter().collect(),
+            clients: [(7, names[1].clone())].into_iter().collect(),
+            io_ports: [PortRange { first: 0x3f8, last: 0x3ff }].into_iter().collect(),
+            interrupts: Vec::new(),
+        };
+        let mut page = [0; ENVIRONMENT_BYTES];
+        environment.pack(&mut page).unwrap();
+        let read = Environment::unpack(&page).unwrap();
+        assert_eq!(read, environment);
+        assert_eq!(read.service("echo"), Ok(IpcPort::slot(slot::USED + 1)));
+        assert_eq!(read.service("disk"), Err(Missing::Service("disk")));
+        assert_eq!((read.client(7), read.client(8)), (Some(&names[1]), None));
+        assert_eq!(read.io_ports(0), Ok((IoPort::slot(slot::IO_PORTS), 0x3f8)));
+        assert_eq!(read.io_ports(1), Err(Missing::Device));
+        assert_eq!(read.interrupt(0), Err(Missing::Device));
+        assert_eq!(read.ticks(7), 7000);
+    }
+}

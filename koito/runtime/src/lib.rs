@@ -1,0 +1,23 @@
+//! What the components of KOITO have in common.
+//!
+//! A component finds in its [`Environment`] what its manifest entry gives it, and nothing else is
+//! there. [`Server`] serves the port that it offers, and answers the supervisor's signs of life
+//! on the way. [`services`] has the interfaces of all servers.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod conventions;
+mod environment;
+mod rate;
+mod server;
+pub mod services;
+mod time;
+
+pub use environment::{Environment, Missing, Name};
+pub use rate::RateLimit;
+pub use server::Server;
+pub use time::{SupervisorAlarm, sleep};

@@ -1,0 +1,20 @@
+//! A terminal: text out, keys in.
+
+use nun::service::{String, Vec};
+
+/// Longest text of one call, in bytes.
+pub const TEXT_BYTES: usize = 240;
+/// Most keys of one answer.
+pub const KEY_BYTES: usize = 64;
+
+/// Writes text and reads keys.
+#[nun::service(version = 1)]
+pub trait Console {
+    /// Writes `text`; a line feed also returns the carriage. Waits while there is no room. When
+    /// the driver dies, some text may come twice.
+    #[method(ordinal = 1, retry = idempotent, waits)]
+    fn write(&self, text: String<TEXT_BYTES>);
+    /// The keys that were typed since; waits until there are some. Each key goes to one caller.
+    #[method(ordinal = 2, retry = at_most_once, waits)]
+    fn read(&self) -> Vec<u8, KEY_BYTES>;
+}

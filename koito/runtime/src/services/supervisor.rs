@@ -1,0 +1,122 @@
+//! The service of the root server: what runs, and its start and end.
+
+use core::fmt;
+
+use nun::service::{Epoch, String, Wire};
+
+use crate::environment::Name;
+
+/// How a component is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub enum Condition {
+    /// It runs.
+    Running = 1,
+    /// It failed, and starts again soon.
+    Restarting = 2,
+    /// It was stopped, or came to its end.
+    Stopped = 3,
+    /// It failed too often.
+    GivenUp = 4,
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Running => "running",
+            Self::Restarting => "restarting",
+            Self::Stopped => "stopped",
+            Self::GivenUp => "given up",
+        })
+    }
+}
+
+/// A component as the supervisor sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Wire)]
+pub struct Status {
+    /// What it is called.
+    pub name: Name,
+    /// How it is.
+    pub condition: Condition,
+    /// Which instance of it this is.
+    pub epoch: Epoch,
+    /// How often it failed.
+    pub failures: u32,
+    /// Its priority.
+    pub priority: u8,
+    /// Logarithm of the bytes that it has.
+    pub memory_bits: u8,
+    /// Bytes of them that are used.
+    pub memory_used: u64,
+    /// For how many milliseconds this instance has run.
+    pub uptime: u64,
+    /// For how many ticks it was on a CPU.
+    pub time: u64,
+}
+
+/// What a component may do, as text.
+#[derive(Clone, Debug, PartialEq, Eq, Wire)]
+pub struct Description {
+    /// Its program.
+    pub program: Name,
+    /// The service that it offers.
+    pub offers: Option<Name>,
+    /// The services that it may call.
+    pub uses: String<256>,
+    /// What of the machine it has.
+    pub holds: String<128>,
+}
+
+/// What the root server has left: the same again when all that failed runs again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub struct Memory {
+    /// Bytes of all memory in use.
+    pub used: u64,
+    /// Bytes of all memory.
+    pub bytes: u64,
+    /// Slots of the root server that are free.
+    pub free_slots: u64,
+}
+
+/// Why the supervisor did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub enum SupervisorError {
+    /// There is no such component.
+    Unknown = 1,
+    /// It runs already, or does not run.
+    NotNow = 2,
+    /// It could not be started.
+    Failed = 3,
+}
+
+impl fmt::Display for SupervisorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "there is no such component",
+            Self::NotNow => "it runs already, or does not run",
+            Self::Failed => "it could not be started",
+        })
+    }
+}
+
+/// Starts and stops components.
+#[nun::service(version = 1)]
+pub trait Supervisor {
+    /// Component `index`, counted from 0.
+    #[method(ordinal = 1, retry = idempotent)]
+    fn status(&self, index: u8) -> Result<Status, SupervisorError>;
+    /// Ends a component as if it had failed: it starts again as its policy says, at once.
+    #[method(ordinal = 2, retry = at_most_once)]
+    fn kill(&self, name: Name) -> Result<(), SupervisorError>;
+    /// Ends a component, and leaves it so. Its clients are told that its service is gone.
+    #[method(ordinal = 3, retry = at_most_once)]
+    fn stop(&self, name: Name) -> Result<(), SupervisorError>;
+    /// Starts a component that does not run.
+    #[method(ordinal = 4, retry = at_most_once)]
+    fn start(&self, name: Name) -> Result<(), SupervisorError>;
+    /// What memory there is.
+    #[method(ordinal = 5, retry = idempotent)]
+    fn memory(&self) -> Memory;
+    /// What component `index` may do.
+    #[method(ordinal = 6, retry = idempotent)]
+    fn describe(&self, index: u8) -> Result<Description, SupervisorError>;
+}

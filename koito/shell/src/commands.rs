@@ -1,0 +1,204 @@
+//! The commands: what each is called, and what it does.
+
+use core::fmt::{self, Write};
+
+use koito::services::{
+    ClockClient, EchoClient, LogClient, Logger, SupervisorClient, SupervisorError,
+};
+use koito::{Environment, Missing, Name};
+use nun::service::Failure;
+
+use crate::show;
+use crate::terminal::Terminal;
+
+/// What the commands use.
+pub struct Shell<'a> {
+    pub environment: &'a Environment,
+    pub supervisor: SupervisorClient,
+    pub clock: ClockClient,
+    pub log: LogClient,
+    logger: Logger,
+    echo: EchoClient,
+}
+
+/// A command: name, arguments and what it does, as `help` shows them.
+struct Command {
+    name: &'static str,
+    arguments: &'static str,
+    purpose: &'static str,
+    run: fn(&Shell<'_>, &[&str], &mut Terminal) -> fmt::Result,
+}
+
+const COMMANDS: &[Command] = &[
+    Command { name: "help", arguments: "", purpose: "list the commands", run: help },
+    Command { name: "list", arguments: "", purpose: "list the components", run: show::list },
+    Command {
+        name: "inspect",
+        arguments: "NAME",
+        purpose: "show what a component is and may do",
+        run: show::inspect,
+    },
+    Command {
+        name: "top",
+        arguments: "",
+        purpose: "show who uses the processor, over a second",
+        run: show::top,
+    },
+    Command { name: "memory", arguments: "", purpose: "show what is used", run: show::memory },
+    Command { name: "log", arguments: "", purpose: "show the log", run: show::log },
+    Command {
+        name: "kill",
+        arguments: "NAME",
+        purpose: "end a component as if it had failed",
+        run: |shell, words, to| shell.supervise("killed", words, to, SupervisorClient::kill),
+    },
+    Command {
+        name: "stop",
+        arguments: "NAME",
+        purpose: "end a component, and leave it so",
+        run: |shell, words, to| shell.supervise("stopped", words, to, SupervisorClient::stop),
+    },
+    Command {
+        name: "start",
+        arguments: "NAME",
+        purpose: "start a component that does not run",
+        run: |shell, words, to| shell.supervise("started", words, to, SupervisorClient::start),
+    },
+    Command {
+        name: "uptime",
+        arguments: "",
+        purpose: "show the milliseconds since the machine started",
+        run: uptime,
+    },
+    Command { name: "sleep", arguments: "MILLISECONDS", purpose: "wait", run: sleep },
+    Command {
+        name: "add",
+        arguments: "A B",
+        purpose: "let the echo server add two numbers",
+        run: add,
+    },
+    Command { name: "count", arguments: "", purpose: "let the echo server count", run: count },
+    Command {
+        name: "crash",
+        arguments: "",
+        purpose: "let the echo server fault",
+        run: |shell, _, to| dead(shell.echo.crash(), to),
+    },
+    Command {
+        name: "hang",
+        arguments: "",
+        purpose: "let the echo server run for ever",
+        run: |shell, _, to| dead(shell.echo.hang(), to),
+    },
+    Command {
+        name: "exit",
+        arguments: "",
+        purpose: "end the emulator",
+        run: |_, _, to| {
+            // On a machine this does nothing.
+            let _ = nun::debug_exit(1);
+            writeln!(to, "this is no emulator, or the kernel cannot end it")
+        },
+    },
+];
+
+impl<'a> Shell<'a> {
+    /// With the services that the environment gives.
+    pub fn new(environment: &'a Environment) -> Result<Self, Missing> {
+        let log = environment.service("log")?;
+        Ok(Self {
+            environment,
+            supervisor: SupervisorClient::new(environment.service("supervisor")?),
+            clock: ClockClient::new(environment.service("clock")?),
+            log: LogClient::new(log),
+            logger: Logger::new(log),
+            echo: EchoClient::new(environment.service("echo")?),
+        })
+    }
+
+    /// Carries out the command in `line`.
+    pub fn carry_out(&self, line: &str, terminal: &mut Terminal) -> fmt::Result {
+        let mut words = [""; 4];
+        let mut length = 0;
+        for (place, word) in words.iter_mut().zip(line.split_whitespace()) {
+            *place = word;
+            length += 1;
+        }
+        let Some((name, arguments)) = words.get(..length).and_then(<[_]>::split_first) else {
+            return Ok(());
+        };
+        let Some(command) = COMMANDS.iter().find(|command| command.name == *name) else {
+            return writeln!(terminal, "there is no command {name:?}; `help` lists them");
+        };
+        self.logger.line(format_args!("{line}"));
+        if arguments.len() != command.arguments.split_whitespace().count() {
+            return writeln!(terminal, "write: {} {}", command.name, command.arguments);
+        }
+        (command.run)(self, arguments, terminal)
+    }
+
+    /// Lets the supervisor do something to a component.
+    fn supervise(
+        &self,
+        done: &str,
+        words: &[&str],
+        terminal: &mut Terminal,
+        what: fn(&SupervisorClient, Name) -> Result<(), Failure<SupervisorError>>,
+    ) -> fmt::Result {
+        let Some(name) = words.first().and_then(|name| Name::try_from(*name).ok()) else {
+            return writeln!(terminal, "there is no such component");
+        };
+        match what(&self.supervisor, name.clone()) {
+            Ok(()) => writeln!(terminal, "{name} is {done}"),
+            Err(error) => writeln!(terminal, "{error}"),
+        }
+    }
+}
+
+fn help(_: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
+    for Command { name, arguments, purpose, .. } in COMMANDS {
+        writeln!(terminal, "  {name:<8} {arguments:<13} {purpose}")?;
+    }
+    Ok(())
+}
+
+fn uptime(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
+    match shell.clock.now() {
+        Ok(now) => writeln!(terminal, "{now} ms"),
+        Err(error) => writeln!(terminal, "{error}"),
+    }
+}
+
+fn sleep(shell: &Shell<'_>, words: &[&str], terminal: &mut Terminal) -> fmt::Result {
+    let Some(time) = words.first().and_then(|word| word.parse::<u64>().ok()) else {
+        return writeln!(terminal, "that is no number");
+    };
+    let slept = shell.clock.now().and_then(|now| shell.clock.sleep_until(now.saturating_add(time)));
+    slept.or_else(|error| writeln!(terminal, "{error}"))
+}
+
+fn add(shell: &Shell<'_>, words: &[&str], terminal: &mut Terminal) -> fmt::Result {
+    let mut numbers = words.iter().map(|word| word.parse());
+    let (Some(Ok(a)), Some(Ok(b))) = (numbers.next(), numbers.next()) else {
+        return writeln!(terminal, "those are no numbers");
+    };
+    match shell.echo.add(a, b) {
+        Ok(sum) => writeln!(terminal, "{sum}"),
+        Err(Failure::Method(error)) => writeln!(terminal, "{error:?}"),
+        Err(Failure::Call(error)) => writeln!(terminal, "{error}"),
+    }
+}
+
+fn count(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
+    match shell.echo.count() {
+        Ok(count) => writeln!(terminal, "{count}"),
+        Err(error) => writeln!(terminal, "{error}"),
+    }
+}
+
+fn dead(answer: Result<(), Failure>, terminal: &mut Terminal) -> fmt::Result {
+    match answer {
+        Ok(()) => writeln!(terminal, "it lives"),
+        Err(error) => writeln!(terminal, "{error}"),
+    }
+}

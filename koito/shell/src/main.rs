@@ -1,0 +1,55 @@
+//! The shell: commands on the console.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+mod commands;
+mod show;
+mod terminal;
+
+use core::fmt::{self, Write};
+
+use commands::Shell;
+use koito::{Environment, Missing};
+use koito_line_editor::{Editor, Event};
+use terminal::Terminal;
+
+nun::entry!(main);
+
+const PROMPT: &str = "koito> ";
+
+fn main() -> Result<(), Missing> {
+    let environment = Environment::read()?;
+    let mut terminal = Terminal::new(environment.service("console")?);
+    let shell = Shell::new(&environment)?;
+    // Writing to the terminal does not fail: it waits until the console is there again.
+    let _ = writeln!(terminal, "\nKOITO on A9N. `help` lists the commands.");
+    let _ = serve(&shell, &mut terminal);
+    Ok(())
+}
+
+/// Reads and carries out commands until there are no more.
+fn serve(shell: &Shell<'_>, terminal: &mut Terminal) -> fmt::Result {
+    let mut editor = Editor::new();
+    terminal.write_str(PROMPT)?;
+    loop {
+        terminal.flush();
+        for key in terminal.read() {
+            match editor.take(key, terminal)? {
+                Event::Editing => continue,
+                Event::Entered(line) => {
+                    terminal.write_str("\n")?;
+                    shell.carry_out(&line, terminal)?;
+                }
+                Event::Cancelled => terminal.write_str("^C\n")?,
+                Event::Clear => {
+                    write!(terminal, "\x1b[H\x1b[2J{PROMPT}")?;
+                    editor.show(terminal)?;
+                    continue;
+                }
+                Event::Closed => terminal.write_str("(`exit` ends the emulator)\n")?,
+            }
+            terminal.write_str(PROMPT)?;
+        }
+    }
+}

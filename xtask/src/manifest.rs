@@ -1,0 +1,261 @@
+//! The manifest of a system with components: read, checked and packed.
+//!
+//! What it means and which rules it keeps is the business of `koito-manifest`, which the root
+//! server uses as well. Here are only its text, and the lines in which something is wrong.
+
+pub mod graph;
+mod schema;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use koito_manifest::{
+    Component, Field, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, Manifest, Place, Restart,
+    Vec as List,
+};
+
+use schema::{Entry, File};
+
+/// The boot module in which the root server finds it.
+pub const MODULE: &str = "manifest";
+/// More than the largest manifest that can be written.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// A manifest that keeps all rules, with the text that it was read from.
+#[derive(Debug)]
+pub struct ManifestFile {
+    file: File,
+}
+
+impl ManifestFile {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the manifest {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Reads and checks `text`. An error names every line that has a defect.
+    fn parse(text: &str) -> Result<Self> {
+        let read = Self { file: toml::from_str(text)? };
+        let manifest = read.resolve(text)?;
+        let mut defects = vec![];
+        manifest.check(|place, defect| {
+            defects.push((line(text, read.offset(place)), defect.to_string()));
+        });
+        drop(manifest);
+        if defects.is_empty() {
+            return Ok(read);
+        }
+        defects.sort();
+        let lines: Vec<_> =
+            defects.iter().map(|(line, defect)| format!("line {line}: {defect}")).collect();
+        bail!("{}", lines.join("\n"))
+    }
+
+    /// It as the root server sees it.
+    pub fn manifest(&self) -> Result<Manifest<'_>> {
+        // Whatever can go wrong with a text went wrong when it was read.
+        self.resolve("")
+    }
+
+    /// The programs that it needs, each once.
+    pub fn programs(&self) -> Vec<&str> {
+        let mut programs = vec![];
+        for entry in &self.file.component {
+            let program = entry.get_ref().program.get_ref().as_str();
+            if !programs.contains(&program) {
+                programs.push(program);
+            }
+        }
+        programs
+    }
+
+    /// It in packed form.
+    pub fn pack(&self) -> Result<Vec<u8>> {
+        let mut buffer = vec![0; MOST_BYTES];
+        let packed = self.manifest()?.pack(&mut buffer).context("the manifest is too large")?;
+        Ok(packed.to_vec())
+    }
+
+    fn resolve(&self, text: &str) -> Result<Manifest<'_>> {
+        let mut components = List::new();
+        for entry in &self.file.component {
+            let component = component(entry.get_ref(), text)?;
+            if components.push(component).is_err() {
+                let line = line(text, entry.span().start);
+                bail!("line {line}: a system has at most {MOST_COMPONENTS} components");
+            }
+        }
+        Ok(Manifest { components })
+    }
+
+    /// Where in the text something is.
+    fn offset(&self, place: Place) -> usize {
+        let Some(entry) = self.file.component.get(place.component) else { return 0 };
+        let start = entry.span().start;
+        let entry = entry.get_ref();
+        let of = |spans: Vec<usize>, index: usize| spans.get(index).copied().unwrap_or(start);
+        match place.field {
+            Field::Name => entry.name.span().start,
+            Field::Program => entry.program.span().start,
+            Field::Priority => entry.priority.span().start,
+            Field::Memory => entry.memory.span().start,
+            Field::Offers => entry.offers.as_ref().map_or(start, |it| it.span().start),
+            Field::Restart => entry.restart.as_ref().map_or(start, |it| it.span().start),
+            Field::Uses(index) => of(schema::starts(&entry.uses), index),
+            Field::IoPorts(index) => of(schema::starts(&entry.io_ports), index),
+            Field::Interrupts(index) => of(schema::starts(&entry.interrupts), index),
+        }
+    }
+}
+
+/// A component as `entry` describes it.
+fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
+    let at = |offset: usize| format!("line {}", line(text, offset));
+    let heartbeat = match &entry.heartbeat {
+        None => 0,
+        Some(period) => {
+            schema::milliseconds(period.get_ref()).with_context(|| at(period.span().start))?
+        }
+    };
+    let restart = match &entry.restart {
+        None => Restart::default(),
+        Some(policy) => policy.get_ref().resolve().with_context(|| at(policy.span().start))?,
+    };
+    let mut io_ports = List::new();
+    for range in &entry.io_ports {
+        let ports = schema::port_range(range.get_ref()).with_context(|| at(range.span().start))?;
+        if io_ports.push(ports).is_err() {
+            bail!("{}: at most {MOST_DEVICES} ranges of I/O ports", at(range.span().start));
+        }
+    }
+    Ok(Component {
+        name: entry.name.get_ref(),
+        program: entry.program.get_ref(),
+        arguments: &entry.arguments,
+        priority: *entry.priority.get_ref(),
+        memory_bits: schema::memory_bits(entry.memory.get_ref())
+            .with_context(|| at(entry.memory.span().start))?,
+        offers: entry.offers.as_ref().map(|service| service.get_ref().as_str()),
+        uses: list::<_, _, MOST_USES>(&entry.uses, |service| service.as_str())
+            .map_err(|offset| anyhow::anyhow!("{}: at most {MOST_USES} services", at(offset)))?,
+        alarm: entry.alarm,
+        io_ports,
+        interrupts: list::<_, _, MOST_DEVICES>(&entry.interrupts, |line| *line).map_err(
+            |offset| anyhow::anyhow!("{}: at most {MOST_DEVICES} interrupts", at(offset)),
+        )?,
+        restart,
+        heartbeat,
+    })
+}
+
+/// Entries of bounded number, or where in the text there is one too many.
+fn list<'a, T, U, const N: usize>(
+    entries: &'a [toml::Spanned<T>],
+    make: impl Fn(&'a T) -> U,
+) -> Result<List<U, N>, usize> {
+    let mut list = List::new();
+    for entry in entries {
+        list.push(make(entry.get_ref())).map_err(|_| entry.span().start)?;
+    }
+    Ok(list)
+}
+
+/// The line, counted from 1, of a byte of `text`.
+fn line(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two components, whose lines can be changed.
+    const GOOD: &str = r#"
+[[component]]
+name = "serial"
+program = "koito-serial"
+priority = 200
+memory = "512K"
+offers = "console"
+io-ports = ["0x3f8..0x3ff"]
+interrupts = [4]
+restart = { first-delay = "5ms", longest-delay = "1s", tries = 3 }
+heartbeat = "500ms"
+
+[[component]]
+name = "shell"
+program = "koito-shell"
+priority = 100
+memory = "1M"
+uses = ["console", "supervisor"]
+alarm = true
+"#;
+
+    fn refused(from: &str, to: &str) -> String {
+        assert!(GOOD.contains(from), "{from:?} is in the text");
+        let error = ManifestFile::parse(&GOOD.replacen(from, to, 1)).unwrap_err();
+        format!("{error:#}")
+    }
+
+    #[test]
+    fn what_is_written_is_what_root_reads() {
+        let file = ManifestFile::parse(GOOD).unwrap();
+        assert_eq!(file.programs(), ["koito-serial", "koito-shell"]);
+        let packed = file.pack().unwrap();
+        let manifest = Manifest::unpack(&packed).unwrap();
+        assert_eq!(manifest, file.manifest().unwrap());
+        let [serial, shell] = &manifest.components[..] else { panic!("there are two") };
+        assert_eq!((serial.memory_bits, serial.heartbeat), (19, 500));
+        assert_eq!((serial.restart.longest_delay, serial.restart.tries), (1000, 3));
+        assert_eq!((serial.io_ports[0].first, serial.io_ports[0].last), (0x3f8, 0x3ff));
+        assert_eq!((&shell.uses[..], shell.alarm), (&["console", "supervisor"][..], true));
+    }
+
+    #[test]
+    fn defects_name_their_lines() {
+        let error = refused("\"console\", \"sup", "\"disk\", \"sup");
+        assert_eq!(error, "line 18: nobody offers the service \"disk\"");
+        let error = refused("name = \"shell\"", "name = \"serial\"");
+        assert_eq!(error, "line 14: another component has this name");
+        let error = refused("alarm = true", "interrupts = [3, 4]\nio-ports = [\"0x3fa\"]");
+        assert_eq!(
+            error,
+            "line 19: \"serial\" has this interrupt, too\n\
+             line 20: \"serial\" has some of these I/O ports, too"
+        );
+        let error = refused("interrupts = [4]", "uses = [\"shell\"]");
+        assert_eq!(error, "line 9: nobody offers the service \"shell\"");
+        let error = refused("alarm = true", "offers = \"console\"");
+        let taken = "line 19: the service \"console\" is offered by somebody else already";
+        assert_eq!(error, taken);
+    }
+
+    #[test]
+    fn circles_are_shown() {
+        let error = refused("interrupts = [4]", "uses = [\"ui\"]");
+        assert!(error.contains("line 9"), "{error}");
+        let text = GOOD.replacen("interrupts = [4]", "uses = [\"ui\"]", 1).replacen(
+            "alarm = true",
+            "offers = \"ui\"",
+            1,
+        );
+        let error = format!("{:#}", ManifestFile::parse(&text).unwrap_err());
+        let circle = "components must not call each other in a circle: serial -> shell -> serial";
+        assert_eq!(error, format!("line 18: {circle}"));
+    }
+
+    #[test]
+    fn values_that_cannot_be_read_name_their_lines() {
+        assert!(refused("\"512K\"", "\"500K\"").contains("line 6: "));
+        assert!(refused("\"512K\"", "\"much\"").contains("power of two"));
+        assert!(refused("\"500ms\"", "\"500\"").contains("line 11: "));
+        assert!(refused("\"0x3f8..0x3ff\"", "\"0x3f8-0x3ff\"").contains("line 8: "));
+        assert!(refused("tries = 3", "attempts = 3").contains("attempts"));
+        assert!(refused("name = \"serial\"", "nam = \"serial\"").contains("line 3"));
+        let many = refused("interrupts = [4]", "interrupts = [1, 2, 3, 5, 6]");
+        assert_eq!(many, "line 9: at most 4 interrupts");
+    }
+}

@@ -1,0 +1,74 @@
+//! A test that is a system: it runs in QEMU, prints how it fares, and ends QEMU with its verdict.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::cli::{BootOptions, BuildOptions, Entry};
+use crate::console::{Cleaner, Console, Event, Port};
+use crate::progress::Step;
+use crate::qemu::{Ending, Serial};
+use crate::repository::Repository;
+use crate::session::Session;
+
+/// Lines of output shown when it failed.
+const TAIL_LINES: usize = 15;
+
+/// What came of it.
+pub struct Run {
+    /// What it printed.
+    pub output: String,
+    /// How QEMU ended; `None` if it had to be ended.
+    pub ending: Option<Ending>,
+    /// What QEMU complained about.
+    pub complaints: String,
+}
+
+/// Builds and boots `system`, for at most `limit`. Lines that begin with `news` show how far it is.
+pub fn run(
+    repository: &Repository,
+    step: &Step,
+    system: &str,
+    limit: Duration,
+    news: &str,
+) -> Result<Run> {
+    let options = BootOptions {
+        build: BuildOptions { system: Some(system.into()), ..BuildOptions::default() },
+        entry: Some(Entry::Direct),
+        ..BootOptions::default()
+    };
+    let session = Session::prepare(repository, &options)?;
+    let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
+    let end = Instant::now() + limit;
+    let mut output = Vec::new();
+    let mut cleaner = Cleaner::default();
+    let ending = loop {
+        match console.next(end) {
+            Event::Output(bytes) if Instant::now() < end => {
+                output.extend(cleaner.clean(&bytes));
+                let text = String::from_utf8_lossy(&output);
+                if let Some(line) = text.lines().rfind(|line| line.starts_with(news)) {
+                    step.detail(line);
+                }
+            }
+            Event::Ended(ending) => break Some(ending),
+            _ => break None,
+        }
+    };
+    let output = String::from_utf8_lossy(&output).into_owned();
+    Ok(Run { output, ending, complaints: console.complaints() })
+}
+
+impl Run {
+    /// Why it is no success, with the end of what it printed. Without an ending it hung.
+    pub fn describe(&self, name: &str, otherwise: &str) -> String {
+        let why = match self.ending {
+            None => "it hangs".to_owned(),
+            Some(Ending::Passed) => otherwise.to_owned(),
+            Some(ending) => ending.describe(),
+        };
+        let lines: Vec<&str> = self.output.lines().collect();
+        let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+        format!("{name}: {why}\n{}| {}", self.complaints, tail.join("\n| "))
+    }
+}

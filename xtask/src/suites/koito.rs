@@ -1,0 +1,72 @@
+//! The supervision test: a server of KOITO is killed, crashes and hangs under load, and its
+//! clients keep count. At the end it prints
+//! `supervision: N deaths, M calls, nothing lost, nothing done twice` and ends QEMU.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Tally;
+use super::guest::{self, Run};
+use crate::progress::Step;
+use crate::qemu::Ending;
+use crate::repository::Repository;
+
+const SYSTEM: &str = "tests/supervision";
+/// It takes a few seconds.
+const LIMIT: Duration = Duration::from_secs(120);
+/// Calls without which the server died for nobody.
+const LEAST_CALLS: u64 = 1000;
+
+/// Builds, boots and judges the supervision test.
+pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
+    Ok(judge(&guest::run(repository, step, SYSTEM, LIMIT, "supervision: ")?))
+}
+
+fn judge(run: &Run) -> Tally {
+    let mut tally = Tally::default();
+    match (run.ending, counts(&run.output)) {
+        (Some(Ending::Passed), Some((deaths, calls))) if calls >= LEAST_CALLS => {
+            tally.notes.push(format!("a server died {deaths} times under {calls} calls"));
+            tally.passed = 1;
+        }
+        _ => tally.fail(run.describe(SYSTEM, "it ends without its sum, or made few calls")),
+    }
+    tally
+}
+
+/// Deaths and calls in the last line.
+fn counts(output: &str) -> Option<(u64, u64)> {
+    output.lines().find_map(|line| {
+        let rest = line.trim().strip_prefix("supervision: ")?;
+        let rest = rest.strip_suffix(" calls, nothing lost, nothing done twice")?;
+        let (deaths, calls) = rest.split_once(" deaths, ")?;
+        Some((deaths.parse().ok()?, calls.parse().ok()?))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_full_sum_and_a_good_end_pass() {
+        let judge = |output: &str, ending| {
+            judge(&Run { output: output.into(), ending, complaints: String::new() })
+        };
+        let good = "supervision: 200 deaths, 5000 calls, nothing lost, nothing done twice\r\n";
+        let tally = judge(good, Some(Ending::Passed));
+        assert_eq!((tally.passed, tally.failures.len()), (1, 0));
+        assert_eq!(tally.notes, ["a server died 200 times under 5000 calls"]);
+        let few = good.replace("5000", "7");
+        let bad = [
+            (good, Some(Ending::Failed)),
+            (good, None),
+            ("supervision: so far 200 kills", Some(Ending::Passed)),
+            (&few, Some(Ending::Passed)),
+        ];
+        for (output, ending) in bad {
+            assert_eq!(judge(output, ending).failures.len(), 1, "{output}");
+        }
+    }
+}
