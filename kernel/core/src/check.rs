@@ -59,6 +59,9 @@ pub struct Census {
 pub struct SpaceCensus {
     /// Root of its page tables.
     pub root: PhysicalAddress,
+    /// Whether it is on the list of dying objects: nobody runs in it any more, and what is cached of
+    /// it is forgotten when it is gone.
+    pub dying: bool,
     /// Its windows: first address and bytes of the range, first byte and bytes of the frame.
     pub windows: Vec<(UserAddress, u64, (PhysicalAddress, u64))>,
     /// Page Tables installed in it, also those whose place another one took.

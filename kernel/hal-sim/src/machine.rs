@@ -156,10 +156,10 @@ impl SimMachine {
     }
 
     /// Panics if something is cached that is not so any more. `live` are the roots of all address
-    /// spaces.
-    pub fn check_translations(&self, live: &[PhysicalAddress]) {
+    /// spaces but those in `dying`, which nobody loads any more: of these it may still be.
+    pub fn check_translations(&self, live: &[PhysicalAddress], dying: &[PhysicalAddress]) {
         let mappings = |root| live.contains(&root).then(|| self.mappings(root));
-        self.state.borrow().translations.check(mappings);
+        self.state.borrow().translations.check(dying, mappings);
     }
 
     /// How often cached translations were forgotten.

@@ -46,9 +46,13 @@ impl Translations {
     }
 
     /// Panics if some CPU has something cached that is not in the tables any more; `mappings` says
-    /// what is, `None` for an address space that is gone.
-    pub fn check(&self, mappings: impl Fn(PhysicalAddress) -> Option<Mappings>) {
-        for ((cpu, root), cached) in &self.0 {
+    /// what is, `None` for an address space that is gone. Those in `dying` are passed over.
+    pub fn check(
+        &self,
+        dying: &[PhysicalAddress],
+        mappings: impl Fn(PhysicalAddress) -> Option<Mappings>,
+    ) {
+        for ((cpu, root), cached) in self.0.iter().filter(|((_, root), _)| !dying.contains(root)) {
             let current = mappings(*root).unwrap_or_default();
             for page in &cached.pages {
                 assert!(current.pages.contains(page), "CPU {cpu} still has {page:x?} of {root:x?}");

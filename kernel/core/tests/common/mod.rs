@@ -10,7 +10,7 @@ use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
     node, operation_word, pcb, window,
 };
-use a9n_core::check::Surroundings;
+use a9n_core::check::{SpaceCensus, Surroundings};
 use a9n_core::{Boot, Kernel, Long};
 use a9n_hal::{CallFrame, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
@@ -140,8 +140,13 @@ impl System {
         for (start, end) in census.zeroed {
             assert!(machine.memory().is_zero(start, end), "{start:#x}..{end:#x} is not zero");
         }
-        let live: Vec<_> = census.spaces.iter().map(|space| space.root).collect();
-        machine.check_translations(&live);
+        let (dying, live): (Vec<_>, Vec<_>) = census.spaces.iter().partition(|space| space.dying);
+        let root = |space: &&SpaceCensus| space.root;
+        let (dying, live): (Vec<_>, Vec<_>) =
+            (dying.iter().map(root).collect(), live.iter().map(root).collect());
+        machine.check_translations(&live, &dying);
+        let spaces = running.iter().flatten().map(|process| self.kernel.context(*process).root());
+        assert!(spaces.flatten().all(|root| !dying.contains(&root)), "a dying space is in use");
         // Until the next check they run.
         self.use_spaces();
         for space in census.spaces {
