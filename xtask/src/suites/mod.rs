@@ -10,6 +10,7 @@ mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod locks;
 mod stretch;
 
 use std::process::ExitCode;
@@ -70,6 +71,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let result = match suite {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
+        Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
         Suite::Conformance => conformance::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step),
