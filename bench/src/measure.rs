@@ -2,7 +2,7 @@
 //!
 //! From one reading of the time-stamp counter to the next, with the path between them: under an
 //! emulator that counts instructions, everything that user level and kernel execute for it, the
-//! loading of message words from memory included; on real hardware, the cycles that this takes.
+//! loading of message words from memory included; on real hardware, the ticks that this takes.
 //! Whether the result is right is checked after the second reading. Nothing is subtracted.
 
 use core::hint::black_box;
@@ -55,11 +55,6 @@ impl Measured {
             ninetieth: samples[SAMPLES * 9 / 10],
             ninety_ninth: samples[SAMPLES * 99 / 100],
         }
-    }
-
-    /// The same under another name.
-    pub fn called(self, name: &str) -> Self {
-        Self { name: bytes_of(name), ..self }
     }
 
     /// The path's name.

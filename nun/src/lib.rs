@@ -19,7 +19,7 @@
 //! - [`Message`], [`Received`] and the methods of [`IpcPort`] and [`Reply`]: messages;
 //! - [`entry!`], [`println!`] and the panic handler: what makes a program;
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
-//! - [`service`] and [`executor`]: interfaces as traits, their clients and servers;
+//! - [`service`], [`channel`] and [`executor`]: interfaces as traits, their clients and servers;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
 //! Nothing here needs a heap. On a host, a stand-in plays the kernel (`hosted`).
@@ -37,6 +37,7 @@ pub mod aci;
 pub mod arch;
 mod buffer;
 pub mod capability;
+pub mod channel;
 pub mod console;
 pub mod entry;
 pub mod executor;
@@ -74,5 +75,5 @@ pub use message::Message;
 pub use nun_macros::service;
 pub use process::{Process, Start, StartError};
 pub use received::{Fault, Received};
-pub use resources::{Resources, map_pages, range_around};
+pub use resources::{EXHAUSTED, Resources, map_pages, range_around};
 pub use slots::SlotAllocator;

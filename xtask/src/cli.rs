@@ -185,7 +185,7 @@ pub struct BenchOptions {
 pub struct ImageOptions {
     #[command(flatten)]
     pub build: BuildOptions,
-    /// Make it of the bench, which shows cycles on screen and serial console
+    /// Make it of the bench, which shows times on screen and serial console
     #[arg(long, conflicts_with = "system")]
     pub bench: bool,
     /// File to write [default: target/a9n/NAME.img]

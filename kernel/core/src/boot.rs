@@ -254,6 +254,7 @@ impl<H: Hal> Kernel<H> {
             *entry = InitModule { name: module.name, frames, bytes: module.bytes };
         }
 
+        self.start_clock();
         self.cpu_count.set(boot.cpus.min(crate::MAXIMUM_CPUS as u32) as u8);
         self.start_init(process, node, boot.entry);
         Ok(())

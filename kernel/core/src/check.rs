@@ -22,6 +22,7 @@ use a9n_store::{
 };
 
 use crate::Kernel;
+use crate::scheduler::Cpu;
 
 /// What a test knows and the kernel does not.
 #[derive(Clone, Copy)]
@@ -121,6 +122,12 @@ impl<H: Hal> Kernel<H> {
     /// Page of the IPC buffer of `process`.
     pub fn buffer_page(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
         self.buffer(process)
+    }
+
+    /// Processes that are ready to run.
+    pub fn ready(&self) -> Vec<Ref<Process>> {
+        let queues = self.running_cpus().iter().flat_map(Cpu::queues);
+        queues.flat_map(|queue| self.members(queue)).collect()
     }
 
     fn find(&self, surroundings: &Surroundings<'_>) -> Found {

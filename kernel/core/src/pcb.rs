@@ -272,7 +272,9 @@ impl<H: Hal> Kernel<H> {
             return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }
         let pcb = self.store.get(process);
-        pcb.foreign.set(foreign == 1);
+        pcb.context.set_foreign(foreign == 1);
+        // A foreign call would not lose it.
+        pcb.batch.set((0, 0));
         pcb.affinity.set(cpu);
         self.spread_space(process);
         self.refresh_fast_mask(process);

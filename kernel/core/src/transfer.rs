@@ -160,7 +160,10 @@ impl<H: Hal> Kernel<H> {
 /// | fault | [`FaultReason`](a9n_abi::FaultReason) | instruction pointer, address, code |
 /// | foreign call | its number | its six arguments |
 /// | stopped | 0 | instruction pointer |
-fn trap_message<C: Context>(context: &C, trap: Trap) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
+pub(crate) fn trap_message<C: Context>(
+    context: &C,
+    trap: Trap,
+) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
     let instruction = context.instruction_pointer().0;
     match trap {
         Trap::Fault(fault) => (

@@ -45,6 +45,7 @@ pub struct SimContext {
     registers: RefCell<[u64; REGISTERS]>,
     root: Cell<Option<PhysicalAddress>>,
     vector_state: Cell<Option<PhysicalAddress>>,
+    foreign: Cell<bool>,
 }
 
 impl SimContext {
@@ -111,6 +112,7 @@ impl Context for SimContext {
             registers: RefCell::new([0; REGISTERS]),
             root: Cell::new(None),
             vector_state: Cell::new(None),
+            foreign: Cell::new(false),
         }
     }
 
@@ -122,9 +124,22 @@ impl Context for SimContext {
         self.resume_as(Self::ANSWER, Answer { identifier, info, words: *words });
     }
 
+    fn answer_without_words(&self, identifier: u64, info: u64) {
+        let words = self.call.get().words;
+        self.resume_as(Self::ANSWER, Answer { identifier, info, words });
+    }
+
     fn restart(&self, operation: u64) {
         self.call.set(CallFrame { operation, ..self.call.get() });
         self.resume_as(Self::RESTART, NO_ANSWER);
+    }
+
+    fn set_foreign(&self, foreign: bool) {
+        self.foreign.set(foreign);
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.foreign.get()
     }
 
     fn foreign_call(&self) -> (u64, [u64; MESSAGE_REGISTERS]) {

@@ -7,7 +7,7 @@ use std::num::NonZeroU64;
 use std::ptr::NonNull;
 
 use a9n_hal::{
-    CpuNumber, Hal, Interrupt, KernelAddress, Memory, PhysicalAddress, Processors, Ticks,
+    Context, CpuNumber, Hal, Interrupt, KernelAddress, Memory, PhysicalAddress, Processors, Ticks,
 };
 
 use crate::devices::SimDevices;
@@ -65,6 +65,14 @@ pub struct SimCpu {
     pub number: CpuNumber,
     /// The first four message words of the kernel call under way.
     pub words: Cell<[u64; 4]>,
+    /// The vector state that its vector unit holds.
+    pub vectors: Cell<Option<PhysicalAddress>>,
+}
+
+/// Leaves to `to` by a fast path, which has put the vector unit of `cpu` into the right state.
+fn leave_to(cpu: &SimCpu, to: &SimContext) -> Departure {
+    assert_eq!(cpu.vectors.get(), to.vector_state(), "the vector unit holds somebody else's state");
+    Departure::Left(NonNull::from(to))
 }
 
 /// How a fast path ended.
@@ -320,8 +328,43 @@ impl Hal for SimMachine {
     ) -> Departure {
         let [word0, word1, word2, word3] = cpu.words.get();
         let words = [word0, word1, word2, word3, word4, word5];
-        a9n_hal::Context::answer(to, identifier, info, &words);
-        Departure::Left(NonNull::from(to))
+        Context::answer(to, identifier, info, &words);
+        leave_to(cpu, to)
+    }
+
+    fn stay(
+        &self,
+        cpu: &SimCpu,
+        me: &SimContext,
+        identifier: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Departure {
+        self.leave(cpu, me, identifier, info, word4, word5)
+    }
+
+    fn resume(&self, cpu: &SimCpu, to: &SimContext) -> Departure {
+        leave_to(cpu, to)
+    }
+
+    fn resume_until(&self, cpu: &SimCpu, to: &SimContext, deadline: Ticks) -> Departure {
+        self.set_timer(Some(deadline));
+        self.resume(cpu, to)
+    }
+
+    fn leave_foreign(&self, cpu: &SimCpu, to: &SimContext) -> Departure {
+        let [result, ..] = cpu.words.get();
+        to.answer_foreign(result);
+        leave_to(cpu, to)
+    }
+
+    fn switches_vectors(&self) -> bool {
+        true
+    }
+
+    fn switch_vectors(&self, cpu: &SimCpu, to: &SimContext) {
+        cpu.vectors.set(to.vector_state());
     }
 
     fn retreat(
@@ -334,6 +377,10 @@ impl Hal for SimMachine {
         _word4: u64,
         _word5: u64,
     ) -> Departure {
+        Departure::Retreated
+    }
+
+    fn retreat_foreign(&self, _cpu: &SimCpu, _me: &SimContext) -> Departure {
         Departure::Retreated
     }
 }

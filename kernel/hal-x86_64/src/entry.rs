@@ -38,15 +38,19 @@
 use core::hint::assert_unchecked;
 use core::mem::MaybeUninit;
 
-use a9n_hal::CpuNumber;
+use a9n_hal::{CpuNumber, Ticks};
 
 use crate::context::Context;
-use crate::cpu::{self, MAX_CPUS};
+use crate::cpu::{self, Cpu, MAX_CPUS};
 
 /// Bytes from one CPU's system call stub to the next: whole cache lines.
-pub(crate) const STUB_BYTES: usize = 3 * 64;
-/// Bytes from one vector's stub to the next.
-pub(crate) const VECTOR_BYTES: usize = 16;
+pub(crate) const STUB_BYTES: usize = 2 * 64;
+/// Bytes from one exception's stub to the next.
+pub(crate) const EXCEPTION_BYTES: usize = 16;
+/// Bytes from one interrupt's stub to the next.
+pub(crate) const INTERRUPT_BYTES: usize = 8;
+/// Vectors of exceptions; those of interrupts follow.
+const EXCEPTIONS: u8 = 32;
 
 /// How a fast path was entered.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +73,15 @@ impl Entered {
         Self::Locked(number as CpuNumber)
     }
 
+    /// The words of the CPU.
+    #[inline(always)]
+    pub(crate) fn cpu(self) -> &'static Cpu {
+        match self {
+            Self::Alone => Cpu::boot(),
+            Self::Locked(_) => Cpu::here(),
+        }
+    }
+
     /// Number of the CPU.
     #[inline(always)]
     pub(crate) fn number(self) -> CpuNumber {
@@ -79,6 +92,9 @@ impl Entered {
     }
 }
 
+/// An argument that nobody looks at, and that takes no instruction to pass.
+pub(crate) type Unused = MaybeUninit<u64>;
+
 // SAFETY: `stubs` defines these symbols, with these signatures.
 unsafe extern "C" {
     /// Returns from a kernel call into `to`; see [`Hal::leave`](a9n_hal::Hal::leave). Does not
@@ -87,37 +103,7 @@ unsafe extern "C" {
         identifier: u64,
         info: u64,
         to: &Context,
-        unused: MaybeUninit<u64>,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// Takes a `call` from its fast path to the general one. Does not come back either.
-    pub(crate) fn a9n_retreat_call(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// The same for a `reply_receive`.
-    pub(crate) fn a9n_retreat_reply_receive(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// The same for `operation` on a Notification Port.
-    pub(crate) fn a9n_retreat_signal(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
+        unused: Unused,
         word4: u64,
         word5: u64,
     );
@@ -127,13 +113,13 @@ unsafe extern "C" {
         identifier: u64,
         info: u64,
         to: &Context,
-        unused: MaybeUninit<u64>,
+        unused: Unused,
         word4: u64,
         word5: u64,
     );
 
-    /// [`a9n_retreat_call`] with the kernel lock.
-    pub(crate) fn a9n_retreat_call_locked(
+    /// Takes kernel call `operation` from its fast path to the general one. Does not come back either.
+    pub(crate) fn a9n_retreat(
         descriptor: u64,
         info: u64,
         me: &Context,
@@ -142,8 +128,8 @@ unsafe extern "C" {
         word5: u64,
     );
 
-    /// [`a9n_retreat_reply_receive`] with the kernel lock.
-    pub(crate) fn a9n_retreat_reply_receive_locked(
+    /// [`a9n_retreat`] with the kernel lock.
+    pub(crate) fn a9n_retreat_locked(
         descriptor: u64,
         info: u64,
         me: &Context,
@@ -152,22 +138,58 @@ unsafe extern "C" {
         word5: u64,
     );
 
-    /// [`a9n_retreat_signal`] with the kernel lock.
-    pub(crate) fn a9n_retreat_signal_locked(
-        descriptor: u64,
+    /// Returns from a kernel call to its caller; see [`Hal::stay`](a9n_hal::Hal::stay).
+    pub(crate) fn a9n_stay(
+        identifier: u64,
         info: u64,
         me: &Context,
-        operation: u64,
+        unused: Unused,
         word4: u64,
         word5: u64,
     );
+
+    /// [`a9n_stay`] with the kernel lock.
+    pub(crate) fn a9n_stay_locked(
+        identifier: u64,
+        info: u64,
+        me: &Context,
+        unused: Unused,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// Runs `to` as its context says; see [`Hal::resume`](a9n_hal::Hal::resume).
+    pub(crate) fn a9n_resume_fast(unused: Unused, unused: Unused, to: &Context);
+
+    /// [`a9n_resume_fast`] with the kernel lock.
+    pub(crate) fn a9n_resume_locked(unused: Unused, unused: Unused, to: &Context);
+
+    /// Sets the timer to `deadline`, and runs `to` as its context says.
+    pub(crate) fn a9n_resume_until(unused: Unused, deadline: Ticks, to: &Context);
+
+    /// [`a9n_resume_until`] with the kernel lock.
+    pub(crate) fn a9n_resume_until_locked(unused: Unused, deadline: Ticks, to: &Context);
+
+    /// Runs `to` with the result of its foreign call in `r12`; see
+    /// [`Hal::leave_foreign`](a9n_hal::Hal::leave_foreign).
+    pub(crate) fn a9n_leave_foreign(unused: Unused, unused: Unused, to: &Context);
+
+    /// [`a9n_leave_foreign`] with the kernel lock.
+    pub(crate) fn a9n_leave_foreign_locked(unused: Unused, unused: Unused, to: &Context);
+
+    /// Takes a foreign system call from its fast path to the general one.
+    pub(crate) fn a9n_retreat_foreign(unused: Unused, unused: Unused, me: &Context);
+
+    /// [`a9n_retreat_foreign`] with the kernel lock.
+    pub(crate) fn a9n_retreat_foreign_locked(unused: Unused, unused: Unused, me: &Context);
 
     fn a9n_enter(context: *const Context) -> !;
 
     static a9n_processor_stub: u8;
     static a9n_system_call_alone: u8;
     static a9n_system_calls: [[u8; STUB_BYTES]; MAX_CPUS];
-    static a9n_vectors: [[u8; VECTOR_BYTES]; 256];
+    static a9n_exceptions: [[u8; EXCEPTION_BYTES]; EXCEPTIONS as usize];
+    static a9n_interrupts: [[u8; INTERRUPT_BYTES]; 256 - EXCEPTIONS as usize];
 }
 
 /// Address of the system call stub of CPU `number`, which runs alone or not.
@@ -186,7 +208,12 @@ pub(crate) fn processor_stub() -> u64 {
 
 /// Address of the stub of interrupt `vector`.
 pub fn vector_stub(vector: u8) -> u64 {
-    (&raw const a9n_vectors) as u64 + u64::from(vector) * VECTOR_BYTES as u64
+    match vector.checked_sub(EXCEPTIONS) {
+        None => (&raw const a9n_exceptions) as u64 + u64::from(vector) * EXCEPTION_BYTES as u64,
+        Some(number) => {
+            (&raw const a9n_interrupts) as u64 + u64::from(number) * INTERRUPT_BYTES as u64
+        }
+    }
 }
 
 /// Ends boot on this CPU: runs `context`, or idles if it is null.

@@ -34,9 +34,10 @@ fn forget(request: Request) {
 pub(crate) fn ask_others(cpu: &Cpu, cpus: CpuSet, root: RootWord, stretch: Option<Stretch>) {
     let range = stretch.map_or((0, 0), |stretch| (stretch.address.0, stretch.pages));
     let request = Request::Part { of: root.0, range };
-    for (number, other) in (0..).zip(cpu::running()) {
-        let asks = cpus.contains(number) && root.is_known_to(other);
-        if asks && !core::ptr::eq(other, cpu) {
+    for number in cpus.iter() {
+        let Some(area) = cpu::CPUS.get(usize::from(number)) else { continue };
+        let other = &area.cpu;
+        if root.is_known_to(other) && !core::ptr::eq(other, cpu) {
             other.requests.ask(request, &cpu.requests, number.into());
         }
     }

@@ -240,7 +240,10 @@ impl Slot {
         if !self.tag.get().is(object, rights) {
             return None;
         }
-        Some((reference(self.object.get())?, self.identifier.get()))
+        // SAFETY: a slot's tag says that it holds an object that is named by reference, so `pack`
+        // made its word of one: they change together, and a slot is emptied tag first.
+        let address = unsafe { NonZeroU64::new_unchecked(self.object.get()) };
+        Some((Ref::new(KernelAddress(address)), self.identifier.get()))
     }
 
     /// What it holds. Asked for everywhere, so one copy of the code is enough.

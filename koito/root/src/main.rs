@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod life;
+mod links;
 mod part;
 mod serve;
 mod supervisor;

@@ -96,9 +96,11 @@ fn run(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc<Lo
     });
     let timers = Timers::new();
     let service = MailboxServer(Box { letter: Cell::new(None), timers: &timers });
-    let place = Place { port: IpcPort::at(Descriptor::slot(8)), epoch: EPOCH, replies: REPLIES };
+    let port = IpcPort::at(Descriptor::slot(8));
+    let channels: &[ServerEnd] = &[];
+    let place = Place { port, epoch: EPOCH, replies: REPLIES, channels };
     let note = |bits| log.signals.set(log.signals.get() | bits);
-    let error = place.serve::<2>(&service, note, &timers, &*log);
+    let error = place.serve::<2, _>(&service, note, &timers, &*log);
     assert_eq!(error.reason, Reason::InvalidDescriptor);
     log
 }

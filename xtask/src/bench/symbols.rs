@@ -164,7 +164,7 @@ mod tests {
         let place = symbols.place(address, root).unwrap();
         assert!(place.file.ends_with("src/bench/symbols.rs") && place.line > 0, "{place:?}");
         assert!(place.function.contains("this_very_function_is_found"), "{place:?}");
-        assert!(symbols.near(address).ends_with("this_very_function_is_found"));
+        assert!(symbols.near(address).contains("this_very_function_is_found"));
         assert!(symbols.near(address + 1).ends_with("+0x1"));
         assert!(own.compiler().unwrap().starts_with("1."));
     }

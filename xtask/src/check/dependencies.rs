@@ -16,7 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-loader-core", &["a9n-abi"]),
     ("a9n-direct", &["a9n-abi", "a9n-loader-core"]),
     ("a9n-loader", &["a9n-abi", "a9n-loader-core"]),
-    ("a9n-fast", &["a9n-hal", "a9n-store", "a9n-core", "a9n-hal-x86-64"]),
+    ("a9n-fast", &["a9n-abi", "a9n-hal", "a9n-store", "a9n-core", "a9n-hal-x86-64"]),
     (
         "a9n-image",
         &[
@@ -49,9 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-bench", &["nun", "a9n-abi"]),
     ("a9n-meter", &[]),
     ("a9n-stretch", &["nun"]),
-    ("xtask", &["a9n-abi"]),
     ("a9n-supervision", &["koito", "nun"]),
-    ("a9n-bench", &["nun", "a9n-abi"]),
     ("xtask", &["a9n-abi", "koito-manifest"]),
 ];
 

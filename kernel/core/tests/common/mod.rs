@@ -8,11 +8,11 @@ use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, operation_word, pcb, window,
+    node, notification, operation_word, pcb, window,
 };
 use a9n_core::check::{SpaceCensus, Surroundings};
-use a9n_core::{Boot, Kernel, Long};
-use a9n_hal::{CallFrame, Fault, Interrupt, PhysicalAddress, Ticks};
+use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
+use a9n_hal::{CallFrame, Context, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
 use a9n_store::{Node, Object, Process, Ref};
 
@@ -252,27 +252,66 @@ impl System {
     fn try_fast(&mut self, process: Ref<Process>, frame: &CallFrame) -> bool {
         let [word0, word1, word2, word3, word4, word5] = frame.words;
         self.cpu.words.set([word0, word1, word2, word3]);
-        let (cpu, descriptor, info) = (&self.cpu, frame.descriptor, frame.info);
+        let known = self.kernel.ready().into_iter().filter(|process| !self.known.contains(process));
+        self.known.extend(known.collect::<Vec<_>>());
+        self.cpu.vectors.set(self.kernel.context(process).vector_state());
+        let (kernel, cpu, descriptor) = (&self.kernel, &self.cpu, frame.descriptor);
+        let (message, words) = ((frame.info, word4, word5), (word4, word5));
         let departure = match frame.operation {
-            ipc_port::word::Call => {
-                self.kernel.fast_call::<Long>(cpu, process, descriptor, info, word4, word5)
+            number if kernel.context(process).is_foreign() => {
+                let info = MessageInfo::new(number as u32, 6).from_source(Source::Foreign);
+                let message = (info.0, word4, word5);
+                None.or_else(|| kernel.fast_foreign::<Plain>(cpu, process, message))
+                    .or_else(|| kernel.fast_foreign::<Vectors>(cpu, process, message))
             }
+            ipc_port::word::Call => None
+                .or_else(|| kernel.fast_call::<Short, Plain>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Short, Vectors>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Long, Plain>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Long, Vectors>(cpu, process, descriptor, message)),
             ipc_port::word::ReplyReceive => {
-                self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
+                let verdict = frame.info;
+                None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| {
+                        kernel.fast_verdict::<Short, Plain>(cpu, process, descriptor, verdict)
+                    })
+                    .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| {
+                        kernel.fast_verdict::<Short, Vectors>(cpu, process, descriptor, verdict)
+                    })
+                    .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
             window::word::Map if word2 == 1 => {
-                self.kernel.fast_map(cpu, process, descriptor, info, word0, word4, word5)
+                Some(kernel.fast_map(cpu, process, descriptor, frame.info, word0, word4, word5))
             }
-            operation => {
-                self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
+            notification::word::Notify => {
+                let woken = match kernel.fast_notify(cpu, process, descriptor, words) {
+                    Some(Notified::Nobody(departure)) => return self.leave(departure),
+                    Some(Notified::Process(woken)) => Some(woken),
+                    None => kernel.fast_notify_bound(cpu, process, descriptor),
+                };
+                woken.map(|woken| kernel.fast_wake(cpu, process, woken, words))
             }
+            notification::word::Poll => kernel.fast_poll(cpu, process, descriptor, words),
+            notification::word::Wait => kernel.fast_wait_signal(cpu, process, descriptor, words),
+            a9n_abi::kernel::word::Yield => kernel.fast_yield(cpu, process, words),
+            _ => None,
         };
+        departure.is_some_and(|departure| self.leave(departure))
+    }
+
+    /// Follows a fast path. Answers whether it led anywhere.
+    fn leave(&mut self, departure: Departure) -> bool {
         let Departure::Left(context) = departure else { return false };
         let at = |process: &Ref<Process>| {
             self.lives(*process) && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
         };
         self.current = self.known.iter().copied().find(at);
-        assert!(self.current.is_some(), "a fast path leaves to a process that ran before");
+        assert!(
+            self.current.is_some(),
+            "a fast path leaves to a process that ran before, or was ready"
+        );
         self.fast_calls += 1;
         true
     }
@@ -429,6 +468,17 @@ impl System {
         let start = memory.windows(8).position(|window| window == hash).expect("info is there");
         memory[start..start + size_of::<InitInfo>()].to_vec()
     }
+}
+
+/// The fast path of `reply_receive`.
+fn reply<L: Lengths, O: Owners>(
+    kernel: &Kernel<SimMachine>,
+    cpu: &SimCpu,
+    process: Ref<Process>,
+    descriptor: u64,
+    message: (u64, u64, u64),
+) -> Option<Departure> {
+    kernel.fast_reply_receive::<L, O>(cpu, process, descriptor, message)
 }
 
 /// The kernel's answer as a result: the first in the identifier's register, the others in message

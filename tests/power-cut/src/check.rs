@@ -1,0 +1,110 @@
+//! The verdict over one image: everything that must hold after a power cut.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context, Result, ensure};
+use koito_block::MemoryDevice;
+use koito_fs::{Access, FileSystem, ROOT};
+
+use crate::cut::{Cut, Cutter};
+use crate::load::{Promise, expected, options};
+use crate::record::Event;
+use crate::{fsck, tree};
+
+/// Threads that look at images.
+const THREADS: usize = 2;
+
+/// What was looked at.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Images without a fault.
+    pub good: usize,
+    /// What is wrong with the others, at most a few of them.
+    pub faults: Vec<String>,
+}
+
+/// Looks at the images of all `cuts`, which are in order. `scratch` is a folder for images.
+pub fn all(
+    base: &[u8],
+    record: &[Event],
+    promises: &[(usize, Promise)],
+    cuts: &[Cut],
+    scratch: &Path,
+    most_faults: usize,
+) -> Result<Verdict> {
+    let bad = AtomicUsize::new(0);
+    let work = |number: usize| -> Result<Verdict> {
+        let mut verdict = Verdict::default();
+        let mut cutter = Cutter::new(base, record);
+        let file = scratch.join(format!("cut-{number}.img"));
+        for cut in cuts.iter().skip(number).step_by(THREADS) {
+            if bad.load(Ordering::Relaxed) >= most_faults {
+                break;
+            }
+            match one(cutter.image(*cut), promises, *cut, &file) {
+                Ok(()) => verdict.good += 1,
+                Err(error) => {
+                    bad.fetch_add(1, Ordering::Relaxed);
+                    verdict.faults.push(format!("{cut:?}: {error:#}"));
+                }
+            }
+        }
+        fs::remove_file(&file).ok();
+        Ok(verdict)
+    };
+    std::thread::scope(|scope| {
+        let work = &work;
+        let threads: Vec<_> =
+            (0..THREADS).map(|number| scope.spawn(move || work(number))).collect();
+        let mut sum = Verdict::default();
+        for thread in threads {
+            let part = thread.join().map_err(|_| anyhow::anyhow!("a thread panicked"))??;
+            sum.good += part.good;
+            sum.faults.extend(part.faults);
+        }
+        Ok(sum)
+    })
+}
+
+/// Looks at one image; `file` is a place for copies of it.
+fn one(image: Vec<u8>, promises: &[(usize, Promise)], cut: Cut, file: &Path) -> Result<()> {
+    fs::write(file, &image)?;
+    let mut ours = FileSystem::mount(MemoryDevice::new(image), options(Access::ReadWrite))
+        .context("our mount")?;
+    keeps_promises(&mut ours, promises, cut.events)?;
+    let our_tree = tree::read(&mut ours).context("our replay")?;
+    let ours = ours.unmount()?.into_bytes();
+
+    fsck::replay(file).context("before our replay")?;
+    let theirs = MemoryDevice::new(fs::read(file)?);
+    let mut theirs =
+        FileSystem::mount(theirs, options(Access::ReadOnly)).context("after e2fsck")?;
+    let their_tree = tree::read(&mut theirs).context("after e2fsck")?;
+    ensure!(our_tree == their_tree, "our replay and that of e2fsck differ");
+
+    fs::write(file, ours)?;
+    fsck::is_clean(file).context("after our replay")
+}
+
+/// Whether everything that was synced is there.
+fn keeps_promises(
+    fs: &mut FileSystem<MemoryDevice>,
+    promises: &[(usize, Promise)],
+    events: usize,
+) -> Result<()> {
+    for (path, (contents, may_have_grown)) in expected(promises, events) {
+        let Some((size, hash)) = contents else { continue };
+        let mut node = ROOT;
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            node = fs.lookup(node, name.as_bytes()).with_context(|| format!("synced {path}"))?;
+        }
+        let bytes = tree::contents(fs, node)?;
+        let kept = bytes.get(..size as usize).map(tree::hash);
+        let grown = bytes.len() as u64 > size;
+        ensure!(kept == Some(hash), "synced {path}: its contents are lost");
+        ensure!(!grown || may_have_grown, "synced {path}: it is too long");
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Power cuts: what a file system leaves on a device when the power goes at any moment.
+//!
+//! A write load runs on a device that records every write and flush ([`record`]), or QEMU records
+//! them ([`log_writes`]). From such a record come any number of images ([`cut`]): everything up to
+//! the last flush, and a random part of what came after, torn between sectors. Each must be
+//! repaired by a replay of its journal alone, by our code and by `e2fsck` alike, and what was synced
+//! must be there ([`check`]).
+//!
+//! [`model`] drives a file system beside one in plain memory, for everything but power.
+
+pub mod check;
+pub mod cut;
+pub mod fsck;
+pub mod load;
+pub mod log_writes;
+pub mod lose;
+pub mod model;
+pub mod random;
+pub mod record;
+pub mod tree;
