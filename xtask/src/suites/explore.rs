@@ -11,8 +11,8 @@ use crate::repository::Repository;
 
 /// Test programs, each of which prints what it covered in lines that begin with its name.
 const PROGRAMS: [&str; 3] = ["exhaustive", "random", "model"];
-/// Length of sequences that are all played: some two minutes on two CPUs.
-const DEPTH: &str = "5";
+/// Length of sequences that are all played. One more takes ten times as long.
+const DEPTH: &str = "4";
 /// Random sequences of each kind.
 const CASES: &str = "1000";
 
