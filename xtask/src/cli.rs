@@ -149,6 +149,8 @@ pub enum Suite {
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
     Stretch,
+    /// The file system: random operations, thousands of power cuts, judged by e2fsck.
+    Storage,
     /// A server of KOITO in QEMU that is killed hundreds of times while its clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.

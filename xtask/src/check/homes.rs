@@ -31,6 +31,9 @@ const HOMES: &[(&str, &str)] = &[
 const PORTABLE: &[&str] = &[
     "abi/src/lib.rs",
     "kernel/core/src/lib.rs",
+    "koito/block/src/lib.rs",
+    "koito/fs/src/lib.rs",
+    "koito/fs-images/src/lib.rs",
     "koito/manifest/src/lib.rs",
     "koito/root/src/main.rs",
     "koito/runtime/src/lib.rs",
