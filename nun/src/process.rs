@@ -175,7 +175,7 @@ impl Process {
     /// Makes another process in the same address space, stopped, with a stack of `stack_pages` pages,
     /// a copy of the thread-local storage of its program in `file`, an IPC buffer, and a capability
     /// to itself in slot `own` of the root node. It will begin at `entry`. Its memory comes back with
-    /// that of the process.
+    /// that of the process, whose program has to [expect](crate::thread::expect_several) it.
     pub fn make_thread(
         &mut self,
         resources: &mut Resources,
