@@ -153,12 +153,16 @@ pub enum Suite {
     Host,
     /// The loader's portable logic.
     Loader,
+    /// How CPUs take turns and ask each other to forget, in every order.
+    Locks,
+    /// The portable kernel: all short sequences of events, and many random ones.
+    Explore,
     /// The conformance program in QEMU.
     Conformance,
-    /// Nun's memory management, threads and processes in QEMU.
-    Framework,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
     Storm,
+    /// Nun's memory management, threads and processes in QEMU.
+    Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
     Bochs,
     /// Programs in QEMU that attack the kernel with random calls.

@@ -3,12 +3,14 @@
 mod bochs;
 mod boot;
 mod conformance;
+mod explore;
 mod fuzz;
 mod guest;
 mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod locks;
 mod promises;
 mod refusals;
 mod stretch;
@@ -66,7 +68,7 @@ pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
 /// The conformance program, and what its cases leave open.
 fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
     let mut tally = promises::check(repository)?;
-    tally.add(conformance::run(repository, step, &conformance::CONFORMANCE)?);
+    tally.add(conformance::run(repository, step, &conformance::KERNEL)?);
     let (all, missing) = refusals::compare(repository)?;
     let file = repository.products().join("refusals.txt");
     std::fs::write(&file, missing.join("\n") + "\n")?;
@@ -86,9 +88,12 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let result = match suite {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
-        Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Conformance => conformance(repository, &step),
         Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
+        Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
+        Suite::Locks => locks::run(repository, &step),
+        Suite::Explore => explore::run(repository, &step),
+        Suite::Conformance => conformance::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
