@@ -153,6 +153,10 @@ pub enum Suite {
     Host,
     /// The loader's portable logic.
     Loader,
+    /// How CPUs take turns and ask each other to forget, in every order.
+    Locks,
+    /// The portable kernel: all short sequences of events, and many random ones.
+    Explore,
     /// The conformance program in QEMU.
     Conformance,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
