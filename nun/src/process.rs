@@ -205,6 +205,7 @@ impl Process {
 
     /// Ends it and takes back all that it was made from.
     pub fn destroy(self, resources: &mut Resources) -> Result<(), Error> {
+        self.stop();
         resources.discard(self.quota)?;
         resources.slots().put(self.ledger.slot());
         Ok(())
@@ -212,9 +213,16 @@ impl Process {
 
     /// Ends it and empties its quota, which is the answer: another can be built from it.
     pub fn dismantle(self, resources: &mut Resources) -> Result<Generic, Error> {
+        self.stop();
         resources.node().revoke(self.quota.descriptor().index())?;
         resources.slots().put(self.ledger.slot());
         Ok(self.quota)
+    }
+
+    /// Stops it before anything is taken from it, so that it does not fault over what is missing.
+    fn stop(&self) {
+        // If it is gone already, so much the better.
+        let _ = self.pcb.suspend();
     }
 
     /// Fills frames with a segment of the program and maps them where it belongs.

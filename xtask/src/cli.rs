@@ -22,8 +22,8 @@ pub struct Arguments {
 pub enum Command {
     /// Build a system and boot it in QEMU, its serial console on this terminal
     ///
-    /// Ctrl-A X leaves. Without --system it boots the system of the current folder, if there
-    /// is one, else examples/two-spaces.
+    /// Ctrl-A X leaves. Without a name it boots the system of the current folder, if there
+    /// is one, else koito.
     Run(RunOptions),
     /// Run all tests: host, loader, in QEMU, boot scripts, checks
     Test(TestOptions),
@@ -143,13 +143,15 @@ pub enum Suite {
     Loader,
     /// The conformance program in QEMU.
     Conformance,
+    /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
+    Storm,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
     Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
     Stretch,
-    /// A server of KOITO in QEMU that is killed hundreds of times while its clients go on.
+    /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,

@@ -13,7 +13,7 @@ use crate::repository::Repository;
 /// Name of the description in a system's folder.
 const DESCRIPTION: &str = "system.toml";
 /// Booted by `run` where nothing else is asked for.
-const DEFAULT: &str = "examples/two-spaces";
+const DEFAULT: &str = "koito";
 /// Longest name of a boot module that the boot information has room for, in bytes.
 const MODULE_NAME_BYTES: usize = 48;
 

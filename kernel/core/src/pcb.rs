@@ -334,7 +334,12 @@ impl<H: Hal> Kernel<H> {
     }
 
     fn suspend(&mut self, caller: Caller, process: Ref<Process>) -> Outcome {
-        let phase = self.store.get(process).state.get().phase() as u64;
+        let pcb = self.store.get(process);
+        let state = pcb.state.get();
+        // Who ran elsewhere has been stopped there.
+        let ran = state.is_evicted() && state.phase() == Phase::Stopped;
+        let phase = if ran { Phase::Running } else { state.phase() } as u64;
+        pcb.state.set(state.without_eviction());
         if process == caller.process {
             let info = MessageInfo::success(1);
             self.context(process).answer(phase, info.0, &[0; MESSAGE_REGISTERS]);

@@ -44,7 +44,7 @@ use crate::context::Context;
 use crate::cpu::{self, Cpu, MAX_CPUS};
 
 /// Bytes from one CPU's system call stub to the next: whole cache lines.
-pub(crate) const STUB_BYTES: usize = 2 * 64;
+pub(crate) const STUB_BYTES: usize = 64;
 /// Bytes from one exception's stub to the next.
 pub(crate) const EXCEPTION_BYTES: usize = 16;
 /// Bytes from one interrupt's stub to the next.
@@ -62,6 +62,9 @@ pub enum Entered {
 }
 
 impl Entered {
+    /// What the stub of the only CPU passes instead of its number, where that is asked for.
+    pub const ALONE: u64 = MAX_CPUS as u64;
+
     /// As the stub says it, which passed `number`.
     ///
     /// # Safety

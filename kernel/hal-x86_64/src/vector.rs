@@ -171,11 +171,13 @@ pub(crate) fn switches_quickly() -> bool {
     METHOD.load(Relaxed) == Method::Xsaveopt as u8
 }
 
-/// [`give`] for a fast path, where the unit holds another state than that of `next`: one of them may
-/// be none.
+/// [`give`] for a fast path.
 #[inline(always)]
 pub(crate) fn switch_quickly(cpu: &Cpu, next: &Context) {
     let (held, state) = (cpu.vector_state.load(Relaxed), next.vector_state.get());
+    if held == state {
+        return;
+    }
     cpu.vector_state.store(state, Relaxed);
     // SAFETY: as in `exchange`; the portable kernel takes this way only if `switches_quickly`. The
     // components that are enabled are all in the low half of the mask, so edx does not matter.

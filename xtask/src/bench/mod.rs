@@ -9,7 +9,7 @@ mod instruction;
 mod listing;
 mod manual;
 mod remote;
-mod symbols;
+pub mod symbols;
 mod table;
 mod trace;
 

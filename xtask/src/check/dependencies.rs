@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
     ("a9n-meter", &[]),
+    ("a9n-storm", &["nun"]),
     ("a9n-stretch", &["nun"]),
     ("a9n-supervision", &["koito", "nun"]),
     ("xtask", &["a9n-abi", "koito-manifest"]),

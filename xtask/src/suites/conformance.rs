@@ -1,7 +1,7 @@
-//! The conformance program: it runs in QEMU and prints one line per case.
+//! Programs of cases: they run in QEMU and print one line per case.
 //!
-//! `case NAME ... ok`, `case NAME ... FAILED: why`, at the end
-//! `conformance: N passed, M failed`, then it ends QEMU.
+//! `case NAME ... ok`, `case NAME ... FAILED: why`, at the end `SYSTEM: N passed, M failed`; then
+//! they end QEMU.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,22 @@ use crate::qemu::{Ending, Serial};
 use crate::repository::Repository;
 use crate::session::Session;
 
-/// Its folder.
+/// Folder of the conformance program.
 pub(super) const SYSTEM: &str = "tests/conformance";
-/// Numbers of CPUs that it runs with.
-const CPUS: [u32; 3] = [1, 2, 4];
+
+/// A program of cases.
+pub struct Program {
+    /// Its folder.
+    system: &'static str,
+    /// Numbers of CPUs that it runs with.
+    cpus: &'static [u32],
+}
+
+/// Case by case what the interface says.
+pub const CONFORMANCE: Program = Program { system: SYSTEM, cpus: &[1, 2, 4] };
+/// All CPUs against each other.
+pub const STORM: Program = Program { system: "tests/storm", cpus: &[2, 4, 8] };
+
 /// A program that printed nothing for so long hangs.
 const LINE_LIMIT: Duration = Duration::from_secs(60);
 /// The whole program has finished by then.
@@ -26,14 +38,14 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// Lines of output shown when it ended early.
 const TAIL_LINES: usize = 15;
 
-/// Builds, boots and judges the conformance program, on machines of different size.
-pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
+/// Builds, boots and judges a program, on machines of different size.
+pub fn run(repository: &Repository, step: &Step, program: &Program) -> Result<Tally> {
     let mut sum = Tally::default();
-    for cpus in CPUS {
+    for cpus in program.cpus {
         let options = BootOptions {
-            build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
+            build: BuildOptions { system: Some(program.system.into()), ..BuildOptions::default() },
             entry: Some(Entry::Direct),
-            cpus: Some(cpus),
+            cpus: Some(*cpus),
             ..BootOptions::default()
         };
         let session = Session::prepare(repository, &options)?;
@@ -99,8 +111,8 @@ impl Report {
                 None if verdict == "ok" => self.tally.passed += 1,
                 None => self.tally.fail(format!("{name}: unknown verdict {verdict:?}")),
             }
-        } else if let Some(sum) = text.strip_prefix("conformance: ") {
-            self.announced = parse_sum(sum);
+        } else if let Some(sum) = text.split_once(": ").and_then(|(_, sum)| parse_sum(sum)) {
+            self.announced = Some(sum);
         }
         self.lines.push(line);
     }
@@ -133,8 +145,7 @@ impl Report {
         };
         if let Some(why) = why {
             let tail = &self.lines[self.lines.len().saturating_sub(TAIL_LINES)..];
-            self.tally
-                .fail(format!("conformance program: {why}\n{complaints}| {}", tail.join("\n| ")));
+            self.tally.fail(format!("the program: {why}\n{complaints}| {}", tail.join("\n| ")));
         }
         self.tally
     }
