@@ -34,7 +34,9 @@ pub enum Command {
     /// Write a disk image that boots on a UEFI machine, for instance from a USB stick
     Image(ImageOptions),
     /// Boot with QEMU stopped at its first instruction and gdb attached to the kernel
-    Gdb(BootOptions),
+    ///
+    /// With --program, gdb knows that program's names as well, and goes on to where it starts.
+    Gdb(GdbOptions),
     /// Check format, lints, dependency rule, unsafe homes, panic-freedom and sizes
     Check(CheckOptions),
     /// Make an operating system of your own on Nun, in a folder of its own
@@ -106,6 +108,16 @@ pub struct RunOptions {
     pub timeout: Option<u64>,
 }
 
+/// Options of `gdb`.
+#[derive(Args)]
+pub struct GdbOptions {
+    #[command(flatten)]
+    pub boot: BootOptions,
+    /// Attach to a program of the system: init, or a boot module by name
+    #[arg(long, value_name = "NAME")]
+    pub program: Option<String>,
+}
+
 /// Options of `graph`.
 #[derive(Args)]
 pub struct GraphOptions {
@@ -145,6 +157,8 @@ pub enum Suite {
     Conformance,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
     Storm,
+    /// Nun's memory management, threads and processes in QEMU.
+    Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
     Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
