@@ -153,6 +153,10 @@ pub enum Suite {
     Host,
     /// The loader's portable logic.
     Loader,
+    /// How CPUs take turns and ask each other to forget, in every order.
+    Locks,
+    /// The portable kernel: all short sequences of events, and many random ones.
+    Explore,
     /// The conformance program in QEMU.
     Conformance,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
@@ -165,6 +169,8 @@ pub enum Suite {
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
     Stretch,
+    /// The file system: random operations, thousands of power cuts, judged by e2fsck.
+    Storage,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.

@@ -171,10 +171,9 @@ fn another_cpus_timer_can_be_armed() {
     system.ask(slot::NODE, node::word::Mint, &arguments).expect("mint");
     let arm = a9n_abi::timer::word::Arm;
     system.ask(slot::TIMERS + 1, arm, &[1_000, SIGNALS + 1]).expect("arm");
-    system.kernel.hal().advance(1_000);
-    system.play(1);
-    system.current = system.kernel.timer(1, system.current);
-    system.play(0);
+    system.pass(999);
     let poll = notification::word::Poll;
+    assert_eq!(system.ask(SIGNALS, poll, &[]).expect("poll")[0], 0);
+    system.pass(1);
     assert_eq!(system.ask(SIGNALS, poll, &[]).expect("poll")[0], 1);
 }

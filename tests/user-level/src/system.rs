@@ -177,10 +177,10 @@ impl System {
             root: self.root,
             running: &running,
             objects: &objects,
+            is_zero: &|address, bytes| machine.memory().is_zero(address, address + bytes),
         });
         for (start, end) in census.zeroed {
-            let bytes = machine.memory().bytes_at(start, end);
-            assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
+            assert!(machine.memory().is_zero(start, end), "{start:#x}..{end:#x} is not zero");
         }
         for space in census.spaces {
             for (address, page, bytes, access) in machine.mappings(space.root).pages {

@@ -3,6 +3,7 @@
 mod bochs;
 mod boot;
 mod conformance;
+mod explore;
 mod fuzz;
 mod guest;
 mod host;
@@ -11,6 +12,8 @@ mod koito;
 mod libtest;
 mod promises;
 mod refusals;
+mod locks;
+mod storage;
 mod stretch;
 
 use std::process::ExitCode;
@@ -89,9 +92,12 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Conformance => conformance(repository, &step),
         Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
         Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
+        Suite::Locks => locks::run(repository, &step),
+        Suite::Explore => explore::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
+        Suite::Storage => storage::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
