@@ -55,7 +55,8 @@ impl MessageInfo {
     const NON_BLOCKING: u64 = 1 << 12;
     const SOURCE_SHIFT: u32 = 13;
     const RESERVED: u64 = 0xffff_0000;
-    const LABEL_SHIFT: u32 = 32;
+    /// Where the label begins.
+    pub const LABEL_SHIFT: u32 = 32;
 
     /// A message of `length` words with `label`.
     pub const fn new(label: u32, length: usize) -> Self {

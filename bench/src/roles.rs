@@ -47,12 +47,12 @@ pub mod role {
     pub const VECTOR_BOTH: u64 = 14;
     /// Measures how long a more urgent thread takes to wake.
     pub const WAKE: u64 = 15;
-    /// Answers foreign calls with a result, and publishes the figure at the end.
+    /// Answers foreign calls with a result.
     pub const RESULT_GIVER: u64 = 16;
     /// Answers them by letting the process go on as it is.
     pub const WHOLE_GIVER: u64 = 17;
-    /// Is foreign, and measures its system calls.
-    pub const FOREIGN: u64 = 18;
+    /// Is foreign, and measures system calls that are answered with a result.
+    pub const FOREIGN_RESULT: u64 = 18;
     /// Lets others run, for ever.
     pub const YIELDER: u64 = 19;
     /// Measures a switch to another process.
@@ -63,6 +63,8 @@ pub mod role {
     pub const INTERRUPTED: u64 = 22;
     /// Measures a round trip while there are four CPUs.
     pub const FOUR: u64 = 23;
+    /// Is foreign, and measures system calls after which it goes on as it is.
+    pub const FOREIGN_WHOLE: u64 = 26;
     /// Serves sums through the macro.
     pub const ADDER: u64 = 24;
     /// Measures calls of it.

@@ -185,7 +185,7 @@ impl Maker for Resources {
 }
 
 /// There is nothing left to give.
-pub(crate) const EXHAUSTED: Error = Error::new(Reason::NotEnoughMemory, Culprit::OTHER);
+pub const EXHAUSTED: Error = Error::new(Reason::NotEnoughMemory, Culprit::OTHER);
 
 /// The smallest range that a Window can have around `pages` pages from `address` on: its first
 /// address, and the logarithm of its size.

@@ -11,8 +11,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use koito_manifest::{
-    Component, Field, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, Manifest, Place, Restart,
-    Vec as List,
+    Channel, Component, Field, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, Manifest,
+    Place, Restart, Vec as List,
 };
 
 use schema::{Entry, File};
@@ -105,6 +105,7 @@ impl ManifestFile {
             Field::Offers => entry.offers.as_ref().map_or(start, |it| it.span().start),
             Field::Restart => entry.restart.as_ref().map_or(start, |it| it.span().start),
             Field::Uses(index) => of(schema::starts(&entry.uses), index),
+            Field::Channels(index) => of(schema::starts(&entry.channels), index),
             Field::IoPorts(index) => of(schema::starts(&entry.io_ports), index),
             Field::Interrupts(index) => of(schema::starts(&entry.interrupts), index),
         }
@@ -124,6 +125,15 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
         None => Restart::default(),
         Some(policy) => policy.get_ref().resolve().with_context(|| at(policy.span().start))?,
     };
+    let mut channels = List::new();
+    for channel in &entry.channels {
+        let schema::Shared { to, memory } = channel.get_ref();
+        let place = || at(channel.span().start);
+        let memory_bits = schema::memory_bits(memory).with_context(place)?;
+        if channels.push(Channel { to, memory_bits }).is_err() {
+            bail!("{}: at most {MOST_CHANNELS} channels", place());
+        }
+    }
     let mut io_ports = List::new();
     for range in &entry.io_ports {
         let ports = schema::port_range(range.get_ref()).with_context(|| at(range.span().start))?;
@@ -141,6 +151,7 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
         offers: entry.offers.as_ref().map(|service| service.get_ref().as_str()),
         uses: list::<_, _, MOST_USES>(&entry.uses, |service| service.as_str())
             .map_err(|offset| anyhow::anyhow!("{}: at most {MOST_USES} services", at(offset)))?,
+        channels,
         alarm: entry.alarm,
         io_ports,
         interrupts: list::<_, _, MOST_DEVICES>(&entry.interrupts, |line| *line).map_err(
@@ -251,6 +262,12 @@ alarm = true
     fn values_that_cannot_be_read_name_their_lines() {
         assert!(refused("\"512K\"", "\"500K\"").contains("line 6: "));
         assert!(refused("\"512K\"", "\"much\"").contains("power of two"));
+        let channel = |to: &str, memory: &str| {
+            let line = format!("channels = [{{ to = \"{to}\", memory = \"{memory}\" }}]");
+            refused("alarm = true", &line)
+        };
+        assert!(channel("disk", "64K").starts_with("line 19: a channel leads to a service"));
+        assert!(channel("console", "8K").starts_with("line 19: a channel has at least 16 KiB"));
         assert!(refused("\"500ms\"", "\"500\"").contains("line 11: "));
         assert!(refused("\"0x3f8..0x3ff\"", "\"0x3f8-0x3ff\"").contains("line 8: "));
         assert!(refused("tries = 3", "attempts = 3").contains("attempts"));

@@ -7,7 +7,7 @@ use nun::{Error, InitInfo, Resources, println};
 
 use crate::screen::Screen;
 
-/// The word on the command line that says that instructions are counted, not cycles.
+/// The word on the command line that says that instructions are counted, not ticks.
 const COUNT: &str = "count";
 
 /// Shows figures.
@@ -23,8 +23,11 @@ impl Report {
         let screen = if counts { None } else { Screen::of(init, resources)? };
         let mut report = Self { counts, screen };
         if !counts {
-            let hertz = init.ticks_per_second;
-            report.line(format_args!("cycles of a counter with {} MHz", hertz / 1_000_000));
+            let ([major, minor, patch, _], cpus) = (init.kernel_version, init.cpus);
+            let megahertz = init.ticks_per_second / 1_000_000;
+            report.line(format_args!(
+                "A9N {major}.{minor}.{patch}, {cpus} CPUs, ticks of a counter with {megahertz} MHz"
+            ));
             let [a, b, c, d] = ["smallest", "median", "90 %", "99 %"];
             report.line(format_args!("{:<24}{a:>10}{b:>10}{c:>10}{d:>10}", "path"));
         }
@@ -37,7 +40,7 @@ impl Report {
     }
 
     /// Shows a figure: under an instruction counter the number of instructions, else the
-    /// distribution of cycles.
+    /// distribution of ticks.
     pub fn show(&mut self, measured: &Measured) {
         let name = measured.name();
         if self.counts {

@@ -14,31 +14,30 @@ const FIGURES: u64 = 2;
 
 /// Makes many foreign calls, then tells what one costs. Never comes back: there is nothing else
 /// that a foreign process can do.
-pub fn measure_calls() -> ! {
-    let measured =
-        measure("foreign", || foreign_call(MEASURED, [7, 0, 0, 0, 0, 0]), |_| {}).into_words();
+pub fn measure_calls(name: &str) -> ! {
+    let measured = measure(name, || foreign_call(MEASURED, [7, 0, 0, 0, 0, 0]), |_| {});
     loop {
-        foreign_call(FIGURES, measured);
+        foreign_call(FIGURES, measured.into_words());
     }
 }
 
 /// Answers every call with a result.
 pub fn give_results(port: IpcPort) -> ! {
-    answer(port, "foreign.result", |argument| Message::new(Verdict::Resume as u32, [argument]))
+    answer(port, |argument| Message::new(Verdict::Resume as u32, [argument]))
 }
 
 /// Lets every caller go on with its registers as they are.
 pub fn let_go_on(port: IpcPort) -> ! {
-    answer(port, "foreign.full", |_| Message::verdict(Verdict::ResumeWhole))
+    answer(port, |_| Message::verdict(Verdict::ResumeWhole))
 }
 
-/// Answers calls until the figures come, which it publishes under `name`.
+/// Answers calls until the figures come, which it publishes.
 #[inline(always)]
-fn answer(port: IpcPort, name: &str, with: impl Fn(u64) -> Message) -> ! {
+fn answer(port: IpcPort, with: impl Fn(u64) -> Message) -> ! {
     let mut received = port.receive();
     while let Ok(Received::ForeignCall { number, arguments, .. }) = received {
         if u64::from(number) == FIGURES {
-            publish(&Measured::from_words(arguments).called(name));
+            publish(&Measured::from_words(arguments));
             tell_init(&Message::new(tell::DONE, []));
         }
         received = port.reply_receive(&with(arguments[0]));

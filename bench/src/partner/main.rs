@@ -56,7 +56,8 @@ fn main(argument: u64) {
         role::ADDER => service::serve(PORT),
         role::SERVICE => service::measure_calls(PORT),
         role::FAULT => publish(&measure("fault", breakpoint, |()| {})),
-        role::FOREIGN => foreign::measure_calls(),
+        role::FOREIGN_RESULT => foreign::measure_calls("foreign.result"),
+        role::FOREIGN_WHOLE => foreign::measure_calls("foreign.full"),
         role::PING => signal::ping(IN, OUT),
         role::WAKE => {
             start_thread(woken_thread);
@@ -95,6 +96,7 @@ extern "C" fn woken_thread() -> ! {
 
 /// Kernel calls that concern nobody else.
 fn alone() {
+    publish(&measure("empty", || (), |()| {}));
     let nobody = IpcPort::slot(aci::slot::FREE);
     let refused = |answer: Result<Message, nun::Error>| assert!(answer.is_err());
     publish(&measure("call.null", || nobody.call(&Message::EMPTY), refused));

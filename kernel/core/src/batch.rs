@@ -21,9 +21,9 @@ use crate::window::{Place, check_access, check_offset, check_range, check_whole}
 
 /// What it costs to read and check a run, to install a table, and to find a page mapped already, in
 /// units of a [`Budget`].
-const RUN_COST: u32 = 45;
-const TABLE_COST: u32 = 35;
-const LOOK_COST: u32 = 20;
+const RUN_COST: u32 = 56;
+const TABLE_COST: u32 = 40;
+const LOOK_COST: u32 = 26;
 
 /// First word of the runs in the IPC buffer, and words of one.
 const RUNS: usize = offset_of!(IpcBuffer, runs) / size_of::<u64>();
@@ -85,7 +85,7 @@ impl<H: Hal> Kernel<H> {
         stale: &mut Stale,
     ) -> Result<(), Stop> {
         let progress = &self.store.get(caller.process).batch;
-        let mut budget = Budget::new();
+        let mut budget = Budget::for_entries();
         while progress.get().0 < runs {
             let (done, _) = progress.get();
             budget.spend(RUN_COST)?;

@@ -42,6 +42,8 @@ mod cost {
     pub(super) const WAITER: u32 = 60;
     /// To take one thing from a process.
     pub(super) const PART: u32 = 60;
+    /// To end an address space with nothing left in it, on all CPUs.
+    pub(super) const SPACE: u32 = 20;
     /// To find an object with nothing left.
     pub(super) const OBJECT: u32 = 3;
 }
@@ -212,7 +214,7 @@ impl<H: Hal> Kernel<H> {
                             self.cast_off(space, slot);
                         }
                         None => {
-                            budget.spend(cost::OBJECT)?;
+                            budget.spend(cost::SPACE)?;
                             self.drop_dying(object);
                             self.hal().retire(self.store.root_table(space), cells.cpus.get());
                             self.store.destroy(space);

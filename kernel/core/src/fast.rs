@@ -1,5 +1,5 @@
-//! The fast paths: call and reply_receive, each for messages that fit into registers and for
-//! longer ones; and signals that nobody waits for.
+//! The fast paths of messages: call and reply_receive, each for messages that fit into registers and
+//! for longer ones. Their neighbours are `fast_trap` and `fast_signal`.
 //!
 //! They do what the general path does, in the case that matters: a plain message without
 //! capabilities between two processes of one CPU, the partner waiting and nothing else to be
@@ -7,20 +7,19 @@
 //! call is handed on untouched. Message words in registers are not looked at: they stay there.
 //!
 //! What each step relies on:
-//! - a process may use a fast path only while its `fast_mask` is not 0 (see
+//! - a process may use a fast path only while the mask that [`Owners`] picks is not 0 (see
 //!   [`refresh_fast_mask`](Kernel::refresh_fast_mask));
 //! - a receiver's whole state word is compared, so it runs on this CPU, has named no slot for its
-//!   Reply, has no vector state and has not been interrupted;
+//!   Reply and has not been interrupted; only its vector state may be left out;
 //! - the scheduling context stays on the CPU, so neither clock nor ready queues are touched;
 //! - `caller` in a PCB says that the process uses its caller's scheduling context, so giving the
 //!   CPU back with the reply is right.
 
-use a9n_abi::{
-    Culprit, Error, MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Reason, Rights, ipc_port::word,
-    notification,
-};
-use a9n_hal::Hal;
-use a9n_store::{Pcb, Phase, Process, Ref, State};
+use core::cell::Cell;
+
+use a9n_abi::{Culprit, Error, MESSAGE_REGISTERS, MESSAGE_WORDS, MessageInfo, Reason, Rights};
+use a9n_hal::{CpuNumber, Hal};
+use a9n_store::{Pcb, Phase, Port, Process, Ref, Slot, State};
 
 use crate::Kernel;
 use crate::transfer::NO_BUFFER;
@@ -45,7 +44,20 @@ impl Lengths for Short {
     const LONGEST: usize = MESSAGE_REGISTERS;
 }
 
-/// Messages of any length.
+/// Messages in registers, where it has been found out already that they are.
+#[derive(Debug)]
+pub enum Admitted {}
+
+impl Lengths for Admitted {
+    const LONGEST: usize = MESSAGE_REGISTERS;
+
+    #[inline(always)]
+    fn admit(_info: u64) -> bool {
+        true
+    }
+}
+
+/// Messages of any length; the short ones with needless work.
 #[derive(Debug)]
 pub enum Long {}
 
@@ -53,154 +65,188 @@ impl Lengths for Long {
     const LONGEST: usize = MESSAGE_WORDS;
 }
 
+/// Whose vector states a fast path looks after.
+pub trait Owners {
+    /// The mask that lets `pcb` take the path.
+    fn mask<C>(pcb: &Pcb<C>) -> u64;
+
+    /// The state of a process in `phase` on CPU `number`, with no flags but what the path looks
+    /// after, as in `state`.
+    fn afresh(state: &Cell<State>, phase: Phase, number: CpuNumber) -> State;
+
+    /// Whether `state` is `expected`, or differs in what the path looks after.
+    fn is(state: State, expected: State) -> bool;
+
+    /// Whether the machine can [`switch`](Self::switch). A mask that is not 0 says so as well.
+    fn can_switch<H: Hal>(hal: &H) -> bool;
+
+    /// Makes the vector unit ready for `to`.
+    fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context);
+}
+
+/// Nobody has one.
+#[derive(Debug)]
+pub enum Plain {}
+
+impl Owners for Plain {
+    #[inline(always)]
+    fn mask<C>(pcb: &Pcb<C>) -> u64 {
+        pcb.fast_mask.get()
+    }
+
+    #[inline(always)]
+    fn afresh(_state: &Cell<State>, phase: Phase, number: CpuNumber) -> State {
+        State::new(phase, number)
+    }
+
+    #[inline(always)]
+    fn is(state: State, expected: State) -> bool {
+        state == expected
+    }
+
+    #[inline(always)]
+    fn can_switch<H: Hal>(_hal: &H) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn switch<H: Hal>(_hal: &H, _cpu: &H::Cpu, _to: &H::Context) {}
+}
+
+/// One has one, or both have; or none, with needless work.
+#[derive(Debug)]
+pub enum Vectors {}
+
+impl Owners for Vectors {
+    #[inline(always)]
+    fn mask<C>(pcb: &Pcb<C>) -> u64 {
+        pcb.vector_mask.get()
+    }
+
+    #[inline(always)]
+    fn afresh(state: &Cell<State>, phase: Phase, _number: CpuNumber) -> State {
+        state.get().afresh(phase)
+    }
+
+    #[inline(always)]
+    fn is(state: State, expected: State) -> bool {
+        state.with_vector(false) == expected
+    }
+
+    #[inline(always)]
+    fn can_switch<H: Hal>(hal: &H) -> bool {
+        hal.switches_vectors()
+    }
+
+    #[inline(always)]
+    fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context) {
+        hal.switch_vectors(cpu, to);
+    }
+}
+
 impl<H: Hal> Kernel<H> {
-    /// `call` of process `me`. Must be the last thing its caller does.
+    /// `call` of process `me`. `None` if nothing has happened; else this must be the last thing its
+    /// caller does.
     #[inline(always)]
-    pub fn fast_call<L: Lengths>(
+    pub fn fast_call<L: Lengths, O: Owners>(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
         descriptor: u64,
-        info: u64,
-        word4: u64,
-        word5: u64,
-    ) -> H::Leave {
-        let client = self.store.get(me);
-        let number = H::cpu_number(cpu);
-        'general: {
-            if !L::admit(info) {
-                break 'general;
-            }
-            let Some(node) = client.node.get() else { break 'general };
-            let Some(slot) = self.store.fast_slot(node, client.fast_mask.get(), descriptor) else {
-                break 'general;
-            };
-            let Some((port, identifier)) = slot.port(Rights::WRITE) else {
-                if slot.is_empty() {
-                    return self.refuse(cpu, client);
-                }
-                break 'general;
-            };
-            let port = self.store.get(port);
-            let Some(receiver) = port.receivers.first() else { break 'general };
-            let server = self.store.get(receiver);
-            if server.state.get() != State::new(Phase::Receiving, number) {
-                break 'general;
-            }
-            if L::LONGEST > MESSAGE_REGISTERS && !self.fast_copy(client, server, info) {
-                break 'general;
-            }
-
-            port.receivers.drop_front(&self.store, receiver);
-            server.caller.set(Some(me));
-            server.state.set(State::new(Phase::Running, number));
-            client.partner.set(Some(receiver));
-            client.state.set(State::new(Phase::AwaitingReply, number));
-            return self.hal().leave(cpu, &server.context, identifier, info, word4, word5);
-        }
-        self.hal().retreat(cpu, &client.context, word::Call, descriptor, info, word4, word5)
-    }
-
-    /// `reply_receive` of process `me`. Must be the last thing its caller does.
-    #[inline(always)]
-    pub fn fast_reply_receive<L: Lengths>(
-        &self,
-        cpu: &H::Cpu,
-        me: Ref<Process>,
-        descriptor: u64,
-        info: u64,
-        word4: u64,
-        word5: u64,
-    ) -> H::Leave {
-        let server = self.store.get(me);
-        let number = H::cpu_number(cpu);
-        'general: {
-            if !L::admit(info) {
-                break 'general;
-            }
-            let Some(caller) = server.caller.get() else { break 'general };
-            let client = self.store.get(caller);
-            if client.state.get() != State::new(Phase::AwaitingReply, number) {
-                break 'general;
-            }
-            let Some(node) = server.node.get() else { break 'general };
-            let Some(slot) = self.store.fast_slot(node, server.fast_mask.get(), descriptor) else {
-                break 'general;
-            };
-            let Some((reference, _)) = slot.port(Rights::READ) else { break 'general };
-            let port = self.store.get(reference);
-            if port.senders.first().is_some() || port.receivers.first().is_some() {
-                break 'general;
-            }
-            if L::LONGEST > MESSAGE_REGISTERS && !self.fast_copy(server, client, info) {
-                break 'general;
-            }
-
-            port.receivers.start(me);
-            server.caller.set(None);
-            server.blocked_port.set(Some(reference));
-            server.state.set(State::new(Phase::Receiving, number));
-            client.state.set(State::new(Phase::Running, number));
-            return self.hal().leave(cpu, &client.context, 0, info, word4, word5);
-        }
-        self.hal().retreat(cpu, &server.context, word::ReplyReceive, descriptor, info, word4, word5)
-    }
-
-    /// Kernel call `operation` of process `me`, any but the two above: does at once what only
-    /// touches the bits of a Notification Port. Must be the last thing its caller does.
-    #[inline(always)]
-    #[expect(clippy::too_many_arguments, reason = "these are the registers of a kernel call")]
-    pub fn fast_signal(
-        &self,
-        cpu: &H::Cpu,
-        me: Ref<Process>,
-        operation: u64,
-        descriptor: u64,
-        info: u64,
-        word4: u64,
-        word5: u64,
-    ) -> H::Leave {
-        let caller = self.store.get(me);
-        'general: {
-            let (rights, gives) = match operation {
-                notification::word::Notify => (Rights::WRITE, true),
-                notification::word::Poll | notification::word::Wait => (Rights::READ, false),
-                _ => break 'general,
-            };
-            let Some(node) = caller.node.get() else { break 'general };
-            let Some(slot) = self.store.fast_slot(node, caller.fast_mask.get(), descriptor) else {
-                break 'general;
-            };
-            let Some((port, identifier)) = slot.notification(rights) else { break 'general };
-            let port = self.store.get(port);
-            let bits = port.bits.get();
-            if port.bound.get().is_some() {
-                break 'general;
-            }
-            if gives {
-                if port.waiters.first().is_some() {
-                    break 'general;
-                }
-                port.bits.set(bits | identifier);
-                let info = MessageInfo::success(0);
-                return self.hal().leave(cpu, &caller.context, 0, info.0, word4, word5);
-            }
-            if bits == 0 {
-                break 'general;
-            }
-            port.bits.set(0);
-            let info = MessageInfo::success(1);
-            return self.hal().leave(cpu, &caller.context, bits, info.0, word4, word5);
-        }
-        self.hal().retreat(cpu, &caller.context, operation, descriptor, info, word4, word5)
-    }
-
-    /// Says that there is no capability where the caller named one. The message words stay its own.
-    #[inline(always)]
-    fn refuse(&self, cpu: &H::Cpu, caller: &Pcb<H::Context>) -> H::Leave {
-        const ANSWER: MessageInfo =
+        (info, word4, word5): (u64, u64, u64),
+    ) -> Option<H::Leave> {
+        const NOTHING_THERE: MessageInfo =
             MessageInfo::failure(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR));
-        self.hal().leave(cpu, &caller.context, 0, ANSWER.0, 0, 0)
+        let client = self.store.get(me);
+        let slot = self.store.fast_slot(client, O::mask(client), descriptor)?;
+        if !L::admit(info) {
+            return None;
+        }
+        let Some((port, identifier)) = slot.port(Rights::WRITE) else {
+            // The message words stay its own.
+            return slot
+                .is_empty()
+                .then(|| self.hal().stay(cpu, &client.context, 0, NOTHING_THERE.0, word4, word5));
+        };
+        let port = self.store.get(port);
+        let receiver = port.receivers.first()?;
+        let server = self.store.get(receiver);
+        if !O::is(server.state.get(), State::new(Phase::Receiving, H::cpu_number(cpu))) {
+            return None;
+        }
+        if L::LONGEST > MESSAGE_REGISTERS && !self.fast_copy(client, server, info) {
+            return None;
+        }
+
+        port.receivers.drop_front(&self.store, receiver);
+        self.fast_accept(client, me, server, receiver);
+        client.state.set(client.state.get().with_phase(Phase::AwaitingReply));
+        O::switch(self.hal(), cpu, &server.context);
+        Some(self.hal().leave(cpu, &server.context, identifier, info, word4, word5))
+    }
+
+    /// `server`, which is `receiver` and was waiting, serves `client`, which is `me`, from now on.
+    #[inline(always)]
+    pub(crate) fn fast_accept(
+        &self,
+        client: &Pcb<H::Context>,
+        me: Ref<Process>,
+        server: &Pcb<H::Context>,
+        receiver: Ref<Process>,
+    ) {
+        server.caller.set(Some(me));
+        server.state.set(server.state.get().with_phase(Phase::Running));
+        client.partner.set(Some(receiver));
+    }
+
+    /// `reply_receive` of process `me`, otherwise like [`fast_call`](Self::fast_call).
+    #[inline(always)]
+    pub fn fast_reply_receive<L: Lengths, O: Owners>(
+        &self,
+        cpu: &H::Cpu,
+        me: Ref<Process>,
+        descriptor: u64,
+        (info, word4, word5): (u64, u64, u64),
+    ) -> Option<H::Leave> {
+        let number = H::cpu_number(cpu);
+        let server = self.store.get(me);
+        if !L::admit(info) {
+            return None;
+        }
+        let client = self.store.get(server.caller.get()?);
+        if !O::is(client.state.get(), State::new(Phase::AwaitingReply, number)) {
+            return None;
+        }
+        let slot = self.store.fast_slot(server, O::mask(server), descriptor)?;
+        let port = self.fast_port(slot)?;
+        if L::LONGEST > MESSAGE_REGISTERS && !self.fast_copy(server, client, info) {
+            return None;
+        }
+
+        self.fast_wait(server, me, port);
+        client.state.set(client.state.get().with_phase(Phase::Running));
+        O::switch(self.hal(), cpu, &client.context);
+        Some(self.hal().leave(cpu, &client.context, 0, info, word4, word5))
+    }
+
+    /// The port in `slot` to receive at, if nobody else is there.
+    #[inline(always)]
+    pub(crate) fn fast_port(&self, slot: &Slot) -> Option<Ref<Port>> {
+        let (port, _) = slot.port(Rights::READ)?;
+        let queues = self.store.get(port);
+        if queues.senders.first().is_some() || queues.receivers.first().is_some() {
+            return None;
+        }
+        Some(port)
+    }
+
+    /// `server`, which is `me` and has replied, waits at the empty `port`.
+    #[inline(always)]
+    pub(crate) fn fast_wait(&self, server: &Pcb<H::Context>, me: Ref<Process>, port: Ref<Port>) {
+        self.store.get(port).receivers.start(me);
+        server.caller.set(None);
+        server.blocked_port.set(Some(port));
+        server.state.set(server.state.get().with_phase(Phase::Receiving));
     }
 
     /// Copies the words that do not fit into registers; `false` if a buffer is missing.

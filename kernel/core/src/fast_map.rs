@@ -28,7 +28,7 @@ impl<H: Hal> Kernel<H> {
         match self.try_map(me, descriptor, address, memory) {
             Some(()) => {
                 let done = MessageInfo::success(1).0;
-                self.hal().leave(cpu, context, MAPPED, done, memory, word5)
+                self.hal().stay(cpu, context, MAPPED, done, memory, word5)
             }
             None => self.hal().retreat(cpu, context, word::Map, descriptor, info, memory, word5),
         }
@@ -38,7 +38,7 @@ impl<H: Hal> Kernel<H> {
     fn try_map(&self, me: Ref<Process>, descriptor: u64, address: u64, memory: u64) -> Option<()> {
         let caller = self.store.get(me);
         let [_, offset, _, access, ..] = caller.context.call().words;
-        let slot = self.store.fast_slot(caller.node.get()?, caller.fast_mask.get(), descriptor)?;
+        let slot = self.store.fast_slot(caller, caller.fast_mask.get(), descriptor)?;
         let (access, memory) = (Access::from_word(access)?, MemoryType::from_word(memory)?);
         let mut rights = Rights::READ;
         rights.set(Rights::WRITE, access.contains(Access::WRITE));

@@ -172,10 +172,7 @@ impl<H: Hal> Kernel<H> {
         }
         self.return_donation(process);
         self.name_reply_slot(process, reply_index);
-        if !self.take_waiting(process, port) {
-            self.stop_running(process);
-            self.wait_at(process, port);
-        }
+        self.take_or_wait(process, port);
         Ok(Outcome::Settled)
     }
 
@@ -209,11 +206,19 @@ impl<H: Hal> Kernel<H> {
             let receive = word::Receive | reply_index << REPLY_SLOT_SHIFT;
             return Err(Stop::RestartAs(receive));
         }
-        if !self.take_waiting(process, port) {
+        self.take_or_wait(process, port);
+        Ok(Outcome::Settled)
+    }
+
+    /// Gives the running `process` what is waiting for it, or lets it wait. Only who waits has named
+    /// a slot for its Reply.
+    fn take_or_wait(&self, process: Ref<Process>, port: Ref<Port>) {
+        if self.take_waiting(process, port) {
+            self.name_reply_slot(process, 0);
+        } else {
             self.stop_running(process);
             self.wait_at(process, port);
         }
-        Ok(Outcome::Settled)
     }
 
     fn name_reply_slot(&self, process: Ref<Process>, index: u64) {

@@ -7,7 +7,7 @@ use a9n_abi::{
     Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, OPERATION_MASK, Reason,
     Rights, ipc_port, reply,
 };
-use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Trap};
+use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Ticks, Trap};
 use a9n_store::{Capability, Dying, Node, Process, Ref, Slot, Store};
 
 use crate::binding::Binding;
@@ -26,6 +26,8 @@ pub struct Kernel<H: Hal> {
     pub(crate) here: Cell<CpuNumber>,
     /// How many CPUs run processes; 0 before boot.
     pub(crate) cpu_count: Cell<CpuNumber>,
+    /// Length of a full quantum in ticks; 0 before boot.
+    pub(crate) quantum: Cell<Ticks>,
     /// Objects without a capability that still have parts to let go.
     pub(crate) dying: Cell<Option<Dying>>,
     /// A node that no descriptor reaches, for what the kernel itself holds on to: the Notification
@@ -36,7 +38,7 @@ pub struct Kernel<H: Hal> {
 }
 
 /// Words with a bit for each interrupt.
-const CLAIM_WORDS: usize = (Interrupt::COUNT / u64::BITS as u64) as usize;
+pub(crate) const CLAIM_WORDS: usize = (Interrupt::COUNT / u64::BITS as u64) as usize;
 
 /// Who makes a kernel call, and where.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,7 @@ impl<H: Hal> Kernel<H> {
             cpus: [const { Cpu::new() }; MAXIMUM_CPUS],
             here: Cell::new(0),
             cpu_count: Cell::new(0),
+            quantum: Cell::new(0),
             dying: Cell::new(None),
             bindings: Cell::new(None),
             claimed: [const { Cell::new(0) }; CLAIM_WORDS],
@@ -75,7 +78,7 @@ impl<H: Hal> Kernel<H> {
     pub fn call(&mut self, cpu: CpuNumber, process: Ref<Process>) -> Option<Ref<Process>> {
         self.enter(cpu, Some(process));
         let frame = self.store.get(process).context.call();
-        let outcome = if self.store.get(process).foreign.get() {
+        let outcome = if self.store.get(process).context.is_foreign() {
             self.store.get(process).context.resume_whole();
             self.trap(process, Trap::ForeignCall);
             Ok(Outcome::Settled)
@@ -114,6 +117,9 @@ impl<H: Hal> Kernel<H> {
         fault: Fault,
     ) -> Option<Ref<Process>> {
         self.enter(cpu, Some(process));
+        if let Some(resolver) = self.fast_fault(cpu, process, fault) {
+            return Some(resolver);
+        }
         self.trap(process, Trap::Fault(fault));
         self.next(cpu)
     }

@@ -37,6 +37,9 @@ mod destroy;
 mod donation;
 mod fast;
 mod fast_map;
+mod fast_signal;
+mod fast_switch;
+mod fast_trap;
 mod frame;
 mod generic;
 mod interrupt;
@@ -58,5 +61,6 @@ mod vector;
 mod window;
 
 pub use boot::{Boot, BootError};
-pub use fast::{Lengths, Long, Short};
+pub use fast::{Admitted, Lengths, Long, Owners, Plain, Short, Vectors};
+pub use fast_signal::Notified;
 pub use kernel::{Kernel, MAXIMUM_CPUS};

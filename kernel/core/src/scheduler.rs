@@ -6,8 +6,8 @@
 
 use core::cell::Cell;
 
-use a9n_hal::{CpuNumber, Hal, Ticks, Trap};
-use a9n_store::{Internal, Phase, Process, Queue, Ref, SchedulingContext, Store};
+use a9n_hal::{Context, CpuNumber, Hal, Ticks, Trap};
+use a9n_store::{Internal, Pcb, Phase, Process, Queue, Ref, SchedulingContext, Store};
 
 use crate::Kernel;
 use crate::binding::Binding;
@@ -21,15 +21,21 @@ const QUANTA_PER_SECOND: u64 = 100;
 const TRAPS_PER_DECISION: u32 = 8;
 
 const PRIORITIES: usize = 256;
-const WORD_BITS: usize = u64::BITS as usize;
+/// Logarithm of the priorities that one word tells of.
+const WORD_SHIFT: u32 = u64::BITS.ilog2();
+/// A priority's place in its word.
+const WORD_MASK: u8 = (1 << WORD_SHIFT) - 1;
+const WORDS: usize = PRIORITIES >> WORD_SHIFT;
 
 /// Scheduling state of one CPU.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     /// Ready processes by priority.
     queues: [Queue; PRIORITIES],
     /// A bit for each priority with a ready process.
-    occupied: [Cell<u64>; PRIORITIES / WORD_BITS],
+    occupied: [Cell<u64>; WORDS],
+    /// A bit for each word of those that is not 0.
+    summary: Cell<u64>,
     /// The running process.
     current: Cell<Option<Ref<Process>>>,
     /// Priority of the scheduling context in use.
@@ -52,7 +58,8 @@ impl Cpu {
     pub(crate) const fn new() -> Self {
         Self {
             queues: [const { Queue::new() }; PRIORITIES],
-            occupied: [const { Cell::new(0) }; PRIORITIES / WORD_BITS],
+            occupied: [const { Cell::new(0) }; WORDS],
+            summary: Cell::new(0),
             current: Cell::new(None),
             priority: Cell::new(0),
             quantum_end: Cell::new(0),
@@ -63,42 +70,99 @@ impl Cpu {
     }
 
     /// Highest priority with a ready process.
-    fn highest(&self) -> Option<u8> {
-        let words = self.occupied.iter().enumerate().rev();
-        for (i, word) in words {
-            if let Some(bit) = word.get().checked_ilog2() {
-                return u8::try_from(i * WORD_BITS + bit as usize).ok();
-            }
-        }
-        None
+    #[inline(always)]
+    pub(crate) fn highest(&self) -> Option<u8> {
+        let index = self.summary.get().checked_ilog2()?;
+        let bit = self.word(index as u8).get().checked_ilog2()?;
+        Some(((index << WORD_SHIFT).wrapping_add(bit)) as u8)
     }
 
-    fn bit_of(&self, priority: u8) -> (&Cell<u64>, u64) {
-        let word = &self.occupied[usize::from(priority >> 6)];
-        (word, 1 << (priority & 63))
+    fn word(&self, index: u8) -> &Cell<u64> {
+        // The mask is the bound.
+        &self.occupied[usize::from(index) & (WORDS - 1)]
+    }
+
+    /// The process that is to run when nobody does.
+    #[inline(always)]
+    pub(crate) fn first(&self) -> Option<Ref<Process>> {
+        self.queue(self.highest()?).first()
+    }
+
+    /// Priority of the scheduling context in use.
+    #[inline(always)]
+    pub(crate) fn priority(&self) -> u8 {
+        self.priority.get()
+    }
+
+    /// `context` is in use from `now` on.
+    #[inline(always)]
+    pub(crate) fn lay_down(&self, context: SchedulingContext, now: Ticks) {
+        self.priority.set(context.priority);
+        self.quantum_end.set(now.wrapping_add(context.remaining));
+    }
+
+    /// When the timer has to go off for the context in use, if it would come too late. The user's
+    /// time is provided for: whatever makes the timer go off later than that asks for it again.
+    #[inline(always)]
+    pub(crate) fn new_deadline(&self) -> Option<Ticks> {
+        let deadline = self.quantum_end.get();
+        let is_sooner = deadline < self.asked.get();
+        is_sooner.then(|| {
+            self.asked.set(deadline);
+            deadline
+        })
+    }
+
+    /// What is left at `now` of the scheduling context in use.
+    #[inline(always)]
+    fn context_at(&self, now: Ticks) -> SchedulingContext {
+        SchedulingContext {
+            priority: self.priority.get(),
+            remaining: self.quantum_end.get().saturating_sub(now),
+        }
     }
 
     fn queue(&self, priority: u8) -> &Queue {
         &self.queues[usize::from(priority)]
     }
 
-    /// Notes whether `priority` has a ready process.
+    /// Notes that `priority` has no ready process, if that is so.
+    #[inline(always)]
     fn update_bit(&self, priority: u8) {
-        let (word, bit) = self.bit_of(priority);
-        if self.queue(priority).first().is_some() {
-            word.set(word.get() | bit);
-        } else {
-            word.set(word.get() & !bit);
+        if self.queue(priority).first().is_none() {
+            let index = priority >> WORD_SHIFT;
+            let word = self.word(index);
+            word.set(word.get() & !(1 << (priority & WORD_MASK)));
+            if word.get() == 0 {
+                self.summary.set(self.summary.get() & !(1 << index));
+            }
         }
     }
 
-    fn enqueue<H: Hal>(&self, store: &Store<H>, process: Ref<Process>, place: Place) {
-        let priority = store.get(process).scheduling.get().priority;
+    /// Takes `first`, the first with `priority`, out of its queue.
+    #[inline(always)]
+    pub(crate) fn dequeue<H: Hal>(&self, store: &Store<H>, priority: u8, first: Ref<Process>) {
+        self.queue(priority).drop_front(store, first);
+        self.update_bit(priority);
+    }
+
+    /// Puts `process`, whose scheduling context has `priority`, into the queue of that.
+    #[inline(always)]
+    pub(crate) fn enqueue<H: Hal>(
+        &self,
+        store: &Store<H>,
+        process: Ref<Process>,
+        priority: u8,
+        place: Place,
+    ) {
         match place {
             Place::Back => self.queue(priority).push_back(store, process),
             Place::Front => self.queue(priority).push_front(store, process),
         }
-        self.update_bit(priority);
+        let index = priority >> WORD_SHIFT;
+        let word = self.word(index);
+        word.set(word.get() | 1 << (priority & WORD_MASK));
+        self.summary.set(self.summary.get() | 1 << index);
     }
 }
 
@@ -111,37 +175,70 @@ impl Cpu {
 
     /// Whether the bit of `priority` is set.
     pub(crate) fn is_occupied(&self, priority: u8) -> bool {
-        let (word, bit) = self.bit_of(priority);
-        word.get() & bit != 0
+        let index = priority >> WORD_SHIFT;
+        let (told, occupied) = (self.summary.get() & 1 << index != 0, self.word(index).get());
+        assert_eq!(told, occupied != 0, "what is known of a word of priorities");
+        occupied & 1 << (priority & WORD_MASK) != 0
     }
 
-    /// Priority of the scheduling context in use.
-    pub(crate) fn priority(&self) -> u8 {
-        self.priority.get()
+    /// Makes it `time` instead of `now`.
+    pub(crate) fn rebase_time(&self, now: Ticks, time: Ticks) {
+        let rebase = |before: Ticks| time.saturating_add(before.saturating_sub(now));
+        for cell in [&self.quantum_end, &self.asked].into_iter().filter(|cell| cell.get() != 0) {
+            cell.set(rebase(cell.get()));
+        }
+        if self.asked.get() > Ticks::MAX / 2 {
+            self.asked.set(Ticks::MAX);
+        }
+        self.since.set(rebase(self.since.get()));
+        self.alarm.set(self.alarm.get().map(rebase));
     }
 
-    /// That priority, the end of the quantum in use, and the user's time.
-    pub(crate) fn clocks(&self) -> (u8, Ticks, Option<Ticks>) {
-        (self.priority.get(), self.quantum_end.get(), self.alarm.get())
+    /// Tells CPUs apart that would go on in different ways. What is charged is not told apart.
+    pub(crate) fn hash(&self, hasher: &mut impl core::hash::Hasher) {
+        use core::hash::Hash;
+        for queue in self.queues.iter().filter(|queue| queue.first().is_some()) {
+            (queue.first(), queue.last()).hash(hasher);
+        }
+        let bits =
+            (0..WORDS as u8).map(|index| self.word(index).get()).collect::<std::vec::Vec<_>>();
+        let times = (self.quantum_end.get(), self.alarm.get(), self.asked.get());
+        (bits, self.priority.get(), times).hash(hasher);
     }
+}
+
+/// Why a process that could go on does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// Somebody more urgent runs. It goes on with what is left of its quantum.
+    Interrupted,
+    /// Its quantum has ended.
+    Ended,
 }
 
 /// Where a process enters its ready queue.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+pub(crate) enum Place {
     Front,
     Back,
 }
 
 impl<H: Hal> Kernel<H> {
-    fn cpu(&self, number: CpuNumber) -> &Cpu {
+    #[inline(always)]
+    pub(crate) fn cpu(&self, number: CpuNumber) -> &Cpu {
         // The mask is the bound: there are 16 of them.
         &self.cpus[usize::from(number) & (crate::MAXIMUM_CPUS - 1)]
     }
 
     /// Length of a full quantum in ticks.
+    #[inline(always)]
     pub(crate) fn quantum(&self) -> Ticks {
-        self.hal().ticks_per_second() / QUANTA_PER_SECOND
+        self.quantum.get()
+    }
+
+    /// Finds out the length of a quantum.
+    pub(crate) fn start_clock(&self) {
+        self.quantum.set(self.hal().ticks_per_second() / QUANTA_PER_SECOND);
     }
 
     /// The kernel was entered on `cpu` from `process`, or from idling.
@@ -155,18 +252,16 @@ impl<H: Hal> Kernel<H> {
         self.cpu(cpu).current.get()
     }
 
-    /// What is left on `cpu` of the scheduling context in use.
-    fn context_in_use(&self, cpu: &Cpu) -> SchedulingContext {
-        SchedulingContext {
-            priority: cpu.priority.get(),
-            remaining: cpu.quantum_end.get().saturating_sub(self.hal().now()),
-        }
+    /// Takes the running process of `cpu`, which is `pcb`, off it with its scheduling context.
+    #[inline(always)]
+    pub(crate) fn set_aside(&self, cpu: &Cpu, pcb: &Pcb<H::Context>, now: Ticks) {
+        pcb.scheduling.set(cpu.context_at(now));
+        self.charge(cpu, pcb, now);
     }
 
-    /// Charges the time since the last decision to `process`.
-    fn charge(&self, cpu: &Cpu, process: Ref<Process>) {
-        let now = self.hal().now();
-        let pcb = self.store.get(process);
+    /// Charges the time since the last decision, which this is, to `pcb`.
+    #[inline(always)]
+    fn charge(&self, cpu: &Cpu, pcb: &Pcb<H::Context>, now: Ticks) {
         pcb.time.set(pcb.time.get().wrapping_add(now.wrapping_sub(cpu.since.replace(now))));
     }
 
@@ -175,8 +270,7 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn stop_running(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let cpu = self.cpu(pcb.state.get().cpu());
-        pcb.scheduling.set(self.context_in_use(cpu));
-        self.charge(cpu, process);
+        self.set_aside(cpu, pcb, self.hal().now());
         cpu.current.set(None);
     }
 
@@ -194,7 +288,7 @@ impl<H: Hal> Kernel<H> {
             return;
         }
         let cpu = self.cpu(state.cpu());
-        self.charge(cpu, from);
+        self.charge(cpu, self.store.get(from), self.hal().now());
         self.store.get(from).state.set(state.with_phase(phase));
         target.state.set(target.state.get().with_cpu(state.cpu()).afresh(Phase::Running));
         cpu.current.set(Some(to));
@@ -208,8 +302,9 @@ impl<H: Hal> Kernel<H> {
         context: SchedulingContext,
     ) -> SchedulingContext {
         let number = self.store.get(process).state.get().cpu();
-        let used = self.context_in_use(self.cpu(number));
-        self.use_context(number, context);
+        let now = self.hal().now();
+        let used = self.cpu(number).context_at(now);
+        self.use_context(number, context, now);
         used
     }
 
@@ -222,11 +317,20 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    fn use_context(&self, number: CpuNumber, context: SchedulingContext) {
-        let cpu = self.cpu(number);
-        cpu.priority.set(context.priority);
-        cpu.quantum_end.set(self.hal().now().wrapping_add(context.remaining));
-        self.reprogram_timer(number);
+    fn use_context(&self, number: CpuNumber, context: SchedulingContext, now: Ticks) {
+        if number == self.here.get() {
+            self.adopt_context(self.cpu(number), context, now);
+            return;
+        }
+        self.cpu(number).lay_down(context, now);
+        self.hal().nudge(number);
+    }
+
+    /// `context` is in use from now on at `cpu`, which is this one.
+    #[inline(always)]
+    pub(crate) fn adopt_context(&self, cpu: &Cpu, context: SchedulingContext, now: Ticks) {
+        cpu.lay_down(context, now);
+        self.program_timer(cpu);
     }
 
     /// Makes the timer of CPU `number` fit its quantum and its user's time. Each CPU sets its own.
@@ -239,12 +343,14 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Asks for an interrupt at the end of the quantum, or at the user's time if that is sooner.
+    #[inline(always)]
     fn program_timer(&self, cpu: &Cpu) {
         let end = cpu.quantum_end.get();
         self.ask_timer(cpu, cpu.alarm.get().map_or(end, |alarm| alarm.min(end)));
     }
 
     /// Makes sure that the timer goes off at `deadline` or before.
+    #[inline(always)]
     fn ask_timer(&self, cpu: &Cpu, deadline: Ticks) {
         if deadline < cpu.asked.get() {
             cpu.asked.set(deadline);
@@ -286,7 +392,8 @@ impl<H: Hal> Kernel<H> {
         let ready = state.with_cpu(number).afresh(Phase::Ready);
         pcb.state.set(ready.with_interruption(interrupted));
         let cpu = self.cpu(number);
-        cpu.enqueue(&self.store, process, Place::Back);
+        let priority = pcb.scheduling.get().priority;
+        cpu.enqueue(&self.store, process, priority, Place::Back);
         let urgent =
             cpu.current.get().is_none() || pcb.scheduling.get().priority > cpu.priority.get();
         if number != self.here.get() && urgent {
@@ -346,7 +453,8 @@ impl<H: Hal> Kernel<H> {
                 self.stop_running(current);
                 self.make_ready(current);
             } else if ended || urgent {
-                self.preempt(cpu, current, ended);
+                let pause = if ended { Pause::Ended } else { Pause::Interrupted };
+                self.preempt(cpu, current, pause);
             }
             // It goes on, or a resolver that waited has taken over the CPU.
             if let Some(current) = cpu.current.get() {
@@ -354,7 +462,7 @@ impl<H: Hal> Kernel<H> {
             }
         }
         for _ in 0..TRAPS_PER_DECISION {
-            let Some(priority) = cpu.highest() else {
+            let Some(next) = cpu.first() else {
                 // With time on its hands the CPU goes on with what died.
                 let soon = self.is_draining().then(|| self.hal().now());
                 if let Some(deadline) = soon.or(cpu.alarm.get()) {
@@ -362,17 +470,17 @@ impl<H: Hal> Kernel<H> {
                 }
                 return None;
             };
-            let next = cpu.queue(priority).pop_front(&self.store)?;
-            cpu.update_bit(priority);
             let pcb = self.store.get(next);
+            cpu.dequeue(&self.store, pcb.scheduling.get().priority, next);
             if pcb.state.get().is_interrupted() {
                 self.trap_interrupted(next);
                 continue;
             }
             pcb.state.set(pcb.state.get().afresh(Phase::Running));
             cpu.current.set(Some(next));
-            cpu.since.set(self.hal().now());
-            self.use_context(number, pcb.scheduling.get());
+            let now = self.hal().now();
+            cpu.since.set(now);
+            self.adopt_context(cpu, pcb.scheduling.get(), now);
             return Some(next);
         }
         // Many were interrupted at once: look for interrupts, then go on.
@@ -382,36 +490,43 @@ impl<H: Hal> Kernel<H> {
 
     /// The running `process` goes back to its ready queue: to the front with what is left of its
     /// quantum, to the back with a new one if that has ended.
-    fn preempt(&self, cpu: &Cpu, process: Ref<Process>, ended: bool) {
+    fn preempt(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
         self.stop_running(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
+        self.requeue(cpu, process, pause);
+    }
+
+    /// `process`, which has just stopped running, enters the ready queue of `cpu`.
+    #[inline(always)]
+    pub(crate) fn requeue(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
+        let pcb = self.store.get(process);
         let (remaining, place) = match pcb.scheduling.get().remaining {
             0 => (self.quantum(), Place::Back),
-            _ if ended => (self.quantum(), Place::Back),
+            _ if pause == Pause::Ended => (self.quantum(), Place::Back),
             remaining => (remaining, Place::Front),
         };
         let priority = pcb.scheduling.get().priority;
         pcb.scheduling.set(SchedulingContext { priority, remaining });
-        cpu.enqueue(&self.store, process, place);
+        cpu.enqueue(&self.store, process, priority, place);
     }
 
-    /// Brings the mask that lets `process` use the fast paths up to date: none for foreign
-    /// processes, without a root node, with a vector state, interrupted, or with a signal
-    /// waiting to be received.
+    /// Brings the masks that let `process` use the fast paths up to date: none for foreign
+    /// processes, without a root node, interrupted, or with a signal waiting to be received; and
+    /// none but the second with a vector state.
     #[inline(never)]
     pub(crate) fn refresh_fast_mask(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let vector = self.store.internal_slot(process, Internal::VectorState);
-        let plain = !pcb.foreign.get()
+        let plain = !pcb.context.is_foreign()
             && !pcb.state.get().is_interrupted()
-            && self.store.get(vector).is_empty()
             && self.bound_signals(process) == 0;
         let mask = match pcb.node.get() {
             Some(node) if plain => (1u64 << (self.store.get(node).radix() & 63)).wrapping_sub(1),
             _ => 0,
         };
-        pcb.fast_mask.set(mask);
+        pcb.fast_mask.set(if self.store.get(vector).is_empty() { mask } else { 0 });
+        pcb.vector_mask.set(if self.hal().switches_vectors() { mask } else { 0 });
     }
 
     /// Signals waiting at the Notification Port bound to `process`.

@@ -100,7 +100,10 @@ fn what_runs_elsewhere_is_stopped_before_it_is_destroyed() {
 #[test]
 fn suspending_and_taking_the_address_space_stop_it_elsewhere() {
     let (mut system, other) = with_neighbour();
-    system.ask(OTHER, pcb::word::Suspend, &[]).expect("suspend");
+    let [was, ..] = system.ask(OTHER, pcb::word::Suspend, &[]).expect("suspend");
+    assert_eq!(was, Phase::Running as u64, "it says where it was");
+    let [was, ..] = system.ask(OTHER, pcb::word::Suspend, &[]).expect("suspend");
+    assert_eq!(was, Phase::Stopped as u64);
     assert_eq!(system.elsewhere[1], None);
     assert_eq!(phase(&mut system), Phase::Stopped as u64);
     system.ask(OTHER, pcb::word::Resume, &[]).expect("resume");
@@ -168,10 +171,9 @@ fn another_cpus_timer_can_be_armed() {
     system.ask(slot::NODE, node::word::Mint, &arguments).expect("mint");
     let arm = a9n_abi::timer::word::Arm;
     system.ask(slot::TIMERS + 1, arm, &[1_000, SIGNALS + 1]).expect("arm");
-    system.kernel.hal().advance(1_000);
-    system.play(1);
-    system.current = system.kernel.timer(1, system.current);
-    system.play(0);
+    system.pass(999);
     let poll = notification::word::Poll;
+    assert_eq!(system.ask(SIGNALS, poll, &[]).expect("poll")[0], 0);
+    system.pass(1);
     assert_eq!(system.ask(SIGNALS, poll, &[]).expect("poll")[0], 1);
 }

@@ -15,8 +15,10 @@
 use core::num::NonZeroU64;
 use core::ptr;
 
-use a9n_core::{Kernel, Lengths, Long, Short};
-use a9n_hal::KernelAddress;
+use a9n_abi::ipc_port::word;
+use a9n_abi::{kernel, notification};
+use a9n_core::{Admitted, Kernel, Lengths, Long, Notified, Plain, Short, Vectors};
+use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
@@ -36,125 +38,196 @@ pub fn process(context: &Context) -> Ref<Process> {
     unsafe { Ref::from_address(KernelAddress(NonZeroU64::new_unchecked(address))) }
 }
 
-/// The fast path of a message: `$name`, with `$long` for one that does not fit into registers. That
-/// is a function of its own, so that what it keeps in registers costs the other one nothing; and it
-/// has a name for the linker, so that its arguments stay where they are.
-/// `$entered` says how it was entered, from the argument that carries the CPU's number.
-macro_rules! message {
-    ($(#[$documentation:meta])* $name:ident, $long:ident: $path:ident, $entered:expr) => {
-        $(#[$documentation])*
+/// A function that the stubs, or another such function, jump to.
+macro_rules! path {
+    ($name:ident($descriptor:ident, $info:ident, $me:ident, $number:ident, $word4:ident, $word5:ident)
+        $body:block) => {
         #[unsafe(no_mangle)]
         extern "C" fn $name(
-            descriptor: u64,
-            info: u64,
-            me: &Context,
-            number: u64,
-            word4: u64,
-            word5: u64,
-        ) {
-            if !Short::admit(info) {
-                return $long(descriptor, info, me, number, word4, word5);
-            }
-            // SAFETY: the stub, which took the lock if there is one, jumps here.
-            let kernel = unsafe { KERNEL.entered() };
-            kernel.$path::<Short>(&$entered(number), process(me), descriptor, info, word4, word5);
-        }
-
-        #[unsafe(no_mangle)]
-        extern "C" fn $long(
-            descriptor: u64,
-            info: u64,
-            me: &Context,
-            number: u64,
-            word4: u64,
-            word5: u64,
-        ) {
-            // SAFETY: as above.
-            let kernel = unsafe { KERNEL.entered() };
-            kernel.$path::<Long>(&$entered(number), process(me), descriptor, info, word4, word5);
-        }
+            $descriptor: u64,
+            $info: u64,
+            $me: &Context,
+            $number: u64,
+            $word4: u64,
+            $word5: u64,
+        ) $body
     };
 }
 
-message!(
-    /// `call` on the only CPU.
-    a9n_fast_call, a9n_long_call: fast_call, alone
-);
-message!(
-    /// `reply_receive` on the only CPU.
-    a9n_fast_reply_receive, a9n_long_reply_receive: fast_reply_receive, alone
-);
-message!(
-    /// `call` on one of several CPUs.
-    a9n_fast_call_locked, a9n_long_call_locked: fast_call, locked
-);
-message!(
-    /// `reply_receive` on one of several CPUs.
-    a9n_fast_reply_receive_locked, a9n_long_reply_receive_locked: fast_reply_receive, locked
-);
-
-/// A kernel call on a Notification Port, on the only CPU.
-#[unsafe(no_mangle)]
-extern "C" fn a9n_fast_signal(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    operation: u64,
-    word4: u64,
-    word5: u64,
-) {
-    let (cpu, me) = (Entered::Alone, process(me));
-    // SAFETY: the stub jumps here.
-    let kernel = unsafe { KERNEL.entered() };
-    kernel.fast_signal(&cpu, me, operation, descriptor, info, word4, word5);
+/// Every fast path, entered as `$entered` says from the argument that carries the CPU's number.
+/// Each function tries what is most frequent, and jumps on to the next if that does not suit. They are
+/// functions of their own so that what a rare case keeps in registers costs the frequent one nothing;
+/// and have names for the linker, so that their arguments, the registers of the kernel call, stay
+/// where they are.
+macro_rules! paths {
+    ($entered:ident: $call:ident $other_call:ident $long_call:ident,
+        $reply:ident $other_reply:ident $long_reply:ident,
+        $foreign:ident $other_foreign:ident,
+        $notify:ident $notify_bound:ident $wake:ident $wait:ident, $map:ident) => {
+        path!($call(descriptor, info, me, number, word4, word5) {
+            if !Short::admit(info) {
+                return $long_call(descriptor, info, me, number, word4, word5);
+            }
+            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
+            if the_kernel().fast_call::<Admitted, Plain>(&cpu, process, descriptor, message).is_none() {
+                $other_call(descriptor, info, me, number, word4, word5);
+            }
+        });
+        path!($other_call(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
+            if the_kernel().fast_call::<Admitted, Vectors>(&cpu, process, descriptor, message).is_none() {
+                the_kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
+            }
+        });
+        path!($long_call(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
+            let kernel = the_kernel();
+            if kernel.fast_call::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
+                kernel.hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
+            }
+        });
+        path!($reply(descriptor, info, me, number, word4, word5) {
+            if !Short::admit(info) {
+                return $long_reply(descriptor, info, me, number, word4, word5);
+            }
+            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
+            let kernel = the_kernel();
+            if kernel.fast_reply_receive::<Admitted, Plain>(&cpu, process, descriptor, message).is_none() {
+                $other_reply(descriptor, info, me, number, word4, word5);
+            }
+        });
+        path!($other_reply(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
+            let kernel = the_kernel();
+            if kernel.fast_verdict::<Admitted>(&cpu, process, descriptor, info).is_none()
+                && kernel
+                    .fast_reply_receive::<Admitted, Vectors>(&cpu, process, descriptor, message)
+                    .is_none()
+            {
+                let operation = word::ReplyReceive;
+                kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            }
+        });
+        path!($long_reply(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
+            let kernel = the_kernel();
+            if kernel
+                .fast_reply_receive::<Long, Vectors>(&cpu, process, descriptor, message)
+                .is_none()
+            {
+                let operation = word::ReplyReceive;
+                kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            }
+        });
+        path!($foreign(descriptor, info, me, number, word4, word5) {
+            let (cpu, message) = ($entered(number), (info, word4, word5));
+            if the_kernel().fast_foreign::<Plain>(&cpu, process(me), message).is_none() {
+                $other_foreign(descriptor, info, me, number, word4, word5);
+            }
+        });
+        path!($other_foreign(_descriptor, info, me, number, word4, word5) {
+            let (cpu, message) = ($entered(number), (info, word4, word5));
+            if the_kernel().fast_foreign::<Vectors>(&cpu, process(me), message).is_none() {
+                the_kernel().hal().retreat_foreign(&cpu, me);
+            }
+        });
+        path!($notify(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
+            let kernel = the_kernel();
+            match kernel.fast_notify(&cpu, process, descriptor, words) {
+                Some(Notified::Nobody(_)) => {}
+                Some(Notified::Process(woken)) => {
+                    $wake(kernel.context(woken), info, me, number, word4, word5);
+                }
+                None => $notify_bound(descriptor, info, me, number, word4, word5),
+            }
+        });
+        path!($notify_bound(descriptor, info, me, number, word4, word5) {
+            let (cpu, kernel) = ($entered(number), the_kernel());
+            match kernel.fast_notify_bound(&cpu, process(me), descriptor) {
+                Some(woken) => $wake(kernel.context(woken), info, me, number, word4, word5),
+                None => {
+                    let operation = notification::word::Notify;
+                    kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+                }
+            }
+        });
+        #[unsafe(no_mangle)]
+        extern "C" fn $wake(
+            woken: &Context,
+            _info: u64,
+            me: &Context,
+            number: u64,
+            word4: u64,
+            word5: u64,
+        ) {
+            let (cpu, words) = ($entered(number), (word4, word5));
+            the_kernel().fast_wake(&cpu, process(me), process(woken), words);
+        }
+        path!($wait(descriptor, info, me, number, word4, word5) {
+            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
+            if the_kernel().fast_wait_signal(&cpu, process, descriptor, words).is_none() {
+                let operation = notification::word::Wait;
+                the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+            }
+        });
+        // A page's address takes the place of the CPU's number.
+        path!($map(descriptor, info, me, address, memory, word5) {
+            let (cpu, process) = ($entered(here()), process(me));
+            let kernel = the_kernel();
+            kernel.fast_map(&cpu, process, descriptor, info, address, memory, word5);
+        });
+    };
 }
 
-/// `map` of one page, on the only CPU.
-#[unsafe(no_mangle)]
-extern "C" fn a9n_fast_map(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    address: u64,
-    memory: u64,
-    word5: u64,
-) {
-    let (cpu, me) = (Entered::Alone, process(me));
-    // SAFETY: the stub jumps here.
-    let kernel = unsafe { KERNEL.entered() };
-    kernel.fast_map(&cpu, me, descriptor, info, address, memory, word5);
+paths!(
+    alone:
+    a9n_fast_call a9n_other_call a9n_long_call,
+    a9n_fast_reply_receive a9n_other_reply_receive
+        a9n_long_reply_receive,
+    a9n_fast_foreign a9n_other_foreign,
+    a9n_fast_notify a9n_other_notify a9n_fast_wake a9n_fast_wait,
+    a9n_fast_map
+);
+
+paths!(
+    locked:
+    a9n_fast_call_locked a9n_other_call_locked a9n_long_call_locked,
+    a9n_fast_reply_receive_locked a9n_other_reply_receive_locked
+        a9n_long_reply_receive_locked,
+    a9n_fast_foreign_locked a9n_other_foreign_locked,
+    a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wake_locked a9n_fast_wait_locked,
+    a9n_fast_map_locked
+);
+
+// What is less frequent exists once: these ask how they were entered.
+path!(a9n_fast_poll(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_poll(&cpu, process, descriptor, words).is_none() {
+        let operation = notification::word::Poll;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+path!(a9n_fast_yield(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_yield(&cpu, process, words).is_none() {
+        let operation = kernel::word::Yield;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+
+/// The kernel, for a path.
+#[inline(always)]
+fn the_kernel() -> &'static Kernel<X86_64> {
+    // SAFETY: the paths above use it only, and they are reached from a stub, which took the lock if
+    // there is one. They end before it is given back.
+    unsafe { KERNEL.entered() }
 }
 
-/// `map` of one page, on one of several CPUs.
-#[unsafe(no_mangle)]
-extern "C" fn a9n_fast_map_locked(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    address: u64,
-    memory: u64,
-    word5: u64,
-) {
-    let (cpu, me) = (Entered::Locked(Cpu::here().number()), process(me));
-    // SAFETY: the stub, which took the lock, jumps here.
-    let kernel = unsafe { KERNEL.entered() };
-    kernel.fast_map(&cpu, me, descriptor, info, address, memory, word5);
-}
-
-/// A kernel call on a Notification Port, on one of several CPUs.
-#[unsafe(no_mangle)]
-extern "C" fn a9n_fast_signal_locked(
-    descriptor: u64,
-    info: u64,
-    me: &Context,
-    operation: u64,
-    word4: u64,
-    word5: u64,
-) {
-    let (cpu, me) = (Entered::Locked(Cpu::here().number()), process(me));
-    // SAFETY: the stub, which took the lock, jumps here.
-    let kernel = unsafe { KERNEL.entered() };
-    kernel.fast_signal(&cpu, me, operation, descriptor, info, word4, word5);
+/// Number of the CPU, as a stub would pass it.
+#[inline(always)]
+fn here() -> u64 {
+    Cpu::here().number().into()
 }
 
 /// There is one CPU, and the stub passed no number.
@@ -166,6 +239,12 @@ fn alone(_number: u64) -> Entered {
 /// There are several CPUs.
 #[inline(always)]
 fn locked(number: u64) -> Entered {
-    // SAFETY: used above only, with what the stub of a CPU passes as that CPU's number.
+    // SAFETY: used above only, with the number of the CPU that the path runs on.
     unsafe { Entered::locked(number) }
+}
+
+/// There are several CPUs if the number is that of one.
+#[inline(always)]
+fn either(number: u64) -> Entered {
+    if number == Entered::ALONE { Entered::Alone } else { locked(number) }
 }

@@ -51,6 +51,7 @@ pub fn now() -> Ticks {
 }
 
 /// Ticks in one second.
+#[inline(always)]
 pub fn ticks_per_second() -> Ticks {
     TICKS_PER_SECOND.load(Relaxed)
 }
@@ -121,6 +122,11 @@ pub fn set_timer(cpu: &Cpu, deadline: Option<Ticks>) {
             apic::set_count(counts(deadline.saturating_sub(now()), ratio));
         }
     }
+}
+
+/// [`set_timer`] for the assembly, on the executing CPU.
+pub(crate) extern "C" fn set_timer_here(deadline: Ticks) {
+    set_timer(Cpu::here(), Some(deadline));
 }
 
 /// Whether a timer interrupt that just arrived on this CPU is the one asked for. The timer may

@@ -28,7 +28,7 @@ const FREE_FLAGS: u64 = 0x0025_0dd5;
 const SYSCALL_BYTES: u64 = 2;
 
 /// How a context resumes. The numbers are compared in `entry`.
-#[repr(u64)]
+#[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// By `sysretq`, as the answer to a kernel call.
@@ -48,6 +48,9 @@ pub struct Context {
     pub(crate) fs_base: Cell<u64>,
     pub(crate) gs_base: Cell<u64>,
     pub(crate) mode: Cell<Mode>,
+    /// 1 if its system calls are foreign, else 0. The system call stub reads it without the kernel
+    /// lock: one word, of which either value is right while it changes.
+    pub(crate) foreign: Cell<u32>,
 
     pub(crate) rax: Cell<u64>,
     pub(crate) rcx: Cell<u64>,
@@ -73,31 +76,35 @@ const fn user_flags(value: u64) -> u64 {
 }
 
 impl Context {
+    /// The register file.
+    fn registers(&self) -> [&Cell<u64>; 20] {
+        [
+            &self.rax,
+            &self.rbx,
+            &self.rcx,
+            &self.rdx,
+            &self.rsi,
+            &self.rdi,
+            &self.rbp,
+            &self.rsp,
+            &self.r8,
+            &self.r9,
+            &self.r10,
+            &self.r11,
+            &self.r12,
+            &self.r13,
+            &self.r14,
+            &self.r15,
+            &self.rip,
+            &self.rflags,
+            &self.fs_base,
+            &self.gs_base,
+        ]
+    }
+
     /// The cell of register `number` of the register file.
     fn register(&self, number: usize) -> Option<&Cell<u64>> {
-        Some(match number {
-            0 => &self.rax,
-            1 => &self.rbx,
-            2 => &self.rcx,
-            3 => &self.rdx,
-            4 => &self.rsi,
-            5 => &self.rdi,
-            6 => &self.rbp,
-            7 => &self.rsp,
-            8 => &self.r8,
-            9 => &self.r9,
-            10 => &self.r10,
-            11 => &self.r11,
-            12 => &self.r12,
-            13 => &self.r13,
-            14 => &self.r14,
-            15 => &self.r15,
-            16 => &self.rip,
-            17 => &self.rflags,
-            18 => &self.fs_base,
-            19 => &self.gs_base,
-            _ => return None,
-        })
+        self.registers().get(number).copied()
     }
 
     /// Restores the invariant on `rip` after the CPU stored it: a jump out of the user half
@@ -123,6 +130,7 @@ impl a9n_hal::Context for Context {
             fs_base: zero(),
             gs_base: zero(),
             mode: Cell::new(Mode::Whole),
+            foreign: Cell::new(0),
             rax: zero(),
             rcx: zero(),
             rdx: zero(),
@@ -170,6 +178,13 @@ impl a9n_hal::Context for Context {
         self.mode.set(Mode::Answer);
     }
 
+    #[inline(always)]
+    fn answer_without_words(&self, identifier: u64, info: u64) {
+        self.rdi.set(identifier);
+        self.rsi.set(info);
+        self.mode.set(Mode::Answer);
+    }
+
     fn restart(&self, operation: u64) {
         self.rax.set(operation);
         let next = self.rip.get();
@@ -177,6 +192,14 @@ impl a9n_hal::Context for Context {
         self.r11.set(self.rflags.get());
         self.rip.set(next.saturating_sub(SYSCALL_BYTES));
         self.mode.set(Mode::Whole);
+    }
+
+    fn set_foreign(&self, foreign: bool) {
+        self.foreign.set(foreign.into());
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.foreign.get() != 0
     }
 
     /// The convention of Linux on x86_64 (System V psABI, appendix A.2.1).
@@ -197,10 +220,8 @@ impl a9n_hal::Context for Context {
     }
 
     fn copy_from(&self, other: &Self) {
-        for number in 0..Self::REGISTERS {
-            if let (Some(to), Some(from)) = (self.register(number), other.register(number)) {
-                to.set(from.get());
-            }
+        for (to, from) in self.registers().into_iter().zip(other.registers()) {
+            to.set(from.get());
         }
         self.mode.set(other.mode.get());
     }
@@ -261,7 +282,7 @@ impl a9n_hal::Context for Context {
 
 const _: () = {
     use core::mem::offset_of;
-    assert!(offset_of!(Context, mode) < 64);
+    assert!(offset_of!(Context, foreign) < 64);
     assert!(size_of::<Context>() == 3 * 64);
 };
 

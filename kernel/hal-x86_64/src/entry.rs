@@ -11,16 +11,21 @@
 //! process's own FS and GS base, `rdx` is 0, `rcx` the instruction pointer, `r11` the flags
 //! 0x202: nothing of the kernel's or of another process's is left in any register.
 //!
-//! The fast paths are Rust functions with the signature `(descriptor, info, me, _, word4,
-//! word5)`, so that every argument is already where it belongs. They end in a jump to `leave`
-//! or to one of the `retreat`s (a sibling call: their last action, same signature, no result),
-//! so that at those the stack pointer is again where the stub set it and `r12`–`r15`, which
-//! are callee-saved, are as the user had them. `rbx` and `rbp` were saved by the stub.
+//! Where the process itself goes on (`stay`), nothing is switched, and `rax` and `r10` are 0 instead.
+//!
+//! The fast paths are Rust functions with the signature `(descriptor, info, me, number, word4,
+//! word5)`, so that every argument is already where it belongs. They end in a jump to `leave`,
+//! to one of its like, or to a `retreat` (a sibling call: their last action, no result),
+//! so that at those the stack pointer is again where the stub set it and `r12`–`r15`, `rbx` and
+//! `rbp`, which are callee-saved, are as the user had them. `rbx` and `rbp` were saved by the stub.
+//!
+//! The process's context tells whether its calls are foreign. Then all registers are saved at once, and
+//! the message is made of them before the fast path is entered.
 //!
 //! # One CPU or many
 //! The CPU that runs alone has a stub of its own, without a lock. If there are several, each has
-//! its own stub, which takes the kernel lock for a fast path with one instruction and passes the CPU's
-//! number in the argument that is unused otherwise; the path ends in `leave_locked`, which gives
+//! its own stub, which passes the CPU's number in the argument that is unused otherwise; then the kernel
+//! lock is taken for a fast path with one instruction; the path ends in `leave_locked`, which gives
 //! the lock back with one store when it has loaded the root and read all it needs of the context,
 //! or in a `retreat_locked`, which gives it back at once. So a fast path knows at compile time
 //! which it is ([`Entered`]), and the general one takes the lock itself, when the registers are
@@ -38,15 +43,19 @@
 use core::hint::assert_unchecked;
 use core::mem::MaybeUninit;
 
-use a9n_hal::CpuNumber;
+use a9n_hal::{CpuNumber, Ticks};
 
 use crate::context::Context;
-use crate::cpu::{self, MAX_CPUS};
+use crate::cpu::{self, Cpu, MAX_CPUS};
 
 /// Bytes from one CPU's system call stub to the next: whole cache lines.
-pub(crate) const STUB_BYTES: usize = 3 * 64;
-/// Bytes from one vector's stub to the next.
-pub(crate) const VECTOR_BYTES: usize = 16;
+pub(crate) const STUB_BYTES: usize = 64;
+/// Bytes from one exception's stub to the next.
+pub(crate) const EXCEPTION_BYTES: usize = 16;
+/// Bytes from one interrupt's stub to the next.
+pub(crate) const INTERRUPT_BYTES: usize = 8;
+/// Vectors of exceptions; those of interrupts follow.
+const EXCEPTIONS: u8 = 32;
 
 /// How a fast path was entered.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +67,9 @@ pub enum Entered {
 }
 
 impl Entered {
+    /// What the stub of the only CPU passes instead of its number, where that is asked for.
+    pub const ALONE: u64 = MAX_CPUS as u64;
+
     /// As the stub says it, which passed `number`.
     ///
     /// # Safety
@@ -67,6 +79,15 @@ impl Entered {
         // SAFETY: the caller's promise.
         unsafe { assert_unchecked(number < MAX_CPUS as u64) };
         Self::Locked(number as CpuNumber)
+    }
+
+    /// The words of the CPU.
+    #[inline(always)]
+    pub(crate) fn cpu(self) -> &'static Cpu {
+        match self {
+            Self::Alone => Cpu::boot(),
+            Self::Locked(_) => Cpu::here(),
+        }
     }
 
     /// Number of the CPU.
@@ -79,6 +100,9 @@ impl Entered {
     }
 }
 
+/// An argument that nobody looks at, and that takes no instruction to pass.
+pub(crate) type Unused = MaybeUninit<u64>;
+
 // SAFETY: `stubs` defines these symbols, with these signatures.
 unsafe extern "C" {
     /// Returns from a kernel call into `to`; see [`Hal::leave`](a9n_hal::Hal::leave). Does not
@@ -87,37 +111,7 @@ unsafe extern "C" {
         identifier: u64,
         info: u64,
         to: &Context,
-        unused: MaybeUninit<u64>,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// Takes a `call` from its fast path to the general one. Does not come back either.
-    pub(crate) fn a9n_retreat_call(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// The same for a `reply_receive`.
-    pub(crate) fn a9n_retreat_reply_receive(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
-        word4: u64,
-        word5: u64,
-    );
-
-    /// The same for `operation` on a Notification Port.
-    pub(crate) fn a9n_retreat_signal(
-        descriptor: u64,
-        info: u64,
-        me: &Context,
-        operation: u64,
+        unused: Unused,
         word4: u64,
         word5: u64,
     );
@@ -127,13 +121,13 @@ unsafe extern "C" {
         identifier: u64,
         info: u64,
         to: &Context,
-        unused: MaybeUninit<u64>,
+        unused: Unused,
         word4: u64,
         word5: u64,
     );
 
-    /// [`a9n_retreat_call`] with the kernel lock.
-    pub(crate) fn a9n_retreat_call_locked(
+    /// Takes kernel call `operation` from its fast path to the general one. Does not come back either.
+    pub(crate) fn a9n_retreat(
         descriptor: u64,
         info: u64,
         me: &Context,
@@ -142,8 +136,8 @@ unsafe extern "C" {
         word5: u64,
     );
 
-    /// [`a9n_retreat_reply_receive`] with the kernel lock.
-    pub(crate) fn a9n_retreat_reply_receive_locked(
+    /// [`a9n_retreat`] with the kernel lock.
+    pub(crate) fn a9n_retreat_locked(
         descriptor: u64,
         info: u64,
         me: &Context,
@@ -152,22 +146,58 @@ unsafe extern "C" {
         word5: u64,
     );
 
-    /// [`a9n_retreat_signal`] with the kernel lock.
-    pub(crate) fn a9n_retreat_signal_locked(
-        descriptor: u64,
+    /// Returns from a kernel call to its caller; see [`Hal::stay`](a9n_hal::Hal::stay).
+    pub(crate) fn a9n_stay(
+        identifier: u64,
         info: u64,
         me: &Context,
-        operation: u64,
+        unused: Unused,
         word4: u64,
         word5: u64,
     );
+
+    /// [`a9n_stay`] with the kernel lock.
+    pub(crate) fn a9n_stay_locked(
+        identifier: u64,
+        info: u64,
+        me: &Context,
+        unused: Unused,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// Runs `to` as its context says; see [`Hal::resume`](a9n_hal::Hal::resume).
+    pub(crate) fn a9n_resume_fast(unused: Unused, unused: Unused, to: &Context);
+
+    /// [`a9n_resume_fast`] with the kernel lock.
+    pub(crate) fn a9n_resume_locked(unused: Unused, unused: Unused, to: &Context);
+
+    /// Sets the timer to `deadline`, and runs `to` as its context says.
+    pub(crate) fn a9n_resume_until(unused: Unused, deadline: Ticks, to: &Context);
+
+    /// [`a9n_resume_until`] with the kernel lock.
+    pub(crate) fn a9n_resume_until_locked(unused: Unused, deadline: Ticks, to: &Context);
+
+    /// Runs `to` with the result of its foreign call in `r12`; see
+    /// [`Hal::leave_foreign`](a9n_hal::Hal::leave_foreign).
+    pub(crate) fn a9n_leave_foreign(unused: Unused, unused: Unused, to: &Context);
+
+    /// [`a9n_leave_foreign`] with the kernel lock.
+    pub(crate) fn a9n_leave_foreign_locked(unused: Unused, unused: Unused, to: &Context);
+
+    /// Takes a foreign system call from its fast path to the general one.
+    pub(crate) fn a9n_retreat_foreign(unused: Unused, unused: Unused, me: &Context);
+
+    /// [`a9n_retreat_foreign`] with the kernel lock.
+    pub(crate) fn a9n_retreat_foreign_locked(unused: Unused, unused: Unused, me: &Context);
 
     fn a9n_enter(context: *const Context) -> !;
 
     static a9n_processor_stub: u8;
     static a9n_system_call_alone: u8;
     static a9n_system_calls: [[u8; STUB_BYTES]; MAX_CPUS];
-    static a9n_vectors: [[u8; VECTOR_BYTES]; 256];
+    static a9n_exceptions: [[u8; EXCEPTION_BYTES]; EXCEPTIONS as usize];
+    static a9n_interrupts: [[u8; INTERRUPT_BYTES]; 256 - EXCEPTIONS as usize];
 }
 
 /// Address of the system call stub of CPU `number`, which runs alone or not.
@@ -186,7 +216,12 @@ pub(crate) fn processor_stub() -> u64 {
 
 /// Address of the stub of interrupt `vector`.
 pub fn vector_stub(vector: u8) -> u64 {
-    (&raw const a9n_vectors) as u64 + u64::from(vector) * VECTOR_BYTES as u64
+    match vector.checked_sub(EXCEPTIONS) {
+        None => (&raw const a9n_exceptions) as u64 + u64::from(vector) * EXCEPTION_BYTES as u64,
+        Some(number) => {
+            (&raw const a9n_interrupts) as u64 + u64::from(number) * INTERRUPT_BYTES as u64
+        }
+    }
 }
 
 /// Ends boot on this CPU: runs `context`, or idles if it is null.

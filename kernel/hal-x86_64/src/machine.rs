@@ -5,7 +5,6 @@ use core::mem::MaybeUninit;
 use core::num::NonZeroU64;
 use core::ptr::{self, NonNull};
 
-use a9n_abi::ipc_port::word;
 use a9n_hal::{CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Ticks};
 
 use crate::context::Context;
@@ -74,10 +73,12 @@ impl Hal for X86_64 {
         cpu.number()
     }
 
+    #[inline(always)]
     fn now(&self) -> Ticks {
         clock::now()
     }
 
+    #[inline(always)]
     fn ticks_per_second(&self) -> Ticks {
         clock::ticks_per_second()
     }
@@ -151,6 +152,78 @@ impl Hal for X86_64 {
     }
 
     #[inline(always)]
+    fn stay(
+        &self,
+        cpu: &Entered,
+        me: &Context,
+        identifier: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_stay(identifier, info, me, unused, word4, word5),
+                Entered::Locked(_) => {
+                    entry::a9n_stay_locked(identifier, info, me, unused, word4, word5);
+                }
+            }
+        }
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn resume(&self, cpu: &Entered, to: &Context) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_resume_fast(unused, unused, to),
+                Entered::Locked(_) => entry::a9n_resume_locked(unused, unused, to),
+            }
+        }
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn resume_until(&self, cpu: &Entered, to: &Context, deadline: Ticks) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_resume_until(unused, deadline, to),
+                Entered::Locked(_) => entry::a9n_resume_until_locked(unused, deadline, to),
+            }
+        }
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn leave_foreign(&self, cpu: &Entered, to: &Context) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_leave_foreign(unused, unused, to),
+                Entered::Locked(_) => entry::a9n_leave_foreign_locked(unused, unused, to),
+            }
+        }
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn switches_vectors(&self) -> bool {
+        vector::switches_quickly()
+    }
+
+    #[inline(always)]
+    fn switch_vectors(&self, cpu: &Entered, to: &Context) {
+        vector::switch_quickly(cpu.cpu(), to);
+    }
+
+    #[inline(always)]
     fn retreat(
         &self,
         cpu: &Entered,
@@ -161,16 +234,25 @@ impl Hal for X86_64 {
         word4: u64,
         word5: u64,
     ) -> Leave {
-        let retreat = match (cpu, operation) {
-            (Entered::Alone, word::Call) => entry::a9n_retreat_call,
-            (Entered::Alone, word::ReplyReceive) => entry::a9n_retreat_reply_receive,
-            (Entered::Alone, _) => entry::a9n_retreat_signal,
-            (Entered::Locked(_), word::Call) => entry::a9n_retreat_call_locked,
-            (Entered::Locked(_), word::ReplyReceive) => entry::a9n_retreat_reply_receive_locked,
-            (Entered::Locked(_), _) => entry::a9n_retreat_signal_locked,
+        let retreat = match cpu {
+            Entered::Alone => entry::a9n_retreat,
+            Entered::Locked(_) => entry::a9n_retreat_locked,
         };
         // SAFETY: as for `leave`.
         unsafe { retreat(descriptor, info, me, operation, word4, word5) };
+        Leave(())
+    }
+
+    #[inline(always)]
+    fn retreat_foreign(&self, cpu: &Entered, me: &Context) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_retreat_foreign(unused, unused, me),
+                Entered::Locked(_) => entry::a9n_retreat_foreign_locked(unused, unused, me),
+            }
+        }
         Leave(())
     }
 }

@@ -91,7 +91,7 @@ impl PageEntry {
     }
 
     /// Whether it maps a page in `frame`, if it is an entry for a page, or empty. One comparison.
-    #[inline]
+    #[inline(always)]
     pub fn maps(self, frame: &Range<PhysicalAddress>) -> bool {
         let present = Flags::PRESENT.bits();
         let offset = (self.0 & (ADDRESS | present)).wrapping_sub(frame.start.0 | present);

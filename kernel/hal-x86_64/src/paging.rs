@@ -125,16 +125,35 @@ impl Paging for X86_64 {
         let [first, others @ ..] = slots else { return Err(PagingError::Occupied) };
         let mut entry = PageEntry::page(page, size, PageEntry::user_flags(access, memory)).0;
         first.store(entry, Relaxed);
-        let (bytes, mut done) = (size.bytes(), 1);
-        for slot in others.get(..wanted.wrapping_sub(1) as usize).unwrap_or(others) {
+        let others = others.get(..wanted.wrapping_sub(1) as usize).unwrap_or(others);
+        let next = |entry: u64| entry.wrapping_add(size.bytes());
+        // Four at a time, then one by one to the end or to what is in the way.
+        let (fours, _) = others.as_chunks();
+        let mut left = others.len();
+        for [a, b, c, d] in fours {
+            if a.load(Relaxed) | b.load(Relaxed) | c.load(Relaxed) | d.load(Relaxed) != 0 {
+                break;
+            }
+            let first = next(entry);
+            let (second, third) = (next(first), next(next(first)));
+            entry = next(third);
+            a.store(first, Relaxed);
+            b.store(second, Relaxed);
+            c.store(third, Relaxed);
+            d.store(entry, Relaxed);
+            left -= 4;
+        }
+        for slot in others.get(others.len() - left..).unwrap_or_default() {
             if slot.load(Relaxed) != 0 {
                 break;
             }
-            entry = entry.wrapping_add(bytes);
+            entry = next(entry);
             slot.store(entry, Relaxed);
-            done += 1;
+            left -= 1;
         }
-        Ok(Passed { pages: done << (size.bits() - PAGE_BITS), entries: done, changed: false })
+        let entries = 1 + (others.len() - left) as u64;
+        let pages = entries << (size.bits() - PAGE_BITS);
+        Ok(Passed { pages, entries, changed: false })
     }
 
     #[inline]
@@ -238,13 +257,21 @@ fn change(
     };
     let slots = slots.get(..limit.min(pages) as usize).unwrap_or(slots);
     let mut changed = false;
-    for slot in slots {
+    let mut visit = |slot: &AtomicU64| {
         let entry = PageEntry(slot.load(Relaxed));
         if entry.maps(&frame) {
             slot.store(new(entry).0, Relaxed);
             changed = true;
         }
+    };
+    let (fours, rest) = slots.as_chunks();
+    for [a, b, c, d] in fours {
+        visit(a);
+        visit(b);
+        visit(c);
+        visit(d);
     }
+    rest.iter().for_each(visit);
     let entries = slots.len() as u64;
     let pages = match size {
         PageSize::Small => entries,

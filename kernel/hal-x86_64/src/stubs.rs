@@ -5,12 +5,13 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{ObjectType, window};
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, kernel, notification, window};
 
+use crate::clock::set_timer_here;
 use crate::context::{Context, FIXED_FLAGS, Mode};
 use crate::cpu::{AREA_BYTES, CPU_OFFSET, CPUS, Cpu, MAX_CPUS};
 use crate::dump::fatal_exception;
-use crate::entry::{STUB_BYTES, VECTOR_BYTES};
+use crate::entry::{EXCEPTION_BYTES, Entered, INTERRUPT_BYTES, STUB_BYTES};
 use crate::exceptions;
 use crate::interrupts::interrupted;
 use crate::lock::{LOCK, acquire};
@@ -33,6 +34,9 @@ const FATAL: u32 = {
     let [a, b, c] = exceptions::FATAL;
     1 << a | 1 << b | 1 << c
 };
+
+/// Message info of a foreign call, but for its number, which is the label.
+const FOREIGN_INFO: u64 = MessageInfo::new(0, MESSAGE_REGISTERS).from_source(Source::Foreign).0;
 
 global_asm!(
     r#"
@@ -63,6 +67,29 @@ global_asm!(
     lea     rsp, [rip + {CPUS} + {AREA} * \number + {CPU} - 8]
 .endm
 
+// Saves the registers of a foreign system call, and makes a message of them. Keeps rcx.
+.macro a9n_save_foreign
+    mov     [rdx + {RAX}], rax
+    mov     [rdx + {RSI}], rsi
+    mov     [rdx + {RDI}], rdi
+    mov     [rdx + {R8}], r8
+    mov     [rdx + {R9}], r9
+    mov     [rdx + {R10}], r10
+    mov     [rdx + {RFLAGS}], r11
+    mov     [rdx + {R12}], r12
+    mov     [rdx + {R13}], r13
+    mov     [rdx + {R14}], r14
+    mov     [rdx + {R15}], r15
+    mov     dword ptr [rdx + {MODE}], {WHOLE}
+    mov     r14, [rsp + 8 + {USER_RDX}]
+    mov     [rdx + {RDX}], r14
+    mov     r12, rdi
+    mov     r13, rsi
+    mov     r15, r10
+    shl     rax, {LABEL_SHIFT}
+    lea     rsi, [rax + {FOREIGN_INFO}]
+.endm
+
 // Lets the fast path of mapping one page see its arguments: the address becomes one of the
 // function's, which may take the flags' place but not the others'.
 .macro a9n_save_map
@@ -73,16 +100,17 @@ global_asm!(
     mov     [rdx + {R15}], r15
 .endm
 
-// Takes the kernel lock, if it is free.
-.macro a9n_take_lock path
+// Takes the kernel lock for a path.
+.macro a9n_lock path, function
+a9n_lock_\path:
     lock bts dword ptr [rip + {LOCK}], 0
-    jnc     a9n_fast_\path\()_locked
-    jmp     a9n_wait_\path
+    jnc     a9n_fast_\function
+    call    a9n_acquire
+    jmp     a9n_fast_\function
 .endm
 
-// Loads what a fast path leaves to the way out; message registers are set, rdx is the context.
-// The stack pointer is as the system call stub left it, 8 below the CPU's words.
-.macro a9n_load
+// Traps unless the stack pointer is as the system call stub left it, 8 below the CPU's words.
+.macro a9n_check
 .if {CHECKED}
     lea     eax, [rsp + 8]
     and     eax, {AREA} - 1
@@ -91,6 +119,11 @@ global_asm!(
     ud2
 3:
 .endif
+.endm
+
+// Loads what a fast path leaves to the way out; message registers are set, rdx is the context.
+.macro a9n_load
+    a9n_check
     a9n_switch 8
     mov     rcx, [rdx + {RIP}]
     mov     rsp, [rdx + {RSP}]
@@ -100,25 +133,39 @@ global_asm!(
     xor     edx, edx
 .endm
 
-// Waits for the lock, and takes it, with everything kept that a fast path looks at.
-.macro a9n_wait path
-a9n_wait_\path:
-    push    rdi
-    push    rsi
-    push    rdx
-    push    rcx
-    push    r8
-    push    r9
-    sub     rsp, 8
-    call    {ACQUIRE}
-    add     rsp, 8
-    pop     r9
-    pop     r8
-    pop     rcx
-    pop     rdx
-    pop     rsi
-    pop     rdi
-    jmp     a9n_fast_\path\()_locked
+// The same for who stays: what a fast path keeps (rbx, rbp) and what nobody else changed (the root
+// and the bases) is as it was.
+.macro a9n_load_stay
+    a9n_check
+    mov     rcx, [rdx + {RIP}]
+    mov     rsp, [rdx + {RSP}]
+    mov     r11d, {FIXED_FLAGS}
+    xor     eax, eax
+    xor     r10d, r10d
+    xor     edx, edx
+.endm
+
+// The same for who made a foreign system call: every register, with the result from r12. rcx and r11
+// are as `syscall` leaves them.
+.macro a9n_load_foreign
+    a9n_check
+    a9n_switch 8
+    mov     rax, r12
+    mov     rsi, [rdx + {RSI}]
+    mov     rdi, [rdx + {RDI}]
+    mov     r8, [rdx + {R8}]
+    mov     r9, [rdx + {R9}]
+    mov     r10, [rdx + {R10}]
+    mov     r12, [rdx + {R12}]
+    mov     r13, [rdx + {R13}]
+    mov     r14, [rdx + {R14}]
+    mov     r15, [rdx + {R15}]
+    mov     rbx, [rdx + {RBX}]
+    mov     rbp, [rdx + {RBP}]
+    mov     rcx, [rdx + {RIP}]
+    mov     r11, [rdx + {RFLAGS}]
+    mov     rsp, [rdx + {RSP}]
+    mov     rdx, [rdx + {RDX}]
 .endm
 
 .section .text.a9n_entry, "ax", @progbits
@@ -132,13 +179,23 @@ a9n_system_call_alone:
     je      a9n_fast_call
     cmp     rax, {IPC_REPLY_RECEIVE}
     je      a9n_fast_reply_receive
-    cmp     ah, {NOTIFICATION}
+    cmp     rax, {NOTIFY}
+    je      a9n_fast_notify
+    cmp     rax, {WAIT}
+    je      a9n_fast_wait
+    cmp     dword ptr [rdx + {FOREIGN}], 0
     jne     2f
-    mov     rcx, rax
-    jmp     a9n_fast_signal
-2:  cmp     rax, {WINDOW_MAP}
-    jne     a9n_general
-    a9n_save_map
+    cmp     rax, {WINDOW_MAP}
+    je      3f
+    mov     ecx, {ALONE}
+    cmp     rax, {YIELD}
+    je      a9n_fast_yield
+    cmp     rax, {POLL}
+    je      a9n_fast_poll
+    jmp     a9n_general
+2:  a9n_save_foreign
+    jmp     a9n_fast_foreign
+3:  a9n_save_map
     jmp     a9n_fast_map
 
 // System calls while there are several CPUs, each with its own stub. One that is too long does not
@@ -151,34 +208,97 @@ a9n_system_calls:
 .org a9n_system_calls + {STUB_BYTES} * a9n_number
     a9n_save a9n_number
     mov     ecx, a9n_number
-    cmp     rax, {IPC_CALL}
-    jne     2f
-    a9n_take_lock call
-2:  cmp     rax, {IPC_REPLY_RECEIVE}
-    jne     2f
-    a9n_take_lock reply_receive
-2:  cmp     ah, {NOTIFICATION}
-    jne     2f
-    mov     rcx, rax
-    a9n_take_lock signal
-2:  cmp     rax, {WINDOW_MAP}
-    jne     a9n_general
-    jmp     a9n_map
+    jmp     a9n_system_call_locked
 .set a9n_number, a9n_number + 1
 .endr
 .org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
 
-a9n_map:
-    a9n_save_map
-    a9n_take_lock map
+// How all of them go on.
+a9n_system_call_locked:
+    cmp     rax, {IPC_CALL}
+    je      a9n_lock_call
+    cmp     rax, {IPC_REPLY_RECEIVE}
+    je      a9n_lock_reply_receive
+    cmp     rax, {NOTIFY}
+    je      a9n_lock_notify
+    cmp     rax, {WAIT}
+    je      a9n_lock_wait
+    cmp     dword ptr [rdx + {FOREIGN}], 0
+    jne     2f
+    cmp     rax, {WINDOW_MAP}
+    je      3f
+    cmp     rax, {YIELD}
+    je      a9n_lock_yield
+    cmp     rax, {POLL}
+    je      a9n_lock_poll
+    jmp     a9n_general
+2:  a9n_save_foreign
+    a9n_lock foreign, foreign_locked
+3:  a9n_save_map
+    a9n_lock map, map_locked
+.irp path, call, reply_receive, notify, wait
+    a9n_lock \path, \path\()_locked
+.endr
+.irp path, yield, poll
+    a9n_lock \path, \path
+.endr
+// Waits for the lock, and takes it, with everything kept that a fast path looks at.
+a9n_acquire:
+    push    rdi
+    push    rsi
+    push    rdx
+    push    rcx
+    push    r8
+    push    r9
+    call    {ACQUIRE}
+    pop     r9
+    pop     r8
+    pop     rcx
+    pop     rdx
+    pop     rsi
+    pop     rdi
+    ret
 
-    a9n_wait call
-    a9n_wait reply_receive
-    a9n_wait map
-    a9n_wait signal
+// The same as below, when the timer is set to rsi.
+.globl a9n_resume_until
+a9n_resume_until:
+    mov     rdi, rsi
+    push    rdx
+    call    {SET_TIMER}
+    pop     rdx
+    jmp     a9n_resume_fast
+.globl a9n_resume_until_locked
+a9n_resume_until_locked:
+    mov     rdi, rsi
+    push    rdx
+    call    {SET_TIMER}
+    pop     rdx
+    jmp     a9n_resume_locked
+
+// From a fast path to the context at rdx, as that says. With the kernel lock, the new root is loaded
+// before that is given back.
+.globl a9n_resume_locked
+a9n_resume_locked:
+    mov     rax, [rdx + {ROOT}]
+    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
+    je      2f
+    mov     [rsp + 8 + {LOADED_ROOT}], rax
+    mov     cr3, rax
+2:  mov     dword ptr [rip + {LOCK}], 0
+.globl a9n_resume_fast
+a9n_resume_fast:
+    cmp     dword ptr [rdx + {MODE}], {ANSWER}
+    jne     a9n_resume_whole
+    mov     rsi, [rdx + {RSI}]
+    mov     rdi, [rdx + {RDI}]
+    mov     r8, [rdx + {R8}]
+    mov     r9, [rdx + {R9}]
+    mov     r12, [rdx + {R12}]
+    mov     r13, [rdx + {R13}]
+    mov     r14, [rdx + {R14}]
+    mov     r15, [rdx + {R15}]
 
 // The fast way out.
-.balign 64
 .globl a9n_leave
 a9n_leave:
     a9n_load
@@ -186,41 +306,50 @@ a9n_leave:
 
 // The same with the kernel lock: it is given back when the new root is loaded and nothing more is
 // read of the context.
-.balign 64
 .globl a9n_leave_locked
 a9n_leave_locked:
     a9n_load
     mov     dword ptr [rip + {LOCK}], 0
     sysretq
 
-// From a fast path that gave up with the kernel lock.
-.globl a9n_retreat_call_locked
-a9n_retreat_call_locked:
+// Back to who called, without and with the kernel lock.
+.balign 64
+.globl a9n_stay
+a9n_stay:
+    a9n_load_stay
+    sysretq
+.globl a9n_stay_locked
+a9n_stay_locked:
+    a9n_load_stay
     mov     dword ptr [rip + {LOCK}], 0
-    jmp     a9n_retreat_call
-.globl a9n_retreat_reply_receive_locked
-a9n_retreat_reply_receive_locked:
-    mov     dword ptr [rip + {LOCK}], 0
-    jmp     a9n_retreat_reply_receive
-.globl a9n_retreat_signal_locked
-a9n_retreat_signal_locked:
-    mov     dword ptr [rip + {LOCK}], 0
-    jmp     a9n_retreat_signal
+    sysretq
 
-// From a fast path that gave up, with the operation gone and r10 and r11 destroyed.
-.globl a9n_retreat_call
-a9n_retreat_call:
-    mov     eax, {IPC_CALL}
-    jmp     2f
-.globl a9n_retreat_reply_receive
-a9n_retreat_reply_receive:
-    mov     eax, {IPC_REPLY_RECEIVE}
-    jmp     2f
-// The same with the operation in rcx.
-.globl a9n_retreat_signal
-a9n_retreat_signal:
+// On after a foreign system call, without and with the kernel lock. `sysretq` takes every flag that
+// a context can have from r11, but for RF, which no system call has set.
+.globl a9n_leave_foreign
+a9n_leave_foreign:
+    a9n_load_foreign
+    sysretq
+.globl a9n_leave_foreign_locked
+a9n_leave_foreign_locked:
+    a9n_load_foreign
+    mov     dword ptr [rip + {LOCK}], 0
+    sysretq
+
+// From a fast path that gave up with the kernel lock.
+.globl a9n_retreat_foreign_locked
+a9n_retreat_foreign_locked:
+    mov     dword ptr [rip + {LOCK}], 0
+    jmp     a9n_retreat_foreign
+.globl a9n_retreat_locked
+a9n_retreat_locked:
+    mov     dword ptr [rip + {LOCK}], 0
+
+// From a fast path that gave up, with the operation in rcx, and r10 and r11 destroyed.
+.globl a9n_retreat
+a9n_retreat:
     mov     rax, rcx
-2:  xor     r10d, r10d
+    xor     r10d, r10d
     mov     r11d, {FIXED_FLAGS}
 
 // The general path of a system call: rdx is the caller's context, the stack pointer as above.
@@ -238,6 +367,10 @@ a9n_general:
     mov     [rdx + {R15}], r15
     mov     rax, [rsp + 8 + {USER_RDX}]
     mov     [rdx + {RDX}], rax
+
+// The same when all of them are saved.
+.globl a9n_retreat_foreign
+a9n_retreat_foreign:
     sub     rsp, 8
     lea     rdi, [rsp + 16]
     mov     rsi, rdx
@@ -246,23 +379,13 @@ a9n_general:
 // Runs the context at rax, or nobody if that is null. The stack pointer is 16 below the CPU's
 // words.
 a9n_resume:
-    test    rax, rax
-    jz      a9n_idle
     mov     rdx, rax
-    cmp     qword ptr [rdx + {MODE}], {ANSWER}
-    jne     a9n_resume_whole
-    mov     rsi, [rdx + {RSI}]
-    mov     rdi, [rdx + {RDI}]
-    mov     r8, [rdx + {R8}]
-    mov     r9, [rdx + {R9}]
-    mov     r12, [rdx + {R12}]
-    mov     r13, [rdx + {R13}]
-    mov     r14, [rdx + {R14}]
-    mov     r15, [rdx + {R15}]
     add     rsp, 8
-    jmp     a9n_leave
+    test    rax, rax
+    jnz     a9n_resume_fast
+    jmp     a9n_idle
 a9n_resume_whole:
-    a9n_switch 16
+    a9n_switch 8
     push    {USER_DATA}
     push    qword ptr [rdx + {RSP}]
     push    qword ptr [rdx + {RFLAGS}]
@@ -288,13 +411,13 @@ a9n_resume_whole:
 // Waits for an interrupt, in no user's address space. The interrupt's frame goes to the top of
 // the stack, where one from user mode goes.
 a9n_idle:
-    mov     qword ptr [rsp + 16 + {CURRENT}], 0
+    mov     qword ptr [rsp + 8 + {CURRENT}], 0
     mov     rax, [rip + {KERNEL_ROOT}]
-    cmp     rax, [rsp + 16 + {LOADED_ROOT}]
+    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
     je      2f
-    mov     [rsp + 16 + {LOADED_ROOT}], rax
+    mov     [rsp + 8 + {LOADED_ROOT}], rax
     mov     cr3, rax
-2:  add     rsp, 16
+2:  add     rsp, 8
 3:  sti
     hlt
     jmp     3b
@@ -307,25 +430,37 @@ a9n_enter:
     add     rsp, {CPU} - 16
     jmp     a9n_resume
 
-// From the CPU, by interrupt or exception. The stack gets: vector, error code (or 0), and the
-// CPU's frame of instruction pointer, code segment, flags, stack pointer, stack segment.
-.balign {VECTOR_BYTES}
-.globl a9n_vectors
-a9n_vectors:
+// From the CPU, by exception. The stack gets: vector, error code (or 0), and the CPU's frame of
+// instruction pointer, code segment, flags, stack pointer, stack segment.
+.balign {EXCEPTION_BYTES}
+.globl a9n_exceptions
+a9n_exceptions:
 .set a9n_vector, 0
-.rept 256
-.balign {VECTOR_BYTES}
-.if a9n_vector >= 32 || (({ERROR_CODES} >> a9n_vector) & 1) == 0
+.rept 32
+.balign {EXCEPTION_BYTES}
+.if (({ERROR_CODES} >> a9n_vector) & 1) == 0
     push    0
 .endif
     push    a9n_vector
-.if a9n_vector < 32 && (({FATAL} >> a9n_vector) & 1) != 0
+.if (({FATAL} >> a9n_vector) & 1) != 0
     jmp     a9n_fatal
 .else
     jmp     a9n_interrupted
 .endif
 .set a9n_vector, a9n_vector + 1
 .endr
+
+// By interrupt. The vector, of which only the lowest byte counts, stands for an error code as well.
+.balign {INTERRUPT_BYTES}
+.globl a9n_interrupts
+a9n_interrupts:
+.rept 256 - 32
+.balign {INTERRUPT_BYTES}
+    push    (a9n_vector ^ 0x80) - 0x80
+    jmp     2f
+.set a9n_vector, a9n_vector + 1
+.endr
+2:  push    qword ptr [rsp]
 
 // The frame begins at the CPU's words, be it from user mode or from idle; one from anywhere
 // else in the kernel is an exception, and the end. The call's flags are the kernel's: no
@@ -353,7 +488,7 @@ a9n_interrupted:
     mov     [rdx + {FS_BASE}], rax
     rdgsbase rax
     mov     [rdx + {GS_BASE}], rax
-    mov     qword ptr [rdx + {MODE}], {WHOLE}
+    mov     dword ptr [rdx + {MODE}], {WHOLE}
     pop     qword ptr [rdx + {RDX}]
     pop     rdi
     pop     rsi
@@ -434,7 +569,8 @@ a9n_processor_stub:
     CPU = const CPU_OFFSET,
     MAX_CPUS = const MAX_CPUS,
     STUB_BYTES = const STUB_BYTES,
-    VECTOR_BYTES = const VECTOR_BYTES,
+    EXCEPTION_BYTES = const EXCEPTION_BYTES,
+    INTERRUPT_BYTES = const INTERRUPT_BYTES,
     CURRENT = const offset_of!(Cpu, current),
     LOADED_ROOT = const offset_of!(Cpu, root),
     USER_RDX = const offset_of!(Cpu, user_rdx),
@@ -446,6 +582,10 @@ a9n_processor_stub:
     FS_BASE = const offset_of!(Context, fs_base),
     GS_BASE = const offset_of!(Context, gs_base),
     MODE = const offset_of!(Context, mode),
+    ALONE = const Entered::ALONE,
+    FOREIGN = const offset_of!(Context, foreign),
+    FOREIGN_INFO = const FOREIGN_INFO,
+    LABEL_SHIFT = const MessageInfo::LABEL_SHIFT,
     RAX = const offset_of!(Context, rax),
     RCX = const offset_of!(Context, rcx),
     RDX = const offset_of!(Context, rdx),
@@ -460,15 +600,18 @@ a9n_processor_stub:
     R14 = const offset_of!(Context, r14),
     R15 = const offset_of!(Context, r15),
     RFLAGS = const offset_of!(Context, rflags),
-    ANSWER = const Mode::Answer as u64,
-    WHOLE = const Mode::Whole as u64,
+    ANSWER = const Mode::Answer as u32,
+    WHOLE = const Mode::Whole as u32,
     FIXED_FLAGS = const FIXED_FLAGS,
     USER_CODE = const USER_CODE,
     USER_DATA = const USER_DATA,
     IPC_CALL = const word::Call,
     IPC_REPLY_RECEIVE = const word::ReplyReceive,
+    NOTIFY = const notification::word::Notify,
+    WAIT = const notification::word::Wait,
+    POLL = const notification::word::Poll,
     WINDOW_MAP = const window::word::Map,
-    NOTIFICATION = const ObjectType::NotificationPort as u8,
+    YIELD = const kernel::word::Yield,
     ERROR_CODES = const ERROR_CODES,
     FATAL = const FATAL,
     CHECKED = const cfg!(debug_assertions) as u8,
@@ -476,6 +619,7 @@ a9n_processor_stub:
     FATAL_EXCEPTION = sym fatal_exception,
     KERNEL_ROOT = sym KERNEL_ROOT,
     LOCK = sym LOCK,
+    SET_TIMER = sym set_timer_here,
     ACQUIRE = sym acquire,
     TICKET = sym TICKET,
     PROCESSOR = sym a9n_processor,

@@ -38,10 +38,20 @@ pub trait Context: Sized {
     /// Makes it resume with this answer to its kernel call.
     fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]);
 
+    /// The same, with message words that do not count: whatever of its own stood there before.
+    fn answer_without_words(&self, identifier: u64, info: u64);
+
     /// Makes it repeat its kernel call when it runs next, as `operation` with the same arguments.
     fn restart(&self, operation: u64);
 
-    /// The system call of a foreign process, on the general path: its number and six arguments, in
+    /// Says whether its system calls are foreign. May be asked of a process that runs on another
+    /// CPU; that sees it at one of its next system calls.
+    fn set_foreign(&self, foreign: bool);
+
+    /// Whether its system calls are foreign.
+    fn is_foreign(&self) -> bool;
+
+    /// The system call of a foreign process, when its registers stand here: its number and six arguments, in
     /// the order of the foreign system's convention on this machine.
     fn foreign_call(&self) -> (u64, [u64; MESSAGE_REGISTERS]);
 

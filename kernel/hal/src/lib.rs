@@ -101,7 +101,8 @@ pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
     /// address space and thread-local bases, puts `identifier`, `info` and the last two message
     /// words into their registers, leaves the first four where the other side's kernel call put
     /// them, lets nothing of the kernel's or of another process's stay in any other, and makes
-    /// `to` the current process of `cpu`. Neither side has a vector state.
+    /// `to` the current process of `cpu`. The vector unit is as `to` wants it: neither side has a
+    /// vector state, or [`switch_vectors`](Hal::switch_vectors) came first.
     fn leave(
         &self,
         cpu: &Self::Cpu,
@@ -111,6 +112,37 @@ pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
         word4: u64,
         word5: u64,
     ) -> Self::Leave;
+
+    /// Returns from a kernel call of `me` to `me` itself, which is what [`leave`](Hal::leave) would
+    /// do, but nothing needs to be switched.
+    fn stay(
+        &self,
+        cpu: &Self::Cpu,
+        me: &Self::Context,
+        identifier: u64,
+        info: u64,
+        word4: u64,
+        word5: u64,
+    ) -> Self::Leave;
+
+    /// Runs `to`, with its registers as its context says: as an answer, or whole. The vector unit is
+    /// as for [`leave`](Hal::leave).
+    fn resume(&self, cpu: &Self::Cpu, to: &Self::Context) -> Self::Leave;
+
+    /// [`set_timer`](Hal::set_timer) to `deadline`, then [`resume`](Hal::resume).
+    fn resume_until(&self, cpu: &Self::Cpu, to: &Self::Context, deadline: Ticks) -> Self::Leave;
+
+    /// Runs `to`, which made a foreign system call, with the first word of the kernel call under
+    /// way as its result, and every other register as it was. The vector unit is as for
+    /// [`leave`](Hal::leave).
+    fn leave_foreign(&self, cpu: &Self::Cpu, to: &Self::Context) -> Self::Leave;
+
+    /// Whether [`switch_vectors`](Hal::switch_vectors) works on this machine.
+    fn switches_vectors(&self) -> bool;
+
+    /// Before a fast path leaves to `to`: saves the vector state of who ran, if it has one, and
+    /// puts the vector unit into the state in which `to` runs.
+    fn switch_vectors(&self, cpu: &Self::Cpu, to: &Self::Context);
 
     /// Gives a fast path up before it changed anything: the kernel call `operation` of `me` with
     /// these arguments is handled by the general path.
@@ -125,4 +157,7 @@ pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
         word4: u64,
         word5: u64,
     ) -> Self::Leave;
+
+    /// The same for a foreign system call of `me`, whose registers stand in its context.
+    fn retreat_foreign(&self, cpu: &Self::Cpu, me: &Self::Context) -> Self::Leave;
 }

@@ -17,6 +17,16 @@ impl CpuSet {
         Self(self.0 | 1 << (cpu & 31))
     }
 
+    /// Them, in order.
+    pub fn iter(self) -> impl Iterator<Item = CpuNumber> {
+        let mut left = self.0;
+        core::iter::from_fn(move || {
+            let number = (left != 0).then_some(left.trailing_zeros())?;
+            left &= left - 1;
+            Some(number as CpuNumber)
+        })
+    }
+
     /// Whether `cpu`, one of the first 32, is among them.
     pub const fn contains(self, cpu: CpuNumber) -> bool {
         self.0 & 1 << (cpu & 31) != 0

@@ -94,14 +94,14 @@ pub struct Pcb<C> {
     pub identifier: Cell<u64>,
     /// Its scheduling context, unless that is on a CPU or lent.
     pub scheduling: Cell<SchedulingContext>,
+    /// What `fast_mask` would be if it had no vector state.
+    pub vector_mask: Cell<u64>,
     /// Its own priority, as configured.
     pub priority: Cell<u8>,
     /// The CPU that it is to run on; where it is at the moment stands in its state.
     pub affinity: Cell<CpuNumber>,
     /// Highest priority in PCB capabilities that it makes.
     pub ceiling: Cell<u8>,
-    /// Whether its system calls go to its resolver.
-    pub foreign: Cell<bool>,
     /// What stopped it, if its state says so.
     pub trap: Cell<Option<Trap>>,
     /// How far a batched mapping call that it has to repeat has come: runs, and pages of the next.
@@ -136,10 +136,10 @@ impl<C> Pcb<C> {
             reply_index: Cell::new(0),
             identifier: Cell::new(0),
             scheduling: Cell::default(),
+            vector_mask: Cell::new(0),
             priority: Cell::new(0),
             affinity: Cell::new(0),
             ceiling: Cell::new(0),
-            foreign: Cell::new(false),
             trap: Cell::new(None),
             batch: Cell::new((0, 0)),
             time: Cell::new(0),

@@ -10,6 +10,7 @@ use core::num::NonZeroU64;
 use a9n_abi::{ObjectType, Rights};
 use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
+use crate::capability::is_copyable;
 use crate::{
     AddressSpace, Capability, Installation, MemoryKind, Node, Notification, Port, Ref, TableUse,
 };
@@ -192,6 +193,17 @@ impl Slot {
         self.identified(ObjectType::IpcPort, rights)
     }
 
+    /// Whether it holds something that may be copied and whose rights allow it, or a Reply, which
+    /// moves: what can travel with a message.
+    pub fn is_transferable(&self) -> bool {
+        let [number, ..] = self.tag.get().0.to_le_bytes();
+        match ObjectType::from_number(number) {
+            Some(ObjectType::Reply) => true,
+            Some(object) => is_copyable(object) && self.rights().contains(Rights::COPY),
+            None => false,
+        }
+    }
+
     /// The node in it, if it is one and has (at least) `rights`.
     #[inline(always)]
     pub fn node(&self, rights: Rights) -> Option<Ref<Node>> {
@@ -240,7 +252,10 @@ impl Slot {
         if !self.tag.get().is(object, rights) {
             return None;
         }
-        Some((reference(self.object.get())?, self.identifier.get()))
+        // SAFETY: a slot's tag says that it holds an object that is named by reference, so `pack`
+        // made its word of one: they change together, and a slot is emptied tag first.
+        let address = unsafe { NonZeroU64::new_unchecked(self.object.get()) };
+        Some((Ref::new(KernelAddress(address)), self.identifier.get()))
     }
 
     /// What it holds. Asked for everywhere, so one copy of the code is enough.

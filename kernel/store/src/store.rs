@@ -140,15 +140,17 @@ impl<H: Hal> Store<H> {
         NonZeroU64::new(address).map(|address| Ref::new(KernelAddress(address)))
     }
 
-    /// Slot `index` of `node`, whose last index is `mask`, as the fast paths see it: an index out
-    /// of range is `None`, under speculation another slot of the same node. Index 0 gives the
-    /// header, which has no rights when it is read as a capability.
+    /// Slot `index` of the root node of `pcb`, whose last index is `mask`, as the fast paths see it:
+    /// an index out of range is `None`, under speculation another slot of the same node. Index 0
+    /// gives the header, which has no rights when it is read as a capability. A node is aligned to
+    /// its size, so a slot's address is put together without an addition that could overflow.
     #[inline(always)]
-    pub fn fast_slot(&self, node: Ref<Node>, mask: u64, index: u64) -> Option<&Slot> {
+    pub fn fast_slot(&self, pcb: &Pcb<H::Context>, mask: u64, index: u64) -> Option<&Slot> {
         if index > mask {
             return None;
         }
-        self.slot_at(node, index & mask).map(|slot| self.get(slot))
+        let address = pcb.node.get()?.address().0 | ((index & mask) << SLOT_BITS);
+        Some(self.get::<Slot>(Ref::new(KernelAddress(address))))
     }
 
     /// Slot `internal` of a PCB.

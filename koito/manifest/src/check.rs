@@ -3,8 +3,8 @@
 use core::fmt;
 
 use crate::{
-    Component, HIGHEST_PRIORITY, MEMORY_BITS, MOST_COMPONENTS, Manifest, NAME_BYTES, PortRange,
-    SUPERVISOR, Vec,
+    CHANNEL_BITS, Component, HIGHEST_PRIORITY, MEMORY_BITS, MOST_CHANNELS, MOST_COMPONENTS,
+    Manifest, NAME_BYTES, PortRange, SUPERVISOR, Vec,
 };
 
 /// Where a defect is.
@@ -31,6 +31,8 @@ pub enum Field {
     Offers,
     /// A service that it uses.
     Uses(usize),
+    /// One of its channels.
+    Channels(usize),
     /// Some of its I/O ports.
     IoPorts(usize),
     /// One of its interrupts.
@@ -55,6 +57,12 @@ pub enum Defect<'a> {
     NoSuchService(&'a str),
     /// It is named twice.
     UsedTwice(&'a str),
+    /// A channel leads to a service that it does not use, or that is none of a component.
+    NotUsed(&'a str),
+    /// The memory of a channel is too little or too much.
+    BadChannel,
+    /// The component has more channels, its clients' included, than it can have.
+    TooManyChannels,
     /// Components call each other in a circle: these, in this order.
     Circle(Vec<&'a str, MOST_COMPONENTS>),
     /// The component of this name has some of these ports, too.
@@ -85,6 +93,21 @@ impl fmt::Display for Defect<'_> {
             }
             Self::NoSuchService(service) => write!(f, "nobody offers the service {service:?}"),
             Self::UsedTwice(service) => write!(f, "{service:?} is named twice"),
+            Self::NotUsed(service) => write!(
+                f,
+                "a channel leads to a service among those of `uses`, and not to the supervisor; \
+                 {service:?} is no such service"
+            ),
+            Self::BadChannel => write!(
+                f,
+                "a channel has at least {} KiB, and at most {} MiB",
+                1 << (CHANNEL_BITS.start() - 10),
+                1 << (CHANNEL_BITS.end() - 20),
+            ),
+            Self::TooManyChannels => write!(
+                f,
+                "a component has at most {MOST_CHANNELS} channels, those of its clients included"
+            ),
             Self::Circle(names) => {
                 f.write_str("components must not call each other in a circle: ")?;
                 names.iter().try_for_each(|name| write!(f, "{name} -> "))?;
@@ -121,6 +144,7 @@ impl<'a> Manifest<'a> {
             let mut report = |field, defect| found(Place { component: index, field }, defect);
             check_alone(component, &mut report);
             self.check_services(index, component, &mut report);
+            self.check_channels(index, component, &mut report);
             self.check_devices(index, component, &mut report);
         }
         self.check_order(&mut found);
@@ -149,6 +173,30 @@ impl<'a> Manifest<'a> {
             if component.uses.iter().take(entry).any(|other| other == service) {
                 report(Field::Uses(entry), Defect::UsedTwice(service));
             }
+        }
+    }
+
+    fn check_channels(
+        &self,
+        index: usize,
+        component: &Component<'a>,
+        report: &mut impl FnMut(Field, Defect<'a>),
+    ) {
+        for (entry, channel) in component.channels.iter().enumerate() {
+            let earlier = component.channels.iter().take(entry);
+            if !component.uses.contains(&channel.to) || channel.to == SUPERVISOR {
+                report(Field::Channels(entry), Defect::NotUsed(channel.to));
+            } else if earlier.into_iter().any(|other| other.to == channel.to) {
+                report(Field::Channels(entry), Defect::UsedTwice(channel.to));
+            }
+            if !CHANNEL_BITS.contains(&channel.memory_bits) {
+                report(Field::Channels(entry), Defect::BadChannel);
+            }
+        }
+        let both =
+            self.channels().filter(|(client, _, server)| *client == index || *server == index);
+        if both.count() > MOST_CHANNELS {
+            report(Field::Name, Defect::TooManyChannels);
         }
     }
 

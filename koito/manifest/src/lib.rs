@@ -31,6 +31,10 @@ pub const NAME_BYTES: usize = 32;
 pub const MOST_USES: usize = 8;
 /// Most device resources of one kind that a component has.
 pub const MOST_DEVICES: usize = 4;
+/// Most channels that a component has, to all its partners together.
+pub const MOST_CHANNELS: usize = 8;
+/// Memory of a channel, as logarithms of bytes: at least the rings, at most what has room.
+pub const CHANNEL_BITS: core::ops::RangeInclusive<u8> = 14..=24;
 /// The highest priority of a component. The root server's is above.
 pub const HIGHEST_PRIORITY: u8 = 250;
 /// Memory of a component, as logarithms of bytes.
@@ -64,6 +68,9 @@ pub struct Component<'a> {
     /// The services that it may call.
     #[serde(borrow)]
     pub uses: Vec<&'a str, MOST_USES>,
+    /// The services that it shares memory with, to call them without waiting and for bulk data.
+    #[serde(borrow)]
+    pub channels: Vec<Channel<'a>, MOST_CHANNELS>,
     /// Whether it may ask to be woken at a given time.
     pub alarm: bool,
     /// I/O ports that it alone has.
@@ -74,6 +81,15 @@ pub struct Component<'a> {
     pub restart: Restart,
     /// In how many milliseconds it has to answer a sign of life; 0 if it is never asked.
     pub heartbeat: u32,
+}
+
+/// Memory that a client shares with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel<'a> {
+    /// The service, one of those that the component uses.
+    pub to: &'a str,
+    /// Logarithm of the bytes.
+    pub memory_bits: u8,
 }
 
 /// A range of I/O ports.
@@ -89,5 +105,17 @@ impl Manifest<'_> {
     /// Which component offers `service`.
     pub fn provider(&self, service: &str) -> Option<usize> {
         self.components.iter().position(|component| component.offers == Some(service))
+    }
+
+    /// All channels: the client, which of its channels, and the server.
+    pub fn channels(&self) -> impl Iterator<Item = (usize, Channel<'_>, usize)> {
+        let components = self.components.iter().enumerate();
+        components.flat_map(|(client, component)| {
+            let server = |channel: &Channel<'_>| self.provider(channel.to);
+            component
+                .channels
+                .iter()
+                .filter_map(move |channel| Some((client, *channel, server(channel)?)))
+        })
     }
 }

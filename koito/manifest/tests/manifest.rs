@@ -1,7 +1,7 @@
 //! Rules and packed form of manifests.
 
 use koito_manifest::{
-    Component, Defect, Field, Manifest, PortRange, Restart, SUPERVISOR, Unreadable,
+    Channel, Component, Defect, Field, Manifest, PortRange, Restart, SUPERVISOR, Unreadable,
 };
 
 fn component(name: &str) -> Component<'_> {
@@ -13,6 +13,7 @@ fn component(name: &str) -> Component<'_> {
         memory_bits: 20,
         offers: None,
         uses: Default::default(),
+        channels: Default::default(),
         alarm: false,
         io_ports: Default::default(),
         interrupts: Default::default(),
@@ -98,6 +99,36 @@ fn a_circle_of_calls_is_told_once_and_in_full() {
     assert_eq!(defects(&bad), [(2, Field::Uses(0), circle)]);
     let alone = manifest([server("a", &["a"])]);
     assert!(matches!(defects(&alone)[..], [(0, Field::Uses(0), Defect::Circle(_))]));
+}
+
+fn with_channels<'a>(name: &'a str, to: &[(&'a str, u8)]) -> Component<'a> {
+    let channel = |(to, memory_bits): &(&'a str, u8)| Channel { to, memory_bits: *memory_bits };
+    let uses = ["a", "b"];
+    let channels = to.iter().map(channel).collect();
+    Component { uses: uses.into_iter().collect(), channels, ..component(name) }
+}
+
+#[test]
+fn channels_lead_to_services_that_are_used() {
+    let servers = || [server("a", &[]), server("b", &[]), server("c", &[])].into_iter();
+    let good = manifest(servers().chain([with_channels("x", &[("a", 14), ("b", 24)])]));
+    assert_eq!(defects(&good), []);
+    let channels: Vec<_> = good.channels().map(|(from, it, to)| (from, it.to, to)).collect();
+    assert_eq!(channels, [(3, "a", 0), (3, "b", 1)]);
+    let bad = [("c", 14), ("a", 13), ("a", 25)];
+    assert_eq!(
+        defects(&manifest(servers().chain([with_channels("x", &bad)]))),
+        [
+            (3, Field::Channels(0), Defect::NotUsed("c")),
+            (3, Field::Channels(1), Defect::BadChannel),
+            (3, Field::Channels(2), Defect::UsedTwice("a")),
+            (3, Field::Channels(2), Defect::BadChannel),
+        ]
+    );
+    let names: Vec<String> = (0..9).map(|number| format!("client{number}")).collect();
+    let clients = names.iter().map(|name| with_channels(name, &[("a", 14)]));
+    let many = manifest(servers().chain(clients));
+    assert_eq!(defects(&many), [(0, Field::Name, Defect::TooManyChannels)]);
 }
 
 #[test]

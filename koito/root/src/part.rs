@@ -1,10 +1,11 @@
 //! A component: what it has for good, and how an instance of it is built from that.
 
-use koito::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, signal, slot};
-use koito::{Environment, Name};
+use koito::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot};
+use koito::{Channel, Environment, Name};
 use koito_manifest::{
-    Component, Failures, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
+    Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
 };
+use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init;
 use nun::service::{Epoch, String};
 use nun::{
@@ -53,6 +54,18 @@ pub struct Around {
     pub ports: Vec<Option<IpcPort>, MOST_USES>,
     /// Its clients, with the identifiers that it sees of them.
     pub clients: Vec<(u64, Name), MOST_COMPONENTS>,
+    /// Its channels.
+    pub ends: Vec<End, MOST_CHANNELS>,
+}
+
+/// A component's end of a channel.
+pub struct End {
+    /// The memory.
+    pub frame: Frame,
+    /// Rings at the other end.
+    pub bell: NotificationPort,
+    /// What the component is told.
+    pub channel: Channel,
 }
 
 /// A component.
@@ -90,19 +103,12 @@ impl Part {
         program: &'static [u8],
     ) -> Result<Self, Error> {
         let notification: NotificationPort = resources.make(0)?;
-        let mut bell = |bits| {
-            let slot = resources.take_slot()?;
-            resources.node().mint(slot, notification, Rights::WRITE | Rights::COPY, bits)?;
-            Ok::<_, Error>(NotificationPort::slot(slot))
-        };
-        let (waker, asker) = (bell(signal::ALARM)?, bell(signal::ALIVE)?);
+        let waker = make_bell(resources, notification, signal::ALARM)?;
+        let asker = make_bell(resources, notification, signal::ALIVE)?;
         let mut interrupts = Vec::new();
         for (number, line) in component.interrupts.iter().enumerate() {
             let port = make_interrupt(resources, *line)?;
-            let slot = resources.take_slot()?;
-            let rights = Rights::WRITE | Rights::COPY;
-            resources.node().mint(slot, notification, rights, 1 << number)?;
-            port.bind(NotificationPort::slot(slot))?;
+            port.bind(make_bell(resources, notification, 1 << number)?)?;
             // There is room for as many as the manifest has.
             let _ = interrupts.push(port);
         }
@@ -133,6 +139,15 @@ impl Part {
         })
     }
 
+    /// A capability to ring at the component's channel `index`.
+    pub fn make_bell(
+        &self,
+        resources: &mut Resources,
+        index: usize,
+    ) -> Result<NotificationPort, Error> {
+        make_bell(resources, self.notification, signal::channel(index))
+    }
+
     /// Builds the next instance and lets it run.
     pub fn start(
         &mut self,
@@ -143,7 +158,14 @@ impl Part {
     ) -> Result<Process, StartError> {
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
         let mut process = Process::load_from(resources, self.quota, self.program)?;
-        self.tell(resources, root, around.clients, &mut process)?;
+        for (index, end) in around.ends.iter().enumerate() {
+            let pages = (1 << end.channel.memory_bits) / PAGE_BYTES;
+            let both = Access::READ | Access::WRITE;
+            process.map(end.frame, channel_address(index), pages, both)?;
+            process.grant(slot::CHANNELS + index as u64, end.bell, Rights::WRITE, 0)?;
+        }
+        let channels = around.ends.iter().map(|end| end.channel.clone()).collect();
+        self.tell(resources, root, (around.clients, channels), &mut process)?;
         self.grant(root, served, &process)?;
         for (entry, port) in around.ports.into_iter().enumerate() {
             if let Some(port) = port {
@@ -173,7 +195,7 @@ impl Part {
         &self,
         resources: &mut Resources,
         root: &Root,
-        clients: Vec<(u64, Name), MOST_COMPONENTS>,
+        (clients, channels): (Vec<(u64, Name), MOST_COMPONENTS>, Vec<Channel, MOST_CHANNELS>),
         process: &mut Process,
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
@@ -190,6 +212,7 @@ impl Part {
             ticks_per_millisecond: root.ticks_per_millisecond,
             uses: component.uses.iter().map(|service| name(service)).collect(),
             clients,
+            channels,
             io_ports: component.io_ports.clone(),
             interrupts: component.interrupts.clone(),
         };
@@ -222,6 +245,18 @@ impl Part {
         }
         Ok(())
     }
+}
+
+/// A capability to signal `bits` of `notification`, which can be handed on.
+fn make_bell(
+    resources: &mut Resources,
+    notification: NotificationPort,
+    bits: u64,
+) -> Result<NotificationPort, Error> {
+    let slot = resources.take_slot()?;
+    let rights = Rights::WRITE | Rights::COPY | Rights::MODIFY;
+    resources.node().mint(slot, notification, rights, bits)?;
+    Ok(NotificationPort::slot(slot))
 }
 
 fn make_interrupt(resources: &mut Resources, line: u8) -> Result<InterruptPort, Error> {

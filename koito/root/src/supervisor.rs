@@ -13,6 +13,7 @@ use nun::{
 
 use crate::RootError;
 use crate::life::{Heartbeat, Instance, Life};
+use crate::links::Links;
 use crate::part::{Around, Part, Root, sender};
 use crate::serve::Service;
 
@@ -37,6 +38,7 @@ pub struct State {
     root: Root,
     /// The port of the service that each component offers.
     ports: Vec<Option<IpcPort>, MOST_COMPONENTS>,
+    links: Links,
     /// Signals [`TIMER`].
     alarm: NotificationPort,
     /// What the timer is set for.
@@ -66,11 +68,12 @@ impl Supervisor {
             parts: Vec::new(),
             root,
             ports: Vec::new(),
+            links: Links::default(),
             alarm: NotificationPort::slot(alarm),
             armed: None,
         };
         let mut programs: Vec<(&str, &[u8]), MOST_COMPONENTS> = Vec::new();
-        for (index, component) in manifest.components.into_iter().enumerate() {
+        for (index, component) in manifest.components.iter().cloned().enumerate() {
             let known = programs.iter().find(|(name, _)| *name == component.program);
             let program = match known {
                 Some((_, program)) => *program,
@@ -86,6 +89,7 @@ impl Supervisor {
             let part = Part::new(&mut state.resources, index, component, program)?;
             let _ = state.parts.push(part);
         }
+        state.links = Links::new(&mut state.resources, &manifest, &state.parts)?;
         for index in 0..state.parts.len() {
             state.start(index)?;
         }
@@ -155,6 +159,7 @@ impl State {
                 .filter(calls)
                 .map(|(index, it)| (sender::join(index, 0), it.component.name.chars().collect()))
                 .collect(),
+            ends: self.links.ends(index),
         };
         let served = self.ports.get(index).copied().flatten();
         let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
@@ -213,11 +218,11 @@ impl State {
     /// Takes the service of a component away from its clients: those that wait for it get an
     /// error, and so do all later calls.
     pub fn close(&mut self, index: usize) {
-        if let Some(place) = self.ports.get_mut(index)
-            && let Some(port) = place.take()
-            && let Err(error) = self.resources.discard(port)
-        {
-            nun::println!("root: a port cannot be removed: {error}");
+        let Some(port) = self.ports.get_mut(index).and_then(Option::take) else { return };
+        let removed = self.resources.discard(port);
+        let told = self.links.tell_clients(&mut self.resources, index, true);
+        if let Err(error) = removed.and(told) {
+            nun::println!("root: a service cannot be taken away: {error}");
         }
     }
 
@@ -238,7 +243,7 @@ impl State {
                 user.grant_use(&instance.process, entry, port)?;
             }
         }
-        Ok(())
+        self.links.tell_clients(&mut self.resources, index, false)
     }
 
     /// The port of a service, if it has one now.

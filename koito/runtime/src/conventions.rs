@@ -1,11 +1,11 @@
 //! What root server and components agree upon: where capabilities are, and what signals mean.
 
-use koito_manifest::{MOST_DEVICES, MOST_USES};
+use koito_manifest::{CHANNEL_BITS, MOST_CHANNELS, MOST_DEVICES, MOST_USES};
 use nun::aci;
 
 /// Slots of a component's root node, besides those of [`nun::aci::slot`].
 pub mod slot {
-    use super::{MOST_DEVICES, MOST_USES, aci};
+    use super::{MOST_CHANNELS, MOST_DEVICES, MOST_USES, aci};
 
     /// Sends the root server when it wants to be woken, if it may.
     pub const ALARM: u64 = aci::slot::PARENT;
@@ -21,10 +21,12 @@ pub mod slot {
     pub const IO_PORTS: u64 = USED + MOST_USES as u64;
     /// Its interrupts, likewise.
     pub const INTERRUPTS: u64 = IO_PORTS + MOST_DEVICES as u64;
+    /// The bells of those at the other ends of its channels, in the order of its environment.
+    pub const CHANNELS: u64 = INTERRUPTS + MOST_DEVICES as u64;
     /// Where the Replies of waiting callers go.
     pub const REPLIES: u64 = aci::slot::FREE;
 
-    const _: () = assert!(INTERRUPTS + MOST_DEVICES as u64 <= aci::slot::FREE);
+    const _: () = assert!(CHANNELS + MOST_CHANNELS as u64 <= aci::slot::FREE);
 }
 
 /// Signals that a component gets. Interrupt *n* of its manifest entry is bit *n*.
@@ -33,6 +35,11 @@ pub mod signal {
     pub const ALIVE: u64 = 1 << 63;
     /// The time that it asked for has come.
     pub const ALARM: u64 = 1 << 62;
+
+    /// Somebody rang at channel `index`.
+    pub const fn channel(index: usize) -> u64 {
+        1 << (16 + index)
+    }
 }
 
 /// Where the environment is mapped: the last page of the workspace.
@@ -40,3 +47,9 @@ pub const ENVIRONMENT_ADDRESS: u64 =
     aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - ENVIRONMENT_BYTES as u64;
 /// Bytes of it.
 pub const ENVIRONMENT_BYTES: usize = 4096;
+
+/// Where channel `index` is mapped: in the last GiB of the workspace, which is for this alone.
+pub const fn channel_address(index: usize) -> u64 {
+    let first = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - (1 << 30);
+    first + ((index as u64) << *CHANNEL_BITS.end())
+}

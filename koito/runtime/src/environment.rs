@@ -2,13 +2,16 @@
 
 use core::fmt;
 
-use koito_manifest::{MOST_COMPONENTS, MOST_DEVICES, MOST_USES, NAME_BYTES, PortRange};
+use koito_manifest::{
+    MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, NAME_BYTES, PortRange,
+};
+use nun::channel::{CHANNEL_BYTES, ClientEnd, ServerEnd};
 use nun::mapped::Mapped;
 use nun::service::{Epoch, String, Vec};
-use nun::{InterruptPort, IoPort, IpcPort};
+use nun::{InterruptPort, IoPort, IpcPort, NotificationPort};
 use serde::{Deserialize, Serialize};
 
-use crate::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, slot};
+use crate::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot};
 
 /// Longest text of arguments that a component is given, in bytes.
 const ARGUMENT_BYTES: usize = 64;
@@ -32,10 +35,23 @@ pub struct Environment {
     pub uses: Vec<Name, MOST_USES>,
     /// Who may call it: the identifier that it sees, and the name.
     pub clients: Vec<(u64, Name), MOST_COMPONENTS>,
+    /// Its channels.
+    pub channels: Vec<Channel, MOST_CHANNELS>,
     /// Its I/O ports.
     pub io_ports: Vec<PortRange, MOST_DEVICES>,
     /// Its interrupts.
     pub interrupts: Vec<u8, MOST_DEVICES>,
+}
+
+/// Memory shared with another component, to call or to be called without waiting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// Where this is the client, the service.
+    pub to: Option<Name>,
+    /// Where this is the server, the client's identifier.
+    pub from: Option<u64>,
+    /// Logarithm of the bytes.
+    pub memory_bits: u8,
 }
 
 /// The manifest entry does not give what the component needs.
@@ -43,6 +59,8 @@ pub struct Environment {
 pub enum Missing {
     /// This service, among those that it uses.
     Service(&'static str),
+    /// A channel to this service.
+    Channel(&'static str),
     /// I/O ports, or an interrupt.
     Device,
     /// The environment itself.
@@ -53,6 +71,7 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service(name) => write!(f, "the manifest entry does not use {name:?}"),
+            Self::Channel(name) => write!(f, "the manifest entry has no channel to {name:?}"),
             Self::Device => f.write_str("the manifest entry lacks I/O ports or an interrupt"),
             Self::Environment => f.write_str("there is no environment: was it root that started?"),
         }
@@ -90,6 +109,34 @@ impl Environment {
         self.clients.iter().find(|(client, _)| *client == identifier).map(|(_, name)| name)
     }
 
+    /// The channel to the service called `name`. At most one such value is used at a time.
+    pub fn channel(&self, name: &'static str) -> Result<ClientEnd, Missing> {
+        let is_it = |channel: &Channel| channel.to.as_deref() == Some(name);
+        let index = self.channels.iter().position(is_it).ok_or(Missing::Channel(name))?;
+        let memory = Mapped::in_workspace(channel_address(index), CHANNEL_BYTES as u64);
+        Ok(ClientEnd::new(memory, NotificationPort::slot(slot::CHANNELS + index as u64)))
+    }
+
+    /// The channels at whose other ends are clients.
+    pub fn clients_ends(&self) -> Vec<ServerEnd, MOST_CHANNELS> {
+        let channels = self.channels.iter().enumerate();
+        let end = |(index, channel): (usize, &Channel)| {
+            let memory = Mapped::in_workspace(channel_address(index), CHANNEL_BYTES as u64);
+            let bell = NotificationPort::slot(slot::CHANNELS + index as u64);
+            Some(ServerEnd::new(memory, bell, signal::channel(index), channel.from?))
+        };
+        channels.filter_map(end).collect()
+    }
+
+    /// What of a channel's memory is for bulk data: `of` chooses the channel. Both sides see the
+    /// same, and settle by their calls who writes where.
+    pub fn bulk(&self, of: impl Fn(&Channel) -> bool) -> Result<Mapped, Missing> {
+        let index = self.channels.iter().position(of).ok_or(Missing::Device)?;
+        let bytes = self.channels.get(index).map_or(0, |it| 1 << it.memory_bits);
+        let rings = CHANNEL_BYTES as u64;
+        Ok(Mapped::in_workspace(channel_address(index) + rings, bytes - rings))
+    }
+
     /// I/O ports of entry `index`: the capability, and the first of them.
     pub fn io_ports(&self, index: usize) -> Result<(IoPort, u16), Missing> {
         let range = self.io_ports.get(index).ok_or(Missing::Device)?;
@@ -122,6 +169,9 @@ mod tests {
             ticks_per_millisecond: 1000,
             uses: names.clone().into_iter().collect(),
             clients: [(7, names[1].clone())].into_iter().collect(),
+            channels: [Channel { to: Some(names[1].clone()), from: None, memory_bits: 16 }]
+                .into_iter()
+                .collect(),
             io_ports: [PortRange { first: 0x3f8, last: 0x3ff }].into_iter().collect(),
             interrupts: Vec::new(),
         };
@@ -136,5 +186,10 @@ mod tests {
         assert_eq!(read.io_ports(1), Err(Missing::Device));
         assert_eq!(read.interrupt(0), Err(Missing::Device));
         assert_eq!(read.ticks(7), 7000);
+        assert_eq!(read.channel("log").err(), Some(Missing::Channel("log")));
+        assert!(read.clients_ends().is_empty(), "it is the client there");
+        let bulk = read.bulk(|channel| channel.to.is_some()).unwrap();
+        assert_eq!(bulk.bytes(), (1 << 16) - CHANNEL_BYTES);
+        assert_eq!(bulk.address(), channel_address(0) + CHANNEL_BYTES as u64);
     }
 }

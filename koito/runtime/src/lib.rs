@@ -17,7 +17,7 @@ mod server;
 pub mod services;
 mod time;
 
-pub use environment::{Environment, Missing, Name};
+pub use environment::{Channel, Environment, Missing, Name};
 pub use rate::RateLimit;
-pub use server::Server;
+pub use server::{Server, run};
 pub use time::{SupervisorAlarm, sleep};

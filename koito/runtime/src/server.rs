@@ -1,16 +1,19 @@
 //! Serving the port that a component offers.
 
-use nun::executor::{Alarm, Place, Timers};
-use nun::service::{Epoch, Service, serve};
+use koito_manifest::MOST_CHANNELS;
+use nun::channel::ServerEnd;
+use nun::executor::{self, Alarm, Place, Timers};
+use nun::service::{Epoch, Service, Vec, serve};
 use nun::{Error, IpcPort, NotificationPort};
 
 use crate::Environment;
 use crate::conventions::{signal, slot};
 
 /// A component as a server.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Server {
     epoch: Epoch,
+    channels: Vec<ServerEnd, MOST_CHANNELS>,
 }
 
 impl Server {
@@ -18,12 +21,15 @@ impl Server {
     pub const WAITING: usize = 16;
 
     /// The component with this environment.
-    pub const fn new(environment: &Environment) -> Self {
-        Self { epoch: environment.epoch }
+    pub fn new(environment: &Environment) -> Self {
+        Self { epoch: environment.epoch, channels: environment.clients_ends() }
     }
 
     /// Serves by methods that never wait. Signals but the supervisor's go to `signals`.
     pub fn serve(&self, service: &impl Service, mut signals: impl FnMut(u64)) -> Error {
+        if !self.channels.is_empty() {
+            return self.serve_waiting(service, signals, &Timers::new(), &());
+        }
         let port = IpcPort::slot(slot::SERVED);
         serve(port, self.epoch, service, |bits| signals(without_supervisor(bits)))
     }
@@ -37,10 +43,19 @@ impl Server {
         alarm: &impl Alarm,
     ) -> Error {
         let port = IpcPort::slot(slot::SERVED);
-        let place = Place { port, epoch: self.epoch, replies: slot::REPLIES };
+        let channels = &self.channels;
+        let place = Place { port, epoch: self.epoch, replies: slot::REPLIES, channels };
         let signals = |bits| signals(without_supervisor(bits));
-        place.serve::<{ Self::WAITING }>(service, signals, timers, alarm)
+        place.serve::<{ Self::WAITING }, _>(service, signals, timers, alarm)
     }
+}
+
+/// Carries out `task` in a component that serves nobody, until it is done.
+pub fn run<F: Future>(task: F) -> Result<F::Output, Error> {
+    let bell = NotificationPort::slot(slot::NOTIFICATION);
+    executor::run(bell, task, |bits| {
+        without_supervisor(bits);
+    })
 }
 
 /// The signals without those of the supervisor, which is told that the component is alive.

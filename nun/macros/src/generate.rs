@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
+use syn::{Ident, Type};
 
 use crate::interface::{Interface, Method, Output, Retry};
 
@@ -10,7 +11,8 @@ pub fn service(interface: &Interface) -> TokenStream {
     let server = server_trait(interface);
     let dispatcher = dispatcher(interface);
     let client = client(interface);
-    quote! { #server #dispatcher #client }
+    let asynchronous = asynchronous_client(interface);
+    quote! { #server #dispatcher #client #asynchronous }
 }
 
 /// The trait that a server implements.
@@ -110,7 +112,7 @@ fn answer(interface: &Interface, method: &Method) -> TokenStream {
         Some(_) => quote!(::nun::service::outcome),
     };
     quote! {
-        match ::nun::service::decode::<(#(#types,)*)>(request) {
+        match ::nun::service::decode::<(#(#types,)*)>(*request) {
             ::core::option::Option::Some((#(#bindings,)*)) => {
                 #encode(#service::#name(&self.0, caller, #(#bindings),*)#wait)
             }
@@ -119,25 +121,15 @@ fn answer(interface: &Interface, method: &Method) -> TokenStream {
     }
 }
 
-/// The client.
+/// The client that waits for its answers.
 fn client(interface: &Interface) -> TokenStream {
     let Interface { visibility, name, .. } = interface;
     let client = format_ident!("{name}Client");
     let dispatcher = format_ident!("{name}Server");
     let text = format!("Calls a server of [`{name}`].");
     let methods = interface.methods.iter().map(|method| {
-        let Method { documentation, name, ordinal, arguments, .. } = method;
-        let names: Vec<_> = arguments.iter().map(|(name, _)| name).collect();
-        let types: Vec<_> = arguments.iter().map(|(_, kind)| kind).collect();
-        let retry = match method.retry {
-            Retry::Idempotent => quote!(Idempotent),
-            Retry::AtMostOnce => quote!(AtMostOnce),
-        };
-        let value = &method.output.value;
-        let (error, decode) = match &method.output.error {
-            None => (quote!(::core::convert::Infallible), quote!(::nun::service::read_value)),
-            Some(error) => (quote!(#error), quote!(::nun::service::read_outcome)),
-        };
+        let Client { names, types, value, error, decode, retry } = Client::of(method);
+        let Method { documentation, name, ordinal, .. } = method;
         quote! {
             #(#documentation)*
             #[inline]
@@ -150,9 +142,8 @@ fn client(interface: &Interface) -> TokenStream {
                     ::nun::service::assert_fits::<#value>();
                     ::nun::service::assert_fits::<#error>();
                 }
-                let retry = ::nun::service::Retry::#retry;
                 let arguments = (#(#names,)*);
-                self.session.call::<#dispatcher<()>, _, _, _>(#ordinal, retry, arguments, #decode)
+                self.session.call::<#dispatcher<()>, _, _, _>(#ordinal, #retry, arguments, #decode)
             }
         }
     });
@@ -176,6 +167,85 @@ fn client(interface: &Interface) -> TokenStream {
 
             #(#methods)*
         }
+    }
+}
+
+/// The client that goes on while its answers are on their way. Its methods are generic, by the
+/// memory of the channel, so what is too large for a channel is refused only where it is used.
+fn asynchronous_client(interface: &Interface) -> TokenStream {
+    let Interface { visibility, name, .. } = interface;
+    let client = format_ident!("{name}Async");
+    let dispatcher = format_ident!("{name}Server");
+    let text = format!("Calls a server of [`{name}`] through a channel, without waiting.");
+    let methods = interface.methods.iter().map(|method| {
+        let Client { names, types, value, error, decode, retry } = Client::of(method);
+        let Method { documentation, name, ordinal, .. } = method;
+        quote! {
+            #(#documentation)*
+            pub async fn #name(
+                self,
+                #(#names: #types),*
+            ) -> ::core::result::Result<#value, ::nun::service::Failure<#error>> {
+                const {
+                    ::nun::channel::assert_fits::<#value>();
+                    ::nun::channel::assert_fits::<#error>();
+                }
+                let arguments = (#(#names,)*);
+                let call = self.end.call::<#dispatcher<()>, _>(#ordinal, #retry, arguments);
+                #decode(&call.await?)
+            }
+        }
+    });
+    quote! {
+        #[doc = #text]
+        #[derive(Debug)]
+        #visibility struct #client<'a, M = ::nun::mapped::Mapped> {
+            end: &'a ::nun::channel::ClientEnd<M>,
+        }
+
+        impl<M> ::core::clone::Clone for #client<'_, M> {
+            fn clone(&self) -> Self {
+                *self
+            }
+        }
+
+        impl<M> ::core::marker::Copy for #client<'_, M> {}
+
+        impl<'a, M: ::nun::channel::SharedMemory> #client<'a, M> {
+            /// A client of the service at the other end. The session opens with the first call.
+            pub const fn new(end: &'a ::nun::channel::ClientEnd<M>) -> Self {
+                Self { end }
+            }
+
+            #(#methods)*
+        }
+    }
+}
+
+/// What both clients say of a method.
+struct Client<'a> {
+    names: Vec<&'a Ident>,
+    types: Vec<&'a Type>,
+    value: &'a Type,
+    error: TokenStream,
+    /// The function that takes an answer apart.
+    decode: TokenStream,
+    retry: TokenStream,
+}
+
+impl<'a> Client<'a> {
+    fn of(method: &'a Method) -> Self {
+        let (error, decode) = match &method.output.error {
+            None => (quote!(::core::convert::Infallible), quote!(::nun::service::read_value)),
+            Some(error) => (quote!(#error), quote!(::nun::service::read_outcome)),
+        };
+        let retry = match method.retry {
+            Retry::Idempotent => quote!(::nun::service::Retry::Idempotent),
+            Retry::AtMostOnce => quote!(::nun::service::Retry::AtMostOnce),
+        };
+        let names = method.arguments.iter().map(|(name, _)| name).collect();
+        let types = method.arguments.iter().map(|(_, kind)| kind).collect();
+        Self { names, types, value: &method.output.value, error, decode, retry }
     }
 }
 

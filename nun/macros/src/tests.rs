@@ -147,5 +147,5 @@ fn documentation_is_carried_over() {
         }
     );
     let expanded = expand_service(quote!(version = 1), item).unwrap().to_string();
-    assert_eq!(expanded.matches("Adds.").count(), 2, "server trait and client: {expanded}");
+    assert_eq!(expanded.matches("Adds.").count(), 3, "server trait and both clients: {expanded}");
 }

@@ -1,6 +1,8 @@
 //! The server's side: from a message to a method, and back.
 
-use super::{EPOCH_SHIFT, Epoch, OPEN, Reader, Wire, Writer, status};
+use super::protocol::other_instance;
+use super::{EPOCH_SHIFT, Epoch, Reader, Wire, Writer, status};
+use crate::syscall::Answer;
 use crate::{Error, IpcPort, Message, Received};
 use a9n_abi::Source;
 
@@ -8,7 +10,8 @@ use a9n_abi::Source;
 pub trait Interface {
     /// Name of the trait.
     const NAME: &'static str;
-    /// Counted up whenever methods are added. A server serves clients of older versions.
+    /// Counted up whenever methods are added. Clients of older versions can use a server of a newer
+    /// one.
     const VERSION: u32;
     /// A hash over all methods: two builds of one version must not differ in it.
     const FINGERPRINT: u64;
@@ -61,23 +64,9 @@ pub fn respond<S: Service>(
 ) -> Option<Message> {
     let label = request.label();
     if label >> EPOCH_SHIFT != u32::from(epoch) {
-        return Some(admit::<S>(epoch, request));
+        return Some(other_instance::<S>(epoch));
     }
     service.answer(Caller { client: sender }, ordinal(request), request)
-}
-
-/// Answers a request that belongs to no open session.
-#[cold]
-fn admit<I: Interface>(epoch: Epoch, request: &Message) -> Message {
-    if request.label() != OPEN {
-        return Message::new(status::SESSION_LOST, []);
-    }
-    let [version, fingerprint, ..] = *request.words();
-    let own = u64::from(I::VERSION);
-    if version > own || version == own && fingerprint != I::FINGERPRINT {
-        return Message::new(status::WRONG_VERSION, [own]);
-    }
-    Message::new(status::VALUE, [epoch.into()])
 }
 
 /// Serves `port` as instance `epoch` of a service whose methods never wait. Signals of the bound
@@ -98,9 +87,8 @@ pub fn serve<S: Service>(
             let answer = respond(service, epoch, came.identifier, &request);
             port.reply_receive_plain(&answer.unwrap_or(UNKNOWN_METHOD))
         } else {
-            match Received::from_answer(came) {
-                Ok(Received::Signals { bits }) => signals(bits),
-                Ok(_) => {}
+            match signals_in(came) {
+                Ok(bits) => signals(bits),
                 Err(error) => return error,
             }
             port.receive_plain()
@@ -108,10 +96,22 @@ pub fn serve<S: Service>(
     }
 }
 
-/// The arguments in `request`, if it has them.
+/// The signals in what came, if it is no message.
+#[cold]
+#[inline(never)]
+fn signals_in(came: Answer) -> Result<u64, Error> {
+    match Received::from_answer(came)? {
+        Received::Signals { bits } => Ok(bits),
+        // A server is nobody's resolver.
+        _ => Ok(0),
+    }
+}
+
+/// The arguments in `request`, if it has them. It is a copy, so that a method whose arguments are
+/// read from memory does not make all others put theirs there.
 #[inline(always)]
-pub fn decode<T: Wire>(request: &Message) -> Option<T> {
-    let mut reader = Reader::new(request);
+pub fn decode<T: Wire>(request: Message) -> Option<T> {
+    let mut reader = Reader::new(&request);
     T::take(&mut reader).filter(|_| reader.is_complete())
 }
 

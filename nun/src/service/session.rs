@@ -4,9 +4,9 @@ use core::cell::Cell;
 
 use a9n_abi::{MessageInfo, Source};
 
-use super::{
-    CallError, EPOCH_SHIFT, Epoch, Failure, Interface, OPEN, Reader, Wire, Writer, status,
-};
+use super::protocol::{Answered, request, understand};
+use super::{CallError, Epoch, Failure, Interface, Reader, Wire, status};
+use crate::syscall::Answer;
 use crate::{Error, IpcPort, Message, Reason};
 
 /// How often a call is made anew before its client is told.
@@ -54,20 +54,15 @@ impl Session {
         arguments: A,
         read: impl Fn(&Message) -> Result<T, Failure<E>>,
     ) -> Result<T, Failure<E>> {
-        let answer = self.port.call_plain(&self.request(ordinal, |to| arguments.put(to)));
+        let request = request(ordinal, self.epoch.get(), &arguments);
+        let answer = self.port.call_plain(&request);
         if is_answered(answer.info) {
-            return read(&Message { info: answer.info, words: answer.words });
+            return read(&message(answer));
         }
-        read(&self.call_again::<I, A>(ordinal, retry, arguments, answer.info)?)
-    }
-
-    /// The request with the words that `put` writes.
-    #[inline(always)]
-    fn request(&self, ordinal: u16, put: impl Fn(&mut Writer)) -> Message {
-        let label = u32::from(ordinal) | (u32::from(self.epoch.get()) << EPOCH_SHIFT);
-        let mut writer = Writer::new();
-        put(&mut writer);
-        writer.into_message(label)
+        // Words by themselves: as a whole, the answer would go through memory on either way.
+        let [first, second, third, ..] = answer.words;
+        let came = (answer.info, first, second, third);
+        read(&self.call_again::<I, A>(ordinal, retry, arguments, came)?)
     }
 
     #[cold]
@@ -77,70 +72,45 @@ impl Session {
         ordinal: u16,
         retry: Retry,
         arguments: A,
-        outcome: MessageInfo,
+        (info, first, second, third): (MessageInfo, u64, u64, u64),
     ) -> Result<Message, CallError> {
-        let open = || self.open(I::VERSION, I::FINGERPRINT);
-        self.recover(&|| self.request(ordinal, |to| arguments.put(to)), retry, &open, outcome)
+        let first = Answer { identifier: 0, info, words: [first, second, third, 0, 0, 0] };
+        let make = || request(ordinal, self.epoch.get(), &arguments);
+        self.recover(&make, retry, (I::VERSION, I::FINGERPRINT), first)
     }
 
-    /// Goes on after a call that had another `outcome` than a value or the method's error.
+    /// Goes on after a call whose answer was neither a value nor the method's error.
     fn recover(
         &self,
         request: &dyn Fn() -> Message,
         retry: Retry,
-        open: &dyn Fn() -> Result<(), CallError>,
-        mut outcome: MessageInfo,
+        interface: (u32, u64),
+        mut answer: Answer,
     ) -> Result<Message, CallError> {
         let mut last = CallError::SessionLost;
         for _ in 0..ATTEMPTS {
-            last = self.meaning(outcome);
-            match last {
-                CallError::SessionLost => open()?,
-                CallError::ServerDied(_) if retry == Retry::Idempotent => {}
-                other => return Err(other),
-            }
-            let answer = self.port.call_plain(&request());
-            if is_answered(answer.info) {
-                return Ok(Message { info: answer.info, words: answer.words });
-            }
-            outcome = answer.info;
+            last = if answer.info.source() == Some(Source::Message) {
+                match understand(&message(answer), interface) {
+                    Answered::Well => return Ok(message(answer)),
+                    Answered::ByAnother(epoch) => self.epoch.set(epoch),
+                    Answered::Badly(error) => return Err(error),
+                }
+                CallError::SessionLost
+            } else {
+                let error = self.no_answer(answer.info);
+                let died = matches!(error, CallError::ServerDied(_));
+                if !died || retry == Retry::AtMostOnce {
+                    return Err(error);
+                }
+                error
+            };
+            answer = self.port.call_plain(&request());
         }
         Err(last)
     }
 
-    /// Opens the session with whichever instance answers.
-    fn open(&self, version: u32, fingerprint: u64) -> Result<(), CallError> {
-        let request = Message::new(OPEN, [version.into(), fingerprint]);
-        let mut last = CallError::SessionLost;
-        for _ in 0..ATTEMPTS {
-            let answer = self.port.call_plain(&request);
-            let [word, ..] = answer.words;
-            if is_answered(answer.info) {
-                self.epoch.set(Epoch::try_from(word).map_err(|_| CallError::Malformed)?);
-                return Ok(());
-            }
-            last = match self.meaning(answer.info) {
-                CallError::WrongVersion(_) => CallError::WrongVersion(word as u32),
-                other => other,
-            };
-            if !matches!(last, CallError::ServerDied(_)) {
-                break;
-            }
-        }
-        Err(last)
-    }
-
-    /// What an answer means that is neither a value nor a method's error.
-    fn meaning(&self, info: MessageInfo) -> CallError {
-        if info.source() == Some(Source::Message) {
-            return match info.label() {
-                status::SESSION_LOST => CallError::SessionLost,
-                status::UNKNOWN_METHOD => CallError::UnknownMethod,
-                status::WRONG_VERSION => CallError::WrongVersion(0),
-                status::BUSY => CallError::Busy,
-                _ => CallError::Malformed,
-            };
-        }
+    /// What it means that the kernel gave an answer in place of a server.
+    fn no_answer(&self, info: MessageInfo) -> CallError {
         match Error::from_label(info.label()) {
             Some(Error { reason: Reason::PartnerDied, .. }) => {
                 CallError::ServerDied(self.epoch.get())
@@ -157,6 +127,12 @@ impl Session {
 #[inline(always)]
 fn is_answered(info: MessageInfo) -> bool {
     info.source() == Some(Source::Message) && info.label() <= status::ERROR
+}
+
+/// The message that came.
+#[inline(always)]
+const fn message(answer: Answer) -> Message {
+    Message { info: answer.info, words: answer.words }
 }
 
 /// The value in `reply`, to a method without errors.

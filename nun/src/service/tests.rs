@@ -4,6 +4,8 @@ use core::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::hosted::{self, Call};
 use crate::syscall::Answer;
@@ -119,7 +121,7 @@ fn values_and_errors_come_back() {
 
 #[test]
 fn an_idempotent_call_is_made_again_when_the_server_dies() {
-    let fates = [Fate::Answered, Fate::Answered, Fate::Answered, Fate::DiesAfter, Fate::DiesBefore];
+    let fates = [Fate::Answered, Fate::Answered, Fate::DiesAfter, Fate::DiesBefore];
     let service = serve_with(&fates);
     let client = CLIENT;
     assert_eq!(client.add(1, 1), Ok(2));
@@ -131,7 +133,7 @@ fn an_idempotent_call_is_made_again_when_the_server_dies() {
 
 #[test]
 fn an_at_most_once_call_tells_that_the_server_died() {
-    let service = serve_with(&[Fate::Answered, Fate::Answered, Fate::Answered, Fate::DiesAfter]);
+    let service = serve_with(&[Fate::Answered, Fate::Answered, Fate::DiesAfter]);
     let client = CLIENT;
     assert_eq!(client.count(), Ok(1));
     assert_eq!(client.count(), Err(Failure::Call(CallError::ServerDied(1))));
@@ -171,10 +173,11 @@ fn a_server_refuses_what_is_not_in_its_interface() {
         respond(&server, 4, 1, &Message::long(label, words)).unwrap().label()
     };
     assert_eq!(reply(label(1, 4), &[1, 2]), status::VALUE);
-    assert_eq!(reply(label(1, 3), &[1, 2]), status::SESSION_LOST);
-    assert_eq!(reply(label(1, 0), &[1, 2]), status::SESSION_LOST);
+    assert_eq!(reply(label(1, 3), &[1, 2]), status::OTHER_INSTANCE);
+    assert_eq!(reply(label(1, 0), &[1, 2]), status::OTHER_INSTANCE);
     assert_eq!(reply(label(3, 4), &[]), status::UNKNOWN_METHOD);
     assert_eq!(reply(label(0, 4), &[]), status::UNKNOWN_METHOD);
+    assert_eq!(reply(0, &[]), status::OTHER_INSTANCE);
     assert_eq!(reply(label(1, 4), &[1]), status::MALFORMED, "an argument is missing");
     assert_eq!(reply(label(7, 4), &[62]), status::MALFORMED, "longer than the type allows");
     assert_eq!(reply(label(7, 4), &[61]), status::MALFORMED, "longer than the message");
@@ -184,18 +187,45 @@ fn a_server_refuses_what_is_not_in_its_interface() {
     assert_eq!(server.0.carried_out.get(), 1);
 }
 
+proptest! {
+    /// Whatever comes in is answered, and only what fits the interface is carried out.
+    #[test]
+    fn every_message_gets_an_answer(
+        ordinal in prop_oneof![0..9u32, any::<u32>()],
+        epoch in 3..6u32,
+        words in prop::collection::vec(prop_oneof![0..70u64, any::<u64>()], 0..128),
+    ) {
+        let server = MathServer(Server::default());
+        let request = Message::long(ordinal | (epoch << EPOCH_SHIFT), &words);
+        let answer = respond(&server, 4, 5, &request).expect("nothing waits");
+        let carried_out = answer.label() <= status::ERROR;
+        prop_assert!(!carried_out || request.label() >> EPOCH_SHIFT == 4);
+        let length = words.len();
+        let can_be = match request.label() & 0xffff { 1 => length >= 2, 2 => true, 7 => length >= 3, _ => false };
+        prop_assert!(!carried_out || can_be);
+    }
+}
+
 #[test]
 fn versions_are_compared_when_a_session_opens() {
-    type Own = MathServer<Server>;
-    let server = MathServer(Server::default());
-    let open = |version: u64, fingerprint| {
-        let reply = respond(&server, 4, 1, &Message::new(OPEN, [version, fingerprint])).unwrap();
-        (reply.label(), reply.words()[0])
+    let open = |version: u64, fingerprint: u64| {
+        let mut answers = [
+            Message::new(status::OTHER_INSTANCE, [4, version, fingerprint]),
+            Message::new(status::VALUE, [5]),
+        ]
+        .into_iter();
+        hosted::install(move |_: Call| {
+            let answer = answers.next().expect("two calls at most");
+            Answer { identifier: 0, info: answer.info, words: answer.words }
+        });
+        CLIENT.add(2, 3)
     };
-    assert_eq!(open(3, Own::FINGERPRINT), (status::VALUE, 4));
-    assert_eq!(open(3, Own::FINGERPRINT + 1), (status::WRONG_VERSION, 3));
-    assert_eq!(open(2, 77), (status::VALUE, 4), "older clients are served");
-    assert_eq!(open(4, Own::FINGERPRINT), (status::WRONG_VERSION, 3));
+    let own = MathServer::<()>::FINGERPRINT;
+    let wrong = |version| Err(Failure::Call(CallError::WrongVersion(version)));
+    assert_eq!(open(3, own), Ok(5));
+    assert_eq!(open(3, own + 1), wrong(3), "the same version with other methods");
+    assert_eq!(open(4, 77), Ok(5), "a newer server serves older clients");
+    assert_eq!(open(2, own), wrong(2), "an older one does not know all methods");
 }
 
 #[test]

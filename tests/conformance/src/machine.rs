@@ -301,6 +301,20 @@ snippets! {
     keep_vector: "movq xmm7, qword ptr [rdi]", "mov rbx, rdi", "mov ebp, 10",
         "2: mov eax, 0x101", "xor edi, edi", "xor esi, esi", "syscall",
         "dec ebp", "jnz 2b", "movq qword ptr [rbx + 8], xmm7";
+    /// Loads a vector register from its argument, calls the port whose descriptor stands at 16 ten
+    /// times, and stores the register at 8.
+    call_with_vector: "movq xmm7, qword ptr [rdi]", "mov rbx, rdi", "mov ebp, 10",
+        "2: mov eax, 0xa01", "mov rdi, [rbx + 16]", "xor esi, esi", "syscall",
+        "dec ebp", "jnz 2b", "movq qword ptr [rbx + 8], xmm7";
+    /// Loads a vector register from its argument, serves the port whose descriptor stands at 16,
+    /// and counts at 8 how often the register was as it should after that; dies of an invalid
+    /// instruction if it is not.
+    serve_with_vector: "movq xmm7, qword ptr [rdi]", "mov rbx, rdi", "mov eax, 0xa04",
+        "2: mov rdi, [rbx + 16]", "xor esi, esi", "syscall",
+        "movq rax, xmm7", "cmp rax, [rbx]", "jne 3f", "inc qword ptr [rbx + 8]",
+        "mov eax, 0xa02", "jmp 2b", "3: ud2";
+    /// Receives from the port that is its argument, and uses a vector register while it serves.
+    receive_then_vector: "mov eax, 0xa04", "xor esi, esi", "syscall", "movq rax, xmm7";
     /// Stores a vector register behind its argument.
     read_vector: "movq qword ptr [rdi + 8], xmm7";
     /// Stores a wide vector register at its argument.

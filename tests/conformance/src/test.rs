@@ -6,6 +6,7 @@ use nun::aci::{WORKSPACE_ADDRESS, WORKSPACE_BYTES};
 use nun::capability::Capability;
 use nun::entry::Stack;
 use nun::mapped::Mapped;
+use nun::slots::Slots;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Fault, FaultReason, Frame, Generic, InitInfo, IpcPort,
     Node, NotificationPort, PageTable, Pcb, Received, Resources, Rights, Window, aci, buffer,
@@ -189,6 +190,19 @@ impl Test {
     /// Starts a thread of the usual priority. It runs when init waits, or lets it.
     pub fn start(&mut self, body: Body, argument: u64) -> Result<Pcb, Error> {
         let pcb = self.thread(body, argument)?;
+        pcb.resume()?;
+        Ok(pcb)
+    }
+
+    /// The last CPU: another one than init's, if there is one.
+    pub fn far(&self) -> u64 {
+        u64::from(self.init.cpus) - 1
+    }
+
+    /// Starts a thread on the last CPU. Where there is but one, it runs when init waits.
+    pub fn start_far(&mut self, body: Body, argument: u64) -> Result<Pcb, Error> {
+        let pcb = self.thread(body, argument)?;
+        pcb.configure_schedule(USUAL.into(), self.far(), 0)?;
         pcb.resume()?;
         Ok(pcb)
     }

@@ -25,7 +25,7 @@ pub const SYSTEM: &str = "bench";
 /// Its command line when instructions are to be counted.
 const COUNT: &str = "count";
 /// Numbers of CPUs that it is booted with; with several it measures what depends on them.
-const CPUS: [u32; 2] = [1, 4];
+pub const CPUS: [u32; 2] = [1, 4];
 /// All paths are measured by then.
 const LIMIT: Duration = Duration::from_secs(300);
 

@@ -24,7 +24,7 @@ pub fn text(trace: &Trace) -> String {
         text += &(line.trim_end().to_owned() + "\n");
     }
     let [there, back] = trace.ways();
-    for (what, sum) in [("call", there), ("reply", back), ("round trip", trace.sum())] {
+    for (what, sum) in [("there", there), ("back", back), ("all", trace.sum())] {
         text += &format!("{what}: {}\n", describe(&sum));
     }
     text
@@ -46,7 +46,7 @@ pub fn parts(trace: &Trace) -> String {
     let [there, _] = trace.ways();
     let mut seen = BTreeSet::new();
     for (way, range) in
-        [("call", 0..there.instructions), ("reply", there.instructions..trace.steps.len())]
+        [("there", 0..there.instructions), ("back", there.instructions..trace.steps.len())]
     {
         let mut parts: Vec<(String, Part)> = vec![];
         for (executed, place) in &trace.steps[range] {
@@ -151,10 +151,10 @@ mod tests {
         let text = text(&trace);
         assert!(text.contains("   1  user    one"));
         assert!(text.contains("cr     f  a.rs:7\n   3* kernel  three"));
-        assert!(text.contains("round trip: 4 instructions (3 in the kernel, 1 expensive), 1 code"));
+        assert!(text.contains("all: 4 instructions (3 in the kernel, 1 expensive), 1 code"));
         let parts = parts(&trace);
-        assert!(parts.contains("| call: user | 1 | 0 | 0 | 0 |"));
-        assert!(parts.contains("| call: `a.rs` | 2 | 1 | 1 | 2 |"));
-        assert!(parts.contains("| reply: `a.rs` | 1 | 0 | 0 | 0 |"));
+        assert!(parts.contains("| there: user | 1 | 0 | 0 | 0 |"));
+        assert!(parts.contains("| there: `a.rs` | 2 | 1 | 1 | 2 |"));
+        assert!(parts.contains("| back: `a.rs` | 1 | 0 | 0 | 0 |"));
     }
 }

@@ -122,6 +122,11 @@ impl Remote {
                 Err(_) => thread::sleep(Duration::from_millis(20)),
             }
         };
+        Self::over(output)
+    }
+
+    /// Talks over a connection that stands.
+    fn over(output: UnixStream) -> Result<Self> {
         output.set_read_timeout(Some(RUN_LIMIT))?;
         Ok(Self { input: BufReader::new(output.try_clone()?), output })
     }
@@ -131,19 +136,19 @@ impl Remote {
         self.agree(&format!("Z0,{address:x},1"))
     }
 
-    /// Does not stop it there any more.
-    pub fn forget_stop(&mut self, address: u64) -> Result<()> {
-        self.agree(&format!("z0,{address:x},1"))
-    }
-
-    /// Lets it run to the next stop.
-    pub fn run(&mut self) -> Result<()> {
-        self.resume("c")
+    /// Lets it run; answers whether it came to a stop again, not to its end.
+    pub fn run(&mut self) -> Result<bool> {
+        let answer = self.ask("c")?;
+        Ok(has_stopped(&answer))
     }
 
     /// Lets it execute one instruction; interrupts wait meanwhile.
     pub fn step(&mut self) -> Result<()> {
-        self.resume("s")
+        let answer = self.ask("s")?;
+        if !has_stopped(&answer) {
+            bail!("the machine did not stop again: {}", String::from_utf8_lossy(&answer));
+        }
+        Ok(())
     }
 
     /// Registers of the stopped machine.
@@ -179,19 +184,12 @@ impl Remote {
         }
     }
 
-    fn resume(&mut self, how: &str) -> Result<()> {
-        let answer = self.ask(how)?;
-        if answer.starts_with(b"T") || answer.starts_with(b"S") {
-            return Ok(());
-        }
-        bail!("the machine did not stop again: {}", String::from_utf8_lossy(&answer))
-    }
-
     /// Sends a request and answers what comes back.
     fn ask(&mut self, request: &str) -> Result<Vec<u8>> {
         self.output.write_all(&packet(request))?;
         let answer = self.receive().with_context(|| format!("no answer to {request:?}"))?;
-        self.output.write_all(b"+")?;
+        // Whoever is gone after his last words misses nothing.
+        let _ = self.output.write_all(b"+");
         Ok(answer)
     }
 
@@ -201,7 +199,8 @@ impl Remote {
         let mut answer = vec![];
         self.input.read_until(b'#', &mut answer)?;
         if answer.pop() != Some(b'#') {
-            bail!("QEMU is gone");
+            // QEMU is gone, and may have had no time to say so.
+            return Ok(b"W".to_vec());
         }
         let mut sum = [0; 2];
         self.input.read_exact(&mut sum)?;
@@ -210,6 +209,11 @@ impl Remote {
         }
         Ok(answer)
     }
+}
+
+/// Whether the answer to `c` or `s` is that of a machine that stands still.
+fn has_stopped(answer: &[u8]) -> bool {
+    matches!(answer.first(), Some(b'T' | b'S'))
 }
 
 /// `request` as it goes over the line. Ours need no escapes.
@@ -242,6 +246,49 @@ pub mod tests {
     fn packets_carry_their_sum() {
         assert_eq!(packet("g"), b"$g#67");
         assert_eq!(packet("m10,4"), b"$m10,4#2e");
+    }
+
+    /// A machine that answers as the list says, in this order.
+    fn recorded(script: &'static [(&str, &str)]) -> Remote {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        thread::spawn(move || {
+            let mut input = BufReader::new(theirs.try_clone().unwrap());
+            for (request, answer) in script {
+                let mut heard = vec![0; packet(request).len()];
+                input.skip_until(b'$').unwrap();
+                input.read_exact(&mut heard[1..]).unwrap();
+                heard[0] = b'$';
+                assert_eq!(heard, packet(request));
+                let mut output = &theirs;
+                output.write_all(b"+").unwrap();
+                output.write_all(&packet(answer)).unwrap();
+            }
+        });
+        Remote::over(ours).unwrap()
+    }
+
+    #[test]
+    fn memory_ends_where_nothing_is_mapped() {
+        let mut machine = recorded(&[
+            ("mffe,2", "0102"),
+            ("m1000,2", "E14"),
+            ("mffe,2", "0102"),
+            ("m1000,2", "0304"),
+        ]);
+        assert_eq!(machine.memory(0xffe, 4).unwrap(), [1, 2]);
+        assert_eq!(machine.memory(0xffe, 4).unwrap(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn a_machine_stops_or_ends() {
+        let script = &[("Z0,10,1", "OK"), ("c", "T05thread:01;"), ("Z0,20,1", "E22"), ("c", "W00")];
+        let mut machine = recorded(script);
+        machine.stop_at(0x10).unwrap();
+        assert!(machine.run().unwrap());
+        assert!(machine.stop_at(0x20).is_err());
+        assert!(!machine.run().unwrap());
+        // Nobody answers any more.
+        assert!(machine.step().is_err());
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! Figures beside what they are measured against.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -8,6 +7,14 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::boot::Figures;
+
+/// Columns of the table.
+const COLUMNS: usize = 6;
+/// Ends the name of a figure that says how many expensive instructions a path executes; of the
+/// central path, one way.
+pub const EXPENSIVE: &str = ".expensive";
+/// Ends the name of the figure for both ways.
+pub const BOTH_WAYS: &str = ".expensive.round_trip";
 
 /// The references, in the order of the table.
 #[derive(Debug, Default, Deserialize)]
@@ -51,17 +58,25 @@ impl References {
         names.filter(|name| !figures.contains_key(*name)).cloned().collect()
     }
 
+    /// Figures that no entry says the meaning of.
+    pub fn unknown(&self, figures: &Figures) -> Vec<String> {
+        let has_entry = |name: &str| self.path.iter().any(|reference| reference.name == name);
+        let is_known =
+            |name: &str| has_entry(name) || name.strip_suffix(EXPENSIVE).is_some_and(has_entry);
+        figures.keys().filter(|name| !is_known(name)).cloned().collect()
+    }
+
     /// The table for the manual: what each figure counts, and what it is.
     pub fn manual(&self, figures: &Figures) -> String {
         let mut text = String::from(
-            "| path | what it counts | ours | best peer | goal |\n|---|---|--:|---|---|\n",
+            "| path | what it counts | ours | expensive | best peer | goal |\n\
+             |---|---|--:|--:|---|---|\n",
         );
         for reference in &self.path {
             let Reference { name, what, .. } = reference;
-            let ours = figures.get(name).copied();
-            let [ours_text, peer, goal, verdict] = reference.cells(ours);
+            let [ours, expensive, peer, goal, verdict] = reference.cells(figures);
             let goal = if goal.is_empty() { goal } else { format!("{goal} {verdict}") };
-            let row = [format!("`{name}`"), what.clone(), ours_text, peer, goal];
+            let row = [format!("`{name}`"), what.clone(), ours, expensive, peer, goal];
             text += &format!("| {} |\n", row.join(" | "));
         }
         text
@@ -69,28 +84,32 @@ impl References {
 
     /// The table of all figures: those with a reference first, in its order.
     pub fn table(&self, figures: &Figures) -> String {
-        let mut rows = vec![["path", "ours", "best peer", "goal", ""].map(str::to_owned)];
-        let mut others: BTreeMap<&str, u64> =
-            figures.iter().map(|(name, figure)| (name.as_str(), *figure)).collect();
+        let head = ["path", "ours", "expensive", "best peer", "goal", ""].map(str::to_owned);
+        let mut rows = vec![head];
         for reference in &self.path {
-            let ours = others.remove(reference.name.as_str());
-            let [ours, peer, goal, verdict] = reference.cells(ours);
-            rows.push([reference.name.clone(), ours, peer, goal, verdict]);
+            let [ours, expensive, peer, goal, verdict] = reference.cells(figures);
+            rows.push([reference.name.clone(), ours, expensive, peer, goal, verdict]);
         }
-        for (name, ours) in others {
-            let none = String::new;
-            rows.push([name.to_owned(), ours.to_string(), none(), none(), none()]);
+        for name in self.unknown(figures) {
+            let mut row = <[String; COLUMNS]>::default();
+            row[1] = figures[&name].to_string();
+            row[0] = name;
+            rows.push(row);
         }
         layout(&rows)
     }
 }
 
 impl Reference {
-    /// The figure, the peer's, the goal, and how it compares.
-    fn cells(&self, ours: Option<u64>) -> [String; 4] {
+    /// The figure, the number of expensive instructions, the peer's, the goal, and how it compares.
+    fn cells(&self, figures: &Figures) -> [String; 5] {
+        let ours = figures.get(&self.name).copied();
+        let whole = figures.get(&format!("{}{BOTH_WAYS}", self.name));
+        let expensive = whole.or_else(|| figures.get(&format!("{}{EXPENSIVE}", self.name)));
         let peer = self.peer.as_ref();
         [
             ours.map_or_else(|| "-".to_owned(), |ours| ours.to_string()),
+            expensive.map(u64::to_string).unwrap_or_default(),
             peer.map(|peer| format!("{} {}", peer.name, peer.figure)).unwrap_or_default(),
             self.goal.map(|goal| goal.to_string()).unwrap_or_default(),
             self.verdict(ours).to_owned(),
@@ -135,14 +154,15 @@ pub fn losses(figures: &Figures, recorded: &Figures) -> Vec<String> {
 }
 
 /// Columns as wide as their widest cell; figures to the right.
-fn layout(rows: &[[String; 5]]) -> String {
+fn layout(rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
-    let [name, ours, peer, goal] = [width(0), width(1), width(2), width(3)];
+    let [name, ours, expensive, peer, goal] = [width(0), width(1), width(2), width(3), width(4)];
     rows.iter()
-        .map(|[a, b, c, d, e]| {
-            let line = format!("{a:<name$}  {b:>ours$}  {c:<peer$}  {d:>goal$}  {e}");
+        .map(|[a, b, c, d, e, f]| {
+            let line =
+                format!("{a:<name$}  {b:>ours$}  {c:>expensive$}  {d:<peer$}  {e:>goal$}  {f}");
             line.trim_end().to_owned() + "\n"
         })
         .collect()
@@ -175,17 +195,20 @@ mod tests {
              [[path]]\nname = \"absent\"\nwhat = \"\"\n",
         )
         .unwrap();
-        let figures = figures(&[("extra", 7), ("yield", 80), ("wake", 541), ("null", 46)]);
-        let expected = "path    ours  best peer  goal\n\
-                        yield     80  seL4 287     90  reached\n\
-                        wake     541  seL4 541         not better\n\
-                        null      46               45  not reached\n\
-                        absent     -                   not measured\n\
+        let list =
+            [("extra", 7), ("yield", 80), ("yield.expensive", 4), ("wake", 541), ("null", 46)];
+        let figures = figures(&list);
+        let expected = "path    ours  expensive  best peer  goal\n\
+                        yield     80          4  seL4 287     90  reached\n\
+                        wake     541             seL4 541         not better\n\
+                        null      46                          45  not reached\n\
+                        absent     -                              not measured\n\
                         extra      7\n";
         assert_eq!(references.table(&figures), expected);
         assert_eq!(references.missing(&figures), ["absent"]);
+        assert_eq!(references.unknown(&figures), ["extra"]);
         let manual = references.manual(&figures);
-        assert!(manual.contains("\n| `yield` | to nobody | 80 | seL4 287 | 90 reached |\n"));
+        assert!(manual.contains("\n| `yield` | to nobody | 80 | 4 | seL4 287 | 90 reached |\n"));
     }
 
     #[test]

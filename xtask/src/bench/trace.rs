@@ -4,7 +4,8 @@
 //! The bench program announces each path before it takes the first figure that counts. There the
 //! machine is stopped, and taken on one instruction at a time; interrupts wait meanwhile.
 
-use std::collections::BTreeSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -54,32 +55,6 @@ pub struct Sum {
 }
 
 impl Trace {
-    /// Boots the bench program and follows the path called `name`.
-    pub fn record(repository: &Repository, name: &str) -> Result<Self> {
-        let mut session = boot::prepare(repository, 1)?;
-        let socket = session.scratch_file("debugger");
-        session.machine.debugger = Some(Debugger::Socket(socket.clone()));
-        let kernel = Executable::read(&session.volume.kernel)?;
-        let programs = session.volume.modules.iter().map(|(_, path)| path);
-        let programs = std::iter::once(&session.volume.init).chain(programs);
-        let programs: Vec<Executable> =
-            programs.map(|path| Executable::read(path)).collect::<Result<_>>()?;
-        let compiler = kernel.compiler().context("the kernel does not say who compiled it")?;
-        let kernel = kernel.symbols().context("in the kernel")?;
-        let programs: Vec<Symbols<'_>> =
-            programs.iter().map(Executable::symbols).collect::<Result<_>>()?;
-
-        let step = Step::start(format!("following {name}"));
-        let console = Console::start(&mut session.command(&Serial::Pipe))?;
-        let mut machine = Remote::connect(&socket).with_context(|| console.complaints())?;
-        let program = run_to_announcement(&mut machine, &programs, name)
-            .with_context(|| format!("no path {name:?} is announced"))?;
-        let symbols = Sources { kernel: &kernel, program, root: repository.root() };
-        let steps = follow(&mut machine, &symbols)?;
-        step.done();
-        Ok(Self { compiler, steps })
-    }
-
     /// What all of it comes to.
     pub fn sum(&self) -> Sum {
         sum(&self.steps)
@@ -107,6 +82,79 @@ fn sum(steps: &[(Executed, Place)]) -> Sum {
     }
 }
 
+/// Follows the path called `name`, on the smallest machine on which it is measured.
+pub fn record(repository: &Repository, name: &str) -> Result<Trace> {
+    for cpus in boot::CPUS {
+        let mut traces = record_all(repository, cpus, |announced| announced == name, 1)?;
+        if let Some(trace) = traces.remove(name) {
+            return Ok(trace);
+        }
+    }
+    bail!("no path {name:?} is announced; a part of a path is traced with the whole")
+}
+
+/// Boots the bench program on a machine with `cpus` CPUs and follows the paths whose names are
+/// `wanted`, until it has enough of them.
+pub fn record_all(
+    repository: &Repository,
+    cpus: u32,
+    wanted: impl Fn(&str) -> bool,
+    enough: usize,
+) -> Result<BTreeMap<String, Trace>> {
+    let mut session = boot::prepare(repository, cpus)?;
+    let socket = session.scratch_file("debugger");
+    session.machine.debugger = Some(Debugger::Socket(socket.clone()));
+    let kernel = Executable::read(&session.volume.kernel)?;
+    let compiler = kernel.compiler().context("the kernel does not say who compiled it")?;
+    let kernel = kernel.symbols().context("in the kernel")?;
+    let modules = session.volume.modules.iter().map(|(_, path)| path);
+    let programs: Vec<Executable> = std::iter::once(&session.volume.init)
+        .chain(modules)
+        .map(|path| Executable::read(path))
+        .collect::<Result<_>>()?;
+    let programs: Vec<Symbols<'_>> =
+        programs.iter().map(Executable::symbols).collect::<Result<_>>()?;
+
+    let step = Step::start(format!("following paths with {cpus} CPUs"));
+    let console = Console::start(&mut session.command(&Serial::Pipe))?;
+    let mut machine = Remote::connect(&socket).with_context(|| console.complaints())?;
+    for stop in programs.iter().filter_map(announcement).collect::<BTreeSet<u64>>() {
+        machine.stop_at(stop)?;
+    }
+    let mut traces = BTreeMap::new();
+    while traces.len() < enough && machine.run()? {
+        step.still_working();
+        let registers = machine.registers()?;
+        let name = announced_name(&mut machine, &registers)?;
+        let here = Some(registers.instruction);
+        // Past the stop, which would hold it again.
+        machine.step()?;
+        if let Some(program) = programs.iter().find(|it| announcement(it) == here)
+            && wanted(&name)
+        {
+            step.detail(&name);
+            let sources = Sources { kernel: &kernel, program, root: repository.root() };
+            let steps = follow(&mut machine, &sources)?;
+            traces.insert(name, Trace { compiler: compiler.clone(), steps });
+        }
+    }
+    step.done();
+    Ok(traces)
+}
+
+/// Where a program announces paths.
+fn announcement(program: &Symbols<'_>) -> Option<u64> {
+    program.address(ANNOUNCEMENT)
+}
+
+/// The name that is the argument of an announcement: address and length.
+fn announced_name(machine: &mut Remote, registers: &Registers) -> Result<String> {
+    let argument = |register| registers.value(register).unwrap_or_default();
+    let length = argument(Register::RSI).min(64) as usize;
+    let bytes = machine.memory(argument(Register::RDI), length)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// Where instructions come from.
 struct Sources<'a> {
     kernel: &'a Symbols<'a>,
@@ -114,58 +162,32 @@ struct Sources<'a> {
     root: &'a Path,
 }
 
-/// Runs the machine until path `name` is announced; answers the symbols of the program that does.
-fn run_to_announcement<'a>(
-    machine: &mut Remote,
-    programs: &'a [Symbols<'a>],
-    name: &str,
-) -> Result<&'a Symbols<'a>> {
-    let announced = |it: &Symbols<'_>| it.address(ANNOUNCEMENT);
-    let stops: BTreeSet<u64> = programs.iter().filter_map(announced).collect();
-    for stop in &stops {
-        machine.stop_at(*stop)?;
-    }
-    loop {
-        machine.run()?;
-        let registers = machine.registers()?;
-        if announced_name(machine, &registers)? == name.as_bytes() {
-            for stop in &stops {
-                machine.forget_stop(*stop)?;
-            }
-            let here = Some(registers.instruction);
-            let program = programs.iter().find(|program| announced(program) == here);
-            return program.context("the machine stopped elsewhere");
-        }
-        // Past the stop, which would hold it again.
-        machine.step()?;
-    }
-}
-
-/// The name that is the argument of an announcement: address and length.
-fn announced_name(machine: &mut Remote, registers: &Registers) -> Result<Vec<u8>> {
-    let argument = |register| registers.value(register).unwrap_or_default();
-    let length = argument(Register::RSI).min(64) as usize;
-    machine.memory(argument(Register::RDI), length)
-}
-
-/// Steps to the first reading of the counter, and from there to the next.
+/// Steps to the first reading of the counter at user level, and from there to the next.
 fn follow(machine: &mut Remote, sources: &Sources<'_>) -> Result<Vec<(Executed, Place)>> {
     let mut steps = vec![];
+    // Neither the kernel nor the program changes its code.
+    let mut known: HashMap<u64, (Vec<u8>, Place)> = HashMap::new();
     for _ in 0..LONGEST_PREPARATION + LONGEST_PATH {
         let registers = machine.registers()?;
-        let bytes = machine.memory(registers.instruction, LONGEST)?;
-        let mut executed = Executed::decode(&bytes, &registers)?;
-        let is_stamp = executed.kind == Kind::Stamp;
+        let at = registers.instruction;
+        let symbols = if registers.in_kernel() { sources.kernel } else { sources.program };
+        let (bytes, place) = match known.entry(at) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => {
+                let bytes = machine.memory(at, LONGEST)?;
+                entry.insert((bytes, symbols.place(at, sources.root)?))
+            }
+        };
+        let mut executed = Executed::decode(bytes, &registers)?;
+        let is_stamp = executed.kind == Kind::Stamp && !executed.in_kernel;
         if is_stamp && !steps.is_empty() {
             return Ok(steps);
         }
         if is_stamp || !steps.is_empty() {
-            let symbols = if executed.in_kernel { sources.kernel } else { sources.program };
-            let place = symbols.place(executed.address, sources.root)?;
             if let Some(target) = executed.target {
                 executed.name_target(&symbols.near(target));
             }
-            steps.push((executed, place));
+            steps.push((executed, place.clone()));
         }
         machine.step()?;
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use koito_manifest::{Component, Manifest, SUPERVISOR, When};
+use koito_manifest::{Channel, Component, Manifest, SUPERVISOR, When};
 
 use crate::cli::GraphOptions;
 use crate::repository::Repository;
@@ -45,6 +45,7 @@ fn entry(manifest: &Manifest<'_>, component: &Component<'_>) -> String {
         ("offers", component.offers.unwrap_or_default().to_owned()),
         ("called by", callers(manifest, component).join(", ")),
         ("calls", component.uses.join(", ")),
+        ("shares", shares(manifest, component).join(", ")),
         ("holds", devices(component).join(", ")),
     ];
     let lines = lines.into_iter().filter(|(_, value)| !value.is_empty());
@@ -58,6 +59,20 @@ fn callers<'a>(manifest: &Manifest<'a>, component: &Component<'_>) -> Vec<&'a st
         component.offers.is_some_and(|service| other.uses.contains(&service))
     };
     manifest.components.iter().filter(calls).map(|other| other.name).collect()
+}
+
+/// What memory a component shares, and with whom.
+fn shares(manifest: &Manifest<'_>, component: &Component<'_>) -> Vec<String> {
+    let name = |index: usize| manifest.components.get(index).map_or("", |it| it.name);
+    let shared = |(client, channel, server): (usize, Channel<'_>, usize)| {
+        let partner = match component.name {
+            own if own == name(client) => name(server),
+            own if own == name(server) => name(client),
+            _ => return None,
+        };
+        Some(format!("{} with {partner}", memory(channel.memory_bits)))
+    };
+    manifest.channels().filter_map(shared).collect()
 }
 
 /// What of the machine a component has.
@@ -171,6 +186,7 @@ mod tests {
         priority = 9
         memory = "1M"
         uses = ["echo", "supervisor"]
+        channels = [{ to = "echo", memory = "64K" }]
         restart = { when = "never" }
 
         [[component]]
@@ -191,11 +207,13 @@ client
   runs        client, priority 9, 1 MiB
   on failure  it stays down
   calls       echo, supervisor
+  shares      64 KiB with echo
 echo
   runs        echo, priority 10, 64 KiB
   on failure  restarts, up to 16 times in a row
   offers      echo
   called by   client
+  shares      64 KiB with client
   holds       I/O ports 0x3f8..0x3ff, interrupt 4
 ";
         assert_eq!(text(&file.manifest().unwrap()), expected);

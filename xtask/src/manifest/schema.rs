@@ -28,6 +28,8 @@ pub struct Entry {
     #[serde(default)]
     pub uses: Vec<Spanned<String>>,
     #[serde(default)]
+    pub channels: Vec<Spanned<Shared>>,
+    #[serde(default)]
     pub alarm: bool,
     #[serde(default)]
     pub io_ports: Vec<Spanned<String>>,
@@ -35,6 +37,14 @@ pub struct Entry {
     pub interrupts: Vec<Spanned<u8>>,
     pub restart: Option<Spanned<Policy>>,
     pub heartbeat: Option<Spanned<String>>,
+}
+
+/// A channel.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shared {
+    pub to: String,
+    pub memory: String,
 }
 
 /// A restart policy; what is left out is as by default.

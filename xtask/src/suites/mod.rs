@@ -3,12 +3,16 @@
 mod bochs;
 mod boot;
 mod conformance;
+mod explore;
 mod fuzz;
 mod guest;
 mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod promises;
+mod refusals;
+mod locks;
 mod storage;
 mod stretch;
 
@@ -62,6 +66,21 @@ pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
     })
 }
 
+/// The conformance program, and what its cases leave open.
+fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
+    let mut tally = promises::check(repository)?;
+    tally.add(conformance::run(repository, step, &conformance::KERNEL)?);
+    let (all, missing) = refusals::compare(repository)?;
+    let file = repository.products().join("refusals.txt");
+    std::fs::write(&file, missing.join("\n") + "\n")?;
+    tally.notes.push(format!(
+        "{} of the interface's {all} refusals are provoked by a case; the others: {}",
+        all - missing.len(),
+        repository.relative(&file).display()
+    ));
+    Ok(tally)
+}
+
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
 fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let name =
@@ -70,6 +89,11 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let result = match suite {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
+        Suite::Conformance => conformance(repository, &step),
+        Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
+        Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
+        Suite::Locks => locks::run(repository, &step),
+        Suite::Explore => explore::run(repository, &step),
         Suite::Conformance => conformance::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),

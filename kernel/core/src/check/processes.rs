@@ -46,7 +46,7 @@ impl<H: Hal> Kernel<H> {
             }
             members.is_empty()
         };
-        for (number, cpu) in (0u8..).zip(&self.cpus) {
+        for (number, cpu) in (0u8..).zip(self.running_cpus()) {
             for (priority, queue) in (0u8..=255).zip(cpu.queues()) {
                 let empty = put(queue, Place::Ready { cpu: number, priority });
                 assert_eq!(cpu.is_occupied(priority), !empty, "bit of priority {priority}");
@@ -130,6 +130,8 @@ impl<H: Hal> Kernel<H> {
             assert_eq!(phase(donor), Phase::AwaitingStoredReply);
             assert_eq!(partner(donor), Some(process));
         }
+        let names_slot = pcb.state.get().stores_reply();
+        assert!(!names_slot || phase(process) != Phase::Running, "it names a slot and runs");
         let lost = pcb.state.get().is_context_lost();
         match phase(process) {
             Phase::AwaitingReply => {
@@ -178,9 +180,9 @@ impl<H: Hal> Kernel<H> {
             "a process without address space is {:?}",
             pcb.state.get().phase()
         );
-        let mask = pcb.fast_mask.get();
+        let masks = (pcb.fast_mask.get(), pcb.vector_mask.get());
         self.refresh_fast_mask(process);
-        assert_eq!(mask, pcb.fast_mask.get(), "its fast paths");
+        assert_eq!(masks, (pcb.fast_mask.get(), pcb.vector_mask.get()), "its fast paths");
     }
 
     /// A process that serves nobody has its own priority.

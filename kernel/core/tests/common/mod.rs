@@ -2,17 +2,19 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod history;
+
 use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, operation_word, pcb, window,
+    node, notification, operation_word, pcb, window,
 };
-use a9n_core::check::Surroundings;
-use a9n_core::{Boot, Kernel, Long};
-use a9n_hal::{CallFrame, Fault, Interrupt, PhysicalAddress, Ticks};
+use a9n_core::check::{SpaceCensus, Surroundings};
+use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
+use a9n_hal::{CallFrame, Context, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
-use a9n_store::{Node, Process, Ref};
+use a9n_store::{Node, Object, Process, Ref};
 
 /// Memory of the simulated machine.
 pub const MEMORY: usize = 4 << 20;
@@ -48,6 +50,7 @@ pub struct System {
     /// Who runs on the other CPUs, by number.
     pub elsewhere: [Option<Ref<Process>>; CPUS as usize],
     known: Vec<Ref<Process>>,
+    marks: Vec<history::Mark>,
     /// Init's root node.
     root: Ref<Node>,
     /// What is mapped for init from the beginning.
@@ -104,6 +107,7 @@ impl System {
             current: Some(init),
             elsewhere: [None; CPUS as usize],
             known: vec![init],
+            marks: vec![],
             fast: true,
             restarted: false,
             fast_calls: 0,
@@ -129,20 +133,22 @@ impl System {
         running[usize::from(self.cpu.number)] = self.current;
         let machine = self.kernel.hal();
         let objects = machine.memory().objects();
-        let surroundings = Surroundings { root: self.root, running: &running, objects: &objects };
+        let is_zero = |address, bytes| machine.memory().is_zero(address, address + bytes);
+        let (root, running, objects) = (self.root, &running, &objects);
+        let surroundings = Surroundings { root, running, objects, is_zero: &is_zero };
         let census = self.kernel.check(&surroundings);
         for (start, end) in census.zeroed {
-            let bytes = machine.memory().bytes_at(start, end);
-            assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
+            assert!(machine.memory().is_zero(start, end), "{start:#x}..{end:#x} is not zero");
         }
-        let live: Vec<_> = census.spaces.iter().map(|space| space.root).collect();
-        machine.check_translations(&live);
-        for (number, process) in (0..).zip(running) {
-            // Until the next check they run, and cache what they can.
-            if let Some(root) = process.and_then(|process| self.kernel.context(process).root()) {
-                machine.use_space(number, root);
-            }
-        }
+        let (dying, live): (Vec<_>, Vec<_>) = census.spaces.iter().partition(|space| space.dying);
+        let root = |space: &&SpaceCensus| space.root;
+        let (dying, live): (Vec<_>, Vec<_>) =
+            (dying.iter().map(root).collect(), live.iter().map(root).collect());
+        machine.check_translations(&live, &dying);
+        let spaces = running.iter().flatten().map(|process| self.kernel.context(*process).root());
+        assert!(spaces.flatten().all(|root| !dying.contains(&root)), "a dying space is in use");
+        // Until the next check they run.
+        self.use_spaces();
         for space in census.spaces {
             let mappings = machine.mappings(space.root);
             for table in &mappings.tables {
@@ -156,6 +162,17 @@ impl System {
                         at < *range && page.0 >= base.0 && page.0 + bytes <= base.0 + length
                     });
                 assert!(owned, "{page:x?} is mapped at {address:x?} through no Window");
+            }
+        }
+    }
+
+    /// Whoever runs caches all that it can of its address space.
+    pub fn use_spaces(&self) {
+        let mut running = self.elsewhere;
+        running[usize::from(self.cpu.number)] = self.current;
+        for (number, process) in (0..).zip(running) {
+            if let Some(root) = process.and_then(|process| self.kernel.context(process).root()) {
+                self.kernel.hal().use_space(number, root);
             }
         }
     }
@@ -203,6 +220,7 @@ impl System {
     pub fn play(&mut self, number: u8) {
         self.elsewhere[usize::from(self.cpu.number)] = self.current.take();
         self.cpu.number = number;
+        self.kernel.hal().enter_on(number);
         self.current = self.elsewhere[usize::from(number)].take();
     }
 
@@ -214,45 +232,89 @@ impl System {
     /// CPUs that were nudged enter the kernel.
     fn deliver_nudges(&mut self) {
         while let Some(number) = self.kernel.hal().take_nudge() {
-            if number == self.cpu.number {
-                self.current = self.kernel.nudged(number, self.current);
-                self.note_current();
-                continue;
-            }
-            let place = usize::from(number);
-            self.elsewhere[place] = self.kernel.nudged(number, self.elsewhere[place]);
-            self.known.extend(self.elsewhere[place]);
+            self.on(number, |kernel, running| kernel.nudged(number, running));
         }
+    }
+
+    /// Something comes into the kernel of CPU `number` from whoever runs there.
+    fn on(
+        &mut self,
+        number: u8,
+        event: impl FnOnce(&mut Kernel<SimMachine>, Option<Ref<Process>>) -> Option<Ref<Process>>,
+    ) {
+        let playing = self.cpu.number;
+        self.play(number);
+        self.current = event(&mut self.kernel, self.current);
+        self.note_current();
+        self.play(playing);
     }
 
     fn try_fast(&mut self, process: Ref<Process>, frame: &CallFrame) -> bool {
         let [word0, word1, word2, word3, word4, word5] = frame.words;
         self.cpu.words.set([word0, word1, word2, word3]);
-        let (cpu, descriptor, info) = (&self.cpu, frame.descriptor, frame.info);
+        let known = self.kernel.ready().into_iter().filter(|process| !self.known.contains(process));
+        self.known.extend(known.collect::<Vec<_>>());
+        self.cpu.vectors.set(self.kernel.context(process).vector_state());
+        let (kernel, cpu, descriptor) = (&self.kernel, &self.cpu, frame.descriptor);
+        let (message, words) = ((frame.info, word4, word5), (word4, word5));
         let departure = match frame.operation {
-            ipc_port::word::Call => {
-                self.kernel.fast_call::<Long>(cpu, process, descriptor, info, word4, word5)
+            number if kernel.context(process).is_foreign() => {
+                let info = MessageInfo::new(number as u32, 6).from_source(Source::Foreign);
+                let message = (info.0, word4, word5);
+                None.or_else(|| kernel.fast_foreign::<Plain>(cpu, process, message))
+                    .or_else(|| kernel.fast_foreign::<Vectors>(cpu, process, message))
             }
+            ipc_port::word::Call => None
+                .or_else(|| kernel.fast_call::<Short, Plain>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Short, Vectors>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Long, Plain>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_call::<Long, Vectors>(cpu, process, descriptor, message)),
             ipc_port::word::ReplyReceive => {
-                self.kernel.fast_reply_receive::<Long>(cpu, process, descriptor, info, word4, word5)
+                let verdict = frame.info;
+                None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| kernel.fast_verdict::<Short>(cpu, process, descriptor, verdict))
+                    .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
             window::word::Map if word2 == 1 => {
-                self.kernel.fast_map(cpu, process, descriptor, info, word0, word4, word5)
+                Some(kernel.fast_map(cpu, process, descriptor, frame.info, word0, word4, word5))
             }
-            operation => {
-                self.kernel.fast_signal(cpu, process, operation, descriptor, info, word4, word5)
+            notification::word::Notify => {
+                let woken = match kernel.fast_notify(cpu, process, descriptor, words) {
+                    Some(Notified::Nobody(departure)) => return self.leave(departure),
+                    Some(Notified::Process(woken)) => Some(woken),
+                    None => kernel.fast_notify_bound(cpu, process, descriptor),
+                };
+                woken.map(|woken| kernel.fast_wake(cpu, process, woken, words))
             }
+            notification::word::Poll => kernel.fast_poll(cpu, process, descriptor, words),
+            notification::word::Wait => kernel.fast_wait_signal(cpu, process, descriptor, words),
+            a9n_abi::kernel::word::Yield => kernel.fast_yield(cpu, process, words),
+            _ => None,
         };
+        departure.is_some_and(|departure| self.leave(departure))
+    }
+
+    /// Follows a fast path. Answers whether it led anywhere.
+    fn leave(&mut self, departure: Departure) -> bool {
         let Departure::Left(context) = departure else { return false };
-        let objects = self.kernel.hal().memory().objects();
         let at = |process: &Ref<Process>| {
-            objects.iter().any(|(address, _)| *address == process.address().0.get())
-                && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
+            self.lives(*process) && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
         };
         self.current = self.known.iter().copied().find(at);
-        assert!(self.current.is_some(), "a fast path leaves to a process that ran before");
+        assert!(
+            self.current.is_some(),
+            "a fast path leaves to a process that ran before, or was ready"
+        );
         self.fast_calls += 1;
         true
+    }
+
+    /// Whether there is a process where this one was.
+    fn lives(&self, process: Ref<Process>) -> bool {
+        let bytes = 1 << <Process as Object<SimMachine>>::SIZE_BITS;
+        self.kernel.hal().memory().has_object(process.address().0.get(), bytes)
     }
 
     fn note_current(&mut self) {
@@ -361,7 +423,7 @@ impl System {
 
     /// A device raises `interrupt`. Answers whether it comes in.
     pub fn raise(&mut self, interrupt: Interrupt) -> bool {
-        let came = self.kernel.hal().devices().raise(interrupt);
+        let came = self.kernel.hal().raise(interrupt);
         if came {
             self.current = self.kernel.interrupt(self.cpu.number, self.current, interrupt);
             self.note_current();
@@ -378,11 +440,11 @@ impl System {
 
     /// Time passes for whoever runs.
     pub fn pass(&mut self, ticks: Ticks) {
-        if self.kernel.hal().advance(ticks) {
-            self.current = self.kernel.timer(self.cpu.number, self.current);
-            self.note_current();
-            self.deliver_nudges();
+        self.kernel.hal().advance(ticks);
+        for number in self.kernel.hal().take_due() {
+            self.on(number, |kernel, running| kernel.timer(number, running));
         }
+        self.deliver_nudges();
     }
 
     /// The running process makes an IPC call or another message operation.
@@ -401,6 +463,17 @@ impl System {
         let start = memory.windows(8).position(|window| window == hash).expect("info is there");
         memory[start..start + size_of::<InitInfo>()].to_vec()
     }
+}
+
+/// The fast path of `reply_receive`.
+fn reply<L: Lengths, O: Owners>(
+    kernel: &Kernel<SimMachine>,
+    cpu: &SimCpu,
+    process: Ref<Process>,
+    descriptor: u64,
+    message: (u64, u64, u64),
+) -> Option<Departure> {
+    kernel.fast_reply_receive::<L, O>(cpu, process, descriptor, message)
 }
 
 /// The kernel's answer as a result: the first in the identifier's register, the others in message

@@ -8,7 +8,7 @@ use crate::machine::{Registers, call_with};
 use crate::report::Verdict;
 use crate::test::{Test, index, pack};
 
-cases!("registers": kept_by_a_general_call, kept_by_a_call_and_its_reply,
+cases!("registers": kept_by_a_request, kept_by_a_call_and_its_reply,
     show_nothing_after_a_refusal, without_stale_words_in_a_message);
 
 const RAX: usize = 0;
@@ -47,14 +47,14 @@ fn check_kept(before: &Registers, after: &Registers, stack: u64) -> Verdict {
     Ok(())
 }
 
-fn kept_by_a_general_call(_test: &mut Test) -> Verdict {
+fn kept_by_a_request(_test: &mut Test) -> Verdict {
     let before = call(kernel::word::Yield, 0, MessageInfo::default());
     let (after, stack) = call_with(&before);
     check_kept(&before, &after, stack)?;
     check_eq!(after[RDI], 0);
     check_eq!(after[RSI], MessageInfo::success(0).0);
     for word in WORDS {
-        check_eq!(after[word], 0);
+        check!(after[word] == 0 || after[word] == before[word]);
     }
     Ok(())
 }

@@ -2,12 +2,15 @@
 
 use nun::{Culprit, Descriptor, IpcPort, Pcb, Received, Rights, VectorState};
 
-use crate::machine::{keep_vector, read_vector, vector};
+use crate::bodies;
+use crate::machine::{
+    call_with_vector, keep_vector, read_vector, receive_then_vector, serve_with_vector, vector,
+};
 use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::{READ_WRITE, Test, index, pack};
 
 cases!("vector": is_each_ones_own, starts_clean, survives_preemption, faults_without_state,
-    is_kept_beside_strangers, belongs_to_one_process, gone_with_its_state);
+    is_kept_beside_strangers, follows_calls, hides_from_who_serves, belongs_to_one_process, gone_with_its_state);
 
 /// A thread with a Vector State of its own, which faults to `port`.
 pub(super) fn owner(
@@ -101,6 +104,56 @@ fn is_kept_beside_strangers(test: &mut Test) -> Verdict {
     }
     check!(test.share_until(|| memory.read(64 + 8) != 0)?);
     check_eq!(memory.read(64 + 8), 0x4444);
+    Ok(())
+}
+
+/// The four combinations of callers and servers with and without states.
+fn follows_calls(test: &mut Test) -> Verdict {
+    let faults: IpcPort = test.make(0)?;
+    let (_, _, memory) = test.page(READ_WRITE)?;
+    let place = |number: usize| memory.address() + 64 * number as u64;
+    for (number, server_owns) in [(2, false), (4, true)] {
+        let port: IpcPort = test.make(0)?;
+        for index_of in [number, number + 1] {
+            memory.write(64 * index_of, 0x5555 * index_of as u64);
+            memory.write(64 * index_of + 16, index(port));
+        }
+        if server_owns {
+            owner(test, serve_with_vector, place(number), faults)?;
+        } else {
+            test.start(bodies::echo, pack([index(port), 1]))?;
+        }
+        test.settle()?;
+        owner(test, call_with_vector, place(number + 1), faults)?;
+        test.start(bodies::call, pack([index(port), 9, 2]))?;
+        test.settle()?;
+        check_eq!(memory.read(64 * (number + 1) + 8), 0x5555 * (number + 1) as u64);
+        if server_owns {
+            check_eq!(memory.read(64 * number + 8), 11);
+        }
+    }
+    check!(faults.try_receive().is_err());
+    Ok(())
+}
+
+/// A server without state cannot look at what its caller has in the unit.
+fn hides_from_who_serves(test: &mut Test) -> Verdict {
+    let (faults, port): (IpcPort, IpcPort) = (test.make(0)?, test.make(0)?);
+    let (_, _, memory) = test.page(READ_WRITE)?;
+    memory.write(64, 0x6666);
+    memory.write(64 + 16, index(port));
+    let server = test.thread(receive_then_vector, index(port))?;
+    let resolver = test.mint(faults, Rights::WRITE, 78)?;
+    server.configure_ports(resolver, Descriptor::NULL)?;
+    server.resume()?;
+    test.settle()?;
+    owner(test, call_with_vector, memory.address() + 64, faults)?;
+    test.settle()?;
+    let Received::Fault { process, fault, .. } = faults.try_receive()? else {
+        check!(false);
+        return Ok(());
+    };
+    check_eq!((process, fault.reason), (78, Some(nun::FaultReason::VectorUnavailable)));
     Ok(())
 }
 

@@ -1,0 +1,221 @@
+//! What the fast paths do beyond calls and replies: each scene is played with and without them, and
+//! in the first case it is counted that they did it.
+
+mod common;
+
+use a9n_abi::init::slot;
+use a9n_abi::{MessageInfo, ObjectType, Source, Verdict, ipc_port, notification, pcb};
+use a9n_hal::{CallFrame, Fault, FaultReason, UserAddress};
+use a9n_hal_sim::Resumption;
+use a9n_store::{Process, Ref};
+use common::{FREE, GENERIC, Reaction, System};
+
+const PORT: u64 = FREE;
+const SIGNALS: u64 = FREE + 1;
+const SERVER: u64 = FREE + 4;
+const CLIENT: u64 = FREE + 8;
+const VECTORS: u64 = FREE + 12;
+
+const CALL: u64 = ipc_port::word::Call;
+const RECEIVE: u64 = ipc_port::word::Receive;
+const REPLY_RECEIVE: u64 = ipc_port::word::ReplyReceive;
+
+/// Plays `scene`, which tells how many kernel calls of it a fast path should do.
+fn both_paths(scene: impl Fn(&mut System) -> u64) {
+    for fast in [false, true] {
+        let mut system = System::new();
+        system.fast = fast;
+        system.convert(GENERIC, ObjectType::IpcPort, 0, 1, PORT).expect("port");
+        system.convert(GENERIC, ObjectType::NotificationPort, 0, 1, SIGNALS).expect("signals");
+        let expected = scene(&mut system);
+        system.check();
+        if fast {
+            assert_eq!(system.fast_calls, expected);
+        }
+    }
+}
+
+/// A process in slot `index` that waits at the port, and the one that runs then: init.
+fn server(system: &mut System, index: u64, priority: u64) -> Ref<Process> {
+    system.process(index, priority);
+    let server = system.start(index);
+    assert_eq!(system.message(PORT, RECEIVE, 0, &[]), Reaction::Blocked);
+    assert_eq!(system.current, Some(system.init));
+    server
+}
+
+/// The running process makes system call `number` of a foreign kind.
+fn foreign_call(system: &mut System, number: u64) {
+    let frame = CallFrame { operation: number, descriptor: 0, info: 0, words: [1, 2, 3, 4, 5, 6] };
+    let process = system.current.expect("somebody runs");
+    assert_eq!(system.call(process, frame), Reaction::Blocked);
+}
+
+/// The running resolver gives its verdict, with one word.
+fn decide(system: &mut System, verdict: Verdict, word: u64) {
+    assert_eq!(system.message(PORT, REPLY_RECEIVE, verdict as u32, &[word]), Reaction::Blocked);
+}
+
+/// What `process`, which resolves, was told: source and label.
+fn told(system: &System, process: Ref<Process>) -> (Option<Source>, u32) {
+    let info = MessageInfo(system.answer(process).info);
+    (info.source(), info.label())
+}
+
+#[test]
+fn a_foreign_call_and_every_verdict_on_it() {
+    both_paths(|system| {
+        let resolver = server(system, SERVER, 255);
+        system.process(CLIENT, 255);
+        system.ask(CLIENT, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
+        system.ask(CLIENT, pcb::word::ConfigureSchedule, &[255, 0, 1]).expect("foreign");
+        let client = system.start(CLIENT);
+        let started = system.fast_calls;
+
+        foreign_call(system, 39);
+        assert_eq!(system.current, Some(resolver));
+        assert_eq!(told(system, resolver), (Some(Source::Foreign), 39));
+        assert_eq!(system.answer(resolver).words, [1, 2, 3, 4, 5, 6]);
+        decide(system, Verdict::Resume, 7);
+        assert_eq!(system.current, Some(client));
+        let context = system.kernel.context(client);
+        assert_eq!(context.resumption(), Resumption::ForeignResult(7));
+
+        foreign_call(system, 40);
+        decide(system, Verdict::ResumeWhole, 0);
+        assert_eq!(system.current, Some(client));
+        assert_eq!(system.kernel.context(client).resumption(), Resumption::Whole);
+
+        foreign_call(system, 41);
+        decide(system, Verdict::Stop, 0);
+        assert_ne!(system.current, Some(client), "it stays stopped");
+        started + 5
+    });
+}
+
+#[test]
+fn a_fault_and_every_verdict_on_it() {
+    both_paths(|system| {
+        let resolver = server(system, SERVER, 255);
+        system.process(CLIENT, 255);
+        system.ask(CLIENT, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
+        let client = system.start(CLIENT);
+        let started = system.fast_calls;
+        let reason = FaultReason::Page;
+        for verdict in [Verdict::Resume, Verdict::ResumeWhole, Verdict::Stop] {
+            system.fault(Fault { reason, address: UserAddress(0x1000), code: 1 });
+            assert_eq!(system.current, Some(resolver));
+            assert_eq!(told(system, resolver), (Some(Source::Fault), reason as u32));
+            assert_eq!(system.answer(resolver).words[1..3], [0x1000, 1]);
+            decide(system, verdict, 0);
+            assert_eq!(system.current == Some(client), verdict != Verdict::Stop);
+        }
+        started + 2
+    });
+}
+
+#[test]
+fn vector_states_follow_calls_in_every_combination() {
+    // The simulated machine looks whose state its unit holds whenever a fast path leaves.
+    for (client_has, server_has) in [(false, false), (false, true), (true, false), (true, true)] {
+        both_paths(|system| {
+            system.convert(GENERIC, ObjectType::VectorState, 0, 2, VECTORS).expect("states");
+            system.process(SERVER, 255);
+            system.process(CLIENT, 255);
+            for (has, index) in [(client_has, CLIENT), (server_has, SERVER)] {
+                if has {
+                    let state = VECTORS + u64::from(index == SERVER);
+                    system.ask(index, pcb::word::ConfigureVector, &[state]).expect("attaches");
+                }
+            }
+            let server = system.start(SERVER);
+            system.message(PORT, RECEIVE, 0, &[]);
+            let client = system.start(CLIENT);
+            let started = system.fast_calls;
+            for words in [&[1, 2][..], &[7; 9]] {
+                assert_eq!(system.message(PORT, CALL, 3, words), Reaction::Blocked);
+                assert_eq!(system.current, Some(server));
+                let answer = [8; 9];
+                system.message(PORT, REPLY_RECEIVE, 4, &answer[..words.len()]);
+                assert_eq!(system.current, Some(client));
+                assert_eq!(told(system, client), (Some(Source::Message), 4));
+            }
+            started + 4
+        });
+    }
+}
+
+/// The running process waits for signals.
+fn wait(system: &mut System) -> Reaction {
+    system.message(SIGNALS, notification::word::Wait, 0, &[])
+}
+
+/// Slot of the port's capability that signals a bit.
+const BIT: u64 = FREE + 2;
+
+fn mint_bit(system: &mut System) {
+    let rights = common::read_write();
+    let arguments = [BIT, SIGNALS, rights, 4];
+    system.ask(slot::NODE, a9n_abi::node::word::Mint, &arguments).expect("mint");
+}
+
+/// The running process signals.
+fn signal(system: &mut System) -> Reaction {
+    system.message(BIT, notification::word::Notify, 0, &[])
+}
+
+#[test]
+fn a_signal_wakes_a_more_urgent_waiter_at_once() {
+    both_paths(|system| {
+        mint_bit(system);
+        system.ask(slot::PROCESS, pcb::word::ConfigureSchedule, &[100, 0, 0]).expect("less urgent");
+        system.process(SERVER, 200);
+        system.resume(SERVER);
+        let urgent = system.current.expect("it runs");
+        assert_ne!(urgent, system.init);
+        let started = system.fast_calls;
+        assert_eq!(wait(system), Reaction::Blocked);
+        assert_eq!(system.current, Some(system.init));
+        assert_eq!(signal(system), Reaction::Blocked);
+        assert_eq!(system.current, Some(urgent));
+        assert_eq!(system.answer(urgent).identifier, 4);
+        // Init waits in front of its queue for its turn, with success for an answer.
+        assert_eq!(wait(system), Reaction::Blocked);
+        assert_eq!(system.current, Some(system.init));
+        assert!(common::outcome(system.answer(system.init)).is_ok());
+        started + 3
+    });
+}
+
+#[test]
+fn a_signal_wakes_a_waiter_of_the_same_priority_later() {
+    both_paths(|system| {
+        mint_bit(system);
+        system.process(SERVER, 255);
+        let waiter = system.start(SERVER);
+        let started = system.fast_calls;
+        assert_eq!(wait(system), Reaction::Blocked);
+        assert!(matches!(signal(system), Reaction::Answered(_)));
+        assert_eq!(system.current, Some(system.init));
+        system.yield_now();
+        assert_eq!(system.current, Some(waiter));
+        assert_eq!(system.answer(waiter).identifier, 4);
+        started + 3
+    });
+}
+
+#[test]
+fn a_signal_wakes_a_bound_receiver() {
+    both_paths(|system| {
+        mint_bit(system);
+        let receiver = server(system, SERVER, 255);
+        system.ask(SERVER, pcb::word::ConfigurePorts, &[0, SIGNALS]).expect("bind");
+        let started = system.fast_calls;
+        assert!(matches!(signal(system), Reaction::Answered(_)));
+        system.yield_now();
+        assert_eq!(system.current, Some(receiver));
+        assert_eq!(told(system, receiver), (Some(Source::Notification), 0));
+        assert_eq!(system.answer(receiver).identifier, 4);
+        started + 2
+    });
+}
