@@ -30,7 +30,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "a9n-loader-core",
         ],
     ),
-    ("nun", &["a9n-abi", "a9n-loader-core"]),
     ("nun-heap", &["nun"]),
     ("nun-driver", &["nun"]),
     ("block-device", &["nun", "nun-driver"]),

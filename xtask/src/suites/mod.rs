@@ -94,7 +94,6 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
-        Suite::Conformance => conformance::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
