@@ -169,6 +169,8 @@ pub enum Suite {
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
     Stretch,
+    /// The file system: random operations, thousands of power cuts, judged by e2fsck.
+    Storage,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.

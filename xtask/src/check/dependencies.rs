@@ -3,8 +3,8 @@
 use super::Outcome;
 use crate::workspace::{Dependency, Member, Workspace};
 
-/// All allowed arrows: a crate, and the crates of the workspace that it may use. Tests of any
-/// crate in [`FOR_TESTS`]'s first list may use the second besides.
+/// All allowed arrows: a crate, and the crates of the workspace that it may use. What tests may use
+/// besides stands in [`FOR_TESTS`].
 const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-abi", &[]),
     ("a9n-hal", &["a9n-abi"]),
@@ -44,6 +44,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-line-editor", &[]),
     ("koito-log", &["koito", "nun"]),
     ("koito-shell", &["koito", "koito-line-editor", "nun"]),
+    ("koito-block", &[]),
+    ("koito-fs", &["koito-block"]),
+    ("koito-fs-images", &[]),
     ("hello", &["nun"]),
     ("own-aci", &["nun"]),
     ("two-spaces", &["nun"]),
@@ -54,16 +57,21 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-bench", &["nun", "a9n-abi"]),
     ("a9n-meter", &[]),
     ("a9n-storm", &["nun"]),
+    ("a9n-power-cut", &["koito-block", "koito-fs", "koito-fs-images"]),
     ("a9n-stretch", &["nun"]),
     ("a9n-supervision", &["koito", "nun"]),
     ("xtask", &["a9n-abi", "koito-manifest"]),
 ];
 
-/// Kernel crates, and what their tests may use: the simulated machine and the kernel on it.
-const FOR_TESTS: (&[&str], &[&str]) = (
-    &["a9n-hal", "a9n-store", "a9n-core", "a9n-hal-sim"],
-    &["a9n-hal-sim", "a9n-core", "a9n-store"],
-);
+/// Crates, and what their tests may use besides: the simulated machine and the kernel on it, and
+/// images of file systems.
+const FOR_TESTS: &[(&[&str], &[&str])] = &[
+    (
+        &["a9n-hal", "a9n-store", "a9n-core", "a9n-hal-sim"],
+        &["a9n-hal-sim", "a9n-core", "a9n-store"],
+    ),
+    (&["koito-fs"], &["koito-fs-images"]),
+];
 
 /// Checks every arrow between members.
 pub fn check(workspace: &Workspace) -> Outcome {
@@ -85,9 +93,9 @@ pub fn check(workspace: &Workspace) -> Outcome {
 }
 
 fn for_tests(member: &Member, dependency: &Dependency) -> bool {
+    let (member, used) = (member.name.as_str(), dependency.name.as_str());
     dependency.for_tests
-        && FOR_TESTS.0.contains(&member.name.as_str())
-        && FOR_TESTS.1.contains(&dependency.name.as_str())
+        && FOR_TESTS.iter().any(|(users, tools)| users.contains(&member) && tools.contains(&used))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod libtest;
 mod locks;
 mod promises;
 mod refusals;
+mod storage;
 mod stretch;
 
 use std::process::ExitCode;
@@ -96,6 +97,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
+        Suite::Storage => storage::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
