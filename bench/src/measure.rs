@@ -57,6 +57,12 @@ impl Measured {
         }
     }
 
+    /// The same with the smallest figure as the usual one: for a path that begins anywhere in a loop,
+    /// with the last instruction of a turn at best.
+    pub fn at_best(self) -> Self {
+        Self { usual: self.smallest, ..self }
+    }
+
     /// The path's name.
     pub fn name(&self) -> &str {
         let end = self.name.iter().position(|byte| *byte == 0).unwrap_or(NAME_BYTES);

@@ -29,7 +29,7 @@
 mod client;
 mod server;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use core::sync::atomic::{Ordering, fence};
 

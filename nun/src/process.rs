@@ -13,15 +13,23 @@ use a9n_abi::boot::{InitSegment, PAGE_BYTES};
 use a9n_loader_core::elf::{ElfError, Program, Purpose, Segment};
 
 use self::ledger::Ledger;
-use crate::resources::{map_pages, range_around};
-use crate::slots::Slots;
+use crate::aci::Convention;
+use crate::memory::{Maker, Piece, Space};
+use crate::thread::Area;
 use crate::{
-    Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort,
-    PageTable, Pcb, Resources, Rights, VectorState, Window, aci, arch,
+    Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort, Pcb,
+    Resources, Rights, VectorState, aci, arch,
 };
 
 /// Pages of a process besides those of its program: kernel objects, page tables, IPC buffer.
 const OVERHEAD_PAGES: u64 = 48;
+
+/// Reservations and mappings in a process's address space.
+const REGIONS: usize = 48;
+/// Page tables there.
+const TABLES: usize = 16;
+/// Pieces of one segment, one of each size.
+const PIECES: usize = 32;
 
 /// A process that was built, and what belongs to it.
 #[derive(Clone, Debug)]
@@ -29,9 +37,12 @@ pub struct Process {
     quota: Generic,
     ledger: Ledger,
     pcb: Pcb,
-    space: AddressSpace,
+    space: Space<REGIONS, TABLES>,
     node: Node,
     entry: u64,
+    /// The thread-local base of its first thread, 0 without thread-local storage.
+    thread_base: u64,
+    convention: Convention,
 }
 
 /// How a process starts.
@@ -39,12 +50,21 @@ pub struct Process {
 pub struct Start {
     /// Its priority, 0 to 255.
     pub priority: u8,
-    /// Its thread-local base.
+    /// Its thread-local base; 0 for that of the program's thread-local storage, if it has some.
     pub thread_base: u64,
     /// What its `main` receives, if that takes a number.
     pub argument: u64,
     /// Whether its system calls go to its resolver instead of the kernel.
     pub foreign: bool,
+}
+
+/// What a process has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time, in ticks of the time-stamp counter, its first thread's.
+    pub ticks: u64,
+    /// Messages that it sent other than on a fast path.
+    pub messages: u64,
 }
 
 /// Why a process could not be built.
@@ -76,22 +96,30 @@ impl Process {
     /// space with the program in it, an IPC buffer, and a root node with what
     /// [`aci::slot`] names; it does not run yet.
     pub fn load(resources: &mut Resources, file: &[u8]) -> Result<Self, StartError> {
+        Self::load_as(resources, file, &aci::NUN)
+    }
+
+    /// Like [`load`](Self::load), by another convention than Nun's.
+    pub fn load_as(
+        resources: &mut Resources,
+        file: &[u8],
+        convention: &Convention,
+    ) -> Result<Self, StartError> {
         let program =
             Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
         let program_pages: u64 = program.segments().map(|segment| segment.pages()).sum();
         // Objects are naturally aligned, so up to half of the memory falls between them.
         let bytes = (program_pages + OVERHEAD_PAGES) * 2 * PAGE_BYTES;
         let quota: Generic = resources.make(bytes.next_power_of_two().trailing_zeros() as u8)?;
-        let built = Self::build(resources, quota, &program);
+        let built = Self::build(resources, quota, &program, convention);
         if built.is_err() {
             resources.discard(quota)?;
         }
         built
     }
 
-    /// Like [`load`](Self::load), with a quota of the maker's choice: a Generic in a slot of the
-    /// root node, from which more can be made for the process. If this fails, what was made from
-    /// it by then stays until it is revoked.
+    /// Like [`load`](Self::load), with a quota of the maker's choice: an empty Generic in a slot of
+    /// the root node, from which more can be made for the process. If this fails, it is empty again.
     pub fn load_from(
         resources: &mut Resources,
         quota: Generic,
@@ -99,33 +127,76 @@ impl Process {
     ) -> Result<Self, StartError> {
         let program =
             Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
-        Self::build(resources, quota, &program)
+        let built = Self::build(resources, quota, &program, &aci::NUN);
+        if built.is_err() {
+            resources.node().revoke(quota.descriptor().index())?;
+        }
+        built
     }
 
     fn build(
         resources: &mut Resources,
         quota: Generic,
         program: &Program<'_>,
+        convention: &Convention,
     ) -> Result<Self, StartError> {
-        let mut ledger = Ledger::new(resources, quota)?;
+        let ledger = Ledger::new(resources, quota)?;
+        let slot = ledger.slot();
+        let built = Self::fill(resources, quota, ledger, (program, convention));
+        if built.is_err() {
+            // The node goes with the quota.
+            resources.slots().put(slot);
+        }
+        built
+    }
+
+    fn fill(
+        resources: &mut Resources,
+        quota: Generic,
+        mut ledger: Ledger,
+        (program, convention): (&Program<'_>, &Convention),
+    ) -> Result<Self, StartError> {
+        let addresses = aci::USER_ADDRESSES;
+        let space = Space::new(ledger.make(0)?, addresses.start, addresses.end);
         let mut process = Self {
             quota,
             pcb: ledger.make(0)?,
-            space: ledger.make(0)?,
-            node: ledger.make(aci::NODE_RADIX as u8)?,
+            space: space.reserving_from(aci::ANYWHERE_ADDRESS),
+            node: ledger.make(convention.node_radix as u8)?,
             entry: program.entry(),
+            thread_base: 0,
+            convention: *convention,
             ledger,
         };
         for segment in program.segments() {
             process.load_segment(resources, &segment)?;
         }
         let buffer: Frame = process.ledger.make(PAGE_BYTES.trailing_zeros() as u8)?;
-        process.map(buffer, aci::BUFFER_ADDRESS, 1, Access::READ | Access::WRITE)?;
-        process.pcb.configure_spaces(process.space, process.node, buffer)?;
+        process.map(buffer, convention.buffer_address, 1, Access::READ | Access::WRITE)?;
+        process.pcb.configure_spaces(process.space.address_space(), process.node, buffer)?;
         let own_pcb = Rights::READ | Rights::WRITE;
-        process.node.mint(aci::slot::PROCESS, process.pcb, own_pcb, 0)?;
-        process.node.mint(aci::slot::NODE, process.node, Rights::all(), 0)?;
+        process.node.mint(convention.process, process.pcb, own_pcb, 0)?;
+        process.node.mint(convention.node, process.node, Rights::all(), 0)?;
+        if program.thread_locals().is_some() {
+            process.thread_base = process.make_thread_locals(resources, program)?;
+        }
         Ok(process)
+    }
+
+    /// Gives its first thread a copy of the program's thread-local storage; answers the base.
+    fn make_thread_locals(
+        &mut self,
+        resources: &mut Resources,
+        program: &Program<'_>,
+    ) -> Result<u64, Error> {
+        let locals = program.thread_locals();
+        // Its stack and its buffer are where they always are.
+        let mut area = Area::map(&mut self.ledger, &mut self.space, locals.as_ref(), 0)?;
+        area.buffer_address = self.convention.buffer_address;
+        let pcb = Descriptor::slot(self.convention.process);
+        resources
+            .with_mapped(area.block_frame, |to| area.write_block(&to, locals.as_ref(), pcb))?;
+        Ok(area.base)
     }
 
     /// Its PCB.
@@ -145,7 +216,7 @@ impl Process {
 
     /// Its address space.
     pub const fn address_space(&self) -> AddressSpace {
-        self.space
+        self.space.address_space()
     }
 
     /// Puts a capability into slot `index` of its root node: at most with `rights`, and with
@@ -166,6 +237,14 @@ impl Process {
         self.pcb.configure_ports(minted, Descriptor::NULL)
     }
 
+    /// Tells `port` how it ends, under `identifier`: faults as for a
+    /// [resolver](Self::set_resolver), and the [exit code](crate::entry::exit) as a message. See
+    /// [`Ending`](crate::Ending).
+    pub fn supervise(&mut self, port: IpcPort, identifier: u64) -> Result<(), Error> {
+        self.set_resolver(port, identifier)?;
+        self.grant(self.convention.supervisor, port, Rights::WRITE, identifier)
+    }
+
     /// Lets signals of `notification` end its receives.
     pub fn bind(&self, notification: NotificationPort) -> Result<(), Error> {
         self.pcb.configure_ports(Descriptor::NULL, notification)
@@ -180,7 +259,8 @@ impl Process {
     /// Lets it run from its program's entry on.
     pub fn start(&self, start: &Start) -> Result<(), Error> {
         // Its own first instruction sets its stack.
-        self.pcb.configure_entry(self.entry, 0, start.thread_base, start.argument)?;
+        let base = if start.thread_base == 0 { self.thread_base } else { start.thread_base };
+        self.pcb.configure_entry(self.entry, 0, base, start.argument)?;
         self.pcb.configure_schedule(start.priority.into(), 0, start.foreign.into())?;
         self.pcb.resume()
     }
@@ -197,14 +277,67 @@ impl Process {
         let pcb: Pcb = self.ledger.make(0)?;
         let frame: Frame = self.ledger.make(PAGE_BYTES.trailing_zeros() as u8)?;
         self.map(frame, buffer, 1, Access::READ | Access::WRITE)?;
-        pcb.configure_spaces(self.space, self.node, frame)?;
+        pcb.configure_spaces(self.space.address_space(), self.node, frame)?;
         pcb.configure_entry(entry, stack, start.thread_base, start.argument)?;
         pcb.configure_schedule(start.priority.into(), 0, start.foreign.into())?;
         Ok(pcb)
     }
 
+    /// Makes another process in the same address space, stopped, with a stack of `stack_pages` pages,
+    /// a copy of the thread-local storage of its program in `file`, an IPC buffer, and a capability
+    /// to itself in slot `own` of the root node. It will begin at `entry`. Its memory comes back with
+    /// that of the process.
+    pub fn make_thread(
+        &mut self,
+        resources: &mut Resources,
+        file: &[u8],
+        (entry, stack_pages): (u64, u64),
+        own: u64,
+        start: &Start,
+    ) -> Result<Pcb, StartError> {
+        let program =
+            Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
+        let locals = program.thread_locals();
+        let area = Area::map(&mut self.ledger, &mut self.space, locals.as_ref(), stack_pages)?;
+        let pcb: Pcb = self.ledger.make(0)?;
+        self.node.mint(own, pcb, Rights::READ | Rights::WRITE, 0)?;
+        resources.with_mapped(area.block_frame, |to| {
+            area.write_block(&to, locals.as_ref(), Descriptor::slot(own));
+        })?;
+        pcb.configure_spaces(self.space.address_space(), self.node, area.buffer)?;
+        let base = if start.thread_base == 0 { area.base } else { start.thread_base };
+        let stack = area.stack_top - arch::RETURN_ADDRESS_BYTES;
+        pcb.configure_entry(entry, stack, base, start.argument)?;
+        pcb.configure_schedule(start.priority.into(), 0, start.foreign.into())?;
+        Ok(pcb)
+    }
+
+    /// Reads its memory from `address` on into `bytes`, as far as the one frame reaches that lies there;
+    /// answers how far. Only what was made for it can be read: its program, stacks and thread-local
+    /// storage.
+    pub fn read_memory(
+        &mut self,
+        resources: &mut Resources,
+        address: u64,
+        bytes: &mut [u8],
+    ) -> Result<usize, Error> {
+        match self.space.own_frame(&mut self.ledger, address) {
+            Some((frame, offset)) => {
+                resources.with_mapped(frame, |memory| memory.copy_to(offset as usize, bytes))
+            }
+            None => Ok(0),
+        }
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let (ticks, messages, _, _) = self.pcb.information()?;
+        Ok(Usage { ticks, messages })
+    }
+
     /// Ends it and takes back all that it was made from.
     pub fn destroy(self, resources: &mut Resources) -> Result<(), Error> {
+        self.stop();
         resources.discard(self.quota)?;
         resources.slots().put(self.ledger.slot());
         Ok(())
@@ -212,9 +345,16 @@ impl Process {
 
     /// Ends it and empties its quota, which is the answer: another can be built from it.
     pub fn dismantle(self, resources: &mut Resources) -> Result<Generic, Error> {
+        self.stop();
         resources.node().revoke(self.quota.descriptor().index())?;
         resources.slots().put(self.ledger.slot());
         Ok(self.quota)
+    }
+
+    /// Stops it before anything is taken from it, so that it does not fault over what is missing.
+    fn stop(&self) {
+        // If it is gone already, so much the better.
+        let _ = self.pcb.suspend();
     }
 
     /// Fills frames with a segment of the program and maps them where it belongs.
@@ -224,8 +364,14 @@ impl Process {
         segment: &Segment<'_>,
     ) -> Result<(), Error> {
         let access = access_of(segment);
-        let mut done = 0;
-        while done < segment.pages() {
+        self.space.reserve_at(segment.first_page(), segment.pages())?;
+        let frame = Frame::slot(0);
+        let none = Piece { address: 0, frame, offset: 0, pages: 0, access };
+        let mut pieces = [none; PIECES];
+        let (mut count, mut done) = (0, 0);
+        while done < segment.pages()
+            && let Some(piece) = pieces.get_mut(count)
+        {
             let pages = 1 << (segment.pages() - done).ilog2();
             let bytes = pages * PAGE_BYTES;
             let frame: Frame = self.ledger.make(bytes.trailing_zeros() as u8)?;
@@ -239,10 +385,11 @@ impl Process {
             {
                 resources.with_mapped(frame, |to| to.copy_from(offset as usize, contents))?;
             }
-            self.map(frame, segment.first_page() + done * PAGE_BYTES, pages, access)?;
-            done += pages;
+            let address = segment.first_page() + done * PAGE_BYTES;
+            *piece = Piece { address, frame, offset: 0, pages, access };
+            (count, done) = (count + 1, done + pages);
         }
-        Ok(())
+        self.space.map_owned(&mut self.ledger, pieces.get(..count).unwrap_or_default())
     }
 
     /// Maps the first `pages` pages of `frame` into its address space.
@@ -253,13 +400,18 @@ impl Process {
         pages: u64,
         access: Access,
     ) -> Result<(), Error> {
-        let (node, index, window) = self.ledger.take()?;
-        let (first, bits) = range_around(address, pages);
-        frame.attach(self.space, first, bits, node, index)?;
-        let ledger = &mut self.ledger;
-        map_pages(self.space, Window::at(window), address, pages, access, || {
-            ledger.make::<PageTable>(0)
-        })
+        self.space.reserve_at(address, pages)?;
+        let piece = Piece { address, frame, offset: 0, pages, access };
+        let mapped = self.space.map(&mut self.ledger, &[piece]);
+        if mapped.is_err() {
+            self.space.release(&mut self.ledger, address)?;
+        }
+        mapped
+    }
+
+    /// Takes away what [`map`](Self::map) mapped at `address`.
+    pub fn unmap(&mut self, address: u64) -> Result<(), Error> {
+        self.space.release(&mut self.ledger, address)
     }
 }
 

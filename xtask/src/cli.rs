@@ -22,8 +22,8 @@ pub struct Arguments {
 pub enum Command {
     /// Build a system and boot it in QEMU, its serial console on this terminal
     ///
-    /// Ctrl-A X leaves. Without --system it boots the system of the current folder, if there
-    /// is one, else examples/two-spaces.
+    /// Ctrl-A X leaves. Without a name it boots the system of the current folder, if there
+    /// is one, else koito.
     Run(RunOptions),
     /// Run all tests: host, loader, in QEMU, boot scripts, checks
     Test(TestOptions),
@@ -34,7 +34,9 @@ pub enum Command {
     /// Write a disk image that boots on a UEFI machine, for instance from a USB stick
     Image(ImageOptions),
     /// Boot with QEMU stopped at its first instruction and gdb attached to the kernel
-    Gdb(BootOptions),
+    ///
+    /// With --program, gdb knows that program's names as well, and goes on to where it starts.
+    Gdb(GdbOptions),
     /// Check format, lints, dependency rule, unsafe homes, panic-freedom and sizes
     Check(CheckOptions),
     /// Make an operating system of your own on Nun, in a folder of its own
@@ -106,6 +108,16 @@ pub struct RunOptions {
     pub timeout: Option<u64>,
 }
 
+/// Options of `gdb`.
+#[derive(Args)]
+pub struct GdbOptions {
+    #[command(flatten)]
+    pub boot: BootOptions,
+    /// Attach to a program of the system: init, or a boot module by name
+    #[arg(long, value_name = "NAME")]
+    pub program: Option<String>,
+}
+
 /// Options of `graph`.
 #[derive(Args)]
 pub struct GraphOptions {
@@ -147,13 +159,17 @@ pub enum Suite {
     Explore,
     /// The conformance program in QEMU.
     Conformance,
+    /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
+    Storm,
+    /// Nun's memory management, threads and processes in QEMU.
+    Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
     Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
     Stretch,
-    /// A server of KOITO in QEMU that is killed hundreds of times while its clients go on.
+    /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,

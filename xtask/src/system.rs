@@ -13,7 +13,7 @@ use crate::repository::Repository;
 /// Name of the description in a system's folder.
 const DESCRIPTION: &str = "system.toml";
 /// Booted by `run` where nothing else is asked for.
-const DEFAULT: &str = "examples/two-spaces";
+const DEFAULT: &str = "koito";
 /// Longest name of a boot module that the boot information has room for, in bytes.
 const MODULE_NAME_BYTES: usize = 48;
 
@@ -29,6 +29,9 @@ struct Description {
     /// Command line that init receives.
     #[serde(default)]
     command_line: String,
+    /// File that an emulated virtio disk begins with. What is written to the disk is forgotten.
+    #[serde(default)]
+    disk: Option<String>,
     /// File with the manifest, for a system whose init starts components by one. Their programs
     /// become boot modules; they are binaries of any package of the workspace.
     manifest: Option<PathBuf>,
@@ -71,6 +74,8 @@ pub struct System {
     pub modules: Vec<Module>,
     /// Command line that init receives.
     pub command_line: String,
+    /// Contents of an emulated virtio disk.
+    pub disk: Option<PathBuf>,
     /// What init starts.
     pub manifest: Option<ManifestFile>,
 }
@@ -128,7 +133,12 @@ impl System {
         if description.command_line.contains(['\n', '\r']) {
             bail!("{}: command_line must be a single line", file.display());
         }
+        let disk = description.disk.map(|disk| folder.join(disk));
+        if let Some(disk) = disk.as_ref().filter(|disk| !disk.is_file()) {
+            bail!("{}: there is no disk {}", file.display(), disk.display());
+        }
         Ok(Self {
+            disk,
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             init: description.init,
             modules,

@@ -10,6 +10,8 @@ use crate::report::Report;
 
 /// Ticks until an alarm rings: more than it takes to set it.
 const SOON: u32 = 50_000;
+/// More than instructions in the loop that it interrupts.
+const PHASES: u64 = 16;
 
 /// Measures all that concerns them.
 pub fn measure_all(resources: &mut Resources, report: &mut Report) -> Result<(), Error> {
@@ -24,10 +26,13 @@ pub fn measure_all(resources: &mut Resources, report: &mut Report) -> Result<(),
     report.show(&measure("timer.arm", || timer.arm(far, bell), done));
     timer.cancel()?;
 
-    let mut soon = SOON;
+    let (mut soon, mut round) = (SOON, 0);
     let [measured] = measure_parts(["timer.interrupt"], || {
         loop {
-            assert_eq!(timer.arm(ticks() + u64::from(soon), bell), Ok(()));
+            // The alarm falls now into this part of the loop, now into that.
+            round += 1;
+            let deadline = ticks() + u64::from(soon) + round % PHASES;
+            assert_eq!(timer.arm(deadline, bell), Ok(()));
             let gap = last_gap(2 * soon);
             if signal.poll() == Ok(1) && gap > 0 {
                 break [gap];
@@ -36,6 +41,6 @@ pub fn measure_all(resources: &mut Resources, report: &mut Report) -> Result<(),
             soon *= 2;
         }
     });
-    report.show(&measured);
+    report.show(&measured.at_best());
     Ok(())
 }

@@ -15,44 +15,56 @@ const PORTS: IoPort = IoPort::slot(CLOCK_PORTS);
 const INDEX: u64 = 0x70;
 /// I/O port that gives or takes what is in it.
 const DATA: u64 = 0x71;
-/// Register A: the usual time base, 8192 interrupts a second.
-const RATE: (u64, u64) = (0xa, 0x23);
-/// Register B: 24-hour clock, periodic interrupt on.
-const PERIODIC: (u64, u64) = (0xb, 0x42);
+
+/// Register A: how often it interrupts, in the lower bits.
+const RATE: u64 = 0xa;
+/// 8192 interrupts a second, the most with the usual time base.
+const OFTEN: u64 = 3;
+const RATE_MASK: u64 = 0xf;
+/// Register B: what it interrupts for.
+const CONTROL: u64 = 0xb;
+const PERIODIC: u64 = 0x40;
 /// Register C: why it interrupts. Reading it lets it interrupt again.
 const CAUSE: u64 = 0xc;
+
+/// Label of the message after which the clock is as it was.
+const STOP: u32 = 1;
 
 /// Handles interrupts, which come as signals of `signal`, and tells whoever asks at `port` when the
 /// last one was acknowledged.
 pub fn drive(port: IpcPort, signal: NotificationPort) -> ! {
-    let mut result = start();
-    while result.is_ok() {
-        result = handle(port, signal);
+    let result = serve(port, signal);
+    panic!("the driver ended: {result:?}");
+}
+
+fn serve(port: IpcPort, signal: NotificationPort) -> Result<(), Error> {
+    // The registers outlive the machine's being switched off.
+    let (rate, control) = (read(RATE)?, read(CONTROL)?);
+    write(RATE, rate & !RATE_MASK | OFTEN)?;
+    write(CONTROL, control | PERIODIC)?;
+    read(CAUSE)?;
+    loop {
+        signal.wait()?;
+        LINE.acknowledge()?;
+        let end = stamp();
+        read(CAUSE)?;
+        let stops = port.receive()?.message().is_some_and(|message| message.label() == STOP);
+        if stops {
+            write(CONTROL, control)?;
+            write(RATE, rate)?;
+        }
+        Reply::OWED.reply(&Message::new(0, [end.into()]))?;
     }
-    panic!("the driver got {result:?}");
 }
 
-fn start() -> Result<(), Error> {
-    for (register, value) in [RATE, PERIODIC] {
-        PORTS.write(INDEX, 8, register)?;
-        PORTS.write(DATA, 8, value)?;
-    }
-    ready()
+fn read(register: u64) -> Result<u64, Error> {
+    PORTS.write(INDEX, 8, register)?;
+    PORTS.read(DATA, 8)
 }
 
-/// Lets the clock interrupt again.
-fn ready() -> Result<(), Error> {
-    PORTS.write(INDEX, 8, CAUSE)?;
-    PORTS.read(DATA, 8).map(|_| ())
-}
-
-fn handle(port: IpcPort, signal: NotificationPort) -> Result<(), Error> {
-    signal.wait()?;
-    LINE.acknowledge()?;
-    let end = stamp();
-    ready()?;
-    port.receive()?;
-    Reply::OWED.reply(&Message::new(0, [end.into()]))
+fn write(register: u64, value: u64) -> Result<(), Error> {
+    PORTS.write(INDEX, 8, register)?;
+    PORTS.write(DATA, 8, value)
 }
 
 /// Measures from the last instruction before an interrupt to its acknowledgement by the driver
@@ -69,5 +81,6 @@ pub fn interrupted(port: IpcPort) {
             }
         }
     });
-    publish(&measured);
+    port.call(&Message::new(STOP, [])).expect("the driver stops");
+    publish(&measured.at_best());
 }

@@ -66,7 +66,9 @@ impl fmt::Display for BootError {
         match self {
             Self::NotEnoughMemory => f.write_str("too little free memory to start init"),
             Self::BadSegment(number) => write!(f, "segment {number} of init cannot be mapped"),
-            Self::TooManyModules => f.write_str("too many boot modules"),
+            Self::TooManyModules => {
+                write!(f, "more than {INIT_MODULES} boot modules, or too large ones")
+            }
         }
     }
 }
@@ -199,7 +201,10 @@ impl<H: Hal> Kernel<H> {
         }
         let image_frames = slots.since(first);
 
-        let modules = boot.modules.get(..INIT_MODULES).unwrap_or(boot.modules);
+        let modules = boot.modules;
+        if modules.len() > INIT_MODULES {
+            return Err(BootError::TooManyModules);
+        }
         let mut module_ranges = [SlotRange::default(); INIT_MODULES];
         for (module, range) in modules.iter().zip(&mut module_ranges) {
             let first = slots.next;

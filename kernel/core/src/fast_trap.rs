@@ -80,7 +80,7 @@ impl<H: Hal> Kernel<H> {
     /// `reply_receive` of process `me`, which is a verdict on a trap. Otherwise like
     /// [`fast_call`](Self::fast_call).
     #[inline(always)]
-    pub fn fast_verdict<L: Lengths, O: Owners>(
+    pub fn fast_verdict<L: Lengths>(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
@@ -94,20 +94,20 @@ impl<H: Hal> Kernel<H> {
         }
         let client = self.store.get(resolver.caller.get()?);
         let trapped = State::new(Phase::AwaitingReply, number).with_trap(true);
-        if !O::is(client.state.get(), trapped) {
+        if !Vectors::is(client.state.get(), trapped) {
             return None;
         }
         let verdict = Verdict::from_label(MessageInfo(info).label());
         if verdict == Verdict::Stop {
             return None;
         }
-        let slot = self.store.fast_slot(resolver, O::mask(resolver), descriptor)?;
+        let slot = self.store.fast_slot(resolver, Vectors::mask(resolver), descriptor)?;
         let port = self.fast_port(slot)?;
 
         self.fast_wait(resolver, me, port);
-        client.state.set(O::afresh(&client.state, Phase::Running, number));
-        O::switch(self.hal(), cpu, &client.context);
-        let trap = client.trap.take();
+        client.state.set(client.state.get().resumed());
+        Vectors::switch(self.hal(), cpu, &client.context);
+        let trap = client.trap.get();
         if verdict == Verdict::ResumeWhole {
             client.context.resume_whole();
         } else if trap == Some(Trap::ForeignCall) {

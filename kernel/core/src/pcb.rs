@@ -243,7 +243,8 @@ impl<H: Hal> Kernel<H> {
             }
         };
         let instruction = inside(instruction, 1)?;
-        let stack = inside(stack, 2)?;
+        // A stack may begin right at the end.
+        let stack = inside(stack.saturating_sub(1), 2).map(|_| UserAddress(stack))?;
         if !context.set_thread_base(inside(thread_base, 3)?) {
             return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }
@@ -334,7 +335,12 @@ impl<H: Hal> Kernel<H> {
     }
 
     fn suspend(&mut self, caller: Caller, process: Ref<Process>) -> Outcome {
-        let phase = self.store.get(process).state.get().phase() as u64;
+        let pcb = self.store.get(process);
+        let state = pcb.state.get();
+        // Who ran elsewhere has been stopped there.
+        let ran = state.is_evicted() && state.phase() == Phase::Stopped;
+        let phase = if ran { Phase::Running } else { state.phase() } as u64;
+        pcb.state.set(state.without_eviction());
         if process == caller.process {
             let info = MessageInfo::success(1);
             self.context(process).answer(phase, info.0, &[0; MESSAGE_REGISTERS]);

@@ -100,7 +100,10 @@ fn what_runs_elsewhere_is_stopped_before_it_is_destroyed() {
 #[test]
 fn suspending_and_taking_the_address_space_stop_it_elsewhere() {
     let (mut system, other) = with_neighbour();
-    system.ask(OTHER, pcb::word::Suspend, &[]).expect("suspend");
+    let [was, ..] = system.ask(OTHER, pcb::word::Suspend, &[]).expect("suspend");
+    assert_eq!(was, Phase::Running as u64, "it says where it was");
+    let [was, ..] = system.ask(OTHER, pcb::word::Suspend, &[]).expect("suspend");
+    assert_eq!(was, Phase::Stopped as u64);
     assert_eq!(system.elsewhere[1], None);
     assert_eq!(phase(&mut system), Phase::Stopped as u64);
     system.ask(OTHER, pcb::word::Resume, &[]).expect("resume");

@@ -60,11 +60,10 @@ macro_rules! path {
 /// and have names for the linker, so that their arguments, the registers of the kernel call, stay
 /// where they are.
 macro_rules! paths {
-    ($entered:ident: $call:ident $other_call:ident $long_call:ident $other_long_call:ident,
-        $reply:ident $other_reply:ident $long_reply:ident $other_long_reply:ident,
+    ($entered:ident: $call:ident $other_call:ident $long_call:ident,
+        $reply:ident $other_reply:ident $long_reply:ident,
         $foreign:ident $other_foreign:ident,
-        $notify:ident $notify_bound:ident $wake:ident $wait:ident $poll:ident,
-        $map:ident $yield:ident) => {
+        $notify:ident $notify_bound:ident $wake:ident $wait:ident, $map:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
             if !Short::admit(info) {
                 return $long_call(descriptor, info, me, number, word4, word5);
@@ -82,14 +81,9 @@ macro_rules! paths {
         });
         path!($long_call(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            if the_kernel().fast_call::<Long, Plain>(&cpu, process, descriptor, message).is_none() {
-                $other_long_call(descriptor, info, me, number, word4, word5);
-            }
-        });
-        path!($other_long_call(descriptor, info, me, number, word4, word5) {
-            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            if the_kernel().fast_call::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
-                the_kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
+            let kernel = the_kernel();
+            if kernel.fast_call::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
+                kernel.hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
             }
         });
         path!($reply(descriptor, info, me, number, word4, word5) {
@@ -105,9 +99,10 @@ macro_rules! paths {
         path!($other_reply(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
             let kernel = the_kernel();
-            if kernel.fast_verdict::<Admitted, Plain>(&cpu, process, descriptor, info).is_none()
-                && kernel.fast_reply_receive::<Admitted, Vectors>(&cpu, process, descriptor, message).is_none()
-                && kernel.fast_verdict::<Admitted, Vectors>(&cpu, process, descriptor, info).is_none()
+            if kernel.fast_verdict::<Admitted>(&cpu, process, descriptor, info).is_none()
+                && kernel
+                    .fast_reply_receive::<Admitted, Vectors>(&cpu, process, descriptor, message)
+                    .is_none()
             {
                 let operation = word::ReplyReceive;
                 kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
@@ -116,14 +111,10 @@ macro_rules! paths {
         path!($long_reply(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
             let kernel = the_kernel();
-            if kernel.fast_reply_receive::<Long, Plain>(&cpu, process, descriptor, message).is_none() {
-                $other_long_reply(descriptor, info, me, number, word4, word5);
-            }
-        });
-        path!($other_long_reply(descriptor, info, me, number, word4, word5) {
-            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
-            let kernel = the_kernel();
-            if kernel.fast_reply_receive::<Long, Vectors>(&cpu, process, descriptor, message).is_none() {
+            if kernel
+                .fast_reply_receive::<Long, Vectors>(&cpu, process, descriptor, message)
+                .is_none()
+            {
                 let operation = word::ReplyReceive;
                 kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
@@ -180,48 +171,50 @@ macro_rules! paths {
                 the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
         });
-        path!($poll(descriptor, info, me, number, word4, word5) {
-            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
-            if the_kernel().fast_poll(&cpu, process, descriptor, words).is_none() {
-                let operation = notification::word::Poll;
-                the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
-            }
-        });
         // A page's address takes the place of the CPU's number.
         path!($map(descriptor, info, me, address, memory, word5) {
             let (cpu, process) = ($entered(here()), process(me));
             let kernel = the_kernel();
             kernel.fast_map(&cpu, process, descriptor, info, address, memory, word5);
         });
-        path!($yield(descriptor, info, me, number, word4, word5) {
-            let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
-            if the_kernel().fast_yield(&cpu, process, words).is_none() {
-                let operation = kernel::word::Yield;
-                the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
-            }
-        });
     };
 }
 
 paths!(
     alone:
-    a9n_fast_call a9n_other_call a9n_long_call a9n_other_long_call,
+    a9n_fast_call a9n_other_call a9n_long_call,
     a9n_fast_reply_receive a9n_other_reply_receive
-        a9n_long_reply_receive a9n_other_long_reply_receive,
+        a9n_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
-    a9n_fast_notify a9n_other_notify a9n_fast_wake a9n_fast_wait a9n_fast_poll,
-    a9n_fast_map a9n_fast_yield
+    a9n_fast_notify a9n_other_notify a9n_fast_wake a9n_fast_wait,
+    a9n_fast_map
 );
 
 paths!(
     locked:
-    a9n_fast_call_locked a9n_other_call_locked a9n_long_call_locked a9n_other_long_call_locked,
+    a9n_fast_call_locked a9n_other_call_locked a9n_long_call_locked,
     a9n_fast_reply_receive_locked a9n_other_reply_receive_locked
-        a9n_long_reply_receive_locked a9n_other_long_reply_receive_locked,
+        a9n_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
-    a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wake_locked a9n_fast_wait_locked a9n_fast_poll_locked,
-    a9n_fast_map_locked a9n_fast_yield_locked
+    a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wake_locked a9n_fast_wait_locked,
+    a9n_fast_map_locked
 );
+
+// What is less frequent exists once: these ask how they were entered.
+path!(a9n_fast_poll(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_poll(&cpu, process, descriptor, words).is_none() {
+        let operation = notification::word::Poll;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+path!(a9n_fast_yield(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_yield(&cpu, process, words).is_none() {
+        let operation = kernel::word::Yield;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
 
 /// The kernel, for a path.
 #[inline(always)]
@@ -248,4 +241,10 @@ fn alone(_number: u64) -> Entered {
 fn locked(number: u64) -> Entered {
     // SAFETY: used above only, with the number of the CPU that the path runs on.
     unsafe { Entered::locked(number) }
+}
+
+/// There are several CPUs if the number is that of one.
+#[inline(always)]
+fn either(number: u64) -> Entered {
+    if number == Entered::ALONE { Entered::Alone } else { locked(number) }
 }

@@ -11,7 +11,7 @@ use crate::clock::set_timer_here;
 use crate::context::{Context, FIXED_FLAGS, Mode};
 use crate::cpu::{AREA_BYTES, CPU_OFFSET, CPUS, Cpu, MAX_CPUS};
 use crate::dump::fatal_exception;
-use crate::entry::{EXCEPTION_BYTES, INTERRUPT_BYTES, STUB_BYTES};
+use crate::entry::{EXCEPTION_BYTES, Entered, INTERRUPT_BYTES, STUB_BYTES};
 use crate::exceptions;
 use crate::interrupts::interrupted;
 use crate::lock::{LOCK, acquire};
@@ -101,12 +101,12 @@ global_asm!(
 .endm
 
 // Takes the kernel lock for a path.
-.macro a9n_lock path
+.macro a9n_lock path, function
 a9n_lock_\path:
     lock bts dword ptr [rip + {LOCK}], 0
-    jnc     a9n_fast_\path\()_locked
+    jnc     a9n_fast_\function
     call    a9n_acquire
-    jmp     a9n_fast_\path\()_locked
+    jmp     a9n_fast_\function
 .endm
 
 // Traps unless the stack pointer is as the system call stub left it, 8 below the CPU's words.
@@ -187,6 +187,7 @@ a9n_system_call_alone:
     jne     2f
     cmp     rax, {WINDOW_MAP}
     je      3f
+    mov     ecx, {ALONE}
     cmp     rax, {YIELD}
     je      a9n_fast_yield
     cmp     rax, {POLL}
@@ -207,6 +208,13 @@ a9n_system_calls:
 .org a9n_system_calls + {STUB_BYTES} * a9n_number
     a9n_save a9n_number
     mov     ecx, a9n_number
+    jmp     a9n_system_call_locked
+.set a9n_number, a9n_number + 1
+.endr
+.org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
+
+// How all of them go on.
+a9n_system_call_locked:
     cmp     rax, {IPC_CALL}
     je      a9n_lock_call
     cmp     rax, {IPC_REPLY_RECEIVE}
@@ -215,16 +223,6 @@ a9n_system_calls:
     je      a9n_lock_notify
     cmp     rax, {WAIT}
     je      a9n_lock_wait
-    jmp     a9n_less_frequent
-.set a9n_number, a9n_number + 1
-.endr
-.org a9n_system_calls + {STUB_BYTES} * {MAX_CPUS}
-
-.irp path, call, reply_receive, notify, wait, yield, poll
-    a9n_lock \path
-.endr
-// The rest, for all stubs of several CPUs.
-a9n_less_frequent:
     cmp     dword ptr [rdx + {FOREIGN}], 0
     jne     2f
     cmp     rax, {WINDOW_MAP}
@@ -235,10 +233,15 @@ a9n_less_frequent:
     je      a9n_lock_poll
     jmp     a9n_general
 2:  a9n_save_foreign
-    a9n_lock foreign
+    a9n_lock foreign, foreign_locked
 3:  a9n_save_map
-    a9n_lock map
-
+    a9n_lock map, map_locked
+.irp path, call, reply_receive, notify, wait
+    a9n_lock \path, \path\()_locked
+.endr
+.irp path, yield, poll
+    a9n_lock \path, \path
+.endr
 // Waits for the lock, and takes it, with everything kept that a fast path looks at.
 a9n_acquire:
     push    rdi
@@ -303,7 +306,6 @@ a9n_leave:
 
 // The same with the kernel lock: it is given back when the new root is loaded and nothing more is
 // read of the context.
-.balign 64
 .globl a9n_leave_locked
 a9n_leave_locked:
     a9n_load
@@ -316,7 +318,6 @@ a9n_leave_locked:
 a9n_stay:
     a9n_load_stay
     sysretq
-.balign 64
 .globl a9n_stay_locked
 a9n_stay_locked:
     a9n_load_stay
@@ -325,12 +326,10 @@ a9n_stay_locked:
 
 // On after a foreign system call, without and with the kernel lock. `sysretq` takes every flag that
 // a context can have from r11, but for RF, which no system call has set.
-.balign 64
 .globl a9n_leave_foreign
 a9n_leave_foreign:
     a9n_load_foreign
     sysretq
-.balign 64
 .globl a9n_leave_foreign_locked
 a9n_leave_foreign_locked:
     a9n_load_foreign
@@ -583,6 +582,7 @@ a9n_processor_stub:
     FS_BASE = const offset_of!(Context, fs_base),
     GS_BASE = const offset_of!(Context, gs_base),
     MODE = const offset_of!(Context, mode),
+    ALONE = const Entered::ALONE,
     FOREIGN = const offset_of!(Context, foreign),
     FOREIGN_INFO = const FOREIGN_INFO,
     LABEL_SHIFT = const MessageInfo::LABEL_SHIFT,

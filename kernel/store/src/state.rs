@@ -41,7 +41,7 @@ impl State {
     const INTERRUPTED: u32 = 1 << 18;
     /// It has a vector state. Stays as long as that does.
     const VECTOR: u32 = 1 << 19;
-    /// Another CPU wants it stopped.
+    /// Another CPU wants it stopped, or had it stopped and has not said so yet.
     const EVICTED: u32 = 1 << 20;
     /// The scheduling context that it lent with its call will not come back.
     const CONTEXT_LOST: u32 = 1 << 21;
@@ -72,7 +72,7 @@ impl State {
         (self.0 >> Self::CPU_SHIFT) as u8
     }
 
-    /// Whether another CPU wants it stopped.
+    /// Whether another CPU wants it stopped, or had it stopped.
     pub const fn is_evicted(self) -> bool {
         self.0 & Self::EVICTED != 0
     }
@@ -81,6 +81,12 @@ impl State {
     #[must_use]
     pub const fn with_eviction(self) -> Self {
         self.with_flag(Self::EVICTED, true)
+    }
+
+    /// The same process, with nobody wanting it stopped.
+    #[must_use]
+    pub const fn without_eviction(self) -> Self {
+        self.with_flag(Self::EVICTED, false)
     }
 
     /// The same process, with a vector state or without.
@@ -93,6 +99,13 @@ impl State {
     #[must_use]
     pub const fn afresh(self, phase: Phase) -> Self {
         Self(phase as u32 | self.0 & (0xff << Self::CPU_SHIFT | Self::VECTOR))
+    }
+
+    /// The same process, which awaits the verdict on its trap, running.
+    #[must_use]
+    #[inline(always)]
+    pub const fn resumed(self) -> Self {
+        Self(self.0 ^ (Self::TRAPPED | Phase::AwaitingReply as u32 ^ Phase::Running as u32))
     }
 
     /// Whether it is in this state because of a trap.

@@ -30,7 +30,7 @@ pub enum Source<'a> {
 }
 
 /// A cache of the blocks of a device.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Cache<D> {
     device: D,
     block_bytes: usize,

@@ -28,7 +28,7 @@ pub(crate) enum State {
 }
 
 /// Memory for one block.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Frame {
     /// Which block; without meaning while empty.
     pub block: u64,

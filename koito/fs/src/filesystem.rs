@@ -50,7 +50,7 @@ pub struct Options {
 }
 
 /// A mounted ext4 file system on a device. See the crate's documentation for what it promises.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct FileSystem<D> {
     pub(crate) cache: Cache<D>,
     pub(crate) superblock: Superblock,

@@ -4,6 +4,7 @@ use koito::services::Condition;
 use nun::Process;
 
 /// What a component is doing.
+#[allow(clippy::large_enum_variant, reason = "there is no heap, and most components run")]
 pub enum Life {
     /// An instance runs.
     Running(Instance),

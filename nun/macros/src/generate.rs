@@ -112,7 +112,7 @@ fn answer(interface: &Interface, method: &Method) -> TokenStream {
         Some(_) => quote!(::nun::service::outcome),
     };
     quote! {
-        match ::nun::service::decode::<(#(#types,)*)>(request) {
+        match ::nun::service::decode::<(#(#types,)*)>(*request) {
             ::core::option::Option::Some((#(#bindings,)*)) => {
                 #encode(#service::#name(&self.0, caller, #(#bindings),*)#wait)
             }

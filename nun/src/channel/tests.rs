@@ -16,7 +16,13 @@ use crate::{Descriptor, NotificationPort};
 
 /// What client and server share.
 #[derive(Clone)]
-struct Shared(Rc<[Cell<u64>; CHANNEL_BYTES / 8]>);
+pub(crate) struct Shared(Rc<[Cell<u64>; CHANNEL_BYTES / 8]>);
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self(Rc::new([const { Cell::new(0) }; CHANNEL_BYTES / 8]))
+    }
+}
 
 impl SharedMemory for Shared {
     fn read(&self, offset: usize) -> u64 {
@@ -64,7 +70,7 @@ struct World {
 impl World {
     fn new() -> Self {
         hosted::install(|_: Call| hosted::done([0; 6]));
-        let memory = Shared(Rc::new([const { Cell::new(0) }; CHANNEL_BYTES / 8]));
+        let memory = Shared::new();
         let world = Self { memory, pages: Pages::default(), epoch: Cell::new(0) };
         world.restart();
         world
@@ -103,7 +109,7 @@ impl World {
     }
 }
 
-fn poll<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> Option<F::Output> {
+pub(crate) fn poll<F: Future + ?Sized>(future: &mut Pin<Box<F>>) -> Option<F::Output> {
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Some(output),
         Poll::Pending => None,

@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::vec::Vec;
 
-use a9n_abi::{MessageInfo, Reason, Source, ipc_port, node, reply};
+use a9n_abi::{MessageInfo, Reason, Source, ipc_port, node, notification, reply};
 
 use super::*;
+use crate::channel::ClientEnd;
+use crate::channel::tests::{Shared, poll};
 use crate::hosted::{self, Call};
 use crate::syscall::Answer;
 use crate::{Culprit, Descriptor};
@@ -41,6 +43,9 @@ impl Mailbox for Box<'_> {
 
 const EPOCH: Epoch = 9;
 const REPLIES: u64 = 100;
+/// Stands for the Reply in the PCB.
+const DIRECT: u64 = 0;
+const BELL: NotificationPort = NotificationPort::at(Descriptor::slot(9));
 
 fn request(ordinal: u32, words: &[u64]) -> Answer {
     let mut all = [0; 6];
@@ -71,18 +76,26 @@ impl Alarm for Log {
     }
 }
 
-/// Serves what is in `inputs`, with room for two waiting calls. `dead` is a slot whose caller
-/// goes while it waits, once.
-fn run(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc<Log> {
+/// Lets the kernel give what is in `inputs`, and then no more. `dead` is a slot whose caller goes
+/// while it waits, once.
+fn script(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc<Log> {
     let log = Rc::new(Log::default());
     let mut inputs: VecDeque<Answer> = inputs.into_iter().collect();
     let kernel_log = Rc::clone(&log);
-    hosted::install(move |call: Call| match call.operation & 0xffff {
-        ipc_port::word::Receive => inputs.pop_front().unwrap_or(Answer {
+    let mut next = move || {
+        inputs.pop_front().unwrap_or(Answer {
             identifier: 0,
             info: MessageInfo::failure(Error::new(Reason::InvalidDescriptor, Culprit::DESCRIPTOR)),
             words: [0; 6],
-        }),
+        })
+    };
+    hosted::install(move |call: Call| match call.operation & 0xffff {
+        ipc_port::word::Receive => next(),
+        ipc_port::word::ReplyReceive => {
+            kernel_log.answers.borrow_mut().push((DIRECT, call.info.label(), call.words[0]));
+            next()
+        }
+        notification::word::Notify => hosted::done([0; 6]),
         reply::word::Reply => {
             let answer = (call.descriptor.index(), call.info.label(), call.words[0]);
             kernel_log.answers.borrow_mut().push(answer);
@@ -94,10 +107,23 @@ fn run(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc<Lo
         node::word::Look => hosted::done([11, 0, 0, 0, 0, 0]),
         other => panic!("unexpected operation {other}"),
     });
+    log
+}
+
+/// Serves what is in `inputs`, with room for two waiting calls.
+fn run(inputs: impl IntoIterator<Item = Answer>, dead: Option<u64>) -> Rc<Log> {
+    serve_mailbox(inputs, dead, &[] as &[ServerEnd])
+}
+
+fn serve_mailbox(
+    inputs: impl IntoIterator<Item = Answer>,
+    dead: Option<u64>,
+    channels: &[ServerEnd<impl SharedMemory>],
+) -> Rc<Log> {
+    let log = script(inputs, dead);
     let timers = Timers::new();
     let service = MailboxServer(Box { letter: Cell::new(None), timers: &timers });
     let port = IpcPort::at(Descriptor::slot(8));
-    let channels: &[ServerEnd] = &[];
     let place = Place { port, epoch: EPOCH, replies: REPLIES, channels };
     let note = |bits| log.signals.set(log.signals.get() | bits);
     let error = place.serve::<2, _>(&service, note, &timers, &*log);
@@ -141,4 +167,61 @@ fn signals_and_time_wake_as_well() {
     assert_eq!(log.signals.get(), 14);
     assert_eq!(*log.answers.borrow(), [(REPLIES, 0, 0)], "the past is over at once");
     assert_eq!(*log.alarms.borrow(), [far, far - 5], "the alarm is for the first, and set once");
+}
+
+#[test]
+fn a_request_from_a_channel_waits_like_a_call() {
+    script([], None);
+    let memory = Shared::new();
+    let client = ClientEnd::new(memory.clone(), BELL);
+    let channels = [ServerEnd::new(memory, BELL, 1 << 20, 5)];
+    let mailbox = MailboxAsync::new(&client);
+    let mut get = std::boxed::Box::pin(mailbox.get());
+    assert_eq!(poll(&mut get), None);
+    serve_mailbox([], None, &channels);
+    assert_eq!(poll(&mut get), None, "it was made before there was a session, and is made again");
+    let log = serve_mailbox([request(1, &[7])], None, &channels);
+    assert_eq!(*log.answers.borrow(), [(REPLIES + 1, 0, 0)], "the call from the port");
+    assert_eq!(poll(&mut get), Some(Ok(7)));
+
+    let mut put = std::boxed::Box::pin(mailbox.put(8));
+    assert_eq!(poll(&mut put), None);
+    let log = serve_mailbox([request(2, &[]), signals(1 << 3), signals(1 << 20)], None, &channels);
+    assert_eq!(*log.answers.borrow(), [(REPLIES, 0, 8)]);
+    assert_eq!(poll(&mut put), Some(Ok(())));
+}
+
+#[nun::service(version = 1)]
+trait Doubler {
+    #[method(ordinal = 1, retry = idempotent)]
+    fn double(&self, number: u64) -> u64;
+}
+
+struct Two;
+
+impl Doubler for Two {
+    fn double(&self, _: Caller, number: u64) -> u64 {
+        number * 2
+    }
+}
+
+#[test]
+fn where_nothing_waits_callers_are_answered_directly() {
+    script([], None);
+    let memory = Shared::new();
+    let client = ClientEnd::new(memory.clone(), BELL);
+    let port = IpcPort::at(Descriptor::slot(8));
+    let channels = &[ServerEnd::new(memory, BELL, 1, 5)];
+    let place = Place { port, epoch: EPOCH, replies: REPLIES, channels };
+    let serve = || {
+        let log = script([request(1, &[4]), request(1, &[5]), signals(2)], None);
+        place.serve::<2, _>(&DoublerServer(Two), |_| {}, &Timers::new(), &());
+        assert_eq!(*log.answers.borrow(), [(DIRECT, 0, 8), (DIRECT, 0, 10)]);
+    };
+    let mut double = std::boxed::Box::pin(DoublerAsync::new(&client).double(21));
+    assert_eq!(poll(&mut double), None);
+    serve();
+    assert_eq!(poll(&mut double), None, "now there is a session");
+    serve();
+    assert_eq!(poll(&mut double), Some(Ok(42)));
 }

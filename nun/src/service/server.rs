@@ -2,6 +2,7 @@
 
 use super::protocol::other_instance;
 use super::{EPOCH_SHIFT, Epoch, Reader, Wire, Writer, status};
+use crate::syscall::Answer;
 use crate::{Error, IpcPort, Message, Received};
 use a9n_abi::Source;
 
@@ -86,9 +87,8 @@ pub fn serve<S: Service>(
             let answer = respond(service, epoch, came.identifier, &request);
             port.reply_receive_plain(&answer.unwrap_or(UNKNOWN_METHOD))
         } else {
-            match Received::from_answer(came) {
-                Ok(Received::Signals { bits }) => signals(bits),
-                Ok(_) => {}
+            match signals_in(came) {
+                Ok(bits) => signals(bits),
                 Err(error) => return error,
             }
             port.receive_plain()
@@ -96,10 +96,22 @@ pub fn serve<S: Service>(
     }
 }
 
-/// The arguments in `request`, if it has them.
+/// The signals in what came, if it is no message.
+#[cold]
+#[inline(never)]
+fn signals_in(came: Answer) -> Result<u64, Error> {
+    match Received::from_answer(came)? {
+        Received::Signals { bits } => Ok(bits),
+        // A server is nobody's resolver.
+        _ => Ok(0),
+    }
+}
+
+/// The arguments in `request`, if it has them. It is a copy, so that a method whose arguments are
+/// read from memory does not make all others put theirs there.
 #[inline(always)]
-pub fn decode<T: Wire>(request: &Message) -> Option<T> {
-    let mut reader = Reader::new(request);
+pub fn decode<T: Wire>(request: Message) -> Option<T> {
+    let mut reader = Reader::new(&request);
     T::take(&mut reader).filter(|_| reader.is_complete())
 }
 

@@ -59,7 +59,10 @@ impl Session {
         if is_answered(answer.info) {
             return read(&message(answer));
         }
-        read(&self.call_again::<I, A>(ordinal, retry, arguments, answer)?)
+        // Words by themselves: as a whole, the answer would go through memory on either way.
+        let [first, second, third, ..] = answer.words;
+        let came = (answer.info, first, second, third);
+        read(&self.call_again::<I, A>(ordinal, retry, arguments, came)?)
     }
 
     #[cold]
@@ -69,8 +72,9 @@ impl Session {
         ordinal: u16,
         retry: Retry,
         arguments: A,
-        first: Answer,
+        (info, first, second, third): (MessageInfo, u64, u64, u64),
     ) -> Result<Message, CallError> {
+        let first = Answer { identifier: 0, info, words: [first, second, third, 0, 0, 0] };
         let make = || request(ordinal, self.epoch.get(), &arguments);
         self.recover(&make, retry, (I::VERSION, I::FINGERPRINT), first)
     }

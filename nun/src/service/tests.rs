@@ -4,6 +4,8 @@ use core::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::hosted::{self, Call};
 use crate::syscall::Answer;
@@ -183,6 +185,25 @@ fn a_server_refuses_what_is_not_in_its_interface() {
     assert_eq!(reply(label(7, 4), &[0, 2, 0]), status::MALFORMED, "2 is no bool");
     assert_eq!(reply(label(7, 4), &[0, 1, 1, 1 << 16]), status::MALFORMED, "no u16");
     assert_eq!(server.0.carried_out.get(), 1);
+}
+
+proptest! {
+    /// Whatever comes in is answered, and only what fits the interface is carried out.
+    #[test]
+    fn every_message_gets_an_answer(
+        ordinal in prop_oneof![0..9u32, any::<u32>()],
+        epoch in 3..6u32,
+        words in prop::collection::vec(prop_oneof![0..70u64, any::<u64>()], 0..128),
+    ) {
+        let server = MathServer(Server::default());
+        let request = Message::long(ordinal | (epoch << EPOCH_SHIFT), &words);
+        let answer = respond(&server, 4, 5, &request).expect("nothing waits");
+        let carried_out = answer.label() <= status::ERROR;
+        prop_assert!(!carried_out || request.label() >> EPOCH_SHIFT == 4);
+        let length = words.len();
+        let can_be = match request.label() & 0xffff { 1 => length >= 2, 2 => true, 7 => length >= 3, _ => false };
+        prop_assert!(!carried_out || can_be);
+    }
 }
 
 #[test]

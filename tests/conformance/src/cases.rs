@@ -13,7 +13,9 @@ mod node;
 mod notification;
 mod pcb;
 mod port;
+mod refusals;
 mod registers;
+mod remote;
 mod reply;
 mod schedule;
 mod space;
@@ -45,4 +47,6 @@ pub const ALL: &[&[Case]] = &[
     vector::CASES,
     image::CASES,
     schedule::CASES,
+    remote::CASES,
+    refusals::CASES,
 ];

@@ -194,6 +194,19 @@ impl Test {
         Ok(pcb)
     }
 
+    /// The last CPU: another one than init's, if there is one.
+    pub fn far(&self) -> u64 {
+        u64::from(self.init.cpus) - 1
+    }
+
+    /// Starts a thread on the last CPU. Where there is but one, it runs when init waits.
+    pub fn start_far(&mut self, body: Body, argument: u64) -> Result<Pcb, Error> {
+        let pcb = self.thread(body, argument)?;
+        pcb.configure_schedule(USUAL.into(), self.far(), 0)?;
+        pcb.resume()?;
+        Ok(pcb)
+    }
+
     /// Starts a thread whose faults come to the port in the answer, as those of process 77.
     pub fn start_watched(&mut self, body: Body, argument: u64) -> Result<(Pcb, IpcPort), Error> {
         let port: IpcPort = self.make(0)?;

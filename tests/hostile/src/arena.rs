@@ -175,7 +175,7 @@ impl Arena {
             }
         }
         if self.looks.is_multiple_of(NEWS) {
-            println!("hostile: so far {} calls, {} faults", self.calls(), self.tally.faults);
+            println!("hostile: so far {} calls and {} faults", self.calls(), self.tally.faults);
         }
         if self.looks.is_multiple_of(REBUILD_ALL) {
             self.build_all()

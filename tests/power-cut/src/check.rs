@@ -9,8 +9,7 @@ use koito_block::MemoryDevice;
 use koito_fs::{Access, FileSystem, ROOT};
 
 use crate::cut::{Cut, Cutter};
-use crate::load::{Promise, expected, options};
-use crate::record::Event;
+use crate::load::{Load, Promise, expected, options};
 use crate::{fsck, tree};
 
 /// Threads that look at images.
@@ -25,11 +24,11 @@ pub struct Verdict {
     pub faults: Vec<String>,
 }
 
-/// Looks at the images of all `cuts`, which are in order. `scratch` is a folder for images.
+/// Looks at the images of all `cuts` of a load that started with the image `base`; they are in order.
+/// `scratch` is a folder for images.
 pub fn all(
     base: &[u8],
-    record: &[Event],
-    promises: &[(usize, Promise)],
+    load: &Load,
     cuts: &[Cut],
     scratch: &Path,
     most_faults: usize,
@@ -37,13 +36,13 @@ pub fn all(
     let bad = AtomicUsize::new(0);
     let work = |number: usize| -> Result<Verdict> {
         let mut verdict = Verdict::default();
-        let mut cutter = Cutter::new(base, record);
+        let mut cutter = Cutter::new(base, &load.record);
         let file = scratch.join(format!("cut-{number}.img"));
         for cut in cuts.iter().skip(number).step_by(THREADS) {
             if bad.load(Ordering::Relaxed) >= most_faults {
                 break;
             }
-            match one(cutter.image(*cut), promises, *cut, &file) {
+            match one(cutter.image(*cut), &load.promises, *cut, &file) {
                 Ok(()) => verdict.good += 1,
                 Err(error) => {
                     bad.fetch_add(1, Ordering::Relaxed);

@@ -27,7 +27,7 @@ fn run(option: &str, image: &Path) -> Result<(i32, String)> {
 }
 
 /// Where system programs are is not on everybody's path.
-fn path_with_sbin() -> String {
+pub fn path_with_sbin() -> String {
     format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 

@@ -12,6 +12,8 @@ use crate::tree::hash;
 
 /// Bytes of the cache during the load: small, so that it must write early.
 pub const CACHE: usize = 2 << 20;
+/// Operations of a load that is long enough to meet everything.
+pub const STEPS: usize = 1200;
 /// Files that come and go.
 const FILES: u64 = 60;
 

@@ -1,27 +1,25 @@
 //! `a9n-power-cut`: the command line of the tests of power cuts.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs};
 
 use a9n_power_cut::load::{self, Load};
 use a9n_power_cut::lose::{Loss, without};
-use a9n_power_cut::model::Model;
-use a9n_power_cut::random::Random;
-use a9n_power_cut::{check, cut, fsck, log_writes};
+use a9n_power_cut::scratch::Scratch;
+use a9n_power_cut::{check, cut, log_writes, make, model};
 use anyhow::{Context, Result, bail};
-use koito_block::MemoryDevice;
-use koito_fs::{Access, FileSystem};
 
 const USAGE: &str = "\
-usage: a9n-power-cut load IMAGE CUTS [SEED]      plays a write load on IMAGE and takes the power away
-       a9n-power-cut lose WHAT IMAGE CUTS [SEED] the same, with a mistake; WHAT is one of
+usage: a9n-power-cut load SHAPE CUTS SEED        plays a write load and takes the power away
+       a9n-power-cut lose WHAT SHAPE CUTS SEED   the same, with a mistake; WHAT is one of
                      flush-before-commit, lasting-commit, flush-before-forgetting
-       a9n-power-cut log IMAGE LOG CUTS [SEED]   does so in a log of writes that started with IMAGE
-       a9n-power-cut model IMAGE STEPS [SEED]    plays random operations beside a model";
+       a9n-power-cut log IMAGE LOG CUTS SEED     takes the power away in a log of writes (as QEMU's
+                     blklogwrites makes it) that started with IMAGE
+       a9n-power-cut model SHAPE STEPS SEED      plays random operations beside a model
+       a9n-power-cut images FOLDER               makes the images of koito/fs-images
+A SHAPE is a name in src/make.rs, such as `usual`.";
 
-/// Operations of a load.
-const STEPS: usize = 1200;
 /// Faults shown.
 const SHOWN: usize = 5;
 
@@ -40,77 +38,58 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[&str]) -> Result<String> {
+    let scratch = Scratch::new()?;
     match arguments {
-        ["load", image, cuts, seed @ ..] => {
-            let base = fs::read(image).with_context(|| format!("cannot read {image}"))?;
-            let load = load::play(base.clone(), STEPS, parse_seed(seed)?)?;
-            judge(&base, &load, cuts.parse()?, parse_seed(seed)?)
+        ["load", shape, cuts, seed] => {
+            let base = make::image(shape, scratch.path())?;
+            let load = load::play(base.clone(), load::STEPS, seed.parse()?)?;
+            judge(&base, &load, cuts.parse()?, seed.parse()?, &scratch)
         }
-        ["lose", what, image, cuts, seed @ ..] => {
+        ["lose", what, shape, cuts, seed] => {
             let known = Loss::ALL.into_iter().find(|(name, _)| name == what);
             let (_, loss) = known.with_context(|| format!("{what} cannot be lost\n{USAGE}"))?;
-            let base = fs::read(image).with_context(|| format!("cannot read {image}"))?;
-            let mut load = load::play(base.clone(), STEPS, parse_seed(seed)?)?;
+            let base = make::image(shape, scratch.path())?;
+            let mut load = load::play(base.clone(), load::STEPS, seed.parse()?)?;
             load.record = without(&load.record, loss);
-            judge(&base, &load, cuts.parse()?, parse_seed(seed)?)
+            judge(&base, &load, cuts.parse()?, seed.parse()?, &scratch)
         }
-        ["log", image, log, cuts, seed @ ..] => {
+        ["log", image, log, cuts, seed] => {
             let base = fs::read(image).with_context(|| format!("cannot read {image}"))?;
             let raw = fs::read(log).with_context(|| format!("cannot read {log}"))?;
             let load = Load { record: log_writes::read(&raw)?, promises: vec![] };
-            judge(&base, &load, cuts.parse()?, parse_seed(seed)?)
+            judge(&base, &load, cuts.parse()?, seed.parse()?, &scratch)
         }
-        ["model", image, steps, seed @ ..] => model(image, steps.parse()?, parse_seed(seed)?),
+        ["model", shape, steps, seed] => {
+            let base = make::image(shape, scratch.path())?;
+            let refused = model::run(base, steps.parse()?, seed.parse()?, &scratch)?;
+            Ok(format!("{steps} steps agree with the model, {refused} found the disk full"))
+        }
+        ["images", folder] => images(Path::new(folder), &scratch),
         _ => bail!(USAGE),
     }
 }
 
-fn parse_seed(seed: &[&str]) -> Result<u64> {
-    Ok(seed.first().map_or(Ok(1), |seed| seed.parse())?)
-}
-
-/// A folder for images: in memory, if there is one.
-fn scratch() -> Result<PathBuf> {
-    let memory = Path::new("/dev/shm");
-    let base = if memory.is_dir() { memory.to_owned() } else { env::temp_dir() };
-    let folder = base.join(format!("a9n-power-cut-{}", std::process::id()));
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
-fn judge(base: &[u8], load: &Load, cuts: usize, seed: u64) -> Result<String> {
-    let folder = scratch()?;
+fn judge(base: &[u8], load: &Load, cuts: usize, seed: u64, scratch: &Scratch) -> Result<String> {
     let moments = cut::moments(load.record.len(), cuts, seed);
-    let verdict = check::all(base, &load.record, &load.promises, &moments, &folder, SHOWN);
-    fs::remove_dir_all(&folder)?;
-    let verdict = verdict?;
+    let verdict = check::all(base, load, &moments, scratch.path(), SHOWN)?;
     if !verdict.faults.is_empty() {
         bail!("{} good, but\n{}", verdict.good, verdict.faults.join("\n"));
     }
     Ok(format!("{} power cuts in {} events survived", verdict.good, load.record.len()))
 }
 
-fn model(image: &str, steps: u64, seed: u64) -> Result<String> {
-    let base = fs::read(image).with_context(|| format!("cannot read {image}"))?;
-    let options = load::options(Access::ReadWrite);
-    let mut mounted = FileSystem::mount(MemoryDevice::new(base), options)?;
-    let mut model = Model::new(&mut mounted)?;
-    let mut random = Random::new(seed);
-    for step in 0..steps {
-        model.step(&mut mounted, &mut random).with_context(|| format!("step {step}"))?;
-        if random.happens(1, 3000) {
-            mounted = FileSystem::mount(mounted.unmount()?, options)?;
-            model.remounted();
-            model.compare(&mut mounted)?;
-        }
+/// Makes the images of `koito/fs-images`, packed, in `folder`.
+fn images(folder: &Path, scratch: &Scratch) -> Result<String> {
+    let usual = make::image("usual", scratch.path())?;
+    let populated = model::populated(make::image("bare", scratch.path())?)?;
+    let clean = populated.clone().unmount()?.into_bytes();
+    let unclean = populated.abandon().into_bytes();
+    let mut sizes = vec![];
+    for (name, image) in [("usual", usual), ("bare", clean), ("unclean", unclean)] {
+        let packed = koito_fs_images::pack(&image);
+        let file = folder.join(format!("{name}.packed"));
+        fs::write(&file, &packed).with_context(|| format!("cannot write {}", file.display()))?;
+        sizes.push(format!("{name}: {} bytes", packed.len()));
     }
-    model.compare(&mut mounted)?;
-    model.release_all(&mut mounted)?;
-    let folder = scratch()?;
-    let file = folder.join("model.img");
-    fs::write(&file, mounted.unmount()?.bytes())?;
-    let clean = fsck::is_clean(&file);
-    fs::remove_dir_all(&folder)?;
-    clean?;
-    Ok(format!("{steps} steps agree with the model, {} found the disk full", model.refused))
+    Ok(sizes.join(", "))
 }

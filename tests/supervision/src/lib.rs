@@ -11,7 +11,7 @@
 use nun::service::{String, Wire};
 
 /// The clients, by the identifiers with which the manifest's order makes the witness see them.
-pub const CLIENTS: [u64; 3] = [3, 4, 5];
+pub const CLIENTS: [u64; 4] = [3, 4, 5, 6];
 
 /// What a client has seen in the end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Wire)]

@@ -9,7 +9,7 @@ mod instruction;
 mod listing;
 mod manual;
 mod remote;
-mod symbols;
+pub mod symbols;
 mod table;
 mod trace;
 
@@ -33,7 +33,7 @@ const RESULTS: &str = "bench/results.json";
 /// The path of which a trace tells more than the number of expensive instructions.
 const CENTRAL: &str = "ipc.cross.0";
 /// Paths longer than this are not traced: stepping takes its time.
-const LONGEST_TRACED: u64 = 1_000;
+const LONGEST_TRACED: u64 = 500;
 
 /// `cargo xtask bench`.
 pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> {

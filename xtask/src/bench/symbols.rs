@@ -17,7 +17,7 @@ pub struct Executable(Vec<u8>);
 /// What it says about its instructions.
 pub struct Symbols<'a> {
     lines: Lines<Reader<'a>>,
-    /// Functions and labels by name.
+    /// Functions and labels, by address.
     names: Vec<(&'a str, u64)>,
 }
 
@@ -75,7 +75,10 @@ impl Executable {
             Ok(EndianSlice::new(bytes.unwrap_or_default(), LittleEndian))
         };
         let lines = Lines::from_dwarf(Dwarf::load(section)?)?;
-        let names = file.symbols().filter_map(|it| Some((it.name().ok()?, it.address()))).collect();
+        let mut names: Vec<_> =
+            file.symbols().filter_map(|it| Some((it.name().ok()?, it.address()))).collect();
+        names.retain(|(name, _)| !name.is_empty());
+        names.sort_by_key(|(_, address)| *address);
         Ok(Symbols { lines, names })
     }
 }
@@ -121,8 +124,9 @@ impl Symbols<'_> {
 
     /// The last label at or before `address`, and how far that is.
     fn label(&self, address: u64) -> (&str, u64) {
-        let before = self.names.iter().filter(|(name, at)| *at <= address && !name.is_empty());
-        before.max_by_key(|(_, at)| *at).map_or(("", address), |(name, at)| (name, address - at))
+        let behind = self.names.partition_point(|(_, at)| *at <= address);
+        let last = self.names[..behind].last();
+        last.map_or(("", address), |(name, at)| (name, address - at))
     }
 }
 

@@ -6,7 +6,7 @@
 
 mod comments;
 mod layout;
-mod notes;
+pub mod notes;
 
 use std::fmt::Write;
 use std::fs;

@@ -24,17 +24,19 @@ pub struct Run {
     pub complaints: String,
 }
 
-/// Builds and boots `system`, for at most `limit`. Lines that begin with `news` show how far it is.
+/// Builds `system` and boots it with `cpus` CPUs, for at most `limit`. Lines that begin with `news` show how far it is.
 pub fn run(
     repository: &Repository,
     step: &Step,
     system: &str,
+    cpus: u32,
     limit: Duration,
     news: &str,
 ) -> Result<Run> {
     let options = BootOptions {
         build: BuildOptions { system: Some(system.into()), ..BuildOptions::default() },
         entry: Some(Entry::Direct),
+        cpus: Some(cpus),
         ..BootOptions::default()
     };
     let session = Session::prepare(repository, &options)?;

@@ -1,5 +1,5 @@
-//! The supervision test: a server of KOITO is killed, crashes and hangs under load, and its
-//! clients keep count. At the end it prints
+//! The supervision test: servers are killed, crash and hang under load, and their clients keep
+//! count. At the end it prints
 //! `supervision: N deaths, M calls, nothing lost, nothing done twice` and ends QEMU.
 
 use std::time::Duration;
@@ -13,21 +13,21 @@ use crate::qemu::Ending;
 use crate::repository::Repository;
 
 const SYSTEM: &str = "tests/supervision";
-/// It takes a few seconds.
-const LIMIT: Duration = Duration::from_secs(120);
-/// Calls without which the server died for nobody.
+/// It takes half a minute, on a machine that does nothing else.
+const LIMIT: Duration = Duration::from_secs(240);
+/// Calls without which the servers died for nobody.
 const LEAST_CALLS: u64 = 1000;
 
 /// Builds, boots and judges the supervision test.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
-    Ok(judge(&guest::run(repository, step, SYSTEM, LIMIT, "supervision: ")?))
+    Ok(judge(&guest::run(repository, step, SYSTEM, 1, LIMIT, "supervision: ")?))
 }
 
 fn judge(run: &Run) -> Tally {
     let mut tally = Tally::default();
     match (run.ending, counts(&run.output)) {
         (Some(Ending::Passed), Some((deaths, calls))) if calls >= LEAST_CALLS => {
-            tally.notes.push(format!("a server died {deaths} times under {calls} calls"));
+            tally.notes.push(format!("servers died {deaths} times under {calls} calls"));
             tally.passed = 1;
         }
         _ => tally.fail(run.describe(SYSTEM, "it ends without its sum, or made few calls")),
@@ -57,7 +57,7 @@ mod tests {
         let good = "supervision: 200 deaths, 5000 calls, nothing lost, nothing done twice\r\n";
         let tally = judge(good, Some(Ending::Passed));
         assert_eq!((tally.passed, tally.failures.len()), (1, 0));
-        assert_eq!(tally.notes, ["a server died 200 times under 5000 calls"]);
+        assert_eq!(tally.notes, ["servers died 200 times under 5000 calls"]);
         let few = good.replace("5000", "7");
         let bad = [
             (good, Some(Ending::Failed)),

@@ -10,6 +10,8 @@ mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod promises;
+mod refusals;
 mod locks;
 mod stretch;
 
@@ -63,6 +65,21 @@ pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
     })
 }
 
+/// The conformance program, and what its cases leave open.
+fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
+    let mut tally = promises::check(repository)?;
+    tally.add(conformance::run(repository, step, &conformance::KERNEL)?);
+    let (all, missing) = refusals::compare(repository)?;
+    let file = repository.products().join("refusals.txt");
+    std::fs::write(&file, missing.join("\n") + "\n")?;
+    tally.notes.push(format!(
+        "{} of the interface's {all} refusals are provoked by a case; the others: {}",
+        all - missing.len(),
+        repository.relative(&file).display()
+    ));
+    Ok(tally)
+}
+
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
 fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let name =
@@ -71,6 +88,9 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let result = match suite {
         Suite::Host => host::run(repository, &step, host::Part::Portable),
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
+        Suite::Conformance => conformance(repository, &step),
+        Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
+        Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
         Suite::Conformance => conformance::run(repository, &step),

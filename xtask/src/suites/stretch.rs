@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use object::{Object, ObjectSymbol, SymbolKind};
 
 use super::Tally;
+use crate::bench::symbols::{Executable, Symbols};
 use crate::cli::{BootOptions, BuildOptions, Entry};
 use crate::console::{Cleaner, Console, Event, Port};
 use crate::process::{self, host_cargo_command};
@@ -41,8 +41,8 @@ struct Longest {
     blocks: Vec<(u32, u64)>,
 }
 
-/// Functions of the kernel by the lower half of their address.
-type Symbols = BTreeMap<u32, String>;
+/// Upper half of the kernel's addresses.
+const KERNEL: u64 = 0xffff_ffff_0000_0000;
 
 /// Builds meter and load, and measures.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
@@ -63,10 +63,11 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
         let names = listen(&mut console, step)?;
         drop(console);
         let text = fs::read_to_string(&report).context("the meter left no report")?;
-        let symbols = symbols(&session.volume.kernel)?;
+        let executable = Executable::read(&session.volume.kernel)?;
+        let symbols = executable.symbols()?;
         for (load, name) in &names {
             let longest = parse(&text, *load)?;
-            let line = describe(&longest, name, cpus, &symbols);
+            let line = describe(&longest, name, cpus, |address| function(&symbols, address));
             if longest.instructions > LIMIT {
                 tally.fail(format!("more than {LIMIT} instructions at a stretch: {line}"));
             } else {
@@ -157,47 +158,17 @@ fn parse(report: &str, load: u32) -> Result<Longest> {
     bail!("the meter saw nothing of load {load}")
 }
 
-fn symbols(kernel: &Path) -> Result<Symbols> {
-    let bytes = fs::read(kernel).with_context(|| format!("cannot read {}", kernel.display()))?;
-    let file = object::File::parse(bytes.as_slice())?;
-    let functions = file.symbols().filter(|symbol| {
-        matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Label | SymbolKind::Unknown)
-            && symbol.address() >> 63 != 0
-    });
-    Ok(functions
-        .filter_map(|symbol| Some((symbol.address() as u32, plain(symbol.name().ok()?))))
-        .collect())
-}
-
-/// Module and function of a mangled name; of a method the function alone.
-fn plain(name: &str) -> String {
-    let Some(mut rest) = name.strip_prefix("_ZN") else { return name.to_owned() };
-    let mut parts = vec![];
-    loop {
-        let digits =
-            rest.len() - rest.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
-        let Ok(length) = rest[..digits].parse::<usize>() else { break };
-        let Some(part) = rest.get(digits..digits + length) else { break };
-        parts.push(part);
-        rest = &rest[digits + length..];
-    }
-    // The last one is a hash.
-    parts.pop();
-    let is_method = parts.iter().any(|part| part.contains("$LT$"));
-    let kept = if is_method { 1 } else { 2 };
-    parts[parts.len().saturating_sub(kept)..].join("::")
-}
-
-/// The function that contains `address`.
-fn function(symbols: &Symbols, address: u32) -> &str {
-    symbols.range(..=address).next_back().map_or("?", |(_, name)| name)
+/// The function that contains the address with this lower half.
+fn function(symbols: &Symbols<'_>, address: u32) -> String {
+    let near = symbols.near(KERNEL | u64::from(address));
+    near.split('+').next().unwrap_or_default().to_owned()
 }
 
 /// `INSTRUCTIONS  load (CPUS), entered at SYMBOL, FUNCTION INSTRUCTIONS, ...`.
-fn describe(longest: &Longest, name: &str, cpus: u32, symbols: &Symbols) -> String {
-    let mut functions = BTreeMap::<&str, u64>::new();
+fn describe(longest: &Longest, name: &str, cpus: u32, function: impl Fn(u32) -> String) -> String {
+    let mut functions = BTreeMap::<String, u64>::new();
     for (address, count) in &longest.blocks {
-        *functions.entry(function(symbols, *address)).or_default() += count;
+        *functions.entry(function(*address)).or_default() += count;
     }
     let mut functions: Vec<_> = functions.into_iter().collect();
     functions.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
@@ -206,7 +177,7 @@ fn describe(longest: &Longest, name: &str, cpus: u32, symbols: &Symbols) -> Stri
     format!(
         "{:>6}  {name} (CPUs: {cpus}), from {}: {}",
         longest.instructions,
-        function(symbols, longest.entry),
+        function(longest.entry),
         where_.join(", ")
     )
 }
@@ -227,16 +198,9 @@ mod tests {
         let entry = 0x8020_2000;
         assert_eq!(longest, Longest { load: 12, instructions: 90, entry, blocks });
         assert!(parse(report, 2).is_err());
-        let symbols = [(0x8020_2000, "enter".to_owned()), (0x8020_3000, "work".to_owned())];
-        let line = describe(&longest, "hard", 4, &symbols.into());
+        let function = |address| if address < 0x8020_3000 { "enter" } else { "work" }.to_owned();
+        let line = describe(&longest, "hard", 4, function);
         assert_eq!(line, "    90  hard (CPUs: 4), from enter: work 70, enter 20");
         assert_eq!(leading_number(&line), 90);
-    }
-
-    #[test]
-    fn names_are_shortened() {
-        let mangled = "_ZN8a9n_core7destroy15Kernel$LT$H$GT$5drain17h0123456789abcdefE";
-        assert_eq!(plain(mangled), "drain");
-        assert_eq!(plain("a9n_leave"), "a9n_leave");
     }
 }

@@ -272,13 +272,8 @@ impl System {
             ipc_port::word::ReplyReceive => {
                 let verdict = frame.info;
                 None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
-                    .or_else(|| {
-                        kernel.fast_verdict::<Short, Plain>(cpu, process, descriptor, verdict)
-                    })
+                    .or_else(|| kernel.fast_verdict::<Short>(cpu, process, descriptor, verdict))
                     .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
-                    .or_else(|| {
-                        kernel.fast_verdict::<Short, Vectors>(cpu, process, descriptor, verdict)
-                    })
                     .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }

@@ -16,7 +16,7 @@ pub enum Seal {
 }
 
 /// All changes that belong together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Transaction {
     /// Changed blocks of structure; the cache holds each of them.
     pub changed: BTreeMap<u64, Seal>,
