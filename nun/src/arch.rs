@@ -5,5 +5,7 @@ mod x86_64;
 
 #[cfg(target_arch = "x86_64")]
 pub use x86_64::{
-    MACHINE, RETURN_ADDRESS_BYTES, abort, breakpoint, kernel_call, short_ticks, start, ticks,
+    CALL_BYTES, Call, INSTRUCTION_REGISTER, MACHINE, REGISTER_NAMES, RETURN_ADDRESS_BYTES,
+    STACK_REGISTER, abort, breakpoint, call_before, kernel_call, short_ticks, start, thread_base,
+    ticks,
 };

@@ -14,7 +14,7 @@ use crate::mapped::{self, Mapped};
 /// Words of the longest image of an extended state.
 const IMAGE_WORDS: usize = VECTOR_IMAGE_BYTES / size_of::<u64>();
 
-/// The process's IPC buffer, where the [conventions](crate::aci::BUFFER_ADDRESS) put it.
+/// The IPC buffer of the process or thread, where the [conventions](crate::aci) put it.
 #[derive(Clone, Copy, Debug)]
 pub struct Buffer(Mapped);
 

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use a9n_abi::ABI_HASH;
 use a9n_abi::init::{INIT_INFO_ADDRESS, INIT_VERSION, InitInfo};
 
-use crate::{Pcb, aci, arch, debug_exit};
+use crate::{IpcPort, Message, Pcb, aci, arch, debug_exit};
 
 /// Bytes of stack for a program that asks for no other amount.
 pub const DEFAULT_STACK_BYTES: usize = 64 * 1024;
@@ -19,9 +19,8 @@ static IS_INIT: AtomicBool = AtomicBool::new(false);
 /// with a multiple of 4096.
 ///
 /// The function takes nothing, a `&'static InitInfo` (init only) or a `u64` (what
-/// [`Start::argument`](crate::Start) says), and returns nothing or a `Result`. When it returns,
-/// init ends the emulator run, with success unless it returned an error; any other process stops
-/// for good.
+/// [`Start::argument`](crate::Start) says), and returns nothing or a `Result`. When it returns, the
+/// program [exits](crate::entry::exit) with code 0, or 1 after an error.
 ///
 /// The stack lies at the lowest address of the program, where nothing is mapped below it: a
 /// program that uses more than it has faults.
@@ -117,7 +116,7 @@ impl<E: Display> Outcome for Result<(), E> {
 /// The first Rust function of every program.
 pub fn run<Kind>(main: impl Main<Kind>, argument: u64) -> ! {
     IS_INIT.store(argument == INIT_INFO_ADDRESS, Ordering::Relaxed);
-    if main.run(argument) { succeed() } else { fail() }
+    exit(u64::from(!main.run(argument)))
 }
 
 /// What the kernel told init; panics elsewhere, and under a kernel with another interface.
@@ -130,23 +129,31 @@ fn init_info(argument: u64) -> &'static InitInfo {
     info
 }
 
-/// Ends the program: init ends the emulator run with success, another process stops for good.
-pub fn succeed() -> ! {
-    if IS_INIT.load(Ordering::Relaxed) {
+/// Ends the program, and tells its supervisor `code`: 0 means that all went well. Init ends the
+/// emulator run, with success if `code` is 0. With another code and no supervisor it ends with a
+/// fault, so that its resolver learns of it. It stops the program's first thread, which should be the
+/// one that calls it; whoever started the program ends the others with it.
+pub fn exit(code: u64) -> ! {
+    let told = if IS_INIT.load(Ordering::Relaxed) {
         // Elsewhere than in an emulator this does nothing.
-        let _ = debug_exit(1);
+        let _ = debug_exit(u64::from(code == 0));
+        true
+    } else {
+        let message = Message::new(aci::label::EXITED, [code]);
+        IpcPort::slot(aci::slot::SUPERVISOR).send(&message).is_ok()
+    };
+    if told || code == 0 {
+        // Never comes back, unless somebody who may do so resumes it.
+        let _ = Pcb::slot(aci::slot::PROCESS).suspend();
     }
-    // Never comes back, unless somebody who may do so resumes it.
-    let _ = Pcb::slot(aci::slot::PROCESS).suspend();
     arch::abort()
 }
 
 /// Gives up: init ends the emulator run with failure, another process faults, so that its
-/// resolver learns of it.
+/// resolver learns where.
 pub fn fail() -> ! {
     if IS_INIT.load(Ordering::Relaxed) {
-        let _ = debug_exit(0);
-        let _ = Pcb::slot(aci::slot::PROCESS).suspend();
+        exit(1)
     }
     arch::abort()
 }

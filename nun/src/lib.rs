@@ -19,6 +19,8 @@
 //! - [`Message`], [`Received`] and the methods of [`IpcPort`] and [`Reply`]: messages;
 //! - [`entry!`], [`println!`] and the panic handler: what makes a program;
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
+//! - [`memory`]: user-level memory management, in parts that can be used alone;
+//! - [`thread`]: several threads in one address space;
 //! - [`service`], [`channel`] and [`executor`]: interfaces as traits, their clients and servers;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
 //!
@@ -39,10 +41,12 @@ mod buffer;
 pub mod capability;
 pub mod channel;
 pub mod console;
+mod crash;
 pub mod entry;
 pub mod executor;
 #[cfg(not(target_os = "none"))]
 pub mod hosted;
+pub mod lock;
 pub mod mapped;
 pub mod memory;
 mod message;
@@ -57,6 +61,7 @@ pub mod slots;
 #[cfg(test)]
 mod stub_tests;
 pub mod syscall;
+pub mod thread;
 
 pub use a9n_abi as abi;
 pub use a9n_abi::init::{InitGeneric, InitInfo, InitModule};
@@ -70,10 +75,11 @@ pub use capability::{
     AddressSpace, Frame, Generic, InterruptPort, InterruptRegion, IoPort, IpcPort, Node,
     NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
 };
+pub use crash::CrashReport;
 pub use heapless;
 pub use message::Message;
 pub use nun_macros::service;
-pub use process::{Process, Start, StartError};
-pub use received::{Fault, Received};
+pub use process::{Process, Start, StartError, Usage};
+pub use received::{Ending, Fault, Received};
 pub use resources::{EXHAUSTED, Resources, map_pages, range_around};
-pub use slots::SlotAllocator;
+pub use slots::{SlotAllocator, Slots};

@@ -2,12 +2,11 @@
 //!
 //! The kernel and other processes may read and write it at any time, so it is never a `&[u8]`
 //! while anybody else can write it; it is copied in and out by volatile accesses, and every
-//! access is checked against its bounds. Apart from the architecture and the entry, this is the
-//! only module of Nun with unsafe code.
+//! access is checked against its bounds.
 
 use a9n_abi::boot::PAGE_BYTES;
 
-use crate::aci;
+use crate::{aci, thread};
 
 /// A stretch of mapped memory.
 #[derive(Clone, Copy, Debug)]
@@ -18,10 +17,10 @@ pub struct Mapped {
 
 /// The page of the own IPC buffer.
 #[inline]
-pub(crate) const fn own_buffer() -> Mapped {
-    // SAFETY: the kernel (for init) or Nun (for a process that it starts) maps the buffer there
-    // for as long as the process lives; without it an access faults and ends the process.
-    unsafe { Mapped::new(aci::BUFFER_ADDRESS as usize, PAGE_BYTES as usize) }
+pub(crate) fn own_buffer() -> Mapped {
+    // SAFETY: the kernel (for init) or Nun (for a process or thread that it starts) maps the buffer
+    // there for as long as it lives; without it an access faults and ends the process.
+    unsafe { Mapped::new(thread::own_buffer() as usize, PAGE_BYTES as usize) }
 }
 
 impl Mapped {

@@ -47,8 +47,9 @@ impl Message {
         for (to, word) in first.iter_mut().zip(words) {
             *to = *word;
         }
+        let buffer = buffer::buffer();
         for (index, word) in words.iter().enumerate().take(length).skip(MESSAGE_REGISTERS) {
-            buffer::buffer().write(index, *word);
+            buffer.write(index, *word);
         }
         Self { info: MessageInfo::new(label, length), words: first }
     }
@@ -98,10 +99,11 @@ impl Message {
     /// For a received one: before the next kernel call that sends or receives.
     pub fn copy_to(&self, words: &mut [u64]) -> usize {
         let length = self.length().min(words.len());
+        let buffer = buffer::buffer();
         for (index, to) in words.iter_mut().enumerate().take(length) {
             *to = match self.words.get(index) {
                 Some(word) => *word,
-                None => buffer::buffer().read(index),
+                None => buffer.read(index),
             };
         }
         length

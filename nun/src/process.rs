@@ -6,22 +6,26 @@
 //! quota takes everything back at once.
 
 mod ledger;
+mod load;
 
 use core::fmt;
 
-use a9n_abi::boot::{InitSegment, PAGE_BYTES};
-use a9n_loader_core::elf::{ElfError, Program, Purpose, Segment};
+use a9n_abi::boot::PAGE_BYTES;
+use a9n_loader_core::elf::{ElfError, Program, Purpose};
 
 use self::ledger::Ledger;
-use crate::resources::{map_pages, range_around};
-use crate::slots::Slots;
+use crate::aci::Convention;
+use crate::memory::{Maker, Piece, Space};
+use crate::thread::Area;
 use crate::{
-    Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort,
-    PageTable, Pcb, Resources, Rights, VectorState, Window, aci, arch,
+    Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort, Pcb,
+    Resources, Rights, VectorState, arch,
 };
 
-/// Pages of a process besides those of its program: kernel objects, page tables, IPC buffer.
-const OVERHEAD_PAGES: u64 = 48;
+/// Reservations and mappings in a process's address space.
+const REGIONS: usize = 48;
+/// Page tables there.
+const TABLES: usize = 16;
 
 /// A process that was built, and what belongs to it.
 #[derive(Clone, Debug)]
@@ -29,9 +33,12 @@ pub struct Process {
     quota: Generic,
     ledger: Ledger,
     pcb: Pcb,
-    space: AddressSpace,
+    space: Space<REGIONS, TABLES>,
     node: Node,
     entry: u64,
+    /// The thread-local base of its first thread, 0 without thread-local storage.
+    thread_base: u64,
+    convention: Convention,
 }
 
 /// How a process starts.
@@ -39,12 +46,21 @@ pub struct Process {
 pub struct Start {
     /// Its priority, 0 to 255.
     pub priority: u8,
-    /// Its thread-local base.
+    /// Its thread-local base; 0 for that of the program's thread-local storage, if it has some.
     pub thread_base: u64,
     /// What its `main` receives, if that takes a number.
     pub argument: u64,
     /// Whether its system calls go to its resolver instead of the kernel.
     pub foreign: bool,
+}
+
+/// What a process has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// CPU time, in ticks of the time-stamp counter, its first thread's.
+    pub ticks: u64,
+    /// Messages that it sent other than on a fast path.
+    pub messages: u64,
 }
 
 /// Why a process could not be built.
@@ -72,62 +88,6 @@ impl From<Error> for StartError {
 }
 
 impl Process {
-    /// Builds a process that will run the program in `file`, an ELF executable. It has an address
-    /// space with the program in it, an IPC buffer, and a root node with what
-    /// [`aci::slot`] names; it does not run yet.
-    pub fn load(resources: &mut Resources, file: &[u8]) -> Result<Self, StartError> {
-        let program =
-            Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
-        let program_pages: u64 = program.segments().map(|segment| segment.pages()).sum();
-        // Objects are naturally aligned, so up to half of the memory falls between them.
-        let bytes = (program_pages + OVERHEAD_PAGES) * 2 * PAGE_BYTES;
-        let quota: Generic = resources.make(bytes.next_power_of_two().trailing_zeros() as u8)?;
-        let built = Self::build(resources, quota, &program);
-        if built.is_err() {
-            resources.discard(quota)?;
-        }
-        built
-    }
-
-    /// Like [`load`](Self::load), with a quota of the maker's choice: a Generic in a slot of the
-    /// root node, from which more can be made for the process. If this fails, what was made from
-    /// it by then stays until it is revoked.
-    pub fn load_from(
-        resources: &mut Resources,
-        quota: Generic,
-        file: &[u8],
-    ) -> Result<Self, StartError> {
-        let program =
-            Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
-        Self::build(resources, quota, &program)
-    }
-
-    fn build(
-        resources: &mut Resources,
-        quota: Generic,
-        program: &Program<'_>,
-    ) -> Result<Self, StartError> {
-        let mut ledger = Ledger::new(resources, quota)?;
-        let mut process = Self {
-            quota,
-            pcb: ledger.make(0)?,
-            space: ledger.make(0)?,
-            node: ledger.make(aci::NODE_RADIX as u8)?,
-            entry: program.entry(),
-            ledger,
-        };
-        for segment in program.segments() {
-            process.load_segment(resources, &segment)?;
-        }
-        let buffer: Frame = process.ledger.make(PAGE_BYTES.trailing_zeros() as u8)?;
-        process.map(buffer, aci::BUFFER_ADDRESS, 1, Access::READ | Access::WRITE)?;
-        process.pcb.configure_spaces(process.space, process.node, buffer)?;
-        let own_pcb = Rights::READ | Rights::WRITE;
-        process.node.mint(aci::slot::PROCESS, process.pcb, own_pcb, 0)?;
-        process.node.mint(aci::slot::NODE, process.node, Rights::all(), 0)?;
-        Ok(process)
-    }
-
     /// Its PCB.
     pub const fn pcb(&self) -> Pcb {
         self.pcb
@@ -145,7 +105,7 @@ impl Process {
 
     /// Its address space.
     pub const fn address_space(&self) -> AddressSpace {
-        self.space
+        self.space.address_space()
     }
 
     /// Puts a capability into slot `index` of its root node: at most with `rights`, and with
@@ -166,6 +126,14 @@ impl Process {
         self.pcb.configure_ports(minted, Descriptor::NULL)
     }
 
+    /// Tells `port` how it ends, under `identifier`: faults as for a
+    /// [resolver](Self::set_resolver), and the [exit code](crate::entry::exit) as a message. See
+    /// [`Ending`](crate::Ending).
+    pub fn supervise(&mut self, port: IpcPort, identifier: u64) -> Result<(), Error> {
+        self.set_resolver(port, identifier)?;
+        self.grant(self.convention.supervisor, port, Rights::WRITE, identifier)
+    }
+
     /// Lets signals of `notification` end its receives.
     pub fn bind(&self, notification: NotificationPort) -> Result<(), Error> {
         self.pcb.configure_ports(Descriptor::NULL, notification)
@@ -180,7 +148,8 @@ impl Process {
     /// Lets it run from its program's entry on.
     pub fn start(&self, start: &Start) -> Result<(), Error> {
         // Its own first instruction sets its stack.
-        self.pcb.configure_entry(self.entry, 0, start.thread_base, start.argument)?;
+        let base = if start.thread_base == 0 { self.thread_base } else { start.thread_base };
+        self.pcb.configure_entry(self.entry, 0, base, start.argument)?;
         self.pcb.configure_schedule(start.priority.into(), 0, start.foreign.into())?;
         self.pcb.resume()
     }
@@ -197,10 +166,62 @@ impl Process {
         let pcb: Pcb = self.ledger.make(0)?;
         let frame: Frame = self.ledger.make(PAGE_BYTES.trailing_zeros() as u8)?;
         self.map(frame, buffer, 1, Access::READ | Access::WRITE)?;
-        pcb.configure_spaces(self.space, self.node, frame)?;
+        pcb.configure_spaces(self.space.address_space(), self.node, frame)?;
         pcb.configure_entry(entry, stack, start.thread_base, start.argument)?;
         pcb.configure_schedule(start.priority.into(), 0, start.foreign.into())?;
         Ok(pcb)
+    }
+
+    /// Makes another process in the same address space, stopped, with a stack of `stack_pages` pages,
+    /// a copy of the thread-local storage of its program in `file`, an IPC buffer, and a capability
+    /// to itself in slot `own` of the root node. It will begin at `entry`. Its memory comes back with
+    /// that of the process, whose program has to [expect](crate::thread::expect_several) it.
+    pub fn make_thread(
+        &mut self,
+        resources: &mut Resources,
+        file: &[u8],
+        (entry, stack_pages): (u64, u64),
+        own: u64,
+        start: &Start,
+    ) -> Result<Pcb, StartError> {
+        let program =
+            Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
+        let locals = program.thread_locals();
+        let area = Area::map(&mut self.ledger, &mut self.space, locals.as_ref(), stack_pages)?;
+        let pcb: Pcb = self.ledger.make(0)?;
+        self.node.mint(own, pcb, Rights::READ | Rights::WRITE, 0)?;
+        resources.with_mapped(area.block_frame, |to| {
+            area.write_block(&to, locals.as_ref(), Descriptor::slot(own));
+        })?;
+        pcb.configure_spaces(self.space.address_space(), self.node, area.buffer)?;
+        let base = if start.thread_base == 0 { area.base } else { start.thread_base };
+        let stack = area.stack_top - arch::RETURN_ADDRESS_BYTES;
+        pcb.configure_entry(entry, stack, base, start.argument)?;
+        pcb.configure_schedule(start.priority.into(), 0, start.foreign.into())?;
+        Ok(pcb)
+    }
+
+    /// Reads its memory from `address` on into `bytes`, as far as the one frame reaches that lies there;
+    /// answers how far. Only what was made for it can be read: its program, stacks and thread-local
+    /// storage.
+    pub fn read_memory(
+        &mut self,
+        resources: &mut Resources,
+        address: u64,
+        bytes: &mut [u8],
+    ) -> Result<usize, Error> {
+        match self.space.own_frame(&mut self.ledger, address) {
+            Some((frame, offset)) => {
+                resources.with_mapped(frame, |memory| memory.copy_to(offset as usize, bytes))
+            }
+            None => Ok(0),
+        }
+    }
+
+    /// What it has used so far.
+    pub fn usage(&self) -> Result<Usage, Error> {
+        let (ticks, messages, _, _) = self.pcb.information()?;
+        Ok(Usage { ticks, messages })
     }
 
     /// Ends it and takes back all that it was made from.
@@ -225,34 +246,6 @@ impl Process {
         let _ = self.pcb.suspend();
     }
 
-    /// Fills frames with a segment of the program and maps them where it belongs.
-    fn load_segment(
-        &mut self,
-        resources: &mut Resources,
-        segment: &Segment<'_>,
-    ) -> Result<(), Error> {
-        let access = access_of(segment);
-        let mut done = 0;
-        while done < segment.pages() {
-            let pages = 1 << (segment.pages() - done).ilog2();
-            let bytes = pages * PAGE_BYTES;
-            let frame: Frame = self.ledger.make(bytes.trailing_zeros() as u8)?;
-            // The frame is all zero; what the file has for it is at `start` in the contents.
-            let (start, offset) = match done {
-                0 => (0, segment.offset_in_page()),
-                _ => (done * PAGE_BYTES - segment.offset_in_page(), 0),
-            };
-            if let Some(contents) = segment.contents.get(start as usize..)
-                && !contents.is_empty()
-            {
-                resources.with_mapped(frame, |to| to.copy_from(offset as usize, contents))?;
-            }
-            self.map(frame, segment.first_page() + done * PAGE_BYTES, pages, access)?;
-            done += pages;
-        }
-        Ok(())
-    }
-
     /// Maps the first `pages` pages of `frame` into its address space.
     pub fn map(
         &mut self,
@@ -261,20 +254,17 @@ impl Process {
         pages: u64,
         access: Access,
     ) -> Result<(), Error> {
-        let (node, index, window) = self.ledger.take()?;
-        let (first, bits) = range_around(address, pages);
-        frame.attach(self.space, first, bits, node, index)?;
-        let ledger = &mut self.ledger;
-        map_pages(self.space, Window::at(window), address, pages, access, || {
-            ledger.make::<PageTable>(0)
-        })
+        self.space.reserve_at(address, pages)?;
+        let piece = Piece { address, frame, offset: 0, pages, access };
+        let mapped = self.space.map(&mut self.ledger, &[piece]);
+        if mapped.is_err() {
+            self.space.release(&mut self.ledger, address)?;
+        }
+        mapped
     }
-}
 
-/// What a program may do with a segment's memory.
-fn access_of(segment: &Segment<'_>) -> Access {
-    let bit = |flag, access| if segment.access & flag != 0 { access } else { Access::empty() };
-    bit(InitSegment::READ, Access::READ)
-        | bit(InitSegment::WRITE, Access::WRITE)
-        | bit(InitSegment::EXECUTE, Access::EXECUTE)
+    /// Takes away what [`map`](Self::map) mapped at `address`.
+    pub fn unmap(&mut self, address: u64) -> Result<(), Error> {
+        self.space.release(&mut self.ledger, address)
+    }
 }

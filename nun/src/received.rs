@@ -2,8 +2,8 @@
 
 use a9n_abi::{Error, FaultReason, MESSAGE_REGISTERS, MessageInfo, Source};
 
-use crate::Message;
 use crate::syscall::Answer;
+use crate::{Message, aci};
 
 /// What came, and from whom. Who it is from is the kernel's word, never the sender's: the
 /// identifier of the capability that was used.
@@ -69,7 +69,29 @@ pub struct Fault {
     pub code: u64,
 }
 
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It [exited](crate::entry::exit) with this code.
+    Exited(u64),
+    /// It faulted; it waits for a [verdict](Message::verdict).
+    Faulted(Fault),
+}
+
 impl Received {
+    /// If it is the end of a process that is [supervised](crate::Process::supervise): under which
+    /// identifier, and how it ended. Whoever holds a port under an identifier can claim an exit, so
+    /// that should be nobody but the process itself.
+    pub fn ending(&self) -> Option<(u64, Ending)> {
+        match self {
+            Self::Message { sender, message } if message.label() == aci::label::EXITED => {
+                Some((*sender, Ending::Exited(message.words()[0])))
+            }
+            Self::Fault { process, fault } => Some((*process, Ending::Faulted(*fault))),
+            _ => None,
+        }
+    }
+
     /// Takes the answer to a receive apart. Inlined as a whole, so that what was received stays in
     /// registers where its user lets it.
     #[inline(always)]

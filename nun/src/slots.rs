@@ -65,6 +65,34 @@ impl<const WORDS: usize> SlotAllocator<WORDS> {
         self.take_run(1)
     }
 
+    /// The first of `count` consecutive free slots.
+    pub fn take_run(&mut self, count: u64) -> Option<u64> {
+        let mut first = 0;
+        let mut found = 0;
+        for slot in 0..WORDS as u64 * BITS {
+            if !self.is_free(slot) {
+                found = 0;
+                continue;
+            }
+            if found == 0 {
+                first = slot;
+            }
+            found += 1;
+            if found >= count {
+                (first..=slot).for_each(|slot| self.flip(slot));
+                return Some(first);
+            }
+        }
+        None
+    }
+
+    /// Takes back a slot that has been emptied.
+    pub fn put(&mut self, index: u64) {
+        if index < WORDS as u64 * BITS && !self.is_free(index) {
+            self.flip(index);
+        }
+    }
+
     /// How many slots are free.
     pub fn count(&self) -> u64 {
         self.free.iter().map(|word| u64::from(word.count_ones())).sum()
@@ -99,29 +127,11 @@ impl<const WORDS: usize> Slots for SlotAllocator<WORDS> {
     }
 
     fn take_run(&mut self, count: u64) -> Option<u64> {
-        let mut first = 0;
-        let mut found = 0;
-        for slot in 0..WORDS as u64 * BITS {
-            if !self.is_free(slot) {
-                found = 0;
-                continue;
-            }
-            if found == 0 {
-                first = slot;
-            }
-            found += 1;
-            if found >= count {
-                (first..=slot).for_each(|slot| self.flip(slot));
-                return Some(first);
-            }
-        }
-        None
+        Self::take_run(self, count)
     }
 
     fn put(&mut self, index: u64) {
-        if index < WORDS as u64 * BITS && !self.is_free(index) {
-            self.flip(index);
-        }
+        Self::put(self, index);
     }
 }
 

@@ -33,8 +33,13 @@ pub enum Command {
     Bench(BenchOptions),
     /// Write a disk image that boots on a UEFI machine, for instance from a USB stick
     Image(ImageOptions),
+    /// Write an ext4 root file system with the contents of a folder; the same folder gives the same
+    /// image
+    Rootfs(RootfsOptions),
     /// Boot with QEMU stopped at its first instruction and gdb attached to the kernel
-    Gdb(BootOptions),
+    ///
+    /// With --program, gdb knows that program's names as well, and goes on to where it starts.
+    Gdb(GdbOptions),
     /// Check format, lints, dependency rule, unsafe homes, panic-freedom and sizes
     Check(CheckOptions),
     /// Make an operating system of your own on Nun, in a folder of its own
@@ -106,6 +111,16 @@ pub struct RunOptions {
     pub timeout: Option<u64>,
 }
 
+/// Options of `gdb`.
+#[derive(Args)]
+pub struct GdbOptions {
+    #[command(flatten)]
+    pub boot: BootOptions,
+    /// Attach to a program of the system: init, or a boot module by name
+    #[arg(long, value_name = "NAME")]
+    pub program: Option<String>,
+}
+
 /// Options of `graph`.
 #[derive(Args)]
 pub struct GraphOptions {
@@ -141,16 +156,24 @@ pub enum Suite {
     Host,
     /// The loader's portable logic.
     Loader,
+    /// How CPUs take turns and ask each other to forget, in every order.
+    Locks,
+    /// The portable kernel: all short sequences of events, and many random ones.
+    Explore,
     /// The conformance program in QEMU.
     Conformance,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
     Storm,
+    /// Nun's memory management, threads and processes in QEMU.
+    Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
     Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,
     /// The longest time that the kernel runs with interrupts off, in instructions.
     Stretch,
+    /// The file system: random operations, thousands of power cuts, judged by e2fsck.
+    Storage,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
@@ -187,6 +210,19 @@ pub struct ImageOptions {
     #[arg(long, conflicts_with = "system")]
     pub bench: bool,
     /// File to write [default: target/a9n/NAME.img]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `rootfs`.
+#[derive(Args)]
+pub struct RootfsOptions {
+    /// Folder whose contents become the root directory
+    pub tree: PathBuf,
+    /// Size of the file system in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=65536))]
+    pub mebibytes: u32,
+    /// File to write [default: target/a9n/rootfs.img]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }

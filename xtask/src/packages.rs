@@ -29,6 +29,13 @@ pub const QEMU: Need = Need {
     present: || find_program("qemu-system-x86_64").is_some(),
 };
 
+/// Makes and checks ext4 file systems.
+pub const E2FSPROGS: Need = Need {
+    what: "mke2fs and e2fsck (e2fsprogs)",
+    package: "e2fsprogs",
+    present: || ["mke2fs", "e2fsck"].into_iter().all(|name| find_system_program(name).is_some()),
+};
+
 /// UEFI firmware for the emulator.
 pub const OVMF: Need = Need {
     what: "OVMF (UEFI firmware for QEMU: OVMF_CODE and OVMF_VARS)",
@@ -51,6 +58,12 @@ pub fn firmware() -> Option<(PathBuf, PathBuf)> {
         .iter()
         .find(|(code, variables)| Path::new(code).is_file() && Path::new(variables).is_file())
         .map(|(code, variables)| (PathBuf::from(code), PathBuf::from(variables)))
+}
+
+/// A program for administrators, which may be where not everybody's path leads.
+pub fn find_system_program(name: &str) -> Option<PathBuf> {
+    let places = ["/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(name));
+    find_program(name).or_else(|| places.into_iter().find(|place| place.is_file()))
 }
 
 /// Sees to it that everything in `needs` is there, or fails with what to do.

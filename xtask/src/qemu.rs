@@ -21,6 +21,8 @@ pub struct Machine {
     pub meter: Option<(PathBuf, PathBuf)>,
     /// A debugger that it waits for before its first instruction.
     pub debugger: Option<Debugger>,
+    /// A virtio disk with the contents of this file, which stays as it is.
+    pub disk: Option<PathBuf>,
 }
 
 /// How a debugger reaches the machine.
@@ -87,6 +89,10 @@ impl Machine {
         if let Some((plugin, report)) = &self.meter {
             command.arg("-plugin");
             command.arg(format!("{},report={}", escape(plugin), escape(report)));
+        }
+        if let Some(disk) = &self.disk {
+            let file = format!("if=none,id=disk,format=raw,snapshot=on,file={}", escape(disk));
+            command.args(["-drive", &file, "-device", "virtio-blk-pci,drive=disk"]);
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {

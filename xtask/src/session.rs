@@ -95,6 +95,7 @@ impl Session {
                 count_instructions: false,
                 meter: None,
                 debugger: None,
+                disk: system.disk.clone(),
             },
             medium,
             scratch,

@@ -29,6 +29,9 @@ struct Description {
     /// Command line that init receives.
     #[serde(default)]
     command_line: String,
+    /// File that an emulated virtio disk begins with. What is written to the disk is forgotten.
+    #[serde(default)]
+    disk: Option<String>,
     /// File with the manifest, for a system whose init starts components by one. Their programs
     /// become boot modules; they are binaries of any package of the workspace.
     manifest: Option<PathBuf>,
@@ -71,6 +74,8 @@ pub struct System {
     pub modules: Vec<Module>,
     /// Command line that init receives.
     pub command_line: String,
+    /// Contents of an emulated virtio disk.
+    pub disk: Option<PathBuf>,
     /// What init starts.
     pub manifest: Option<ManifestFile>,
 }
@@ -128,7 +133,12 @@ impl System {
         if description.command_line.contains(['\n', '\r']) {
             bail!("{}: command_line must be a single line", file.display());
         }
+        let disk = description.disk.map(|disk| folder.join(disk));
+        if let Some(disk) = disk.as_ref().filter(|disk| !disk.is_file()) {
+            bail!("{}: there is no disk {}", file.display(), disk.display());
+        }
         Ok(Self {
+            disk,
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             init: description.init,
             modules,

@@ -6,12 +6,16 @@
 
 mod memory;
 mod processes;
+mod state;
 mod tree;
 
+pub use state::Saved;
+
+use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::vec::Vec;
 
-use a9n_hal::{Hal, PhysicalAddress, Ticks, UserAddress};
+use a9n_hal::{Hal, PhysicalAddress, UserAddress};
 use a9n_store::{
     AddressSpace, Capability, Dying, Internal, Node, Notification, Object, Port, Process, Ref,
     Slot, TableUse,
@@ -21,7 +25,7 @@ use crate::Kernel;
 use crate::scheduler::Cpu;
 
 /// What a test knows and the kernel does not.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// Init's root node, from which everything was given away. It may be gone.
     pub root: Ref<Node>,
@@ -29,7 +33,18 @@ pub struct Surroundings<'a> {
     pub running: &'a [Option<Ref<Process>>],
     /// Objects that the machine knows of: address and length of each.
     pub objects: &'a [(u64, u64)],
+    /// Whether the memory of so many bytes at an address holds nothing but zero.
+    pub is_zero: &'a dyn Fn(u64, u64) -> bool,
 }
+
+impl fmt::Debug for Surroundings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// Slots of a node that are passed over together if they were never used.
+const BLOCK: u64 = 32;
 
 /// What a test can compare with the machine's memory.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +60,9 @@ pub struct Census {
 pub struct SpaceCensus {
     /// Root of its page tables.
     pub root: PhysicalAddress,
+    /// Whether it is on the list of dying objects: nobody runs in it any more, and what is cached of
+    /// it is forgotten when it is gone.
+    pub dying: bool,
     /// Its windows: first address and bytes of the range, first byte and bytes of the frame.
     pub windows: Vec<(UserAddress, u64, (PhysicalAddress, u64))>,
     /// Page Tables installed in it, also those whose place another one took.
@@ -106,14 +124,10 @@ impl<H: Hal> Kernel<H> {
         self.buffer(process)
     }
 
-    /// What CPUs know beside the store: of each, priority, end of quantum and user's time.
-    pub fn clocks(&self) -> Vec<(u8, Ticks, Option<Ticks>)> {
-        self.cpus.iter().map(Cpu::clocks).collect()
-    }
-
     /// Processes that are ready to run.
     pub fn ready(&self) -> Vec<Ref<Process>> {
-        self.cpus.iter().flat_map(Cpu::queues).flat_map(|queue| self.members(queue)).collect()
+        let queues = self.running_cpus().iter().flat_map(Cpu::queues);
+        queues.flat_map(|queue| self.members(queue)).collect()
     }
 
     fn find(&self, surroundings: &Surroundings<'_>) -> Found {
@@ -123,7 +137,7 @@ impl<H: Hal> Kernel<H> {
             items.push(Item::Node(surroundings.root));
         }
         items.extend(surroundings.running.iter().flatten().copied().map(Item::Process));
-        for cpu in &self.cpus {
+        for cpu in self.running_cpus() {
             for queue in cpu.queues() {
                 items.extend(self.members(queue).into_iter().map(Item::Process));
             }
@@ -144,12 +158,18 @@ impl<H: Hal> Kernel<H> {
             dying = self.store.dying_next(object).get();
         }
         while let Some(item) = items.pop() {
-            self.visit(item, &mut found, &mut items);
+            self.visit(item, surroundings, &mut found, &mut items);
         }
         found
     }
 
-    fn visit(&self, item: Item, found: &mut Found, items: &mut Vec<Item>) {
+    fn visit(
+        &self,
+        item: Item,
+        surroundings: &Surroundings<'_>,
+        found: &mut Found,
+        items: &mut Vec<Item>,
+    ) {
         match item {
             Item::Slot(slot) => {
                 assert!(!self.store.get(slot).is_empty(), "a link leads to an empty slot");
@@ -159,8 +179,16 @@ impl<H: Hal> Kernel<H> {
             }
             Item::Node(node) => {
                 if found.nodes.insert(at(node), node).is_none() {
-                    let slots = 1..1u64 << self.store.get(node).radix();
-                    let slots = slots.filter_map(|index| self.store.slot(node, index));
+                    let slots = 1u64 << self.store.get(node).radix();
+                    let bytes = 1 << <Slot as Object<H>>::SIZE_BITS;
+                    let used = |first: &u64| {
+                        let count = BLOCK.min(slots - first);
+                        !(surroundings.is_zero)(at(node) + first * bytes, count * bytes)
+                    };
+                    let blocks = (0..slots).step_by(BLOCK as usize).filter(used);
+                    let slots = blocks
+                        .flat_map(|first| first..first + BLOCK)
+                        .filter_map(|index| self.store.slot(node, index));
                     items.extend(slots.filter(|slot| self.is_filled(*slot)).map(Item::Slot));
                 }
             }

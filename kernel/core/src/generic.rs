@@ -18,7 +18,7 @@ const OBJECTS_PER_CALL: u64 = 64;
 const fn cost(object: ObjectType) -> u32 {
     match object {
         ObjectType::AddressSpace => 60,
-        ObjectType::Pcb | ObjectType::VectorState => 45,
+        ObjectType::Pcb | ObjectType::VectorState => 120,
         _ => 18,
     }
 }

@@ -38,7 +38,7 @@ pub struct Kernel<H: Hal> {
 }
 
 /// Words with a bit for each interrupt.
-const CLAIM_WORDS: usize = (Interrupt::COUNT / u64::BITS as u64) as usize;
+pub(crate) const CLAIM_WORDS: usize = (Interrupt::COUNT / u64::BITS as u64) as usize;
 
 /// Who makes a kernel call, and where.
 #[derive(Clone, Copy, Debug)]

@@ -69,7 +69,7 @@ pub(crate) struct Budget(u32);
 
 impl Budget {
     /// Units of a full budget.
-    pub(crate) const FULL: u32 = 165;
+    pub(crate) const FULL: u32 = 150;
 
     /// What a walk to a page table costs.
     const WALK: u32 = 15;
@@ -86,7 +86,7 @@ impl Budget {
     /// A full budget for entries of page tables: what is left is known exactly, so there is more.
     /// 512 of them take two kernel calls.
     pub(crate) const fn for_entries() -> Self {
-        Self(258)
+        Self(230)
     }
 
     /// Takes what something costs that is about to be done, or asks for a restart if nothing is

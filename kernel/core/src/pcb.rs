@@ -243,7 +243,8 @@ impl<H: Hal> Kernel<H> {
             }
         };
         let instruction = inside(instruction, 1)?;
-        let stack = inside(stack, 2)?;
+        // A stack may begin right at the end.
+        let stack = inside(stack.saturating_sub(1), 2).map(|_| UserAddress(stack))?;
         if !context.set_thread_base(inside(thread_base, 3)?) {
             return Err(bad_argument(Reason::InvalidArgument, 3).into());
         }

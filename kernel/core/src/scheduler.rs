@@ -28,7 +28,7 @@ const WORD_MASK: u8 = (1 << WORD_SHIFT) - 1;
 const WORDS: usize = PRIORITIES >> WORD_SHIFT;
 
 /// Scheduling state of one CPU.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cpu {
     /// Ready processes by priority.
     queues: [Queue; PRIORITIES],
@@ -181,9 +181,29 @@ impl Cpu {
         occupied & 1 << (priority & WORD_MASK) != 0
     }
 
-    /// The priority, the end of the quantum in use, and the user's time.
-    pub(crate) fn clocks(&self) -> (u8, Ticks, Option<Ticks>) {
-        (self.priority.get(), self.quantum_end.get(), self.alarm.get())
+    /// Makes it `time` instead of `now`.
+    pub(crate) fn rebase_time(&self, now: Ticks, time: Ticks) {
+        let rebase = |before: Ticks| time.saturating_add(before.saturating_sub(now));
+        for cell in [&self.quantum_end, &self.asked].into_iter().filter(|cell| cell.get() != 0) {
+            cell.set(rebase(cell.get()));
+        }
+        if self.asked.get() > Ticks::MAX / 2 {
+            self.asked.set(Ticks::MAX);
+        }
+        self.since.set(rebase(self.since.get()));
+        self.alarm.set(self.alarm.get().map(rebase));
+    }
+
+    /// Tells CPUs apart that would go on in different ways. What is charged is not told apart.
+    pub(crate) fn hash_into(&self, hasher: &mut impl core::hash::Hasher) {
+        use core::hash::Hash;
+        for queue in self.queues.iter().filter(|queue| queue.first().is_some()) {
+            (queue.first(), queue.last()).hash(hasher);
+        }
+        let bits =
+            (0..WORDS as u8).map(|index| self.word(index).get()).collect::<std::vec::Vec<_>>();
+        let times = (self.quantum_end.get(), self.alarm.get(), self.asked.get());
+        (bits, self.priority.get(), times).hash(hasher);
     }
 }
 
@@ -429,6 +449,9 @@ impl<H: Hal> Kernel<H> {
                 self.halt(current);
             } else if state.is_interrupted() {
                 self.trap(current, Trap::Stopped);
+                if let Some(resolver) = cpu.current.get().filter(|_| ended) {
+                    self.preempt(cpu, resolver, Pause::Ended);
+                }
             } else if pcb.affinity.get() != number {
                 self.stop_running(current);
                 self.make_ready(current);

@@ -3,10 +3,10 @@
 use core::mem::offset_of;
 
 use a9n_abi::{
-    Culprit, Descriptor, Error, IpcBuffer, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, Source,
+    Culprit, Descriptor, Error, IpcBuffer, MESSAGE_REGISTERS, MessageInfo, Reason, Source,
 };
 use a9n_hal::{CallFrame, Context, Hal, PhysicalAddress, Trap};
-use a9n_store::{Capability, Node, Process, Ref, Slot};
+use a9n_store::{Node, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::outcome::Stop;
@@ -76,17 +76,13 @@ impl<H: Hal> Kernel<H> {
         self.context(receiver).answer(identifier, info.0, &frame.words);
     }
 
-    /// The capability that `process` offers as number `number` in its IPC buffer, with its slot:
-    /// one that it may copy, or a Reply, which moves.
-    fn offered(&self, process: Ref<Process>, number: usize) -> Option<(Ref<Slot>, Capability)> {
+    /// The slot that `process` offers as number `number` in its IPC buffer: with a capability that it
+    /// may copy, or a Reply, which moves.
+    fn offered(&self, process: Ref<Process>, number: usize) -> Option<Ref<Slot>> {
         let word = CAPABILITIES.checked_add(number)?;
         let descriptor = Descriptor(self.store.read_word(self.buffer(process)?, word));
         let slot = self.lookup(process, descriptor, Culprit::IPC_BUFFER).ok()?;
-        let capability = self.store.get(slot).capability()?;
-        let copyable =
-            capability.is_copyable() && self.store.get(slot).rights().contains(Rights::COPY);
-        let movable = matches!(capability, Capability::Reply { .. });
-        (copyable || movable).then_some((slot, capability))
+        self.store.get(slot).is_transferable().then_some(slot)
     }
 
     /// Passes on the first `count` capabilities that `sender` offers, into the slots that
@@ -129,8 +125,9 @@ impl<H: Hal> Kernel<H> {
         node: Ref<Node>,
         index: u64,
     ) -> Option<()> {
-        let (source, capability) = self.offered(sender, number)?;
+        let source = self.offered(sender, number)?;
         let target = self.empty_slot(node, index, 0).ok()?;
+        let capability = self.store.get(source).capability()?;
         if capability.is_copyable() {
             self.copy_capability(source, target, capability).ok()
         } else {

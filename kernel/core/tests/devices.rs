@@ -28,7 +28,7 @@ fn poll(system: &mut System) -> u64 {
 
 /// `interrupt` is raised; answers whether it came in.
 fn raise(system: &mut System, interrupt: Interrupt) -> bool {
-    let came = system.kernel.hal().devices().raise(interrupt);
+    let came = system.kernel.hal().raise(interrupt);
     if came {
         system.current = system.kernel.interrupt(0, system.current, interrupt);
     }

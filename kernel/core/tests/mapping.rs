@@ -309,3 +309,21 @@ fn batches_map_unmap_and_protect_with_tables_from_the_pool() {
     system.remove(SPACE).expect("the space, with what is left in its pool");
     system.revoke(GENERIC).expect("all of it");
 }
+
+#[test]
+fn a_stack_may_begin_where_the_user_half_ends() {
+    let mut system = System::new();
+    system.process(FREE, 1);
+    let end = <a9n_hal_sim::SimMachine as a9n_hal::Paging>::USER_END.0;
+    for (instruction, stack, base, refused) in [
+        (0x1000, end, 0, None),
+        (0x1000, 0, end - 1, None),
+        (0x1000, end + 1, 0, Some(2)),
+        (end, 0, 0, Some(1)),
+        (0x1000, 0, end, Some(3)),
+    ] {
+        let word = a9n_abi::pcb::word::ConfigureEntry;
+        let answer = system.ask(FREE, word, &[instruction, stack, base, 0]);
+        assert_eq!(answer.err().map(|error| error.culprit.0), refused, "{stack:#x}");
+    }
+}

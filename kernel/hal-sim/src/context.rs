@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use a9n_hal::{CallFrame, Context, MESSAGE_REGISTERS, PhysicalAddress, UserAddress};
 
 /// What the kernel answered to a call.
+#[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// Identifier register.
@@ -30,12 +31,17 @@ pub enum Resumption {
 
 const REGISTERS: usize = 4;
 
+const NO_ANSWER: Answer = Answer { identifier: 0, info: 0, words: [0; MESSAGE_REGISTERS] };
+
 /// Registers of a simulated process: instruction and stack pointer, thread base, argument, and
 /// those of a kernel call.
 #[derive(Clone, Debug)]
 pub struct SimContext {
     call: Cell<CallFrame>,
-    resumption: Cell<Resumption>,
+    /// How it would resume: a kind, and what an answer or a result consists of. Words without gaps,
+    /// so that contexts with the same content are the same bytes.
+    kind: Cell<u64>,
+    answer: Cell<Answer>,
     registers: RefCell<[u64; REGISTERS]>,
     root: Cell<Option<PhysicalAddress>>,
     vector_state: Cell<Option<PhysicalAddress>>,
@@ -48,15 +54,31 @@ impl SimContext {
     const THREAD_BASE: usize = 2;
     const ARGUMENT: usize = 3;
 
+    /// Kinds of resumption.
+    const WHOLE: u64 = 0;
+    const ANSWER: u64 = 1;
+    const RESTART: u64 = 2;
+    const FOREIGN: u64 = 3;
+
     /// Loads the registers for a kernel call.
     pub fn prepare(&self, call: CallFrame) {
         self.call.set(call);
-        self.resumption.set(Resumption::Whole);
+        self.resume_as(Self::WHOLE, NO_ANSWER);
     }
 
     /// How it would resume.
     pub fn resumption(&self) -> Resumption {
-        self.resumption.get()
+        match self.kind.get() {
+            Self::ANSWER => Resumption::Answer(self.answer.get()),
+            Self::RESTART => Resumption::Restart,
+            Self::FOREIGN => Resumption::ForeignResult(self.answer.get().identifier),
+            _ => Resumption::Whole,
+        }
+    }
+
+    fn resume_as(&self, kind: u64, answer: Answer) {
+        self.kind.set(kind);
+        self.answer.set(answer);
     }
 
     /// Root of its page tables.
@@ -85,7 +107,8 @@ impl Context for SimContext {
                 info: 0,
                 words: [0; MESSAGE_REGISTERS],
             }),
-            resumption: Cell::new(Resumption::Whole),
+            kind: Cell::new(Self::WHOLE),
+            answer: Cell::new(NO_ANSWER),
             registers: RefCell::new([0; REGISTERS]),
             root: Cell::new(None),
             vector_state: Cell::new(None),
@@ -98,17 +121,17 @@ impl Context for SimContext {
     }
 
     fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]) {
-        self.resumption.set(Resumption::Answer(Answer { identifier, info, words: *words }));
+        self.resume_as(Self::ANSWER, Answer { identifier, info, words: *words });
     }
 
     fn answer_without_words(&self, identifier: u64, info: u64) {
         let words = self.call.get().words;
-        self.resumption.set(Resumption::Answer(Answer { identifier, info, words }));
+        self.resume_as(Self::ANSWER, Answer { identifier, info, words });
     }
 
     fn restart(&self, operation: u64) {
         self.call.set(CallFrame { operation, ..self.call.get() });
-        self.resumption.set(Resumption::Restart);
+        self.resume_as(Self::RESTART, NO_ANSWER);
     }
 
     fn set_foreign(&self, foreign: bool) {
@@ -124,16 +147,16 @@ impl Context for SimContext {
     }
 
     fn answer_foreign(&self, result: u64) {
-        self.resumption.set(Resumption::ForeignResult(result));
+        self.resume_as(Self::FOREIGN, Answer { identifier: result, ..NO_ANSWER });
     }
 
     fn resume_whole(&self) {
-        self.resumption.set(Resumption::Whole);
+        self.resume_as(Self::WHOLE, NO_ANSWER);
     }
 
     fn copy_from(&self, other: &Self) {
         self.call.set(other.call.get());
-        self.resumption.set(other.resumption.get());
+        self.resume_as(other.kind.get(), other.answer.get());
         // It may be its own source.
         let registers = *other.registers.borrow();
         *self.registers.borrow_mut() = registers;
@@ -181,7 +204,7 @@ impl Context for SimContext {
             None => false,
         };
         if written {
-            self.resumption.set(Resumption::Whole);
+            self.resume_whole();
         }
         written
     }

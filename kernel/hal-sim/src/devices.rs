@@ -1,7 +1,7 @@
 //! Simulated devices: lines and messages that tests raise, and I/O ports that remember.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 
 use a9n_hal::{Devices, Interrupt, InterruptMessage, PortWidth};
 
@@ -11,20 +11,25 @@ use crate::SimMachine;
 const INTERRUPTS: u8 = 24;
 
 /// State of the devices.
-#[derive(Debug, Default)]
-pub struct SimDevices {
-    unmasked: RefCell<BTreeSet<u64>>,
-    ports: RefCell<BTreeMap<u16, u8>>,
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SimDevices {
+    unmasked: BTreeSet<u64>,
+    ports: BTreeMap<u16, u8>,
 }
 
 impl SimDevices {
     /// A device raises `interrupt`. Answers whether it comes in; a line is masked by that.
-    pub fn raise(&self, interrupt: Interrupt) -> bool {
-        let mut unmasked = self.unmasked.borrow_mut();
+    pub(crate) fn raise(&mut self, interrupt: Interrupt) -> bool {
         match interrupt {
-            Interrupt::Line(_) => unmasked.remove(&interrupt.number()),
-            Interrupt::Message(_) => unmasked.contains(&interrupt.number()),
+            Interrupt::Line(_) => self.unmasked.remove(&interrupt.number()),
+            Interrupt::Message(_) => self.unmasked.contains(&interrupt.number()),
         }
+    }
+
+    /// Tells devices apart that would go on in different ways.
+    pub(crate) fn hash_into(&self, hasher: &mut impl Hasher) {
+        self.unmasked.hash(hasher);
+        self.ports.hash(hasher);
     }
 }
 
@@ -36,11 +41,11 @@ impl Devices for SimMachine {
 
     fn unmask(&self, interrupt: Interrupt) {
         assert!(self.has_interrupt(interrupt));
-        self.devices.unmasked.borrow_mut().insert(interrupt.number());
+        self.state.borrow_mut().devices.unmasked.insert(interrupt.number());
     }
 
     fn mask(&self, interrupt: Interrupt) {
-        self.devices.unmasked.borrow_mut().remove(&interrupt.number());
+        self.state.borrow_mut().devices.unmasked.remove(&interrupt.number());
     }
 
     fn message(&self, interrupt: Interrupt) -> Option<InterruptMessage> {
@@ -53,15 +58,15 @@ impl Devices for SimMachine {
     }
 
     fn read_port(&self, port: u16, width: PortWidth) -> u32 {
-        let ports = self.devices.ports.borrow();
+        let state = self.state.borrow();
         (0..width.ports()).rev().fold(0, |value, offset| {
-            let byte = ports.get(&(port + offset)).copied().unwrap_or(0xff);
+            let byte = state.devices.ports.get(&(port + offset)).copied().unwrap_or(0xff);
             (value << 8) | u32::from(byte)
         })
     }
 
     fn write_port(&self, port: u16, width: PortWidth, value: u32) {
-        let mut ports = self.devices.ports.borrow_mut();
+        let ports = &mut self.state.borrow_mut().devices.ports;
         for (offset, byte) in (0..width.ports()).zip(value.to_le_bytes()) {
             ports.insert(port + offset, byte);
         }

@@ -6,19 +6,22 @@
 //! says what kernel call a process makes and reads what the kernel answered. CPUs cache all that they
 //! could, and tests can see whether something is left that should have been forgotten.
 //!
-//! A machine is a value: any number of them live side by side.
+//! A machine is a value: any number of them live side by side. It can be marked and taken back to
+//! its mark, which costs what happened in between; and it says in a number what differs from its
+//! first mark.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod claims;
 mod context;
 mod devices;
+mod history;
 mod machine;
 mod memory;
 mod paging;
 mod translations;
 
 pub use context::{Answer, Resumption, SimContext};
-pub use devices::SimDevices;
 pub use machine::{Departure, SimCpu, SimMachine, VECTOR_IMAGE_RESERVED};
 pub use memory::{BASE, SimMemory};
 pub use paging::Mappings;

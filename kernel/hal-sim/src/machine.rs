@@ -2,13 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::ptr::NonNull;
 
-use a9n_hal::{Context, CpuNumber, Hal, KernelAddress, Memory, PhysicalAddress, Processors, Ticks};
+use a9n_hal::{
+    Context, CpuNumber, Hal, Interrupt, KernelAddress, Memory, PhysicalAddress, Processors, Ticks,
+};
 
+use crate::devices::SimDevices;
 use crate::translations::Translations;
-use crate::{SimContext, SimDevices, SimMemory};
+use crate::{SimContext, SimMemory};
 
 /// Ticks of the simulated clock in a second.
 const TICKS_PER_SECOND: Ticks = 1_000_000;
@@ -25,18 +29,32 @@ const VECTOR_IMAGE_BYTES: usize = 256;
 /// Bits that the first word of an image must not have.
 pub const VECTOR_IMAGE_RESERVED: u64 = !0xff;
 
-/// A simulated machine with one CPU.
+/// CPUs of a simulated machine.
+const CPUS: usize = 16;
+
+/// A simulated machine.
 #[derive(Debug)]
 pub struct SimMachine {
     pub(crate) memory: SimMemory,
-    clock: Cell<Ticks>,
-    timer: Cell<Option<Ticks>>,
-    console: RefCell<Vec<u8>>,
-    exit: Cell<Option<bool>>,
-    pub(crate) flushes: Cell<u64>,
-    pub(crate) translations: RefCell<Translations>,
+    pub(crate) state: RefCell<SimState>,
+    /// The machine's state at each mark.
+    marks: RefCell<Vec<SimState>>,
+}
+
+/// What a machine is beside its memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SimState {
+    clock: Ticks,
+    /// The CPU that runs the kernel when it is entered.
+    here: CpuNumber,
+    /// When the timer of each CPU goes off.
+    timers: [Option<Ticks>; CPUS],
+    console: Vec<u8>,
+    exit: Option<bool>,
+    pub(crate) flushes: u64,
+    pub(crate) translations: Translations,
     pub(crate) devices: SimDevices,
-    nudges: RefCell<BTreeSet<CpuNumber>>,
+    nudges: BTreeSet<CpuNumber>,
 }
 
 /// What the implementation keeps for a CPU: the message words that stay in registers on a fast
@@ -69,17 +87,7 @@ pub enum Departure {
 impl SimMachine {
     /// A machine with `bytes` of memory from [`BASE`](crate::BASE) on.
     pub fn new(bytes: usize) -> Self {
-        Self {
-            memory: SimMemory::new(bytes),
-            clock: Cell::new(0),
-            timer: Cell::new(None),
-            console: RefCell::default(),
-            exit: Cell::new(None),
-            flushes: Cell::new(0),
-            translations: RefCell::default(),
-            devices: SimDevices::default(),
-            nudges: RefCell::default(),
-        }
+        Self { memory: SimMemory::new(bytes), state: RefCell::default(), marks: RefCell::default() }
     }
 
     /// Its memory.
@@ -96,53 +104,109 @@ impl SimMachine {
         }
     }
 
-    /// Its devices.
-    pub fn devices(&self) -> &SimDevices {
-        &self.devices
+    /// From now on the kernel is entered on CPU `number`.
+    pub fn enter_on(&self, number: CpuNumber) {
+        self.state.borrow_mut().here = number;
     }
 
-    /// Lets time pass. Answers whether the timer goes off.
-    pub fn advance(&self, ticks: Ticks) -> bool {
-        self.clock.set(self.clock.get() + ticks);
-        match self.timer.get() {
-            Some(deadline) if deadline <= self.clock.get() => {
-                self.timer.set(None);
-                true
-            }
-            _ => false,
+    /// A device raises `interrupt`. Answers whether it comes in; a line is masked by that.
+    pub fn raise(&self, interrupt: Interrupt) -> bool {
+        self.state.borrow_mut().devices.raise(interrupt)
+    }
+
+    /// Lets time pass.
+    pub fn advance(&self, ticks: Ticks) {
+        self.state.borrow_mut().clock += ticks;
+    }
+
+    /// The CPUs whose timers went off by now, which they do once.
+    pub fn take_due(&self) -> Vec<CpuNumber> {
+        let mut state = self.state.borrow_mut();
+        let clock = state.clock;
+        (0..)
+            .zip(&mut state.timers)
+            .filter(|(_, timer)| timer.is_some_and(|deadline| deadline <= clock))
+            .map(|(number, timer)| {
+                *timer = None;
+                number
+            })
+            .collect()
+    }
+
+    /// Makes it `time` now: what is to happen keeps its distance, what is over is of this moment.
+    pub fn rebase_time(&self, time: Ticks) {
+        let mut state = self.state.borrow_mut();
+        let now = std::mem::replace(&mut state.clock, time);
+        for deadline in state.timers.iter_mut().flatten() {
+            *deadline = time.saturating_add(deadline.saturating_sub(now));
         }
     }
 
     /// A CPU that was nudged, and is not any more.
     pub fn take_nudge(&self) -> Option<CpuNumber> {
-        self.nudges.borrow_mut().pop_first()
+        self.state.borrow_mut().nudges.pop_first()
     }
 
     /// What the kernel wrote to the early console.
     pub fn console(&self) -> String {
-        String::from_utf8_lossy(&self.console.borrow()).into_owned()
+        String::from_utf8_lossy(&self.state.borrow().console).into_owned()
     }
 
     /// What `debug_exit` said.
     pub fn exit(&self) -> Option<bool> {
-        self.exit.get()
+        self.state.borrow().exit
     }
 
     /// `cpu` runs in the address space `root`, and caches all of it.
     pub fn use_space(&self, cpu: CpuNumber, root: PhysicalAddress) {
-        self.translations.borrow_mut().look_up(cpu, root, &self.mappings(root));
+        let mappings = self.mappings(root);
+        self.state.borrow_mut().translations.look_up(cpu, root, &mappings);
     }
 
     /// Panics if something is cached that is not so any more. `live` are the roots of all address
-    /// spaces.
-    pub fn check_translations(&self, live: &[PhysicalAddress]) {
+    /// spaces but those in `dying`, which nobody loads any more: of these it may still be.
+    pub fn check_translations(&self, live: &[PhysicalAddress], dying: &[PhysicalAddress]) {
         let mappings = |root| live.contains(&root).then(|| self.mappings(root));
-        self.translations.borrow().check(mappings);
+        self.state.borrow().translations.check(dying, mappings);
     }
 
     /// How often cached translations were forgotten.
     pub fn flushes(&self) -> u64 {
-        self.flushes.get()
+        self.state.borrow().flushes
+    }
+
+    /// Remembers the machine as it is.
+    pub fn mark(&self) {
+        self.memory.mark();
+        self.marks.borrow_mut().push(self.state.borrow().clone());
+    }
+
+    /// Makes the machine what it was at the last mark, which stays.
+    ///
+    /// # Panics
+    /// Without a mark.
+    pub fn rewind(&self) {
+        self.memory.rewind();
+        let marks = self.marks.borrow();
+        self.state.borrow_mut().clone_from(marks.last().expect("there is a mark"));
+    }
+
+    /// Forgets the last mark; what happened since counts for the one before.
+    ///
+    /// # Panics
+    /// Without a mark.
+    pub fn unmark(&self) {
+        self.memory.unmark();
+        self.marks.borrow_mut().pop();
+    }
+
+    /// Tells machines apart that went different ways from the same first mark.
+    pub fn hash_into(&self, hasher: &mut impl Hasher) {
+        let state = self.state.borrow();
+        self.memory.difference().hash(hasher);
+        (state.clock, state.timers, state.exit, &state.nudges).hash(hasher);
+        state.translations.hash(hasher);
+        state.devices.hash_into(hasher);
     }
 }
 
@@ -176,7 +240,7 @@ unsafe impl Memory for SimMachine {
 
 impl Processors for SimMachine {
     fn nudge(&self, cpu: CpuNumber) {
-        self.nudges.borrow_mut().insert(cpu);
+        self.state.borrow_mut().nudges.insert(cpu);
     }
 
     fn flush_pending(&self) -> bool {
@@ -196,7 +260,7 @@ impl Hal for SimMachine {
     }
 
     fn now(&self) -> Ticks {
-        self.clock.get()
+        self.state.borrow().clock
     }
 
     fn ticks_per_second(&self) -> Ticks {
@@ -204,11 +268,13 @@ impl Hal for SimMachine {
     }
 
     fn set_timer(&self, deadline: Option<Ticks>) {
-        self.timer.set(deadline);
+        let mut state = self.state.borrow_mut();
+        let here = usize::from(state.here);
+        state.timers[here] = deadline;
     }
 
     fn write_console(&self, byte: u8) {
-        self.console.borrow_mut().push(byte);
+        self.state.borrow_mut().console.push(byte);
     }
 
     fn vector_state_bits(&self) -> u32 {
@@ -248,7 +314,7 @@ impl Hal for SimMachine {
     }
 
     fn debug_exit(&self, success: bool) {
-        self.exit.set(Some(success));
+        self.state.borrow_mut().exit = Some(success);
     }
 
     fn leave(

@@ -1,14 +1,20 @@
 //! Simulated physical memory with a map of the objects in it.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
 use std::ptr::NonNull;
 
 use a9n_hal::{KernelAddress, PhysicalAddress};
+use foldhash::quality::FixedState;
+
+use crate::claims::{Change, Claims};
+use crate::history::{CHUNK, History};
 
 /// Physical address of the first byte of simulated memory.
 pub const BASE: u64 = 0x20_0000;
+
+/// What memory holds that nobody has written to, and that of an object which is gone.
+const RUBBISH: u8 = 0xa9;
 
 /// Alignment of the memory behind it, so that simulated alignment is real alignment.
 const ALIGNMENT: usize = 0x20_0000;
@@ -18,20 +24,20 @@ const ALIGNMENT: usize = 0x20_0000;
 pub struct SimMemory {
     start: NonNull<u8>,
     bytes: usize,
-    /// Objects by address, with their length.
-    claims: RefCell<BTreeMap<u64, u64>>,
+    claims: Claims,
+    history: History,
 }
 
 impl SimMemory {
     /// `bytes` bytes of memory full of a pattern that is no valid anything.
     pub fn new(bytes: usize) -> Self {
-        assert!(bytes > 0, "a machine needs memory");
+        assert!(bytes > 0 && bytes.is_multiple_of(CHUNK), "a machine needs memory");
         let layout = Self::layout(bytes);
         // SAFETY: the layout has a size other than 0.
         let start = NonNull::new(unsafe { alloc_zeroed(layout) }).expect("host out of memory");
         // SAFETY: `start` is valid for `bytes` bytes.
-        unsafe { start.write_bytes(0xa9, bytes) };
-        Self { start, bytes, claims: RefCell::default() }
+        unsafe { start.write_bytes(RUBBISH, bytes) };
+        Self { start, bytes, claims: Claims::new(bytes), history: History::new(bytes) }
     }
 
     fn layout(bytes: usize) -> Layout {
@@ -43,125 +49,172 @@ impl SimMemory {
         self.bytes
     }
 
+    /// All content, as it is at this moment.
+    fn content(&self) -> &[u8] {
+        // SAFETY: the memory is valid for `bytes` bytes; objects in it consist of cells, and
+        // nobody writes while the slice is looked at, since the machine is on one thread.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) }
+    }
+
+    fn chunk(&self, number: usize) -> &[u8] {
+        &self.content()[number * CHUNK..][..CHUNK]
+    }
+
     /// A copy of all content.
     pub fn snapshot(&self) -> Vec<u8> {
-        // SAFETY: the memory is valid for `bytes` bytes; objects in it consist of cells, and
-        // nobody writes during the copy, since the machine is on one thread.
-        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) }.to_vec()
+        self.content().to_vec()
     }
 
     /// A user process stores `value` into a page that is no kernel object.
     pub fn store_word(&self, address: PhysicalAddress, value: u64) {
-        assert!(self.overlapping(address.0, 8).is_none(), "users never reach kernel objects");
+        let overlap = self.claims.overlapping(address.0 - BASE, 8);
+        assert!(overlap.is_none(), "users never reach kernel objects");
         self.set_word(address, value);
-    }
-
-    /// Copies all content to `copy`.
-    pub fn save(&self, copy: &mut Vec<u8>) {
-        copy.clear();
-        // SAFETY: as for `snapshot`.
-        copy.extend_from_slice(unsafe {
-            std::slice::from_raw_parts(self.start.as_ptr(), self.bytes)
-        });
-    }
-
-    /// Whether the content is that of `copy`, but for `length` bytes at `address`.
-    pub fn is_still(&self, copy: &[u8], address: u64, length: usize) -> bool {
-        // SAFETY: as for `snapshot`.
-        let content = unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.bytes) };
-        let (start, end) = ((address - BASE) as usize, (address - BASE) as usize + length);
-        content[..start] == copy[..start] && content[end..] == copy[end..]
     }
 
     /// A copy of the content of `[start, end)`.
     pub fn bytes_at(&self, start: u64, end: u64) -> Vec<u8> {
-        let address = KernelAddress(std::num::NonZeroU64::new(start).expect("not null"));
-        let pointer = self.pointer(address, (end - start) as usize);
-        // SAFETY: as for `snapshot`; `pointer` checked the range.
-        unsafe { std::slice::from_raw_parts(pointer.as_ptr(), (end - start) as usize) }.to_vec()
+        self.content()[(start - BASE) as usize..(end - BASE) as usize].to_vec()
+    }
+
+    /// Whether `[start, end)` holds nothing but zero.
+    pub fn is_zero(&self, start: u64, end: u64) -> bool {
+        let content = &self.content()[(start - BASE) as usize..(end - BASE) as usize];
+        content.chunks(64).all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0)
     }
 
     /// Objects that live at this moment: address and length.
     pub fn objects(&self) -> Vec<(u64, u64)> {
-        self.claims.borrow().iter().map(|(address, bytes)| (*address, *bytes)).collect()
+        let objects = self.claims.objects();
+        objects.into_iter().map(|(at, bytes)| (BASE + at, bytes)).collect()
+    }
+
+    /// Whether an object of `bytes` bytes lives at `address`.
+    pub fn has_object(&self, address: u64, bytes: u64) -> bool {
+        address >= BASE && self.claims.length_at(address - BASE) == Some(bytes)
+    }
+
+    pub(crate) fn mark(&self) {
+        self.history.mark();
+    }
+
+    pub(crate) fn rewind(&self) {
+        let restore = |chunk: usize, content: &[u8]| {
+            // SAFETY: the chunk lies in the memory; objects in it consist of cells, and no
+            // reference to one that is not there any more is left.
+            unsafe {
+                let to = self.start.add(chunk * CHUNK).as_ptr();
+                to.copy_from_nonoverlapping(content.as_ptr(), content.len());
+            }
+        };
+        self.history.rewind(restore, |change| self.claims.apply(change));
+    }
+
+    pub(crate) fn unmark(&self) {
+        self.history.unmark();
+    }
+
+    /// Whether the content is that at the last mark, but for `length` bytes at `address`. There is
+    /// one mark.
+    pub fn is_unchanged(&self, address: u64, length: usize) -> bool {
+        let spared = (address - BASE) as usize..(address - BASE) as usize + length;
+        let mut unchanged = true;
+        self.history.touched(|chunk, before| {
+            let now = self.chunk(chunk).iter().zip(before);
+            unchanged &= (chunk * CHUNK..)
+                .zip(now)
+                .all(|(at, (now, before))| now == before || spared.contains(&at));
+        });
+        unchanged
+    }
+
+    /// A number for what differs from the content at the first mark; 0 if nothing does.
+    pub fn difference(&self) -> u64 {
+        let mut sum = 0u64;
+        self.history.touched(|chunk, before| {
+            let now = self.chunk(chunk);
+            if now != before {
+                let mut hasher = FixedState::default().build_hasher();
+                hasher.write_usize(chunk);
+                hasher.write(now);
+                sum = sum.wrapping_add(hasher.finish());
+            }
+        });
+        sum
     }
 
     /// Where simulated `address` is on the host.
     ///
     /// # Panics
-    /// If the range leaves the memory, or touches an object without lying inside it.
-    pub(crate) fn pointer(&self, address: KernelAddress, bytes: usize) -> NonNull<u8> {
+    /// If the range leaves the memory.
+    fn pointer(&self, address: KernelAddress, bytes: usize) -> NonNull<u8> {
         let address = address.0.get();
         let end = address.checked_add(bytes as u64).expect("address wraps");
         assert!(
             address >= BASE && end <= BASE + self.bytes as u64,
             "access to {address:#x}..{end:#x} outside of memory"
         );
+        let offset = (address - BASE) as usize;
+        self.history.touch(offset, bytes, |chunk| self.chunk(chunk));
         // SAFETY: the offset was just checked to lie inside the allocation.
-        unsafe { self.start.add((address - BASE) as usize) }
+        unsafe { self.start.add(offset) }
     }
 
     /// Like `pointer`, inside one living object.
     pub(crate) fn object(&self, address: KernelAddress, bytes: usize) -> NonNull<u8> {
         let start = address.0.get();
-        let claims = self.claims.borrow();
-        let inside = claims
-            .range(..=start)
-            .next_back()
-            .is_some_and(|(at, length)| start + bytes as u64 <= at + length);
+        let inside = start >= BASE && self.claims.is_inside(start - BASE, bytes as u64);
         assert!(inside, "access to {start:#x}, {bytes} bytes, where no object lives");
         self.pointer(address, bytes)
     }
 
     /// Like `pointer`, where no object lives.
     pub(crate) fn plain(&self, address: KernelAddress, bytes: usize) -> NonNull<u8> {
+        let pointer = self.pointer(address, bytes);
         let start = address.0.get();
-        let overlap = self.overlapping(start, bytes as u64);
+        let overlap = self.claims.overlapping(start - BASE, bytes as u64);
         assert!(overlap.is_none(), "access to {start:#x}, {bytes} bytes, hits an object");
-        self.pointer(address, bytes)
-    }
-
-    fn overlapping(&self, start: u64, bytes: u64) -> Option<u64> {
-        let claims = self.claims.borrow();
-        let (at, length) = claims.range(..start + bytes).next_back()?;
-        (at + length > start).then_some(*at)
+        pointer
     }
 
     pub(crate) fn claim(&self, address: KernelAddress, bytes: usize) {
-        let start = address.0.get();
-        if let Some(other) = self.overlapping(start, bytes as u64) {
-            panic!("object at {start:#x}, {bytes} bytes, overlaps the one at {other:#x}");
+        self.pointer(address, bytes);
+        let at = address.0.get() - BASE;
+        if let Some(other) = self.claims.overlapping(at, bytes as u64) {
+            let other = BASE + other;
+            panic!("object at {address:x?}, {bytes} bytes, overlaps the one at {other:#x}");
         }
-        self.claims.borrow_mut().insert(start, bytes as u64);
+        self.change(Change::Claimed { at, bytes: bytes as u64 });
     }
 
     pub(crate) fn release(&self, address: KernelAddress, bytes: usize) {
-        let start = address.0.get();
-        let end = start + bytes as u64;
-        let mut claims = self.claims.borrow_mut();
-        let gone: Vec<u64> = claims.range(start..end).map(|(at, _)| *at).collect();
-        assert!(!gone.is_empty(), "no object to be destroyed at {start:#x}");
-        for at in gone {
-            claims.remove(&at);
-        }
+        let gone = self.claims.beginning_in(address.0.get() - BASE, bytes as u64);
+        assert!(!gone.is_empty(), "no object to be destroyed at {address:x?}");
+        gone.into_iter().for_each(|(at, bytes)| self.change(Change::Released { at, bytes }));
+        // SAFETY: the range lies in the memory, and is no object any more.
+        unsafe { self.pointer(address, bytes).write_bytes(RUBBISH, bytes) };
+    }
+
+    fn change(&self, change: Change) {
+        self.claims.apply(change);
+        self.history.note(change);
     }
 
     /// Reads a word, wherever it is.
     pub(crate) fn word(&self, address: PhysicalAddress) -> u64 {
-        // SAFETY: `checked` points into the memory; it is aligned, since tables are.
-        unsafe { self.checked(address).read_volatile() }
+        assert_eq!(address.0 % 8, 0, "misaligned word");
+        let at = (address.0 - BASE) as usize;
+        let bytes = self.content()[at..].first_chunk().expect("a word inside of memory");
+        u64::from_ne_bytes(*bytes)
     }
 
     /// Writes a word, wherever it is.
     pub(crate) fn set_word(&self, address: PhysicalAddress, value: u64) {
-        // SAFETY: as for `word`; no reference to table words exists.
-        unsafe { self.checked(address).write_volatile(value) };
-    }
-
-    fn checked(&self, address: PhysicalAddress) -> *mut u64 {
         assert_eq!(address.0 % 8, 0, "misaligned word");
-        let address = std::num::NonZeroU64::new(address.0).expect("not null");
-        self.pointer(KernelAddress(address), 8).as_ptr().cast()
+        let place = std::num::NonZeroU64::new(address.0).expect("not null");
+        let pointer = self.pointer(KernelAddress(place), 8).as_ptr().cast::<u64>();
+        // SAFETY: `pointer` lies in the memory and is aligned; no reference to such a word exists.
+        unsafe { pointer.write_volatile(value) };
     }
 }
 

@@ -16,6 +16,8 @@ const ACCESS_SHIFT: u32 = 2;
 const ACCESS_MASK: u64 = 7 << ACCESS_SHIFT;
 const ADDRESS_MASK: u64 = !0xfff;
 const WORDS: u64 = 512;
+/// Entries that are passed over together if none is used.
+const BLOCK: u64 = 32;
 
 /// Level of the entries in the root.
 const ROOT_LEVEL: u32 = 3;
@@ -114,7 +116,12 @@ impl SimMachine {
     }
 
     fn collect(&self, table: PhysicalAddress, start: u64, level: u32, found: &mut Mappings) {
-        for index in 0..WORDS {
+        let used = |index: &u64| {
+            let block = table.0 + index * 8;
+            !self.memory.is_zero(block, block + BLOCK * 8)
+        };
+        let blocks = (0..WORDS).step_by(BLOCK as usize).filter(used);
+        for index in blocks.flat_map(|block| block..block + BLOCK) {
             let word = self.memory.word(table.offset(index * 8));
             let address = start | index << (12 + 9 * level);
             let target = PhysicalAddress(word & ADDRESS_MASK);
@@ -133,8 +140,10 @@ impl SimMachine {
     }
 
     fn clear_table(&self, table: PhysicalAddress) {
-        for i in 0..WORDS {
-            self.memory.set_word(table.offset(i * 8), 0);
+        for place in (0..WORDS).map(|number| table.offset(number * 8)) {
+            if self.memory.word(place) != 0 {
+                self.memory.set_word(place, 0);
+            }
         }
     }
 }
@@ -243,11 +252,12 @@ impl Paging for SimMachine {
     }
 
     fn flush(&self, root: PhysicalAddress, cpus: CpuSet, stretch: Option<Stretch>) {
-        self.flushes.set(self.flushes.get() + 1);
-        self.translations.borrow_mut().forget(cpus, root, stretch);
+        let mut state = self.state.borrow_mut();
+        state.flushes += 1;
+        state.translations.forget(cpus, root, stretch);
     }
 
     fn retire(&self, root: PhysicalAddress, cpus: CpuSet) {
-        self.translations.borrow_mut().forget(cpus, root, None);
+        self.state.borrow_mut().translations.forget(cpus, root, None);
     }
 }

@@ -11,14 +11,14 @@ use crate::Mappings;
 type Page = (UserAddress, PhysicalAddress, u64, Access);
 
 /// What one CPU has cached of one address space.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 struct Cached {
     tables: BTreeSet<PhysicalAddress>,
     pages: Vec<Page>,
 }
 
 /// All translation caches, by CPU and root.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Translations(BTreeMap<(CpuNumber, PhysicalAddress), Cached>);
 
 impl Translations {
@@ -46,9 +46,13 @@ impl Translations {
     }
 
     /// Panics if some CPU has something cached that is not in the tables any more; `mappings` says
-    /// what is, `None` for an address space that is gone.
-    pub fn check(&self, mappings: impl Fn(PhysicalAddress) -> Option<Mappings>) {
-        for ((cpu, root), cached) in &self.0 {
+    /// what is, `None` for an address space that is gone. Those in `dying` are passed over.
+    pub fn check(
+        &self,
+        dying: &[PhysicalAddress],
+        mappings: impl Fn(PhysicalAddress) -> Option<Mappings>,
+    ) {
+        for ((cpu, root), cached) in self.0.iter().filter(|((_, root), _)| !dying.contains(root)) {
             let current = mappings(*root).unwrap_or_default();
             for page in &cached.pages {
                 assert!(current.pages.contains(page), "CPU {cpu} still has {page:x?} of {root:x?}");

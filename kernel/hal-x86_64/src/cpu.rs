@@ -14,11 +14,11 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use a9n_hal::CpuNumber;
+use a9n_handshake::Requests;
 use x86_64::VirtAddr;
 
 use crate::context::Context;
 use crate::segments::Segments;
-use crate::shootdown::Requests;
 
 /// CPUs that there is room for.
 pub const MAX_CPUS: usize = 16;

@@ -11,16 +11,21 @@
 //! process's own FS and GS base, `rdx` is 0, `rcx` the instruction pointer, `r11` the flags
 //! 0x202: nothing of the kernel's or of another process's is left in any register.
 //!
-//! The fast paths are Rust functions with the signature `(descriptor, info, me, _, word4,
-//! word5)`, so that every argument is already where it belongs. They end in a jump to `leave`
-//! or to one of the `retreat`s (a sibling call: their last action, same signature, no result),
-//! so that at those the stack pointer is again where the stub set it and `r12`–`r15`, which
-//! are callee-saved, are as the user had them. `rbx` and `rbp` were saved by the stub.
+//! Where the process itself goes on (`stay`), nothing is switched, and `rax` and `r10` are 0 instead.
+//!
+//! The fast paths are Rust functions with the signature `(descriptor, info, me, number, word4,
+//! word5)`, so that every argument is already where it belongs. They end in a jump to `leave`,
+//! to one of its like, or to a `retreat` (a sibling call: their last action, no result),
+//! so that at those the stack pointer is again where the stub set it and `r12`–`r15`, `rbx` and
+//! `rbp`, which are callee-saved, are as the user had them. `rbx` and `rbp` were saved by the stub.
+//!
+//! The process's context tells whether its calls are foreign. Then all registers are saved at once, and
+//! the message is made of them before the fast path is entered.
 //!
 //! # One CPU or many
 //! The CPU that runs alone has a stub of its own, without a lock. If there are several, each has
-//! its own stub, which takes the kernel lock for a fast path with one instruction and passes the CPU's
-//! number in the argument that is unused otherwise; the path ends in `leave_locked`, which gives
+//! its own stub, which passes the CPU's number in the argument that is unused otherwise; then the kernel
+//! lock is taken for a fast path with one instruction; the path ends in `leave_locked`, which gives
 //! the lock back with one store when it has loaded the root and read all it needs of the context,
 //! or in a `retreat_locked`, which gives it back at once. So a fast path knows at compile time
 //! which it is ([`Entered`]), and the general one takes the lock itself, when the registers are

@@ -25,25 +25,25 @@
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;
 use core::ptr;
-use core::sync::atomic::{AtomicU32, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use a9n_handshake::Lock;
 
 use crate::context::Context;
 use crate::cpu::{self, Cpu};
 use crate::{shootdown, translations, vector};
 
-/// Not 0 while a CPU is in the kernel. The assembly takes and gives it, too.
-pub(crate) static LOCK: AtomicU32 = AtomicU32::new(0);
+/// Taken while a CPU is in the kernel. The assembly takes and gives it, too.
+pub(crate) static LOCK: Lock = Lock::new();
 
 /// Takes the lock on this CPU.
 pub(crate) extern "C" fn acquire() {
-    while LOCK.swap(1, Acquire) != 0 {
-        wait_while(|| LOCK.load(Relaxed) != 0);
-    }
+    let cpu = Cpu::here();
+    LOCK.acquire(|| wait_a_moment(cpu));
 }
 
 /// Gives the lock back.
 pub(crate) fn release() {
-    LOCK.store(0, Release);
+    LOCK.release();
 }
 
 /// Lets CPUs that [`boot`](crate::boot::boot) started enter the kernel: it took the lock if there
@@ -52,13 +52,10 @@ pub fn admit_all() {
     release();
 }
 
-/// Waits on this CPU, serving others, while `condition` holds.
-pub(crate) fn wait_while(condition: impl Fn() -> bool) {
-    let cpu = Cpu::here();
-    while condition() {
-        shootdown::serve(cpu);
-        spin_loop();
-    }
+/// What `cpu`, the executing one, does while it waits: serves others.
+pub(crate) fn wait_a_moment(cpu: &Cpu) {
+    shootdown::serve(cpu);
+    spin_loop();
 }
 
 /// What only the CPU that is in the kernel may touch.

@@ -12,6 +12,10 @@
 //! | without state | nothing | switch on, load |
 //! | with state | save, clear, switch off | save, load; nothing if it is the same |
 //!
+//! Fast paths do the same by [`switch_quickly`], inlined, where the CPU has `xsaveopt`. Nothing is left to
+//! be found out by a fault: processors with the *lazy FP* flaw (CVE-2018-3665) compute with the registers of
+//! a unit that is off. So a caller's state goes to memory also while a server without one works for it.
+//!
 //! A state is an XSAVE area in the standard format (Intel SDM, volume 1, chapter 13), or an FXSAVE
 //! area on CPUs without XSAVE. `xsaveopt` is used where present. It may skip what has not changed
 //! since it was loaded *from the same address*; all states are addressed through the direct map,

@@ -169,17 +169,22 @@ impl Capability {
         }
     }
 
-    /// Whether more than one slot may hold it. Two Generics would hand out the same memory; a
-    /// Reply is used once; a Vector State serves one process; Windows and installed tables are
-    /// known to their address space.
+    /// Whether more than one slot may hold it.
     pub const fn is_copyable(&self) -> bool {
-        !matches!(
-            self,
-            Self::Generic { .. }
-                | Self::Reply { .. }
-                | Self::VectorState { .. }
-                | Self::Window { .. }
-                | Self::PageTable { .. }
-        )
+        is_copyable(self.object_type())
     }
+}
+
+/// Whether more than one slot may hold such an object. Two Generics would hand out the same memory;
+/// a Reply is used once; a Vector State serves one process; Windows and installed tables are known
+/// to their address space.
+pub(crate) const fn is_copyable(object: ObjectType) -> bool {
+    !matches!(
+        object,
+        ObjectType::Generic
+            | ObjectType::Reply
+            | ObjectType::VectorState
+            | ObjectType::Window
+            | ObjectType::PageTable
+    )
 }

@@ -10,6 +10,7 @@ use core::num::NonZeroU64;
 use a9n_abi::{ObjectType, Rights};
 use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
+use crate::capability::is_copyable;
 use crate::{
     AddressSpace, Capability, Installation, MemoryKind, Node, Notification, Port, Ref, TableUse,
 };
@@ -190,6 +191,17 @@ impl Slot {
     #[inline(always)]
     pub fn port(&self, rights: Rights) -> Option<(Ref<Port>, u64)> {
         self.identified(ObjectType::IpcPort, rights)
+    }
+
+    /// Whether it holds something that may be copied and whose rights allow it, or a Reply, which
+    /// moves: what can travel with a message.
+    pub fn is_transferable(&self) -> bool {
+        let [number, ..] = self.tag.get().0.to_le_bytes();
+        match ObjectType::from_number(number) {
+            Some(ObjectType::Reply) => true,
+            Some(object) => is_copyable(object) && self.rights().contains(Rights::COPY),
+            None => false,
+        }
     }
 
     /// The node in it, if it is one and has (at least) `rights`.

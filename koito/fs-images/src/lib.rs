@@ -8,7 +8,7 @@
 
 /// Blocks of 4096 bytes, everything protected by checksums, as `mke2fs -t ext4` makes it; 8 MiB.
 pub const USUAL: &[u8] = include_bytes!("../images/usual.packed");
-/// Blocks of 1024 bytes and no checksums, so that damage is not noticed by them; 6 MiB, with a few
+/// Blocks of 1024 bytes and no checksums, so that damage is not noticed by them; 4 MiB, with a few
 /// files, an indexed directory, and extents in more than one level.
 pub const BARE: &[u8] = include_bytes!("../images/bare.packed");
 /// As [`BARE`], with a journal that has to be replayed.

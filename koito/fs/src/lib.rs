@@ -15,7 +15,7 @@
 //! image has them; nothing is believed because its checksum is right.
 //!
 //! Read in this order: `filesystem`, `journal/commit`, `allocate`, `extent`, `directory`,
-//! `namespace`, `file`, `orphans`.
+//! `namespace`, `rename`, `file`, `orphans`.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -38,6 +38,7 @@ mod inodes;
 mod journal;
 mod namespace;
 mod orphans;
+mod rename;
 mod superblock;
 
 pub use attributes::{

@@ -1,10 +1,10 @@
-//! Names: finding, making, linking, unlinking and renaming nodes.
+//! Names: finding, making, linking and unlinking nodes.
 
 use alloc::vec::Vec;
 
 use koito_block::{BlockDevice, Use};
 
-use crate::attributes::{Kind, Maker, New, Node, ROOT, Rename, Time};
+use crate::attributes::{Kind, Maker, New, Node, ROOT, Time};
 use crate::directory::{Directory, Found, LONGEST_NAME};
 use crate::error::{Errno, Error, Result, corrupt};
 use crate::extent::{self, Extent};
@@ -17,7 +17,7 @@ const MOST_LINKS: u16 = 65000;
 const SHORT_TARGET: usize = 60;
 
 /// A name that can be made or removed.
-fn check_name(name: &[u8]) -> Result<()> {
+pub(crate) fn check_name(name: &[u8]) -> Result<()> {
     if name.is_empty() || name == b"." || name == b".." || name.contains(&b'/') || name.contains(&0)
     {
         return Err(Error::new(Errno::Invalid, "name: empty, `.`, `..`, or with `/` or NUL"));
@@ -28,17 +28,17 @@ fn check_name(name: &[u8]) -> Result<()> {
     Ok(())
 }
 
-const NO_ENTRY: Error = Error::new(Errno::NoEntry, "name: it does not exist");
-const EXISTS: Error = Error::new(Errno::Exists, "name: it exists");
+pub(crate) const NO_ENTRY: Error = Error::new(Errno::NoEntry, "name: it does not exist");
+pub(crate) const EXISTS: Error = Error::new(Errno::Exists, "name: it exists");
 
 impl<D: BlockDevice> FileSystem<D> {
-    fn directory_of(&mut self, node: Node) -> Result<Directory> {
+    pub(crate) fn directory_of(&mut self, node: Node) -> Result<Directory> {
         self.node(node)?;
         self.directory(node.0)
     }
 
     /// The inode that an entry names, which cannot be one that the file system needs itself.
-    fn entry_inode(&mut self, found: &Found) -> Result<Inode> {
+    pub(crate) fn entry_inode(&mut self, found: &Found) -> Result<Inode> {
         if found.inode < self.superblock.first_inode() && found.inode != ROOT.0 {
             return Err(corrupt("directory: an entry names a reserved inode"));
         }
@@ -235,7 +235,7 @@ impl<D: BlockDevice> FileSystem<D> {
     }
 
     /// The inode of an empty directory that an entry names.
-    fn removable_directory(&mut self, found: &Found) -> Result<Inode> {
+    pub(crate) fn removable_directory(&mut self, found: &Found) -> Result<Inode> {
         self.entry_inode(found)?;
         let directory = self.directory(found.inode)?;
         if found.inode == ROOT.0 {
@@ -247,196 +247,8 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(directory.inode)
     }
 
-    /// Renames `name` in `from` to `new_name` in `to`. After a crash, either name is there, and if
-    /// something was replaced, it or its replacement.
-    pub fn rename(
-        &mut self,
-        from: Node,
-        name: &[u8],
-        to: Node,
-        new_name: &[u8],
-        mode: Rename,
-        now: Time,
-    ) -> Result<()> {
-        check_name(name)?;
-        check_name(new_name)?;
-        self.changing(now, |this| {
-            let source = this.directory_of(from)?;
-            let target = this.directory_of(to)?;
-            let found = this.find_entry(&source, name)?.ok_or(NO_ENTRY)?;
-            let replaced = this.find_entry(&target, new_name)?;
-            match (mode, &replaced) {
-                (Rename::Keep, Some(_)) => return Err(EXISTS),
-                (Rename::Exchange, None) => return Err(NO_ENTRY),
-                (_, Some(other)) if other.inode == found.inode => return Ok(()),
-                _ => {}
-            }
-            let moved = this.entry_inode(&found)?;
-            this.check_not_inside(&moved, found.inode, &target)?;
-            match replaced {
-                Some(other) if mode == Rename::Exchange => {
-                    let back = this.entry_inode(&other)?;
-                    this.check_not_inside(&back, other.inode, &source)?;
-                    this.exchange(source, found, moved, target, other, back)
-                }
-                Some(other) => this.replace(source, found, moved, target, other),
-                None => this.move_entry(source, found, moved, target, (name, new_name)),
-            }
-        })
-    }
-
-    /// Refuses to move a directory into itself or below.
-    fn check_not_inside(&mut self, moved: &Inode, number: u32, into: &Directory) -> Result<()> {
-        let mut above = into.clone();
-        if moved.kind() != Some(Kind::Directory) {
-            return Ok(());
-        }
-        for _ in 0..self.superblock.inodes() {
-            if above.number == number {
-                return Err(Error::new(Errno::Invalid, "new name: inside of what is moved"));
-            }
-            if above.number == ROOT.0 {
-                return Ok(());
-            }
-            let parent = self.parent(&above)?.inode;
-            above = self.directory(parent)?;
-        }
-        Err(corrupt("directory: it is above itself"))
-    }
-
-    fn exchange(
-        &mut self,
-        mut source: Directory,
-        found: Found,
-        moved: Inode,
-        mut target: Directory,
-        other: Found,
-        back: Inode,
-    ) -> Result<()> {
-        let (Some(moved_kind), Some(back_kind)) = (moved.kind(), back.kind()) else {
-            return Err(corrupt("node: unknown kind"));
-        };
-        let source_gains =
-            i32::from(back_kind == Kind::Directory) - i32::from(moved_kind == Kind::Directory);
-        if source.number != target.number {
-            let gaining = if source_gains > 0 { &source } else { &target };
-            if source_gains != 0 {
-                self.check_subdirectories(&gaining.inode)?;
-            }
-        }
-        self.redirect_entry(&source, &found, other.inode, back_kind)?;
-        self.redirect_entry(&target, &other, found.inode, moved_kind)?;
-        if source.number != target.number {
-            self.move_parent(found.inode, &moved, target.number)?;
-            self.move_parent(other.inode, &back, source.number)?;
-            self.add_subdirectory(&mut source.inode, source_gains);
-            self.add_subdirectory(&mut target.inode, -source_gains);
-            self.touch(&mut target.inode);
-            self.keep(target.number, target.inode);
-        }
-        self.touch(&mut source.inode);
-        self.keep(source.number, source.inode);
-        for (number, mut inode) in [(found.inode, moved), (other.inode, back)] {
-            inode.set_time(Stamp::Change, self.now);
-            self.keep(number, inode);
-        }
-        Ok(())
-    }
-
-    /// Moves an entry over another, whose node loses the name.
-    fn replace(
-        &mut self,
-        mut source: Directory,
-        found: Found,
-        mut moved: Inode,
-        mut target: Directory,
-        other: Found,
-    ) -> Result<()> {
-        let gone = self.entry_inode(&other)?;
-        let is_directory = moved.kind() == Some(Kind::Directory);
-        match (is_directory, gone.kind() == Some(Kind::Directory)) {
-            (true, true) => drop(self.removable_directory(&other)?),
-            (true, false) => {
-                return Err(Error::new(Errno::NotDirectory, "new name: not a directory"));
-            }
-            (false, true) => {
-                return Err(Error::new(Errno::IsDirectory, "new name: a directory"));
-            }
-            (false, false) => {}
-        }
-        let kind = moved.kind().ok_or(corrupt("node: unknown kind"))?;
-        self.redirect_entry(&target, &other, found.inode, kind)?;
-        self.remove_entry(&source, &found)?;
-        if is_directory {
-            // The target directory loses one and gains one.
-            self.add_subdirectory(&mut source.inode, -1);
-            if source.number != target.number {
-                self.move_parent(found.inode, &moved, target.number)?;
-            }
-        }
-        self.touch(&mut source.inode);
-        self.keep(source.number, source.inode);
-        if source.number != target.number {
-            self.touch(&mut target.inode);
-            self.keep(target.number, target.inode);
-        }
-        moved.set_time(Stamp::Change, self.now);
-        self.keep(found.inode, moved);
-        self.drop_name(other.inode, gone)
-    }
-
-    /// Moves an entry to a name that is free: the old and the new one.
-    fn move_entry(
-        &mut self,
-        mut source: Directory,
-        found: Found,
-        mut moved: Inode,
-        mut target: Directory,
-        (name, new_name): (&[u8], &[u8]),
-    ) -> Result<()> {
-        let kind = moved.kind().ok_or(corrupt("node: unknown kind"))?;
-        let same = source.number == target.number;
-        if kind == Kind::Directory && !same {
-            self.check_subdirectories(&target.inode)?;
-        }
-        self.reserve(SPARE)?;
-        let entered = self.insert_entry(&mut target, new_name, found.inode, kind);
-        if entered.is_err() {
-            self.keep(target.number, target.inode);
-            return entered;
-        }
-        if kind == Kind::Directory && !same {
-            self.move_parent(found.inode, &moved, target.number)?;
-            self.add_subdirectory(&mut source.inode, -1);
-            self.add_subdirectory(&mut target.inode, 1);
-        }
-        self.touch(&mut target.inode);
-        self.keep(target.number, target.inode);
-        if same {
-            source = self.directory(source.number)?;
-        }
-        // The old entry may have moved when the new one was added.
-        let found = self.find_entry(&source, name)?.ok_or(NO_ENTRY)?;
-        self.remove_entry(&source, &found)?;
-        self.touch(&mut source.inode);
-        self.keep(source.number, source.inode);
-        moved.set_time(Stamp::Change, self.now);
-        self.keep(found.inode, moved);
-        Ok(())
-    }
-
-    /// Makes `..` of a directory that is moved name its new parent.
-    fn move_parent(&mut self, number: u32, inode: &Inode, parent: u32) -> Result<()> {
-        if inode.kind() == Some(Kind::Directory) {
-            let directory = self.directory(number)?;
-            let entry = self.parent(&directory)?;
-            self.redirect_entry(&directory, &entry, parent, Kind::Directory)?;
-        }
-        Ok(())
-    }
-
     /// Refuses one more subdirectory where the format cannot count it.
-    fn check_subdirectories(&self, parent: &Inode) -> Result<()> {
+    pub(crate) fn check_subdirectories(&self, parent: &Inode) -> Result<()> {
         if parent.links() >= MOST_LINKS && !self.superblock.has_many_directories() {
             return Err(Error::new(Errno::TooManyLinks, "directory: 65000 subdirectories"));
         }
@@ -444,7 +256,7 @@ impl<D: BlockDevice> FileSystem<D> {
     }
 
     /// Counts subdirectories: each has a name for its parent. A count of 1 means too many to count.
-    fn add_subdirectory(&self, parent: &mut Inode, more: i32) {
+    pub(crate) fn add_subdirectory(&self, parent: &mut Inode, more: i32) {
         let links = parent.links();
         if links > 1 && more != 0 {
             let count = i32::from(links) + more;
@@ -454,7 +266,7 @@ impl<D: BlockDevice> FileSystem<D> {
     }
 
     /// The contents of a directory changed.
-    fn touch(&self, inode: &mut Inode) {
+    pub(crate) fn touch(&self, inode: &mut Inode) {
         inode.set_time(Stamp::Modify, self.now);
         inode.set_time(Stamp::Change, self.now);
     }

@@ -19,7 +19,7 @@ use koito_manifest::{Manifest, Unreadable};
 use nun::{Error, InitInfo, Resources, StartError};
 use supervisor::Supervisor;
 
-nun::entry!(main, stack = 256 * 1024);
+nun::entry!(main, stack = 512 * 1024);
 
 /// The boot module with the packed manifest.
 const MANIFEST: &str = "manifest";

@@ -69,6 +69,17 @@ pub struct Segment<'a> {
     pub access: u64,
 }
 
+/// The thread-local storage of a verified program: what each of its threads gets a copy of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThreadLocals<'a> {
+    /// What stands at the start of a copy; the rest is zero.
+    pub contents: &'a [u8],
+    /// Length in memory, in bytes; at least one and at least the contents' length.
+    pub memory_bytes: u64,
+    /// To what a copy is aligned, a power of two of at most a page.
+    pub alignment: u64,
+}
+
 impl Segment<'_> {
     /// Virtual address of its first page.
     pub fn first_page(&self) -> u64 {
@@ -110,6 +121,7 @@ impl<'a> Program<'a> {
         let program = Self { elf };
         program.check_header(architecture)?;
         program.check_segments(architecture, purpose)?;
+        program.find_thread_locals()?;
         program.check_abi()?;
         Ok(program)
     }
@@ -122,6 +134,39 @@ impl<'a> Program<'a> {
     /// The loadable segments in ascending order of address; no two share a page.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'a>> {
         self.loads().filter_map(|(index, header)| self.segment(index, &header).ok())
+    }
+
+    /// Its thread-local storage, if it has some.
+    pub fn thread_locals(&self) -> Option<ThreadLocals<'a>> {
+        self.find_thread_locals().ok().flatten()
+    }
+
+    /// The function that `address` lies in, by its name in the file's symbol table, and how many bytes
+    /// into it.
+    pub fn symbol(&self, address: u64) -> Option<(&'a str, u64)> {
+        let (symbols, names) = self.elf.symbol_table().ok()??;
+        let symbol = symbols.iter().find(|symbol| {
+            symbol.st_symtype() == abi::STT_FUNC
+                && address.wrapping_sub(symbol.st_value) < symbol.st_size
+        })?;
+        let name = names.get(symbol.st_name as usize).ok()?;
+        Some((name, address.wrapping_sub(symbol.st_value)))
+    }
+
+    fn find_thread_locals(&self) -> Result<Option<ThreadLocals<'a>>, ElfError> {
+        let is_it = |header: &ProgramHeader| header.p_type == abi::PT_TLS && header.p_memsz > 0;
+        let Some((index, header)) = self.headers().find(|(_, header)| is_it(header)) else {
+            return Ok(None);
+        };
+        let contents = self.elf.segment_data(&header).map_err(|_| ElfError::PastEnd { index })?;
+        if header.p_filesz > header.p_memsz {
+            return Err(ElfError::Sizes { index });
+        }
+        let alignment = header.p_align.max(1);
+        if !alignment.is_power_of_two() || alignment > PAGE_BYTES {
+            return Err(ElfError::Alignment { index });
+        }
+        Ok(Some(ThreadLocals { contents, memory_bytes: header.p_memsz, alignment }))
     }
 
     /// Distance from the first page to past the last, in pages, counted in virtual memory.

@@ -34,6 +34,32 @@ fn a_good_program_gives_its_segments() {
     assert_eq!(program.span_pages(), 3);
 }
 
+/// A program header of thread-local storage.
+fn thread_locals(contents: &[u8], memory_bytes: u64, align: u64) -> Load {
+    Load { kind: 7, align, ..Load::new(R, 0x20_1800, contents, memory_bytes) }
+}
+
+#[test]
+fn thread_locals_are_found_and_checked() {
+    let with = |header: Load| {
+        let mut elf = Elf::user();
+        elf.headers.push(header);
+        elf.bytes()
+    };
+    let found = |file: &[u8]| {
+        let program = Program::verify(file, &X86_64, Purpose::User)?;
+        Ok(program.thread_locals().map(|it| (it.contents.to_vec(), it.memory_bytes, it.alignment)))
+    };
+    assert_eq!(found(&Elf::user().bytes()), Ok(None));
+    assert_eq!(found(&with(thread_locals(b"", 0, 8))), Ok(None));
+    assert_eq!(found(&with(thread_locals(b"abc", 20, 16))), Ok(Some((b"abc".to_vec(), 20, 16))));
+    assert_eq!(found(&with(thread_locals(b"abc", 2, 16))), Err(ElfError::Sizes { index: 3 }));
+    for align in [24, 8192] {
+        let refused = found(&with(thread_locals(b"abc", 20, align)));
+        assert_eq!(refused, Err(ElfError::Alignment { index: 3 }));
+    }
+}
+
 #[test]
 fn halves_are_kept_apart() {
     assert_eq!(verify(&Elf::kernel(), Purpose::Kernel), Ok(()));

@@ -19,6 +19,56 @@ use crate::syscall::Answer;
 /// What an executable must be made for.
 pub const MACHINE: &Architecture = &elf::X86_64;
 
+/// Names of the registers that the kernel numbers, in that order.
+pub const REGISTER_NAMES: [&str; 20] = [
+    "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13",
+    "r14", "r15", "rip", "rflags", "fs base", "gs base",
+];
+
+/// Number of the stack pointer.
+pub const STACK_REGISTER: usize = 7;
+
+/// Number of the instruction pointer.
+pub const INSTRUCTION_REGISTER: usize = 16;
+
+/// Longest call instruction, in bytes.
+pub const CALL_BYTES: usize = 7;
+
+/// A call instruction, and where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// To this address.
+    Direct(u64),
+    /// To wherever a register or memory says.
+    Indirect,
+}
+
+/// The call instruction that ends right before `address`, if the [`CALL_BYTES`] bytes in front of it,
+/// `code`, end with one (Intel SDM, volume 2, CALL).
+pub fn call_before(code: &[u8; CALL_BYTES], address: u64) -> Option<Call> {
+    if let [.., 0xe8, a, b, c, d] = *code {
+        let distance = i32::from_le_bytes([a, b, c, d]);
+        return Some(Call::Direct(address.wrapping_add_signed(distance.into())));
+    }
+    // FF /2, with as many bytes behind it as the addressing mode has.
+    let is_call = |modrm: u8, length: usize| {
+        let (mode, register, place) = (modrm >> 6, modrm >> 3 & 7, modrm & 7);
+        let scaled = usize::from(place == 4 && mode != 3);
+        let displacement = match (mode, place) {
+            (0, 5) | (2, _) => 4,
+            (1, _) => 1,
+            _ => 0,
+        };
+        register == 2 && length == 2 + scaled + displacement
+    };
+    (2..=CALL_BYTES)
+        .find(|length| {
+            let start = CALL_BYTES - length;
+            code[start] == 0xff && is_call(code[start + 1], *length)
+        })
+        .map(|_| Call::Indirect)
+}
+
 /// What a call leaves on the stack, and a function expects to find there (System V ABI for x86-64,
 /// section 3.2.2).
 pub const RETURN_ADDRESS_BYTES: u64 = 8;
@@ -82,6 +132,15 @@ pub fn short_ticks() -> u32 {
     ticks
 }
 
+/// The thread-local base.
+#[inline(always)]
+pub fn thread_base() -> u64 {
+    let base;
+    // SAFETY: the kernel demands a machine with this instruction and lets user mode use it.
+    unsafe { asm!("rdfsbase {}", out(reg) base, options(nomem, nostack, preserves_flags)) };
+    base
+}
+
 /// Stops at a breakpoint: a fault, after which the process can go on.
 #[inline(always)]
 pub fn breakpoint() {
@@ -120,3 +179,31 @@ macro_rules! start {
 }
 
 pub use start;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_told_from_other_code() {
+        let direct = call_before(&[0, 0, 0xe8, 0x10, 0, 0, 0], 0x1000);
+        assert_eq!(direct, Some(Call::Direct(0x1010)));
+        let back = call_before(&[0x90, 0x90, 0xe8, 0xf0, 0xff, 0xff, 0xff], 0x1000);
+        assert_eq!(back, Some(Call::Direct(0xff0)));
+        let indirect: [[u8; CALL_BYTES]; 5] = [
+            // call rax, call [rax], call [rax + 8], call [rip + 0x12345678], call [rsp + 8]
+            [0, 0, 0, 0, 0, 0xff, 0xd0],
+            [0, 0, 0, 0, 0, 0xff, 0x10],
+            [0, 0, 0, 0, 0xff, 0x50, 8],
+            [0, 0xff, 0x15, 0x78, 0x56, 0x34, 0x12],
+            [0, 0, 0, 0xff, 0x54, 0x24, 8],
+        ];
+        for code in indirect {
+            assert_eq!(call_before(&code, 0x1000), Some(Call::Indirect), "{code:x?}");
+        }
+        // jmp rax; a call that ends earlier; nothing.
+        for code in [[0, 0, 0, 0, 0, 0xff, 0xe0], [0, 0, 0, 0, 0xff, 0xd0, 0x90], [0; CALL_BYTES]] {
+            assert_eq!(call_before(&code, 0x1000), None, "{code:x?}");
+        }
+    }
+}

@@ -4,9 +4,10 @@
 //! revoke the one that both came from, which makes it whole again. So the kernel enforces what a
 //! buddy system promises, that blocks do not overlap, and the books here only say which are free.
 
+use super::cut;
 use crate::resources::EXHAUSTED;
 use crate::slots::Slots;
-use crate::{Culprit, Error, Generic, ObjectType, Reason};
+use crate::{Culprit, Error, Generic, Reason};
 
 /// Logarithm of the smallest block, the smallest Generic that there is.
 const SMALLEST: u8 = 6;
@@ -95,6 +96,38 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
         Ok(Generic::at(slots.descriptor(block.slot.into())))
     }
 
+    /// The block of 2^`size_bits` bytes at physical `address`, which is aligned to as many; the
+    /// Generics need the right `DMA` for it. *Not enough memory* if not all of it is free, or as for
+    /// [`allocate`](Self::allocate).
+    pub fn allocate_at(
+        &mut self,
+        address: u64,
+        size_bits: u8,
+        slots: &mut impl Slots,
+    ) -> Result<Generic, Error> {
+        let mut number = (0..BLOCKS)
+            .find(|number| {
+                let block = self.blocks[*number];
+                block.state == State::Free
+                    && block.size_bits >= size_bits
+                    && self.holds(*number, address, slots)
+            })
+            .ok_or(EXHAUSTED)?;
+        while self.blocks[number].size_bits > size_bits {
+            match self.split(number, slots) {
+                Ok(half) if self.holds(half, address, slots) => number = half,
+                Ok(half) => number = self.buddy_of(half).ok_or(EXHAUSTED)?,
+                Err(error) => {
+                    self.merge(number, slots)?;
+                    return Err(error);
+                }
+            }
+        }
+        let block = &mut self.blocks[number];
+        (block.state, block.note) = (State::Used, 0);
+        Ok(Generic::at(slots.descriptor(block.slot.into())))
+    }
+
     /// Takes back what [`allocate`](Self::allocate) gave, with everything that was made from it.
     /// *Invalid argument* if it is no such block, or was taken back already.
     pub fn free(&mut self, block: Generic, slots: &mut impl Slots) -> Result<(), Error> {
@@ -128,6 +161,13 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
         Some(Generic::at(slots.descriptor(block.slot.into())))
     }
 
+    /// Whether physical `address` lies in block `number`.
+    fn holds(&self, number: usize, address: u64, slots: &impl Slots) -> bool {
+        let Block { slot, size_bits, .. } = self.blocks[number];
+        let information = Generic::at(slots.descriptor(slot.into())).information();
+        information.is_ok_and(|(first, ..)| address.wrapping_sub(first) >> size_bits == 0)
+    }
+
     fn free_blocks(&self) -> impl Iterator<Item = &Block> {
         self.blocks.iter().filter(|block| block.state == State::Free)
     }
@@ -157,7 +197,7 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
         let size_bits = size_bits - 1;
         let halves = u16::try_from(index + 1).map_err(|_| EXHAUSTED).and_then(|_| {
             let whole = Generic::at(slots.descriptor(slot.into()));
-            whole.convert(ObjectType::Generic, size_bits.into(), 2, slots.node(), index)
+            cut(whole, size_bits, 2, index, slots)
         });
         if let Err(error) = halves {
             slots.put(index);

@@ -1,5 +1,7 @@
 //! Reservations of addresses, and the mappings in them.
 
+use core::ops::Range;
+
 use a9n_abi::boot::PAGE_BYTES;
 
 use crate::resources::EXHAUSTED;
@@ -9,23 +11,54 @@ use crate::{Culprit, Error, Reason};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Region {
     pub(super) address: u64,
+    /// How many; 0 if the record is of no region.
     pub(super) pages: u32,
     pub(super) usage: Use,
 }
 
 /// What a region is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    /// Nothing: the record is free.
-    Vacant,
-    /// Set aside, with so many pages at each end that stay empty.
-    Reserved { guard: u8 },
+pub(super) struct Use {
+    /// Slot of the Window that it is mapped by; 0 if it is a reservation.
+    pub(super) window: u16,
+    /// Of a mapping, slot of the Frame that goes with it, 0 for none. Of a reservation, pages at each
+    /// end that stay empty.
+    extra: u16,
+}
+
+impl Use {
+    /// Set aside, with `guard` pages at each end that stay empty.
+    pub(super) const fn reserved(guard: u16) -> Self {
+        Self { window: 0, extra: guard }
+    }
+
     /// Mapped, by the Window in a slot; the Frame in the other slot goes with it, unless that is 0.
-    Mapped { window: u16, frame: u16 },
+    pub(super) const fn mapped(window: u16, frame: u16) -> Self {
+        Self { window, extra: frame }
+    }
+
+    /// Slot of the Frame that goes with a mapping.
+    pub(super) const fn frame(self) -> Option<u16> {
+        if self.window != 0 && self.extra != 0 { Some(self.extra) } else { None }
+    }
 }
 
 impl Region {
-    const VACANT: Self = Self { address: 0, pages: 0, usage: Use::Vacant };
+    const VACANT: Self = Self { address: 0, pages: 0, usage: Use::reserved(0) };
+
+    const fn is_mapping(&self) -> bool {
+        self.pages != 0 && self.usage.window != 0
+    }
+
+    const fn is_reservation(&self) -> bool {
+        self.pages != 0 && self.usage.window == 0
+    }
+
+    /// The addresses of a reservation, its guards left out.
+    const fn inside(&self) -> Range<u64> {
+        let guard = self.usage.extra as u64 * PAGE_BYTES;
+        self.address + guard..self.end() - guard
+    }
 
     /// First address past it.
     pub(super) const fn end(&self) -> u64 {
@@ -43,20 +76,22 @@ impl Region {
 pub(super) struct Regions<const N: usize> {
     first: u64,
     end: u64,
+    /// Where the search for gaps begins.
+    pub(super) search: u64,
     regions: [Region; N],
 }
 
 impl<const N: usize> Regions<N> {
     /// Nothing between `first` and `end`.
     pub(super) const fn new(first: u64, end: u64) -> Self {
-        Self { first, end, regions: [Region::VACANT; N] }
+        Self { first, end, search: first, regions: [Region::VACANT; N] }
     }
 
-    /// Reserves the lowest gap that fits `pages` pages with that alignment and a guard at each end.
+    /// Reserves the lowest gap past `search` that fits `pages` pages with that alignment and a guard at each end.
     pub(super) fn reserve(&mut self, pages: u64, alignment_bits: u32) -> Result<u64, Error> {
         let alignment = 1u64.checked_shl(alignment_bits).unwrap_or(0).max(PAGE_BYTES);
         let bytes = bytes(pages)?;
-        let mut address = self.first + PAGE_BYTES;
+        let mut address = self.search + PAGE_BYTES;
         loop {
             address = address.checked_next_multiple_of(alignment).ok_or(EXHAUSTED)?;
             let end = address.checked_add(bytes + PAGE_BYTES).ok_or(EXHAUSTED)?;
@@ -68,7 +103,7 @@ impl<const N: usize> Regions<N> {
                 None => break,
             }
         }
-        let usage = Use::Reserved { guard: 1 };
+        let usage = Use::reserved(1);
         self.insert(Region { address: address - PAGE_BYTES, pages: pages as u32 + 2, usage })?;
         Ok(address)
     }
@@ -82,7 +117,7 @@ impl<const N: usize> Regions<N> {
         if self.reserved(address, end).is_some() {
             return Err(argument(Reason::Occupied));
         }
-        self.insert(Region { address, pages: pages as u32, usage: Use::Reserved { guard: 0 } })
+        self.insert(Region { address, pages: pages as u32, usage: Use::reserved(0) })
     }
 
     /// Enters a mapping inside a reservation.
@@ -94,9 +129,8 @@ impl<const N: usize> Regions<N> {
     ) -> Result<(), Error> {
         let end = address.checked_add(bytes(pages)?).ok_or(argument(Reason::InvalidArgument))?;
         let inside = self.reserved(address, end).is_some_and(|region| {
-            let Use::Reserved { guard } = region.usage else { return false };
-            let guard = u64::from(guard) * PAGE_BYTES;
-            region.address + guard <= address && end <= region.end() - guard
+            let inside = region.inside();
+            inside.start <= address && end <= inside.end
         });
         if !inside || !address.is_multiple_of(PAGE_BYTES) {
             return Err(argument(Reason::InvalidArgument));
@@ -109,18 +143,14 @@ impl<const N: usize> Regions<N> {
 
     /// All mappings.
     pub(super) fn mapped(&self) -> impl Iterator<Item = &Region> {
-        self.regions.iter().filter(|region| matches!(region.usage, Use::Mapped { .. }))
+        self.regions.iter().filter(|region| region.is_mapping())
     }
 
     /// The reservation that `address` lies in, its guards left out.
     pub(super) fn reservation_at(&self, address: u64) -> Result<Region, Error> {
         self.reserved(address, address + 1)
             .copied()
-            .filter(|region| {
-                let Use::Reserved { guard } = region.usage else { return false };
-                let guard = u64::from(guard) * PAGE_BYTES;
-                (region.address + guard..region.end() - guard).contains(&address)
-            })
+            .filter(|region| region.inside().contains(&address))
             .ok_or(argument(Reason::InvalidArgument))
     }
 
@@ -153,13 +183,11 @@ impl<const N: usize> Regions<N> {
 
     /// A reservation that touches `[first, end)`.
     fn reserved(&self, first: u64, end: u64) -> Option<&Region> {
-        self.regions.iter().find(|region| {
-            matches!(region.usage, Use::Reserved { .. }) && region.touches(first, end)
-        })
+        self.regions.iter().find(|region| region.is_reservation() && region.touches(first, end))
     }
 
     fn insert(&mut self, region: Region) -> Result<(), Error> {
-        let vacant = |place: &&mut Region| place.usage == Use::Vacant;
+        let vacant = |place: &&mut Region| place.pages == 0;
         *self.regions.iter_mut().find(vacant).ok_or(EXHAUSTED)? = region;
         Ok(())
     }

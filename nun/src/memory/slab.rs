@@ -6,11 +6,11 @@
 
 use core::marker::PhantomData;
 
-use super::Maker;
+use super::{Maker, cut};
 use crate::capability::Capability;
 use crate::resources::EXHAUSTED;
 use crate::slots::Slots;
-use crate::{Culprit, Error, Generic, ObjectType, Reason};
+use crate::{Culprit, Error, Generic, Reason};
 
 /// Objects in one slab, at most.
 const CAPACITY: u64 = u64::BITS as u64;
@@ -38,12 +38,11 @@ impl<T: Capability> Slab<T> {
     /// fails, nothing is made from `memory`.
     pub fn new(memory: Generic, size_bits: u8, slots: &mut impl Slots) -> Result<Self, Error> {
         let (_, memory_bits, ..) = memory.information()?;
-        let object_bits = u64::from(measure::<T>(memory, size_bits, slots)?);
-        let count = (1 << memory_bits.saturating_sub(object_bits)).min(CAPACITY);
+        let object_bits = measure::<T>(memory, size_bits, slots)?;
+        let count = (1 << memory_bits.saturating_sub(object_bits.into())).min(CAPACITY);
         let pieces = slots.take_run(2 * count).ok_or(EXHAUSTED)?;
         let objects = pieces + count;
-        let cut = memory.convert(ObjectType::Generic, object_bits, count, slots.node(), pieces);
-        if let Err(error) = cut {
+        if let Err(error) = cut(memory, object_bits, count, pieces, slots) {
             (pieces..objects + count).for_each(|slot| slots.put(slot));
             return Err(error);
         }
@@ -111,7 +110,7 @@ fn measure<T: Capability>(
     memory: Generic,
     size_bits: u8,
     slots: &mut impl Slots,
-) -> Result<u32, Error> {
+) -> Result<u8, Error> {
     let slot = slots.take_slot()?;
     let used = memory.convert(T::TYPE, size_bits.into(), 1, slots.node(), slot).and_then(|_| {
         let (_, _, used, _) = memory.information()?;
@@ -119,7 +118,7 @@ fn measure<T: Capability>(
         Ok(used)
     });
     slots.put(slot);
-    Ok(used?.max(1).ilog2())
+    Ok(used?.max(1).ilog2() as u8)
 }
 
 /// As many slabs as are needed, at most `SLABS`, made from whatever Generics a [`Maker`] makes, and

@@ -53,6 +53,13 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
         Self { space, regions: Regions::new(first, end), tables: Tables::new() }
     }
 
+    /// The same, but what may lie anywhere is put at `address` or above.
+    #[must_use]
+    pub const fn reserving_from(mut self, address: u64) -> Self {
+        self.regions.search = address;
+        self
+    }
+
     /// The address space.
     pub const fn address_space(&self) -> AddressSpace {
         self.space
@@ -75,6 +82,15 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
     /// address and frame are aligned to them.
     pub fn map(&mut self, maker: &mut impl Maker, pieces: &[Piece]) -> Result<(), Error> {
         self.map_as(maker, pieces, Owner::Other)
+    }
+
+    /// Maps `pieces` as [`map`](Self::map) does, with frames of the maker's that go with them.
+    pub(crate) fn map_owned(
+        &mut self,
+        maker: &mut impl Maker,
+        pieces: &[Piece],
+    ) -> Result<(), Error> {
+        self.map_as(maker, pieces, Owner::Region)
     }
 
     /// Reserves `pages` pages and maps fresh memory there: zero, and on large pages where there are
@@ -145,15 +161,14 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
         let (mut runs, mut covered) = (0, 0);
         for region in self.regions.mapped() {
             let (from, to) = (region.address.max(address), region.end().min(end));
-            let Use::Mapped { window, .. } = region.usage else { continue };
             if from < to && runs < MAPPING_RUNS {
-                let window = maker.slots().descriptor(window.into());
+                let window = maker.slots().descriptor(region.usage.window.into());
                 let pages = (to - from) / PAGE_BYTES;
                 buffer().set_run(runs, MappingRun::new(from, window, 0, pages, access));
                 (runs, covered) = (runs + 1, covered + pages);
             }
         }
-        if covered != pages || address % PAGE_BYTES != 0 {
+        if covered != pages || !address.is_multiple_of(PAGE_BYTES) {
             return Err(Error::new(Reason::InvalidArgument, Culprit::argument(1)));
         }
         self.space.protect_many(runs as u64).map(|_| ())
@@ -176,6 +191,15 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
         }
         self.regions.remove(&reservation);
         self.reclaim_tables(maker)
+    }
+
+    /// The frame that is mapped at `address` and goes with its reservation, and which byte of it that
+    /// is; `None` if there is none, or it belongs to somebody else.
+    pub fn own_frame(&self, maker: &mut impl Maker, address: u64) -> Option<(Frame, u64)> {
+        let holds = |region: &&Region| (region.address..region.end()).contains(&address);
+        let region = self.regions.mapped().find(holds)?;
+        let frame = Frame::at(maker.slots().descriptor(region.usage.frame()?.into()));
+        Some((frame, address - region.address))
     }
 
     /// Pages that are mapped.
@@ -224,7 +248,7 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
             Owner::Other => 0,
         };
         let window = slots.take_slot()?;
-        let usage = Use::Mapped { window: window as u16, frame };
+        let usage = Use::mapped(window as u16, frame);
         let (first, bits) = range_around(piece.address, piece.pages);
         let node: Node = slots.node();
         let attached = self.regions.insert_mapping(piece.address, piece.pages, usage);
@@ -249,8 +273,7 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
             for (number, piece) in rest.iter().enumerate() {
                 let skip = if number == 0 { skipped } else { 0 };
                 let region = self.regions.mapping_at(piece.address)?;
-                let Use::Mapped { window, .. } = region.usage else { continue };
-                let window = maker.slots().descriptor(window.into());
+                let window = maker.slots().descriptor(region.usage.window.into());
                 let address = piece.address + skip * PAGE_BYTES;
                 let (offset, pages) = (piece.offset + skip, piece.pages - skip);
                 buffer()
@@ -291,22 +314,20 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
 
     /// Undoes a mapping whose frame stays with whoever gave it.
     fn undo(&mut self, maker: &mut impl Maker, region: Region) -> Result<(), Error> {
-        let Use::Mapped { window, .. } = region.usage else { return Ok(()) };
+        let window = region.usage.window.into();
         let slots = maker.slots();
         // The frame may be gone, and the Window with it.
-        if slots.node().look(window.into())?.0 != 0 {
-            slots.node().remove(window.into())?;
+        if slots.node().look(window)?.0 != 0 {
+            slots.node().remove(window)?;
         }
-        slots.put(window.into());
+        slots.put(window);
         self.regions.remove_mapping(region.address);
         Ok(())
     }
 
     /// Ends a mapping, and its frame if that belongs to it.
     fn drop_mapping(&mut self, maker: &mut impl Maker, region: Region) -> Result<(), Error> {
-        if let Use::Mapped { frame, .. } = region.usage
-            && frame != 0
-        {
+        if let Some(frame) = region.usage.frame() {
             let frame = Frame::at(maker.slots().descriptor(frame.into()));
             maker.discard(frame)?;
         }

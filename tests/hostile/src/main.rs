@@ -16,7 +16,7 @@ mod world;
 use arena::Arena;
 use nun::{InitInfo, StartError, println};
 
-nun::entry!(main);
+nun::entry!(main, stack = 256 * 1024);
 
 /// The usual seed.
 const SEED: u64 = 0x2026_a9a9;

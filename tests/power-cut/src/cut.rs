@@ -18,7 +18,7 @@ pub struct Cut {
 pub fn moments(events: usize, count: usize, seed: u64) -> Vec<Cut> {
     let mut random = Random::new(seed);
     let mut cuts: Vec<Cut> = (0..count)
-        .map(|_| Cut { events: 1 + random.below(events as u64) as usize, seed: random.next() })
+        .map(|_| Cut { events: 1 + random.below(events as u64) as usize, seed: random.number() })
         .collect();
     cuts.sort();
     cuts

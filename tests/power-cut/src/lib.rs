@@ -8,6 +8,8 @@
 //!
 //! [`model`] drives a file system beside one in plain memory, for everything but power.
 
+#![forbid(unsafe_code)]
+
 pub mod check;
 pub mod cut;
 pub mod fsck;

@@ -124,7 +124,7 @@ impl Player {
 
     fn data(&mut self, most: u64) -> Vec<u8> {
         let length = 1 + self.random.below(most);
-        let first = self.random.next();
+        let first = self.random.number();
         (0..length).map(|at| (first.wrapping_mul(at | 1) >> 32) as u8).collect()
     }
 
@@ -273,10 +273,7 @@ fn crowd_name(number: u64) -> String {
 }
 
 /// What must hold at a moment: what every path holds for sure, and which may have grown.
-pub fn expected<'a>(
-    promises: &'a [(usize, Promise)],
-    events: usize,
-) -> BTreeMap<&'a str, (Contents, bool)> {
+pub fn expected(promises: &[(usize, Promise)], events: usize) -> BTreeMap<&str, (Contents, bool)> {
     let mut expected: BTreeMap<&str, (Contents, bool)> = BTreeMap::new();
     for (_, promise) in promises.iter().take_while(|(from, _)| *from < events) {
         match promise {

@@ -81,7 +81,7 @@ fn judge(base: &[u8], load: &Load, cuts: usize, seed: u64, scratch: &Scratch) ->
 /// Makes the images of `koito/fs-images`, packed, in `folder`.
 fn images(folder: &Path, scratch: &Scratch) -> Result<String> {
     let usual = make::image("usual", scratch.path())?;
-    let populated = model::populated(make::image("bare", scratch.path())?)?;
+    let populated = make::populated(make::image("bare", scratch.path())?)?;
     let clean = populated.clone().unmount()?.into_bytes();
     let unclean = populated.abandon().into_bytes();
     let mut sizes = vec![];

@@ -1,17 +1,12 @@
-//! Empty images, made by `mke2fs`, the same each time.
+//! Images, made by `mke2fs`, the same each time.
 
-use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
+use koito_block::MemoryDevice;
+use koito_fs::{Access, FileSystem, Maker, New, ROOT, Time};
 
-use crate::fsck::path_with_sbin;
-
-/// Identifier and hash seed of all images.
-const UUID: &str = "a9000000-0000-4000-8000-00000000000a";
-/// When all images were made.
-const TIME: &str = "1700000000";
+use crate::load;
 
 /// An image's shape: its name, its size in KiB and options of `mke2fs -t ext4`.
 pub type Shape = (&'static str, u32, &'static [&'static str]);
@@ -20,7 +15,7 @@ pub type Shape = (&'static str, u32, &'static [&'static str]);
 pub const SHAPES: [Shape; 9] = [
     ("usual", 8 << 10, &["-b", "4096"]),
     ("small-blocks", 10 << 10, &["-b", "1024"]),
-    ("bare", 6 << 10, &["-b", "1024", "-O", "^metadata_csum,^uninit_bg"]),
+    ("bare", 4 << 10, &["-b", "1024", "-J", "size=1", "-O", "^metadata_csum,^uninit_bg"]),
     ("middle-blocks", 40 << 10, &["-b", "2048", "-O", "^64bit,^metadata_csum"]),
     ("no-index", 48 << 10, &["-b", "1024", "-O", "^dir_index"]),
     ("small-inodes", 64 << 10, &["-b", "4096", "-I", "128"]),
@@ -33,21 +28,32 @@ pub const SHAPES: [Shape; 9] = [
 pub fn image(name: &str, folder: &Path) -> Result<Vec<u8>> {
     let shape = SHAPES.iter().find(|shape| shape.0 == name);
     let (_, size, options) = shape.with_context(|| format!("no image is called {name}"))?;
-    let file = folder.join(format!("{name}.img"));
-    fs::write(&file, [])?;
-    let output = Command::new("mke2fs")
-        .args(["-q", "-F", "-t", "ext4", "-m", "0", "-U", UUID])
-        .args(["-E", &format!("hash_seed={UUID}")])
-        .args(*options)
-        .arg(&file)
-        .arg(format!("{size}k"))
-        .env("PATH", path_with_sbin())
-        .env("E2FSPROGS_FAKE_TIME", TIME)
-        .output()
-        .context("cannot run mke2fs (package e2fsprogs)")?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "mke2fs failed: {complaint}");
-    let image = fs::read(&file)?;
-    fs::remove_file(&file)?;
-    Ok(image)
+    koito_fs_make::empty(*size, options, folder)
+}
+
+/// A file system with something of everything in it, mounted, its last changes only in the journal.
+/// What files hold is short, so that the image packs well.
+pub fn populated(image: Vec<u8>) -> Result<FileSystem<MemoryDevice>> {
+    let mut fs = FileSystem::mount(MemoryDevice::new(image), load::options(Access::ReadWrite))?;
+    let now = Time { seconds: 1_700_000_000, nanoseconds: 0 };
+    let maker = Maker { user: 1000, group: 1000, permissions: 0o644, now };
+    let crowd = fs.create(ROOT, b"crowd", New::Directory, maker)?;
+    for number in 0..60 {
+        let name = format!("{number} {}", "x".repeat(40));
+        fs.create(crowd, name.as_bytes(), New::Link(b"somewhere else"), maker)?;
+    }
+    let pieces = fs.create(ROOT, b"pieces", New::File, maker)?;
+    for piece in 0..100 {
+        fs.write(pieces, piece * 2048, b"a piece", now)?;
+    }
+    let held = fs.create(ROOT, b"held", New::File, maker)?;
+    fs.write(held, 0, b"soon an orphan", now)?;
+    fs.sync()?;
+    fs.hold(held)?;
+    fs.unlink(ROOT, b"held", now)?;
+    fs.create(ROOT, b"device", New::BlockDevice(8, 1), maker)?;
+    fs.create(ROOT, b"link", New::Link(&[b'l'; 100]), maker)?;
+    fs.unlink(crowd, format!("7 {}", "x".repeat(40)).as_bytes(), now)?;
+    fs.sync()?;
+    Ok(fs)
 }

@@ -382,29 +382,3 @@ pub fn run(image: Vec<u8>, steps: u64, seed: u64, scratch: &Scratch) -> Result<u
     fsck::is_clean(&file)?;
     Ok(model.refused)
 }
-
-/// A file system with something of everything in it, mounted, its last changes only in the journal.
-/// What files hold is short, so that the image packs well.
-pub fn populated(image: Vec<u8>) -> Result<FileSystem<MemoryDevice>> {
-    let mut fs = FileSystem::mount(MemoryDevice::new(image), load::options(Access::ReadWrite))?;
-    let mut model = Model::default();
-    let crowd = fs.create(ROOT, b"crowd", New::Directory, model.maker())?;
-    for number in 0..60 {
-        let name = format!("{number} {}", "x".repeat(40));
-        fs.create(crowd, name.as_bytes(), New::Link(b"somewhere else"), model.maker())?;
-    }
-    let pieces = fs.create(ROOT, b"pieces", New::File, model.maker())?;
-    for piece in 0..100 {
-        fs.write(pieces, piece * 2048, b"a piece", model.now())?;
-    }
-    let held = fs.create(ROOT, b"held", New::File, model.maker())?;
-    fs.write(held, 0, b"soon an orphan", model.now())?;
-    fs.sync()?;
-    fs.hold(held)?;
-    fs.unlink(ROOT, b"held", model.now())?;
-    fs.create(ROOT, b"device", New::BlockDevice(8, 1), model.maker())?;
-    fs.create(ROOT, b"link", New::Link(&[b'l'; 100]), model.maker())?;
-    fs.unlink(crowd, format!("7 {}", "x".repeat(40)).as_bytes(), model.now())?;
-    fs.sync()?;
-    Ok(fs)
-}

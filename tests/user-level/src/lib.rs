@@ -42,7 +42,14 @@ impl Computer {
         self.0.borrow().objects()
     }
 
-    /// How many kernel calls were made so far.
+    /// From now on, lets so many calls go well that make, map or configure something, and refuses the
+    /// next one for want of memory. `None` refuses nothing. Answers whether there is one yet to be
+    /// refused.
+    pub fn refuse_after(&self, calls: Option<u64>) -> bool {
+        std::mem::replace(&mut self.0.borrow_mut().refuse_after, calls).is_some()
+    }
+
+    /// How many kernel calls were made so far, those that were refused for the test not counted.
     pub fn calls(&self) -> u64 {
         self.0.borrow().calls
     }

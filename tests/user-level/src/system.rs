@@ -2,7 +2,7 @@
 
 use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{INIT_INFO_ADDRESS, InitInfo};
-use a9n_abi::{Access, MessageInfo};
+use a9n_abi::{Access, Culprit, Error, MessageInfo, Reason};
 use a9n_core::check::Surroundings;
 use a9n_core::{Boot, Kernel};
 use a9n_hal::{CallFrame, Paging, PhysicalAddress, UserAddress};
@@ -30,6 +30,8 @@ pub(crate) struct System {
     /// What is mapped for init from the beginning.
     boot_pages: Vec<(u64, u64)>,
     pub(crate) calls: u64,
+    /// How many of the calls that make something go well before one is refused.
+    pub(crate) refuse_after: Option<u64>,
 }
 
 impl System {
@@ -68,7 +70,8 @@ impl System {
             .expect("boots");
         let init = kernel.timer(0, None).expect("init is ready");
         let root = kernel.root_node(init).expect("init has a root node");
-        let mut system = Self { kernel, init, root, boot_pages: vec![], calls: 0 };
+        let mut system =
+            Self { kernel, init, root, boot_pages: vec![], calls: 0, refuse_after: None };
         let mappings = system.kernel.hal().mappings(system.tables());
         system.boot_pages =
             mappings.pages.iter().map(|(address, page, ..)| (address.0, page.0)).collect();
@@ -91,6 +94,10 @@ impl System {
             info: call.info.0,
             words: call.words,
         };
+        if makes_something(call.operation) && self.is_refused() {
+            let error = Error::new(Reason::NotEnoughMemory, Culprit::OTHER);
+            return Answer { identifier: 0, info: MessageInfo::failure(error), words: [0; 6] };
+        }
         self.kernel.context(self.init).prepare(frame);
         self.calls += 1;
         if self.calls.is_multiple_of(CALLS_PER_CHECK) {
@@ -108,6 +115,13 @@ impl System {
             }
         }
         panic!("the call {call:?} restarts for ever");
+    }
+
+    /// Counts one call that makes something; answers whether it is the one to be refused.
+    fn is_refused(&mut self) -> bool {
+        let left = self.refuse_after;
+        self.refuse_after = left.and_then(|left| left.checked_sub(1));
+        left == Some(0)
     }
 
     /// Reads as init does.
@@ -163,10 +177,10 @@ impl System {
             root: self.root,
             running: &running,
             objects: &objects,
+            is_zero: &|address, bytes| machine.memory().is_zero(address, address + bytes),
         });
         for (start, end) in census.zeroed {
-            let bytes = machine.memory().bytes_at(start, end);
-            assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
+            assert!(machine.memory().is_zero(start, end), "{start:#x}..{end:#x} is not zero");
         }
         for space in census.spaces {
             for (address, page, bytes, access) in machine.mappings(space.root).pages {
@@ -181,4 +195,22 @@ impl System {
             }
         }
     }
+}
+
+/// Whether an operation makes, maps or configures something, and so may find too little of something.
+/// Taking away, and looking, never does.
+fn makes_something(operation: u64) -> bool {
+    use a9n_abi::{address_space, frame, generic, node, pcb};
+    [
+        generic::word::Convert,
+        node::word::Mint,
+        frame::word::Attach,
+        address_space::word::InstallTable,
+        address_space::word::MapMany,
+        pcb::word::ConfigureSpaces,
+        pcb::word::ConfigureEntry,
+        pcb::word::ConfigureSchedule,
+        pcb::word::Resume,
+    ]
+    .contains(&operation)
 }

@@ -4,7 +4,7 @@
 use a9n_user_level::Computer;
 use nun::aci::WORKSPACE_ADDRESS;
 use nun::memory::{Maker, Piece, Pool, Space};
-use nun::slots::{ROOT_WORDS, SlotAllocator, Slots};
+use nun::slots::{ROOT_WORDS, SlotAllocator};
 use nun::{Access, AddressSpace, Frame, Node, Reason};
 use proptest::prelude::*;
 

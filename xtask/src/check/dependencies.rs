@@ -3,15 +3,16 @@
 use super::Outcome;
 use crate::workspace::{Dependency, Member, Workspace};
 
-/// All allowed arrows: a crate, and the crates of the workspace that it may use. Tests of any
-/// crate in [`FOR_TESTS`]'s first list may use the second besides.
+/// All allowed arrows: a crate, and the crates of the workspace that it may use. What tests may use
+/// besides stands in [`FOR_TESTS`].
 const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-abi", &[]),
     ("a9n-hal", &["a9n-abi"]),
     ("a9n-store", &["a9n-abi", "a9n-hal"]),
     ("a9n-core", &["a9n-abi", "a9n-hal", "a9n-store"]),
     ("a9n-hal-sim", &["a9n-abi", "a9n-hal"]),
-    ("a9n-hal-x86-64", &["a9n-abi", "a9n-hal"]),
+    ("a9n-handshake", &[]),
+    ("a9n-hal-x86-64", &["a9n-abi", "a9n-hal", "a9n-handshake"]),
     ("a9n-loader-core", &["a9n-abi"]),
     ("a9n-direct", &["a9n-abi", "a9n-loader-core"]),
     ("a9n-loader", &["a9n-abi", "a9n-loader-core"]),
@@ -29,6 +30,9 @@ const ARROWS: &[(&str, &[&str])] = &[
             "a9n-loader-core",
         ],
     ),
+    ("nun-heap", &["nun"]),
+    ("nun-driver", &["nun"]),
+    ("block-device", &["nun", "nun-driver"]),
     ("nun", &["a9n-abi", "a9n-loader-core", "nun-macros"]),
     ("nun-macros", &[]),
     ("koito-manifest", &[]),
@@ -40,24 +44,35 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-line-editor", &[]),
     ("koito-log", &["koito", "nun"]),
     ("koito-shell", &["koito", "koito-line-editor", "nun"]),
+    ("koito-block", &[]),
+    ("koito-fs", &["koito-block"]),
+    ("koito-fs-images", &[]),
+    ("koito-fs-make", &["koito-block", "koito-fs"]),
     ("hello", &["nun"]),
+    ("own-aci", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
+    ("a9n-framework", &["nun", "nun-heap"]),
     ("a9n-hostile", &["nun"]),
     ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
     ("a9n-meter", &[]),
     ("a9n-storm", &["nun"]),
+    ("a9n-power-cut", &["koito-block", "koito-fs", "koito-fs-images", "koito-fs-make"]),
     ("a9n-stretch", &["nun"]),
     ("a9n-supervision", &["koito", "nun"]),
     ("xtask", &["a9n-abi", "koito-manifest"]),
 ];
 
-/// Kernel crates, and what their tests may use: the simulated machine and the kernel on it.
-const FOR_TESTS: (&[&str], &[&str]) = (
-    &["a9n-hal", "a9n-store", "a9n-core", "a9n-hal-sim"],
-    &["a9n-hal-sim", "a9n-core", "a9n-store"],
-);
+/// Crates, and what their tests may use besides: the simulated machine and the kernel on it, and
+/// images of file systems.
+const FOR_TESTS: &[(&[&str], &[&str])] = &[
+    (
+        &["a9n-hal", "a9n-store", "a9n-core", "a9n-hal-sim"],
+        &["a9n-hal-sim", "a9n-core", "a9n-store"],
+    ),
+    (&["koito-fs"], &["koito-fs-images"]),
+];
 
 /// Checks every arrow between members.
 pub fn check(workspace: &Workspace) -> Outcome {
@@ -79,9 +94,9 @@ pub fn check(workspace: &Workspace) -> Outcome {
 }
 
 fn for_tests(member: &Member, dependency: &Dependency) -> bool {
+    let (member, used) = (member.name.as_str(), dependency.name.as_str());
     dependency.for_tests
-        && FOR_TESTS.0.contains(&member.name.as_str())
-        && FOR_TESTS.1.contains(&dependency.name.as_str())
+        && FOR_TESTS.iter().any(|(users, tools)| users.contains(&member) && tools.contains(&used))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::Tally;
-use super::conformance::{Report, SYSTEM};
+use super::conformance::{KERNEL, Report, SYSTEM};
 use crate::bochs::{Bochs, NEEDS};
 use crate::cli::{BootOptions, BuildOptions, Entry};
 use crate::console::{Cleaner, Event, Port};
@@ -45,7 +45,7 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
 
 /// Follows the program to its sum: it cannot end Bochs by itself.
 fn listen(port: &mut dyn Port, step: &Step) -> Tally {
-    let (mut report, mut cleaner) = (Report::default(), Cleaner::default());
+    let (mut report, mut cleaner) = (Report::new(&KERNEL), Cleaner::default());
     let ending = loop {
         match port.next(Instant::now() + LINE_LIMIT) {
             Event::Output(bytes) => report.feed(&cleaner.clean(&bytes), step),

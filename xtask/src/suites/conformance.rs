@@ -1,7 +1,7 @@
-//! Programs of cases: they run in QEMU and print one line per case.
+//! Programs that run in QEMU and print one line per case.
 //!
-//! `case NAME ... ok`, `case NAME ... FAILED: why`, at the end `SYSTEM: N passed, M failed`; then
-//! they end QEMU.
+//! `case NAME ... ok`, `case NAME ... FAILED: why`, at the end
+//! `PROGRAM: N passed, M failed`, then it ends QEMU.
 
 use std::time::{Duration, Instant};
 
@@ -17,19 +17,23 @@ use crate::session::Session;
 
 /// Folder of the conformance program.
 pub(super) const SYSTEM: &str = "tests/conformance";
-
 /// A program of cases.
 pub struct Program {
-    /// Its folder.
+    /// Its system.
     system: &'static str,
+    /// How its last line begins.
+    name: &'static str,
     /// Numbers of CPUs that it runs with.
     cpus: &'static [u32],
 }
 
-/// Case by case what the interface says.
-pub const CONFORMANCE: Program = Program { system: SYSTEM, cpus: &[1, 2, 4] };
+/// The kernel's interface.
+pub const KERNEL: Program = Program { system: SYSTEM, name: "conformance", cpus: &[1, 2, 4] };
+/// What Nun builds upon it.
+pub const FRAMEWORK: Program =
+    Program { system: "tests/framework", name: "framework", cpus: &[1, 2] };
 /// All CPUs against each other.
-pub const STORM: Program = Program { system: "tests/storm", cpus: &[2, 4, 8] };
+pub const STORM: Program = Program { system: "tests/storm", name: "storm", cpus: &[2, 4, 8] };
 
 /// A program that printed nothing for so long hangs.
 const LINE_LIMIT: Duration = Duration::from_secs(60);
@@ -38,19 +42,19 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// Lines of output shown when it ended early.
 const TAIL_LINES: usize = 15;
 
-/// Builds, boots and judges a program, on machines of different size.
+/// Builds, boots and judges `program`, on machines of different size.
 pub fn run(repository: &Repository, step: &Step, program: &Program) -> Result<Tally> {
     let mut sum = Tally::default();
-    for cpus in program.cpus {
+    for cpus in program.cpus.iter().copied() {
         let options = BootOptions {
             build: BuildOptions { system: Some(program.system.into()), ..BuildOptions::default() },
             entry: Some(Entry::Direct),
-            cpus: Some(*cpus),
+            cpus: Some(cpus),
             ..BootOptions::default()
         };
         let session = Session::prepare(repository, &options)?;
         let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-        let mut tally = listen(&mut console, step);
+        let mut tally = listen(&mut console, step, program);
         for failure in &mut tally.failures {
             failure.push_str(&format!(" (with {cpus} CPUs)"));
         }
@@ -59,9 +63,9 @@ pub fn run(repository: &Repository, step: &Step, program: &Program) -> Result<Ta
     Ok(sum)
 }
 
-fn listen(port: &mut dyn Port, step: &Step) -> Tally {
+fn listen(port: &mut dyn Port, step: &Step, program: &Program) -> Tally {
     let end = Instant::now() + LIMIT;
-    let mut report = Report::default();
+    let mut report = Report::new(program);
     let mut cleaner = Cleaner::default();
     let ending = loop {
         match port.next(end.min(Instant::now() + LINE_LIMIT)) {
@@ -79,8 +83,8 @@ fn listen(port: &mut dyn Port, step: &Step) -> Tally {
 }
 
 /// What the program said so far.
-#[derive(Default)]
 pub(super) struct Report {
+    name: &'static str,
     line: Vec<u8>,
     lines: Vec<String>,
     tally: Tally,
@@ -88,6 +92,12 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// Nothing yet, of `program`.
+    pub(super) fn new(program: &Program) -> Self {
+        let name = program.name;
+        Self { name, line: vec![], lines: vec![], tally: Tally::default(), announced: None }
+    }
+
     /// Takes what the program printed.
     pub(super) fn feed(&mut self, bytes: &[u8], step: &Step) {
         for byte in bytes {
@@ -111,8 +121,10 @@ impl Report {
                 None if verdict == "ok" => self.tally.passed += 1,
                 None => self.tally.fail(format!("{name}: unknown verdict {verdict:?}")),
             }
-        } else if let Some(sum) = text.split_once(": ").and_then(|(_, sum)| parse_sum(sum)) {
-            self.announced = Some(sum);
+        } else if let Some(sum) =
+            text.strip_prefix(self.name).and_then(|rest| rest.strip_prefix(": "))
+        {
+            self.announced = parse_sum(sum);
         }
         self.lines.push(line);
     }
@@ -145,7 +157,11 @@ impl Report {
         };
         if let Some(why) = why {
             let tail = &self.lines[self.lines.len().saturating_sub(TAIL_LINES)..];
-            self.tally.fail(format!("the program: {why}\n{complaints}| {}", tail.join("\n| ")));
+            self.tally.fail(format!(
+                "{} program: {why}\n{complaints}| {}",
+                self.name,
+                tail.join("\n| ")
+            ));
         }
         self.tally
     }
@@ -165,7 +181,7 @@ mod tests {
     use super::*;
 
     fn judge(text: &str, ending: Option<Ending>) -> (usize, usize) {
-        let mut report = Report::default();
+        let mut report = Report::new(&KERNEL);
         report.feed(text.as_bytes(), &Step::start("test"));
         let tally = report.judge(ending, "");
         (tally.passed, tally.failures.len())

@@ -3,14 +3,17 @@
 mod bochs;
 mod boot;
 mod conformance;
+mod explore;
 mod fuzz;
 mod guest;
 mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod locks;
 mod promises;
 mod refusals;
+mod storage;
 mod stretch;
 
 use std::process::ExitCode;
@@ -66,7 +69,7 @@ pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
 /// The conformance program, and what its cases leave open.
 fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
     let mut tally = promises::check(repository)?;
-    tally.add(conformance::run(repository, step, &conformance::CONFORMANCE)?);
+    tally.add(conformance::run(repository, step, &conformance::KERNEL)?);
     let (all, missing) = refusals::compare(repository)?;
     let file = repository.products().join("refusals.txt");
     std::fs::write(&file, missing.join("\n") + "\n")?;
@@ -88,9 +91,13 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Conformance => conformance(repository, &step),
         Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
+        Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
+        Suite::Locks => locks::run(repository, &step),
+        Suite::Explore => explore::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
+        Suite::Storage => storage::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),

@@ -6,7 +6,7 @@ use std::vec::Vec;
 use a9n_hal::Hal;
 use a9n_store::{AddressSpace, Capability, MemoryKind, Ref, Slot, TableUse};
 
-use super::{Census, Found, SpaceCensus};
+use super::{Census, Found, SpaceCensus, at};
 use crate::Kernel;
 
 impl<H: Hal> Kernel<H> {
@@ -14,7 +14,8 @@ impl<H: Hal> Kernel<H> {
         let mut census = Census::default();
         let mut anchored = 0;
         for space in found.spaces.values() {
-            let entry = self.check_anchors(*space);
+            let dying = found.dying.contains(&at(*space));
+            let entry = self.check_anchors(*space, dying);
             anchored += entry.windows.len() + entry.tables.len() + entry.pool;
             census.spaces.push(entry);
         }
@@ -43,9 +44,10 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The lists of slots that `space` knows are symmetric and hold what belongs there.
-    fn check_anchors(&self, space: Ref<AddressSpace>) -> SpaceCensus {
+    fn check_anchors(&self, space: Ref<AddressSpace>, dying: bool) -> SpaceCensus {
         let root = self.store.root_table(space);
-        let mut census = SpaceCensus { root, windows: Vec::new(), tables: Vec::new(), pool: 0 };
+        let mut census =
+            SpaceCensus { root, dying, windows: Vec::new(), tables: Vec::new(), pool: 0 };
         for slot in self.anchored(&self.store.get(space).anchored) {
             match self.store.get(slot).capability() {
                 Some(Capability::Window {

@@ -46,7 +46,7 @@ impl<H: Hal> Kernel<H> {
             }
             members.is_empty()
         };
-        for (number, cpu) in (0u8..).zip(&self.cpus) {
+        for (number, cpu) in (0u8..).zip(self.running_cpus()) {
             for (priority, queue) in (0u8..=255).zip(cpu.queues()) {
                 let empty = put(queue, Place::Ready { cpu: number, priority });
                 assert_eq!(cpu.is_occupied(priority), !empty, "bit of priority {priority}");

@@ -2,17 +2,19 @@
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod history;
+
 use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
     node, notification, operation_word, pcb, window,
 };
-use a9n_core::check::Surroundings;
+use a9n_core::check::{SpaceCensus, Surroundings};
 use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
 use a9n_hal::{CallFrame, Context, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
-use a9n_store::{Node, Process, Ref};
+use a9n_store::{Node, Object, Process, Ref};
 
 /// Memory of the simulated machine.
 pub const MEMORY: usize = 4 << 20;
@@ -48,6 +50,7 @@ pub struct System {
     /// Who runs on the other CPUs, by number.
     pub elsewhere: [Option<Ref<Process>>; CPUS as usize],
     known: Vec<Ref<Process>>,
+    marks: Vec<history::Mark>,
     /// Init's root node.
     root: Ref<Node>,
     /// What is mapped for init from the beginning.
@@ -104,6 +107,7 @@ impl System {
             current: Some(init),
             elsewhere: [None; CPUS as usize],
             known: vec![init],
+            marks: vec![],
             fast: true,
             restarted: false,
             fast_calls: 0,
@@ -129,20 +133,22 @@ impl System {
         running[usize::from(self.cpu.number)] = self.current;
         let machine = self.kernel.hal();
         let objects = machine.memory().objects();
-        let surroundings = Surroundings { root: self.root, running: &running, objects: &objects };
+        let is_zero = |address, bytes| machine.memory().is_zero(address, address + bytes);
+        let (root, running, objects) = (self.root, &running, &objects);
+        let surroundings = Surroundings { root, running, objects, is_zero: &is_zero };
         let census = self.kernel.check(&surroundings);
         for (start, end) in census.zeroed {
-            let bytes = machine.memory().bytes_at(start, end);
-            assert!(bytes.iter().all(|byte| *byte == 0), "{start:#x}..{end:#x} is not zero");
+            assert!(machine.memory().is_zero(start, end), "{start:#x}..{end:#x} is not zero");
         }
-        let live: Vec<_> = census.spaces.iter().map(|space| space.root).collect();
-        machine.check_translations(&live);
-        for (number, process) in (0..).zip(running) {
-            // Until the next check they run, and cache what they can.
-            if let Some(root) = process.and_then(|process| self.kernel.context(process).root()) {
-                machine.use_space(number, root);
-            }
-        }
+        let (dying, live): (Vec<_>, Vec<_>) = census.spaces.iter().partition(|space| space.dying);
+        let root = |space: &&SpaceCensus| space.root;
+        let (dying, live): (Vec<_>, Vec<_>) =
+            (dying.iter().map(root).collect(), live.iter().map(root).collect());
+        machine.check_translations(&live, &dying);
+        let spaces = running.iter().flatten().map(|process| self.kernel.context(*process).root());
+        assert!(spaces.flatten().all(|root| !dying.contains(&root)), "a dying space is in use");
+        // Until the next check they run.
+        self.use_spaces();
         for space in census.spaces {
             let mappings = machine.mappings(space.root);
             for table in &mappings.tables {
@@ -156,6 +162,17 @@ impl System {
                         at < *range && page.0 >= base.0 && page.0 + bytes <= base.0 + length
                     });
                 assert!(owned, "{page:x?} is mapped at {address:x?} through no Window");
+            }
+        }
+    }
+
+    /// Whoever runs caches all that it can of its address space.
+    pub fn use_spaces(&self) {
+        let mut running = self.elsewhere;
+        running[usize::from(self.cpu.number)] = self.current;
+        for (number, process) in (0..).zip(running) {
+            if let Some(root) = process.and_then(|process| self.kernel.context(process).root()) {
+                self.kernel.hal().use_space(number, root);
             }
         }
     }
@@ -203,6 +220,7 @@ impl System {
     pub fn play(&mut self, number: u8) {
         self.elsewhere[usize::from(self.cpu.number)] = self.current.take();
         self.cpu.number = number;
+        self.kernel.hal().enter_on(number);
         self.current = self.elsewhere[usize::from(number)].take();
     }
 
@@ -214,15 +232,21 @@ impl System {
     /// CPUs that were nudged enter the kernel.
     fn deliver_nudges(&mut self) {
         while let Some(number) = self.kernel.hal().take_nudge() {
-            if number == self.cpu.number {
-                self.current = self.kernel.nudged(number, self.current);
-                self.note_current();
-                continue;
-            }
-            let place = usize::from(number);
-            self.elsewhere[place] = self.kernel.nudged(number, self.elsewhere[place]);
-            self.known.extend(self.elsewhere[place]);
+            self.on(number, |kernel, running| kernel.nudged(number, running));
         }
+    }
+
+    /// Something comes into the kernel of CPU `number` from whoever runs there.
+    fn on(
+        &mut self,
+        number: u8,
+        event: impl FnOnce(&mut Kernel<SimMachine>, Option<Ref<Process>>) -> Option<Ref<Process>>,
+    ) {
+        let playing = self.cpu.number;
+        self.play(number);
+        self.current = event(&mut self.kernel, self.current);
+        self.note_current();
+        self.play(playing);
     }
 
     fn try_fast(&mut self, process: Ref<Process>, frame: &CallFrame) -> bool {
@@ -275,10 +299,8 @@ impl System {
     /// Follows a fast path. Answers whether it led anywhere.
     fn leave(&mut self, departure: Departure) -> bool {
         let Departure::Left(context) = departure else { return false };
-        let objects = self.kernel.hal().memory().objects();
         let at = |process: &Ref<Process>| {
-            objects.iter().any(|(address, _)| *address == process.address().0.get())
-                && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
+            self.lives(*process) && std::ptr::eq(self.kernel.context(*process), context.as_ptr())
         };
         self.current = self.known.iter().copied().find(at);
         assert!(
@@ -287,6 +309,12 @@ impl System {
         );
         self.fast_calls += 1;
         true
+    }
+
+    /// Whether there is a process where this one was.
+    fn lives(&self, process: Ref<Process>) -> bool {
+        let bytes = 1 << <Process as Object<SimMachine>>::SIZE_BITS;
+        self.kernel.hal().memory().has_object(process.address().0.get(), bytes)
     }
 
     fn note_current(&mut self) {
@@ -395,7 +423,7 @@ impl System {
 
     /// A device raises `interrupt`. Answers whether it comes in.
     pub fn raise(&mut self, interrupt: Interrupt) -> bool {
-        let came = self.kernel.hal().devices().raise(interrupt);
+        let came = self.kernel.hal().raise(interrupt);
         if came {
             self.current = self.kernel.interrupt(self.cpu.number, self.current, interrupt);
             self.note_current();
@@ -412,11 +440,11 @@ impl System {
 
     /// Time passes for whoever runs.
     pub fn pass(&mut self, ticks: Ticks) {
-        if self.kernel.hal().advance(ticks) {
-            self.current = self.kernel.timer(self.cpu.number, self.current);
-            self.note_current();
-            self.deliver_nudges();
+        self.kernel.hal().advance(ticks);
+        for number in self.kernel.hal().take_due() {
+            self.on(number, |kernel, running| kernel.timer(number, running));
         }
+        self.deliver_nudges();
     }
 
     /// The running process makes an IPC call or another message operation.

@@ -56,12 +56,11 @@ fn begin() -> System {
 
 fn play(events: &[Event]) {
     let mut system = begin();
-    let mut before = Vec::new();
     for event in events {
         system.check();
         match (event, system.current) {
             (Event::Call(frame), Some(process)) if !is_repeating(&system, process) => {
-                call(&mut system, *frame, &mut before);
+                call(&mut system, *frame);
             }
             _ => happen(&mut system, event),
         }
@@ -149,10 +148,16 @@ fn happen(system: &mut System, event: &Event) {
 
 /// The running process makes a kernel call; if it is refused, nothing has changed but its own
 /// context, which holds the refusal.
-fn call(system: &mut System, frame: CallFrame, before: &mut Vec<u8>) {
+fn call(system: &mut System, frame: CallFrame) {
     let process = system.current.expect("somebody runs");
-    system.kernel.hal().memory().save(before);
-    let Reaction::Answered(answer) = system.call(process, frame) else { return };
+    system.kernel.hal().mark();
+    let reaction = system.call(process, frame);
+    check_refusal(system, process, frame, reaction);
+    system.kernel.hal().unmark();
+}
+
+fn check_refusal(system: &System, process: Ref<Process>, frame: CallFrame, reaction: Reaction) {
+    let Reaction::Answered(answer) = reaction else { return };
     let info = MessageInfo(answer.info);
     if info.source() != Some(Source::Kernel) || system.restarted {
         return;
@@ -162,7 +167,7 @@ fn call(system: &mut System, frame: CallFrame, before: &mut Vec<u8>) {
         .filter(|error| !matches!(error.reason, Reason::Cancelled | Reason::PartnerDied));
     if let Some(error) = refused {
         let (address, context) = (process.address().0.get(), size_of::<SimContext>());
-        let unchanged = system.kernel.hal().memory().is_still(before, address, context);
+        let unchanged = system.kernel.hal().memory().is_unchanged(address, context);
         assert!(unchanged, "{frame:x?} was refused ({error}) but changed something");
     }
 }

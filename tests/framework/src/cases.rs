@@ -1,0 +1,5 @@
+//! The cases, by subject.
+
+pub mod memory;
+pub mod processes;
+pub mod threads;

@@ -1,0 +1,70 @@
+//! A process that init starts, and that does what its argument says.
+#![no_std]
+#![no_main]
+
+mod locals;
+mod protocol;
+
+use nun::mapped::Mapped;
+use nun::{IpcPort, Message, aci};
+use protocol::{SHARED, label, role};
+
+nun::entry!(main, stack = 16384);
+
+fn main(argument: u64) -> Result<(), &'static str> {
+    match argument & 0xffff_ffff {
+        role::EXIT => nun::entry::exit(argument >> 32),
+        role::FAIL => Err("as I was told"),
+        role::PANIC => panic!("as I was told"),
+        role::BREAK => {
+            dig(3);
+            nun::entry::exit(7)
+        }
+        role::LOCALS => {
+            nun::thread::expect_several();
+            tell_locals();
+            let entry = thread as *const () as u64;
+            let wish = Message::new(label::THREAD, [entry]);
+            parent().call(&wish).map_err(|_| "nobody makes threads")?;
+            Ok(())
+        }
+        role::SHARE => {
+            let page = Mapped::in_workspace(SHARED, 4096);
+            for offset in (0..page.bytes()).step_by(8) {
+                page.write(offset, page.read(offset) + 1);
+            }
+            Ok(())
+        }
+        _ => Err("I do not know this role"),
+    }
+}
+
+/// Stops at a breakpoint, `depth` calls further down.
+#[inline(never)]
+fn dig(depth: u64) -> u64 {
+    if depth == 0 {
+        nun::breakpoint();
+        return 0;
+    }
+    core::hint::black_box(dig(core::hint::black_box(depth - 1))) + 1
+}
+
+/// The first function of the other thread.
+extern "C" fn thread(argument: u64) -> ! {
+    locals::add(argument);
+    tell_locals();
+    nun::thread::finish(0)
+}
+
+/// Tells the own thread's words and changes one of them. What is told is too long for registers.
+fn tell_locals() {
+    let [initialised, zeroed] = locals::read();
+    let words = Message::long(label::LOCALS, &[0, 0, 0, 0, 0, 0, initialised, zeroed]);
+    locals::add(100);
+    // Without a parent there is nobody to be told.
+    let _ = parent().send(&words);
+}
+
+const fn parent() -> IpcPort {
+    IpcPort::slot(aci::slot::PARENT)
+}
