@@ -34,6 +34,13 @@ fuzz_target!(|file: &[u8]| {
             past = segment.first_page() + segment.pages() * PAGE_BYTES;
         }
         assert!(entry_is_executable && program.span_pages() > 0);
+        if let Some(locals) = program.thread_locals() {
+            assert!(locals.memory_bytes > 0 && locals.contents.len() as u64 <= locals.memory_bytes);
+            assert!(locals.alignment.is_power_of_two() && locals.alignment <= PAGE_BYTES);
+        }
+        if let Some((name, offset)) = program.symbol(program.entry()) {
+            assert!(offset <= program.entry() && name.len() < file.len());
+        }
     }
 });
 

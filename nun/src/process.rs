@@ -6,11 +6,12 @@
 //! quota takes everything back at once.
 
 mod ledger;
+mod load;
 
 use core::fmt;
 
-use a9n_abi::boot::{InitSegment, PAGE_BYTES};
-use a9n_loader_core::elf::{ElfError, Program, Purpose, Segment};
+use a9n_abi::boot::PAGE_BYTES;
+use a9n_loader_core::elf::{ElfError, Program, Purpose};
 
 use self::ledger::Ledger;
 use crate::aci::Convention;
@@ -18,18 +19,13 @@ use crate::memory::{Maker, Piece, Space};
 use crate::thread::Area;
 use crate::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort, Pcb,
-    Resources, Rights, VectorState, aci, arch,
+    Resources, Rights, VectorState, arch,
 };
-
-/// Pages of a process besides those of its program: kernel objects, page tables, IPC buffer.
-const OVERHEAD_PAGES: u64 = 48;
 
 /// Reservations and mappings in a process's address space.
 const REGIONS: usize = 48;
 /// Page tables there.
 const TABLES: usize = 16;
-/// Pieces of one segment, one of each size.
-const PIECES: usize = 32;
 
 /// A process that was built, and what belongs to it.
 #[derive(Clone, Debug)]
@@ -92,113 +88,6 @@ impl From<Error> for StartError {
 }
 
 impl Process {
-    /// Builds a process that will run the program in `file`, an ELF executable. It has an address
-    /// space with the program in it, an IPC buffer, and a root node with what
-    /// [`aci::slot`] names; it does not run yet.
-    pub fn load(resources: &mut Resources, file: &[u8]) -> Result<Self, StartError> {
-        Self::load_as(resources, file, &aci::NUN)
-    }
-
-    /// Like [`load`](Self::load), by another convention than Nun's.
-    pub fn load_as(
-        resources: &mut Resources,
-        file: &[u8],
-        convention: &Convention,
-    ) -> Result<Self, StartError> {
-        let program =
-            Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
-        let program_pages: u64 = program.segments().map(|segment| segment.pages()).sum();
-        // Objects are naturally aligned, so up to half of the memory falls between them.
-        let bytes = (program_pages + OVERHEAD_PAGES) * 2 * PAGE_BYTES;
-        let quota: Generic = resources.make(bytes.next_power_of_two().trailing_zeros() as u8)?;
-        let built = Self::build(resources, quota, &program, convention);
-        if built.is_err() {
-            resources.discard(quota)?;
-        }
-        built
-    }
-
-    /// Like [`load`](Self::load), with a quota of the maker's choice: an empty Generic in a slot of
-    /// the root node, from which more can be made for the process. If this fails, it is empty again.
-    pub fn load_from(
-        resources: &mut Resources,
-        quota: Generic,
-        file: &[u8],
-    ) -> Result<Self, StartError> {
-        let program =
-            Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
-        let built = Self::build(resources, quota, &program, &aci::NUN);
-        if built.is_err() {
-            resources.node().revoke(quota.descriptor().index())?;
-        }
-        built
-    }
-
-    fn build(
-        resources: &mut Resources,
-        quota: Generic,
-        program: &Program<'_>,
-        convention: &Convention,
-    ) -> Result<Self, StartError> {
-        let ledger = Ledger::new(resources, quota)?;
-        let slot = ledger.slot();
-        let built = Self::fill(resources, quota, ledger, (program, convention));
-        if built.is_err() {
-            // The node goes with the quota.
-            resources.slots().put(slot);
-        }
-        built
-    }
-
-    fn fill(
-        resources: &mut Resources,
-        quota: Generic,
-        mut ledger: Ledger,
-        (program, convention): (&Program<'_>, &Convention),
-    ) -> Result<Self, StartError> {
-        let addresses = aci::USER_ADDRESSES;
-        let space = Space::new(ledger.make(0)?, addresses.start, addresses.end);
-        let mut process = Self {
-            quota,
-            pcb: ledger.make(0)?,
-            space: space.reserving_from(aci::ANYWHERE_ADDRESS),
-            node: ledger.make(convention.node_radix as u8)?,
-            entry: program.entry(),
-            thread_base: 0,
-            convention: *convention,
-            ledger,
-        };
-        for segment in program.segments() {
-            process.load_segment(resources, &segment)?;
-        }
-        let buffer: Frame = process.ledger.make(PAGE_BYTES.trailing_zeros() as u8)?;
-        process.map(buffer, convention.buffer_address, 1, Access::READ | Access::WRITE)?;
-        process.pcb.configure_spaces(process.space.address_space(), process.node, buffer)?;
-        let own_pcb = Rights::READ | Rights::WRITE;
-        process.node.mint(convention.process, process.pcb, own_pcb, 0)?;
-        process.node.mint(convention.node, process.node, Rights::all(), 0)?;
-        if program.thread_locals().is_some() {
-            process.thread_base = process.make_thread_locals(resources, program)?;
-        }
-        Ok(process)
-    }
-
-    /// Gives its first thread a copy of the program's thread-local storage; answers the base.
-    fn make_thread_locals(
-        &mut self,
-        resources: &mut Resources,
-        program: &Program<'_>,
-    ) -> Result<u64, Error> {
-        let locals = program.thread_locals();
-        // Its stack and its buffer are where they always are.
-        let mut area = Area::map(&mut self.ledger, &mut self.space, locals.as_ref(), 0)?;
-        area.buffer_address = self.convention.buffer_address;
-        let pcb = Descriptor::slot(self.convention.process);
-        resources
-            .with_mapped(area.block_frame, |to| area.write_block(&to, locals.as_ref(), pcb))?;
-        Ok(area.base)
-    }
-
     /// Its PCB.
     pub const fn pcb(&self) -> Pcb {
         self.pcb
@@ -286,7 +175,7 @@ impl Process {
     /// Makes another process in the same address space, stopped, with a stack of `stack_pages` pages,
     /// a copy of the thread-local storage of its program in `file`, an IPC buffer, and a capability
     /// to itself in slot `own` of the root node. It will begin at `entry`. Its memory comes back with
-    /// that of the process.
+    /// that of the process, whose program has to [expect](crate::thread::expect_several) it.
     pub fn make_thread(
         &mut self,
         resources: &mut Resources,
@@ -357,41 +246,6 @@ impl Process {
         let _ = self.pcb.suspend();
     }
 
-    /// Fills frames with a segment of the program and maps them where it belongs.
-    fn load_segment(
-        &mut self,
-        resources: &mut Resources,
-        segment: &Segment<'_>,
-    ) -> Result<(), Error> {
-        let access = access_of(segment);
-        self.space.reserve_at(segment.first_page(), segment.pages())?;
-        let frame = Frame::slot(0);
-        let none = Piece { address: 0, frame, offset: 0, pages: 0, access };
-        let mut pieces = [none; PIECES];
-        let (mut count, mut done) = (0, 0);
-        while done < segment.pages()
-            && let Some(piece) = pieces.get_mut(count)
-        {
-            let pages = 1 << (segment.pages() - done).ilog2();
-            let bytes = pages * PAGE_BYTES;
-            let frame: Frame = self.ledger.make(bytes.trailing_zeros() as u8)?;
-            // The frame is all zero; what the file has for it is at `start` in the contents.
-            let (start, offset) = match done {
-                0 => (0, segment.offset_in_page()),
-                _ => (done * PAGE_BYTES - segment.offset_in_page(), 0),
-            };
-            if let Some(contents) = segment.contents.get(start as usize..)
-                && !contents.is_empty()
-            {
-                resources.with_mapped(frame, |to| to.copy_from(offset as usize, contents))?;
-            }
-            let address = segment.first_page() + done * PAGE_BYTES;
-            *piece = Piece { address, frame, offset: 0, pages, access };
-            (count, done) = (count + 1, done + pages);
-        }
-        self.space.map_owned(&mut self.ledger, pieces.get(..count).unwrap_or_default())
-    }
-
     /// Maps the first `pages` pages of `frame` into its address space.
     pub fn map(
         &mut self,
@@ -413,12 +267,4 @@ impl Process {
     pub fn unmap(&mut self, address: u64) -> Result<(), Error> {
         self.space.release(&mut self.ledger, address)
     }
-}
-
-/// What a program may do with a segment's memory.
-fn access_of(segment: &Segment<'_>) -> Access {
-    let bit = |flag, access| if segment.access & flag != 0 { access } else { Access::empty() };
-    bit(InitSegment::READ, Access::READ)
-        | bit(InitSegment::WRITE, Access::WRITE)
-        | bit(InitSegment::EXECUTE, Access::EXECUTE)
 }

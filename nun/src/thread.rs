@@ -17,6 +17,13 @@ use crate::{AddressSpace, Descriptor, Error, Node, NotificationPort, Pcb, Rights
 /// which may be anything.
 static THREADED: AtomicBool = AtomicBool::new(false);
 
+/// Says that this program has several threads: for one whose threads somebody else makes, before it has
+/// any but its first. From now on each finds its IPC buffer by its thread-local base, which is 0 or what
+/// [`aci::thread`] says.
+pub fn expect_several() {
+    THREADED.store(true, Ordering::Relaxed);
+}
+
 /// Where the IPC buffer of the first thread is.
 static BUFFER: AtomicU64 = AtomicU64::new(aci::BUFFER_ADDRESS);
 
@@ -115,7 +122,7 @@ impl Thread {
         let block = self.area.block();
         self.area.write_block(&block, None, self.pcb.descriptor());
         block.write(self.area.offset(aci::thread::ENDED), slots.descriptor(self.signal).0);
-        THREADED.store(true, Ordering::Relaxed);
+        expect_several();
         let node = Node::slot(aci::slot::NODE);
         self.pcb.configure_spaces(space, node, self.area.buffer)?;
         let entry = begin::<B> as *const () as u64;

@@ -1,4 +1,4 @@
-//! Finds a virtio disk on PCI, and reads its first sector by interrupt.
+//! Finds a virtio disk on PCI, and reads and writes it by interrupt.
 //!
 //! Init plays two parts here that a system gives to two processes. The one that owns the machine finds
 //! the device, gives its registers and memory away and routes its interrupt; the driver knows

@@ -449,6 +449,9 @@ impl<H: Hal> Kernel<H> {
                 self.halt(current);
             } else if state.is_interrupted() {
                 self.trap(current, Trap::Stopped);
+                if let Some(resolver) = cpu.current.get().filter(|_| ended) {
+                    self.preempt(cpu, resolver, Pause::Ended);
+                }
             } else if pcb.affinity.get() != number {
                 self.stop_running(current);
                 self.make_ready(current);

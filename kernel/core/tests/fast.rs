@@ -119,7 +119,9 @@ fn vector_states_follow_calls_in_every_combination() {
     // The simulated machine looks whose state its unit holds whenever a fast path leaves.
     for (client_has, server_has) in [(false, false), (false, true), (true, false), (true, true)] {
         both_paths(|system| {
-            system.convert(GENERIC, ObjectType::VectorState, 0, 2, VECTORS).expect("states");
+            for index in [VECTORS, VECTORS + 1] {
+                system.convert(GENERIC, ObjectType::VectorState, 0, 1, index).expect("state");
+            }
             system.process(SERVER, 255);
             system.process(CLIENT, 255);
             for (has, index) in [(client_has, CLIENT), (server_has, SERVER)] {

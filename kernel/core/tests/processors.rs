@@ -177,3 +177,32 @@ fn another_cpus_timer_can_be_armed() {
     system.pass(1);
     assert_eq!(system.ask(SIGNALS, poll, &[]).expect("poll")[0], 1);
 }
+
+#[test]
+fn a_quantum_that_ends_at_an_interruption_is_not_the_resolvers() {
+    const BYSTANDER: u64 = FREE + 30;
+    const RESOLVER: u64 = FREE + 40;
+    let (mut system, other) = with_neighbour();
+    system.ask(OTHER, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
+    for index in [BYSTANDER, RESOLVER] {
+        system.process(index, 100);
+        system.ask(index, pcb::word::ConfigureSchedule, &[100, 1, 0]).expect("CPU 1");
+    }
+    system.ask(RESOLVER, pcb::word::Resume, &[]).expect("resumes");
+    system.play(1);
+    system.yield_now();
+    assert_eq!(system.message(PORT, RECEIVE, 0, &[]), Reaction::Blocked);
+    assert_eq!(system.current, Some(other));
+    system.play(0);
+    system.ask(BYSTANDER, pcb::word::Resume, &[]).expect("resumes");
+    // The other process is interrupted after its quantum, and before CPU 1 knows.
+    system.kernel.hal().advance(20_000);
+    system.ask(OTHER, pcb::word::Interrupt, &[]).expect("interrupts");
+    let next = system.elsewhere[1].expect("somebody runs there");
+    assert_ne!(next, other);
+    system.play(1);
+    system.yield_now();
+    let resolver = system.current.expect("the resolver has its turn");
+    assert_eq!(MessageInfo(system.answer(resolver).info).source(), Some(Source::Stopped));
+    assert_ne!(next, resolver, "the bystander's turn came first");
+}

@@ -28,8 +28,8 @@ const FIFO_ON: u8 = 0x07;
 const READY: u8 = 0x03;
 /// Line status: room for a byte.
 const CAN_SEND: u8 = 0x20;
-
 /// Line status: everything is sent.
+#[cfg(feature = "debug-exit")]
 const ALL_SENT: u8 = 0x40;
 
 /// Looks at the line status before a byte is dropped; far more than a byte takes to send.

@@ -9,8 +9,8 @@ use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init;
 use nun::service::{Epoch, String};
 use nun::{
-    Access, Error, Frame, Generic, InterruptPort, InterruptRegion, IoPort, IpcPort,
-    NotificationPort, Process, Resources, Rights, Start, StartError,
+    Access, CrashReport, Error, Fault, Frame, Generic, InterruptPort, InterruptRegion, IoPort,
+    IpcPort, NotificationPort, Process, Resources, Rights, Start, StartError,
 };
 
 use crate::life::Life;
@@ -95,6 +95,15 @@ pub struct Part {
 }
 
 impl Part {
+    /// Shows where its running instance, which waits for its resolver or was stopped by it, met
+    /// `fault`, and how it came there.
+    pub fn report(&mut self, resources: &mut Resources, fault: &Fault) {
+        let Life::Running(instance) = &mut self.life else { return };
+        let (name, process) = (self.component.name, &mut instance.process);
+        let report = CrashReport::new(resources, process, name, *fault, self.program);
+        nun::print!("root: {report}");
+    }
+
     /// Component `index` with its program. It does not run yet.
     pub fn new(
         resources: &mut Resources,

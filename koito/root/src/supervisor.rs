@@ -256,15 +256,10 @@ impl State {
     }
 
     fn faulted(&mut self, index: usize, fault: &Fault) {
-        let verdict = self.fail(index);
-        let Some(part) = self.parts.get(index) else { return };
-        let Fault { reason, instruction, address, .. } = fault;
+        let Some(part) = self.parts.get_mut(index) else { return };
         let name = part.component.name;
-        match reason {
-            Some(reason) => nun::print!("root: {name} faulted: {reason:?}"),
-            None => nun::print!("root: {name} faulted"),
-        }
-        nun::println!(" at {instruction:#x}, address {address:#x}");
+        part.report(&mut self.resources, fault);
+        let verdict = self.fail(index);
         say(name, verdict);
     }
 

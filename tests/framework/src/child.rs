@@ -21,6 +21,7 @@ fn main(argument: u64) -> Result<(), &'static str> {
             nun::entry::exit(7)
         }
         role::LOCALS => {
+            nun::thread::expect_several();
             tell_locals();
             let entry = thread as *const () as u64;
             let wish = Message::new(label::THREAD, [entry]);
@@ -55,9 +56,10 @@ extern "C" fn thread(argument: u64) -> ! {
     nun::thread::finish(0)
 }
 
-/// Tells the own thread's words and changes one of them.
+/// Tells the own thread's words and changes one of them. What is told is too long for registers.
 fn tell_locals() {
-    let words = Message::new(label::LOCALS, locals::read());
+    let [initialised, zeroed] = locals::read();
+    let words = Message::long(label::LOCALS, &[0, 0, 0, 0, 0, 0, initialised, zeroed]);
     locals::add(100);
     // Without a parent there is nobody to be told.
     let _ = parent().send(&words);

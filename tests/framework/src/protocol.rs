@@ -18,7 +18,7 @@ pub mod role {
 
 /// Labels of messages to init.
 pub mod label {
-    /// Two thread-local words.
+    /// Two thread-local words, as words 6 and 7.
     pub const LOCALS: u32 = 1;
     /// A thread is wanted: its first instruction.
     pub const THREAD: u32 = 2;

@@ -273,10 +273,7 @@ fn crowd_name(number: u64) -> String {
 }
 
 /// What must hold at a moment: what every path holds for sure, and which may have grown.
-pub fn expected(
-    promises: &[(usize, Promise)],
-    events: usize,
-) -> BTreeMap<&str, (Contents, bool)> {
+pub fn expected(promises: &[(usize, Promise)], events: usize) -> BTreeMap<&str, (Contents, bool)> {
     let mut expected: BTreeMap<&str, (Contents, bool)> = BTreeMap::new();
     for (_, promise) in promises.iter().take_while(|(from, _)| *from < events) {
         match promise {

@@ -4,7 +4,6 @@ use nun::abi::init::slot::TIMERS;
 use nun::aci::{WORKSPACE_ADDRESS, WORKSPACE_BYTES};
 use nun::capability::Capability;
 use nun::mapped::Mapped;
-use nun::slots::Slots;
 use nun::{
     Access, Descriptor, Error, Frame, Generic, InitInfo, IpcPort, Message, NotificationPort, Pcb,
     Process, Received, Reply, Resources, Rights, StartError, Timer, Verdict, Window, ticks,

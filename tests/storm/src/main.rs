@@ -14,7 +14,7 @@ mod storms;
 use arena::Arena;
 use nun::{InitInfo, StartError, entry, println};
 
-nun::entry!(main);
+nun::entry!(main, stack = 256 * 1024);
 
 fn main(init: &'static InitInfo) -> Result<(), StartError> {
     let wanted = init.command_line().trim();

@@ -10,9 +10,9 @@ mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod locks;
 mod promises;
 mod refusals;
-mod locks;
 mod storage;
 mod stretch;
 

@@ -88,10 +88,12 @@ fn each_thread_has_its_locals(world: &mut World) -> Result<(), Error> {
             continue;
         }
         let Received::Message { message, .. } = received else { panic!("{received:?}") };
-        let [first, second, ..] = *message.words();
+        let [first, ..] = *message.words();
         match message.label() {
             label::LOCALS => {
-                heard[told] = [first, second];
+                let mut words = [0; 8];
+                message.copy_to(&mut words);
+                heard[told] = [words[6], words[7]];
                 told += 1;
             }
             label::THREAD => {
