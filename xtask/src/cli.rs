@@ -33,6 +33,9 @@ pub enum Command {
     Bench(BenchOptions),
     /// Write a disk image that boots on a UEFI machine, for instance from a USB stick
     Image(ImageOptions),
+    /// Write an ext4 root file system with the contents of a folder; the same folder gives the same
+    /// image
+    Rootfs(RootfsOptions),
     /// Boot with QEMU stopped at its first instruction and gdb attached to the kernel
     ///
     /// With --program, gdb knows that program's names as well, and goes on to where it starts.
@@ -207,6 +210,19 @@ pub struct ImageOptions {
     #[arg(long, conflicts_with = "system")]
     pub bench: bool,
     /// File to write [default: target/a9n/NAME.img]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Options of `rootfs`.
+#[derive(Args)]
+pub struct RootfsOptions {
+    /// Folder whose contents become the root directory
+    pub tree: PathBuf,
+    /// Size of the file system in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=65536))]
+    pub mebibytes: u32,
+    /// File to write [default: target/a9n/rootfs.img]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
 }

@@ -26,6 +26,7 @@ mod progress;
 mod qemu;
 mod reference;
 mod repository;
+mod rootfs;
 mod session;
 mod suites;
 mod supervise;
@@ -62,6 +63,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Graph(options) => manifest::graph::run(&repository, &options),
         Command::Bench(options) => bench::run(&repository, &options),
         Command::Image(options) => disk::run(&repository, &options),
+        Command::Rootfs(options) => rootfs::run(&repository, &options),
         Command::Gdb(options) => gdb::run(&repository, &options),
         Command::Check(options) => check::run(&repository, &options),
         Command::New(options) => new::run(&repository, &options),

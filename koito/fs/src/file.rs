@@ -215,8 +215,7 @@ impl<D: BlockDevice> FileSystem<D> {
             0 => self.superblock.group_start(self.split_inode(number).0),
             goal => goal,
         };
-        let pending: u64 = self.transaction.freed.values().sum();
-        let room = self.groups.free_blocks() - pending - SPARE;
+        let room = self.groups.free_blocks() - self.transaction.freed_blocks - SPARE;
         let (physical, count) =
             self.allocate(goal, wanted.min(room.min(u32::MAX.into()) as u32))?;
         inode.add_blocks(count.into(), &self.superblock);

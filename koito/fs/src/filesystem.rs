@@ -240,7 +240,7 @@ impl<D: BlockDevice> FileSystem<D> {
     /// Sees to it that `blocks` blocks can be allocated, if need be by committing, which gives back
     /// what was freed. Nothing was changed if it fails.
     pub(crate) fn reserve(&mut self, blocks: u64) -> Result<()> {
-        let pending: u64 = self.transaction.freed.values().sum();
+        let pending = self.transaction.freed_blocks;
         let free = self.groups.free_blocks();
         if free < blocks {
             return Err(Error::new(Errno::NoSpace, "no block is left"));

@@ -10,8 +10,11 @@ use koito_fs::{Access, FileSystem, ROOT};
 
 use crate::cut::{Cut, Cutter};
 use crate::load::{Load, Promise, expected, options};
+use crate::record::{Record, Recorder};
 use crate::{fsck, tree};
 
+/// Every so many images, the power goes again while we repair it.
+const AGAIN: u64 = 8;
 /// Threads that look at images.
 const THREADS: usize = 2;
 
@@ -67,8 +70,28 @@ pub fn all(
     })
 }
 
-/// Looks at one image; `file` is a place for copies of it.
+/// Looks at one image, and for some of them also at what is left when the power goes again while
+/// the first cut is being repaired. `file` is a place for copies of images.
 fn one(image: Vec<u8>, promises: &[(usize, Promise)], cut: Cut, file: &Path) -> Result<()> {
+    if cut.seed.is_multiple_of(AGAIN) {
+        let again = cut_again(&image, cut.seed).context("our mount")?;
+        whole(again, promises, cut, file).context("after another cut during our mount")?;
+    }
+    whole(image, promises, cut, file)
+}
+
+/// What a second cut leaves of `image` while it is being mounted.
+fn cut_again(image: &[u8], seed: u64) -> Result<Vec<u8>> {
+    let record = Record::default();
+    let device = Recorder::new(image.to_vec(), record.clone());
+    FileSystem::mount(device, options(Access::ReadWrite))?.abandon();
+    let events = record.take();
+    let cut = Cut { events: 1 + (seed / AGAIN) as usize % events.len(), seed };
+    Ok(Cutter::new(image, &events).image(cut))
+}
+
+/// Looks at one image.
+fn whole(image: Vec<u8>, promises: &[(usize, Promise)], cut: Cut, file: &Path) -> Result<()> {
     fs::write(file, &image)?;
     let mut ours = FileSystem::mount(MemoryDevice::new(image), options(Access::ReadWrite))
         .context("our mount")?;

@@ -1,9 +1,9 @@
 //! The judge: `e2fsck`.
 
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use koito_fs_make::judge;
 
 /// What it says besides what a replay is.
 const HARMLESS: [&str; 5] = [
@@ -15,20 +15,14 @@ const HARMLESS: [&str; 5] = [
 ];
 
 fn run(option: &str, image: &Path) -> Result<(i32, String)> {
-    let output = Command::new("e2fsck")
+    let output = judge("e2fsck")
         .arg(option)
         .arg(image)
-        .env("PATH", path_with_sbin())
         .output()
         .context("cannot run e2fsck (package e2fsprogs)")?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let text = text + &String::from_utf8_lossy(&output.stderr);
     Ok((output.status.code().unwrap_or(-1), text))
-}
-
-/// Where system programs are is not on everybody's path.
-pub fn path_with_sbin() -> String {
-    format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default())
 }
 
 /// Replays the journal of `image` and repairs what is left to repair, which must be nothing.

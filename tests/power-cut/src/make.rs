@@ -1,20 +1,12 @@
 //! Images, made by `mke2fs`, the same each time.
 
-use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use koito_block::MemoryDevice;
 use koito_fs::{Access, FileSystem, Maker, New, ROOT, Time};
 
-use crate::fsck::path_with_sbin;
 use crate::load;
-
-/// Identifier and hash seed of all images.
-const UUID: &str = "a9000000-0000-4000-8000-00000000000a";
-/// When all images were made.
-const TIME: &str = "1700000000";
 
 /// An image's shape: its name, its size in KiB and options of `mke2fs -t ext4`.
 pub type Shape = (&'static str, u32, &'static [&'static str]);
@@ -36,23 +28,7 @@ pub const SHAPES: [Shape; 9] = [
 pub fn image(name: &str, folder: &Path) -> Result<Vec<u8>> {
     let shape = SHAPES.iter().find(|shape| shape.0 == name);
     let (_, size, options) = shape.with_context(|| format!("no image is called {name}"))?;
-    let file = folder.join(format!("{name}.img"));
-    fs::write(&file, [])?;
-    let output = Command::new("mke2fs")
-        .args(["-q", "-F", "-t", "ext4", "-m", "0", "-U", UUID])
-        .args(["-E", &format!("hash_seed={UUID}")])
-        .args(*options)
-        .arg(&file)
-        .arg(format!("{size}k"))
-        .env("PATH", path_with_sbin())
-        .env("E2FSPROGS_FAKE_TIME", TIME)
-        .output()
-        .context("cannot run mke2fs (package e2fsprogs)")?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "mke2fs failed: {complaint}");
-    let image = fs::read(&file)?;
-    fs::remove_file(&file)?;
-    Ok(image)
+    koito_fs_make::empty(*size, options, folder)
 }
 
 /// A file system with something of everything in it, mounted, its last changes only in the journal.

@@ -47,6 +47,7 @@ const PORTABLE: &[&str] = &[
     "koito/block/src/lib.rs",
     "koito/fs/src/lib.rs",
     "koito/fs-images/src/lib.rs",
+    "koito/fs-make/src/lib.rs",
     "koito/manifest/src/lib.rs",
     "koito/root/src/main.rs",
     "koito/runtime/src/lib.rs",

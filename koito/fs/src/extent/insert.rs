@@ -184,3 +184,46 @@ impl<D: BlockDevice> FileSystem<D> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use koito_block::MemoryDevice;
+    use koito_fs_images::{BARE, expand};
+    use std::vec;
+
+    use super::*;
+    use crate::{Access, Maker, New, Options, ROOT, Time};
+
+    #[test]
+    fn unwritten_blocks_read_as_zeros_until_they_are_written() {
+        let now = Time::default();
+        let options = Options { access: Access::ReadWrite, cache_bytes: 1 << 20, now };
+        let image = expand(BARE).expect("an image");
+        let mut fs = FileSystem::mount(MemoryDevice::new(image), options).expect("it mounts");
+        let file = fs.create(ROOT, b"file", New::File, Maker::default()).expect("a file");
+        assert_eq!(fs.write(file, 0, &[1; 10 * 1024], now), Ok(10 * 1024));
+        let mut inode = fs.inode(file.0).expect("its inode");
+        let whole = node::extent(inode.root(), 0);
+        assert_eq!(whole.count, 10);
+        node::set_extent(inode.root_mut(), 0, &Extent { unwritten: true, ..whole });
+        fs.keep(file.0, inode);
+
+        let mut expected = vec![0; 10 * 1024];
+        let mut seen = vec![9; 10 * 1024];
+        assert_eq!(fs.read(file, 0, &mut seen), Ok(seen.len()));
+        assert!(seen == expected);
+        for (offset, length) in [(3100, 2000), (0, 10), (9000, 1240)] {
+            assert_eq!(fs.write(file, offset as u64, &vec![7; length], now), Ok(length));
+            expected[offset..offset + length].fill(7);
+        }
+        let device = fs.unmount().expect("it unmounts");
+        let mut fs = FileSystem::mount(device, options).expect("it mounts again");
+        assert_eq!(fs.read(file, 0, &mut seen), Ok(seen.len()));
+        assert!(seen == expected);
+        let inode = fs.inode(file.0).expect("its inode");
+        let blocks = inode.sectors(&fs.superblock) / 2;
+        assert_eq!(blocks, if node::header(inode.root()).depth == 0 { 10 } else { 11 });
+    }
+}

@@ -208,10 +208,9 @@ impl<D: BlockDevice> FileSystem<D> {
                 });
             }
         }
+        sources.push(Source::Memory(&zeros));
         self.log.append(&mut self.cache, &sources)?;
-        let commit_at = self.log.head;
-        self.log.append(&mut self.cache, &[Source::Memory(&zeros)])?;
-        Ok(commit_at)
+        Ok(self.log.before(self.log.head))
     }
 
     fn write_commit(&mut self, at: u32) -> Result<()> {

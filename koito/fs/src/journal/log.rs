@@ -93,6 +93,11 @@ impl Log {
         if at + 1 >= self.end { self.first } else { at + 1 }
     }
 
+    /// The block before `at`.
+    pub fn before(&self, at: u32) -> u32 {
+        if at <= self.first { self.end - 1 } else { at - 1 }
+    }
+
     /// Where a block of the log lies, and how many that follow in the ring follow on the device.
     pub fn place(&self, at: u32) -> Result<(u64, u32)> {
         self.runs

@@ -26,6 +26,8 @@ pub struct Transaction {
     /// Runs of blocks that became free, by their start. They are not used again before the commit:
     /// until then a crash brings their old owner back.
     pub freed: BTreeMap<u64, u64>,
+    /// How many blocks these are.
+    pub freed_blocks: u64,
     /// Inodes that changed and are not yet in their blocks.
     pub inodes: BTreeSet<u32>,
     /// Whether the superblock changed.
@@ -56,6 +58,7 @@ impl Transaction {
     /// Records that `count` blocks from `start` on are free.
     pub fn free(&mut self, start: u64, count: u64) {
         let end = start + count;
+        self.freed_blocks += count;
         let before = self.freed.range(..start).next_back().map(|(first, length)| (*first, *length));
         let merged = self.freed.remove(&end).unwrap_or(0);
         match before {
@@ -93,7 +96,7 @@ mod tests {
         transaction.free(20, 5);
         assert_eq!(transaction.usable(15, 100), Ok(5));
         transaction.free(15, 5);
-        assert_eq!(transaction.freed.len(), 1);
+        assert_eq!((transaction.freed.len(), transaction.freed_blocks), (1, 15));
         assert_eq!(transaction.usable(12, 1), Err(25));
         assert_eq!(transaction.usable(5, 100), Ok(5));
         assert_eq!(transaction.usable(25, 7), Ok(7));
