@@ -10,6 +10,8 @@ use crate::report::Report;
 
 /// Ticks until an alarm rings: more than it takes to set it.
 const SOON: u32 = 50_000;
+/// The same, where an emulator is late.
+const LATEST: u32 = 1 << 28;
 /// More than instructions in the loop that it interrupts.
 const PHASES: u64 = 16;
 
@@ -38,7 +40,7 @@ pub fn measure_all(resources: &mut Resources, report: &mut Report) -> Result<(),
                 break [gap];
             }
             // An emulator may be late.
-            soon *= 2;
+            soon = (2 * soon).min(LATEST);
         }
     });
     report.show(&measured.at_best());

@@ -195,7 +195,7 @@ impl Cpu {
     }
 
     /// Tells CPUs apart that would go on in different ways. What is charged is not told apart.
-    pub(crate) fn hash(&self, hasher: &mut impl core::hash::Hasher) {
+    pub(crate) fn hash_into(&self, hasher: &mut impl core::hash::Hasher) {
         use core::hash::Hash;
         for queue in self.queues.iter().filter(|queue| queue.first().is_some()) {
             (queue.first(), queue.last()).hash(hasher);

@@ -23,7 +23,9 @@ fn with_one_owner() -> System {
     let mut system = System::new();
     system.process(ONE, 100);
     system.process(OTHER, 100);
-    system.convert(GENERIC, ObjectType::VectorState, 0, 2, STATES).expect("states");
+    for state in [STATES, STATES + 1] {
+        system.convert(GENERIC, ObjectType::VectorState, 0, 1, state).expect("state");
+    }
     system.ask(ONE, pcb::word::ConfigureVector, &[STATES]).expect("attached");
     system
 }

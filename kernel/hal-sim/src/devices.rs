@@ -27,7 +27,7 @@ impl SimDevices {
     }
 
     /// Tells devices apart that would go on in different ways.
-    pub(crate) fn hash(&self, hasher: &mut impl Hasher) {
+    pub(crate) fn hash_into(&self, hasher: &mut impl Hasher) {
         self.unmasked.hash(hasher);
         self.ports.hash(hasher);
     }

@@ -201,12 +201,12 @@ impl SimMachine {
     }
 
     /// Tells machines apart that went different ways from the same first mark.
-    pub fn hash(&self, hasher: &mut impl Hasher) {
+    pub fn hash_into(&self, hasher: &mut impl Hasher) {
         let state = self.state.borrow();
         self.memory.difference().hash(hasher);
         (state.clock, state.timers, state.exit, &state.nudges).hash(hasher);
         state.translations.hash(hasher);
-        state.devices.hash(hasher);
+        state.devices.hash_into(hasher);
     }
 }
 

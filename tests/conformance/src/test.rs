@@ -6,7 +6,6 @@ use nun::aci::{WORKSPACE_ADDRESS, WORKSPACE_BYTES};
 use nun::capability::Capability;
 use nun::entry::Stack;
 use nun::mapped::Mapped;
-use nun::slots::Slots;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Fault, FaultReason, Frame, Generic, InitInfo, IpcPort,
     Node, NotificationPort, PageTable, Pcb, Received, Resources, Rights, Window, aci, buffer,

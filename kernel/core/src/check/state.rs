@@ -49,8 +49,8 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Tells kernels apart that would go on in different ways.
-    pub fn hash(&self, hasher: &mut impl Hasher) {
-        self.running_cpus().iter().for_each(|cpu| cpu.hash(hasher));
+    pub fn hash_into(&self, hasher: &mut impl Hasher) {
+        self.running_cpus().iter().for_each(|cpu| cpu.hash_into(hasher));
         self.dying.get().hash(hasher);
         self.claimed.each_ref().map(|word| word.get()).hash(hasher);
     }

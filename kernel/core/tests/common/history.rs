@@ -72,8 +72,8 @@ impl System {
     /// A number for the state, among those that came of the same first mark.
     pub fn fingerprint(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.kernel.hal().hash(&mut hasher);
-        self.kernel.hash(&mut hasher);
+        self.kernel.hal().hash_into(&mut hasher);
+        self.kernel.hash_into(&mut hasher);
         (self.playing(), self.current, self.elsewhere).hash(&mut hasher);
         hasher.finish()
     }
