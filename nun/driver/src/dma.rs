@@ -9,6 +9,7 @@ use core::ptr::NonNull;
 use core::slice;
 
 use nun::lock::Mutex;
+use nun::mapped::Mapped;
 use nun::memory::{Maker, Piece, Space};
 use nun::{Access, Error, Frame};
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
@@ -39,6 +40,15 @@ impl DmaPool {
             pages: if pages < PAGES { pages } else { PAGES },
             used: [false; PAGES],
         }
+    }
+
+    /// `pages` pages at `physical`, which whoever started this driver has mapped for it, writable and
+    /// for it alone, at `address` in the [workspace](nun::aci::WORKSPACE_ADDRESS). By convention no Rust
+    /// object lies there.
+    pub fn in_workspace(address: u64, physical: u64, pages: usize) -> Self {
+        let mapped = Mapped::in_workspace(address, (pages * PAGE_SIZE) as u64);
+        // SAFETY: it lies in the workspace; what is not mapped there faults.
+        unsafe { Self::new(mapped.address() as usize, physical, pages) }
     }
 
     /// Makes a frame of 2^`size_bits` bytes and maps it in the own address space `space`, for good.
