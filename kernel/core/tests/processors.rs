@@ -240,3 +240,33 @@ fn the_resolver_of_an_interrupted_process_makes_way_for_who_is_more_urgent() {
     assert_eq!(system.elsewhere[1], Some(urgent));
     system.check();
 }
+
+#[test]
+fn a_server_that_is_moved_while_it_serves_is_not_called_where_it_was() {
+    const SERVER: u64 = FREE + 30;
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, PORT).expect("port");
+    for index in [SERVER, OTHER] {
+        system.process(index, 100);
+        system.ask(index, pcb::word::ConfigureSchedule, &[100, 1, 0]).expect("CPU 1");
+        system.ask(index, pcb::word::Resume, &[]).expect("resume");
+        system.play(1);
+        let operation = if index == SERVER { RECEIVE } else { CALL };
+        assert_eq!(system.message(PORT, operation, 0, &[]), Reaction::Blocked);
+        system.play(0);
+    }
+    let server = system.elsewhere[1].expect("it serves");
+    // Its CPU has not noticed yet when it answers.
+    let operation = pcb::word::ConfigureSchedule;
+    let words = [100, 0, 0, 0, 0, 0];
+    let frame = a9n_hal::CallFrame { operation, descriptor: SERVER, info: 3, words };
+    system.kernel.context(system.init).prepare(frame);
+    assert_eq!(system.kernel.call(0, system.init), Some(system.init));
+    system.play(1);
+    assert_eq!(system.message(PORT, REPLY_RECEIVE, 0, &[]), Reaction::Blocked);
+    assert_ne!(system.current, Some(server));
+    assert_eq!(system.message(PORT, CALL, 0, &[]), Reaction::Blocked);
+    assert_eq!(system.current, None, "it works on CPU 0 now");
+    assert!(system.kernel.ready().contains(&server));
+    system.check();
+}
