@@ -9,6 +9,7 @@ use core::ptr::NonNull;
 use core::slice;
 
 use nun::lock::Mutex;
+use nun::mapped::Mapped;
 use nun::memory::{Maker, Piece, Space};
 use nun::{Access, Error, Frame};
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
@@ -69,6 +70,17 @@ impl DmaPool {
                 Err(error)
             }
         }
+    }
+
+    /// Makes the `bytes` bytes at physical address `physical`, which whoever started this process mapped
+    /// at `address` in its [workspace](nun::aci::WORKSPACE_ADDRESS), the pool that [`SharedDma`]
+    /// stands for, unless there is one already. By convention nothing else lies there.
+    pub fn install_in_workspace(address: u64, physical: u64, bytes: u64) {
+        let memory = Mapped::in_workspace(address, bytes);
+        let pages = memory.bytes() / PAGE_SIZE;
+        // SAFETY: it lies in the workspace, where by convention nobody but the one pool uses it; were
+        // it not mapped, an access would fault.
+        unsafe { Self::new(memory.address() as usize, physical, pages) }.install();
     }
 
     /// `pages` consecutive pages, all zero: their physical address and where they are mapped.

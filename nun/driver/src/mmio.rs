@@ -2,6 +2,7 @@
 
 use core::ptr::NonNull;
 
+use nun::mapped::Mapped;
 use nun::memory::{Maker, Piece, Space};
 use nun::{Access, Error, Frame};
 use safe_mmio::UniqueMmioPointer;
@@ -23,6 +24,15 @@ impl Registers {
     /// readable and writable, and hold no Rust object.
     pub const unsafe fn new(address: usize, bytes: usize) -> Self {
         Self { address, bytes }
+    }
+
+    /// `bytes` bytes of the [workspace](nun::aci::WORKSPACE_ADDRESS) from `address` on, where whoever
+    /// started this process mapped them; if nobody did, an access faults. By convention no Rust object
+    /// lies there.
+    pub fn in_workspace(address: u64, bytes: u64) -> Self {
+        let mapped = Mapped::in_workspace(address, bytes);
+        // SAFETY: it lies in the workspace.
+        unsafe { Self::new(mapped.address() as usize, mapped.bytes()) }
     }
 
     /// Maps `pages` pages of the device frame `frame`, from page `offset` on, anywhere in the own

@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nun-macros", &[]),
     ("koito-manifest", &[]),
     ("koito", &["koito-manifest", "nun"]),
-    ("koito-root", &["koito", "koito-manifest", "nun"]),
+    ("koito-root", &["koito", "koito-manifest", "nun", "nun-driver"]),
     ("koito-clock", &["koito", "nun"]),
     ("koito-console", &["koito", "nun"]),
     ("koito-echo", &["koito", "nun"]),
