@@ -21,8 +21,19 @@ pub struct Machine {
     pub meter: Option<(PathBuf, PathBuf)>,
     /// A debugger that it waits for before its first instruction.
     pub debugger: Option<Debugger>,
-    /// A virtio disk with the contents of this file, which stays as it is.
-    pub disk: Option<PathBuf>,
+    /// A virtio disk.
+    pub disk: Option<Disk>,
+    /// Whether it starts anew when the guest resets it; else QEMU ends.
+    pub resets: bool,
+}
+
+/// A virtio disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The file with its contents.
+    pub image: PathBuf,
+    /// Whether what is written stays in the file.
+    pub keeps: bool,
 }
 
 /// How a debugger reaches the machine.
@@ -65,7 +76,10 @@ impl Machine {
     /// The command that runs this machine.
     pub fn command(&self, medium: &Medium, serial: &Serial) -> Command {
         let mut command = qemu();
-        command.args(["-name", "a9n", "-machine", "q35", "-no-reboot", "-nic", "none"]);
+        command.args(["-name", "a9n", "-machine", "q35", "-nic", "none"]);
+        if !self.resets {
+            command.arg("-no-reboot");
+        }
         command.args(["-device", EXIT_DEVICE, "-cpu", "max", "-m", &self.memory]);
         command.args(["-smp", &self.cpus.to_string()]);
         if self.count_instructions {
@@ -90,8 +104,11 @@ impl Machine {
             command.arg("-plugin");
             command.arg(format!("{},report={}", escape(plugin), escape(report)));
         }
-        if let Some(disk) = &self.disk {
-            let file = format!("if=none,id=disk,format=raw,snapshot=on,file={}", escape(disk));
+        if let Some(Disk { image, keeps }) = &self.disk {
+            let snapshot = if *keeps { "off" } else { "on" };
+            let options = format!("if=none,id=disk,format=raw,snapshot={snapshot}");
+            let file = format!("{options},file={}", escape(image));
+            // Behind a port of its own: there it is a modern device, which can be reset by itself.
             command.args(["-drive", &file, "-device", "pcie-root-port,id=port,chassis=1"]);
             command.args(["-device", "virtio-blk-pci,bus=port,drive=disk"]);
         }

@@ -3,11 +3,12 @@
 use core::fmt::{self, Write};
 
 use koito::services::{
-    ClockClient, EchoClient, LogClient, Logger, SupervisorClient, SupervisorError,
+    ClockClient, EchoClient, FilesClient, LogClient, Logger, SupervisorClient, SupervisorError,
 };
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
 
+use crate::files;
 use crate::show;
 use crate::terminal::Terminal;
 
@@ -17,6 +18,7 @@ pub struct Shell<'a> {
     pub supervisor: SupervisorClient,
     pub clock: ClockClient,
     pub log: LogClient,
+    pub files: FilesClient,
     logger: Logger,
     echo: EchoClient,
 }
@@ -64,6 +66,14 @@ const COMMANDS: &[Command] = &[
         purpose: "start a component that does not run",
         run: |shell, words, to| shell.supervise("started", words, to, SupervisorClient::start),
     },
+    Command { name: "ls", arguments: "PATH", purpose: "list a directory", run: files::list },
+    Command { name: "cat", arguments: "PATH", purpose: "show a file", run: files::print },
+    Command { name: "cp", arguments: "FROM TO", purpose: "copy a file", run: files::copy },
+    Command { name: "write", arguments: "PATH WORD", purpose: "make a file with a word in it", run: files::write },
+    Command { name: "rm", arguments: "PATH", purpose: "remove a file or an empty directory", run: files::remove },
+    Command { name: "mkdir", arguments: "PATH", purpose: "make a directory", run: files::make_directory },
+    Command { name: "df", arguments: "", purpose: "show the room on the disk", run: files::space },
+    Command { name: "sync", arguments: "", purpose: "have all that was done survive", run: files::sync },
     Command {
         name: "uptime",
         arguments: "",
@@ -111,6 +121,7 @@ impl<'a> Shell<'a> {
             supervisor: SupervisorClient::new(environment.service("supervisor")?),
             clock: ClockClient::new(environment.service("clock")?),
             log: LogClient::new(log),
+            files: FilesClient::new(environment.service("files")?),
             logger: Logger::new(log),
             echo: EchoClient::new(environment.service("echo")?),
         })
