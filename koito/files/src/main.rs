@@ -131,6 +131,13 @@ impl Files for FileServer<'_> {
         self.with(|tree, _| tree.0.sync())
     }
 
+    fn leave(&self, _: Caller) -> Result<(), FileError> {
+        match self.mounted.take() {
+            Some(tree) => tree.0.unmount().map(|_| ()).map_err(|error| told(error.errno)),
+            None => Ok(()),
+        }
+    }
+
     fn space(&self, _: Caller) -> Result<FileSpace, FileError> {
         self.with(|tree, _| Ok(tree.space()))
     }

@@ -22,7 +22,8 @@ const BARS: usize = 6;
 /// The devices of the machine.
 pub struct Machine {
     access: ConfigurationPorts,
-    memory: DeviceMemory,
+    /// Device space, and the tables of the firmware.
+    pub memory: DeviceMemory,
 }
 
 impl Machine {

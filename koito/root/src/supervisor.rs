@@ -35,6 +35,7 @@ pub struct Supervisor {
 pub struct State {
     pub init: &'static InitInfo,
     pub resources: Resources,
+    pub machine: Machine,
     pub parts: Vec<Part, MOST_COMPONENTS>,
     root: Root,
     /// The port of the service that each component offers.
@@ -72,8 +73,8 @@ impl Supervisor {
             links: Links::default(),
             alarm: NotificationPort::slot(alarm),
             armed: None,
+            machine: Machine::new(init),
         };
-        let mut machine = Machine::new(init);
         let mut programs: Vec<(&str, &[u8]), MOST_COMPONENTS> = Vec::new();
         for (index, component) in manifest.components.iter().cloned().enumerate() {
             let known = programs.iter().find(|(name, _)| *name == component.program);
@@ -88,7 +89,7 @@ impl Supervisor {
             let _ = programs.push((component.program, program));
             let port = component.offers.map(|_| state.resources.make(0)).transpose()?;
             let _ = state.ports.push(port);
-            let part = Part::new(&mut machine, &mut state.resources, index, component, program)?;
+            let part = Part::new(&mut state.machine, &mut state.resources, index, component, program)?;
             let _ = state.parts.push(part);
         }
         state.links = Links::new(&mut state.resources, &manifest, &state.parts)?;

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use koito::services::{
-    ClockClient, EchoClient, FilesClient, LogClient, Logger, SupervisorClient, SupervisorError,
+    ClockClient, EchoClient, FilesClient, LogClient, Logger, PowerState, SupervisorClient, SupervisorError,
 };
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
@@ -99,6 +99,21 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         purpose: "let the echo server run for ever",
         run: |shell, _, to| dead(shell.echo.hang(), to),
+    },
+    Command {
+        name: "power",
+        arguments: "off",
+        purpose: "leave the disk in order, and switch the machine off",
+        run: |shell, words, to| match words {
+            ["off"] => power(shell, PowerState::Off, to),
+            _ => writeln!(to, "write: power off"),
+        },
+    },
+    Command {
+        name: "reboot",
+        arguments: "",
+        purpose: "leave the disk in order, and start the machine anew",
+        run: |shell, _, to| power(shell, PowerState::Reset, to),
     },
     Command {
         name: "exit",
@@ -210,6 +225,17 @@ fn count(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result 
 fn dead(answer: Result<(), Failure>, terminal: &mut Terminal) -> fmt::Result {
     match answer {
         Ok(()) => writeln!(terminal, "it lives"),
+        Err(error) => writeln!(terminal, "{error}"),
+    }
+}
+
+/// Brings the machine to `state`, with everything on the disk.
+fn power(shell: &Shell<'_>, state: PowerState, terminal: &mut Terminal) -> fmt::Result {
+    if let Err(error) = shell.files.leave() {
+        writeln!(terminal, "{error}")?;
+    }
+    match shell.supervisor.power(state) {
+        Ok(()) => Ok(()),
         Err(error) => writeln!(terminal, "{error}"),
     }
 }

@@ -134,4 +134,8 @@ pub trait Files {
     /// How much room there is.
     #[method(ordinal = 9, retry = idempotent)]
     fn space(&self) -> Result<FileSpace, FileError>;
+    /// Writes everything and marks the disk as left in order. The next call of another method uses
+    /// it again.
+    #[method(ordinal = 10, retry = idempotent)]
+    fn leave(&self) -> Result<(), FileError>;
 }
