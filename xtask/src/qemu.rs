@@ -109,8 +109,8 @@ impl Machine {
             let options = format!("if=none,id=disk,format=raw,snapshot={snapshot}");
             let file = format!("{options},file={}", escape(image));
             // Behind a port of its own: there it is a modern device, which can be reset by itself.
-            command.args(["-drive", &file, "-device", "pcie-root-port,id=port,chassis=1"]);
-            command.args(["-device", "virtio-blk-pci,bus=port,drive=disk"]);
+            command.args(["-drive", &file, "-device", "pcie-root-port,id=slot0,chassis=1"]);
+            command.args(["-device", "virtio-blk-pci,bus=slot0,drive=disk"]);
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {
