@@ -32,8 +32,19 @@ pub struct Machine {
 pub struct Disk {
     /// The file with its contents.
     pub image: PathBuf,
-    /// Whether what is written stays in the file.
-    pub keeps: bool,
+    /// What becomes of what is written to it.
+    pub writes: Writes,
+}
+
+/// What becomes of what is written to a disk.
+#[derive(Clone, Debug)]
+pub enum Writes {
+    /// It is forgotten: the file stays as it is.
+    Forgotten,
+    /// It is in the file.
+    Kept,
+    /// It is in the file, and every write and flush is logged to this one, which is empty.
+    Logged(PathBuf),
 }
 
 /// How a debugger reaches the machine.
@@ -104,13 +115,8 @@ impl Machine {
             command.arg("-plugin");
             command.arg(format!("{},report={}", escape(plugin), escape(report)));
         }
-        if let Some(Disk { image, keeps }) = &self.disk {
-            let snapshot = if *keeps { "off" } else { "on" };
-            let options = format!("if=none,id=disk,format=raw,snapshot={snapshot}");
-            let file = format!("{options},file={}", escape(image));
-            // Behind a port of its own: there it is a modern device, which can be reset by itself.
-            command.args(["-drive", &file, "-device", "pcie-root-port,id=slot0,chassis=1"]);
-            command.args(["-device", "virtio-blk-pci,bus=slot0,drive=disk"]);
+        if let Some(disk) = &self.disk {
+            disk.attach(&mut command);
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {
@@ -137,6 +143,31 @@ impl Machine {
                 .stdin(Stdio::null()),
         };
         command
+    }
+}
+
+impl Disk {
+    /// Adds it to a machine, behind a port of its own: there it is a modern device that can be reset by
+    /// itself.
+    fn attach(&self, command: &mut Command) {
+        let image = escape(&self.image);
+        let plain = |snapshot: &str| {
+            format!("if=none,id=disk,format=raw,snapshot={snapshot},file={image}")
+        };
+        match &self.writes {
+            Writes::Forgotten => command.args(["-drive", &plain("on")]),
+            Writes::Kept => command.args(["-drive", &plain("off")]),
+            Writes::Logged(log) => {
+                for (name, file) in [("contents", &image), ("log", &escape(log))] {
+                    let node = format!("driver=file,node-name={name},filename={file}");
+                    command.args(["-blockdev", &node]);
+                }
+                command.args(["-blockdev", "driver=raw,node-name=raw,file=contents"]);
+                command.args(["-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log"])
+            }
+        };
+        command.args(["-device", "pcie-root-port,id=slot0,chassis=1"]);
+        command.args(["-device", "virtio-blk-pci,bus=slot0,drive=disk"]);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::compile::{Builder, Destination, Profile};
 use crate::disk;
 use crate::packages::{self, Need};
 use crate::progress::Step;
-use crate::qemu::{Disk, Machine, Medium, Serial};
+use crate::qemu::{Disk, Machine, Medium, Serial, Writes};
 use crate::repository::Repository;
 use crate::rootfs;
 use crate::system::System;
@@ -91,9 +91,9 @@ impl Session {
             (Some(tree), _) => {
                 let image = scratch.file("files.img");
                 rootfs::make(repository, tree, DISK_MEBIBYTES, &image, &step)?;
-                Some(Disk { image, keeps: true })
+                Some(Disk { image, writes: Writes::Kept })
             }
-            (None, Some(image)) => Some(Disk { image: image.clone(), keeps: false }),
+            (None, Some(image)) => Some(Disk { image: image.clone(), writes: Writes::Forgotten }),
             (None, None) => None,
         };
         step.done();

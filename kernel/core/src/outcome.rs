@@ -84,7 +84,7 @@ impl Budget {
     }
 
     /// A full budget for entries of page tables: what is left is known exactly, so there is more.
-    /// 512 of them take two kernel calls.
+    /// 512 of them take three kernel calls.
     pub(crate) const fn for_entries() -> Self {
         Self(230)
     }

@@ -89,11 +89,11 @@ impl Device {
             return Ok(None);
         };
         let access = machine.access;
-        function.open_bridges(&access);
         let msix = function.msix(&access);
         let mut windows = Vec::new();
         let mut interrupts = None;
         for number in 0..BARS as u8 {
+            if let Some(b) = function.bar(&access, number) { nun::println!("BAR {number} {b:x?}"); }
             let Some((frame, offset, bytes)) = machine.frame(resources, &function, number)? else {
                 continue;
             };

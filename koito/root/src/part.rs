@@ -141,7 +141,10 @@ impl Part {
             let _ = io_ports.push(IoPort::slot(slot));
         }
         let ring = |resources: &mut Resources, bits| make_bell(resources, notification, bits);
-        let device = Device::find(machine, resources, &component, ring)?;
+        let device = Device::find(machine, resources, &component, ring).unwrap_or_else(|error| {
+            nun::println!("root: the device of {} cannot be given out: {error}", component.name);
+            None
+        });
         Ok(Self {
             device,
             life: Life::Stopped,

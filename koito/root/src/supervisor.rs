@@ -7,8 +7,8 @@ use koito_manifest::{MOST_COMPONENTS, Manifest, SUPERVISOR, Vec, Verdict};
 use nun::abi::init;
 use nun::service::respond;
 use nun::{
-    Descriptor, Error, Fault, Generic, InitInfo, IpcPort, Message, NotificationPort, Pcb, Received,
-    Reply, Resources, Rights, StartError, Timer, ticks,
+    Descriptor, Error, Fault, InitInfo, IpcPort, Message, NotificationPort, Pcb, Received, Reply,
+    Resources, Rights, StartError, Timer, ticks,
 };
 
 use crate::RootError;
@@ -20,6 +20,9 @@ use crate::serve::Service;
 
 /// The signal of the root server's own timer. The lower bits are signs of life.
 const TIMER: u64 = 1 << 63;
+/// Milliseconds from one look for components that came to their ends to the next, at least. Nothing
+/// wakes the root server for that alone: signs of life do often enough.
+const LOOK_PERIOD: u64 = 100;
 /// The epoch of the supervisor's service: it never starts anew.
 const EPOCH: u16 = 1;
 
@@ -45,6 +48,8 @@ pub struct State {
     alarm: NotificationPort,
     /// What the timer is set for.
     armed: Option<u64>,
+    /// When to look again for components that came to their ends.
+    next_look: u64,
 }
 
 impl Supervisor {
@@ -74,6 +79,7 @@ impl Supervisor {
             alarm: NotificationPort::slot(alarm),
             armed: None,
             machine: Machine::new(init),
+            next_look: 0,
         };
         let mut programs: Vec<(&str, &[u8]), MOST_COMPONENTS> = Vec::new();
         for (index, component) in manifest.components.iter().cloned().enumerate() {
@@ -298,6 +304,10 @@ impl State {
         for index in 0..self.parts.len() {
             self.do_due(index, now)?;
         }
+        if now >= self.next_look {
+            self.next_look = now + LOOK_PERIOD * self.root.ticks_per_millisecond;
+            (0..self.parts.len()).for_each(|index| self.take_ended(index));
+        }
         let next = self.parts.iter().filter_map(|part| part.life.next()).min();
         if let Some(deadline) = next
             && self.armed != next
@@ -348,13 +358,24 @@ impl State {
         self.root.ticks_per_millisecond
     }
 
+    /// Takes a component apart whose program came to its end: it stopped itself.
+    fn take_ended(&mut self, index: usize) {
+        const STOPPED: u64 = 0;
+        let Some(part) = self.parts.get_mut(index) else { return };
+        let name = part.component.name;
+        let Some(instance) = part.life.instance() else { return };
+        if instance.process.pcb().information().is_ok_and(|(_, _, state, _)| state == STOPPED) {
+            nun::println!("root: {name} came to its end");
+            self.end(index);
+            self.close(index);
+        }
+    }
+
     /// Bytes of all memory, and how many of them are in use.
     pub fn memory(&self) -> (u64, u64) {
         let ordinary = self.init.generics().iter().filter(|generic| generic.device == 0);
-        ordinary.fold((0, 0), |(bytes, used), generic| {
-            let here = Generic::slot(generic.slot.into()).information().map_or(0, |it| it.2);
-            (bytes + (1 << generic.size_bits), used + here)
-        })
+        let bytes: u64 = ordinary.map(|generic| 1 << generic.size_bits).sum();
+        (bytes, bytes.saturating_sub(self.resources.free_bytes()))
     }
 }
 

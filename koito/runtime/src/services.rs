@@ -14,7 +14,7 @@ pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, 
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use files::{
     ENTRY_BYTES, FileError, FileKind, FileSpace, FileStatus, Files, FilesClient, FilesServer,
-    ListedEntry, PATH_BYTES, PIECE_BYTES, Path,
+    ListedEntry, PATH_BYTES, PIECE_BYTES, Path, lasting,
 };
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
 pub use supervisor::{

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Write};
 
-use koito::services::{FileError, FileKind, FilesClient, ListedEntry, PIECE_BYTES, Path};
+use koito::services::{FileError, FileKind, FilesClient, ListedEntry, PIECE_BYTES, Path, lasting};
 use nun::service::{Failure, Vec};
 
 use crate::commands::Shell;
@@ -100,9 +100,10 @@ pub fn copy(shell: &Shell<'_>, words: &[&str], terminal: &mut Terminal) -> fmt::
         if from == to {
             return Err(Failure::Method(FileError::Exists));
         }
-        files.create(to.clone())?;
-        read(files, &from, |offset, piece| files.write(to.clone(), offset, piece))?;
-        files.sync()
+        lasting(files, || {
+            files.create(to.clone())?;
+            read(files, &from, |offset, piece| files.write(to.clone(), offset, piece))
+        })
     });
     show(copied, terminal)
 }
@@ -112,9 +113,11 @@ pub fn write(shell: &Shell<'_>, words: &[&str], terminal: &mut Terminal) -> fmt:
     let files = &shell.files;
     let written = path(words, 0).and_then(|path| {
         let text = words.get(1).copied().unwrap_or_default().bytes().chain([b'\n']);
-        files.create(path.clone())?;
-        files.write(path, 0, text.take(PIECE_BYTES).collect())?;
-        files.sync()
+        let text: Vec<u8, PIECE_BYTES> = text.take(PIECE_BYTES).collect();
+        lasting(files, || {
+            files.create(path.clone())?;
+            files.write(path.clone(), 0, text.clone())
+        })
     });
     show(written, terminal)
 }

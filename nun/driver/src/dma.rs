@@ -42,6 +42,15 @@ impl DmaPool {
         }
     }
 
+    /// `pages` pages at `physical`, which whoever started this driver has mapped for it, writable and
+    /// for it alone, at `address` in the [workspace](nun::aci::WORKSPACE_ADDRESS). By convention no Rust
+    /// object lies there.
+    pub fn in_workspace(address: u64, physical: u64, pages: usize) -> Self {
+        let mapped = Mapped::in_workspace(address, (pages * PAGE_SIZE) as u64);
+        // SAFETY: it lies in the workspace; what is not mapped there faults.
+        unsafe { Self::new(mapped.address() as usize, physical, pages) }
+    }
+
     /// Makes a frame of 2^`size_bits` bytes and maps it in the own address space `space`, for good.
     /// What it is made from must have the right `DMA`.
     pub fn map<M: Maker, const REGIONS: usize, const TABLES: usize>(
@@ -70,17 +79,6 @@ impl DmaPool {
                 Err(error)
             }
         }
-    }
-
-    /// Makes the `bytes` bytes at physical address `physical`, which whoever started this process mapped
-    /// at `address` in its [workspace](nun::aci::WORKSPACE_ADDRESS), the pool that [`SharedDma`]
-    /// stands for, unless there is one already. By convention nothing else lies there.
-    pub fn install_in_workspace(address: u64, physical: u64, bytes: u64) {
-        let memory = Mapped::in_workspace(address, bytes);
-        let pages = memory.bytes() / PAGE_SIZE;
-        // SAFETY: it lies in the workspace, where by convention nobody but the one pool uses it; were
-        // it not mapped, an access would fault.
-        unsafe { Self::new(memory.address() as usize, physical, pages) }.install();
     }
 
     /// `pages` consecutive pages, all zero: their physical address and where they are mapped.

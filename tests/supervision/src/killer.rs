@@ -2,7 +2,7 @@
 #![no_std]
 #![no_main]
 
-use koito::services::{Condition, Memory, SupervisorClient};
+use koito::services::{Condition, Memory, SupervisorClient, SupervisorError};
 use koito::{Environment, sleep};
 use nun::service::{CallError, Failure};
 use nun::{debug_exit, println, ticks};
@@ -21,7 +21,7 @@ const LONGEST_LIFE: u64 = 8;
 /// Every so many times two die at once, and the victim faults besides.
 const CRASH_EVERY: u64 = 8;
 /// Times that the victim hangs.
-const HANGS: u64 = 3;
+const HANGS: u64 = 2;
 /// Instances of the victim that every client has met in the end, however slow the machine is.
 const LEAST_INSTANCES: u64 = 8;
 /// Which component the victim is.
@@ -44,16 +44,17 @@ fn main() {
     killer.wait(environment.ticks(20));
     let before = killer.memory();
     killer.kill_all();
+    let after = killer.memory();
     witness.finish().expect("the witness lives");
     let accounts = [0, 1, 2, 3].map(|place| killer.wait_for_report(&witness, place));
-    let after = killer.memory();
+    CLIENT_PARTS.for_each(|part| killer.wait_until(part, Condition::Stopped));
     let [victim, others @ ..] = VICTIMS.map(|(_, part)| killer.failures(part));
     let clients: u64 = CLIENT_PARTS.map(|part| killer.failures(part)).sum();
 
     let good = judge(&accounts)
         && after == before
         && clients == 0
-        && victim == KILLS + 2 * (KILLS / CRASH_EVERY) + HANGS
+        && victim >= KILLS + 2 * (KILLS / CRASH_EVERY) + HANGS
         && others.iter().all(|failures| *failures >= KILLS);
     for (client, Account { done, twice, seen }) in CLIENTS.iter().zip(&accounts) {
         println!("client {client}: done {done}, twice {twice}, {seen:?}");
@@ -81,16 +82,16 @@ impl Killer<'_> {
     /// Everybody dies, in turns and sometimes two at once.
     fn kill_all(&mut self) {
         for round in 1..=KILLS {
-            for (place, (name, part)) in VICTIMS.into_iter().enumerate() {
+            for (place, server) in VICTIMS.into_iter().enumerate() {
                 let moment = self.random.below(self.environment.ticks(LONGEST_LIFE));
                 self.wait(moment);
-                self.kill(name);
+                self.kill(server);
                 if round % CRASH_EVERY == 0 {
-                    let (name, part) = VICTIMS[(place + 1) % VICTIMS.len()];
-                    self.kill(name);
-                    self.wait_until_it_runs(part);
+                    let second = VICTIMS[(place + 1) % VICTIMS.len()];
+                    self.kill(second);
+                    self.wait_until_it_runs(second.1);
                 }
-                self.wait_until_it_runs(part);
+                self.wait_until_it_runs(server.1);
             }
             if round % CRASH_EVERY == 0 {
                 expect_death(self.victim.crash());
@@ -106,8 +107,13 @@ impl Killer<'_> {
         }
     }
 
-    fn kill(&self, name: &str) {
-        self.supervisor.kill(name.chars().collect()).expect("it runs");
+    /// Kills a server; one that is down already, because a slow machine let it miss its heartbeat,
+    /// as soon as it runs again.
+    fn kill(&self, (name, part): (&str, u8)) {
+        while let Err(error) = self.supervisor.kill(name.chars().collect()) {
+            assert_eq!(error, Failure::Method(SupervisorError::NotNow));
+            self.wait_until_it_runs(part);
+        }
     }
 
     fn wait(&self, time: u64) {
@@ -115,7 +121,11 @@ impl Killer<'_> {
     }
 
     fn wait_until_it_runs(&self, part: u8) {
-        while self.supervisor.status(part).map(|it| it.condition) != Ok(Condition::Running) {
+        self.wait_until(part, Condition::Running);
+    }
+
+    fn wait_until(&self, part: u8, condition: Condition) {
+        while self.supervisor.status(part).map(|it| it.condition) != Ok(condition) {
             self.wait(self.environment.ticks(1));
         }
     }

@@ -88,6 +88,27 @@ fn want_of_records_slots_or_memory_changes_nothing() {
 }
 
 #[test]
+fn a_block_can_be_had_by_its_address() {
+    let (computer, mut buddy, mut slots, bits) = start::<128>();
+    let whole = buddy.allocate(bits, &mut slots).unwrap();
+    let (first, bytes) = extent(whole);
+    buddy.free(whole, &mut slots).unwrap();
+    for (address, size_bits) in [(first + 0x5000, 12), (first, 12), (first + bytes / 2, 16)] {
+        let block = buddy.allocate_at(address, size_bits, &mut slots).unwrap();
+        assert_eq!(extent(block), (address, 1 << size_bits));
+    }
+    let before = buddy.free_bytes();
+    // One that is out already, one that holds such a one, and some that are not there.
+    let end = first + bytes;
+    for (address, size_bits) in [(first, 12), (first, 15), (end, 12), (first - 0x1000, 12)] {
+        let refused = buddy.allocate_at(address, size_bits, &mut slots).unwrap_err();
+        assert_eq!(refused.reason, Reason::NotEnoughMemory, "{address:#x}");
+    }
+    assert_eq!(buddy.free_bytes(), before);
+    computer.check();
+}
+
+#[test]
 fn a_note_finds_its_block() {
     let (_computer, mut buddy, mut slots, _) = start::<64>();
     let block = buddy.allocate(12, &mut slots).unwrap();

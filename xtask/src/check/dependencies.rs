@@ -55,6 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("own-aci", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
+    ("a9n-disk", &["koito-block", "koito-fs", "nun", "nun-driver", "nun-heap"]),
     ("a9n-framework", &["nun", "nun-heap"]),
     ("a9n-hostile", &["nun"]),
     ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),
@@ -63,6 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-storm", &["nun"]),
     ("a9n-power-cut", &["koito-block", "koito-fs", "koito-fs-images", "koito-fs-make"]),
     ("a9n-stretch", &["nun"]),
+    ("a9n-durability", &["koito", "nun"]),
     ("a9n-supervision", &["koito", "nun"]),
     ("xtask", &["a9n-abi", "koito-manifest"]),
 ];

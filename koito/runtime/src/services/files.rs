@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use nun::service::{String, Vec, Wire};
+use nun::service::{CallError, Failure, String, Vec, Wire};
 
 /// Longest path, in bytes.
 pub const PATH_BYTES: usize = 200;
@@ -138,4 +138,26 @@ pub trait Files {
     /// it again.
     #[method(ordinal = 10, retry = idempotent)]
     fn leave(&self) -> Result<(), FileError>;
+}
+
+/// How often work is done anew that the server died with.
+const ATTEMPTS: usize = 16;
+
+/// Does `work` and has it last. A server that dies takes along what it had not promised, so `work` is done
+/// anew until one instance has done all of it and had it last: it has to start from the beginning each
+/// time.
+pub fn lasting(
+    files: &FilesClient,
+    work: impl Fn() -> Result<(), Failure<FileError>>,
+) -> Result<(), Failure<FileError>> {
+    for _ in 0..ATTEMPTS {
+        // This opens the session with whoever is there now.
+        files.sync()?;
+        let epoch = files.session().epoch();
+        let done = work().and_then(|()| files.sync());
+        if files.session().epoch() == epoch {
+            return done;
+        }
+    }
+    Err(Failure::Call(CallError::SessionLost))
 }
