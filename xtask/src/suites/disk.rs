@@ -12,7 +12,7 @@ use crate::cli::{BootOptions, BuildOptions, Entry};
 use crate::packages::{self, E2FSPROGS};
 use crate::process::{host_cargo_command, watch};
 use crate::progress::Step;
-use crate::qemu::Ending;
+use crate::qemu::{Disk, Ending, Writes};
 use crate::repository::Repository;
 use crate::session::Session;
 
@@ -41,8 +41,7 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     tool(repository, step, "koito-fs-make", &[&base, Path::new(MEBIBYTES), &tree])?;
     fs::copy(&base, &disk).context("cannot copy the disk")?;
     fs::write(&log, []).context("cannot make the log")?;
-    session.machine.disk = Some(disk);
-    session.machine.write_log = Some(log.clone());
+    session.machine.disk = Some(Disk { image: disk, writes: Writes::Logged(log.clone()) });
 
     let run = guest::listen(&session, step, LIMIT, "disk: ")?;
     let mut tally = Tally::default();
