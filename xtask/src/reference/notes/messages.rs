@@ -14,6 +14,7 @@ const REPLY_SLOT: Entry = Entry::Own(
 );
 const NO_GRANT: Entry =
     capability(PermissionDenied, "the message carries capabilities and the port lacks `GRANT`");
+const NO_FLAG: Entry = Entry::Own(InvalidArgument, Culprit::INFO, "it has the flag not to wait");
 const PORT_DIED: &str = "the port was destroyed";
 const CALL_DIED: &str = "the port was destroyed, or the Reply was dropped";
 
@@ -55,8 +56,8 @@ pub(super) const NOTES: &[Note] = &[
     own(
         "IpcPort",
         "reply_receive",
-        For("as `receive` does; the flag is ignored"),
-        &[Message, REPLY_SLOT, Ended(PORT_DIED)],
+        For("as `receive` does"),
+        &[Message, NO_FLAG, REPLY_SLOT, Ended(PORT_DIED)],
     ),
     own("Reply", "reply", Never, &[capability(InvalidDescriptor, "no reply is owed"), Message]),
     own("NotificationPort", "wait", For("for a signal"), &[Ended(PORT_DIED)]),
