@@ -147,7 +147,8 @@ macro_rules! interface {
                 ///
                 /// Cost: constant.
                 resume Resume = 9 [WRITE] -> ();
-                /// Stops it and says where it was.
+                /// Stops it, and says in which state it was (*Processes* has the numbers). A wait ends
+                /// with *cancelled*, which it sees when it is resumed.
                 ///
                 /// Cost: constant; if the process runs on another CPU, repeated until it was
                 /// stopped there.
@@ -160,8 +161,8 @@ macro_rules! interface {
                 ///
                 /// Cost: constant.
                 interrupt Interrupt = 12 [WRITE] -> ();
-                /// CPU time in ticks, messages sent on the general path, its state and its own
-                /// priority.
+                /// CPU time in ticks, messages sent on the general path, its state (*Processes* has the
+                /// numbers) and its own priority.
                 ///
                 /// Cost: constant.
                 information Information = 13 [READ] -> (time: u64, messages: u64, state: u64, priority: u64);
@@ -278,7 +279,8 @@ macro_rules! interface {
                 ///
                 /// Cost: `ipc.cross.0.reply`; see `call`.
                 reply_receive ReplyReceive = 2 [READ] message;
-                /// Sends a message; waits until it is taken.
+                /// Sends a message; waits until it is taken. With the flag in the message info it is
+                /// refused where that would take waiting, like `call` and `receive`.
                 ///
                 /// Cost: constant, and a copy of the words.
                 send Send = 3 [WRITE] message;
@@ -315,7 +317,8 @@ macro_rules! interface {
             object dma_domain DmaDomain = 13 {}
             /// One CPU's timer.
             object timer Timer = 14 {
-                /// Notifies at an absolute time-stamp counter value.
+                /// Signals once, when the CPU's time-stamp counter reaches `deadline` or soon after; in
+                /// place of what was armed before.
                 ///
                 /// Cost: `timer.arm`; its signal costs `timer.interrupt`.
                 arm Arm = 1 [WRITE] (deadline: u64, notification: Descriptor) -> ();
@@ -326,7 +329,8 @@ macro_rules! interface {
             }
             /// Interrupt lines and vectors, from which ports are made.
             object interrupt_region InterruptRegion = 15 {
-                /// Makes an Interrupt Port for a line, or for a message-signalled vector.
+                /// Makes the Interrupt Port of a line (`kind` 0) or of a message (1), masked. Answers
+                /// what a device has to write to raise a message; 0 for a line.
                 ///
                 /// Cost: constant.
                 make_port MakePort = 1 [WRITE] (line: u64, kind: u64, node: Descriptor, index: u64)
@@ -334,15 +338,16 @@ macro_rules! interface {
             }
             /// One interrupt line or vector.
             object interrupt_port InterruptPort = 16 {
-                /// Notifies on every interrupt.
+                /// From now on signals a Notification Port on every interrupt. The first one comes in
+                /// after `acknowledge`.
                 ///
                 /// Cost: constant.
                 bind Bind = 1 [WRITE] (notification: Descriptor) -> ();
-                /// Ends that.
+                /// Masks the interrupt, and ends that.
                 ///
                 /// Cost: constant.
                 unbind Unbind = 2 [WRITE] -> ();
-                /// Lets the line interrupt again.
+                /// Lets the interrupt come in (again).
                 ///
                 /// Cost: constant. `irq` has one in it.
                 acknowledge Acknowledge = 3 [WRITE] -> ();
@@ -353,15 +358,15 @@ macro_rules! interface {
             }
             /// A range of I/O ports.
             object io_port IoPort = 17 {
-                /// Reads 8, 16 or 32 bits.
+                /// Reads 8, 16 or 32 `bits` from `port`, all of which lie in the range.
                 ///
                 /// Cost: constant, and the device's time.
                 read Read = 1 [READ] (port: u64, bits: u64) -> (value: u64);
-                /// Writes 8, 16 or 32 bits.
+                /// Writes 8, 16 or 32 `bits` to `port`, all of which lie in the range.
                 ///
                 /// Cost: constant, and the device's time.
                 write Write = 2 [WRITE] (port: u64, bits: u64, value: u64) -> ();
-                /// Derives a sub-range.
+                /// Derives the `count` ports from `first` on, into slot `index` of `node`.
                 ///
                 /// Cost: constant.
                 narrow Narrow = 3 [COPY] (first: u64, count: u64, node: Descriptor, index: u64)
