@@ -8,6 +8,7 @@ use super::{Entry, Note, argument, buffer, capability, own};
 const RUNNING: Entry = capability(Busy, "the process is not stopped");
 const NO_STATE: Entry = capability(Incomplete, "the process has no Vector State");
 const NO_BUFFER: Entry = buffer(InvalidArgument, "the caller has none");
+const NOT_DERIVABLE: &str = "nothing can be derived from it";
 const TOO_LONG: Entry = buffer(NotImplemented, "this machine's images are longer than its room");
 
 pub(super) const NOTES: &[Note] = &[
@@ -21,6 +22,9 @@ pub(super) const NOTES: &[Note] = &[
             argument(2, PermissionDenied, "the Node's capability lacks `READ`"),
             argument(3, InvalidDescriptor, "it is no Frame of ordinary memory"),
             argument(3, PermissionDenied, "the Frame's capability lacks `READ` or `WRITE`"),
+            argument(1, TooDeep, NOT_DERIVABLE),
+            argument(2, TooDeep, NOT_DERIVABLE),
+            argument(3, TooDeep, NOT_DERIVABLE),
         ],
     ),
     own(
@@ -51,6 +55,8 @@ pub(super) const NOTES: &[Note] = &[
         &[
             argument(1, PermissionDenied, "the port's capability lacks `WRITE`"),
             argument(2, PermissionDenied, "the Notification Port's capability lacks `READ`"),
+            argument(1, TooDeep, NOT_DERIVABLE),
+            argument(2, TooDeep, NOT_DERIVABLE),
             argument(2, Busy, "it is bound to another process"),
         ],
     ),
@@ -61,6 +67,7 @@ pub(super) const NOTES: &[Note] = &[
         &[
             RUNNING,
             argument(1, PermissionDenied, "its capability lacks `WRITE`"),
+            argument(1, TooDeep, NOT_DERIVABLE),
             argument(1, Busy, "a process has it already"),
         ],
     ),
