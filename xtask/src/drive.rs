@@ -11,8 +11,9 @@ use clap::ValueEnum;
 
 use crate::cli::{BootOptions, DriveOptions, Entry};
 use crate::console::{Cleaner, Console, Event, Port};
-use crate::qemu::Serial;
+use crate::qemu::{Ending, Serial};
 use crate::repository::Repository;
+use crate::rootfs;
 use crate::session::Session;
 
 /// Patience with an expectation until the script says otherwise.
@@ -29,6 +30,10 @@ enum Action {
     Expect(String),
     /// Type this text and Enter.
     Send(String),
+    /// The machine comes to its end.
+    End,
+    /// `e2fsck` finds nothing to mend on the disk.
+    Intact,
     /// Patience with each expectation from here on.
     Timeout(Duration),
 }
@@ -37,6 +42,8 @@ enum Action {
 #[derive(Debug, Default)]
 pub struct Script {
     actions: Vec<(usize, Action)>,
+    /// Whether the machine starts anew when it is reset.
+    resets: bool,
     options: BootOptions,
 }
 
@@ -78,11 +85,13 @@ impl Script {
             "expect" if rest.is_empty() => bail!("`expect` needs a text"),
             "expect" => Action::Expect(rest.to_owned()),
             "send" => Action::Send(rest.to_owned()),
+            "end" => Action::End,
+            "intact" => Action::Intact,
             "timeout" => match rest.parse() {
                 Ok(seconds @ 1..) => Action::Timeout(Duration::from_secs(seconds)),
                 _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
             },
-            other => bail!("{other:?} is none of expect, send, timeout"),
+            other => bail!("{other:?} is none of expect, send, end, intact, timeout"),
         };
         self.actions.push((number, action));
         Ok(())
@@ -91,6 +100,7 @@ impl Script {
     fn parse_header(&mut self, key: &str, value: &str) -> Result<()> {
         match key {
             "system" => self.options.build.system = Some(value.to_owned()),
+            "resets" => self.resets = value == "yes",
             "memory" => self.options.memory = Some(value.to_owned()),
             "cpus" => {
                 self.options.cpus =
@@ -124,12 +134,19 @@ impl Script {
         options: &BootOptions,
         show: impl FnMut(&[u8]),
     ) -> Result<()> {
-        let session = Session::prepare(repository, &self.complete(options))?;
+        let mut session = Session::prepare(repository, &self.complete(options))?;
+        session.machine.resets = self.resets;
+        let image = session.machine.disk.as_ref().map(|disk| disk.image.clone());
         let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-        self.play(&mut console, show)
+        self.play(&mut console, image.as_deref(), show)
     }
 
-    fn play(&self, port: &mut dyn Port, show: impl FnMut(&[u8])) -> Result<()> {
+    fn play(
+        &self,
+        port: &mut dyn Port,
+        disk: Option<&Path>,
+        show: impl FnMut(&[u8]),
+    ) -> Result<()> {
         let mut listener = Listener { show, cleaner: Cleaner::default(), heard: vec![], from: 0 };
         let mut timeout = DEFAULT_TIMEOUT;
         for (number, action) in &self.actions {
@@ -144,6 +161,8 @@ impl Script {
                     port.send(&bytes).context("`send` failed")
                 }
                 Action::Expect(text) => listener.expect(port, text, timeout),
+                Action::End => listener.expect_end(port, timeout),
+                Action::Intact => disk.context("there is no disk").and_then(rootfs::judge),
             };
             outcome.with_context(|| {
                 format!("line {number} failed; the last output was\n{}\n", listener.tail())
@@ -206,6 +225,25 @@ impl<F: FnMut(&[u8])> Listener<F> {
         }
     }
 
+    fn expect_end(&mut self, port: &mut dyn Port, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match port.next(deadline) {
+                Event::Output(bytes) => {
+                    let text = self.cleaner.clean(&bytes);
+                    (self.show)(&text);
+                    self.heard.extend(text);
+                }
+                Event::Ended(Ending::Quiet | Ending::Passed) => return Ok(()),
+                Event::Ended(ending) => bail!("it ended badly: {}", ending.describe()),
+                Event::Silence if Instant::now() >= deadline => {
+                    bail!("the machine did not end within {} s", timeout.as_secs())
+                }
+                Event::Silence => {}
+            }
+        }
+    }
+
     fn tail(&self) -> String {
         let text = String::from_utf8_lossy(&self.heard);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -217,7 +255,6 @@ impl<F: FnMut(&[u8])> Listener<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::qemu::Ending;
 
     struct Recorded {
         events: Vec<Event>,
@@ -239,7 +276,7 @@ mod tests {
             output.iter().map(|text| Event::Output(text.as_bytes().to_vec())).collect();
         events.push(Event::Ended(Ending::Quiet));
         let mut port = Recorded { events, sent: vec![] };
-        let verdict = Script::parse(script).unwrap().play(&mut port, |_| {});
+        let verdict = Script::parse(script).unwrap().play(&mut port, None, |_| {});
         (verdict, String::from_utf8(port.sent).unwrap())
     }
 
@@ -248,6 +285,12 @@ mod tests {
         assert!(play("expect one\nexpect two", &["one t", "wo"]).0.is_ok());
         assert!(play("expect two\nexpect one", &["one two"]).0.is_err());
         assert!(play("expect one\nexpect one", &["one"]).0.is_err());
+    }
+
+    #[test]
+    fn an_end_is_waited_for() {
+        assert!(play("expect bye\nend", &["bye", "more"]).0.is_ok());
+        assert!(play("expect bye\nintact", &["bye"]).0.is_err(), "there is no disk");
     }
 
     #[test]

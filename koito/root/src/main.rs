@@ -7,9 +7,11 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
+mod device;
 mod life;
 mod links;
 mod part;
+mod power;
 mod serve;
 mod supervisor;
 

@@ -4,12 +4,13 @@ use core::cell::RefCell;
 use core::fmt::Write;
 
 use koito::Name;
-use koito::services::{Condition, Description, Memory, Status, Supervisor, SupervisorError};
+use koito::services::{Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorError};
 use koito_manifest::PortRange;
 use nun::service::{Caller, String};
 use nun::ticks;
 
 use crate::life::Life;
+use crate::power;
 use crate::supervisor::State;
 
 /// The supervisor's state, as a server.
@@ -37,6 +38,14 @@ impl Supervisor for Service<'_> {
             uptime,
             time,
         })
+    }
+
+    fn power(&self, _: Caller, to: PowerState) -> Result<(), SupervisorError> {
+        let State { init, resources, machine, .. } = &mut *self.0.borrow_mut();
+        if let Some(unknown) = power::enter(to, init, &mut machine.memory, resources) {
+            nun::println!("root: {unknown}");
+        }
+        Err(SupervisorError::Unsupported)
     }
 
     fn kill(&self, _: Caller, name: Name) -> Result<(), SupervisorError> {
@@ -89,6 +98,12 @@ impl Supervisor for Service<'_> {
         }
         for line in &component.interrupts {
             let _ = write!(holds, "interrupt {line}  ");
+        }
+        if let Some(device) = component.pci {
+            let _ = write!(holds, "PCI {device}  ");
+        }
+        if component.dma_bits > 0 {
+            let _ = write!(holds, "dma {} KiB  ", 1u64 << (component.dma_bits - 10));
         }
         if component.alarm {
             let _ = write!(holds, "an alarm");

@@ -2,15 +2,22 @@
 
 mod clock;
 mod console;
+mod disk;
 mod echo;
+mod files;
 mod log;
 mod supervisor;
 
 pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{Console, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
+pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
+pub use files::{
+    ENTRY_BYTES, FileError, FileKind, FileSpace, FileStatus, Files, FilesClient, FilesServer,
+    ListedEntry, PATH_BYTES, PIECE_BYTES, Path, lasting,
+};
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
 pub use supervisor::{
-    Condition, Description, Memory, Status, Supervisor, SupervisorClient, SupervisorError,
+    Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient, SupervisorError,
     SupervisorServer,
 };
