@@ -200,7 +200,8 @@ macro_rules! interface {
                 /// through Windows of this address space; missing tables come from the pool. Answers
                 /// how many runs were done, and how many pages of the next: less than all if it
                 /// meets something that it cannot map, which is an error only as the very first
-                /// page.
+                /// page. Where tables of the pool went into the way there and did not suffice, nothing
+                /// (0 and 0) was done, and the call repeated is the one that is refused.
                 ///
                 /// Cost: `map.512`. In steps of at most some 200 entries of page tables, or
                 /// three runs of one page.
