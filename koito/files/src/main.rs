@@ -95,12 +95,7 @@ impl Files for FileServer<'_> {
         self.with(|tree, _| tree.list(&path, from))
     }
 
-    fn read(
-        &self,
-        _: Caller,
-        path: Path,
-        offset: u64,
-    ) -> Result<Vec<u8, PIECE_BYTES>, FileError> {
+    fn read(&self, _: Caller, path: Path, offset: u64) -> Result<Vec<u8, PIECE_BYTES>, FileError> {
         self.with(|tree, _| tree.read(&path, offset))
     }
 
