@@ -145,9 +145,9 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
     }
     let pci = match &entry.pci {
         None => None,
-        Some(device) => Some(
-            schema::pci_device(device.get_ref()).with_context(|| at(device.span().start))?,
-        ),
+        Some(device) => {
+            Some(schema::pci_device(device.get_ref()).with_context(|| at(device.span().start))?)
+        }
     };
     let dma_bits = match &entry.dma {
         None => 0,

@@ -151,9 +151,8 @@ impl Disk {
     /// itself.
     fn attach(&self, command: &mut Command) {
         let image = escape(&self.image);
-        let plain = |snapshot: &str| {
-            format!("if=none,id=disk,format=raw,snapshot={snapshot},file={image}")
-        };
+        let plain =
+            |snapshot: &str| format!("if=none,id=disk,format=raw,snapshot={snapshot},file={image}");
         match &self.writes {
             Writes::Forgotten => command.args(["-drive", &plain("on")]),
             Writes::Kept => command.args(["-drive", &plain("off")]),

@@ -5,7 +5,7 @@ extern crate std;
 use std::vec;
 use std::vec::Vec;
 
-use crate::{Memory, Power, PortByte, Unknown, read};
+use crate::{Memory, PortByte, Power, Unknown, read};
 
 /// Memory from address 0x1000 on.
 struct Tables(Vec<u8>);

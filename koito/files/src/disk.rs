@@ -24,9 +24,9 @@ impl RemoteDisk {
     /// A request in parts that the shared memory has room for: first sector and length.
     fn parts(&self, start: Sector, bytes: usize) -> impl Iterator<Item = (u64, usize)> + use<> {
         let most = self.shared.bytes() & !(SECTOR_BYTES as usize - 1);
-        (0..bytes).step_by(most.max(SECTOR_BYTES as usize)).map(move |done| {
-            (start.0 + done as u64 / SECTOR_BYTES, (bytes - done).min(most))
-        })
+        (0..bytes)
+            .step_by(most.max(SECTOR_BYTES as usize))
+            .map(move |done| (start.0 + done as u64 / SECTOR_BYTES, (bytes - done).min(most)))
     }
 
     fn check(&self, start: Sector, bytes: usize) -> Result<(), DeviceError> {

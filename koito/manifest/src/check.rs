@@ -3,8 +3,8 @@
 use core::fmt;
 
 use crate::{
-    CHANNEL_BITS, Component, DMA_BITS, HIGHEST_PRIORITY, MEMORY_BITS, MOST_CHANNELS, MOST_COMPONENTS,
-    Manifest, NAME_BYTES, PortRange, SUPERVISOR, Vec,
+    CHANNEL_BITS, Component, DMA_BITS, HIGHEST_PRIORITY, MEMORY_BITS, MOST_CHANNELS,
+    MOST_COMPONENTS, Manifest, NAME_BYTES, PortRange, SUPERVISOR, Vec,
 };
 
 /// Where a defect is.

@@ -1,7 +1,8 @@
 //! Rules and packed form of manifests.
 
 use koito_manifest::{
-    Channel, Component, Defect, Field, Manifest, PciDevice, PortRange, Restart, SUPERVISOR, Unreadable,
+    Channel, Component, Defect, Field, Manifest, PciDevice, PortRange, Restart, SUPERVISOR,
+    Unreadable,
 };
 
 fn component(name: &str) -> Component<'_> {

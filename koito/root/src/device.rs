@@ -93,7 +93,9 @@ impl Device {
         let mut windows = Vec::new();
         let mut interrupts = None;
         for number in 0..BARS as u8 {
-            if let Some(b) = function.bar(&access, number) { nun::println!("BAR {number} {b:x?}"); }
+            if let Some(b) = function.bar(&access, number) {
+                nun::println!("BAR {number} {b:x?}");
+            }
             let Some((frame, offset, bytes)) = machine.frame(resources, &function, number)? else {
                 continue;
             };

@@ -4,7 +4,9 @@ use core::cell::RefCell;
 use core::fmt::Write;
 
 use koito::Name;
-use koito::services::{Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorError};
+use koito::services::{
+    Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorError,
+};
 use koito_manifest::PortRange;
 use nun::service::{Caller, String};
 use nun::ticks;

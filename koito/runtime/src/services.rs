@@ -18,6 +18,6 @@ pub use files::{
 };
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
 pub use supervisor::{
-    Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient, SupervisorError,
-    SupervisorServer,
+    Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
+    SupervisorError, SupervisorServer,
 };

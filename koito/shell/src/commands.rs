@@ -3,7 +3,8 @@
 use core::fmt::{self, Write};
 
 use koito::services::{
-    ClockClient, EchoClient, FilesClient, LogClient, Logger, PowerState, SupervisorClient, SupervisorError,
+    ClockClient, EchoClient, FilesClient, LogClient, Logger, PowerState, SupervisorClient,
+    SupervisorError,
 };
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
@@ -69,17 +70,38 @@ const COMMANDS: &[Command] = &[
     Command { name: "ls", arguments: "PATH", purpose: "list a directory", run: files::list },
     Command { name: "cat", arguments: "PATH", purpose: "show a file", run: files::print },
     Command { name: "cp", arguments: "FROM TO", purpose: "copy a file", run: files::copy },
-    Command { name: "write", arguments: "PATH WORD", purpose: "make a file with a word in it", run: files::write },
-    Command { name: "rm", arguments: "PATH", purpose: "remove a file or an empty directory", run: files::remove },
-    Command { name: "mkdir", arguments: "PATH", purpose: "make a directory", run: files::make_directory },
+    Command {
+        name: "write",
+        arguments: "PATH WORD",
+        purpose: "make a file with a word in it",
+        run: files::write,
+    },
+    Command {
+        name: "rm",
+        arguments: "PATH",
+        purpose: "remove a file or an empty directory",
+        run: files::remove,
+    },
+    Command {
+        name: "mkdir",
+        arguments: "PATH",
+        purpose: "make a directory",
+        run: files::make_directory,
+    },
     Command { name: "df", arguments: "", purpose: "show the room on the disk", run: files::space },
-    Command { name: "sync", arguments: "", purpose: "have all that was done survive", run: files::sync },
+    Command {
+        name: "sync",
+        arguments: "",
+        purpose: "have all that was done survive",
+        run: files::sync,
+    },
     Command {
         name: "uptime",
         arguments: "",
         purpose: "show the milliseconds since the machine started",
         run: uptime,
     },
+    Command { name: "date", arguments: "", purpose: "show the seconds since 1970", run: date },
     Command { name: "sleep", arguments: "MILLISECONDS", purpose: "wait", run: sleep },
     Command {
         name: "add",
@@ -191,6 +213,14 @@ fn help(_: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
 fn uptime(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
     match shell.clock.now() {
         Ok(now) => writeln!(terminal, "{now} ms"),
+        Err(error) => writeln!(terminal, "{error}"),
+    }
+}
+
+fn date(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
+    match shell.clock.epoch().and_then(|epoch| Ok((epoch, shell.clock.now()?))) {
+        Ok((Some(epoch), now)) => writeln!(terminal, "{} s", epoch + now / 1000),
+        Ok((None, _)) => writeln!(terminal, "this machine has no clock"),
         Err(error) => writeln!(terminal, "{error}"),
     }
 }

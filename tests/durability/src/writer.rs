@@ -6,9 +6,7 @@
 
 use core::fmt::Write;
 
-use koito::services::{
-    FileError, FilesClient, PIECE_BYTES, Path, SupervisorClient, lasting,
-};
+use koito::services::{FileError, FilesClient, PIECE_BYTES, Path, SupervisorClient, lasting};
 use koito::{Environment, Missing};
 use nun::service::{Failure, Vec};
 use nun::{debug_exit, println};
@@ -51,7 +49,9 @@ fn main() -> Result<(), Missing> {
     }
     writer.files.leave().expect("the servers come back");
     let [disk, files] = writer.deaths();
-    println!("durability: {rounds} files and {checked} looks under {disk} and {files} deaths, nothing lost");
+    println!(
+        "durability: {rounds} files and {checked} looks under {disk} and {files} deaths, nothing lost"
+    );
     // Elsewhere than in an emulator this does nothing.
     let _ = debug_exit(1);
     Ok(())

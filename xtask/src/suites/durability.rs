@@ -28,7 +28,10 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     let disk = session.machine.disk.as_ref().context("the system has no disk")?;
     let run = guest::listen(&session, step, LIMIT, PREFIX)?;
     let mut tally = Tally::default();
-    let sum = run.output.lines().find_map(|line| line.strip_prefix(PREFIX)?.strip_suffix(", nothing lost"));
+    let sum = run
+        .output
+        .lines()
+        .find_map(|line| line.strip_prefix(PREFIX)?.strip_suffix(", nothing lost"));
     match (run.ending, sum) {
         (Some(Ending::Passed), Some(sum)) => match rootfs::judge(&disk.image) {
             Ok(()) => {
