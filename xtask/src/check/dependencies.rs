@@ -44,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-echo", &["koito", "nun"]),
     ("koito-line-editor", &[]),
     ("koito-log", &["koito", "nun"]),
+    ("koito-entropy", &["koito", "nun"]),
     ("koito-files", &["koito", "koito-block", "koito-fs", "nun", "nun-heap"]),
     ("koito-virtio-block", &["koito", "nun", "nun-driver"]),
     ("koito-shell", &["koito", "koito-line-editor", "nun"]),
