@@ -174,6 +174,8 @@ pub enum Suite {
     Stretch,
     /// The file system: random operations, thousands of power cuts, judged by e2fsck.
     Storage,
+    /// Power cuts of a virtio disk in QEMU, from the log of its writes.
+    Disk,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.

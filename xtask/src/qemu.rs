@@ -21,8 +21,10 @@ pub struct Machine {
     pub meter: Option<(PathBuf, PathBuf)>,
     /// A debugger that it waits for before its first instruction.
     pub debugger: Option<Debugger>,
-    /// A virtio disk with the contents of this file, which stays as it is.
+    /// A virtio disk with the contents of this file, which stays as it is unless writes are logged.
     pub disk: Option<PathBuf>,
+    /// An empty file, to which every write and flush of that disk is logged.
+    pub write_log: Option<PathBuf>,
 }
 
 /// How a debugger reaches the machine.
@@ -90,7 +92,15 @@ impl Machine {
             command.arg("-plugin");
             command.arg(format!("{},report={}", escape(plugin), escape(report)));
         }
-        if let Some(disk) = &self.disk {
+        if let (Some(disk), Some(log)) = (&self.disk, &self.write_log) {
+            for (name, file) in [("contents", disk), ("log", log)] {
+                let node = format!("driver=file,node-name={name},filename={}", escape(file));
+                command.args(["-blockdev", &node]);
+            }
+            command.args(["-blockdev", "driver=raw,node-name=raw,file=contents"]);
+            command.args(["-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log"]);
+            command.args(["-device", "virtio-blk-pci,drive=disk"]);
+        } else if let Some(disk) = &self.disk {
             let file = format!("if=none,id=disk,format=raw,snapshot=on,file={}", escape(disk));
             command.args(["-drive", &file, "-device", "virtio-blk-pci,drive=disk"]);
         }

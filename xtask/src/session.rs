@@ -96,6 +96,7 @@ impl Session {
                 meter: None,
                 debugger: None,
                 disk: system.disk.clone(),
+                write_log: None,
             },
             medium,
             scratch,

@@ -1,16 +1,39 @@
-//! The driver: a transport to the device, and a Notification Port that it rings.
+//! The driver, a process that knows nothing but what it was given: registers and memory in its
+//! workspace, and a Notification Port that its device rings.
+#![no_std]
+#![no_main]
 
-use nun::{NotificationPort, println};
-use nun_driver::DmaBuffer;
+mod protocol;
+
+use nun::{IpcPort, Message, NotificationPort, aci, println};
+use nun_driver::virtio::virtio_drivers::transport::DeviceType;
 use nun_driver::virtio::virtio_drivers::{Error, Result};
 use nun_driver::virtio::{BlockDevice, Completion, PciTransport, Request, SECTOR_BYTES};
+use nun_driver::{DmaBuffer, DmaPool, Registers};
+use protocol::{Assignment, DMA, DMA_PAGES, REGISTERS, SIGNAL, VECTOR, WORDS};
+
+nun::entry!(main);
 
 /// What is written to the first sector.
 const TEXT: &[u8] = b"A sector, written by a driver on A9N.\n";
 
+fn main() -> Result {
+    let signal = NotificationPort::slot(SIGNAL);
+    let reply = IpcPort::slot(aci::slot::PARENT).call(&Message::EMPTY);
+    let mut words = [0; WORDS];
+    reply.map_err(|_| Error::NotReady)?.copy_to(&mut words);
+    let Assignment { bytes, physical, layout } = Assignment::from_words(&words);
+
+    DmaPool::in_workspace(DMA, physical, DMA_PAGES as usize).install();
+    let registers = Registers::in_workspace(REGISTERS, bytes as usize);
+    let mapped = |bar| (bar == layout.common.bar).then_some(registers);
+    let transport = PciTransport::new(DeviceType::Block, &layout, mapped, Some(VECTOR));
+    run(transport.ok_or(Error::InvalidParam)?, signal)
+}
+
 /// Reads the disk's first page and shows the first line of each of its sectors; then writes over the
 /// first, and looks whether that is what it says now.
-pub fn run(transport: PciTransport, signal: NotificationPort) -> Result {
+fn run(transport: PciTransport, signal: NotificationPort) -> Result {
     let mut disk = BlockDevice::new(transport)?;
     println!("driver: a disk of {} sectors", disk.sectors());
     let buffer = DmaBuffer::new(1).ok_or(Error::DmaError)?;

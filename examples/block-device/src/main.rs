@@ -1,28 +1,31 @@
-//! Finds a virtio disk on PCI, and reads and writes it by interrupt.
+//! Finds a virtio disk on PCI and gives it to a driver, which reads and writes it by interrupt.
 //!
-//! Init plays two parts here that a system gives to two processes. The one that owns the machine finds
-//! the device, gives its registers and memory away and routes its interrupt; the driver knows
-//! nothing but what it was given.
+//! This is the owner of the machine: it finds the device, maps its registers and memory for the driver,
+//! routes its interrupt, and when the driver has ended keeps the device from memory before that is
+//! anybody else's.
 #![no_std]
 #![no_main]
 
-mod driver;
+mod protocol;
 
 use core::fmt;
 
 use nun::abi::init::slot;
-use nun::{InitInfo, InterruptRegion, IoPort, NotificationPort, Resources, Rights, println};
+use nun::{
+    Access, Ending, Frame, InitInfo, InterruptRegion, IoPort, IpcPort, Message, NotificationPort,
+    Process, Received, Reply, Resources, Rights, Start, StartError, aci, println,
+};
 use nun_driver::pci::{BusMaster, ConfigurationPorts, Function, route, scan};
 use nun_driver::virtio::virtio_drivers::transport::DeviceType;
-use nun_driver::virtio::{Layout, PciTransport, kind};
-use nun_driver::{DeviceMemory, DmaPool, Interrupt, Registers};
+use nun_driver::virtio::{Layout, kind};
+use nun_driver::{DeviceMemory, Interrupt, Registers};
+use protocol::{Assignment, DMA, DMA_PAGES, REGISTERS, SIGNAL, VECTOR};
 
 nun::entry!(main, stack = 128 * 1024);
 
-/// Logarithm of the bytes that the driver shares with the device.
-const DMA_BITS: u8 = 18;
-/// Entry of the device's MSI-X table that its queue uses.
-const VECTOR: u16 = 0;
+/// Under which identifier the driver calls, and its end is told.
+const DRIVER: u64 = 1;
+const PAGE_BYTES: u64 = 4096;
 
 /// Why there is no disk.
 enum Failure {
@@ -32,8 +35,10 @@ enum Failure {
     Incomplete(&'static str),
     /// The kernel refused something.
     Kernel(nun::Error),
-    /// The device did.
-    Device(nun_driver::virtio::virtio_drivers::Error),
+    /// The driver could not be started.
+    Start(StartError),
+    /// The driver failed.
+    Driver(Ending),
 }
 
 impl fmt::Display for Failure {
@@ -42,7 +47,8 @@ impl fmt::Display for Failure {
             Self::NotFound => f.write_str("no virtio disk on PCI"),
             Self::Incomplete(what) => write!(f, "the disk has no {what}"),
             Self::Kernel(error) => error.fmt(f),
-            Self::Device(error) => error.fmt(f),
+            Self::Start(error) => error.fmt(f),
+            Self::Driver(ending) => write!(f, "the driver ended: {ending:?}"),
         }
     }
 }
@@ -50,6 +56,12 @@ impl fmt::Display for Failure {
 impl From<nun::Error> for Failure {
     fn from(error: nun::Error) -> Self {
         Self::Kernel(error)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        Self::Start(error)
     }
 }
 
@@ -68,19 +80,17 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
 
     // Its registers, and the table that only the owner of the machine ever maps.
     let mut devices = DeviceMemory::new(init);
-    let mut map = |bar| {
-        let (frame, offset) = disk
-            .bar_frame(&access, bar, &mut devices, resources.slots())
-            .ok_or(Failure::Incomplete("register window"))??;
-        let pages = (1 << frame.information()?.0) / 4096;
-        let (pool, space) = resources.parts();
-        let all = Registers::map(pool, space, frame, (0, pages))?;
-        all.part(offset as usize, all.bytes() - offset as usize)
-            .ok_or(Failure::Incomplete("register window"))
+    let mut window = |bar, resources: &mut Resources| {
+        let frame = disk.bar_frame(&access, bar, &mut devices, resources.slots());
+        let (frame, 0) = frame.ok_or(Failure::Incomplete("register window"))?? else {
+            return Err(Failure::Incomplete("register window of its own"));
+        };
+        Ok((frame, (1 << frame.information()?.0) / PAGE_BYTES))
     };
-    let registers = map(layout.common.bar)?;
-    let table = map(msix.table_bar())?;
-    let table = table
+    let (registers, register_pages) = window(layout.common.bar, &mut resources)?;
+    let (table, table_pages) = window(msix.table_bar(), &mut resources)?;
+    let (pool, space) = resources.parts();
+    let table = Registers::map(pool, space, table, (0, table_pages))?
         .part(msix.table_offset() as usize, 16 * usize::from(msix.table_size()))
         .ok_or(Failure::Incomplete("MSI-X table"))?;
 
@@ -96,17 +106,42 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     msix.set_enabled(true, access);
     interrupt.enable(NotificationPort::slot(bell))?;
 
-    // The memory that it may reach: all of it, since it masters the bus.
-    let (pool, space) = resources.parts();
-    DmaPool::map(pool, space, DMA_BITS)?.install();
+    // The driver, with just that and memory to share with the device, which may reach all memory there
+    // is, since it masters the bus.
+    let shared: Frame = resources.make((DMA_PAGES * PAGE_BYTES).trailing_zeros() as u8)?;
+    let (port, file): (IpcPort, _) = (resources.make(0)?, resources.module("disk-driver"));
+    let file = file.ok_or(Failure::Incomplete("driver"))??;
+    let mut driver = Process::load(&mut resources, file)?;
+    let both = Access::READ | Access::WRITE;
+    driver.map(registers, REGISTERS, register_pages, both)?;
+    driver.map(shared, DMA, DMA_PAGES, both)?;
+    driver.grant(SIGNAL, signal, Rights::READ, 0)?;
+    driver.grant(aci::slot::PARENT, port, Rights::WRITE, DRIVER)?;
+    driver.supervise(port, DRIVER)?;
     disk.enable(&access, BusMaster::Yes);
+    driver.start(&Start { priority: 100, ..Start::default() })?;
 
-    let mapped = |bar| (bar == layout.common.bar).then_some(registers);
-    let transport = PciTransport::new(DeviceType::Block, &layout, mapped, Some(VECTOR))
-        .ok_or(Failure::Incomplete("part of its registers"))?;
-    driver::run(transport, signal).map_err(Failure::Device)?;
-
+    let (bytes, physical) = (register_pages * PAGE_BYTES, shared.address()?);
+    let ending = serve(port, &Assignment { bytes, physical, layout })?;
     disk.enable(&access, BusMaster::No);
-    println!("block-device: done");
+    driver.destroy(&mut resources)?;
+    resources.discard(shared)?;
+    match ending {
+        Ending::Exited(0) => println!("block-device: done"),
+        ending => return Err(Failure::Driver(ending)),
+    }
     Ok(())
+}
+
+/// Tells the driver what it was given, until it ends.
+fn serve(port: IpcPort, assignment: &Assignment) -> Result<Ending, nun::Error> {
+    loop {
+        let received = port.receive()?;
+        if let Some((DRIVER, ending)) = received.ending() {
+            return Ok(ending);
+        }
+        if matches!(received, Received::Message { sender: DRIVER, .. }) {
+            Reply::OWED.reply(&Message::long(0, &assignment.to_words()))?;
+        }
+    }
 }

@@ -7,8 +7,8 @@ use koito_manifest::{MOST_COMPONENTS, Manifest, SUPERVISOR, Vec, Verdict};
 use nun::abi::init;
 use nun::service::respond;
 use nun::{
-    Descriptor, Error, Fault, Generic, InitInfo, IpcPort, Message, NotificationPort, Pcb, Received,
-    Reply, Resources, Rights, StartError, Timer, ticks,
+    Descriptor, Error, Fault, InitInfo, IpcPort, Message, NotificationPort, Pcb, Received, Reply,
+    Resources, Rights, StartError, Timer, ticks,
 };
 
 use crate::RootError;
@@ -358,10 +358,8 @@ impl State {
     /// Bytes of all memory, and how many of them are in use.
     pub fn memory(&self) -> (u64, u64) {
         let ordinary = self.init.generics().iter().filter(|generic| generic.device == 0);
-        ordinary.fold((0, 0), |(bytes, used), generic| {
-            let here = Generic::slot(generic.slot.into()).information().map_or(0, |it| it.2);
-            (bytes + (1 << generic.size_bits), used + here)
-        })
+        let bytes: u64 = ordinary.map(|generic| 1 << generic.size_bits).sum();
+        (bytes, bytes.saturating_sub(self.resources.free_bytes()))
     }
 }
 

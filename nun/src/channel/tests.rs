@@ -134,7 +134,7 @@ fn many_calls_are_on_their_way_at_once() {
     let book = BookAsync::new(&end);
     assert_eq!(finish(&world, Box::pin(book.record(0))), Ok(0));
     let mut calls: Vec<_> = (1..40).map(|number| Box::pin(book.record(number))).collect();
-    let done: Vec<_> = calls.iter_mut().map(|call| poll(call)).collect();
+    let done: Vec<_> = calls.iter_mut().map(poll).collect();
     assert!(done.iter().all(Option::is_none));
     for (call, number) in calls.into_iter().zip(1..) {
         assert_eq!(finish(&world, call), Ok(number));
@@ -268,7 +268,8 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-type Answer = Result<u64, Failure>;
+/// A call on its way, with its number.
+type Numbered<'a> = (u64, Pin<Box<dyn Future<Output = Result<u64, Failure>> + 'a>>);
 
 proptest! {
     /// Whatever dies and whenever: every call comes to its end, what is acknowledged was carried
@@ -278,7 +279,7 @@ proptest! {
         let world = World::new();
         let end = world.client();
         let book = BookAsync::new(&end);
-        let mut calls: Vec<(u64, Pin<Box<dyn Future<Output = Answer> + '_>>)> = Vec::new();
+        let mut calls: Vec<Numbered<'_>> = Vec::new();
         let mut acknowledged = Vec::new();
         let mut number = 0;
         let book = &book;

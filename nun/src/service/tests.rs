@@ -14,7 +14,7 @@ use crate::{Culprit, Error, IpcPort, Message, Reason};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
 enum MathError {
     Overflow = 1,
-    Mood = 0xffff_ffff_ffff,
+    Mood = 0x7fff_ffff,
 }
 
 #[derive(Clone, Debug, PartialEq, Wire)]
@@ -101,12 +101,14 @@ fn serve_with(fates: &[Fate]) -> Rc<MathServer<Server>> {
     service
 }
 
-const CLIENT: MathClient = MathClient::new(IpcPort::slot(9));
+fn client() -> MathClient {
+    MathClient::new(IpcPort::slot(9))
+}
 
 #[test]
 fn values_and_errors_come_back() {
     let service = serve_with(&[]);
-    let client = CLIENT;
+    let client = client();
     assert_eq!(client.add(2, 3), Ok(5));
     assert_eq!(client.add(u64::MAX, 1), Err(Failure::Method(MathError::Overflow)));
     assert_eq!(service.0.carried_out.get(), 2, "opening the session carries nothing out");
@@ -123,7 +125,7 @@ fn values_and_errors_come_back() {
 fn an_idempotent_call_is_made_again_when_the_server_dies() {
     let fates = [Fate::Answered, Fate::Answered, Fate::DiesAfter, Fate::DiesBefore];
     let service = serve_with(&fates);
-    let client = CLIENT;
+    let client = client();
     assert_eq!(client.add(1, 1), Ok(2));
     assert_eq!(client.session().epoch(), 1);
     assert_eq!(client.add(2, 3), Ok(5));
@@ -134,7 +136,7 @@ fn an_idempotent_call_is_made_again_when_the_server_dies() {
 #[test]
 fn an_at_most_once_call_tells_that_the_server_died() {
     let service = serve_with(&[Fate::Answered, Fate::Answered, Fate::DiesAfter]);
-    let client = CLIENT;
+    let client = client();
     assert_eq!(client.count(), Ok(1));
     assert_eq!(client.count(), Err(Failure::Call(CallError::ServerDied(1))));
     assert_eq!(service.0.carried_out.get(), 2, "not again");
@@ -145,10 +147,10 @@ fn an_at_most_once_call_tells_that_the_server_died() {
 #[test]
 fn no_number_of_deaths_makes_a_call_hang() {
     serve_with(&[Fate::DiesBefore; 1000]);
-    assert_eq!(CLIENT.add(1, 1), Err(Failure::Call(CallError::ServerDied(0))));
+    assert_eq!(client().add(1, 1), Err(Failure::Call(CallError::ServerDied(0))));
     let fates = [Fate::Answered, Fate::Answered, Fate::DiesBefore];
     serve_with(&fates.into_iter().cycle().take(3000).collect::<std::vec::Vec<_>>());
-    let client = CLIENT;
+    let client = client();
     let last = (0..100).map(|_| client.add(1, 1)).last();
     assert!(last.is_some(), "each came to an end");
 }
@@ -157,7 +159,7 @@ fn no_number_of_deaths_makes_a_call_hang() {
 fn what_the_kernel_refuses_is_told() {
     let told = |reason| {
         serve_with(&[Fate::Refused(reason)]);
-        CLIENT.add(1, 1)
+        client().add(1, 1)
     };
     assert_eq!(told(Reason::InvalidDescriptor), Err(Failure::Call(CallError::Gone)));
     assert_eq!(told(Reason::Cancelled), Err(Failure::Call(CallError::Cancelled)));
@@ -218,7 +220,7 @@ fn versions_are_compared_when_a_session_opens() {
             let answer = answers.next().expect("two calls at most");
             Answer { identifier: 0, info: answer.info, words: answer.words }
         });
-        CLIENT.add(2, 3)
+        client().add(2, 3)
     };
     let own = MathServer::<()>::FINGERPRINT;
     let wrong = |version| Err(Failure::Call(CallError::WrongVersion(version)));
@@ -231,7 +233,7 @@ fn versions_are_compared_when_a_session_opens() {
 #[test]
 fn numbers_of_an_enum_are_its_wire_form() {
     let reply = outcome::<u64, _>(Err(MathError::Mood));
-    assert_eq!((reply.label(), reply.words()[0]), (status::ERROR, 0xffff_ffff_ffff));
+    assert_eq!((reply.label(), reply.words()[0]), (status::ERROR, 0x7fff_ffff));
     assert_eq!(read_outcome::<u64, MathError>(&reply), Err(Failure::Method(MathError::Mood)));
     let unknown = Message::new(status::ERROR, [2]);
     let failure = read_outcome::<u64, MathError>(&unknown);

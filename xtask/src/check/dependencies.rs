@@ -52,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("own-aci", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
+    ("a9n-disk", &["koito-block", "koito-fs", "nun", "nun-driver", "nun-heap"]),
     ("a9n-framework", &["nun", "nun-heap"]),
     ("a9n-hostile", &["nun"]),
     ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),

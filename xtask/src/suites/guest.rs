@@ -39,7 +39,11 @@ pub fn run(
         cpus: Some(cpus),
         ..BootOptions::default()
     };
-    let session = Session::prepare(repository, &options)?;
+    listen(&Session::prepare(repository, &options)?, step, limit, news)
+}
+
+/// Starts the machine of `session` and lets it run, for at most `limit`.
+pub fn listen(session: &Session, step: &Step, limit: Duration, news: &str) -> Result<Run> {
     let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
     let end = Instant::now() + limit;
     let mut output = Vec::new();

@@ -3,6 +3,7 @@
 mod bochs;
 mod boot;
 mod conformance;
+mod disk;
 mod explore;
 mod fuzz;
 mod guest;
@@ -98,6 +99,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
         Suite::Storage => storage::run(repository, &step),
+        Suite::Disk => disk::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),

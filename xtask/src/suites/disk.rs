@@ -1,0 +1,79 @@
+//! Power cuts of a real driver: `tests/disk` writes to a virtio disk in QEMU, which logs every
+//! write and flush (`blklogwrites`); from that log come the images that `e2fsck` judges.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::{Tally, guest};
+use crate::cli::{BootOptions, BuildOptions, Entry};
+use crate::packages::{self, E2FSPROGS};
+use crate::process::{host_cargo_command, watch};
+use crate::progress::Step;
+use crate::qemu::Ending;
+use crate::repository::Repository;
+use crate::session::Session;
+
+const SYSTEM: &str = "tests/disk";
+const LIMIT: Duration = Duration::from_secs(240);
+/// Folder whose contents are on the disk at first, and the disk's size in MiB.
+const TREE: &str = "examples";
+const MEBIBYTES: &str = "8";
+/// Power cuts, and their seed.
+const CUTS: &str = "150";
+const SEED: &str = "1";
+
+/// Makes the disk, runs the load, cuts the power.
+pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
+    packages::ensure(&[E2FSPROGS])?;
+    let options = BootOptions {
+        build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
+        entry: Some(Entry::Direct),
+        ..BootOptions::default()
+    };
+    let mut session = Session::prepare(repository, &options)?;
+    let [base, disk, log] =
+        ["base.img", "disk.img", "writes.log"].map(|name| session.scratch_file(name));
+    step.detail("making a disk");
+    let tree = repository.path(TREE);
+    tool(repository, step, "koito-fs-make", &[&base, Path::new(MEBIBYTES), &tree])?;
+    fs::copy(&base, &disk).context("cannot copy the disk")?;
+    fs::write(&log, []).context("cannot make the log")?;
+    session.machine.disk = Some(disk);
+    session.machine.write_log = Some(log.clone());
+
+    let run = guest::listen(&session, step, LIMIT, "disk: ")?;
+    let mut tally = Tally::default();
+    if run.ending != Some(Ending::Passed) || !run.output.contains("disk: ") {
+        tally.fail(run.describe(SYSTEM, "it ends without its sum"));
+        return Ok(tally);
+    }
+    step.detail("cutting the power");
+    let arguments = [Path::new("log"), &base, &log, Path::new(CUTS), Path::new(SEED)];
+    match tool(repository, step, "a9n-power-cut", &arguments) {
+        Ok(sum) => {
+            tally.notes.push(format!("QEMU's log: {}", sum.trim()));
+            tally.passed = 1;
+        }
+        Err(error) => tally.fail(format!("{error:#}")),
+    }
+    Ok(tally)
+}
+
+/// Runs a program of the workspace on this machine, and answers what it printed.
+fn tool(
+    repository: &Repository,
+    step: &Step,
+    package: &str,
+    arguments: &[&Path],
+) -> Result<String> {
+    let mut command = host_cargo_command(repository.root(), "run");
+    command.args(["--quiet", "--package", package, "--"]).args(arguments);
+    let finished = watch(&mut command, step, None)?;
+    if !finished.status.success() {
+        bail!("{package} failed: {}", finished.stderr.trim_end());
+    }
+    Ok(finished.stdout)
+}
