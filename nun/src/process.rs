@@ -240,8 +240,9 @@ impl Process {
         Ok(self.quota)
     }
 
-    /// Stops it before anything is taken from it, so that it does not fault over what is missing.
-    fn stop(&self) {
+    /// Stops it, as [`dismantle`](Self::dismantle) does before anything is taken from it, so that it does
+    /// not fault over what is missing. It can be asked for twice.
+    pub fn stop(&self) {
         // If it is gone already, so much the better.
         let _ = self.pcb.suspend();
     }

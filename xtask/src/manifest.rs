@@ -105,6 +105,8 @@ impl ManifestFile {
             Field::Offers => entry.offers.as_ref().map_or(start, |it| it.span().start),
             Field::Restart => entry.restart.as_ref().map_or(start, |it| it.span().start),
             Field::Uses(index) => of(schema::starts(&entry.uses), index),
+            Field::Pci => entry.pci.as_ref().map_or(start, |it| it.span().start),
+            Field::Dma => entry.dma.as_ref().map_or(start, |it| it.span().start),
             Field::Channels(index) => of(schema::starts(&entry.channels), index),
             Field::IoPorts(index) => of(schema::starts(&entry.io_ports), index),
             Field::Interrupts(index) => of(schema::starts(&entry.interrupts), index),
@@ -141,7 +143,21 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
             bail!("{}: at most {MOST_DEVICES} ranges of I/O ports", at(range.span().start));
         }
     }
+    let pci = match &entry.pci {
+        None => None,
+        Some(device) => Some(
+            schema::pci_device(device.get_ref()).with_context(|| at(device.span().start))?,
+        ),
+    };
+    let dma_bits = match &entry.dma {
+        None => 0,
+        Some(memory) => {
+            schema::memory_bits(memory.get_ref()).with_context(|| at(memory.span().start))?
+        }
+    };
     Ok(Component {
+        pci,
+        dma_bits,
         name: entry.name.get_ref(),
         program: entry.program.get_ref(),
         arguments: &entry.arguments,
@@ -237,6 +253,14 @@ alarm = true
             "line 19: \"serial\" has this interrupt, too\n\
              line 20: \"serial\" has some of these I/O ports, too"
         );
+        let disk = |lines: &str| {
+            let text = GOOD.replacen("interrupts = [4]", "pci = \"1af4:1042\"", 1);
+            let text = text.replacen("alarm = true", lines, 1);
+            format!("{:#}", ManifestFile::parse(&text).unwrap_err())
+        };
+        assert_eq!(disk("pci = \"1af4:1042\""), "line 19: \"serial\" has this device, too");
+        assert!(disk("dma = \"64K\"").starts_with("line 19: a component with a PCI device"));
+        assert!(disk("pci = \"1af4\"").starts_with("line 19: \"1af4\" is no PCI device"));
         let error = refused("interrupts = [4]", "uses = [\"shell\"]");
         assert_eq!(error, "line 9: nobody offers the service \"shell\"");
         let error = refused("alarm = true", "offers = \"console\"");

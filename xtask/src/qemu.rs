@@ -102,7 +102,8 @@ impl Machine {
             command.args(["-device", "virtio-blk-pci,drive=disk"]);
         } else if let Some(disk) = &self.disk {
             let file = format!("if=none,id=disk,format=raw,snapshot=on,file={}", escape(disk));
-            command.args(["-drive", &file, "-device", "virtio-blk-pci,drive=disk"]);
+            command.args(["-drive", &file, "-device", "pcie-root-port,id=port,chassis=1"]);
+            command.args(["-device", "virtio-blk-pci,bus=port,drive=disk"]);
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::{
-    CHANNEL_BITS, Component, HIGHEST_PRIORITY, MEMORY_BITS, MOST_CHANNELS, MOST_COMPONENTS,
+    CHANNEL_BITS, Component, DMA_BITS, HIGHEST_PRIORITY, MEMORY_BITS, MOST_CHANNELS, MOST_COMPONENTS,
     Manifest, NAME_BYTES, PortRange, SUPERVISOR, Vec,
 };
 
@@ -37,6 +37,10 @@ pub enum Field {
     IoPorts(usize),
     /// One of its interrupts.
     Interrupts(usize),
+    /// Its PCI device.
+    Pci,
+    /// The memory that it shares with its device.
+    Dma,
     /// Its restart policy.
     Restart,
 }
@@ -71,6 +75,10 @@ pub enum Defect<'a> {
     BadRange(PortRange),
     /// The component of this name has this interrupt, too.
     InterruptTaken(&'a str),
+    /// The component of this name has this device, too.
+    DeviceTaken(&'a str),
+    /// It shares memory with a device that it does not have, too little or too much.
+    BadDma,
     /// The priority is the root server's.
     TooUrgent,
     /// The memory is too little or too much.
@@ -118,6 +126,13 @@ impl fmt::Display for Defect<'_> {
                 write!(f, "the range {first:#x}..{last:#x} ends before it begins")
             }
             Self::InterruptTaken(name) => write!(f, "{name:?} has this interrupt, too"),
+            Self::DeviceTaken(name) => write!(f, "{name:?} has this device, too"),
+            Self::BadDma => write!(
+                f,
+                "a component with a PCI device shares {} KiB to {} MiB with it; one without, none",
+                1 << (DMA_BITS.start() - 10),
+                1 << (DMA_BITS.end() - 20),
+            ),
             Self::TooUrgent => {
                 write!(f, "a component's priority is at most {HIGHEST_PRIORITY}")
             }
@@ -223,6 +238,12 @@ impl<'a> Manifest<'a> {
                 report(Field::Interrupts(entry), Defect::InterruptTaken(owner));
             }
         }
+        let before = self.components.get(..index).unwrap_or_default();
+        if let Some(pci) = component.pci
+            && let Some(owner) = before.iter().find(|other| other.pci == Some(pci))
+        {
+            report(Field::Pci, Defect::DeviceTaken(owner.name));
+        }
     }
 
     /// Everything of a kind that stands before entry `entry` of component `index`, with the name
@@ -293,6 +314,10 @@ fn check_alone<'a>(component: &Component<'a>, report: &mut impl FnMut(Field, Def
     }
     if !MEMORY_BITS.contains(&component.memory_bits) {
         report(Field::Memory, Defect::BadMemory);
+    }
+    let shares = component.dma_bits > 0;
+    if shares && (component.pci.is_none() || !DMA_BITS.contains(&component.dma_bits)) {
+        report(Field::Dma, Defect::BadDma);
     }
     let restart = &component.restart;
     if restart.longest_delay < restart.first_delay || restart.tries == 0 {

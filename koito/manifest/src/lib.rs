@@ -35,6 +35,8 @@ pub const MOST_DEVICES: usize = 4;
 pub const MOST_CHANNELS: usize = 8;
 /// Memory of a channel, as logarithms of bytes: at least the rings, at most what has room.
 pub const CHANNEL_BITS: core::ops::RangeInclusive<u8> = 14..=24;
+/// Memory that a component shares with its device, as logarithms of bytes.
+pub const DMA_BITS: core::ops::RangeInclusive<u8> = 12..=22;
 /// The highest priority of a component. The root server's is above.
 pub const HIGHEST_PRIORITY: u8 = 250;
 /// Memory of a component, as logarithms of bytes.
@@ -77,6 +79,10 @@ pub struct Component<'a> {
     pub io_ports: Vec<PortRange, MOST_DEVICES>,
     /// Interrupt lines that it alone has.
     pub interrupts: Vec<u8, MOST_DEVICES>,
+    /// The PCI device that it alone has.
+    pub pci: Option<PciDevice>,
+    /// Logarithm of the bytes that it shares with its device; 0 if its device reaches no memory.
+    pub dma_bits: u8,
     /// What becomes of it when it fails.
     pub restart: Restart,
     /// In how many milliseconds it has to answer a sign of life; 0 if it is never asked.
@@ -99,6 +105,21 @@ pub struct PortRange {
     pub first: u16,
     /// The last.
     pub last: u16,
+}
+
+/// A PCI device, by the numbers that it says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PciDevice {
+    /// Its maker.
+    pub vendor: u16,
+    /// The maker's number for its kind.
+    pub device: u16,
+}
+
+impl core::fmt::Display for PciDevice {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:04x}:{:04x}", self.vendor, self.device)
+    }
 }
 
 impl Manifest<'_> {

@@ -1,7 +1,7 @@
 //! Rules and packed form of manifests.
 
 use koito_manifest::{
-    Channel, Component, Defect, Field, Manifest, PortRange, Restart, SUPERVISOR, Unreadable,
+    Channel, Component, Defect, Field, Manifest, PciDevice, PortRange, Restart, SUPERVISOR, Unreadable,
 };
 
 fn component(name: &str) -> Component<'_> {
@@ -17,6 +17,8 @@ fn component(name: &str) -> Component<'_> {
         alarm: false,
         io_ports: Default::default(),
         interrupts: Default::default(),
+        pci: None,
+        dma_bits: 0,
         restart: Restart::default(),
         heartbeat: 0,
     }
@@ -205,4 +207,20 @@ fn damaged_bytes_are_an_error_or_a_manifest_that_can_be_checked() {
         }
     }
     assert!(read > length, "some damage leaves it readable");
+}
+
+#[test]
+fn a_device_belongs_to_one_who_alone_shares_memory_with_it() {
+    let disk = Some(PciDevice { vendor: 0x1af4, device: 0x1042 });
+    let bad = manifest([
+        Component { pci: disk, dma_bits: 18, ..component("disk") },
+        Component { pci: disk, dma_bits: 30, ..component("thief") },
+        Component { dma_bits: 18, ..component("dreamer") },
+    ]);
+    let expected = [
+        (1, Field::Dma, Defect::BadDma),
+        (1, Field::Pci, Defect::DeviceTaken("disk")),
+        (2, Field::Dma, Defect::BadDma),
+    ];
+    assert_eq!(defects(&bad), expected);
 }

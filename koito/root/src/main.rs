@@ -7,6 +7,7 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
+mod device;
 mod life;
 mod links;
 mod part;

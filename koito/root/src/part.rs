@@ -1,7 +1,7 @@
 //! A component: what it has for good, and how an instance of it is built from that.
 
 use koito::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot};
-use koito::{Channel, Environment, Name};
+use koito::{Channel, Device as Description, Environment, Name};
 use koito_manifest::{
     Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
 };
@@ -13,6 +13,7 @@ use nun::{
     IpcPort, NotificationPort, Process, Resources, Rights, Start, StartError,
 };
 
+use crate::device::{Device, Machine};
 use crate::life::Life;
 
 /// What the root server itself is reached by.
@@ -68,6 +69,13 @@ pub struct End {
     pub channel: Channel,
 }
 
+/// What an instance is told that its manifest entry does not say.
+struct Told {
+    clients: Vec<(u64, Name), MOST_COMPONENTS>,
+    channels: Vec<Channel, MOST_CHANNELS>,
+    device: Option<Description>,
+}
+
 /// A component.
 pub struct Part {
     /// Its manifest entry.
@@ -92,6 +100,7 @@ pub struct Part {
     environment: Frame,
     io_ports: Vec<IoPort, MOST_DEVICES>,
     interrupts: Vec<InterruptPort, MOST_DEVICES>,
+    device: Option<Device>,
 }
 
 impl Part {
@@ -106,6 +115,7 @@ impl Part {
 
     /// Component `index` with its program. It does not run yet.
     pub fn new(
+        machine: &mut Machine,
         resources: &mut Resources,
         index: usize,
         component: Component<'static>,
@@ -130,7 +140,10 @@ impl Part {
             all.narrow(first.into(), count, resources.node(), slot)?;
             let _ = io_ports.push(IoPort::slot(slot));
         }
+        let ring = |resources: &mut Resources, bits| make_bell(resources, notification, bits);
+        let device = Device::find(machine, resources, &component, ring)?;
         Ok(Self {
+            device,
             life: Life::Stopped,
             epoch: 0,
             failures: Failures::default(),
@@ -157,6 +170,23 @@ impl Part {
         make_bell(resources, self.notification, signal::channel(index))
     }
 
+    /// Whether the machine lacks the device that its manifest entry names.
+    pub const fn lacks_device(&self) -> bool {
+        self.component.pci.is_some() && self.device.is_none()
+    }
+
+    /// When its device can be used again after a reset, in ticks.
+    pub fn ready(&self) -> u64 {
+        self.device.as_ref().map_or(0, Device::ready)
+    }
+
+    /// Brings its device to rest, before anything of an instance that was stopped is used again.
+    pub fn quiesce(&mut self, root: &Root) {
+        if let Some(device) = &mut self.device {
+            device.quiesce(root.ticks_per_millisecond);
+        }
+    }
+
     /// Builds the next instance and lets it run.
     pub fn start(
         &mut self,
@@ -174,7 +204,9 @@ impl Part {
             process.grant(slot::CHANNELS + index as u64, end.bell, Rights::WRITE, 0)?;
         }
         let channels = around.ends.iter().map(|end| end.channel.clone()).collect();
-        self.tell(resources, root, (around.clients, channels), &mut process)?;
+        let device = self.device.as_mut().map(|device| device.give(&mut process)).transpose()?;
+        let told = Told { clients: around.clients, channels, device };
+        self.tell(resources, root, told, &mut process)?;
         self.grant(root, served, &process)?;
         for (entry, port) in around.ports.into_iter().enumerate() {
             if let Some(port) = port {
@@ -204,7 +236,7 @@ impl Part {
         &self,
         resources: &mut Resources,
         root: &Root,
-        (clients, channels): (Vec<(u64, Name), MOST_COMPONENTS>, Vec<Channel, MOST_CHANNELS>),
+        Told { clients, channels, device }: Told,
         process: &mut Process,
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
@@ -224,6 +256,7 @@ impl Part {
             channels,
             io_ports: component.io_ports.clone(),
             interrupts: component.interrupts.clone(),
+            device,
         };
         let mut page = [0; ENVIRONMENT_BYTES];
         if let Some(packed) = environment.pack(&mut page) {

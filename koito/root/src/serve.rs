@@ -90,6 +90,12 @@ impl Supervisor for Service<'_> {
         for line in &component.interrupts {
             let _ = write!(holds, "interrupt {line}  ");
         }
+        if let Some(device) = component.pci {
+            let _ = write!(holds, "PCI {device}  ");
+        }
+        if component.dma_bits > 0 {
+            let _ = write!(holds, "dma {} KiB  ", 1u64 << (component.dma_bits - 10));
+        }
         if component.alarm {
             let _ = write!(holds, "an alarm");
         }

@@ -12,6 +12,7 @@ use nun::{
 };
 
 use crate::RootError;
+use crate::device::Machine;
 use crate::life::{Heartbeat, Instance, Life};
 use crate::links::Links;
 use crate::part::{Around, Part, Root, sender};
@@ -78,6 +79,7 @@ impl Supervisor {
             armed: None,
             next_look: 0,
         };
+        let mut machine = Machine::new(init);
         let mut programs: Vec<(&str, &[u8]), MOST_COMPONENTS> = Vec::new();
         for (index, component) in manifest.components.iter().cloned().enumerate() {
             let known = programs.iter().find(|(name, _)| *name == component.program);
@@ -92,7 +94,7 @@ impl Supervisor {
             let _ = programs.push((component.program, program));
             let port = component.offers.map(|_| state.resources.make(0)).transpose()?;
             let _ = state.ports.push(port);
-            let part = Part::new(&mut state.resources, index, component, program)?;
+            let part = Part::new(&mut machine, &mut state.resources, index, component, program)?;
             let _ = state.parts.push(part);
         }
         state.links = Links::new(&mut state.resources, &manifest, &state.parts)?;
@@ -151,6 +153,17 @@ impl State {
 
     /// Starts the next instance of a component that does not run.
     pub fn start(&mut self, index: usize) -> Result<(), StartError> {
+        let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
+        if part.lacks_device() {
+            nun::println!("root: there is no device for {}", part.component.name);
+            part.life = Life::GivenUp;
+            self.close(index);
+            return Ok(());
+        }
+        if ticks() < part.ready() {
+            part.life = Life::Restarting(part.ready());
+            return Ok(());
+        }
         let Some(part) = self.parts.get(index) else { return Ok(()) };
         let component = &part.component;
         let calls = |(_, other): &(usize, &Part)| {
@@ -196,6 +209,8 @@ impl State {
             return None;
         };
         let ran = ticks().saturating_sub(instance.started) / self.root.ticks_per_millisecond;
+        instance.process.stop();
+        part.quiesce(&self.root);
         if let Err(error) = instance.process.dismantle(&mut self.resources) {
             nun::println!("root: {} cannot be taken apart: {error}", part.component.name);
         }

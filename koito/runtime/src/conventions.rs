@@ -36,6 +36,9 @@ pub mod signal {
     /// The time that it asked for has come.
     pub const ALARM: u64 = 1 << 62;
 
+    /// The component's PCI device interrupted.
+    pub const DEVICE: u64 = 1 << 8;
+
     /// Somebody rang at channel `index`.
     pub const fn channel(index: usize) -> u64 {
         1 << (16 + index)
@@ -48,8 +51,21 @@ pub const ENVIRONMENT_ADDRESS: u64 =
 /// Bytes of it.
 pub const ENVIRONMENT_BYTES: usize = 4096;
 
-/// Where channel `index` is mapped: in the last GiB of the workspace, which is for this alone.
+/// The last GiB of the workspace, which is for what components share.
+const SHARED_ADDRESS: u64 = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - (1 << 30);
+
+/// Where channel `index` is mapped.
 pub const fn channel_address(index: usize) -> u64 {
-    let first = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - (1 << 30);
-    first + ((index as u64) << *CHANNEL_BITS.end())
+    SHARED_ADDRESS + ((index as u64) << *CHANNEL_BITS.end())
+}
+
+/// Where the memory is mapped that a component shares with its device.
+pub const DMA_ADDRESS: u64 = SHARED_ADDRESS + (1 << 29);
+
+/// Logarithm of the bytes of the largest BAR that can be mapped.
+pub const BAR_BITS: u8 = 25;
+
+/// Where BAR `number` of a component's device is mapped.
+pub const fn bar_address(number: u8) -> u64 {
+    DMA_ADDRESS + (1 << 28) + ((number as u64) << BAR_BITS)
 }

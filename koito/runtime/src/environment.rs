@@ -41,6 +41,37 @@ pub struct Environment {
     pub io_ports: Vec<PortRange, MOST_DEVICES>,
     /// Its interrupts.
     pub interrupts: Vec<u8, MOST_DEVICES>,
+    /// Its PCI device.
+    pub device: Option<Device>,
+}
+
+/// What a component has to know of its PCI device. Its registers are mapped, but for those that choose
+/// interrupts; it interrupts by [`signal::DEVICE`], whatever the vector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// A copy of its configuration space.
+    pub configuration: Vec<u8, CONFIGURATION_BYTES>,
+    /// Its registers that are mapped.
+    pub windows: Vec<Window, MOST_WINDOWS>,
+    /// Physical address and length of the memory that it shares with the component, at
+    /// [`DMA_ADDRESS`](crate::conventions::DMA_ADDRESS).
+    pub dma: Option<(u64, u64)>,
+}
+
+/// Bytes of configuration space that a component is told.
+pub const CONFIGURATION_BYTES: usize = 256;
+/// Most BARs of a device.
+pub const MOST_WINDOWS: usize = 6;
+
+/// The registers of one BAR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Its number.
+    pub bar: u8,
+    /// Address of the first byte.
+    pub address: u64,
+    /// Length in bytes.
+    pub bytes: u64,
 }
 
 /// Memory shared with another component, to call or to be called without waiting.
@@ -149,6 +180,11 @@ impl Environment {
         Ok(InterruptPort::slot(slot::INTERRUPTS + index as u64))
     }
 
+    /// The PCI device.
+    pub fn device(&self) -> Result<&Device, Missing> {
+        self.device.as_ref().ok_or(Missing::Device)
+    }
+
     /// `milliseconds` in ticks.
     pub fn ticks(&self, milliseconds: u64) -> u64 {
         milliseconds.saturating_mul(self.ticks_per_millisecond)
@@ -174,6 +210,7 @@ mod tests {
                 .collect(),
             io_ports: [PortRange { first: 0x3f8, last: 0x3ff }].into_iter().collect(),
             interrupts: Vec::new(),
+            device: None,
         };
         let mut page = [0; ENVIRONMENT_BYTES];
         environment.pack(&mut page).unwrap();

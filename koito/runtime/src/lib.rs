@@ -17,7 +17,7 @@ mod server;
 pub mod services;
 mod time;
 
-pub use environment::{Channel, Environment, Missing, Name};
+pub use environment::{CONFIGURATION_BYTES, Channel, Device, Environment, Missing, Name, Window};
 pub use rate::RateLimit;
 pub use server::{Server, run};
 pub use time::{SupervisorAlarm, sleep};

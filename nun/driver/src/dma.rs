@@ -81,6 +81,17 @@ impl DmaPool {
         }
     }
 
+    /// Makes the `bytes` bytes at physical address `physical`, which whoever started this process mapped
+    /// at `address` in its [workspace](nun::aci::WORKSPACE_ADDRESS), the pool that [`SharedDma`]
+    /// stands for, unless there is one already. By convention nothing else lies there.
+    pub fn install_in_workspace(address: u64, physical: u64, bytes: u64) {
+        let memory = Mapped::in_workspace(address, bytes);
+        let pages = memory.bytes() / PAGE_SIZE;
+        // SAFETY: it lies in the workspace, where by convention nobody but the one pool uses it; were
+        // it not mapped, an access would fault.
+        unsafe { Self::new(memory.address() as usize, physical, pages) }.install();
+    }
+
     /// `pages` consecutive pages, all zero: their physical address and where they are mapped.
     pub fn allocate(&mut self, pages: usize) -> Option<(u64, NonNull<u8>)> {
         let last = self.pages.checked_sub(pages)?;
@@ -125,6 +136,8 @@ pub struct DmaBuffer {
     physical: u64,
     start: NonNull<u8>,
     pages: usize,
+    /// Bytes that are used, of those of the pages.
+    bytes: usize,
 }
 
 // SAFETY: it is the only one that names its pages, and they belong to the whole program.
@@ -134,7 +147,13 @@ impl DmaBuffer {
     /// `pages` pages, all zero; `None` if the pool has no so many in a row.
     pub fn new(pages: usize) -> Option<Self> {
         let (physical, start) = POOL.lock().as_mut()?.allocate(pages)?;
-        Some(Self { physical, start, pages })
+        Some(Self { physical, start, pages, bytes: pages * PAGE_SIZE })
+    }
+
+    /// Only the first `bytes` bytes of it, for a transfer that is no whole number of pages.
+    pub fn shortened(mut self, bytes: usize) -> Self {
+        self.bytes = bytes.min(self.bytes);
+        self
     }
 
     /// Its physical address.
@@ -149,14 +168,14 @@ impl Deref for DmaBuffer {
     fn deref(&self) -> &[u8] {
         // SAFETY: the pages are mapped and this buffer's alone. That no device writes to them at this
         // moment is what whoever tells a device their address sees to, by keeping the buffer.
-        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.pages * PAGE_SIZE) }
+        unsafe { slice::from_raw_parts(self.start.as_ptr(), self.bytes) }
     }
 }
 
 impl DerefMut for DmaBuffer {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as for `deref`.
-        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.pages * PAGE_SIZE) }
+        unsafe { slice::from_raw_parts_mut(self.start.as_ptr(), self.bytes) }
     }
 }
 

@@ -4,6 +4,9 @@
 //! Specification 3.0, section 3.2.2.3.2), which every PC has; that is the first 256 bytes of each
 //! function, where all capabilities lie that a driver needs.
 
+mod reset;
+mod snapshot;
+
 use nun::{Error, IoPort, Slots};
 use pci_types::capability::{MsixCapability, PciCapability};
 use pci_types::{Bar, CommandRegister, ConfigRegionAccess, EndpointHeader, PciAddress, PciHeader};
@@ -13,6 +16,8 @@ use safe_mmio::fields::ReadPureWrite;
 use crate::{DeviceMemory, InterruptMessage, Port, Registers};
 
 pub use pci_types;
+pub use reset::{Bars, RESET_MILLISECONDS};
+pub use snapshot::{CONFIGURATION_BYTES, Snapshot};
 
 /// Where an address is written, and where its data are read and written.
 const ADDRESS: u16 = 0xcf8;
@@ -58,6 +63,13 @@ pub fn read(access: &impl ConfigRegionAccess, address: PciAddress, offset: u16) 
     // SAFETY: any offset is valid for reads in the mechanisms there are; what is not there reads as
     // ones.
     unsafe { access.read(address, offset) }
+}
+
+/// Writes the word of configuration space at `offset` of the function at `address`, which must be
+/// one that nobody else drives.
+fn write(access: &impl ConfigRegionAccess, address: PciAddress, offset: u16, value: u32) {
+    // SAFETY: no Rust object lies in registers of devices, wherever those are put.
+    unsafe { access.write(address, offset, value) }
 }
 
 /// A function that answers.

@@ -82,7 +82,10 @@ fn devices(component: &Component<'_>) -> Vec<String> {
         .iter()
         .map(|range| format!("I/O ports {:#x}..{:#x}", range.first, range.last));
     let lines = component.interrupts.iter().map(|line| format!("interrupt {line}"));
-    ports.chain(lines).chain(component.alarm.then(|| "an alarm".to_owned())).collect()
+    let pci = component.pci.map(|device| format!("PCI {device}"));
+    // Without an IOMMU a device that masters the bus reaches all memory, whatever it shares.
+    let dma = (component.dma_bits > 0).then(|| format!("dma {}", memory(component.dma_bits)));
+    ports.chain(lines).chain(pci).chain(dma).chain(component.alarm.then(|| "an alarm".to_owned())).collect()
 }
 
 fn memory(bits: u8) -> String {
@@ -197,6 +200,8 @@ mod tests {
         offers = "echo"
         io-ports = ["0x3f8..0x3ff"]
         interrupts = [4]
+        pci = "1af4:1042"
+        dma = "256K"
     "#;
 
     #[test]
@@ -214,7 +219,7 @@ echo
   offers      echo
   called by   client
   shares      64 KiB with client
-  holds       I/O ports 0x3f8..0x3ff, interrupt 4
+  holds       I/O ports 0x3f8..0x3ff, interrupt 4, PCI 1af4:1042, dma 256 KiB
 ";
         assert_eq!(text(&file.manifest().unwrap()), expected);
     }

@@ -1,7 +1,7 @@
 //! The manifest as TOML: keys, and what may stand behind them.
 
 use anyhow::{Context, Result, bail};
-use koito_manifest::{PortRange, Restart, When};
+use koito_manifest::{PciDevice, PortRange, Restart, When};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -35,6 +35,8 @@ pub struct Entry {
     pub io_ports: Vec<Spanned<String>>,
     #[serde(default)]
     pub interrupts: Vec<Spanned<u8>>,
+    pub pci: Option<Spanned<String>>,
+    pub dma: Option<Spanned<String>>,
     pub restart: Option<Spanned<Policy>>,
     pub heartbeat: Option<Spanned<String>>,
 }
@@ -130,5 +132,17 @@ pub fn port_range(text: &str) -> Result<PortRange> {
     match (port(first), port(last)) {
         (Some(first), Some(last)) => Ok(PortRange { first, last }),
         _ => bail!("{text:?} are no I/O ports: write \"0x3f8..0x3ff\", the last included"),
+    }
+}
+
+/// A PCI device such as `1af4:1042`.
+pub fn pci_device(text: &str) -> Result<PciDevice> {
+    let number = |digits: &str| match digits.len() {
+        4 => u16::from_str_radix(digits, 16).ok(),
+        _ => None,
+    };
+    match text.split_once(':').map(|(vendor, device)| (number(vendor), number(device))) {
+        Some((Some(vendor), Some(device))) => Ok(PciDevice { vendor, device }),
+        _ => bail!("{text:?} is no PCI device: write vendor and device, as \"1af4:1042\""),
     }
 }
