@@ -105,6 +105,7 @@ impl ManifestFile {
             Field::Offers => entry.offers.as_ref().map_or(start, |it| it.span().start),
             Field::Restart => entry.restart.as_ref().map_or(start, |it| it.span().start),
             Field::Uses(index) => of(schema::starts(&entry.uses), index),
+            Field::Framebuffer => entry.framebuffer.as_ref().map_or(start, |it| it.span().start),
             Field::Pci => entry.pci.as_ref().map_or(start, |it| it.span().start),
             Field::Dma => entry.dma.as_ref().map_or(start, |it| it.span().start),
             Field::Channels(index) => of(schema::starts(&entry.channels), index),
@@ -145,9 +146,9 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
     }
     let pci = match &entry.pci {
         None => None,
-        Some(device) => Some(
-            schema::pci_device(device.get_ref()).with_context(|| at(device.span().start))?,
-        ),
+        Some(device) => {
+            Some(schema::pci_device(device.get_ref()).with_context(|| at(device.span().start))?)
+        }
     };
     let dma_bits = match &entry.dma {
         None => 0,
@@ -156,6 +157,7 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
         }
     };
     Ok(Component {
+        framebuffer: entry.framebuffer.as_ref().is_some_and(|it| *it.get_ref()),
         pci,
         dma_bits,
         name: entry.name.get_ref(),

@@ -1,7 +1,8 @@
 //! Rules and packed form of manifests.
 
 use koito_manifest::{
-    Channel, Component, Defect, Field, Manifest, PciDevice, PortRange, Restart, SUPERVISOR, Unreadable,
+    Channel, Component, Defect, Field, Manifest, PciDevice, PortRange, Restart, SUPERVISOR,
+    Unreadable,
 };
 
 fn component(name: &str) -> Component<'_> {
@@ -17,6 +18,7 @@ fn component(name: &str) -> Component<'_> {
         alarm: false,
         io_ports: Default::default(),
         interrupts: Default::default(),
+        framebuffer: false,
         pci: None,
         dma_bits: 0,
         restart: Restart::default(),

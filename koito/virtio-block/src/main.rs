@@ -53,7 +53,8 @@ fn start(environment: &Environment) -> Result<BlockDevice, Missing> {
     let configuration = Snapshot(&device.configuration);
     // The copy is of one function, whatever its address.
     let function = nun_driver::pci::function(&configuration, PciAddress::new(0, 0, 0, 0));
-    let layout = function.and_then(|it| Layout::read(&configuration, &it)).ok_or(Missing::Device)?;
+    let layout =
+        function.and_then(|it| Layout::read(&configuration, &it)).ok_or(Missing::Device)?;
     let mapped = |bar| {
         let window = device.windows.iter().find(|window| window.bar == bar)?;
         Some(Registers::in_workspace(window.address, window.bytes))

@@ -82,10 +82,16 @@ fn devices(component: &Component<'_>) -> Vec<String> {
         .iter()
         .map(|range| format!("I/O ports {:#x}..{:#x}", range.first, range.last));
     let lines = component.interrupts.iter().map(|line| format!("interrupt {line}"));
+    let screen = component.framebuffer.then(|| "the screen".to_owned());
     let pci = component.pci.map(|device| format!("PCI {device}"));
     // Without an IOMMU a device that masters the bus reaches all memory, whatever it shares.
     let dma = (component.dma_bits > 0).then(|| format!("dma {}", memory(component.dma_bits)));
-    ports.chain(lines).chain(pci).chain(dma).chain(component.alarm.then(|| "an alarm".to_owned())).collect()
+    ports
+        .chain(lines)
+        .chain(pci)
+        .chain(dma)
+        .chain(component.alarm.then(|| "an alarm".to_owned()))
+        .collect()
 }
 
 fn memory(bits: u8) -> String {
