@@ -64,7 +64,7 @@ impl Board {
             let sent = self.keys.take(code);
             if self.input.len() + sent.len() <= INPUT {
                 // There is room for all of it: no key comes in part.
-                sent.iter().for_each(|byte| drop(self.input.push_back(*byte)));
+                self.input.extend(sent);
             }
         }
     }

@@ -13,7 +13,7 @@ use koito_terminal::{Cell, GLYPH_HEIGHT, GLYPH_WIDTH, Grid, Painter, Terminal};
 use nun::service::{Caller, String};
 use pixels::Pixels;
 
-nun::entry!(main, stack = 1024 * 1024);
+nun::entry!(main, stack = 1020 * 1024);
 
 /// Most cells; what of a screen lies below stays black.
 const CELLS: usize = 24 * 1024;
@@ -27,7 +27,8 @@ fn main() -> Result<(), Missing> {
     };
     let (columns, rows) =
         (layout.width as usize / GLYPH_WIDTH, layout.height as usize / GLYPH_HEIGHT);
-    let (mut cells, mut shown) = ([Cell::EMPTY; CELLS], [Cell::EMPTY; CELLS]);
+    let mut cells = [Cell::EMPTY; CELLS];
+    let mut shown = [Cell::EMPTY; CELLS];
     let mut display = Display {
         terminal: Terminal::new(Grid::new(&mut cells, columns, rows)),
         painter: Painter::new(Grid::new(&mut shown, columns, rows)),
