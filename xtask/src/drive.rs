@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Write, stdout};
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -11,12 +12,15 @@ use clap::ValueEnum;
 
 use crate::cli::{BootOptions, DriveOptions, Entry};
 use crate::console::{Cleaner, Console, Event, Port};
+use crate::desk::Desk;
 use crate::qemu::Serial;
 use crate::repository::Repository;
 use crate::session::Session;
 
 /// Patience with an expectation until the script says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// From one look at the screen to the next.
+const GLANCE: Duration = Duration::from_millis(200);
 /// What the Enter key sends on a serial line.
 const ENTER: u8 = b'\r';
 /// Lines of output shown with a failure.
@@ -29,6 +33,10 @@ enum Action {
     Expect(String),
     /// Type this text and Enter.
     Send(String),
+    /// Press the keys of this text and Enter on the machine's keyboard.
+    Press(String),
+    /// A row of the machine's screen comes to contain this text.
+    See(String),
     /// Patience with each expectation from here on.
     Timeout(Duration),
 }
@@ -56,7 +64,11 @@ impl Script {
                 .parse_line(index + 1, line.trim())
                 .with_context(|| format!("line {}", index + 1))?;
         }
-        if !script.actions.iter().any(|(_, action)| matches!(action, Action::Expect(_))) {
+        if !script
+            .actions
+            .iter()
+            .any(|(_, action)| matches!(action, Action::Expect(_) | Action::See(_)))
+        {
             bail!("the script expects nothing, so it could not fail");
         }
         Ok(script)
@@ -75,14 +87,16 @@ impl Script {
         let rest = rest.trim_start();
         let action = match verb {
             "" => return Ok(()),
-            "expect" if rest.is_empty() => bail!("`expect` needs a text"),
+            "expect" | "see" if rest.is_empty() => bail!("`{verb}` needs a text"),
             "expect" => Action::Expect(rest.to_owned()),
             "send" => Action::Send(rest.to_owned()),
+            "press" => Action::Press(rest.to_owned()),
+            "see" => Action::See(rest.to_owned()),
             "timeout" => match rest.parse() {
                 Ok(seconds @ 1..) => Action::Timeout(Duration::from_secs(seconds)),
                 _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
             },
-            other => bail!("{other:?} is none of expect, send, timeout"),
+            other => bail!("{other:?} is none of expect, send, see, press, timeout"),
         };
         self.actions.push((number, action));
         Ok(())
@@ -125,11 +139,24 @@ impl Script {
         show: impl FnMut(&[u8]),
     ) -> Result<()> {
         let session = Session::prepare(repository, &self.complete(options))?;
-        let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-        self.play(&mut console, show)
+        let at_desk =
+            |(_, action): &(usize, Action)| matches!(action, Action::Press(_) | Action::See(_));
+        if !self.actions.iter().any(at_desk) {
+            let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
+            return self.play(&mut console, None, show);
+        }
+        let socket = session.scratch_file("monitor");
+        let mut console = Console::start(&mut session.command(&Serial::Monitored(socket.clone())))?;
+        let mut desk = Desk::open(&socket, session.scratch_file("screen.ppm"))?;
+        self.play(&mut console, Some(&mut desk), show)
     }
 
-    fn play(&self, port: &mut dyn Port, show: impl FnMut(&[u8])) -> Result<()> {
+    fn play(
+        &self,
+        port: &mut dyn Port,
+        mut desk: Option<&mut Desk>,
+        show: impl FnMut(&[u8]),
+    ) -> Result<()> {
         let mut listener = Listener { show, cleaner: Cleaner::default(), heard: vec![], from: 0 };
         let mut timeout = DEFAULT_TIMEOUT;
         for (number, action) in &self.actions {
@@ -144,12 +171,37 @@ impl Script {
                     port.send(&bytes).context("`send` failed")
                 }
                 Action::Expect(text) => listener.expect(port, text, timeout),
+                Action::Press(text) => match &mut desk {
+                    Some(desk) => desk.press(text),
+                    None => Err(anyhow!("this machine has no keyboard")),
+                },
+                Action::See(text) => match &mut desk {
+                    Some(desk) => see(desk, text, timeout),
+                    None => Err(anyhow!("this machine has no screen")),
+                },
             };
             outcome.with_context(|| {
                 format!("line {number} failed; the last output was\n{}\n", listener.tail())
             })?;
         }
         Ok(())
+    }
+}
+
+/// Looks at the screen until one of its rows contains `text`.
+fn see(desk: &mut Desk, text: &str, timeout: Duration) -> Result<()> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let rows = desk.rows()?;
+        if rows.iter().any(|row| row.contains(text)) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let shown: Vec<_> = rows.iter().map(|row| row.trim_end()).collect();
+            let shown = shown.join("\n").trim_end().to_owned();
+            bail!("the screen does not show {text:?}, but\n{shown}");
+        }
+        thread::sleep(GLANCE);
     }
 }
 
@@ -239,7 +291,7 @@ mod tests {
             output.iter().map(|text| Event::Output(text.as_bytes().to_vec())).collect();
         events.push(Event::Ended(Ending::Quiet));
         let mut port = Recorded { events, sent: vec![] };
-        let verdict = Script::parse(script).unwrap().play(&mut port, |_| {});
+        let verdict = Script::parse(script).unwrap().play(&mut port, None, |_| {});
         (verdict, String::from_utf8(port.sent).unwrap())
     }
 
@@ -283,6 +335,7 @@ mod tests {
             "expect",
             "expect a\ntimeout soon",
             "expekt a",
+            "see",
             "# cpus: many\nexpect a",
         ] {
             assert!(Script::parse(script).is_err(), "{script:?}");

@@ -263,6 +263,10 @@ alarm = true
         assert_eq!(disk("pci = \"1af4:1042\""), "line 19: \"serial\" has this device, too");
         assert!(disk("dma = \"64K\"").starts_with("line 19: a component with a PCI device"));
         assert!(disk("pci = \"1af4\"").starts_with("line 19: \"1af4\" is no PCI device"));
+        let text = GOOD.replacen("interrupts = [4]", "framebuffer = true", 1);
+        let text = text.replacen("alarm = true", "framebuffer = true", 1);
+        let error = format!("{:#}", ManifestFile::parse(&text).unwrap_err());
+        assert_eq!(error, "line 19: \"serial\" has the framebuffer, too");
         let error = refused("interrupts = [4]", "uses = [\"shell\"]");
         assert_eq!(error, "line 9: nobody offers the service \"shell\"");
         let error = refused("alarm = true", "offers = \"console\"");

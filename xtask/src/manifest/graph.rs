@@ -206,6 +206,7 @@ mod tests {
         offers = "echo"
         io-ports = ["0x3f8..0x3ff"]
         interrupts = [4]
+        framebuffer = true
         pci = "1af4:1042"
         dma = "256K"
     "#;
@@ -225,7 +226,7 @@ echo
   offers      echo
   called by   client
   shares      64 KiB with client
-  holds       I/O ports 0x3f8..0x3ff, interrupt 4, PCI 1af4:1042, dma 256 KiB
+  holds       I/O ports 0x3f8..0x3ff, interrupt 4, the screen, PCI 1af4:1042, dma 256 KiB
 ";
         assert_eq!(text(&file.manifest().unwrap()), expected);
     }
