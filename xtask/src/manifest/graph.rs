@@ -88,6 +88,7 @@ fn devices(component: &Component<'_>) -> Vec<String> {
     let dma = (component.dma_bits > 0).then(|| format!("dma {}", memory(component.dma_bits)));
     ports
         .chain(lines)
+        .chain(screen)
         .chain(pci)
         .chain(dma)
         .chain(component.alarm.then(|| "an alarm".to_owned()))
