@@ -24,6 +24,9 @@ pub const HEAP_ADDRESS: u64 = 0x1000_0000_0000;
 /// Bytes that it may have.
 pub const HEAP_BYTES: u64 = 1 << 40;
 
+/// Radix of the node with the capabilities of a heap: 512 slots.
+pub const HEAP_RADIX: u32 = 9;
+
 /// The addresses that a process that Nun starts may use: all but the first page, where a null
 /// pointer points, and what the kernel keeps empty at the end.
 pub const USER_ADDRESSES: core::ops::Range<u64> = 0x1000..0x7fff_ffff_f000;
@@ -71,6 +74,13 @@ pub mod slot {
     pub const PARENT: u64 = 8;
     /// The port that learns how it ends, if anybody wants to know.
     pub const SUPERVISOR: u64 = 9;
+    /// Memory for a heap, and an empty node of 2^[`HEAP_RADIX`](super::HEAP_RADIX) slots for what is
+    /// made of it, if it was [granted](crate::Process::grant_heap) some; then also its own address space.
+    pub const HEAP_MEMORY: u64 = 10;
+    /// See above.
+    pub const HEAP_NODE: u64 = 11;
+    /// See above.
+    pub const ADDRESS_SPACE: u64 = init::slot::ADDRESS_SPACE;
     /// The first slot for whatever else it is granted.
     pub const GRANTED: u64 = 16;
     /// The first slot that is its own to use.

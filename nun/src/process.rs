@@ -19,7 +19,7 @@ use crate::memory::{Maker, Piece, Space};
 use crate::thread::Area;
 use crate::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, NotificationPort, Pcb,
-    Resources, Rights, VectorState, arch,
+    Resources, Rights, VectorState, aci, arch,
 };
 
 /// Reservations and mappings in a process's address space.
@@ -118,6 +118,18 @@ impl Process {
         identifier: u64,
     ) -> Result<(), Error> {
         self.node.mint(index, capability, rights, identifier)
+    }
+
+    /// Gives it 2^`size_bits` bytes of its quota to make a heap of, as
+    /// [`HeapMemory::granted`](crate::memory::HeapMemory::granted) wants it, and with that its own
+    /// address space. The quota has to be large enough for it.
+    pub fn grant_heap(&mut self, size_bits: u8) -> Result<(), Error> {
+        let memory: Generic = self.ledger.make(size_bits)?;
+        self.node.move_from(aci::slot::HEAP_MEMORY, memory)?;
+        let node: Node = self.ledger.make(aci::HEAP_RADIX as u8)?;
+        self.node.move_from(aci::slot::HEAP_NODE, node)?;
+        let (space, rights) = (self.space.address_space(), Rights::READ | Rights::WRITE);
+        self.node.mint(aci::slot::ADDRESS_SPACE, space, rights, 0)
     }
 
     /// Sends its faults to `port`, under `identifier`.

@@ -176,6 +176,8 @@ pub enum Suite {
     Storage,
     /// Power cuts of a virtio disk in QEMU, from the log of its writes.
     Disk,
+    /// KOITO's files, while driver and file server die under load.
+    Durability,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
     /// The corpora of all fuzz targets, and a short fuzz run of each.

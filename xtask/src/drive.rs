@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Write, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,8 +13,9 @@ use clap::ValueEnum;
 use crate::cli::{BootOptions, DriveOptions, Entry};
 use crate::console::{Cleaner, Console, Event, Port};
 use crate::desk::Desk;
-use crate::qemu::Serial;
+use crate::qemu::{Ending, Serial};
 use crate::repository::Repository;
+use crate::rootfs;
 use crate::session::Session;
 
 /// Patience with an expectation until the script says otherwise.
@@ -37,14 +38,29 @@ enum Action {
     Press(String),
     /// A row of the machine's screen comes to contain this text.
     See(String),
+    /// The machine comes to its end.
+    End,
+    /// `e2fsck` finds nothing to mend on the disk.
+    Intact,
     /// Patience with each expectation from here on.
     Timeout(Duration),
+}
+
+/// What of the machine is there besides its serial console.
+#[derive(Default)]
+struct Parts<'a> {
+    /// The image of its disk.
+    disk: Option<&'a Path>,
+    /// Screen and keyboard.
+    desk: Option<Desk>,
 }
 
 /// A parsed script.
 #[derive(Debug, Default)]
 pub struct Script {
     actions: Vec<(usize, Action)>,
+    /// Whether the machine starts anew when it is reset.
+    resets: bool,
     options: BootOptions,
 }
 
@@ -92,11 +108,13 @@ impl Script {
             "send" => Action::Send(rest.to_owned()),
             "press" => Action::Press(rest.to_owned()),
             "see" => Action::See(rest.to_owned()),
+            "end" => Action::End,
+            "intact" => Action::Intact,
             "timeout" => match rest.parse() {
                 Ok(seconds @ 1..) => Action::Timeout(Duration::from_secs(seconds)),
                 _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
             },
-            other => bail!("{other:?} is none of expect, send, see, press, timeout"),
+            other => bail!("{other:?} is none of expect, send, press, see, end, intact, timeout"),
         };
         self.actions.push((number, action));
         Ok(())
@@ -105,6 +123,7 @@ impl Script {
     fn parse_header(&mut self, key: &str, value: &str) -> Result<()> {
         match key {
             "system" => self.options.build.system = Some(value.to_owned()),
+            "resets" => self.resets = value == "yes",
             "memory" => self.options.memory = Some(value.to_owned()),
             "cpus" => {
                 self.options.cpus =
@@ -138,23 +157,23 @@ impl Script {
         options: &BootOptions,
         show: impl FnMut(&[u8]),
     ) -> Result<()> {
-        let session = Session::prepare(repository, &self.complete(options))?;
+        let mut session = Session::prepare(repository, &self.complete(options))?;
+        session.machine.resets = self.resets;
+        let image = session.machine.disk.as_ref().map(|disk| disk.image.clone());
         let at_desk =
             |(_, action): &(usize, Action)| matches!(action, Action::Press(_) | Action::See(_));
-        if !self.actions.iter().any(at_desk) {
-            let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-            return self.play(&mut console, None, show);
-        }
-        let socket = session.scratch_file("monitor");
-        let mut console = Console::start(&mut session.command(&Serial::Monitored(socket.clone())))?;
-        let mut desk = Desk::open(&socket, session.scratch_file("screen.ppm"))?;
-        self.play(&mut console, Some(&mut desk), show)
+        let socket = self.actions.iter().any(at_desk).then(|| session.scratch_file("monitor"));
+        let serial = socket.clone().map_or(Serial::Pipe, Serial::Monitored);
+        let mut console = Console::start(&mut session.command(&serial))?;
+        let open = |socket: &PathBuf| Desk::open(socket, session.scratch_file("screen.ppm"));
+        let desk = socket.as_ref().map(open).transpose()?;
+        self.play(&mut console, Parts { disk: image.as_deref(), desk }, show)
     }
 
     fn play(
         &self,
         port: &mut dyn Port,
-        mut desk: Option<&mut Desk>,
+        mut parts: Parts<'_>,
         show: impl FnMut(&[u8]),
     ) -> Result<()> {
         let mut listener = Listener { show, cleaner: Cleaner::default(), heard: vec![], from: 0 };
@@ -171,14 +190,16 @@ impl Script {
                     port.send(&bytes).context("`send` failed")
                 }
                 Action::Expect(text) => listener.expect(port, text, timeout),
-                Action::Press(text) => match &mut desk {
+                Action::Press(text) => match &mut parts.desk {
                     Some(desk) => desk.press(text),
                     None => Err(anyhow!("this machine has no keyboard")),
                 },
-                Action::See(text) => match &mut desk {
+                Action::See(text) => match &mut parts.desk {
                     Some(desk) => see(desk, text, timeout),
                     None => Err(anyhow!("this machine has no screen")),
                 },
+                Action::End => listener.expect_end(port, timeout),
+                Action::Intact => parts.disk.context("there is no disk").and_then(rootfs::judge),
             };
             outcome.with_context(|| {
                 format!("line {number} failed; the last output was\n{}\n", listener.tail())
@@ -258,6 +279,25 @@ impl<F: FnMut(&[u8])> Listener<F> {
         }
     }
 
+    fn expect_end(&mut self, port: &mut dyn Port, timeout: Duration) -> Result<()> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            match port.next(deadline) {
+                Event::Output(bytes) => {
+                    let text = self.cleaner.clean(&bytes);
+                    (self.show)(&text);
+                    self.heard.extend(text);
+                }
+                Event::Ended(Ending::Quiet | Ending::Passed) => return Ok(()),
+                Event::Ended(ending) => bail!("it ended badly: {}", ending.describe()),
+                Event::Silence if Instant::now() >= deadline => {
+                    bail!("the machine did not end within {} s", timeout.as_secs())
+                }
+                Event::Silence => {}
+            }
+        }
+    }
+
     fn tail(&self) -> String {
         let text = String::from_utf8_lossy(&self.heard);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
@@ -269,7 +309,6 @@ impl<F: FnMut(&[u8])> Listener<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::qemu::Ending;
 
     struct Recorded {
         events: Vec<Event>,
@@ -291,7 +330,7 @@ mod tests {
             output.iter().map(|text| Event::Output(text.as_bytes().to_vec())).collect();
         events.push(Event::Ended(Ending::Quiet));
         let mut port = Recorded { events, sent: vec![] };
-        let verdict = Script::parse(script).unwrap().play(&mut port, None, |_| {});
+        let verdict = Script::parse(script).unwrap().play(&mut port, Parts::default(), |_| {});
         (verdict, String::from_utf8(port.sent).unwrap())
     }
 
@@ -300,6 +339,12 @@ mod tests {
         assert!(play("expect one\nexpect two", &["one t", "wo"]).0.is_ok());
         assert!(play("expect two\nexpect one", &["one two"]).0.is_err());
         assert!(play("expect one\nexpect one", &["one"]).0.is_err());
+    }
+
+    #[test]
+    fn an_end_is_waited_for() {
+        assert!(play("expect bye\nend", &["bye", "more"]).0.is_ok());
+        assert!(play("expect bye\nintact", &["bye"]).0.is_err(), "there is no disk");
     }
 
     #[test]

@@ -21,10 +21,30 @@ pub struct Machine {
     pub meter: Option<(PathBuf, PathBuf)>,
     /// A debugger that it waits for before its first instruction.
     pub debugger: Option<Debugger>,
-    /// A virtio disk with the contents of this file, which stays as it is unless writes are logged.
-    pub disk: Option<PathBuf>,
-    /// An empty file, to which every write and flush of that disk is logged.
-    pub write_log: Option<PathBuf>,
+    /// A virtio disk.
+    pub disk: Option<Disk>,
+    /// Whether it starts anew when the guest resets it; else QEMU ends.
+    pub resets: bool,
+}
+
+/// A virtio disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    /// The file with its contents.
+    pub image: PathBuf,
+    /// What becomes of what is written to it.
+    pub writes: Writes,
+}
+
+/// What becomes of what is written to a disk.
+#[derive(Clone, Debug)]
+pub enum Writes {
+    /// It is forgotten: the file stays as it is.
+    Forgotten,
+    /// It is in the file.
+    Kept,
+    /// It is in the file, and every write and flush is logged to this one, which is empty.
+    Logged(PathBuf),
 }
 
 /// How a debugger reaches the machine.
@@ -69,7 +89,10 @@ impl Machine {
     /// The command that runs this machine.
     pub fn command(&self, medium: &Medium, serial: &Serial) -> Command {
         let mut command = qemu();
-        command.args(["-name", "a9n", "-machine", "q35", "-no-reboot", "-nic", "none"]);
+        command.args(["-name", "a9n", "-machine", "q35", "-nic", "none"]);
+        if !self.resets {
+            command.arg("-no-reboot");
+        }
         command.args(["-device", EXIT_DEVICE, "-cpu", "max", "-m", &self.memory]);
         command.args(["-smp", &self.cpus.to_string()]);
         if self.count_instructions {
@@ -94,18 +117,8 @@ impl Machine {
             command.arg("-plugin");
             command.arg(format!("{},report={}", escape(plugin), escape(report)));
         }
-        if let (Some(disk), Some(log)) = (&self.disk, &self.write_log) {
-            for (name, file) in [("contents", disk), ("log", log)] {
-                let node = format!("driver=file,node-name={name},filename={}", escape(file));
-                command.args(["-blockdev", &node]);
-            }
-            command.args(["-blockdev", "driver=raw,node-name=raw,file=contents"]);
-            command.args(["-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log"]);
-            command.args(["-device", "virtio-blk-pci,drive=disk"]);
-        } else if let Some(disk) = &self.disk {
-            let file = format!("if=none,id=disk,format=raw,snapshot=on,file={}", escape(disk));
-            command.args(["-drive", &file, "-device", "pcie-root-port,id=port,chassis=1"]);
-            command.args(["-device", "virtio-blk-pci,bus=port,drive=disk"]);
+        if let Some(disk) = &self.disk {
+            disk.attach(&mut command);
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {
@@ -136,6 +149,30 @@ impl Machine {
                 .stdin(Stdio::null()),
         };
         command
+    }
+}
+
+impl Disk {
+    /// Adds it to a machine, behind a port of its own: there it is a modern device that can be reset by
+    /// itself.
+    fn attach(&self, command: &mut Command) {
+        let image = escape(&self.image);
+        let plain =
+            |snapshot: &str| format!("if=none,id=disk,format=raw,snapshot={snapshot},file={image}");
+        match &self.writes {
+            Writes::Forgotten => command.args(["-drive", &plain("on")]),
+            Writes::Kept => command.args(["-drive", &plain("off")]),
+            Writes::Logged(log) => {
+                for (name, file) in [("contents", &image), ("log", &escape(log))] {
+                    let node = format!("driver=file,node-name={name},filename={file}");
+                    command.args(["-blockdev", &node]);
+                }
+                command.args(["-blockdev", "driver=raw,node-name=raw,file=contents"]);
+                command.args(["-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log"])
+            }
+        };
+        command.args(["-device", "pcie-root-port,id=slot0,chassis=1"]);
+        command.args(["-device", "virtio-blk-pci,bus=slot0,drive=disk"]);
     }
 }
 

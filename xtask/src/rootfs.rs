@@ -1,6 +1,7 @@
 //! `cargo xtask rootfs`: a root file system from a folder, the same image each time.
 
-use std::process::ExitCode;
+use std::path::{Path, absolute};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 
@@ -14,18 +15,41 @@ const PACKAGE: &str = "koito-fs-make";
 
 /// Makes the image.
 pub fn run(repository: &Repository, options: &RootfsOptions) -> Result<ExitCode> {
-    packages::ensure(&[E2FSPROGS])?;
     let output = options.output.clone().unwrap_or_else(|| repository.products().join("rootfs.img"));
-    let tree = std::path::absolute(&options.tree)?;
     let step = Step::start(format!("making {}", output.display()));
-    let mut command = host_cargo_command(repository.root(), "run");
-    command.args(["--release", "--quiet", "--package", PACKAGE, "--"]);
-    command.arg(std::path::absolute(&output)?).arg(options.mebibytes.to_string()).arg(tree);
-    let finished = watch(&mut command, &step, None).context("cannot run cargo")?;
-    if !finished.status.success() {
-        bail!("{}", finished.stderr.trim_end());
-    }
+    make(repository, &options.tree, options.mebibytes, &output, &step)?;
     step.done();
     println!("{} holds {}.", output.display(), options.tree.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the image `output` of `mebibytes` with the contents of the folder `tree`.
+pub fn make(
+    repository: &Repository,
+    tree: &Path,
+    mebibytes: u32,
+    output: &Path,
+    step: &Step,
+) -> Result<()> {
+    packages::ensure(&[E2FSPROGS])?;
+    let mut command = host_cargo_command(repository.root(), "run");
+    command.args(["--release", "--quiet", "--package", PACKAGE, "--"]);
+    command.arg(absolute(output)?).arg(mebibytes.to_string()).arg(absolute(tree)?);
+    let finished = watch(&mut command, step, None).context("cannot run cargo")?;
+    if !finished.status.success() {
+        bail!("{}", finished.stderr.trim_end());
+    }
+    Ok(())
+}
+
+/// Whether `e2fsck` finds nothing to mend in the image; the error is what it found.
+pub fn judge(image: &Path) -> Result<()> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut command = Command::new("e2fsck");
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin")).args(["-fn"]).arg(image);
+    let output = command.output().context("cannot run e2fsck (package e2fsprogs)")?;
+    if !output.status.success() {
+        bail!("e2fsck complains: {}", String::from_utf8_lossy(&output.stdout));
+    }
+    Ok(())
 }

@@ -11,11 +11,14 @@ use crate::compile::{Builder, Destination, Profile};
 use crate::disk;
 use crate::packages::{self, Need};
 use crate::progress::Step;
-use crate::qemu::{Machine, Medium, Serial};
+use crate::qemu::{Disk, Machine, Medium, Serial, Writes};
 use crate::repository::Repository;
+use crate::rootfs;
 use crate::system::System;
 use crate::volume::Volume;
 
+/// Size of a disk whose contents are files, in MiB.
+const DISK_MEBIBYTES: u32 = 64;
 const DEFAULT_MEMORY: &str = "256M";
 
 /// The graphical part of QEMU, which Debian packs apart.
@@ -84,6 +87,15 @@ impl Session {
                 }
             }
         };
+        let disk = match (&system.files, &system.disk) {
+            (Some(tree), _) => {
+                let image = scratch.file("files.img");
+                rootfs::make(repository, tree, DISK_MEBIBYTES, &image, &step)?;
+                Some(Disk { image, writes: Writes::Kept })
+            }
+            (None, Some(image)) => Some(Disk { image: image.clone(), writes: Writes::Forgotten }),
+            (None, None) => None,
+        };
         step.done();
         Ok(Self {
             name: system.name.clone(),
@@ -95,8 +107,8 @@ impl Session {
                 count_instructions: false,
                 meter: None,
                 debugger: None,
-                disk: system.disk.clone(),
-                write_log: None,
+                disk,
+                resets: false,
             },
             medium,
             scratch,

@@ -32,6 +32,8 @@ struct Description {
     /// File that an emulated virtio disk begins with. What is written to the disk is forgotten.
     #[serde(default)]
     disk: Option<String>,
+    /// Folder whose contents the file system on the emulated disk begins with, in place of `disk`.
+    files: Option<PathBuf>,
     /// File with the manifest, for a system whose init starts components by one. Their programs
     /// become boot modules; they are binaries of any package of the workspace.
     manifest: Option<PathBuf>,
@@ -76,6 +78,8 @@ pub struct System {
     pub command_line: String,
     /// Contents of an emulated virtio disk.
     pub disk: Option<PathBuf>,
+    /// Contents of the file system on the disk, where there is no such file.
+    pub files: Option<PathBuf>,
     /// What init starts.
     pub manifest: Option<ManifestFile>,
 }
@@ -137,8 +141,13 @@ impl System {
         if let Some(disk) = disk.as_ref().filter(|disk| !disk.is_file()) {
             bail!("{}: there is no disk {}", file.display(), disk.display());
         }
+        let files = description.files.map(|files| folder.join(files));
+        if let Some(files) = files.as_ref().filter(|files| !files.is_dir()) {
+            bail!("{}: there is no folder {}", file.display(), files.display());
+        }
         Ok(Self {
             disk,
+            files,
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             init: description.init,
             modules,

@@ -25,7 +25,7 @@ fn main() -> Result {
     let Assignment { bytes, physical, layout } = Assignment::from_words(&words);
 
     DmaPool::in_workspace(DMA, physical, DMA_PAGES as usize).install();
-    let registers = Registers::in_workspace(REGISTERS, bytes);
+    let registers = Registers::in_workspace(REGISTERS, bytes as usize);
     let mapped = |bar| (bar == layout.common.bar).then_some(registers);
     let transport = PciTransport::new(DeviceType::Block, &layout, mapped, Some(VECTOR));
     run(transport.ok_or(Error::InvalidParam)?, signal)

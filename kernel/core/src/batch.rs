@@ -85,7 +85,8 @@ impl<H: Hal> Kernel<H> {
         stale: &mut Stale,
     ) -> Result<(), Stop> {
         let progress = &self.store.get(caller.process).batch;
-        let mut budget = Budget::for_entries();
+        let pool = &self.store.get(space).pool;
+        let (mut budget, tables) = (Budget::for_entries(), pool.get());
         while progress.get().0 < runs {
             let (done, _) = progress.get();
             budget.spend(RUN_COST)?;
@@ -95,7 +96,9 @@ impl<H: Hal> Kernel<H> {
                 .and_then(|run| self.do_run(batch, &run, progress, &mut budget, stale));
             match result {
                 Ok(()) => progress.set((done + 1, 0)),
-                Err(Stop::Refused(_)) if progress.get() != (0, 0) => break,
+                // What has used up tables is not refused: a refusal changes nothing. Who repeats it
+                // is told then.
+                Err(Stop::Refused(_)) if progress.get() != (0, 0) || pool.get() != tables => break,
                 Err(stop) => return Err(stop),
             }
         }

@@ -290,8 +290,9 @@ impl<H: Hal> Kernel<H> {
                 self.unready(process);
                 self.make_ready(process);
             }
-            // It goes to its CPU at its next scheduling decision.
+            // It goes to its CPU at its next scheduling decision, which no fast path may put off.
             Phase::Running if pcb.state.get().cpu() != self.here.get() => {
+                pcb.state.set(pcb.state.get().with_move());
                 self.hal().nudge(pcb.state.get().cpu());
             }
             Phase::Running => {}

@@ -441,22 +441,27 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn next(&self, number: CpuNumber) -> Option<Ref<Process>> {
         let cpu = self.cpu(number);
         if let Some(current) = cpu.current.get() {
-            let ended = cpu.quantum_end.get() == 0;
             let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
+            let pause = match cpu.quantum_end.get() {
+                0 => Some(Pause::Ended),
+                _ => urgent.then_some(Pause::Interrupted),
+            };
             let pcb = self.store.get(current);
             let state = pcb.state.get();
             if state.is_evicted() {
                 self.halt(current);
             } else if state.is_interrupted() {
                 self.trap(current, Trap::Stopped);
-                if let Some(resolver) = cpu.current.get().filter(|_| ended) {
-                    self.preempt(cpu, resolver, Pause::Ended);
+                // The resolver goes on where it was: with its quantum and its urgency.
+                if let Some(resolver) = cpu.current.get()
+                    && let Some(pause) = pause
+                {
+                    self.preempt(cpu, resolver, pause);
                 }
             } else if pcb.affinity.get() != number {
                 self.stop_running(current);
                 self.make_ready(current);
-            } else if ended || urgent {
-                let pause = if ended { Pause::Ended } else { Pause::Interrupted };
+            } else if let Some(pause) = pause {
                 self.preempt(cpu, current, pause);
             }
             // It goes on, or a resolver that waited has taken over the CPU.

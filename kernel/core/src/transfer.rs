@@ -45,7 +45,8 @@ impl<H: Hal> Kernel<H> {
             return Err(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER).into());
         }
         let progress = &self.store.get(process).batch;
-        if info.capabilities() == 0 || progress.get() == CHECKED {
+        // The call may block from here on, and must leave no progress for the next one to find.
+        if info.capabilities() == 0 || progress.take() == CHECKED {
             return Ok(info);
         }
         for number in 0..info.capabilities() {

@@ -4,9 +4,9 @@ mod common;
 
 use a9n_abi::init::slot;
 use a9n_abi::{
-    FaultReason, MessageInfo, ObjectType, Reason, Source, ipc_port, node, notification, pcb,
+    FaultReason, MessageInfo, ObjectType, Reason, Source, ipc_port, node, notification, pcb, timer,
 };
-use a9n_hal::{Fault, UserAddress};
+use a9n_hal::{Fault, Hal, UserAddress};
 use a9n_store::{Phase, Process, Ref};
 use common::{FREE, GENERIC, Reaction, System, reason};
 
@@ -205,4 +205,68 @@ fn a_quantum_that_ends_at_an_interruption_is_not_the_resolvers() {
     let resolver = system.current.expect("the resolver has its turn");
     assert_eq!(MessageInfo(system.answer(resolver).info).source(), Some(Source::Stopped));
     assert_ne!(next, resolver, "the bystander's turn came first");
+}
+
+#[test]
+fn the_resolver_of_an_interrupted_process_makes_way_for_who_is_more_urgent() {
+    const RESOLVER: u64 = FREE + 30;
+    const URGENT: u64 = FREE + 40;
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, PORT).expect("port");
+    system.convert(GENERIC, ObjectType::NotificationPort, 0, 1, SIGNALS).expect("signals");
+    system.ask(slot::NODE, node::word::Mint, &[SIGNALS + 1, SIGNALS, 0x3f, 1]).expect("mint");
+    let mut start = |index, priority, operation, waits_at| {
+        system.process(index, priority);
+        system.ask(index, pcb::word::ConfigureSchedule, &[priority, 1, 0]).expect("CPU 1");
+        system.ask(index, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
+        system.ask(index, pcb::word::Resume, &[]).expect("resume");
+        let process = system.elsewhere[1].expect("it runs there at once");
+        if waits_at != 0 {
+            system.play(1);
+            assert_eq!(system.message(waits_at, operation, 0, &[]), Reaction::Blocked);
+            system.play(0);
+        }
+        process
+    };
+    start(RESOLVER, 100, RECEIVE, PORT);
+    let urgent = start(URGENT, 200, notification::word::Wait, SIGNALS);
+    let other = start(OTHER, 100, 0, 0);
+    // The time of the urgent one has come when CPU 1 learns of the interruption.
+    let deadline = system.kernel.hal().now() + 1000;
+    system.ask(slot::TIMERS + 1, timer::word::Arm, &[deadline, SIGNALS + 1]).expect("arm");
+    assert_eq!(system.elsewhere[1], Some(other));
+    system.kernel.hal().advance(1000);
+    system.ask(OTHER, pcb::word::Interrupt, &[]).expect("interrupt");
+    assert_eq!(system.elsewhere[1], Some(urgent));
+    system.check();
+}
+
+#[test]
+fn a_server_that_is_moved_while_it_serves_is_not_called_where_it_was() {
+    const SERVER: u64 = FREE + 30;
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, PORT).expect("port");
+    for index in [SERVER, OTHER] {
+        system.process(index, 100);
+        system.ask(index, pcb::word::ConfigureSchedule, &[100, 1, 0]).expect("CPU 1");
+        system.ask(index, pcb::word::Resume, &[]).expect("resume");
+        system.play(1);
+        let operation = if index == SERVER { RECEIVE } else { CALL };
+        assert_eq!(system.message(PORT, operation, 0, &[]), Reaction::Blocked);
+        system.play(0);
+    }
+    let server = system.elsewhere[1].expect("it serves");
+    // Its CPU has not noticed yet when it answers.
+    let operation = pcb::word::ConfigureSchedule;
+    let words = [100, 0, 0, 0, 0, 0];
+    let frame = a9n_hal::CallFrame { operation, descriptor: SERVER, info: 3, words };
+    system.kernel.context(system.init).prepare(frame);
+    assert_eq!(system.kernel.call(0, system.init), Some(system.init));
+    system.play(1);
+    assert_eq!(system.message(PORT, REPLY_RECEIVE, 0, &[]), Reaction::Blocked);
+    assert_ne!(system.current, Some(server));
+    assert_eq!(system.message(PORT, CALL, 0, &[]), Reaction::Blocked);
+    assert_eq!(system.current, None, "it works on CPU 0 now");
+    assert!(system.kernel.ready().contains(&server));
+    system.check();
 }

@@ -45,6 +45,8 @@ impl State {
     const EVICTED: u32 = 1 << 20;
     /// The scheduling context that it lent with its call will not come back.
     const CONTEXT_LOST: u32 = 1 << 21;
+    /// It has been given another CPU while it ran on this one.
+    const MOVED: u32 = 1 << 22;
 
     /// `phase` on `cpu`, no flags.
     #[inline(always)]
@@ -87,6 +89,12 @@ impl State {
     #[must_use]
     pub const fn without_eviction(self) -> Self {
         self.with_flag(Self::EVICTED, false)
+    }
+
+    /// The same process, which goes to another CPU as soon as somebody decides where it runs.
+    #[must_use]
+    pub const fn with_move(self) -> Self {
+        self.with_flag(Self::MOVED, true)
     }
 
     /// The same process, with a vector state or without.

@@ -30,14 +30,17 @@ fn main() -> Result<(), Missing> {
     let uart = Uart::start(ports, first);
     let terminal = Terminal { uart, output: Deque::new(), input: Deque::new() };
     let service = ConsoleServer(Shared(RefCell::new(terminal)));
+    // In this order: an edge that comes while the line is masked is lost, so whatever came before is
+    // looked for once it is open.
+    let attend = || {
+        interrupt.acknowledge().expect("the interrupt is the component's own");
+        service.0.0.borrow_mut().attend();
+    };
     // It may have been raised while nobody was there.
-    let acknowledge = || interrupt.acknowledge().expect("the interrupt is the component's own");
-    service.0.0.borrow_mut().attend();
-    acknowledge();
+    attend();
     let signals = |bits| {
         if bits & INTERRUPT != 0 {
-            service.0.0.borrow_mut().attend();
-            acknowledge();
+            attend();
         }
     };
     let server = Server::new(&environment);

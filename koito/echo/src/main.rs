@@ -1,6 +1,7 @@
 //! A server to try things out with: it answers, and fails when asked to.
 #![no_std]
 #![no_main]
+#![forbid(unsafe_code)]
 
 use core::cell::Cell;
 

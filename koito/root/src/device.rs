@@ -22,7 +22,8 @@ const BARS: usize = 6;
 /// The devices of the machine.
 pub struct Machine {
     access: ConfigurationPorts,
-    memory: DeviceMemory,
+    /// Device space, and the tables of the firmware.
+    pub memory: DeviceMemory,
 }
 
 impl Machine {
@@ -101,11 +102,13 @@ impl Device {
             return Ok(None);
         };
         let access = machine.access;
-        function.open_bridges(&access);
         let msix = function.msix(&access);
         let mut windows = Vec::new();
         let mut interrupts = None;
         for number in 0..BARS as u8 {
+            if let Some(b) = function.bar(&access, number) {
+                nun::println!("BAR {number} {b:x?}");
+            }
             let Some((frame, offset, bytes)) = machine.frame(resources, &function, number)? else {
                 continue;
             };

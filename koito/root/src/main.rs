@@ -11,6 +11,7 @@ mod device;
 mod life;
 mod links;
 mod part;
+mod power;
 mod screen;
 mod serve;
 mod supervisor;

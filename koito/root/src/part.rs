@@ -145,7 +145,10 @@ impl Part {
             let _ = io_ports.push(IoPort::slot(slot));
         }
         let ring = |resources: &mut Resources, bits| make_bell(resources, notification, bits);
-        let device = Device::find(machine, resources, &component, ring)?;
+        let device = Device::find(machine, resources, &component, ring).unwrap_or_else(|error| {
+            nun::println!("root: the device of {} cannot be given out: {error}", component.name);
+            None
+        });
         let layout = component.framebuffer.then_some(&init.framebuffer);
         let screen = layout.and_then(|layout| Screen::find(machine, resources, layout));
         Ok(Self {

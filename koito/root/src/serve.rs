@@ -4,12 +4,15 @@ use core::cell::RefCell;
 use core::fmt::Write;
 
 use koito::Name;
-use koito::services::{Condition, Description, Memory, Status, Supervisor, SupervisorError};
+use koito::services::{
+    Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorError,
+};
 use koito_manifest::PortRange;
 use nun::service::{Caller, String};
 use nun::ticks;
 
 use crate::life::Life;
+use crate::power;
 use crate::supervisor::State;
 
 /// The supervisor's state, as a server.
@@ -37,6 +40,14 @@ impl Supervisor for Service<'_> {
             uptime,
             time,
         })
+    }
+
+    fn power(&self, _: Caller, to: PowerState) -> Result<(), SupervisorError> {
+        let State { init, resources, machine, .. } = &mut *self.0.borrow_mut();
+        if let Some(unknown) = power::enter(to, init, &mut machine.memory, resources) {
+            nun::println!("root: {unknown}");
+        }
+        Err(SupervisorError::Unsupported)
     }
 
     fn kill(&self, _: Caller, name: Name) -> Result<(), SupervisorError> {

@@ -38,6 +38,7 @@ pub struct Supervisor {
 pub struct State {
     pub init: &'static InitInfo,
     pub resources: Resources,
+    pub machine: Machine,
     pub parts: Vec<Part, MOST_COMPONENTS>,
     root: Root,
     /// The port of the service that each component offers.
@@ -77,9 +78,9 @@ impl Supervisor {
             links: Links::default(),
             alarm: NotificationPort::slot(alarm),
             armed: None,
+            machine: Machine::new(init),
             next_look: 0,
         };
-        let mut machine = Machine::new(init);
         let mut programs: Vec<(&str, &[u8]), MOST_COMPONENTS> = Vec::new();
         for (index, component) in manifest.components.iter().cloned().enumerate() {
             let known = programs.iter().find(|(name, _)| *name == component.program);
@@ -94,7 +95,7 @@ impl Supervisor {
             let _ = programs.push((component.program, program));
             let port = component.offers.map(|_| state.resources.make(0)).transpose()?;
             let _ = state.ports.push(port);
-            let (machine, resources) = (&mut machine, &mut state.resources);
+            let (machine, resources) = (&mut state.machine, &mut state.resources);
             let part = Part::new(init, machine, resources, index, component, program)?;
             let _ = state.parts.push(part);
         }

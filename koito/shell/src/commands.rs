@@ -3,11 +3,13 @@
 use core::fmt::{self, Write};
 
 use koito::services::{
-    ClockClient, EchoClient, LogClient, Logger, SupervisorClient, SupervisorError,
+    ClockClient, EchoClient, FilesClient, LogClient, Logger, PowerState, SupervisorClient,
+    SupervisorError,
 };
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
 
+use crate::files;
 use crate::show;
 use crate::terminal::Terminal;
 
@@ -17,6 +19,7 @@ pub struct Shell<'a> {
     pub supervisor: SupervisorClient,
     pub clock: ClockClient,
     pub log: LogClient,
+    pub files: FilesClient,
     logger: Logger,
     echo: EchoClient,
 }
@@ -64,6 +67,34 @@ const COMMANDS: &[Command] = &[
         purpose: "start a component that does not run",
         run: |shell, words, to| shell.supervise("started", words, to, SupervisorClient::start),
     },
+    Command { name: "ls", arguments: "PATH", purpose: "list a directory", run: files::list },
+    Command { name: "cat", arguments: "PATH", purpose: "show a file", run: files::print },
+    Command { name: "cp", arguments: "FROM TO", purpose: "copy a file", run: files::copy },
+    Command {
+        name: "write",
+        arguments: "PATH WORD",
+        purpose: "make a file with a word in it",
+        run: files::write,
+    },
+    Command {
+        name: "rm",
+        arguments: "PATH",
+        purpose: "remove a file or an empty directory",
+        run: files::remove,
+    },
+    Command {
+        name: "mkdir",
+        arguments: "PATH",
+        purpose: "make a directory",
+        run: files::make_directory,
+    },
+    Command { name: "df", arguments: "", purpose: "show the room on the disk", run: files::space },
+    Command {
+        name: "sync",
+        arguments: "",
+        purpose: "have all that was done survive",
+        run: files::sync,
+    },
     Command {
         name: "uptime",
         arguments: "",
@@ -91,6 +122,21 @@ const COMMANDS: &[Command] = &[
         run: |shell, _, to| dead(shell.echo.hang(), to),
     },
     Command {
+        name: "power",
+        arguments: "off",
+        purpose: "leave the disk in order, and switch the machine off",
+        run: |shell, words, to| match words {
+            ["off"] => power(shell, PowerState::Off, to),
+            _ => writeln!(to, "write: power off"),
+        },
+    },
+    Command {
+        name: "reboot",
+        arguments: "",
+        purpose: "leave the disk in order, and start the machine anew",
+        run: |shell, _, to| power(shell, PowerState::Reset, to),
+    },
+    Command {
         name: "exit",
         arguments: "",
         purpose: "end the emulator",
@@ -111,6 +157,7 @@ impl<'a> Shell<'a> {
             supervisor: SupervisorClient::new(environment.service("supervisor")?),
             clock: ClockClient::new(environment.service("clock")?),
             log: LogClient::new(log),
+            files: FilesClient::new(environment.service("files")?),
             logger: Logger::new(log),
             echo: EchoClient::new(environment.service("echo")?),
         })
@@ -199,6 +246,17 @@ fn count(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result 
 fn dead(answer: Result<(), Failure>, terminal: &mut Terminal) -> fmt::Result {
     match answer {
         Ok(()) => writeln!(terminal, "it lives"),
+        Err(error) => writeln!(terminal, "{error}"),
+    }
+}
+
+/// Brings the machine to `state`, with everything on the disk.
+fn power(shell: &Shell<'_>, state: PowerState, terminal: &mut Terminal) -> fmt::Result {
+    if let Err(error) = shell.files.leave() {
+        writeln!(terminal, "{error}")?;
+    }
+    match shell.supervisor.power(state) {
+        Ok(()) => Ok(()),
         Err(error) => writeln!(terminal, "{error}"),
     }
 }

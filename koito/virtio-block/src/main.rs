@@ -49,7 +49,7 @@ fn main() -> Result<(), Missing> {
 fn start(environment: &Environment) -> Result<BlockDevice, Missing> {
     let device = environment.device()?;
     let (physical, bytes) = device.dma.ok_or(Missing::Device)?;
-    DmaPool::install_in_workspace(DMA_ADDRESS, physical, bytes);
+    DmaPool::in_workspace(DMA_ADDRESS, physical, bytes as usize / PAGE_BYTES).install();
     let configuration = Snapshot(&device.configuration);
     // The copy is of one function, whatever its address.
     let function = nun_driver::pci::function(&configuration, PciAddress::new(0, 0, 0, 0));
@@ -57,7 +57,7 @@ fn start(environment: &Environment) -> Result<BlockDevice, Missing> {
         function.and_then(|it| Layout::read(&configuration, &it)).ok_or(Missing::Device)?;
     let mapped = |bar| {
         let window = device.windows.iter().find(|window| window.bar == bar)?;
-        Some(Registers::in_workspace(window.address, window.bytes))
+        Some(Registers::in_workspace(window.address, window.bytes as usize))
     };
     let transport = PciTransport::new(DeviceType::Block, &layout, mapped, Some(VECTOR));
     // A device that does not start is reset once more, by a new instance.

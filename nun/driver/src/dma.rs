@@ -81,17 +81,6 @@ impl DmaPool {
         }
     }
 
-    /// Makes the `bytes` bytes at physical address `physical`, which whoever started this process mapped
-    /// at `address` in its [workspace](nun::aci::WORKSPACE_ADDRESS), the pool that [`SharedDma`]
-    /// stands for, unless there is one already. By convention nothing else lies there.
-    pub fn install_in_workspace(address: u64, physical: u64, bytes: u64) {
-        let memory = Mapped::in_workspace(address, bytes);
-        let pages = memory.bytes() / PAGE_SIZE;
-        // SAFETY: it lies in the workspace, where by convention nobody but the one pool uses it; were
-        // it not mapped, an access would fault.
-        unsafe { Self::new(memory.address() as usize, physical, pages) }.install();
-    }
-
     /// `pages` consecutive pages, all zero: their physical address and where they are mapped.
     pub fn allocate(&mut self, pages: usize) -> Option<(u64, NonNull<u8>)> {
         let last = self.pages.checked_sub(pages)?;

@@ -26,13 +26,12 @@ impl Registers {
         Self { address, bytes }
     }
 
-    /// `bytes` bytes of the [workspace](nun::aci::WORKSPACE_ADDRESS) from `address` on, where whoever
-    /// started this process mapped them; if nobody did, an access faults. By convention no Rust object
-    /// lies there.
-    pub fn in_workspace(address: u64, bytes: u64) -> Self {
-        let mapped = Mapped::in_workspace(address, bytes);
-        // SAFETY: it lies in the workspace.
-        unsafe { Self::new(mapped.address() as usize, mapped.bytes()) }
+    /// `bytes` bytes of the [workspace](nun::aci::WORKSPACE_ADDRESS) from `address` on, where whoever started
+    /// this driver has mapped them. By convention no Rust object lies there.
+    pub fn in_workspace(address: u64, bytes: usize) -> Self {
+        let mapped = Mapped::in_workspace(address, bytes as u64);
+        // SAFETY: it lies in the workspace; what is not mapped there faults.
+        unsafe { Self::new(mapped.address() as usize, bytes) }
     }
 
     /// Maps `pages` pages of the device frame `frame`, from page `offset` on, anywhere in the own

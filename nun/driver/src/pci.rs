@@ -142,8 +142,12 @@ impl Function {
         Some(devices.frame(first, bits, slots).map(|frame| (frame, address - first)))
     }
 
-    /// Lets it answer to its addresses in memory, and read and write memory itself if `masters`.
+    /// Lets it answer to its addresses in memory, and read and write memory itself if `masters`, by
+    /// way of the bridges before it.
     pub fn enable(&self, access: &impl ConfigRegionAccess, masters: BusMaster) {
+        if masters == BusMaster::Yes {
+            self.open_bridges(access);
+        }
         PciHeader::new(self.address).update_command(access, |command| {
             let command = command | CommandRegister::MEMORY_ENABLE;
             match masters {

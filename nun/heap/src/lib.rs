@@ -21,6 +21,8 @@
 
 #![no_std]
 
+mod inside;
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr;
 
@@ -29,6 +31,8 @@ use nun::lock::{Mutex, YieldingLock};
 use nun::memory::HeapMemory;
 use talc::TalcLock;
 use talc::source::GlobalAllocSource;
+
+pub use inside::Inside;
 
 /// By how many bytes it grows at least.
 const BLOCK_BYTES: usize = 256 * 1024;

@@ -7,9 +7,7 @@ use super::{Pool, Space};
 use crate::slots::{SlotAllocator, Slots};
 use crate::{Access, AddressSpace, Error, Generic, Node, ObjectType, Resources, aci};
 
-/// Radix of the node with its capabilities: 512 slots.
-const RADIX: u32 = 9;
-const WORDS: usize = (1 << RADIX) / u64::BITS as usize;
+const WORDS: usize = (1 << aci::HEAP_RADIX) / u64::BITS as usize;
 /// Blocks of memory, split ones included.
 const BLOCKS: usize = 192;
 /// Reservations and mappings.
@@ -29,7 +27,7 @@ impl HeapMemory {
     /// 2^`size_bits` bytes of init's. Page tables come out of them as well.
     pub fn new(resources: &mut Resources, size_bits: u8) -> Result<Self, Error> {
         let quota: Generic = resources.make(size_bits)?;
-        let made = resources.make(RADIX as u8).and_then(|node: Node| {
+        let made = resources.make(aci::HEAP_RADIX as u8).and_then(|node: Node| {
             let space = AddressSpace::slot(slot::ADDRESS_SPACE);
             let memory = Self::from_quota(quota, node, INIT_NODE_RADIX, space);
             if memory.is_err() {
@@ -43,6 +41,14 @@ impl HeapMemory {
         made
     }
 
+    /// What this process, which is not init, was [granted](crate::Process::grant_heap). Once.
+    pub fn granted() -> Result<Self, Error> {
+        let quota = Generic::slot(aci::slot::HEAP_MEMORY);
+        let node = Node::slot(aci::slot::HEAP_NODE);
+        let space = AddressSpace::slot(aci::slot::ADDRESS_SPACE);
+        Self::from_quota(quota, node, aci::NODE_RADIX, space)
+    }
+
     /// All of the Generic `quota`, which is empty, with `node`, an empty node of 512 slots that
     /// stands in a root node of 2^`root_radix` slots, for the own address space `space`.
     pub fn from_quota(
@@ -52,7 +58,8 @@ impl HeapMemory {
         space: AddressSpace,
     ) -> Result<Self, Error> {
         let (_, size_bits, ..) = quota.information()?;
-        let mut slots = SlotAllocator::nested(node.descriptor().index(), root_radix, RADIX);
+        let mut slots =
+            SlotAllocator::nested(node.descriptor().index(), root_radix, aci::HEAP_RADIX);
         let whole = slots.take_slot()?;
         quota.convert(ObjectType::Generic, size_bits, 1, node, whole)?;
         let mut pool = Pool::new(slots);

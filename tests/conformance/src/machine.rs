@@ -281,9 +281,10 @@ snippets! {
     wide_vector: "vxorps ymm0, ymm0, ymm0";
     /// Stores its thread bases at its argument: FS, then GS.
     tell_bases: "rdfsbase rax", "mov [rdi], rax", "rdgsbase rax", "mov [rdi + 8], rax";
-    /// Sets its GS base to its argument, lets others run, and stores there what it is then.
-    keep_base: "wrgsbase rdi", "mov rbx, rdi", "mov eax, 0x101", "xor edi, edi", "xor esi, esi",
-        "syscall", "rdgsbase rax", "mov [rbx], rax";
+    /// Sets its GS base to its argument, waits for the signal whose descriptor stands at 16, and
+    /// stores at its argument what its GS base is then.
+    keep_base: "wrgsbase rdi", "mov rbx, rdi", "mov eax, 0xc02", "mov rdi, [rbx + 16]",
+        "xor esi, esi", "syscall", "rdgsbase rax", "mov [rbx], rax";
     /// Sets single-step: the next instruction is the last.
     single_step: "pushfq", "or dword ptr [rsp], 0x100", "popfq", "nop";
     /// Sets the direction and alignment flags, makes a kernel call, and stores its flags.

@@ -2,14 +2,22 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
 mod locals;
 mod protocol;
 
+use alloc::vec::Vec;
+
 use nun::mapped::Mapped;
+use nun::memory::HeapMemory;
 use nun::{IpcPort, Message, aci};
 use protocol::{SHARED, label, role};
 
 nun::entry!(main, stack = 16384);
+
+#[global_allocator]
+static HEAP: nun_heap::Heap = nun_heap::empty();
 
 fn main(argument: u64) -> Result<(), &'static str> {
     match argument & 0xffff_ffff {
@@ -35,8 +43,22 @@ fn main(argument: u64) -> Result<(), &'static str> {
             }
             Ok(())
         }
+        role::HEAP => use_heap(),
         _ => Err("I do not know this role"),
     }
+}
+
+/// Allocates most of what was granted, twice, and more than that.
+fn use_heap() -> Result<(), &'static str> {
+    nun_heap::start(HeapMemory::granted().map_err(|_| "no heap was granted")?);
+    for _ in 0..2 {
+        let words: Vec<u64> = (0..1 << 16).collect();
+        if words.iter().sum::<u64>() != ((1 << 16) - 1) << 15 {
+            return Err("the words are not what they were");
+        }
+    }
+    let mut much: Vec<u8> = Vec::new();
+    much.try_reserve(4 << 20).err().map(|_| ()).ok_or("more came than was granted")
 }
 
 /// Stops at a breakpoint, `depth` calls further down.

@@ -12,6 +12,8 @@ pub mod role {
     pub const BREAK: u64 = 4;
     /// Tell its thread-local words, and have a thread made that does so, too.
     pub const LOCALS: u64 = 5;
+    /// Use a heap of its own, then exit with 0.
+    pub const HEAP: u64 = 7;
     /// Add one to every word of a shared page, then exit with 0.
     pub const SHARE: u64 = 6;
 }

@@ -11,13 +11,13 @@ use a9n_power_cut::{check, cut, log_writes, make, model};
 use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
-usage: a9n-power-cut load SHAPE CUTS SEED        plays a write load and takes the power away
-       a9n-power-cut lose WHAT SHAPE CUTS SEED   the same, with a mistake; WHAT is one of
-                     flush-before-commit, lasting-commit, flush-before-forgetting
-       a9n-power-cut log IMAGE LOG CUTS SEED     takes the power away in a log of writes (as QEMU's
+usage: a9n-power-cut load SHAPE CUTS SEED       plays a write load and takes the power away
+       a9n-power-cut log IMAGE LOG CUTS SEED    takes the power away in a log of writes (as QEMU's
                      blklogwrites makes it) that started with IMAGE
-       a9n-power-cut model SHAPE STEPS SEED      plays random operations beside a model
-       a9n-power-cut images FOLDER               makes the images of koito/fs-images
+       a9n-power-cut without WHAT ...           one of the two with a mistake; WHAT is one of
+                     flush-before-commit, lasting-commit, flush-before-forgetting
+       a9n-power-cut model SHAPE STEPS SEED     plays random operations beside a model
+       a9n-power-cut images FOLDER              makes the images of koito/fs-images
 A SHAPE is a name in src/make.rs, such as `usual`.";
 
 /// Faults shown.
@@ -39,25 +39,25 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<String> {
     let scratch = Scratch::new()?;
+    let (loss, arguments) = match arguments {
+        ["without", what, rest @ ..] => {
+            let known = Loss::ALL.into_iter().find(|(name, _)| name == what);
+            let (_, loss) = known.with_context(|| format!("{what} cannot be lost\n{USAGE}"))?;
+            (Some(loss), rest)
+        }
+        all => (None, all),
+    };
     match arguments {
         ["load", shape, cuts, seed] => {
             let base = make::image(shape, scratch.path())?;
             let load = load::play(base.clone(), load::STEPS, seed.parse()?)?;
-            judge(&base, &load, cuts.parse()?, seed.parse()?, &scratch)
-        }
-        ["lose", what, shape, cuts, seed] => {
-            let known = Loss::ALL.into_iter().find(|(name, _)| name == what);
-            let (_, loss) = known.with_context(|| format!("{what} cannot be lost\n{USAGE}"))?;
-            let base = make::image(shape, scratch.path())?;
-            let mut load = load::play(base.clone(), load::STEPS, seed.parse()?)?;
-            load.record = without(&load.record, loss);
-            judge(&base, &load, cuts.parse()?, seed.parse()?, &scratch)
+            judge(&base, load, loss, cuts.parse()?, seed.parse()?, &scratch)
         }
         ["log", image, log, cuts, seed] => {
             let base = fs::read(image).with_context(|| format!("cannot read {image}"))?;
             let raw = fs::read(log).with_context(|| format!("cannot read {log}"))?;
             let load = Load { record: log_writes::read(&raw)?, promises: vec![] };
-            judge(&base, &load, cuts.parse()?, seed.parse()?, &scratch)
+            judge(&base, load, loss, cuts.parse()?, seed.parse()?, &scratch)
         }
         ["model", shape, steps, seed] => {
             let base = make::image(shape, scratch.path())?;
@@ -69,11 +69,22 @@ fn run(arguments: &[&str]) -> Result<String> {
     }
 }
 
-fn judge(base: &[u8], load: &Load, cuts: usize, seed: u64, scratch: &Scratch) -> Result<String> {
+/// Takes the power away `cuts` times from a load that started with the image `base`.
+fn judge(
+    base: &[u8],
+    mut load: Load,
+    loss: Option<Loss>,
+    cuts: usize,
+    seed: u64,
+    scratch: &Scratch,
+) -> Result<String> {
+    if let Some(loss) = loss {
+        load.record = without(&load.record, loss);
+    }
     let moments = cut::moments(load.record.len(), cuts, seed);
-    let verdict = check::all(base, load, &moments, scratch.path(), SHOWN)?;
+    let verdict = check::all(base, &load, &moments, scratch.path(), SHOWN)?;
     if !verdict.faults.is_empty() {
-        bail!("{} good, but\n{}", verdict.good, verdict.faults.join("\n"));
+        bail!("{} power cuts survived, but\n{}", verdict.good, verdict.faults.join("\n"));
     }
     Ok(format!("{} power cuts in {} events survived", verdict.good, load.record.len()))
 }

@@ -22,6 +22,9 @@ const REPORTS: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 4;
 /// Priority of workers. Init has a higher one.
 const PRIORITY: u64 = 100;
 
+/// Hundredths of a second that everybody has to get on after a storm. Whoever does not then hangs.
+const PATIENCE: u32 = 3000;
+
 /// One worker, or room for one.
 struct Place {
     quota: Generic,
@@ -204,18 +207,34 @@ impl Arena {
         self.bell.wait().map(|_| ())
     }
 
-    /// Does `step` for some seconds; answers how often.
+    /// Does `step` for some seconds, and so often at least; answers how often.
     pub fn storm(
         &mut self,
+        least: u64,
         mut step: impl FnMut(&mut Self) -> Result<(), StartError>,
     ) -> Result<u64, StartError> {
         let end = ticks() + 3 * self.init.ticks_per_second / 2;
         let mut steps = 0;
-        while ticks() < end {
+        while ticks() < end || steps < least {
             step(self)?;
             steps += 1;
         }
         Ok(steps)
+    }
+
+    /// Lets the workers run, and does `meanwhile`, until it answers that all is well. A slow machine
+    /// only takes longer; answers whether that came about at all.
+    pub fn wait_until(
+        &mut self,
+        mut meanwhile: impl FnMut(&mut Self) -> Result<bool, StartError>,
+    ) -> Result<bool, StartError> {
+        for _ in 0..PATIENCE {
+            if meanwhile(self)? {
+                return Ok(true);
+            }
+            self.sleep(10_000)?;
+        }
+        Ok(false)
     }
 }
 

@@ -24,7 +24,9 @@ pub const ALL: &[(&str, Storm)] = &[
 
 const READ_WRITE: Access = Access::READ.union(Access::WRITE);
 /// Rounds that each worker makes at least.
-const ROUNDS: u64 = 5;
+const ROUNDS: u64 = 20;
+/// Steps that a storm takes at least.
+const STEPS: u64 = 50;
 /// Microseconds in which a CPU that has not noticed yet would do something.
 const MOMENT: u64 = 200;
 
@@ -58,18 +60,28 @@ fn crowd(arena: &mut Arena, role: u64) -> Result<usize, StartError> {
     Ok(WORKERS)
 }
 
-/// All of the first `count` workers got on; answers their rounds.
-fn all_got_on(arena: &Arena, count: usize) -> u64 {
-    let rounds = |number| arena.rounds(number);
-    assert!((0..count).all(|number| rounds(number) >= ROUNDS), "a worker does not get on");
-    (0..count).map(rounds).sum()
+/// All of the first `count` workers get on; answers their rounds.
+fn all_get_on(arena: &mut Arena, count: usize) -> Result<u64, StartError> {
+    let got_on = |arena: &Arena| (0..count).all(|number| arena.rounds(number) >= ROUNDS);
+    let all = arena.wait_until(|arena| {
+        // The last that the storm brought.
+        while let Some(received) = arena.trouble() {
+            if let Received::Fault { fault, .. } = received {
+                assert_eq!(fault.address, PLAYGROUND, "a worker faulted");
+            }
+            arena.forgive()?;
+        }
+        Ok(got_on(arena))
+    })?;
+    assert!(all, "a worker does not get on");
+    Ok((0..count).map(|number| arena.rounds(number)).sum())
 }
 
 /// Calls and replies from CPU to CPU: each answer is that to its question.
 fn messages(arena: &mut Arena) -> Result<u64, StartError> {
     let count = pairs(arena)?;
-    arena.storm(|arena| Ok(arena.sleep(20_000)?))?;
-    Ok(all_got_on(arena, 2 * count))
+    arena.storm(ROUNDS, |arena| Ok(arena.sleep(20_000)?))?;
+    all_get_on(arena, 2 * count)
 }
 
 /// A signal runs in a circle through all CPUs and is never lost.
@@ -86,11 +98,15 @@ fn signals(arena: &mut Arena) -> Result<u64, StartError> {
         arena.pcb(number).resume()?;
     }
     arena.signal(0)?;
-    arena.storm(|arena| Ok(arena.sleep(20_000)?))?;
+    arena.storm(ROUNDS, |arena| Ok(arena.sleep(20_000)?))?;
+    let rounds = all_get_on(arena, count)?;
+    for number in 0..count {
+        arena.pcb(number).suspend()?;
+    }
     let laps = arena.rounds(count - 1);
-    let together = (0..count).all(|number| arena.rounds(number).abs_diff(laps) <= 2);
+    let together = (0..count).all(|number| arena.rounds(number).abs_diff(laps) <= 1);
     assert!(together, "the signal was doubled or lost");
-    Ok(all_got_on(arena, count))
+    Ok(rounds)
 }
 
 /// Writers, whose playgrounds are mapped, and a Window of each.
@@ -114,7 +130,7 @@ fn take_pages(
     give: impl Fn(Window) -> Result<u64, Error>,
 ) -> Result<u64, StartError> {
     let windows = writers(arena)?;
-    let steps = arena.storm(|arena| {
+    let steps = arena.storm(STEPS, |arena| {
         let number = arena.below(WORKERS);
         let (Some(window), (_, page)) = (windows[number], arena.playground(number)) else {
             return Ok(());
@@ -130,14 +146,7 @@ fn take_pages(
         }
         Ok(())
     })?;
-    // The last faults.
-    for _ in 0..10 {
-        arena.sleep(10_000)?;
-        while let Some(Received::Fault { .. }) = arena.trouble() {
-            arena.forgive()?;
-        }
-    }
-    all_got_on(arena, WORKERS);
+    all_get_on(arena, WORKERS)?;
     Ok(steps)
 }
 
@@ -156,7 +165,7 @@ fn protections(arena: &mut Arena) -> Result<u64, StartError> {
 /// Who is suspended stands still, wherever it ran, and goes on afterwards.
 fn stops(arena: &mut Arena) -> Result<u64, StartError> {
     let count = crowd(arena, role::KEEPER)?;
-    let steps = arena.storm(|arena| {
+    let steps = arena.storm(STEPS, |arena| {
         let number = arena.below(count);
         arena.pcb(number).suspend()?;
         let before = arena.rounds(number);
@@ -164,59 +173,62 @@ fn stops(arena: &mut Arena) -> Result<u64, StartError> {
         assert_eq!(arena.rounds(number), before, "it ran although it was suspended");
         Ok(arena.pcb(number).resume()?)
     })?;
-    all_got_on(arena, count);
+    all_get_on(arena, count)?;
     Ok(steps)
 }
 
 /// Who is interrupted tells its resolver, wherever it ran, and goes on as if nothing had been.
 fn interruptions(arena: &mut Arena) -> Result<u64, StartError> {
     let count = crowd(arena, role::KEEPER)?;
-    let mut told = 0;
-    let mut listen = |arena: &mut Arena| -> Result<(), StartError> {
+    let (mut asked, mut told) = ([false; WORKERS], [false; WORKERS]);
+    let mut times = 0;
+    let mut listen = |arena: &mut Arena| -> Result<[bool; WORKERS], StartError> {
         while let Some(received) = arena.trouble() {
-            assert!(matches!(received, Received::Stopped { .. }), "{received:x?}");
-            told += 1;
+            let Received::Stopped { process, .. } = received else { panic!("{received:x?}") };
+            told[process as usize - 1] = true;
+            times += 1;
             arena.forgive()?;
         }
-        Ok(())
+        Ok(told)
     };
-    let steps = arena.storm(|arena| {
+    let steps = arena.storm(STEPS, |arena| {
         let number = arena.below(count);
         arena.pcb(number).interrupt()?;
+        asked[number] = true;
         arena.sleep(MOMENT)?;
-        listen(arena)
+        listen(arena).map(|_| ())
     })?;
-    arena.sleep(100_000)?;
-    listen(arena)?;
+    let all = arena.wait_until(|arena| Ok(listen(arena)? == asked))?;
+    assert!(all, "an interruption was lost");
     // Two interruptions of one that did not run in between are one.
-    assert!(told > steps / 4 && told <= steps, "{told} of {steps} interruptions were told of");
-    all_got_on(arena, count);
+    assert!(times <= steps, "{times} of {steps} interruptions were told of");
+    all_get_on(arena, count)?;
     Ok(steps)
 }
 
 /// Processes move from CPU to CPU while they run.
 fn moves(arena: &mut Arena) -> Result<u64, StartError> {
     let count = crowd(arena, role::KEEPER)?;
-    let steps = arena.storm(|arena| {
+    let steps = arena.storm(STEPS, |arena| {
         let (number, cpu) = (arena.below(count), arena.below(arena.cpus()));
         arena.move_to(number, cpu)?;
         Ok(arena.sleep(MOMENT)?)
     })?;
-    all_got_on(arena, count);
+    all_get_on(arena, count)?;
     Ok(steps)
 }
 
 /// Processes are destroyed while other CPUs run them, with all that they are made from.
 fn deaths(arena: &mut Arena) -> Result<u64, StartError> {
     let count = crowd(arena, role::KEEPER)?;
-    let steps = arena.storm(|arena| {
+    let steps = arena.storm(STEPS, |arena| {
         let (number, cpu) = (arena.below(count), arena.below(arena.cpus()));
         arena.destroy(number)?;
         arena.build(number, role::KEEPER, cpu)?;
         arena.pcb(number).resume()?;
         Ok(arena.sleep(MOMENT)?)
     })?;
-    assert!(steps >= ROUNDS, "only {steps} deaths");
+    all_get_on(arena, count)?;
     Ok(steps)
 }
 
@@ -224,16 +236,15 @@ fn deaths(arena: &mut Arena) -> Result<u64, StartError> {
 /// when there is another one.
 fn revocations(arena: &mut Arena) -> Result<u64, StartError> {
     let count = pairs(arena)?;
-    let steps = arena.storm(|arena| {
+    let steps = arena.storm(STEPS, |arena| {
         let pair = arena.below(count);
         arena.sleep(5_000)?;
         arena.remove(pair)?;
         arena.sleep(MOMENT)?;
         give_port(arena, pair)
     })?;
-    arena.sleep(100_000)?;
-    all_got_on(arena, 2 * count);
-    let refused = (0..2 * count).map(|number| arena.refused(number)).sum::<u64>();
-    assert!(refused > 0, "nobody noticed that its port died");
+    all_get_on(arena, 2 * count)?;
+    let noticed = |arena: &mut Arena| Ok((0..2 * count).any(|number| arena.refused(number) > 0));
+    assert!(arena.wait_until(noticed)?, "nobody noticed that its port died");
     Ok(steps)
 }

@@ -3,7 +3,6 @@
 use nun::abi::MessageInfo;
 use nun::aci::{WORKSPACE_ADDRESS, WORKSPACE_BYTES, slot};
 use nun::capability::Capability;
-use nun::slots::Slots;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, InitInfo, Node, PageTable, Pcb,
     Resources, Window, map_pages, range_around,

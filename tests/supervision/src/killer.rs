@@ -23,7 +23,7 @@ const CRASH_EVERY: u64 = 8;
 /// Times that the victim hangs.
 const HANGS: u64 = 2;
 /// Instances of the victim that every client has met in the end, however slow the machine is.
-const LEAST_INSTANCES: u64 = 8;
+const LEAST_INSTANCES: u64 = 2;
 /// Which component the victim is.
 const VICTIM: u8 = 1;
 /// Which components the clients are. None of them may fail.

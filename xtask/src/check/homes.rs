@@ -44,6 +44,7 @@ const PORTABLE: &[&str] = &[
     "abi/src/lib.rs",
     "kernel/core/src/lib.rs",
     "kernel/handshake/src/lib.rs",
+    "koito/acpi/src/lib.rs",
     "koito/block/src/lib.rs",
     "koito/fs/src/lib.rs",
     "koito/fs-images/src/lib.rs",

@@ -14,7 +14,7 @@ pub fn check(repository: &Repository) -> Result<Outcome> {
     let path = repository.path(reference::FILE);
     let text = fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}; `cargo xtask doc` writes it", path.display()))?;
-    Ok(compare(&text, &reference::render()))
+    Ok(compare(&text, &reference::render()?))
 }
 
 /// Compares the manual's table of figures with what is recorded.

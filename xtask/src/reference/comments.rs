@@ -65,6 +65,14 @@ pub fn prose(lines: &[&str]) -> String {
     without_links(&text)
 }
 
+/// Comment of an operation: what it does, and what it costs (its last paragraph, which begins with
+/// `Cost:`; empty if there is none).
+pub fn description_and_cost(lines: &[&str]) -> (String, String) {
+    let is_cost = |line: &&str| line.trim_start().starts_with("Cost:");
+    let (description, cost) = lines.split_at(lines.iter().position(is_cost).unwrap_or(lines.len()));
+    (prose(description).trim_end().into(), prose(cost))
+}
+
 /// `text` with `[name](target)` and `[name]` reduced to `name`.
 fn without_links(text: &str) -> String {
     let mut plain = String::new();
@@ -115,6 +123,14 @@ pub enum Other {
             found.iter().map(|item| (item.name.as_str(), item.value.as_str())).collect();
         assert_eq!(names, [("READ", "1"), ("Second", "2"), ("address", "u64")]);
         assert_eq!(found[0].text, "First thing, in two lines.");
+    }
+
+    #[test]
+    fn a_cost_is_the_last_paragraph() {
+        let comment = [" Does it", " well.", "", " Cost: `irq`, and", " more."];
+        let (description, cost) = description_and_cost(&comment);
+        assert_eq!((&*description, &*cost), ("Does it well.", "Cost: `irq`, and more."));
+        assert_eq!(description_and_cost(&comment[..2]).1, "");
     }
 
     #[test]

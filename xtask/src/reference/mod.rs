@@ -2,7 +2,7 @@
 //! the comments in its sources, so that it cannot say anything else than the interface does.
 //!
 //! What the table does not know, when an operation waits and which refusals are its own, stands
-//! in `notes`.
+//! in `notes`. What it costs is the last paragraph of its comment.
 
 mod comments;
 mod layout;
@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::fs;
 
 use a9n_abi::{Culprit, Form, OBJECTS, ObjectSpec, OperationSpec, Reason, WordSpec};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::repository::Repository;
 use notes::Refusal;
@@ -58,10 +58,17 @@ in these ways, which are not repeated below:
 An argument of type `Descriptor` is refused with *invalid descriptor*, *invalid depth* or *permission
 denied* in the same way, where null has no meaning of its own.
 
+What an operation **costs** is either a figure of `cargo xtask bench`, by whose name *Benchmarks* has it:
+instructions of user level included. Or it is *constant*: one pass of the general path, without a loop
+over anything that users make longer. That is several hundred instructions, most of them to come in, to look the
+capability up and to go out again; `timer.arm` is such an operation. Or it is done *in steps*: the
+kernel repeats the call until it is done, and between two steps, each of at most 3,000 instructions,
+interrupts come in (`cargo xtask test --suite stretch`).
+
 ";
 
-/// The whole chapter.
-pub fn render() -> String {
+/// The whole chapter. Fails for an operation that does not say what it costs.
+pub fn render() -> Result<String> {
     let mut text = String::from(HEAD);
     text.push_str(CALLS);
     text.push_str("## Objects\n\n| number | object | operations |\n|---|---|---|\n");
@@ -71,15 +78,17 @@ pub fn render() -> String {
         line(&mut text, format_args!("| {} | {} | {names} |", object.number, object.name));
     }
     text.push('\n');
-    OBJECTS.iter().for_each(|object| render_object(&mut text, object));
+    for object in OBJECTS {
+        render_object(&mut text, object)?;
+    }
     layout::render(&mut text);
-    text
+    Ok(text)
 }
 
 /// Writes the chapter. Answers whether it was stale.
 pub fn update(repository: &Repository) -> Result<bool> {
     let path = repository.path(FILE);
-    let text = render();
+    let text = render()?;
     let stale = fs::read_to_string(&path).ok().as_deref() != Some(text.as_str());
     if stale {
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
@@ -93,12 +102,13 @@ fn line(text: &mut String, content: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{content}");
 }
 
-fn render_object(text: &mut String, object: &ObjectSpec) {
+fn render_object(text: &mut String, object: &ObjectSpec) -> Result<()> {
     line(text, format_args!("## {} {}\n", object.number, title(object.name)));
     line(text, format_args!("{}\n", comments::prose(object.documentation)));
     for operation in object.operations {
-        render_operation(text, object, operation);
+        render_operation(text, object, operation)?;
     }
+    Ok(())
 }
 
 /// An object's name as a heading.
@@ -115,8 +125,14 @@ fn title(name: &str) -> String {
     }
 }
 
-fn render_operation(text: &mut String, object: &ObjectSpec, operation: &OperationSpec) {
-    let OperationSpec { name, number, rights, form, .. } = operation;
+fn render_operation(
+    text: &mut String,
+    object: &ObjectSpec,
+    operation: &OperationSpec,
+) -> Result<()> {
+    let OperationSpec { name, number, documentation, rights, form } = operation;
+    let (description, cost) = comments::description_and_cost(documentation);
+    ensure!(!cost.is_empty(), "{}.{name} of abi/src/interface.rs states no cost", object.name);
     line(text, format_args!("### {}.{number} {name}\n", object.number));
     match form {
         Form::Request { arguments, results } => {
@@ -128,22 +144,22 @@ fn render_operation(text: &mut String, object: &ObjectSpec, operation: &Operatio
         }
         Form::Message => line(text, format_args!("`{name}(message)`\n")),
     }
-    line(text, format_args!("{}\n", comments::prose(operation.documentation)));
+    line(text, format_args!("{description}\n"));
     let note = notes::of(object.name, name);
     let needs = match rights.iter_names().map(|(name, _)| name).collect::<Vec<_>>().as_slice() {
         [] => "no right".to_owned(),
         names => format!("`{}`", names.join(" ")),
     };
-    line(text, format_args!("Needs {needs}. {}\n", note.waiting.text()));
+    line(text, format_args!("Needs {needs}. {} {cost}\n", note.waiting.text()));
     let refusals = note.expand();
-    if refusals.is_empty() {
-        return;
+    if !refusals.is_empty() {
+        text.push_str("| refused with | because of | when |\n|---|---|---|\n");
+        for Refusal { reason, culprit, when } in refusals {
+            line(text, format_args!("| {} | {} | {when} |", reason.text(), name_of(culprit, form)));
+        }
+        text.push('\n');
     }
-    text.push_str("| refused with | because of | when |\n|---|---|---|\n");
-    for Refusal { reason, culprit, when } in refusals {
-        line(text, format_args!("| {} | {} | {when} |", reason.text(), name_of(culprit, form)));
-    }
-    text.push('\n');
+    Ok(())
 }
 
 fn words(specs: &[WordSpec]) -> String {
@@ -174,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_object_and_operation_has_a_heading() {
-        let text = render();
+        let text = render().unwrap();
         for object in OBJECTS {
             assert!(text.contains(&format!("\n## {} ", object.number)), "{}", object.name);
             for operation in object.operations {
@@ -187,9 +203,33 @@ mod tests {
 
     #[test]
     fn no_link_of_the_sources_is_left() {
-        let text = render();
+        let text = render().unwrap();
         assert!(!text.contains("](crate") && !text.contains("](super"));
         assert!(!text.contains("[`"), "a link without a target");
+    }
+
+    #[test]
+    fn costs_name_figures_that_are_recorded() {
+        let recorded = include_str!("../../../bench/results.json");
+        let operations = || OBJECTS.iter().flat_map(|object| object.operations);
+        for operation in operations() {
+            let (_, cost) = comments::description_and_cost(operation.documentation);
+            for word in cost.split('`').skip(1).step_by(2) {
+                assert!(
+                    operations().any(|other| other.name == word)
+                        || recorded.contains(&format!("\"{word}\":")),
+                    "{}: {word} is neither a figure nor an operation",
+                    operation.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_operation_without_a_cost_is_refused() {
+        let silent = OperationSpec { documentation: &[" Does it."], ..OBJECTS[0].operations[0] };
+        let refused = render_operation(&mut String::new(), &OBJECTS[0], &silent).unwrap_err();
+        assert!(refused.to_string().contains("states no cost"), "{refused}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ const SYSTEM: &str = "tests/supervision";
 /// It takes half a minute, on a machine that does nothing else.
 const LIMIT: Duration = Duration::from_secs(240);
 /// Calls without which the servers died for nobody.
-const LEAST_CALLS: u64 = 1000;
+const LEAST_CALLS: u64 = 500;
 
 /// Builds, boots and judges the supervision test.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {

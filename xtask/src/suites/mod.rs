@@ -4,6 +4,7 @@ mod bochs;
 mod boot;
 mod conformance;
 mod disk;
+mod durability;
 mod explore;
 mod fuzz;
 mod guest;
@@ -100,6 +101,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Stretch => stretch::run(repository, &step),
         Suite::Storage => storage::run(repository, &step),
         Suite::Disk => disk::run(repository, &step),
+        Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),

@@ -107,6 +107,8 @@ impl<H: Hal> Kernel<H> {
             _ => None,
         };
         assert_eq!(place, expected, "{state:?}");
+        let is_stopped = !matches!(state.phase(), Phase::Ready | Phase::Running);
+        assert!(!is_stopped || pcb.batch.get() == (0, 0), "progress of a call that is over");
         let on: Vec<usize> =
             (0..running.len()).filter(|cpu| running[*cpu] == Some(process)).collect();
         if state.phase() == Phase::Running {

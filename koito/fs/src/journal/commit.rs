@@ -26,6 +26,23 @@ use crate::{directory, extent};
 /// descriptor of revocations.
 const FIXED: usize = 2;
 
+/// A block on its way into the log.
+enum Piece {
+    /// Made for it.
+    Made(Vec<u8>),
+    /// A copy of this block, as the cache has it.
+    Cached(u64),
+}
+
+impl Piece {
+    fn source(&self) -> Source<'_> {
+        match self {
+            Self::Made(block) => Source::Memory(block),
+            Self::Cached(block) => Source::Cached(*block),
+        }
+    }
+}
+
 impl<D: BlockDevice> FileSystem<D> {
     /// Makes everything before durable. When it returns, a power failure loses none of it.
     pub(crate) fn commit(&mut self) -> Result<()> {
@@ -152,65 +169,51 @@ impl<D: BlockDevice> FileSystem<D> {
 
     /// Writes all of the transaction but its commit block, and answers where in the log that goes.
     fn write_log(&mut self) -> Result<u32> {
-        let (format, sequence) = (self.log.format, self.log.sequence);
-        let bytes = self.cache.block_bytes();
-        let changed: Vec<u64> = self.transaction.changed.keys().copied().collect();
+        let (format, bytes) = (self.log.format, self.cache.block_bytes());
         let revoked: Vec<u64> = self.transaction.revoked.iter().copied().collect();
-        let mut made: Vec<Vec<u8>> = vec![];
-        let mut start = |kind, fill: &dyn Fn(&mut [u8])| {
-            let mut block = vec![0; bytes];
-            format.start_block(&mut block, kind, sequence);
-            fill(&mut block);
-            format.seal(&mut block, kind);
-            made.push(block);
-        };
+        let changed: Vec<u64> = self.transaction.changed.keys().copied().collect();
+        let mut pieces = vec![];
         for targets in revoked.chunks(format.revocations_per_block(bytes)) {
-            start(BlockType::Revocation, &|block| format.put_revocations(block, targets));
+            let fill = |block: &mut [u8]| format.put_revocations(block, targets);
+            pieces.push(self.log_block(BlockType::Revocation, fill));
         }
-        let mut escaped: Vec<Vec<u8>> = vec![];
-        let mut is_escaped = Vec::with_capacity(changed.len());
-        let per_block = format.tags_per_block(bytes);
-        for targets in changed.chunks(per_block) {
-            let mut tags = Vec::with_capacity(targets.len());
-            for target in targets {
-                let copy = self.cache.read(*target)?;
-                let escape = copy[..4] == MAGIC_BYTES;
-                is_escaped.push(escape);
-                let checksum = if escape {
-                    let mut block = copy.to_vec();
-                    block[..4].fill(0);
-                    let checksum = format.copy_checksum(&block, sequence);
-                    escaped.push(block);
-                    checksum
-                } else {
-                    format.copy_checksum(copy, sequence)
-                };
-                tags.push(Tag { target: *target, escaped: escape, checksum: Some(checksum) });
-            }
-            start(BlockType::Descriptor, &|block| format.put_tags(block, &tags));
+        for targets in changed.chunks(format.tags_per_block(bytes)) {
+            let copies = targets.iter().map(|target| self.log_copy(*target));
+            let (tags, copies): (Vec<_>, Vec<_>) =
+                copies.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+            let fill = |block: &mut [u8]| format.put_tags(block, &tags);
+            pieces.push(self.log_block(BlockType::Descriptor, fill));
+            pieces.extend(copies);
         }
-        let zeros = vec![0; bytes];
-        let descriptors = changed.len().div_ceil(per_block);
-        let (revocations, descriptors) = made.split_at(made.len() - descriptors);
-        let mut sources: Vec<Source<'_>> =
-            revocations.iter().map(|block| Source::Memory(block)).collect();
-        let mut copies = changed.iter().zip(&is_escaped);
-        let mut escaped = escaped.iter();
-        for descriptor in descriptors {
-            sources.push(Source::Memory(descriptor));
-            for (target, is_escaped) in copies.by_ref().take(per_block) {
-                sources.push(match escaped.as_slice().first().filter(|_| *is_escaped) {
-                    Some(block) => {
-                        escaped.next();
-                        Source::Memory(block)
-                    }
-                    None => Source::Cached(*target),
-                });
-            }
-        }
-        sources.push(Source::Memory(&zeros));
+        pieces.push(Piece::Made(vec![0; bytes]));
+        let sources: Vec<Source<'_>> = pieces.iter().map(Piece::source).collect();
         self.log.append(&mut self.cache, &sources)?;
         Ok(self.log.before(self.log.head))
+    }
+
+    /// A block of the log, sealed.
+    fn log_block(&self, kind: BlockType, fill: impl FnOnce(&mut [u8])) -> Piece {
+        let mut block = vec![0; self.cache.block_bytes()];
+        self.log.format.start_block(&mut block, kind, self.log.sequence);
+        fill(&mut block);
+        self.log.format.seal(&mut block, kind);
+        Piece::Made(block)
+    }
+
+    /// The copy of a changed block for the log, and its tag.
+    fn log_copy(&mut self, target: u64) -> Result<(Tag, Piece)> {
+        let (format, sequence) = (self.log.format, self.log.sequence);
+        let contents = self.cache.read(target)?;
+        let escaped = contents.starts_with(&MAGIC_BYTES);
+        let mut checksum = format.copy_checksum(contents, sequence);
+        let mut piece = Piece::Cached(target);
+        if escaped {
+            let mut copy = contents.to_vec();
+            copy[..MAGIC_BYTES.len()].fill(0);
+            checksum = format.copy_checksum(&copy, sequence);
+            piece = Piece::Made(copy);
+        }
+        Ok((Tag { target, escaped, checksum: Some(checksum) }, piece))
     }
 
     fn write_commit(&mut self, at: u32) -> Result<()> {
@@ -221,5 +224,32 @@ impl<D: BlockDevice> FileSystem<D> {
         self.log.format.seal(&mut block, kind);
         let (place, _) = self.log.place(at)?;
         Ok(self.cache.write_copies(place, &[Source::Memory(&block)], Durability::Lasting)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use koito_block::MemoryDevice;
+    use koito_fs_images::{BARE, USUAL, expand};
+
+    use super::*;
+    use crate::{Access, Options, Time};
+
+    #[test]
+    fn a_block_that_looks_like_the_journal_survives_a_replay() {
+        for packed in [BARE, USUAL] {
+            let now = Time::default();
+            let options = Options { access: Access::ReadWrite, cache_bytes: 2 << 20, now };
+            let device = MemoryDevice::new(expand(packed).expect("an image"));
+            let mut fs = FileSystem::mount(device, options).expect("it mounts");
+            let (block, _) = fs.allocate(0, 1).expect("a block");
+            let contents = fs.fresh(block, Seal::Plain).expect("it is in memory");
+            contents[..4].copy_from_slice(&MAGIC_BYTES);
+            contents[4] = 9;
+            fs.commit().expect("it commits");
+            let mut fs = FileSystem::mount(fs.abandon(), options).expect("it mounts again");
+            let seen = fs.cache.read(block).expect("it can be read");
+            assert_eq!((&seen[..4], seen[4], seen[5]), (&MAGIC_BYTES[..], 9, 0));
+        }
     }
 }

@@ -77,6 +77,15 @@ pub struct Memory {
     pub free_slots: u64,
 }
 
+/// What a machine can be brought to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub enum PowerState {
+    /// Switched off.
+    Off = 1,
+    /// Started anew.
+    Reset = 2,
+}
+
 /// Why the supervisor did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
 pub enum SupervisorError {
@@ -86,6 +95,8 @@ pub enum SupervisorError {
     NotNow = 2,
     /// It could not be started.
     Failed = 3,
+    /// The machine does not say how that is done, or does not do it.
+    Unsupported = 4,
 }
 
 impl fmt::Display for SupervisorError {
@@ -94,12 +105,13 @@ impl fmt::Display for SupervisorError {
             Self::Unknown => "there is no such component",
             Self::NotNow => "it runs already, or does not run",
             Self::Failed => "it could not be started",
+            Self::Unsupported => "the machine does not say how, or does not do it",
         })
     }
 }
 
 /// Starts and stops components.
-#[nun::service(version = 1)]
+#[nun::service(version = 2)]
 pub trait Supervisor {
     /// Component `index`, counted from 0.
     #[method(ordinal = 1, retry = idempotent)]
@@ -119,4 +131,7 @@ pub trait Supervisor {
     /// What component `index` may do.
     #[method(ordinal = 6, retry = idempotent)]
     fn describe(&self, index: u8) -> Result<Description, SupervisorError>;
+    /// Switches the machine off, or resets it. If it answers, it did not work.
+    #[method(ordinal = 7, retry = at_most_once)]
+    fn power(&self, state: PowerState) -> Result<(), SupervisorError>;
 }

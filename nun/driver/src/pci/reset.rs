@@ -53,7 +53,7 @@ impl Function {
     }
 
     /// Lets the bridges before it pass on what it reads and writes itself.
-    pub fn open_bridges(&self, access: &impl ConfigRegionAccess) {
+    pub(super) fn open_bridges(&self, access: &impl ConfigRegionAccess) {
         for bridge in scan(access) {
             let mut header = PciHeader::new(bridge.address);
             if !matches!(header.header_type(access), HeaderType::PciPciBridge) {

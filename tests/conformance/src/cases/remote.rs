@@ -28,7 +28,9 @@ const RIP: u64 = 16;
 mod state {
     pub const STOPPED: u64 = 0;
     pub const RUNNING: u64 = 2;
+    pub const CALLING: u64 = 4;
     pub const RECEIVING: u64 = 5;
+    pub const AWAITING_REPLY: u64 = 6;
 }
 
 /// Waits until cell `number` is not 0; answers it.
@@ -164,8 +166,8 @@ fn a_server_that_dies_fails_its_caller(test: &mut Test) -> Verdict {
     let port: IpcPort = test.make(0)?;
     let server = test.start_far(bodies::accept, pack([index(port)]))?;
     check!(wait_until(test, server, state::RECEIVING)?);
-    test.start(bodies::call, pack([index(port), 1, 1]))?;
-    check!(stands_still(test, 1)?);
+    let client = test.start(bodies::call, pack([index(port), 1, 1]))?;
+    check!(wait_until(test, client, state::AWAITING_REPLY)?);
     test.node().remove(index(server))?;
     check_eq!(wait_for(test, 1)?, failure(Reason::PartnerDied));
     Ok(())
@@ -173,10 +175,10 @@ fn a_server_that_dies_fails_its_caller(test: &mut Test) -> Verdict {
 
 fn a_port_that_dies_fails_who_waits(test: &mut Test) -> Verdict {
     let (full, idle): (IpcPort, IpcPort) = (test.make(0)?, test.make(0)?);
-    test.start_far(bodies::call, pack([index(full), 1, 1]))?;
+    let caller = test.start_far(bodies::call, pack([index(full), 1, 1]))?;
     let receiver = test.start_far(bodies::receive, pack([index(idle), 2]))?;
+    check!(wait_until(test, caller, state::CALLING)?);
     check!(wait_until(test, receiver, state::RECEIVING)?);
-    check!(stands_still(test, 1)?);
     test.node().remove(index(full))?;
     test.node().remove(index(idle))?;
     check_eq!(wait_for(test, 1)?, failure(Reason::PartnerDied));

@@ -1,0 +1,41 @@
+//! Kills the driver and the file server at random moments, now and then both at once, for as long as the
+//! system lives.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use koito::services::SupervisorClient;
+use koito::{Environment, Missing, sleep};
+use nun::ticks;
+
+nun::entry!(main);
+
+/// For how many milliseconds nobody dies, at most. A device needs 100 for its reset.
+const LONGEST_LIFE: u64 = 250;
+/// Every so many times both die at once.
+const BOTH_EVERY: u64 = 8;
+/// The seed of all random moments.
+const SEED: u64 = 0x2545_f491_4f6c_dd1d;
+
+fn main() -> Result<(), Missing> {
+    let environment = Environment::read()?;
+    let supervisor = SupervisorClient::new(environment.service("supervisor")?);
+    // Who does not run dies another time.
+    let kill = |name: &str| drop(supervisor.kill(name.chars().collect()));
+    let mut random = SEED;
+    for round in 1_u64.. {
+        // xorshift64 (G. Marsaglia 2003).
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let life = environment.ticks(random % LONGEST_LIFE);
+        sleep(ticks() + life).expect("it has an alarm");
+        if round.is_multiple_of(BOTH_EVERY) {
+            kill("files");
+            kill("disk");
+        } else {
+            kill(if random & 1 << 40 == 0 { "disk" } else { "files" });
+        }
+    }
+    Ok(())
+}
