@@ -95,8 +95,8 @@ impl Supervisor {
             let _ = programs.push((component.program, program));
             let port = component.offers.map(|_| state.resources.make(0)).transpose()?;
             let _ = state.ports.push(port);
-            let part =
-                Part::new(&mut state.machine, &mut state.resources, index, component, program)?;
+            let (machine, resources) = (&mut state.machine, &mut state.resources);
+            let part = Part::new(init, machine, resources, index, component, program)?;
             let _ = state.parts.push(part);
         }
         state.links = Links::new(&mut state.resources, &manifest, &state.parts)?;

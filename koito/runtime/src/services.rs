@@ -6,7 +6,9 @@ mod disk;
 mod echo;
 mod entropy;
 mod files;
+mod keyboard;
 mod log;
+mod screen;
 mod supervisor;
 
 pub use clock::{Clock, ClockClient, ClockServer};
@@ -18,7 +20,9 @@ pub use files::{
     ENTRY_BYTES, FileError, FileKind, FileSpace, FileStatus, Files, FilesClient, FilesServer,
     ListedEntry, PATH_BYTES, PIECE_BYTES, Path, lasting,
 };
+pub use keyboard::{Keyboard, KeyboardClient, KeyboardServer};
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
+pub use screen::{Screen, ScreenClient, ScreenServer};
 pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
