@@ -37,10 +37,8 @@ pub fn find(dsdt: u64, memory: &mut impl Memory) -> Option<[u8; 2]> {
 /// The first two numbers of the package, if its name is defined at `at`.
 fn definition(bytes: &[u8], at: usize) -> Option<[u8; 2]> {
     let rest = bytes.get(at..)?.strip_prefix(NAME)?;
-    let is_defined = match bytes.get(at.checked_sub(2)?..at)? {
-        [_, NAME_OPERATION] | [NAME_OPERATION, ROOT_PREFIX] => true,
-        _ => false,
-    };
+    let before = bytes.get(at.checked_sub(2)?..at)?;
+    let is_defined = matches!(before, [_, NAME_OPERATION] | [NAME_OPERATION, ROOT_PREFIX]);
     let [PACKAGE_OPERATION, length, rest @ ..] = rest else { return None };
     // The first byte of a length says by how many it is followed. Then comes the number of elements.
     let rest = rest.get(usize::from(length >> 6) + 1..)?;
