@@ -112,11 +112,11 @@ fn signals(arena: &mut Arena) -> Result<u64, StartError> {
 /// Writers, whose playgrounds are mapped, and a Window of each.
 fn writers(arena: &mut Arena) -> Result<[Option<Window>; WORKERS], StartError> {
     let mut windows = [None; WORKERS];
-    for number in 0..WORKERS {
+    for (number, window) in windows.iter_mut().enumerate() {
         arena.build(number, role::WRITER, number % arena.cpus())?;
         let (frame, _) = arena.playground(number);
         arena.process(number).map(frame, PLAYGROUND, 1, READ_WRITE)?;
-        windows[number] = Some(arena.window(number)?);
+        *window = Some(arena.window(number)?);
         arena.pcb(number).resume()?;
     }
     Ok(windows)
