@@ -126,21 +126,21 @@ impl<H: Hal> Kernel<H> {
             kernel.store.get(slot).update(capability);
         };
         if kind == MemoryKind::Ordinary && object != ObjectType::Generic {
-            let mut clean = zeroed.max(request.start);
+            // What is skipped for alignment as well: it must not count as used before the call is done.
+            let mut clean = zeroed.max(used);
             while clean < request.end {
                 let bytes = BYTES_AT_ONCE.min(request.end.wrapping_sub(clean));
                 self.store.zero(base.offset(clean), bytes as usize);
                 clean = clean.wrapping_add(bytes);
                 if clean < request.end && budget.spend(CLEARING_COST).is_err() {
-                    // What was skipped for alignment was not cleared, so it counts as used.
-                    update(self, request.start, clean);
+                    update(self, used, clean);
                     return Err(Stop::Restart);
                 }
             }
             zeroed = clean;
         }
         if !budget.covers(cost(object).saturating_mul(count as u32)) {
-            update(self, request.start, zeroed);
+            update(self, used, zeroed);
             return Err(Stop::Restart);
         }
         update(self, request.end, zeroed);

@@ -8,7 +8,7 @@ use std::mem::offset_of;
 use a9n_abi::init::slot;
 use a9n_abi::{
     Access, Descriptor, IpcBuffer, MappingRun, MessageInfo, ObjectType, Reason, address_space,
-    frame, ipc_port,
+    frame, generic, ipc_port, node,
 };
 use a9n_hal::CallFrame;
 use common::{FREE, GENERIC, Reaction, System, reason};
@@ -93,4 +93,27 @@ fn a_message_with_capabilities_leaves_a_batch_whole() {
         assert_eq!(map(&mut system), Ok((1, 0)));
         assert!(is_mapped(&mut system), "no run counts as done that was not");
     }
+}
+
+#[test]
+fn a_conversion_that_is_refused_half_way_has_used_nothing() {
+    let mut system = System::new();
+    system.convert(GENERIC, ObjectType::IpcPort, 0, 1, PORT).expect("a small object");
+    let used = |system: &mut System| {
+        system.ask(GENERIC, generic::word::Information, &[]).expect("information")[2]
+    };
+    let before = used(&mut system);
+    let [object, bits, index] = [ObjectType::Frame as u64, 16, FRAME];
+    let words = [object, bits, 1, slot::NODE, index, 0];
+    let operation = generic::word::Convert;
+    let frame = CallFrame { operation, descriptor: GENERIC, info: 5, words };
+    assert!(system.begin(system.init, frame), "in bounded steps");
+    // Somebody else fills the slot.
+    system.ask(slot::NODE, node::word::Copy, &[FRAME, slot::TIMERS]).expect("copy");
+    let refused = system.convert(GENERIC, ObjectType::Frame, bits, 1, index);
+    assert_eq!(reason(refused), Reason::Occupied);
+    assert_eq!(used(&mut system), before);
+    system.check();
+    system.convert(GENERIC, ObjectType::Frame, bits, 1, index + 1).expect("goes on");
+    system.check();
 }

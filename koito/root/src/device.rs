@@ -105,10 +105,7 @@ impl Device {
         let msix = function.msix(&access);
         let mut windows = Vec::new();
         let mut interrupts = None;
-        for number in 0..BARS as u8 {
-            if let Some(b) = function.bar(&access, number) {
-                nun::println!("BAR {number} {b:x?}");
-            }
+        for number in function.memory_bars(&access) {
             let Some((frame, offset, bytes)) = machine.frame(resources, &function, number)? else {
                 continue;
             };

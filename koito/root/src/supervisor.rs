@@ -207,6 +207,8 @@ impl State {
     /// many milliseconds it ran.
     pub fn end(&mut self, index: usize) -> Option<u64> {
         let part = self.parts.get_mut(index)?;
+        // What waits for its restart goes on waiting.
+        part.life.instance()?;
         let Life::Running(instance) = core::mem::replace(&mut part.life, Life::Stopped) else {
             return None;
         };

@@ -45,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-keyboard", &["koito", "koito-terminal", "nun"]),
     ("koito-line-editor", &[]),
     ("koito-log", &["koito", "nun"]),
+    ("koito-entropy", &["koito", "nun"]),
     ("koito-files", &["koito", "koito-block", "koito-fs", "nun", "nun-heap"]),
     ("koito-virtio-block", &["koito", "nun", "nun-driver"]),
     ("koito-screen", &["koito", "koito-terminal", "nun"]),
