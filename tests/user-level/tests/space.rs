@@ -87,6 +87,26 @@ fn large_areas_take_large_pages() {
 }
 
 #[test]
+fn a_framebuffer_is_mapped_in_part_or_not_at_all() {
+    let mut world = start();
+    let World { computer, pool, space, .. } = &mut world;
+    let frame: Frame = pool.make(14).unwrap();
+    let address = space.reserve(2, 12).unwrap();
+    let piece = Piece { address, frame, offset: 1, pages: 2, access: READ_WRITE };
+    space.map_write_combining(pool, &piece).unwrap();
+    let pages = [address, address + PAGE, address + 2 * PAGE];
+    assert_eq!(pages.map(|page| computer.is_writable(page)), [Some(true), Some(true), None]);
+    assert!(space.map_write_combining(pool, &piece).is_err(), "it is there already");
+    space.unmap(pool, address).unwrap();
+    let beyond = Piece { offset: 3, ..piece };
+    assert!(space.map_write_combining(pool, &beyond).is_err(), "the frame has four pages");
+    assert_eq!(computer.is_writable(address), None);
+    space.release(pool, address).unwrap();
+    pool.discard(frame).unwrap();
+    assert!(world.is_as_at_the_start());
+}
+
+#[test]
 fn a_batch_maps_all_or_nothing() {
     let mut world = start();
     let World { computer, pool, space, .. } = &mut world;
