@@ -442,10 +442,8 @@ impl<H: Hal> Kernel<H> {
         let cpu = self.cpu(number);
         if let Some(current) = cpu.current.get() {
             let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
-            let pause = match cpu.quantum_end.get() {
-                0 => Some(Pause::Ended),
-                _ => urgent.then_some(Pause::Interrupted),
-            };
+            let ended = cpu.quantum_end.get() == 0;
+            let pause = || if ended { Pause::Ended } else { Pause::Interrupted };
             let pcb = self.store.get(current);
             let state = pcb.state.get();
             if state.is_evicted() {
@@ -453,16 +451,14 @@ impl<H: Hal> Kernel<H> {
             } else if state.is_interrupted() {
                 self.trap(current, Trap::Stopped);
                 // The resolver goes on where it was: with its quantum and its urgency.
-                if let Some(resolver) = cpu.current.get()
-                    && let Some(pause) = pause
-                {
-                    self.preempt(cpu, resolver, pause);
+                if let Some(resolver) = cpu.current.get().filter(|_| ended || urgent) {
+                    self.preempt(cpu, resolver, pause());
                 }
             } else if pcb.affinity.get() != number {
                 self.stop_running(current);
                 self.make_ready(current);
-            } else if let Some(pause) = pause {
-                self.preempt(cpu, current, pause);
+            } else if ended || urgent {
+                self.preempt(cpu, current, pause());
             }
             // It goes on, or a resolver that waited has taken over the CPU.
             if let Some(current) = cpu.current.get() {
