@@ -276,6 +276,24 @@ impl Process {
         mapped
     }
 
+    /// Maps `pages` pages of `frame`, from page `offset` on, at `address`, to be written to by writes
+    /// that may merge: a framebuffer.
+    pub fn map_framebuffer(
+        &mut self,
+        frame: Frame,
+        address: u64,
+        (offset, pages): (u64, u64),
+    ) -> Result<(), Error> {
+        self.space.reserve_at(address, pages)?;
+        let access = Access::READ | Access::WRITE;
+        let piece = Piece { address, frame, offset, pages, access };
+        let mapped = self.space.map_write_combining(&mut self.ledger, &piece);
+        if mapped.is_err() {
+            self.space.release(&mut self.ledger, address)?;
+        }
+        mapped
+    }
+
     /// Takes away what [`map`](Self::map) mapped at `address`.
     pub fn unmap(&mut self, address: u64) -> Result<(), Error> {
         self.space.release(&mut self.ledger, address)

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io::{Write, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -11,6 +12,7 @@ use clap::ValueEnum;
 
 use crate::cli::{BootOptions, DriveOptions, Entry};
 use crate::console::{Cleaner, Console, Event, Port};
+use crate::desk::Desk;
 use crate::qemu::{Ending, Serial};
 use crate::repository::Repository;
 use crate::rootfs;
@@ -18,6 +20,8 @@ use crate::session::Session;
 
 /// Patience with an expectation until the script says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+/// From one look at the screen to the next.
+const GLANCE: Duration = Duration::from_millis(200);
 /// What the Enter key sends on a serial line.
 const ENTER: u8 = b'\r';
 /// Lines of output shown with a failure.
@@ -30,12 +34,25 @@ enum Action {
     Expect(String),
     /// Type this text and Enter.
     Send(String),
+    /// Press the keys of this text and Enter on the machine's keyboard.
+    Press(String),
+    /// A row of the machine's screen comes to contain this text.
+    See(String),
     /// The machine comes to its end.
     End,
     /// `e2fsck` finds nothing to mend on the disk.
     Intact,
     /// Patience with each expectation from here on.
     Timeout(Duration),
+}
+
+/// What of the machine is there besides its serial console.
+#[derive(Default)]
+struct Parts<'a> {
+    /// The image of its disk.
+    disk: Option<&'a Path>,
+    /// Screen and keyboard.
+    desk: Option<Desk>,
 }
 
 /// A parsed script.
@@ -63,7 +80,11 @@ impl Script {
                 .parse_line(index + 1, line.trim())
                 .with_context(|| format!("line {}", index + 1))?;
         }
-        if !script.actions.iter().any(|(_, action)| matches!(action, Action::Expect(_))) {
+        if !script
+            .actions
+            .iter()
+            .any(|(_, action)| matches!(action, Action::Expect(_) | Action::See(_)))
+        {
             bail!("the script expects nothing, so it could not fail");
         }
         Ok(script)
@@ -82,16 +103,18 @@ impl Script {
         let rest = rest.trim_start();
         let action = match verb {
             "" => return Ok(()),
-            "expect" if rest.is_empty() => bail!("`expect` needs a text"),
+            "expect" | "see" if rest.is_empty() => bail!("`{verb}` needs a text"),
             "expect" => Action::Expect(rest.to_owned()),
             "send" => Action::Send(rest.to_owned()),
+            "press" => Action::Press(rest.to_owned()),
+            "see" => Action::See(rest.to_owned()),
             "end" => Action::End,
             "intact" => Action::Intact,
             "timeout" => match rest.parse() {
                 Ok(seconds @ 1..) => Action::Timeout(Duration::from_secs(seconds)),
                 _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
             },
-            other => bail!("{other:?} is none of expect, send, end, intact, timeout"),
+            other => bail!("{other:?} is none of expect, send, press, see, end, intact, timeout"),
         };
         self.actions.push((number, action));
         Ok(())
@@ -137,14 +160,20 @@ impl Script {
         let mut session = Session::prepare(repository, &self.complete(options))?;
         session.machine.resets = self.resets;
         let image = session.machine.disk.as_ref().map(|disk| disk.image.clone());
-        let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-        self.play(&mut console, image.as_deref(), show)
+        let at_desk =
+            |(_, action): &(usize, Action)| matches!(action, Action::Press(_) | Action::See(_));
+        let socket = self.actions.iter().any(at_desk).then(|| session.scratch_file("monitor"));
+        let serial = socket.clone().map_or(Serial::Pipe, Serial::Monitored);
+        let mut console = Console::start(&mut session.command(&serial))?;
+        let open = |socket: &PathBuf| Desk::open(socket, session.scratch_file("screen.ppm"));
+        let desk = socket.as_ref().map(open).transpose()?;
+        self.play(&mut console, Parts { disk: image.as_deref(), desk }, show)
     }
 
     fn play(
         &self,
         port: &mut dyn Port,
-        disk: Option<&Path>,
+        mut parts: Parts<'_>,
         show: impl FnMut(&[u8]),
     ) -> Result<()> {
         let mut listener = Listener { show, cleaner: Cleaner::default(), heard: vec![], from: 0 };
@@ -161,14 +190,39 @@ impl Script {
                     port.send(&bytes).context("`send` failed")
                 }
                 Action::Expect(text) => listener.expect(port, text, timeout),
+                Action::Press(text) => match &mut parts.desk {
+                    Some(desk) => desk.press(text),
+                    None => Err(anyhow!("this machine has no keyboard")),
+                },
+                Action::See(text) => match &mut parts.desk {
+                    Some(desk) => see(desk, text, timeout),
+                    None => Err(anyhow!("this machine has no screen")),
+                },
                 Action::End => listener.expect_end(port, timeout),
-                Action::Intact => disk.context("there is no disk").and_then(rootfs::judge),
+                Action::Intact => parts.disk.context("there is no disk").and_then(rootfs::judge),
             };
             outcome.with_context(|| {
                 format!("line {number} failed; the last output was\n{}\n", listener.tail())
             })?;
         }
         Ok(())
+    }
+}
+
+/// Looks at the screen until one of its rows contains `text`.
+fn see(desk: &mut Desk, text: &str, timeout: Duration) -> Result<()> {
+    let deadline = Instant::now() + timeout;
+    loop {
+        let rows = desk.rows()?;
+        if rows.iter().any(|row| row.contains(text)) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            let shown: Vec<_> = rows.iter().map(|row| row.trim_end()).collect();
+            let shown = shown.join("\n").trim_end().to_owned();
+            bail!("the screen does not show {text:?}, but\n{shown}");
+        }
+        thread::sleep(GLANCE);
     }
 }
 
@@ -276,7 +330,7 @@ mod tests {
             output.iter().map(|text| Event::Output(text.as_bytes().to_vec())).collect();
         events.push(Event::Ended(Ending::Quiet));
         let mut port = Recorded { events, sent: vec![] };
-        let verdict = Script::parse(script).unwrap().play(&mut port, None, |_| {});
+        let verdict = Script::parse(script).unwrap().play(&mut port, Parts::default(), |_| {});
         (verdict, String::from_utf8(port.sent).unwrap())
     }
 
@@ -326,6 +380,7 @@ mod tests {
             "expect",
             "expect a\ntimeout soon",
             "expekt a",
+            "see",
             "# cpus: many\nexpect a",
         ] {
             assert!(Script::parse(script).is_err(), "{script:?}");

@@ -13,6 +13,7 @@ mod check;
 mod cli;
 mod compile;
 mod console;
+mod desk;
 mod disk;
 mod doc;
 mod drive;

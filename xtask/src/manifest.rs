@@ -105,6 +105,7 @@ impl ManifestFile {
             Field::Offers => entry.offers.as_ref().map_or(start, |it| it.span().start),
             Field::Restart => entry.restart.as_ref().map_or(start, |it| it.span().start),
             Field::Uses(index) => of(schema::starts(&entry.uses), index),
+            Field::Framebuffer => entry.framebuffer.as_ref().map_or(start, |it| it.span().start),
             Field::Pci => entry.pci.as_ref().map_or(start, |it| it.span().start),
             Field::Dma => entry.dma.as_ref().map_or(start, |it| it.span().start),
             Field::Channels(index) => of(schema::starts(&entry.channels), index),
@@ -156,6 +157,7 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
         }
     };
     Ok(Component {
+        framebuffer: entry.framebuffer.as_ref().is_some_and(|it| *it.get_ref()),
         pci,
         dma_bits,
         name: entry.name.get_ref(),
@@ -261,6 +263,10 @@ alarm = true
         assert_eq!(disk("pci = \"1af4:1042\""), "line 19: \"serial\" has this device, too");
         assert!(disk("dma = \"64K\"").starts_with("line 19: a component with a PCI device"));
         assert!(disk("pci = \"1af4\"").starts_with("line 19: \"1af4\" is no PCI device"));
+        let text = GOOD.replacen("interrupts = [4]", "framebuffer = true", 1);
+        let text = text.replacen("alarm = true", "framebuffer = true", 1);
+        let error = format!("{:#}", ManifestFile::parse(&text).unwrap_err());
+        assert_eq!(error, "line 19: \"serial\" has the framebuffer, too");
         let error = refused("interrupts = [4]", "uses = [\"shell\"]");
         assert_eq!(error, "line 9: nobody offers the service \"shell\"");
         let error = refused("alarm = true", "offers = \"console\"");

@@ -72,6 +72,8 @@ pub enum Serial {
     Terminal,
     /// QEMU's standard input and output, nothing else on it.
     Pipe,
+    /// The same, with the monitor at this Unix socket.
+    Monitored(PathBuf),
     /// A file.
     File(PathBuf),
 }
@@ -137,6 +139,10 @@ impl Machine {
             Serial::Pipe => command
                 .args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"])
                 .args(["-monitor", "none"])
+                .stdin(Stdio::piped()),
+            Serial::Monitored(socket) => command
+                .args(["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"])
+                .args(["-monitor", &format!("unix:{},server=on,wait=off", escape(socket))])
                 .stdin(Stdio::piped()),
             Serial::File(path) => command
                 .args(["-serial", &format!("file:{}", path.display()), "-monitor", "none"])

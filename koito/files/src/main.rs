@@ -12,14 +12,17 @@ extern crate alloc;
 mod disk;
 mod tree;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use disk::RemoteDisk;
-use koito::services::{DiskClient, FileError, FileSpace, FileStatus, Files, FilesServer};
+use koito::services::{
+    ClockClient, DiskClient, FileError, FileSpace, FileStatus, Files, FilesServer,
+};
 use koito::services::{ListedEntry, PIECE_BYTES, Path};
 use koito::{Environment, Missing, Server};
 use koito_fs::{Access, Errno, FileSystem, Options, Time};
 use nun::service::{Caller, Vec};
+use nun::ticks;
 use tree::{Tree, told};
 
 nun::entry!(main, stack = 256 * 1024);
@@ -34,7 +37,11 @@ static HEAP: nun_heap::Inside<HEAP_BYTES> = nun_heap::Inside::new();
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
-    let server = FileServer { environment: &environment, mounted: RefCell::new(None) };
+    let server = FileServer {
+        environment: &environment,
+        mounted: RefCell::new(None),
+        epoch: Cell::new(None),
+    };
     // Now, so that it is not the first client who waits for it; who comes then is told why not.
     let _ = server.with(|_, _| Ok(()));
     let error = Server::new(&environment).serve(&FilesServer(server), |_| {});
@@ -44,6 +51,8 @@ fn main() -> Result<(), Missing> {
 struct FileServer<'a> {
     environment: &'a Environment,
     mounted: RefCell<Option<Tree>>,
+    /// When the counter of ticks began, in seconds since 1970, once it was asked for.
+    epoch: Cell<Option<u64>>,
 }
 
 impl FileServer<'_> {
@@ -64,8 +73,16 @@ impl FileServer<'_> {
         }
     }
 
+    /// The time, as far as the manifest gives a clock that knows it.
     fn now(&self) -> Time {
-        Time::default()
+        let clock = self.environment.service("clock").ok().map(ClockClient::new);
+        let epoch = self.epoch.get().or_else(|| clock?.epoch().ok().flatten());
+        self.epoch.set(epoch);
+        let milliseconds = ticks() / self.environment.ticks_per_millisecond;
+        Time {
+            seconds: epoch.map_or(0, |epoch| (epoch + milliseconds / 1000) as i64),
+            nanoseconds: (milliseconds % 1000) as u32 * 1_000_000,
+        }
     }
 
     /// Does something with the file system, at a time.

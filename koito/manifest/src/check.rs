@@ -37,6 +37,8 @@ pub enum Field {
     IoPorts(usize),
     /// One of its interrupts.
     Interrupts(usize),
+    /// The screen.
+    Framebuffer,
     /// Its PCI device.
     Pci,
     /// The memory that it shares with its device.
@@ -75,6 +77,8 @@ pub enum Defect<'a> {
     BadRange(PortRange),
     /// The component of this name has this interrupt, too.
     InterruptTaken(&'a str),
+    /// The component of this name has the screen, too.
+    FramebufferTaken(&'a str),
     /// The component of this name has this device, too.
     DeviceTaken(&'a str),
     /// It shares memory with a device that it does not have, too little or too much.
@@ -126,6 +130,7 @@ impl fmt::Display for Defect<'_> {
                 write!(f, "the range {first:#x}..{last:#x} ends before it begins")
             }
             Self::InterruptTaken(name) => write!(f, "{name:?} has this interrupt, too"),
+            Self::FramebufferTaken(name) => write!(f, "{name:?} has the framebuffer, too"),
             Self::DeviceTaken(name) => write!(f, "{name:?} has this device, too"),
             Self::BadDma => write!(
                 f,
@@ -239,6 +244,11 @@ impl<'a> Manifest<'a> {
             }
         }
         let before = self.components.get(..index).unwrap_or_default();
+        if component.framebuffer
+            && let Some(owner) = before.iter().find(|other| other.framebuffer)
+        {
+            report(Field::Framebuffer, Defect::FramebufferTaken(owner.name));
+        }
         if let Some(pci) = component.pci
             && let Some(owner) = before.iter().find(|other| other.pci == Some(pci))
         {

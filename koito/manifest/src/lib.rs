@@ -79,6 +79,8 @@ pub struct Component<'a> {
     pub io_ports: Vec<PortRange, MOST_DEVICES>,
     /// Interrupt lines that it alone has.
     pub interrupts: Vec<u8, MOST_DEVICES>,
+    /// Whether it alone has the screen that the firmware left.
+    pub framebuffer: bool,
     /// The PCI device that it alone has.
     pub pci: Option<PciDevice>,
     /// Logarithm of the bytes that it shares with its device; 0 if its device reaches no memory.

@@ -5,7 +5,7 @@ use core::fmt;
 use crate::Manifest;
 
 /// What every packed manifest begins with; the last byte is the version.
-const MAGIC: &[u8] = b"KOITO\x02";
+const MAGIC: &[u8] = b"KOITO\x03";
 
 /// The bytes are no packed manifest of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

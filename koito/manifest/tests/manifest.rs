@@ -18,6 +18,7 @@ fn component(name: &str) -> Component<'_> {
         alarm: false,
         io_ports: Default::default(),
         interrupts: Default::default(),
+        framebuffer: false,
         pci: None,
         dma_bits: 0,
         restart: Restart::default(),

@@ -10,7 +10,7 @@ use koito_manifest::{Component, PciDevice, Vec};
 use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init::slot;
 use nun::{Access, Error, Frame, InitInfo, InterruptRegion, IoPort, NotificationPort};
-use nun::{Process, Resources, ticks};
+use nun::{Process, Resources, range_around, ticks};
 use nun_driver::pci::pci_types::capability::MsixCapability;
 use nun_driver::pci::{Bars, BusMaster, ConfigurationPorts, Function, RESET_MILLISECONDS};
 use nun_driver::pci::{read, route, scan};
@@ -31,6 +31,19 @@ impl Machine {
     pub fn new(init: &InitInfo) -> Self {
         let access = ConfigurationPorts::new(IoPort::slot(slot::IO_PORTS));
         Self { access, memory: DeviceMemory::new(init) }
+    }
+
+    /// The frame with `pages` pages from `address` on, in device space, and which of its pages is the
+    /// first of them; `None` if they are not all there.
+    pub fn frame_around(
+        &mut self,
+        resources: &mut Resources,
+        address: u64,
+        pages: u64,
+    ) -> Option<(Frame, u64)> {
+        let (first, bits) = range_around(address, pages);
+        let frame = self.memory.frame(first, bits as u8, resources.slots()).ok()?;
+        Some((frame, (address - first) / PAGE_BYTES))
     }
 
     fn find(&self, wanted: PciDevice) -> Option<Function> {
@@ -92,10 +105,7 @@ impl Device {
         let msix = function.msix(&access);
         let mut windows = Vec::new();
         let mut interrupts = None;
-        for number in 0..BARS as u8 {
-            if let Some(b) = function.bar(&access, number) {
-                nun::println!("BAR {number} {b:x?}");
-            }
+        for number in function.memory_bars(&access) {
             let Some((frame, offset, bytes)) = machine.frame(resources, &function, number)? else {
                 continue;
             };

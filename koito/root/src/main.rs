@@ -12,6 +12,7 @@ mod life;
 mod links;
 mod part;
 mod power;
+mod screen;
 mod serve;
 mod supervisor;
 

@@ -1,7 +1,7 @@
 //! A component: what it has for good, and how an instance of it is built from that.
 
 use koito::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot};
-use koito::{Channel, Device as Description, Environment, Name};
+use koito::{Channel, Device as Description, Environment, Framebuffer, Name};
 use koito_manifest::{
     Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
 };
@@ -9,12 +9,13 @@ use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init;
 use nun::service::{Epoch, String};
 use nun::{
-    Access, CrashReport, Error, Fault, Frame, Generic, InterruptPort, InterruptRegion, IoPort,
-    IpcPort, NotificationPort, Process, Resources, Rights, Start, StartError,
+    Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InterruptPort, InterruptRegion,
+    IoPort, IpcPort, NotificationPort, Process, Resources, Rights, Start, StartError,
 };
 
 use crate::device::{Device, Machine};
 use crate::life::Life;
+use crate::screen::Screen;
 
 /// What the root server itself is reached by.
 #[derive(Clone, Copy)]
@@ -74,6 +75,7 @@ struct Told {
     clients: Vec<(u64, Name), MOST_COMPONENTS>,
     channels: Vec<Channel, MOST_CHANNELS>,
     device: Option<Description>,
+    framebuffer: Option<Framebuffer>,
 }
 
 /// A component.
@@ -101,6 +103,7 @@ pub struct Part {
     io_ports: Vec<IoPort, MOST_DEVICES>,
     interrupts: Vec<InterruptPort, MOST_DEVICES>,
     device: Option<Device>,
+    screen: Option<Screen>,
 }
 
 impl Part {
@@ -115,6 +118,7 @@ impl Part {
 
     /// Component `index` with its program. It does not run yet.
     pub fn new(
+        init: &InitInfo,
         machine: &mut Machine,
         resources: &mut Resources,
         index: usize,
@@ -145,8 +149,11 @@ impl Part {
             nun::println!("root: the device of {} cannot be given out: {error}", component.name);
             None
         });
+        let layout = component.framebuffer.then_some(&init.framebuffer);
+        let screen = layout.and_then(|layout| Screen::find(machine, resources, layout));
         Ok(Self {
             device,
+            screen,
             life: Life::Stopped,
             epoch: 0,
             failures: Failures::default(),
@@ -208,7 +215,8 @@ impl Part {
         }
         let channels = around.ends.iter().map(|end| end.channel.clone()).collect();
         let device = self.device.as_mut().map(|device| device.give(&mut process)).transpose()?;
-        let told = Told { clients: around.clients, channels, device };
+        let framebuffer = self.screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
+        let told = Told { clients: around.clients, channels, device, framebuffer };
         self.tell(resources, root, told, &mut process)?;
         self.grant(root, served, &process)?;
         for (entry, port) in around.ports.into_iter().enumerate() {
@@ -239,7 +247,7 @@ impl Part {
         &self,
         resources: &mut Resources,
         root: &Root,
-        Told { clients, channels, device }: Told,
+        Told { clients, channels, device, framebuffer }: Told,
         process: &mut Process,
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
@@ -260,6 +268,7 @@ impl Part {
             io_ports: component.io_ports.clone(),
             interrupts: component.interrupts.clone(),
             device,
+            framebuffer,
         };
         let mut page = [0; ENVIRONMENT_BYTES];
         if let Some(packed) = environment.pack(&mut page) {

@@ -101,6 +101,9 @@ impl Supervisor for Service<'_> {
         for line in &component.interrupts {
             let _ = write!(holds, "interrupt {line}  ");
         }
+        if component.framebuffer {
+            let _ = write!(holds, "the screen  ");
+        }
         if let Some(device) = component.pci {
             let _ = write!(holds, "PCI {device}  ");
         }

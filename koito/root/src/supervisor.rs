@@ -95,8 +95,8 @@ impl Supervisor {
             let _ = programs.push((component.program, program));
             let port = component.offers.map(|_| state.resources.make(0)).transpose()?;
             let _ = state.ports.push(port);
-            let part =
-                Part::new(&mut state.machine, &mut state.resources, index, component, program)?;
+            let (machine, resources) = (&mut state.machine, &mut state.resources);
+            let part = Part::new(init, machine, resources, index, component, program)?;
             let _ = state.parts.push(part);
         }
         state.links = Links::new(&mut state.resources, &manifest, &state.parts)?;
@@ -207,6 +207,8 @@ impl State {
     /// many milliseconds it ran.
     pub fn end(&mut self, index: usize) -> Option<u64> {
         let part = self.parts.get_mut(index)?;
+        // What waits for its restart goes on waiting.
+        part.life.instance()?;
         let Life::Running(instance) = core::mem::replace(&mut part.life, Life::Stopped) else {
             return None;
         };

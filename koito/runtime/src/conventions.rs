@@ -62,6 +62,11 @@ pub const fn channel_address(index: usize) -> u64 {
 /// Where the memory is mapped that a component shares with its device.
 pub const DMA_ADDRESS: u64 = SHARED_ADDRESS + (1 << 29);
 
+/// Where the framebuffer is mapped, below what components share.
+pub const FRAMEBUFFER_ADDRESS: u64 = SHARED_ADDRESS - FRAMEBUFFER_BYTES;
+/// Most bytes of a framebuffer that can be mapped.
+pub const FRAMEBUFFER_BYTES: u64 = 1 << 30;
+
 /// Logarithm of the bytes of the largest BAR that can be mapped.
 pub const BAR_BITS: u8 = 25;
 

@@ -43,6 +43,35 @@ pub struct Environment {
     pub interrupts: Vec<u8, MOST_DEVICES>,
     /// Its PCI device.
     pub device: Option<Device>,
+    /// Its screen.
+    pub framebuffer: Option<Framebuffer>,
+}
+
+/// A screen: lines of pixels of four bytes, from
+/// [`FRAMEBUFFER_ADDRESS`](crate::conventions::FRAMEBUFFER_ADDRESS) on. Writes may merge; reads are slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Framebuffer {
+    /// Address of the first pixel.
+    pub address: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Visible pixels in a line.
+    pub width: u32,
+    /// Lines.
+    pub height: u32,
+    /// Pixels from one line to the next.
+    pub stride: u32,
+    /// In which order the bytes of a pixel stand.
+    pub order: PixelOrder,
+}
+
+/// The bytes of a pixel, from the first on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PixelOrder {
+    /// Red, green, blue, unused.
+    RedFirst,
+    /// Blue, green, red, unused.
+    BlueFirst,
 }
 
 /// What a component has to know of its PCI device. Its registers are mapped, but for those that choose
@@ -211,6 +240,7 @@ mod tests {
             io_ports: [PortRange { first: 0x3f8, last: 0x3ff }].into_iter().collect(),
             interrupts: Vec::new(),
             device: None,
+            framebuffer: None,
         };
         let mut page = [0; ENVIRONMENT_BYTES];
         environment.pack(&mut page).unwrap();

@@ -17,7 +17,10 @@ mod server;
 pub mod services;
 mod time;
 
-pub use environment::{CONFIGURATION_BYTES, Channel, Device, Environment, Missing, Name, Window};
+pub use environment::{
+    CONFIGURATION_BYTES, Channel, Device, Environment, Framebuffer, Missing, Name, PixelOrder,
+    Window,
+};
 pub use rate::RateLimit;
 pub use server::{Server, run};
 pub use time::{SupervisorAlarm, sleep};

@@ -4,19 +4,25 @@ mod clock;
 mod console;
 mod disk;
 mod echo;
+mod entropy;
 mod files;
+mod keyboard;
 mod log;
+mod screen;
 mod supervisor;
 
 pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{Console, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
 pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
+pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};
 pub use files::{
     ENTRY_BYTES, FileError, FileKind, FileSpace, FileStatus, Files, FilesClient, FilesServer,
     ListedEntry, PATH_BYTES, PIECE_BYTES, Path, lasting,
 };
+pub use keyboard::{Keyboard, KeyboardClient, KeyboardServer};
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
+pub use screen::{Screen, ScreenClient, ScreenServer};
 pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,

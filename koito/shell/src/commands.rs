@@ -3,8 +3,8 @@
 use core::fmt::{self, Write};
 
 use koito::services::{
-    ClockClient, EchoClient, FilesClient, LogClient, Logger, PowerState, SupervisorClient,
-    SupervisorError,
+    ClockClient, EchoClient, EntropyClient, FilesClient, LogClient, Logger, PowerState,
+    SupervisorClient, SupervisorError,
 };
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
@@ -20,6 +20,7 @@ pub struct Shell<'a> {
     pub clock: ClockClient,
     pub log: LogClient,
     pub files: FilesClient,
+    entropy: EntropyClient,
     logger: Logger,
     echo: EchoClient,
 }
@@ -101,6 +102,8 @@ const COMMANDS: &[Command] = &[
         purpose: "show the milliseconds since the machine started",
         run: uptime,
     },
+    Command { name: "date", arguments: "", purpose: "show the seconds since 1970", run: date },
+    Command { name: "random", arguments: "", purpose: "show a random number", run: random },
     Command { name: "sleep", arguments: "MILLISECONDS", purpose: "wait", run: sleep },
     Command {
         name: "add",
@@ -157,6 +160,7 @@ impl<'a> Shell<'a> {
             supervisor: SupervisorClient::new(environment.service("supervisor")?),
             clock: ClockClient::new(environment.service("clock")?),
             log: LogClient::new(log),
+            entropy: EntropyClient::new(environment.service("entropy")?),
             files: FilesClient::new(environment.service("files")?),
             logger: Logger::new(log),
             echo: EchoClient::new(environment.service("echo")?),
@@ -212,6 +216,21 @@ fn help(_: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
 fn uptime(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
     match shell.clock.now() {
         Ok(now) => writeln!(terminal, "{now} ms"),
+        Err(error) => writeln!(terminal, "{error}"),
+    }
+}
+
+fn date(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
+    match shell.clock.epoch().and_then(|epoch| Ok((epoch, shell.clock.now()?))) {
+        Ok((Some(epoch), now)) => writeln!(terminal, "{} s", epoch + now / 1000),
+        Ok((None, _)) => writeln!(terminal, "this machine has no clock"),
+        Err(error) => writeln!(terminal, "{error}"),
+    }
+}
+
+fn random(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
+    match shell.entropy.random() {
+        Ok((number, ..)) => writeln!(terminal, "{number:#018x}"),
         Err(error) => writeln!(terminal, "{error}"),
     }
 }

@@ -1,4 +1,4 @@
-//! The shell: commands on the console.
+//! The shell: commands on a terminal.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -21,10 +21,9 @@ const PROMPT: &str = "koito> ";
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
-    let mut terminal = Terminal::new(environment.service("console")?);
+    let mut terminal = Terminal::new(&environment)?;
     let shell = Shell::new(&environment)?;
-    // Writing to the terminal does not fail: it waits until the console is there again.
-    let _ = writeln!(terminal, "\nKOITO on A9N. `help` lists the commands.");
+    // It fails where there is no terminal, and then there is nothing to do.
     let _ = serve(&shell, &mut terminal);
     Ok(())
 }
@@ -32,10 +31,10 @@ fn main() -> Result<(), Missing> {
 /// Reads and carries out commands until there are no more.
 fn serve(shell: &Shell<'_>, terminal: &mut Terminal) -> fmt::Result {
     let mut editor = Editor::new();
+    writeln!(terminal, "\nKOITO on A9N. `help` lists the commands.")?;
     terminal.write_str(PROMPT)?;
     loop {
-        terminal.flush();
-        for key in terminal.read() {
+        for key in terminal.read()? {
             match editor.take(key, terminal)? {
                 Event::Editing => continue,
                 Event::Entered(line) => {

@@ -116,6 +116,17 @@ impl Function {
         EndpointHeader::from_header(PciHeader::new(self.address), access)
     }
 
+    /// The numbers of its BARs in memory. One of 64 bits takes the place of two.
+    pub fn memory_bars(&self, access: &impl ConfigRegionAccess) -> impl Iterator<Item = u8> {
+        let mut is_upper_half = false;
+        (0..6).filter(move |number| {
+            let bar = self.endpoint(access).and_then(|header| header.bar(*number, access));
+            let is_bar = !core::mem::replace(&mut is_upper_half, false);
+            is_upper_half = is_bar && matches!(bar, Some(Bar::Memory64 { .. }));
+            is_bar && matches!(bar, Some(Bar::Memory32 { .. } | Bar::Memory64 { .. }))
+        })
+    }
+
     /// Where the registers of BAR `number` are in memory, and how many bytes; `None` for a BAR that
     /// is not there, in I/O space, or that the firmware gave no address.
     pub fn bar(&self, access: &impl ConfigRegionAccess, number: u8) -> Option<(u64, u64)> {

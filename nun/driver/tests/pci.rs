@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use nun_driver::pci::pci_types::{ConfigRegionAccess, PciAddress};
-use nun_driver::pci::{BusMaster, scan};
+use nun_driver::pci::{BusMaster, CONFIGURATION_BYTES, Snapshot, read, scan};
 use nun_driver::virtio::virtio_drivers::transport::DeviceType;
 use nun_driver::virtio::{Layout, Part, kind};
 
@@ -142,4 +142,76 @@ fn the_bus_is_mastered_only_while_that_is_wanted() {
     assert_eq!(space.word(address, 4) & 6, 6);
     function.enable(&space, BusMaster::No);
     assert_eq!(space.word(address, 4) & 6, 2);
+}
+
+#[test]
+fn a_bar_of_64_bits_takes_the_place_of_two() {
+    let address = at(0, 2, 0);
+    let space = disk(address);
+    space.add(address, &[(0x24, 0xe0)]);
+    let function = scan(&space).next().unwrap();
+    assert_eq!(function.bar(&space, 4), Some((0xe0_fe00_4000, 0x4000)));
+    assert_eq!(function.memory_bars(&space).collect::<Vec<_>>(), [4]);
+}
+
+#[test]
+fn a_function_is_reset_if_it_says_that_it_can_be() {
+    let address = at(0, 2, 0);
+    let space = disk(address);
+    let function = scan(&space).next().unwrap();
+    function.enable(&space, BusMaster::Yes);
+    assert!(!function.quiesce(&space), "it has no such capability");
+    assert_eq!(space.word(address, 4) & 6, 2, "but it loses the bus");
+
+    let express = |can: u32| [(0x84, 0x0001_9011), (0x90, 0x10), (0x94, can), (0x98, 0x1234_0005)];
+    space.add(address, &express(0));
+    assert!(!function.quiesce(&space));
+    assert_eq!(space.word(address, 0x98), 0x1234_0005);
+    space.add(address, &express(1 << 28));
+    assert!(function.quiesce(&space));
+    assert_eq!(space.word(address, 0x98), 0x8005, "no bit of the status is cleared");
+}
+
+#[test]
+fn what_a_reset_forgets_is_put_back() {
+    let address = at(0, 2, 0);
+    let space = disk(address);
+    let function = scan(&space).next().unwrap();
+    let bars = function.bars(&space);
+    space.add(address, &[(0x20, 0)]);
+    function.restore(&space, &bars);
+    assert_eq!(space.word(address, 0x20), 0xfe00_4004);
+}
+
+#[test]
+fn bridges_on_the_way_let_a_master_through() {
+    let address = at(3, 0, 0);
+    let space = disk(address);
+    let bridge = |buses: u32| [(0, 0x1111_8086), (4, 0), (0xc, 0x1_0000), (0x18, buses)];
+    space.add(at(0, 1, 0), &bridge(0x0003_0200));
+    space.add(at(0, 2, 0), &bridge(0x0007_0400));
+    let function = scan(&space).find(|function| function.address == address).unwrap();
+    function.enable(&space, BusMaster::No);
+    assert_eq!(space.word(at(0, 1, 0), 4), 0);
+    function.enable(&space, BusMaster::Yes);
+    assert_eq!(space.word(at(0, 1, 0), 4) & 6, 6, "buses 2 and 3 are behind it");
+    assert_eq!(space.word(at(0, 2, 0), 4), 0, "others are behind it");
+}
+
+#[test]
+fn a_copy_tells_the_same_and_changes_nothing() {
+    let address = at(0, 2, 0);
+    let space = disk(address);
+    let function = scan(&space).next().unwrap();
+    let bytes: Vec<u8> = (0..CONFIGURATION_BYTES as u16)
+        .step_by(4)
+        .flat_map(|offset| read(&space, address, offset).to_le_bytes())
+        .collect();
+    let copy = Snapshot(&bytes);
+    let anywhere = at(0, 0, 0);
+    let copied = nun_driver::pci::function(&copy, anywhere).unwrap();
+    assert_eq!(Layout::read(&copy, &copied), Layout::read(&space, &function));
+    copied.enable(&copy, BusMaster::Yes);
+    assert_eq!(read(&copy, anywhere, 4), read(&space, address, 4));
+    assert_eq!(read(&Snapshot(&bytes[..6]), anywhere, 4), u32::MAX, "outside there are ones");
 }

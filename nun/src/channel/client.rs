@@ -91,24 +91,24 @@ impl<M: SharedMemory> ClientEnd<M> {
         arguments: A,
     ) -> Result<Message, CallError> {
         const { assert_fits::<A>() }
-        let mut last = CallError::SessionLost;
-        for _ in 0..ATTEMPTS {
+        let mut failed = CallError::SessionLost;
+        for _ in 0..=ATTEMPTS {
             let make = || request(ordinal, self.epoch.get(), &arguments);
-            last = match self.ask(make).await {
-                Fate::Answered(answer) => {
-                    match understand(&answer, (I::VERSION, I::FINGERPRINT)) {
-                        Answered::Well => return Ok(answer),
-                        Answered::ByAnother(epoch) => self.epoch.set(epoch),
-                        Answered::Badly(error) => return Err(error),
-                    }
-                    CallError::SessionLost
+            match self.ask(make).await {
+                Fate::Answered(answer) => match understand(&answer, (I::VERSION, I::FINGERPRINT)) {
+                    Answered::Well => return Ok(answer),
+                    Answered::ByAnother(epoch) => self.epoch.set(epoch),
+                    Answered::Badly(error) => return Err(error),
+                },
+                // It may have been carried out, whatever comes of its repetitions.
+                Fate::Lost(epoch) if retry == Retry::Idempotent => {
+                    failed = CallError::ServerDied(epoch);
                 }
-                Fate::Lost(epoch) if retry == Retry::Idempotent => CallError::ServerDied(epoch),
                 Fate::Lost(epoch) => return Err(CallError::ServerDied(epoch)),
                 Fate::Gone => return Err(CallError::Gone),
-            };
+            }
         }
-        Err(last)
+        Err(failed)
     }
 
     /// Makes a request as soon as there is room, and waits for what becomes of it.

@@ -13,7 +13,10 @@ use super::regions::{Region, Regions, Use};
 use super::tables::Tables;
 use crate::resources::{EXHAUSTED, range_around};
 use crate::slots::Slots;
-use crate::{Access, AddressSpace, Culprit, Error, Frame, Node, PageTable, Reason, buffer};
+use crate::{
+    Access, AddressSpace, Culprit, Error, Frame, MemoryType, Node, PageTable, Reason, Window,
+    buffer,
+};
 
 /// Logarithm of the bytes of a large page.
 const LARGE_BITS: u32 = 21;
@@ -82,6 +85,39 @@ impl<const REGIONS: usize, const TABLES: usize> Space<REGIONS, TABLES> {
     /// address and frame are aligned to them.
     pub fn map(&mut self, maker: &mut impl Maker, pieces: &[Piece]) -> Result<(), Error> {
         self.map_as(maker, pieces, Owner::Other)
+    }
+
+    /// Maps `piece` as [`map`](Self::map) does, for writes that may merge: a framebuffer. It is no
+    /// memory to be read from.
+    pub fn map_write_combining(
+        &mut self,
+        maker: &mut impl Maker,
+        piece: &Piece,
+    ) -> Result<(), Error> {
+        self.attach(maker, piece, Owner::Other)?;
+        let region = self.regions.mapping_at(piece.address)?;
+        let window = Window::at(maker.slots().descriptor(region.usage.window.into()));
+        let mut done = 0;
+        let mapped = loop {
+            if done == piece.pages {
+                break Ok(());
+            }
+            let (address, pages) = (piece.address + done * PAGE_BYTES, piece.pages - done);
+            let kind = MemoryType::WriteCombining;
+            match window.map(address, piece.offset + done, pages, piece.access, kind) {
+                Ok(count) => done += count,
+                Err(Error { reason: Reason::MissingTable, .. }) => {
+                    if let Err(error) = self.add_table(maker, address) {
+                        break Err(error);
+                    }
+                }
+                Err(error) => break Err(error),
+            }
+        };
+        if mapped.is_err() {
+            self.unmap(maker, piece.address)?;
+        }
+        mapped
     }
 
     /// Maps `pieces` as [`map`](Self::map) does, with frames of the maker's that go with them.

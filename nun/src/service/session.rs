@@ -87,26 +87,28 @@ impl Session {
         interface: (u32, u64),
         mut answer: Answer,
     ) -> Result<Message, CallError> {
-        let mut last = CallError::SessionLost;
-        for _ in 0..ATTEMPTS {
-            last = if answer.info.source() == Some(Source::Message) {
+        let mut failed = CallError::SessionLost;
+        for repetition in 0..=ATTEMPTS {
+            if answer.info.source() == Some(Source::Message) {
                 match understand(&message(answer), interface) {
                     Answered::Well => return Ok(message(answer)),
                     Answered::ByAnother(epoch) => self.epoch.set(epoch),
                     Answered::Badly(error) => return Err(error),
                 }
-                CallError::SessionLost
             } else {
                 let error = self.no_answer(answer.info);
                 let died = matches!(error, CallError::ServerDied(_));
                 if !died || retry == Retry::AtMostOnce {
                     return Err(error);
                 }
-                error
-            };
-            answer = self.port.call_plain(&request());
+                // It may have been carried out, whatever comes of its repetitions.
+                failed = error;
+            }
+            if repetition < ATTEMPTS {
+                answer = self.port.call_plain(&request());
+            }
         }
-        Err(last)
+        Err(failed)
     }
 
     /// What it means that the kernel gave an answer in place of a server.

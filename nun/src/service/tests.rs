@@ -134,6 +134,22 @@ fn an_idempotent_call_is_made_again_when_the_server_dies() {
 }
 
 #[test]
+fn the_last_repetition_counts_and_no_death_is_forgotten() {
+    let refused_in_between = [Fate::DiesAfter, Fate::Answered];
+    let deaths = |pairs: usize| {
+        let opening = [Fate::Answered, Fate::Answered].into_iter();
+        let fates = opening.chain(refused_in_between.into_iter().cycle().take(2 * pairs));
+        serve_with(&fates.collect::<std::vec::Vec<_>>());
+        let client = client();
+        assert_eq!(client.add(1, 1), Ok(2));
+        client.add(2, 3)
+    };
+    assert_eq!(deaths(8), Ok(5), "what the sixteenth repetition was answered");
+    let told = deaths(20);
+    assert!(matches!(told, Err(Failure::Call(CallError::ServerDied(_)))), "{told:?}");
+}
+
+#[test]
 fn an_at_most_once_call_tells_that_the_server_died() {
     let service = serve_with(&[Fate::Answered, Fate::Answered, Fate::DiesAfter]);
     let client = client();

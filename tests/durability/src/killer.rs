@@ -21,7 +21,9 @@ fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
     let supervisor = SupervisorClient::new(environment.service("supervisor")?);
     // Who does not run dies another time.
-    let kill = |name: &str| drop(supervisor.kill(name.chars().collect()));
+    let kill = |name: &str| {
+        let _ = supervisor.kill(name.chars().collect());
+    };
     let mut random = SEED;
     for round in 1_u64.. {
         // xorshift64 (G. Marsaglia 2003).

@@ -18,7 +18,7 @@ const FILES: u64 = 12;
 /// Pieces of a file, the last of which is not full.
 const PIECES: u64 = 5;
 /// Deaths of each server after which it is enough.
-const DEATHS: u32 = 40;
+const DEATHS: u32 = 200;
 /// Which components the servers are: driver, file server.
 const SERVERS: [u8; 2] = [0, 1];
 

@@ -42,10 +42,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-clock", &["koito", "nun"]),
     ("koito-console", &["koito", "nun"]),
     ("koito-echo", &["koito", "nun"]),
+    ("koito-keyboard", &["koito", "koito-terminal", "nun"]),
     ("koito-line-editor", &[]),
     ("koito-log", &["koito", "nun"]),
+    ("koito-entropy", &["koito", "nun"]),
     ("koito-files", &["koito", "koito-block", "koito-fs", "nun", "nun-heap"]),
     ("koito-virtio-block", &["koito", "nun", "nun-driver"]),
+    ("koito-screen", &["koito", "koito-terminal", "nun"]),
+    ("koito-terminal", &[]),
     ("koito-shell", &["koito", "koito-line-editor", "nun"]),
     ("koito-block", &[]),
     ("koito-fs", &["koito-block"]),
@@ -66,7 +70,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-stretch", &["nun"]),
     ("a9n-durability", &["koito", "nun"]),
     ("a9n-supervision", &["koito", "nun"]),
-    ("xtask", &["a9n-abi", "koito-manifest"]),
+    ("xtask", &["a9n-abi", "koito-manifest", "koito-terminal"]),
 ];
 
 /// Crates, and what their tests may use besides: the simulated machine and the kernel on it, and

@@ -52,6 +52,7 @@ const PORTABLE: &[&str] = &[
     "koito/manifest/src/lib.rs",
     "koito/root/src/main.rs",
     "koito/runtime/src/lib.rs",
+    "koito/terminal/src/lib.rs",
     "loader/core/src/lib.rs",
     "xtask/src/main.rs",
 ];

@@ -82,11 +82,13 @@ fn devices(component: &Component<'_>) -> Vec<String> {
         .iter()
         .map(|range| format!("I/O ports {:#x}..{:#x}", range.first, range.last));
     let lines = component.interrupts.iter().map(|line| format!("interrupt {line}"));
+    let screen = component.framebuffer.then(|| "the screen".to_owned());
     let pci = component.pci.map(|device| format!("PCI {device}"));
     // Without an IOMMU a device that masters the bus reaches all memory, whatever it shares.
     let dma = (component.dma_bits > 0).then(|| format!("dma {}", memory(component.dma_bits)));
     ports
         .chain(lines)
+        .chain(screen)
         .chain(pci)
         .chain(dma)
         .chain(component.alarm.then(|| "an alarm".to_owned()))
@@ -205,6 +207,7 @@ mod tests {
         offers = "echo"
         io-ports = ["0x3f8..0x3ff"]
         interrupts = [4]
+        framebuffer = true
         pci = "1af4:1042"
         dma = "256K"
     "#;
@@ -224,7 +227,7 @@ echo
   offers      echo
   called by   client
   shares      64 KiB with client
-  holds       I/O ports 0x3f8..0x3ff, interrupt 4, PCI 1af4:1042, dma 256 KiB
+  holds       I/O ports 0x3f8..0x3ff, interrupt 4, the screen, PCI 1af4:1042, dma 256 KiB
 ";
         assert_eq!(text(&file.manifest().unwrap()), expected);
     }

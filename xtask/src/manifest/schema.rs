@@ -35,6 +35,7 @@ pub struct Entry {
     pub io_ports: Vec<Spanned<String>>,
     #[serde(default)]
     pub interrupts: Vec<Spanned<u8>>,
+    pub framebuffer: Option<Spanned<bool>>,
     pub pci: Option<Spanned<String>>,
     pub dma: Option<Spanned<String>>,
     pub restart: Option<Spanned<Policy>>,

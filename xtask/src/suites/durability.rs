@@ -14,7 +14,7 @@ use crate::rootfs;
 use crate::session::Session;
 
 const SYSTEM: &str = "tests/durability";
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(480);
 const PREFIX: &str = "durability: ";
 
 /// Builds, boots and judges.

@@ -1,0 +1,101 @@
+//! From scan codes to the bytes that a terminal sends: those of xterm.
+
+use heapless::Vec;
+use pc_keyboard::layouts::Us104Key;
+use pc_keyboard::{
+    DecodedKey, EventDecoder, HandleControl, KeyCode, KeyState, ScancodeSet, ScancodeSet1,
+};
+
+/// What a key sends.
+pub type Sent = Vec<u8, 8>;
+
+/// ESC, which begins a control sequence, and stands before a key that is pressed with Alt.
+const ESCAPE: u8 = 0x1b;
+
+/// A keyboard: US layout, and the scan codes of set 1, which PC keyboard controllers make of all.
+pub struct Keys {
+    codes: ScancodeSet1,
+    events: EventDecoder<Us104Key>,
+    has_alt: bool,
+}
+
+impl Keys {
+    /// No key is held.
+    pub const fn new() -> Self {
+        let events = EventDecoder::new(Us104Key, HandleControl::MapLettersToUnicode);
+        Self { codes: ScancodeSet1::new(), events, has_alt: false }
+    }
+
+    /// Takes a byte of the keyboard's; answers what the key sends that it completes, if anything.
+    /// Bytes that mean nothing are passed over.
+    pub fn take(&mut self, byte: u8) -> Sent {
+        let Ok(Some(event)) = self.codes.advance_state(byte) else { return Sent::new() };
+        let (code, state) = (event.code, event.state);
+        if code == KeyCode::LAlt {
+            self.has_alt = state == KeyState::Down;
+        }
+        // The decoder sees every event, to know what is held.
+        let decoded = self.events.process_keyevent(event);
+        if state != KeyState::Down {
+            return Sent::new();
+        }
+        let mut sent = Sent::new();
+        if let Some(sequence) = sequence(code) {
+            // There is room for the longest, five bytes.
+            let _ = sent.extend_from_slice(sequence);
+        } else if let Some(DecodedKey::Unicode(character)) = decoded {
+            if self.has_alt {
+                let _ = sent.push(ESCAPE);
+            }
+            let _ = sent.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        } else if let Some(DecodedKey::RawKey(key)) = decoded {
+            // What the number block means without Num Lock.
+            let _ = sent.extend_from_slice(sequence_of_raw(key));
+        }
+        sent
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a key sends whatever the layout says.
+const fn sequence(code: KeyCode) -> Option<&'static [u8]> {
+    Some(match code {
+        KeyCode::Return | KeyCode::NumpadEnter => b"\r",
+        KeyCode::Backspace => b"\x7f",
+        KeyCode::Delete => b"\x1b[3~",
+        _ => return None,
+    })
+}
+
+/// What a key sends that is no character; nothing, if it is there to be held.
+const fn sequence_of_raw(code: KeyCode) -> &'static [u8] {
+    match code {
+        KeyCode::ArrowUp => b"\x1b[A",
+        KeyCode::ArrowDown => b"\x1b[B",
+        KeyCode::ArrowRight => b"\x1b[C",
+        KeyCode::ArrowLeft => b"\x1b[D",
+        KeyCode::Home => b"\x1b[H",
+        KeyCode::End => b"\x1b[F",
+        KeyCode::Insert => b"\x1b[2~",
+        KeyCode::PageUp => b"\x1b[5~",
+        KeyCode::PageDown => b"\x1b[6~",
+        KeyCode::F1 => b"\x1bOP",
+        KeyCode::F2 => b"\x1bOQ",
+        KeyCode::F3 => b"\x1bOR",
+        KeyCode::F4 => b"\x1bOS",
+        KeyCode::F5 => b"\x1b[15~",
+        KeyCode::F6 => b"\x1b[17~",
+        KeyCode::F7 => b"\x1b[18~",
+        KeyCode::F8 => b"\x1b[19~",
+        KeyCode::F9 => b"\x1b[20~",
+        KeyCode::F10 => b"\x1b[21~",
+        KeyCode::F11 => b"\x1b[23~",
+        KeyCode::F12 => b"\x1b[24~",
+        _ => b"",
+    }
+}
