@@ -442,26 +442,18 @@ impl<H: Hal> Kernel<H> {
         let cpu = self.cpu(number);
         if let Some(current) = cpu.current.get() {
             let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
-            let pause = match cpu.quantum_end.get() {
-                0 => Some(Pause::Ended),
-                _ => urgent.then_some(Pause::Interrupted),
-            };
+            let ended = cpu.quantum_end.get() == 0;
             let pcb = self.store.get(current);
             let state = pcb.state.get();
             if state.is_evicted() {
                 self.halt(current);
             } else if state.is_interrupted() {
-                self.trap(current, Trap::Stopped);
-                // The resolver goes on where it was: with its quantum and its urgency.
-                if let Some(resolver) = cpu.current.get()
-                    && let Some(pause) = pause
-                {
-                    self.preempt(cpu, resolver, pause);
-                }
+                self.stop_interrupted(cpu, current);
             } else if pcb.affinity.get() != number {
                 self.stop_running(current);
                 self.make_ready(current);
-            } else if let Some(pause) = pause {
+            } else if ended || urgent {
+                let pause = if ended { Pause::Ended } else { Pause::Interrupted };
                 self.preempt(cpu, current, pause);
             }
             // It goes on, or a resolver that waited has taken over the CPU.
@@ -494,6 +486,20 @@ impl<H: Hal> Kernel<H> {
         // Many were interrupted at once: look for interrupts, then go on.
         self.ask_timer(cpu, self.hal().now());
         None
+    }
+
+    /// The running `process` of `cpu` tells its resolver that it was stopped. A resolver that goes on
+    /// with its scheduling context has no longer and is no more urgent than it.
+    #[cold]
+    #[inline(never)]
+    fn stop_interrupted(&self, cpu: &Cpu, process: Ref<Process>) {
+        self.trap(process, Trap::Stopped);
+        let Some(resolver) = cpu.current.get() else { return };
+        if cpu.quantum_end.get() == 0 {
+            self.preempt(cpu, resolver, Pause::Ended);
+        } else if cpu.highest().is_some_and(|highest| highest > cpu.priority.get()) {
+            self.preempt(cpu, resolver, Pause::Interrupted);
+        }
     }
 
     /// The running `process` goes back to its ready queue: to the front with what is left of its
