@@ -15,6 +15,7 @@ use crate::report::Verdict;
 use crate::test::{READ_WRITE, Test, index};
 
 cases!("refusals": reserved_objects_are_not_made, generics_are_only_so_deep, objects_are_only_so_deep,
+    processes_are_given_nothing_so_deep, vector_states_are_only_so_deep,
     regions_are_only_so_deep, nodes_without_the_right_to_write, nodes_without_such_a_slot,
     spaces_without_rights, ports_without_rights, notifications_have_one_process,
     vector_states_without_rights, states_without_rights, tables_are_tables,
@@ -85,6 +86,37 @@ fn objects_are_only_so_deep(test: &mut Test) -> Verdict {
     check_refused!(pcb.configure_ports(Descriptor::NULL, signal), TooDeep, 2);
     // It is as good as any other for everything else.
     check_eq!(signal.poll(), Ok(0));
+    Ok(())
+}
+
+fn processes_are_given_nothing_so_deep(test: &mut Test) -> Verdict {
+    let before = deep_generic(test)?;
+    let (node, first) = (test.node(), test.slots(4));
+    before.convert(ObjectType::AddressSpace, 0, 1, node, first)?;
+    before.convert(ObjectType::Frame, 12, 1, node, first + 1)?;
+    before.convert(ObjectType::Node, 4, 1, node, first + 2)?;
+    before.convert(ObjectType::IpcPort, 0, 1, node, first + 3)?;
+    let deep = (AddressSpace::slot(first), Node::slot(first + 2), Frame::slot(first + 1));
+    let (space, frame): (AddressSpace, Frame) = (test.make(0)?, test.make(12)?);
+    let pcb: Pcb = test.make(0)?;
+    check_refused!(pcb.configure_spaces(deep.0, node, frame), TooDeep, 1);
+    check_refused!(pcb.configure_spaces(space, deep.1, frame), TooDeep, 2);
+    check_refused!(pcb.configure_spaces(space, node, deep.2), TooDeep, 3);
+    check_eq!(pcb.configure_spaces(space, node, frame), Ok(()));
+    let port = IpcPort::slot(first + 3);
+    check_refused!(pcb.configure_ports(port, Descriptor::NULL), TooDeep, 1);
+    let shallow: IpcPort = test.make(0)?;
+    check_eq!(pcb.configure_ports(shallow, Descriptor::NULL), Ok(()));
+    Ok(())
+}
+
+fn vector_states_are_only_so_deep(test: &mut Test) -> Verdict {
+    let before = deep_generic(test)?;
+    let slot = test.slot();
+    before.convert(ObjectType::VectorState, 0, 1, test.node(), slot)?;
+    let (pcb, shallow): (Pcb, VectorState) = (test.make(0)?, test.make(0)?);
+    check_refused!(pcb.configure_vector(VectorState::slot(slot)), TooDeep, 1);
+    check_eq!(pcb.configure_vector(shallow), Ok(()));
     Ok(())
 }
 
