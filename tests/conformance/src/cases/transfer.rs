@@ -160,6 +160,7 @@ fn needs_what_may_be_copied(test: &mut Test) -> Verdict {
     for offered in [fixed.descriptor(), empty, generic, Descriptor::slot(1 << 50)] {
         let message = Message::EMPTY.with_capabilities(&[offered]);
         check_refused!(port.call(&message), InvalidDescriptor, Culprit::IPC_BUFFER);
+        check_refused!(port.send(&message), InvalidDescriptor, Culprit::IPC_BUFFER);
     }
     check_eq!(test.node().look(first)?.0, 0);
     Ok(())
@@ -172,6 +173,9 @@ fn comes_back_with_a_reply(test: &mut Test) -> Verdict {
     test.start(call_and_accept, thread)?;
     test.settle()?;
     port.receive()?;
+    let missing = Message::EMPTY.with_capabilities(&[Descriptor::slot(1 << 50)]);
+    check_refused!(Reply::OWED.reply(&missing), InvalidDescriptor, Culprit::IPC_BUFFER);
+    check_refused!(port.reply_receive(&missing), InvalidDescriptor, Culprit::IPC_BUFFER);
     Reply::OWED.reply(&Message::EMPTY.with_capabilities(&[signal.into()]))?;
     test.settle()?;
     check_eq!(cells::get(1), cells::FINE + 1);
