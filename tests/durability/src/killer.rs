@@ -4,6 +4,7 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
+use a9n_random::Random;
 use koito::services::SupervisorClient;
 use koito::{Environment, Missing, sleep};
 use nun::ticks;
@@ -24,19 +25,16 @@ fn main() -> Result<(), Missing> {
     let kill = |name: &str| {
         let _ = supervisor.kill(name.chars().collect());
     };
-    let mut random = SEED;
+    let mut random = Random::new(SEED);
     for round in 1_u64.. {
-        // xorshift64 (G. Marsaglia 2003).
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let life = environment.ticks(random % LONGEST_LIFE);
+        let chance = random.next();
+        let life = environment.ticks(chance % LONGEST_LIFE);
         sleep(ticks() + life).expect("it has an alarm");
         if round.is_multiple_of(BOTH_EVERY) {
             kill("files");
             kill("disk");
         } else {
-            kill(if random & 1 << 40 == 0 { "disk" } else { "files" });
+            kill(if chance & 1 << 40 == 0 { "disk" } else { "files" });
         }
     }
     Ok(())

@@ -6,6 +6,7 @@
 
 use core::fmt::Write;
 
+use a9n_random::Random;
 use koito::services::{FileError, FilesClient, PIECE_BYTES, Path, SupervisorClient, lasting};
 use koito::{Environment, Missing};
 use nun::service::{Failure, Vec};
@@ -97,13 +98,7 @@ fn path(place: u64) -> Path {
 
 /// Piece `number` of file `place` in `round`: no two are alike.
 fn piece(place: u64, round: u64, number: u64) -> Vec<u8, PIECE_BYTES> {
-    let mut state = (place + 1) << 40 | (number + 1) << 32 | round;
+    let mut random = Random::new((place + 1) << 40 | (number + 1) << 32 | round);
     let length = if number + 1 < PIECES { PIECE_BYTES } else { PIECE_BYTES - 100 };
-    let bytes = (0..length).map(|_| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    });
-    bytes.collect()
+    (0..length).map(|_| random.next() as u8).collect()
 }

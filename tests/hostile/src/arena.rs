@@ -9,9 +9,9 @@ use nun::{
 };
 
 use crate::ballast::Ballast;
-use crate::random::Random;
 use crate::shared::{PRIORITY, REPORT, report};
 use crate::world::{Commons, World};
+use a9n_random::Random;
 
 /// Number of attackers.
 const ATTACKERS: usize = 6;

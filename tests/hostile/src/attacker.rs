@@ -4,13 +4,12 @@
 
 mod calls;
 mod machine;
-mod random;
 mod shared;
 
+use a9n_random::Random;
 use nun::Error;
 use nun::abi::kernel;
 use nun::mapped::Mapped;
-use random::Random;
 use shared::{PLAYGROUND, REPORT, report};
 
 nun::entry!(main);

@@ -9,8 +9,8 @@ use nun::abi::{
 use nun::syscall::{Answer, kernel_call};
 use nun::{Access, Message, buffer};
 
-use crate::random::Random;
 use crate::shared::{PLAYGROUND, PRIORITY, slot};
+use a9n_random::Random;
 
 /// Where an attacker has what at the start: object numbers by slot, from [`slot::GENERIC`] on.
 const GRANTED: &[u8] = &[2, 3, 10, 10, 12, 4, 4, 6, 8, 9];

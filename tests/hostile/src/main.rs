@@ -9,7 +9,6 @@
 
 mod arena;
 mod ballast;
-mod random;
 mod shared;
 mod world;
 

@@ -3,14 +3,13 @@
 #![no_std]
 #![no_main]
 
-mod random;
 mod shared;
 
 use core::hint::black_box;
 
+use a9n_random::Random;
 use nun::mapped::Mapped;
 use nun::{buffer, yield_now};
-use random::Random;
 use shared::{REPORT, report};
 
 nun::entry!(main, stack = STACK);

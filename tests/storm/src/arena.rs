@@ -9,7 +9,9 @@ use nun::{
     Process, Received, Reply, Resources, Rights, StartError, Timer, Verdict, Window, ticks,
 };
 
-use crate::shared::{PLAYGROUND, REPORT, random, report};
+use a9n_random::Random;
+
+use crate::shared::{PLAYGROUND, REPORT, report};
 
 /// Most workers at a time.
 pub const WORKERS: usize = 16;
@@ -46,7 +48,7 @@ pub struct Arena {
     faults: IpcPort,
     /// First of the slots for shared objects; as many follow for what init has to each.
     first_slot: u64,
-    state: u64,
+    random: Random,
     bell: NotificationPort,
 }
 
@@ -65,8 +67,8 @@ impl Arena {
         let port: NotificationPort = resources.make(0)?;
         let bell = NotificationPort::slot(resources.take_slot()?);
         resources.node().mint(bell.descriptor().index(), port, Rights::all(), 1)?;
-        let state = 0x2026_a9a9;
-        Ok(Self { init, resources, file, places, commons, faults, first_slot, state, bell })
+        let random = Random::new(0x2026_a9a9);
+        Ok(Self { init, resources, file, places, commons, faults, first_slot, random, bell })
     }
 
     /// Number of CPUs.
@@ -76,7 +78,7 @@ impl Arena {
 
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
-        (random(&mut self.state) >> 16) as usize % end
+        self.random.below(end as u64) as usize
     }
 
     /// Makes something that workers share, in slot `number` of [`WORKERS`].

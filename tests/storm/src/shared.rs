@@ -42,11 +42,3 @@ pub mod role {
 pub const fn answer(word: u64) -> u64 {
     word.rotate_left(17) ^ 0x9e37_79b9_7f4a_7c15
 }
-
-/// Numbers that nobody chose (Marsaglia, *Xorshift RNGs*, 2003, section 3).
-pub const fn random(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
-}

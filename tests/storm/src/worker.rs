@@ -7,10 +7,11 @@ mod shared;
 
 use core::hint::black_box;
 
+use a9n_random::Random;
 use nun::abi::MESSAGE_WORDS;
 use nun::mapped::Mapped;
 use nun::{IpcPort, Message, NotificationPort, Received, yield_now};
-use shared::{PLAYGROUND, REPORT, answer, random, report, role, slot};
+use shared::{PLAYGROUND, REPORT, answer, report, role, slot};
 
 nun::entry!(main);
 
@@ -55,12 +56,13 @@ fn serve(page: Mapped) -> ! {
 
 fn call(page: Mapped) -> ! {
     let port = IpcPort::slot(slot::FIRST);
-    let (mut state, mut words, mut answers) = (1, [0; MESSAGE_WORDS], [0; MESSAGE_WORDS]);
+    let (mut words, mut answers) = ([0; MESSAGE_WORDS], [0; MESSAGE_WORDS]);
+    let mut random = Random::new(1);
     loop {
-        let length = random(&mut state) as usize % (MESSAGE_WORDS + 1);
-        let length = if random(&mut state).is_multiple_of(4) { length } else { length % 7 };
-        words[..length].iter_mut().for_each(|word| *word = random(&mut state));
-        let label = random(&mut state) as u32;
+        let length = random.next() as usize % (MESSAGE_WORDS + 1);
+        let length = if random.next().is_multiple_of(4) { length } else { length % 7 };
+        words[..length].iter_mut().for_each(|word| *word = random.next());
+        let label = random.next() as u32;
         match port.call(&Message::long(label, &words[..length])) {
             Ok(reply) => {
                 assert_eq!((reply.label(), reply.length()), (label, length));
@@ -95,11 +97,11 @@ fn write(page: Mapped) -> ! {
 
 fn keep(page: Mapped) -> ! {
     let mut data = [0; KEPT];
-    let mut state = 7;
-    data.iter_mut().for_each(|word| *word = random(&mut state));
+    let mut random = Random::new(7);
+    data.iter_mut().for_each(|word| *word = random.next());
     loop {
-        let mut expected = 7;
-        let sound = data.iter().all(|word| *black_box(word) == random(&mut expected));
+        let mut expected = Random::new(7);
+        let sound = data.iter().all(|word| *black_box(word) == expected.next());
         assert!(sound, "what stood on the stack has changed");
         count(page, report::ROUNDS);
     }

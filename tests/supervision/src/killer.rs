@@ -2,6 +2,7 @@
 #![no_std]
 #![no_main]
 
+use a9n_random::Random;
 use koito::services::{Condition, Memory, SupervisorClient, SupervisorError};
 use koito::{Environment, sleep};
 use nun::service::{CallError, Failure};
@@ -39,7 +40,7 @@ fn main() {
         environment: &environment,
         supervisor: SupervisorClient::new(port("supervisor")),
         victim: VictimClient::new(port("victim")),
-        random: Random(SEED),
+        random: Random::new(SEED),
     };
     killer.wait(environment.ticks(20));
     let before = killer.memory();
@@ -166,16 +167,4 @@ fn judge(accounts: &[Account]) -> bool {
 fn expect_death(answer: Result<(), Failure>) {
     let died = matches!(answer, Err(Failure::Call(CallError::ServerDied(_))));
     assert!(died, "it answered: {answer:?}");
-}
-
-/// A generator of random numbers (xorshift64, G. Marsaglia 2003).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit.max(1)
-    }
 }

@@ -1,5 +1,7 @@
-//! Numbers that nobody chose, the same on every run.
-#![allow(dead_code, reason = "each program uses its part")]
+//! Numbers that nobody chose, the same on every run: for test programs.
+
+#![no_std]
+#![forbid(unsafe_code)]
 
 /// Marsaglia's xorshift with 64 bits of state (*Xorshift RNGs*, 2003, section 3).
 #[derive(Clone, Debug)]
