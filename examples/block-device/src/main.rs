@@ -10,6 +10,7 @@ mod protocol;
 
 use core::fmt;
 
+use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init::slot;
 use nun::{
     Access, Ending, Frame, InitInfo, InterruptRegion, IoPort, IpcPort, Message, NotificationPort,
@@ -25,7 +26,6 @@ nun::entry!(main, stack = 128 * 1024);
 
 /// Under which identifier the driver calls, and its end is told.
 const DRIVER: u64 = 1;
-const PAGE_BYTES: u64 = 4096;
 
 /// Why there is no disk.
 enum Failure {

@@ -2,12 +2,11 @@
 
 use core::ptr::NonNull;
 
+use nun::abi::boot::PAGE_BYTES;
 use nun::mapped::Mapped;
 use nun::memory::{Maker, Piece, Space};
 use nun::{Access, Error, Frame};
 use safe_mmio::UniqueMmioPointer;
-
-const PAGE_BYTES: u64 = 4096;
 
 /// A stretch of mapped registers.
 #[derive(Clone, Copy, Debug)]
