@@ -124,9 +124,7 @@ impl<H: Hal> Kernel<H> {
         if pcb.state.get().stores_reply()
             && let Some(slot) = self.reply_destination(server, pcb.reply_index.get())
         {
-            self.store.get(slot).fill(Capability::Reply { caller: client }, Rights::all(), 0);
-            self.store.get(client).reply_slot.set(Some(slot));
-            pcb.donor.set(Some(client));
+            self.store_reply(server, client, slot);
             return Phase::AwaitingStoredReply;
         }
         pcb.caller.set(Some(client));

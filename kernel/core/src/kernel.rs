@@ -176,6 +176,9 @@ impl<H: Hal> Kernel<H> {
             I::Reply(reply::Operation::Reply) if frame.descriptor == 0 => {
                 return self.reply_internal(caller, frame);
             }
+            I::Reply(reply::Operation::Keep) => {
+                return self.keep_reply(caller.process, Descriptor(frame.descriptor));
+            }
             _ => {}
         }
         let slot =
