@@ -446,7 +446,7 @@ fn a_fault_without_resolver_stops_the_process_and_is_reported() {
     system.start(CLIENT);
     system.fault(FAULT);
     assert_eq!(system.current, Some(system.init));
-    assert!(system.kernel.hal().console().contains("Page fault at 0x1234"));
+    assert!(system.kernel.hal().console().contains("page fault at 0x1234"));
 }
 
 #[test]

@@ -176,7 +176,8 @@ impl Paging for X86_64 {
         entries: u64,
         access: Access,
     ) -> Passed {
-        change(root, stretch, frame, entries, |entry| entry.with_access(access))
+        let (kept, set) = PageEntry::access_change(access);
+        change(root, stretch, frame, entries, |entry| PageEntry(entry.0 & kept | set))
     }
 
     fn translate(
@@ -257,27 +258,37 @@ fn change(
     };
     let slots = slots.get(..limit.min(pages) as usize).unwrap_or(slots);
     let mut changed = false;
-    let mut visit = |slot: &AtomicU64| {
-        let entry = PageEntry(slot.load(Relaxed));
-        if entry.maps(&frame) {
-            slot.store(new(entry).0, Relaxed);
-            changed = true;
-        }
-    };
     let (fours, rest) = slots.as_chunks();
     for [a, b, c, d] in fours {
-        visit(a);
-        visit(b);
-        visit(c);
-        visit(d);
+        changed |= replace(a, &frame, &new);
+        changed |= replace(b, &frame, &new);
+        changed |= replace(c, &frame, &new);
+        changed |= replace(d, &frame, &new);
     }
-    rest.iter().for_each(visit);
+    for slot in rest {
+        changed |= replace(slot, &frame, &new);
+    }
     let entries = slots.len() as u64;
     let pages = match size {
         PageSize::Small => entries,
         larger => rest_of_block(address, larger.bits()),
     };
     Passed { pages, entries, changed }
+}
+
+/// Replaces what is in `slot`, if it maps a page in `frame`. Answers whether it did.
+#[inline(always)]
+fn replace(
+    slot: &AtomicU64,
+    frame: &Range<PhysicalAddress>,
+    new: &impl Fn(PageEntry) -> PageEntry,
+) -> bool {
+    let entry = PageEntry(slot.load(Relaxed));
+    let maps = entry.maps(frame);
+    if maps {
+        slot.store(new(entry).0, Relaxed);
+    }
+    maps
 }
 
 /// The entry in which a table whose entries map `entries` is installed for `address`.

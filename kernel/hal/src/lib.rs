@@ -18,6 +18,7 @@ mod fault;
 mod memory;
 mod paging;
 mod processors;
+mod text;
 
 pub use a9n_abi::{Access, FaultReason, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
@@ -27,6 +28,7 @@ pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError, Passed, Run, Stretch};
 pub use processors::{CpuSet, Processors};
+pub use text::Text;
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
 pub type Ticks = u64;
