@@ -260,13 +260,13 @@ fn change(
     let mut changed = false;
     let (fours, rest) = slots.as_chunks();
     for [a, b, c, d] in fours {
-        changed |= replace(a, &frame, &new);
-        changed |= replace(b, &frame, &new);
-        changed |= replace(c, &frame, &new);
-        changed |= replace(d, &frame, &new);
+        replace(a, &frame, &new, &mut changed);
+        replace(b, &frame, &new, &mut changed);
+        replace(c, &frame, &new, &mut changed);
+        replace(d, &frame, &new, &mut changed);
     }
     for slot in rest {
-        changed |= replace(slot, &frame, &new);
+        replace(slot, &frame, &new, &mut changed);
     }
     let entries = slots.len() as u64;
     let pages = match size {
@@ -276,19 +276,19 @@ fn change(
     Passed { pages, entries, changed }
 }
 
-/// Replaces what is in `slot`, if it maps a page in `frame`. Answers whether it did.
+/// Replaces what is in `slot`, if it maps a page in `frame`, and notes that in `changed`.
 #[inline(always)]
 fn replace(
     slot: &AtomicU64,
     frame: &Range<PhysicalAddress>,
     new: &impl Fn(PageEntry) -> PageEntry,
-) -> bool {
+    changed: &mut bool,
+) {
     let entry = PageEntry(slot.load(Relaxed));
-    let maps = entry.maps(frame);
-    if maps {
+    if entry.maps(frame) {
         slot.store(new(entry).0, Relaxed);
+        *changed = true;
     }
-    maps
 }
 
 /// The entry in which a table whose entries map `entries` is installed for `address`.
