@@ -1,8 +1,8 @@
 //! Replies: answering a call, once.
 
-use a9n_abi::{Culprit, Descriptor, Error, Reason, Rights};
+use a9n_abi::{Culprit, Descriptor, Error, Reason};
 use a9n_hal::{CallFrame, Context, Hal};
-use a9n_store::{Capability, Phase, Process, Ref, Slot};
+use a9n_store::{Phase, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -78,7 +78,7 @@ impl<H: Hal> Kernel<H> {
 
     /// The Reply to `client`, whose scheduling context `server` uses, lies in the empty `slot`.
     pub(crate) fn store_reply(&self, server: Ref<Process>, client: Ref<Process>, slot: Ref<Slot>) {
-        self.store.get(slot).fill(Capability::Reply { caller: client }, Rights::all(), 0);
+        self.store.get(slot).fill_reply(client);
         self.store.get(client).reply_slot.set(Some(slot));
         self.store.get(server).donor.set(Some(client));
     }

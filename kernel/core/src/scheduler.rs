@@ -116,7 +116,7 @@ impl Cpu {
 
     /// What is left at `now` of the scheduling context in use.
     #[inline(always)]
-    fn context_at(&self, now: Ticks) -> SchedulingContext {
+    pub(crate) fn context_at(&self, now: Ticks) -> SchedulingContext {
         SchedulingContext {
             priority: self.priority.get(),
             remaining: self.quantum_end.get().saturating_sub(now),

@@ -5,7 +5,7 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, kernel, notification, window};
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, kernel, notification, reply, window};
 
 use crate::clock::set_timer_here;
 use crate::context::{Context, FIXED_FLAGS, Mode};
@@ -100,6 +100,23 @@ global_asm!(
     mov     [rdx + {R15}], r15
 .endm
 
+// Lets a fast path copy the first four words of a message.
+.macro a9n_save_words
+    mov     [rdx + {R12}], r12
+    mov     [rdx + {R13}], r13
+    mov     [rdx + {R14}], r14
+    mov     [rdx + {R15}], r15
+.endm
+
+// Goes to the general path unless the operation, whose number in r10 only counts here, may be one of the
+// rarer messages between these two.
+.macro a9n_rare_messages
+    movzx   r10d, ax
+    sub     r10d, {SEND}
+    cmp     r10d, {KEEP} - {SEND}
+    ja      a9n_general
+.endm
+
 // Takes the kernel lock for a path.
 .macro a9n_lock path, function
 a9n_lock_\path:
@@ -192,7 +209,21 @@ a9n_system_call_alone:
     je      a9n_fast_yield
     cmp     rax, {POLL}
     je      a9n_fast_poll
-    jmp     a9n_general
+    a9n_rare_messages
+    cmp     r10d, {RECEIVE} - {SEND}
+    je      4f
+    cmp     rax, {KEEP}
+    je      a9n_fast_keep
+    cmp     rax, {REPLY}
+    je      5f
+    cmp     rax, {SEND}
+    jne     a9n_general
+    a9n_save_words
+    jmp     a9n_fast_send
+5:  a9n_save_words
+    jmp     a9n_fast_reply
+4:  mov     r8, rax
+    jmp     a9n_fast_receive
 2:  a9n_save_foreign
     jmp     a9n_fast_foreign
 3:  a9n_save_map
@@ -231,7 +262,21 @@ a9n_system_call_locked:
     je      a9n_lock_yield
     cmp     rax, {POLL}
     je      a9n_lock_poll
-    jmp     a9n_general
+    a9n_rare_messages
+    cmp     r10d, {RECEIVE} - {SEND}
+    je      4f
+    cmp     rax, {KEEP}
+    je      a9n_lock_keep
+    cmp     rax, {REPLY}
+    je      5f
+    cmp     rax, {SEND}
+    jne     a9n_general
+    a9n_save_words
+    a9n_lock send, send
+5:  a9n_save_words
+    a9n_lock reply, reply
+4:  mov     r8, rax
+    a9n_lock receive, receive
 2:  a9n_save_foreign
     a9n_lock foreign, foreign_locked
 3:  a9n_save_map
@@ -239,7 +284,7 @@ a9n_system_call_locked:
 .irp path, call, reply_receive, notify, wait
     a9n_lock \path, \path\()_locked
 .endr
-.irp path, yield, poll
+.irp path, yield, poll, keep
     a9n_lock \path, \path
 .endr
 // Waits for the lock, and takes it, with everything kept that a fast path looks at.
@@ -610,6 +655,10 @@ a9n_processor_stub:
     NOTIFY = const notification::word::Notify,
     WAIT = const notification::word::Wait,
     POLL = const notification::word::Poll,
+    SEND = const word::Send,
+    RECEIVE = const word::Receive,
+    REPLY = const reply::word::Reply,
+    KEEP = const reply::word::Keep,
     WINDOW_MAP = const window::word::Map,
     YIELD = const kernel::word::Yield,
     ERROR_CODES = const ERROR_CODES,
