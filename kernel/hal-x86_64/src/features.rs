@@ -3,7 +3,7 @@
 //! Required: everything in [`Missing`]. Used where present: SMEP, SMAP, UMIP, 1 GiB pages, PCIDs,
 //! x2APIC, the timer's TSC deadline mode, enhanced IBRS.
 
-use core::arch::x86_64::{__cpuid, __cpuid_count};
+use core::arch::x86_64::{__cpuid, __cpuid_count, CpuidResult};
 
 use raw_cpuid::{CpuId, CpuIdReader};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
@@ -272,11 +272,16 @@ pub fn brand() -> [u8; 48] {
     if __cpuid(EXTENDED_LEAVES).eax < LAST_BRAND_LEAF {
         return name;
     }
-    let leaves = (LAST_BRAND_LEAF - 2..=LAST_BRAND_LEAF).map(__cpuid);
-    let registers = leaves.flat_map(|leaf| [leaf.eax, leaf.ebx, leaf.ecx, leaf.edx]);
-    let letters = registers.flat_map(u32::to_le_bytes);
-    for (place, letter) in name.iter_mut().zip(letters).filter(|(_, letter)| *letter != 0) {
-        *place = letter;
+    let (parts, _) = name.as_chunks_mut::<16>();
+    for (part, leaf) in parts.iter_mut().zip(LAST_BRAND_LEAF - 2..) {
+        let CpuidResult { eax, ebx, ecx, edx } = __cpuid(leaf);
+        let (words, _) = part.as_chunks_mut();
+        for (word, register) in words.iter_mut().zip([eax, ebx, ecx, edx]) {
+            *word = register.to_le_bytes();
+        }
+    }
+    for letter in name.iter_mut().filter(|letter| **letter == 0) {
+        *letter = b' ';
     }
     name
 }
