@@ -36,8 +36,11 @@ pub trait Virt {
 
     /// Makes sure that this CPU can reach the state of `guest`, which does not run, and that no other
     /// holds part of it. `false` if another does; it has been asked to let go, and the kernel call
-    /// that needs it is repeated. Precedes everything below, and the end of `guest`'s memory.
+    /// that needs it is repeated. Precedes everything below.
     fn hold_guest(&self, guest: PhysicalAddress) -> bool;
+
+    /// `guest` is no virtual CPU any more: no part of it is held anywhere.
+    fn end_guest(&self, guest: PhysicalAddress);
 
     /// Which groups of state go with the message of an exit for `reason`.
     fn exit_groups(&self, guest: PhysicalAddress, reason: ExitReason) -> StateGroups;
