@@ -42,9 +42,11 @@ use crate::kernel_space::DIRECT_MAP;
 const LISTED: [u32; 5] = [0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0xc000_0102];
 
 /// What VMX wants to know of a guest beside its VMCS. Zero at first.
+#[repr(C, align(16))]
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Number and value of the [`LISTED`] registers, as the CPU stores and loads them.
+    /// Number and value of the [`LISTED`] registers, as the CPU stores and loads them: at a multiple of
+    /// 16 bytes.
     listed: [[Cell<u64>; 2]; LISTED.len()],
     cr2: Cell<u64>,
     cr8: Cell<u64>,

@@ -24,12 +24,10 @@ pub fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE_REGIST
         0 => {}
         bytes => advance(bytes),
     }
-    let new = match () {
-        () if verdict.has(GuestVerdict::SET_FOUR) => 4,
-        () if verdict.has(GuestVerdict::SET_RAX) => 1,
-        () => 0,
-    };
-    for (register, word) in guest.registers.iter().zip(words).take(new) {
+    let four = verdict.has(GuestVerdict::SET_FOUR);
+    let pair = four || verdict.has(GuestVerdict::SET_PAIR);
+    let new = [pair || verdict.has(GuestVerdict::SET_RAX), four, four, pair];
+    for ((register, word), _) in guest.registers.iter().zip(words).zip(new).filter(|(_, new)| *new) {
         register.set(*word);
     }
     if verdict.has(GuestVerdict::INJECT) {
