@@ -166,6 +166,8 @@ pub enum Suite {
     Storm,
     /// Tiny guests in QEMU, on virtual CPUs.
     Guests,
+    /// The same in Bochs, on Intel's kind of virtualisation.
+    GuestsVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).

@@ -8,6 +8,7 @@ use a9n_hal::Hal;
 use a9n_hal_x86_64::boot::Machine;
 use a9n_hal_x86_64::console::Console;
 use a9n_hal_x86_64::features::{Features, brand};
+use a9n_hal_x86_64::virt::Technique;
 use a9n_hal_x86_64::{X86_64, clock};
 
 /// Says who runs on what.
@@ -67,6 +68,8 @@ impl Display for Extras<'_> {
             (self.0.umip, "UMIP"),
             (self.0.shield.is_some(), "IBRS"),
             (self.0.tags, "PCID"),
+            (self.0.virtualisation == Some(Technique::Svm), "SVM"),
+            (self.0.virtualisation == Some(Technique::Vmx), "VMX"),
         ] {
             if present {
                 write!(f, ", {name}")?;

@@ -109,10 +109,9 @@ impl Controls {
                     | EXIT_LOAD_EFER,
                 0,
             )?,
-            entry: capabilities.entry.adjust(
-                ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER,
-                ENTRY_LONG_MODE,
-            )?,
+            entry: capabilities
+                .entry
+                .adjust(ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, ENTRY_LONG_MODE)?,
         })
     }
 }

@@ -109,9 +109,7 @@ pub fn decode(read: impl Fn(Field) -> u64, general: &General) -> (ExitReason, u6
 fn port(qualification: u64, details: impl FnOnce() -> u64) -> PortAccess {
     let mut access = qualification >> 16 & 0xffff;
     access |= ((qualification & 7) + 1) << PortAccess::BYTES_SHIFT;
-    for (bit, flag) in
-        [(3, PortAccess::IN), (4, PortAccess::STRING), (5, PortAccess::REPEATED)]
-    {
+    for (bit, flag) in [(3, PortAccess::IN), (4, PortAccess::STRING), (5, PortAccess::REPEATED)] {
         if qualification >> bit & 1 != 0 {
             access |= flag;
         }
@@ -138,7 +136,8 @@ pub fn with_code(information: u64, code: impl FnOnce() -> u64) -> Event {
 
 /// The whole exit of which `detail` and `value` are known, but for the event.
 pub fn describe(read: impl Fn(Field) -> u64, detail: u64, value: u64) -> Exit {
-    let length = if has_length(read(Field::EXIT_REASON)) { read(Field::EXIT_LENGTH) & 15 } else { 0 };
+    let length =
+        if has_length(read(Field::EXIT_REASON)) { read(Field::EXIT_LENGTH) & 15 } else { 0 };
     let (cr0, efer) = (read(Field::GUEST_CR0), read(Field::GUEST_EFER));
     let code = read(Field::GUEST_ES_RIGHTS.of(CODE));
     let stack = read(Field::GUEST_ES_RIGHTS.of(STACK));
@@ -204,7 +203,10 @@ mod tests {
     fn ports_tell_size_direction_and_value() {
         let (reason, detail, value) = decoded(30, 0x3f8 << 16 | 1);
         let access = PortAccess(detail);
-        assert_eq!((reason, access.port(), access.bytes(), value), (ExitReason::Port, 0x3f8, 2, 0x5678));
+        assert_eq!(
+            (reason, access.port(), access.bytes(), value),
+            (ExitReason::Port, 0x3f8, 2, 0x5678)
+        );
         assert!(!access.has(PortAccess::IN));
         let access = PortAccess(decoded(30, 0x60 << 16 | 0b11_1000 | 3).1);
         assert!(access.has(PortAccess::IN | PortAccess::STRING | PortAccess::REPEATED));

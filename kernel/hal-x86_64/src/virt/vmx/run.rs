@@ -7,8 +7,8 @@ use core::sync::atomic::Ordering::Relaxed;
 use a9n_abi::guest::{Event, Exit, ExitReason};
 use x86_64::registers::control::Cr2;
 
-use super::exit::{self, General, basic};
 use super::controls::MACHINE_CHECK;
+use super::exit::{self, General, basic};
 use super::field::Field;
 use super::instructions::{invept_all, read, write};
 use super::registers::{self, CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, inject, watch_debug};

@@ -8,8 +8,8 @@ use a9n_hal::MESSAGE_REGISTERS;
 use super::controls::INTERRUPT_WINDOW;
 use super::field::{CODE, Field};
 use super::instructions::{read, write};
-use super::registers::{BLOCKED, inject};
 use super::reach;
+use super::registers::{BLOCKED, inject};
 use crate::virt::Guest;
 
 /// EFER: long mode is active.
@@ -27,7 +27,8 @@ pub fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE_REGIST
     let four = verdict.has(GuestVerdict::SET_FOUR);
     let pair = four || verdict.has(GuestVerdict::SET_PAIR);
     let new = [pair || verdict.has(GuestVerdict::SET_RAX), four, four, pair];
-    for ((register, word), _) in guest.registers.iter().zip(words).zip(new).filter(|(_, new)| *new) {
+    for ((register, word), _) in guest.registers.iter().zip(words).zip(new).filter(|(_, new)| *new)
+    {
         register.set(*word);
     }
     if verdict.has(GuestVerdict::INJECT) {
