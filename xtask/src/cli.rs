@@ -164,6 +164,10 @@ pub enum Suite {
     Conformance,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
     Storm,
+    /// Tiny guests in QEMU, on virtual CPUs.
+    Guests,
+    /// The same in Bochs, on Intel's kind of virtualisation.
+    GuestsVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
