@@ -8,6 +8,7 @@ mod entropy;
 mod files;
 mod keyboard;
 mod log;
+mod posix;
 mod screen;
 mod supervisor;
 
@@ -22,6 +23,9 @@ pub use files::{
 };
 pub use keyboard::{Keyboard, KeyboardClient, KeyboardServer};
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
+pub use posix::{
+    CALL_NAME_BYTES, COMMAND_BYTES, CallCount, Posix, PosixClient, PosixError, PosixServer,
+};
 pub use screen::{Screen, ScreenClient, ScreenServer};
 pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
