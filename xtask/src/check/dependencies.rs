@@ -52,6 +52,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-screen", &["koito", "koito-terminal", "nun"]),
     ("koito-terminal", &[]),
     ("koito-shell", &["koito", "koito-line-editor", "nun"]),
+    ("koito-tty", &[]),
+    ("koito-vfs", &["koito-linux", "koito-tty"]),
     ("koito-block", &[]),
     ("koito-fs", &["koito-block"]),
     ("koito-fs-images", &[]),
