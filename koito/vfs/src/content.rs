@@ -121,7 +121,7 @@ impl<P: Pages> Vfs<P> {
         within: usize,
         length: usize,
         target: &mut dyn Target,
-    ) -> core::result::Result<(), Errno> {
+    ) -> Result<(), Errno> {
         let mut bytes = [0; 1024];
         for start in (0..length).step_by(bytes.len()) {
             let now = (length - start).min(bytes.len());
@@ -153,7 +153,7 @@ impl<P: Pages> Vfs<P> {
         first: u32,
         count: u32,
         bytes: &[u8],
-    ) -> core::result::Result<(), Errno> {
+    ) -> Result<(), Errno> {
         for (index, number) in (first..).zip(0..count as usize) {
             let Body::File(content) = &self.inodes[inode].body else { return Ok(()) };
             // What was written meanwhile is newer.
@@ -169,7 +169,7 @@ impl<P: Pages> Vfs<P> {
     }
 
     /// Adds a page of zeros to a file; `ENOSPC` if there is none to be had.
-    fn new_page(&mut self, inode: InodeId, index: u32) -> core::result::Result<Page, Errno> {
+    fn new_page(&mut self, inode: InodeId, index: u32) -> Result<Page, Errno> {
         let is_cache = self.inodes[inode].remote.is_some();
         let used = if is_cache { &mut self.cached_pages } else { &mut self.memory_pages };
         let full = *used >= self.most_pages;
@@ -276,7 +276,7 @@ impl<P: Pages> Vfs<P> {
         within: usize,
         length: usize,
         source: &mut dyn Source,
-    ) -> core::result::Result<(), Errno> {
+    ) -> Result<(), Errno> {
         let page = match self.cached_page(inode, index) {
             Some(page) => page,
             None => self.new_page(inode, index)?,
@@ -477,7 +477,7 @@ impl<P: Pages> Vfs<P> {
     }
 }
 
-fn put_zeros(length: usize, target: &mut dyn Target) -> core::result::Result<(), Errno> {
+fn put_zeros(length: usize, target: &mut dyn Target) -> Result<(), Errno> {
     let zeros = [0; 1024];
     for start in (0..length).step_by(zeros.len()) {
         target.put(&zeros[..(length - start).min(zeros.len())])?;

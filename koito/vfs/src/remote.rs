@@ -290,8 +290,8 @@ impl<P: Pages> Vfs<P> {
     pub fn answer(
         &mut self,
         request: &Request,
-        reply: core::result::Result<Reply<'_>, Errno>,
-    ) -> core::result::Result<Finished, Errno> {
+        reply: Result<Reply<'_>, Errno>,
+    ) -> Result<Finished, Errno> {
         let finished = self.apply(request, reply);
         self.release(request);
         finished
@@ -300,8 +300,8 @@ impl<P: Pages> Vfs<P> {
     fn apply(
         &mut self,
         request: &Request,
-        reply: core::result::Result<Reply<'_>, Errno>,
-    ) -> core::result::Result<Finished, Errno> {
+        reply: Result<Reply<'_>, Errno>,
+    ) -> Result<Finished, Errno> {
         let inode = request.inode;
         match (&request.ask, reply) {
             (Ask::Lookup { parent, name }, Ok(Reply::Node(node, attributes))) => {

@@ -33,7 +33,7 @@ pub enum Stop {
 }
 
 /// The result of an operation.
-pub type Result<T> = core::result::Result<T, Stop>;
+pub type Result<T, E = Stop> = core::result::Result<T, E>;
 
 impl From<Errno> for Stop {
     fn from(errno: Errno) -> Self {

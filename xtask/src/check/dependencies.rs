@@ -85,6 +85,7 @@ const FOR_TESTS: &[(&[&str], &[&str])] = &[
         &["a9n-hal-sim", "a9n-core", "a9n-store"],
     ),
     (&["koito-fs"], &["koito-fs-images"]),
+    (&["koito-vfs"], &["koito-block", "koito-fs", "koito-fs-images"]),
 ];
 
 /// Checks every arrow between members.
