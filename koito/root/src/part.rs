@@ -29,6 +29,8 @@ pub struct Root {
     pub bell: NotificationPort,
     /// Ticks of the time-stamp counter in a millisecond.
     pub ticks_per_millisecond: u64,
+    /// What that counter was when the kernel was entered.
+    pub entry_ticks: u64,
 }
 
 /// What a message to the root server is, by the identifier of the capability that it came
@@ -282,6 +284,7 @@ impl Part {
             arguments,
             epoch: self.epoch,
             ticks_per_millisecond: root.ticks_per_millisecond,
+            entry_ticks: root.entry_ticks,
             uses: component.uses.iter().map(|service| name(service)).collect(),
             clients,
             channels,

@@ -1,5 +1,6 @@
 //! The commands: what each is called, and what it does.
 
+use core::cell::Cell;
 use core::fmt::{self, Write};
 
 use koito::services::{
@@ -9,6 +10,7 @@ use koito::services::{
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
 
+use crate::bench;
 use crate::files;
 use crate::linux;
 use crate::show;
@@ -22,9 +24,11 @@ pub struct Shell<'a> {
     pub log: LogClient,
     pub files: FilesClient,
     pub posix: Option<PosixClient>,
+    pub echo: EchoClient,
+    /// When the first prompt was shown, in ticks; 0 before.
+    pub ready: Cell<u64>,
     entropy: EntropyClient,
     logger: Logger,
-    echo: EchoClient,
 }
 
 /// A command: name, arguments and what it does, as `help` shows them.
@@ -108,6 +112,12 @@ const COMMANDS: &[Command] = &[
         run: uptime,
     },
     Command { name: "date", arguments: "", purpose: "show the seconds since 1970", run: date },
+    Command {
+        name: "bench",
+        arguments: "",
+        purpose: "measure boot, memory, calls and files",
+        run: bench::run,
+    },
     Command { name: "random", arguments: "", purpose: "show a random number", run: random },
     Command { name: "sleep", arguments: "MILLISECONDS", purpose: "wait", run: sleep },
     Command {
@@ -182,6 +192,7 @@ impl<'a> Shell<'a> {
             posix: environment.service("posix").ok().map(PosixClient::new),
             logger: Logger::new(log),
             echo: EchoClient::new(environment.service("echo")?),
+            ready: Cell::new(0),
         })
     }
 

@@ -15,6 +15,7 @@ mod libtest;
 mod locks;
 mod promises;
 mod refusals;
+mod revival;
 mod storage;
 mod stretch;
 
