@@ -9,6 +9,7 @@
 mod board;
 mod clock;
 mod counter;
+mod memory;
 mod pic;
 mod pics;
 mod pit;
@@ -17,6 +18,7 @@ mod uart;
 pub use board::{Board, Request};
 pub use clock::Clock;
 pub use counter::Counter;
+pub use memory::{GuestMemory, Outside};
 pub use pic::Pic;
 pub use pics::{Line, Pics};
 pub use pit::{HERTZ as PIT_HERTZ, Pit};
