@@ -84,6 +84,12 @@ impl<H: Hal> Kernel<H> {
             Operation::CloneState { source } => self.clone_state(caller, process, source),
             Operation::ReadVector => self.read_vector(caller, process),
             Operation::WriteVector => self.write_vector(caller, process),
+            Operation::ConfigureGuest { .. }
+            | Operation::ConfigureExit { .. }
+            | Operation::ReadGuest { .. }
+            | Operation::WriteGuest { .. } => {
+                Err(Error::new(Reason::NotImplemented, Culprit::OPERATION).into())
+            }
             Operation::Interrupt => {
                 self.interrupt_process(process);
                 Ok(Outcome::NOTHING)

@@ -18,7 +18,9 @@ mod fault;
 mod memory;
 mod paging;
 mod processors;
+mod virt;
 
+pub use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 pub use a9n_abi::{Access, FaultReason, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
 pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
@@ -27,6 +29,7 @@ pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError, Passed, Run, Stretch};
 pub use processors::{CpuSet, Processors};
+pub use virt::Virt;
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
 pub type Ticks = u64;
