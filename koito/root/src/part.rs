@@ -207,6 +207,9 @@ impl Part {
     ) -> Result<Process, StartError> {
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
         let mut process = Process::load_from(resources, self.quota, self.program)?;
+        if self.component.pool_bits > 0 {
+            process.grant_heap(self.component.pool_bits)?;
+        }
         for (index, end) in around.ends.iter().enumerate() {
             let pages = (1 << end.channel.memory_bits) / PAGE_BYTES;
             let both = Access::READ | Access::WRITE;
@@ -281,7 +284,10 @@ impl Part {
     fn grant(&self, root: &Root, served: Option<IpcPort>, process: &Process) -> Result<(), Error> {
         process.grant(slot::NOTIFICATION, self.notification, Rights::READ, 0)?;
         if let Some(port) = served {
-            process.grant(slot::SERVED, port, Rights::READ, 0)?;
+            // Who builds processes is their resolver at the same port.
+            let hands_out = Rights::READ | Rights::WRITE | Rights::COPY | Rights::MODIFY;
+            let rights = if self.component.pool_bits > 0 { hands_out } else { Rights::READ };
+            process.grant(slot::SERVED, port, rights, 0)?;
         }
         if self.component.alarm {
             let identifier = sender::join(self.index, sender::ALARM);

@@ -44,6 +44,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-echo", &["koito", "nun"]),
     ("koito-keyboard", &["koito", "koito-terminal", "nun"]),
     ("koito-line-editor", &[]),
+    ("koito-linux", &[]),
     ("koito-log", &["koito", "nun"]),
     ("koito-entropy", &["koito", "nun"]),
     ("koito-files", &["koito", "koito-block", "koito-fs", "nun", "nun-heap"]),
