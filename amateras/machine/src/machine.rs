@@ -1,0 +1,182 @@
+//! The machine of one guest: its devices, its processor's identity, and the answer to every exit.
+
+use a9n_abi::StateGroups;
+use a9n_abi::guest::{
+    Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation,
+};
+use amateras_devices::{Board, GuestMemory, Request, Time};
+
+use crate::answer::{PROTECTION, UNDEFINED};
+use crate::lengths::Lengths;
+use crate::{Answer, Identity, Next, Stop, registers};
+
+/// What state exits have to bring with them.
+pub const NEEDED: [(ExitReason, StateGroups); 1] =
+    [(ExitReason::ReadRegister, StateGroups::GENERAL)];
+
+/// RBX and RCX among the general registers.
+const RBX: usize = 1;
+const RCX: usize = 2;
+
+/// A machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Its devices.
+    pub board: Board,
+    identity: Identity,
+    lengths: Lengths,
+}
+
+impl Machine {
+    /// One that is switched on `epoch` seconds after 1970 began, with such a processor.
+    pub fn new(identity: Identity, epoch: u64) -> Self {
+        Self { board: Board::new(epoch), identity, lengths: Lengths::new() }
+    }
+
+    /// What becomes of the guest after an exit, for the reason with number `label`. `state` are the
+    /// words that [`NEEDED`] asks for; `code_base` finds out where the code segment begins, if that
+    /// matters.
+    pub fn exit(
+        &mut self,
+        label: u32,
+        exit: &Exit,
+        state: &[u64],
+        code_base: impl FnOnce() -> u64,
+        memory: &(impl GuestMemory + ?Sized),
+        now: Time,
+    ) -> Next {
+        let Some(reason) = ExitReason::from_number(label) else {
+            return Next::Stop(Stop::Unknown(label, exit.detail));
+        };
+        let length = || {
+            let length = self.lengths.of(reason, exit, code_base, memory);
+            length.ok_or(Stop::NoInstruction(exit.instruction))
+        };
+        let answer = match reason {
+            ExitReason::Identify => length().map(|length| {
+                let leaf = self.identity.answer(exit.detail as u32, exit.value as u32);
+                Answer::after(length).with_four(leaf.map(u64::from))
+            }),
+            ExitReason::Port => length().and_then(|length| self.access_port(exit, length, now)),
+            ExitReason::Halt => match length() {
+                Ok(length) => return self.halt(exit, length, now),
+                Err(stop) => Err(stop),
+            },
+            ExitReason::InterruptWindow | ExitReason::Kick => {
+                return self.go_on(Answer::default(), exit, now);
+            }
+            ExitReason::ReadRegister => match registers::read(exit.detail as u32) {
+                None => Ok(Answer::default().with_event(PROTECTION)),
+                Some(value) => length().map(|length| {
+                    let kept = |register: usize| state.get(register).copied().unwrap_or(0);
+                    let [low, high] = [value as u32, (value >> 32) as u32].map(u64::from);
+                    Answer::after(length).with_four([low, kept(RBX), kept(RCX), high])
+                }),
+            },
+            ExitReason::WriteRegister if registers::ignores(exit.detail as u32) => {
+                length().map(Answer::after)
+            }
+            ExitReason::WriteRegister => Ok(Answer::default().with_event(PROTECTION)),
+            ExitReason::Exception => Ok(Answer::default().with_event(Event(exit.detail))),
+            ExitReason::Hypercall | ExitReason::SetExtended => {
+                Ok(Answer::default().with_event(UNDEFINED))
+            }
+            ExitReason::Instruction => match exit.detail {
+                // Caches are the machine's, and coherent.
+                WRITE_BACK | INVALIDATE => length().map(Answer::after),
+                READ_COUNTER => Ok(Answer::default().with_event(PROTECTION)),
+                TASK_SWITCH => Err(Stop::Unknown(label, exit.detail)),
+                _ => Ok(Answer::default().with_event(UNDEFINED)),
+            },
+            ExitReason::Memory => Err(Stop::NoMemory(exit.value)),
+            ExitReason::Shutdown => Err(Stop::Reset),
+            ExitReason::ControlRegister | ExitReason::Invalid | ExitReason::Other => {
+                Err(Stop::Unknown(label, exit.detail))
+            }
+        };
+        match answer {
+            Ok(answer) => self.interrupt(answer, exit),
+            Err(stop) => Next::Stop(stop),
+        }
+    }
+
+    /// The answer to a `hlt` of `length` bytes that the guest can be woken from by now; `None` if it
+    /// sleeps on.
+    pub fn wake(&mut self, length: u8, now: Time) -> Option<Answer> {
+        self.board.advance(now);
+        self.board.has_interrupt().then(|| {
+            let vector = self.board.take_interrupt();
+            Answer::after(length).with_event(Event::interrupt(vector))
+        })
+    }
+
+    fn halt(&mut self, exit: &Exit, length: u8, now: Time) -> Next {
+        if !exit.situation.has(Situation::INTERRUPTS) {
+            return Next::Stop(Stop::Off);
+        }
+        match self.wake(length, now) {
+            Some(answer) => Next::Run(answer),
+            None => Next::Halt(length),
+        }
+    }
+
+    fn access_port(&mut self, exit: &Exit, length: u8, now: Time) -> Result<Answer, Stop> {
+        let access = PortAccess(exit.detail);
+        if access.has(PortAccess::STRING) {
+            return Err(Stop::Unknown(ExitReason::Port as u32, exit.detail));
+        }
+        let (port, bytes) = (access.port(), access.bytes());
+        let answer = Answer::after(length);
+        let answer = if access.has(PortAccess::IN) {
+            let read = u64::from(self.board.read(port, bytes, now));
+            // Only a read of four bytes clears what is above.
+            let kept = match bytes {
+                1 => exit.value & !0xff,
+                2 => exit.value & !0xffff,
+                _ => 0,
+            };
+            answer.with_result(kept | read)
+        } else {
+            self.board.write(port, bytes, exit.value as u32, now);
+            answer
+        };
+        match self.board.take_request() {
+            Some(Request::Reset) => Err(Stop::Reset),
+            None => {
+                self.board.advance(now);
+                Ok(answer)
+            }
+        }
+    }
+
+    fn go_on(&mut self, answer: Answer, exit: &Exit, now: Time) -> Next {
+        self.board.advance(now);
+        self.interrupt(answer, exit)
+    }
+
+    /// Injects an interrupt if one is pending and can be; if it cannot be yet, the guest is left as
+    /// soon as it can.
+    fn interrupt(&mut self, answer: Answer, exit: &Exit) -> Next {
+        if !self.board.has_interrupt() {
+            return Next::Run(answer);
+        }
+        let is_done = answer.verdict.bytes_done() > 0;
+        // What stands before an instruction that is done holds nothing off any more.
+        let is_open = match is_done {
+            true => exit.situation.has(Situation::INTERRUPTS),
+            false => exit.situation.is_interruptible(),
+        };
+        let is_taken = exit.interrupted.is_valid() || answer.verdict.has(GuestVerdict::INJECT);
+        if is_open && !is_taken {
+            let vector = self.board.take_interrupt();
+            return Next::Run(answer.with_event(Event::interrupt(vector)));
+        }
+        let verdict = answer.verdict.with(GuestVerdict::WINDOW);
+        Next::Run(Answer { verdict, ..answer })
+    }
+}
+
+const READ_COUNTER: u64 = GuestInstruction::ReadCounter as u64;
+const WRITE_BACK: u64 = GuestInstruction::WriteBack as u64;
+const INVALIDATE: u64 = GuestInstruction::Invalidate as u64;
+const TASK_SWITCH: u64 = GuestInstruction::TaskSwitch as u64;
