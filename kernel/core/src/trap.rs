@@ -6,7 +6,7 @@
 use core::fmt::Write;
 
 use a9n_abi::{Rights, Verdict};
-use a9n_hal::{CallFrame, Context, Hal, Trap};
+use a9n_hal::{Context, Hal, Trap};
 use a9n_store::{Internal, Phase, Port, Process, Ref};
 
 use crate::Kernel;
@@ -71,9 +71,13 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    /// The trapped `process` gets its resolver's answer. Answers whether it can run.
-    pub(crate) fn resume_trapped(&self, process: Ref<Process>, answer: &CallFrame) -> bool {
-        let pcb = self.store.get(process);
+    /// The trapped `process` gets the answer that its resolver `server` is making a kernel call with.
+    /// Answers whether it can run.
+    pub(crate) fn resume_trapped(&self, process: Ref<Process>, server: Ref<Process>) -> bool {
+        let (pcb, answer) = (self.store.get(process), self.context(server).call());
+        if let Some(guest) = self.guest(process) {
+            return self.answer_exit(process, guest, server, &answer);
+        }
         let trap = pcb.trap.take();
         let [result, ..] = answer.words;
         match Verdict::from_label(a9n_abi::MessageInfo(answer.info).label()) {
@@ -124,6 +128,7 @@ impl<H: Hal> Kernel<H> {
                 console,
                 "a9n: a process without resolver stopped: foreign call, instruction {instruction:#x}",
             ),
+            Trap::Exit => writeln!(console, "a9n: a guest without monitor stopped"),
             Trap::Stopped => writeln!(
                 console,
                 "a9n: a process without resolver stopped: interrupted, instruction {instruction:#x}",

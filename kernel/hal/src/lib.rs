@@ -38,7 +38,7 @@ pub type Ticks = u64;
 pub type CpuNumber = u8;
 
 /// A machine: its memory, its page tables, its clock and the way back to user mode.
-pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
+pub trait Hal: Memory + Paging + Devices + Processors + Virt + Sized + 'static {
     /// User-visible registers of a process, and whatever the exit to user mode needs at hand.
     /// It is the first field of every PCB.
     type Context: Context;

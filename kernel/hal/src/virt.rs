@@ -19,7 +19,8 @@ use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 use crate::{MESSAGE_REGISTERS, PhysicalAddress};
 
 /// A machine's virtualisation. A `guest` is the address of a virtual CPU that
-/// [`prepare_guest`](Virt::prepare_guest) made.
+/// [`prepare_guest`](Virt::prepare_guest) made. While it does not run, its state can be reached from
+/// every CPU, and its memory can become something else at any time.
 pub trait Virt {
     /// Logarithm of the bytes of a virtual CPU, at least a page; `None` if there can be none.
     fn guest_bits(&self) -> Option<u32>;
@@ -33,11 +34,6 @@ pub trait Virt {
     /// `guest`, which does not run, uses the guest-physical memory of `root` from now on; nothing
     /// that was cached of another counts for it.
     fn set_guest_memory(&self, guest: PhysicalAddress, root: PhysicalAddress);
-
-    /// Makes sure that this CPU can reach the state of `guest`, which does not run, and that no other
-    /// holds part of it. `false` if another does; it has been asked to let go, and the kernel call
-    /// that needs it is repeated. Precedes everything below, and the end of `guest`'s memory.
-    fn hold_guest(&self, guest: PhysicalAddress) -> bool;
 
     /// Which groups of state go with the message of an exit for `reason`.
     fn exit_groups(&self, guest: PhysicalAddress, reason: ExitReason) -> StateGroups;
