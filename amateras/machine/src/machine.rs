@@ -100,24 +100,25 @@ impl Machine {
         }
     }
 
-    /// The answer to a `hlt` of `length` bytes that the guest can be woken from by now; `None` if it
-    /// sleeps on.
-    pub fn wake(&mut self, length: u8, now: Time) -> Option<Answer> {
-        self.board.advance(now);
-        self.board.has_interrupt().then(|| {
-            let vector = self.board.take_interrupt();
-            Answer::after(length).with_event(Event::interrupt(vector))
-        })
+    /// Switches it off and on again, `epoch` seconds after 1970 began.
+    pub fn restart(&mut self, epoch: u64) {
+        self.board = Board::new(epoch);
+    }
+
+    /// The pending interrupt, to be injected.
+    pub fn take_interrupt(&mut self) -> Event {
+        Event::interrupt(self.board.take_interrupt())
     }
 
     fn halt(&mut self, exit: &Exit, length: u8, now: Time) -> Next {
         if !exit.situation.has(Situation::INTERRUPTS) {
             return Next::Stop(Stop::Off);
         }
-        match self.wake(length, now) {
-            Some(answer) => Next::Run(answer),
-            None => Next::Halt(length),
+        self.board.advance(now);
+        if !self.board.has_interrupt() {
+            return Next::Halt(length);
         }
+        Next::Run(Answer::after(length).with_event(self.take_interrupt()))
     }
 
     fn access_port(&mut self, exit: &Exit, length: u8, now: Time) -> Result<Answer, Stop> {
@@ -168,8 +169,7 @@ impl Machine {
         };
         let is_taken = exit.interrupted.is_valid() || answer.verdict.has(GuestVerdict::INJECT);
         if is_open && !is_taken {
-            let vector = self.board.take_interrupt();
-            return Next::Run(answer.with_event(Event::interrupt(vector)));
+            return Next::Run(answer.with_event(self.take_interrupt()));
         }
         let verdict = answer.verdict.with(GuestVerdict::WINDOW);
         Next::Run(Answer { verdict, ..answer })

@@ -149,7 +149,9 @@ impl<H: Hal> Kernel<H> {
                 self.release_interrupt(interrupt)?;
             }
             Capability::Node(node) if original => self.put_dying(Dying::Node(node)),
-            Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space) if original => {
+            Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space)
+                if original =>
+            {
                 self.put_dying(Dying::AddressSpace(space));
             }
             Capability::IpcPort { port, .. } if original => self.put_dying(Dying::Port(port)),

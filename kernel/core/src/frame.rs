@@ -20,7 +20,9 @@ impl<H: Hal> Kernel<H> {
             Operation::Attach { space, address, bits, node, index } => {
                 let (space_slot, capability) = self.lookup_argument(caller.process, space, 1)?;
                 let space = match capability {
-                    Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space) => space,
+                    Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space) => {
+                        space
+                    }
                     _ => return Err(bad_argument(Reason::InvalidDescriptor, 1).into()),
                 };
                 if !self.store.get(space_slot).rights().contains(Rights::WRITE) {

@@ -205,7 +205,10 @@ impl<H: Hal> Kernel<H> {
                 self.demand(slot, operation.rights())?;
                 self.invoke_pcb(caller, slot, process, highest_priority, operation)
             }
-            (I::AddressSpace(operation), C::AddressSpace(space) | C::VirtualAddressSpace(space)) => {
+            (
+                I::AddressSpace(operation),
+                C::AddressSpace(space) | C::VirtualAddressSpace(space),
+            ) => {
                 self.demand(slot, operation.rights())?;
                 self.invoke_space(caller, space, operation)
             }

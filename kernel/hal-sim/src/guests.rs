@@ -65,7 +65,9 @@ impl SimMachine {
             first = range.end;
             (group, range)
         });
-        ranges.filter(move |(group, _)| groups.bits() >> group & 1 != 0).flat_map(|(_, range)| range)
+        ranges
+            .filter(move |(group, _)| groups.bits() >> group & 1 != 0)
+            .flat_map(|(_, range)| range)
     }
 }
 
@@ -135,11 +137,12 @@ impl Virt for SimMachine {
         let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
         self.put(guest, STATE + RIP, done);
         self.put(guest, WINDOW, verdict.has(GuestVerdict::WINDOW).into());
-        let registers = match (verdict.has(GuestVerdict::SET_RAX), verdict.has(GuestVerdict::SET_FOUR)) {
-            (_, true) => 4,
-            (true, false) => 1,
-            (false, false) => 0,
-        };
+        let registers =
+            match (verdict.has(GuestVerdict::SET_RAX), verdict.has(GuestVerdict::SET_FOUR)) {
+                (_, true) => 4,
+                (true, false) => 1,
+                (false, false) => 0,
+            };
         for (number, word) in (STATE + RAX..).zip(words).take(registers) {
             self.put(guest, number, *word);
         }

@@ -286,9 +286,7 @@ impl Slot {
             ObjectType::VectorState => Capability::VectorState { state: PhysicalAddress(object) },
             ObjectType::AddressSpace => Capability::AddressSpace(reference(object)?),
             ObjectType::VirtualCpu => Capability::VirtualCpu { guest: PhysicalAddress(object) },
-            ObjectType::VirtualAddressSpace => {
-                Capability::VirtualAddressSpace(reference(object)?)
-            }
+            ObjectType::VirtualAddressSpace => Capability::VirtualAddressSpace(reference(object)?),
             ObjectType::PageTable => Capability::PageTable {
                 table: PhysicalAddress(object),
                 usage: match reference(identifier) {

@@ -171,7 +171,9 @@ impl<H: Hal> Kernel<H> {
             assert_eq!(self.store.get(notification).bound.get(), Some(process));
         }
         let space = held(Internal::AddressSpace);
-        if let Some(Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space)) = space {
+        if let Some(Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space)) =
+            space
+        {
             let cpus = self.store.get(space).cpus.get();
             let known = cpus.contains(pcb.affinity.get()) && cpus.contains(pcb.state.get().cpu());
             assert!(known, "its address space does not know where it is loaded");
