@@ -33,6 +33,7 @@ mod suites;
 mod supervise;
 mod system;
 mod toolchain;
+mod userland;
 mod volume;
 mod workspace;
 
