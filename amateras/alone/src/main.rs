@@ -1,8 +1,8 @@
 //! A guest with nothing but its monitor: kernel, this program, and Linux. What the guest writes goes to
 //! the early console; nothing comes back.
 //!
-//! Boot modules: `guest-kernel`, `guest-initrd`. Command line: the guest's memory in MiB, then the
-//! guest's own command line.
+//! Boot modules: `guest-kernel`, `guest-initrd`, `guest-cmdline`. Command line: the guest's memory in
+//! MiB.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -54,8 +54,8 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     let mut resources = Resources::new(init);
     let mut module = |name| resources.module(name).ok_or(Failure::Module(name));
     let (kernel, initrd) = (module("guest-kernel")??, module("guest-initrd")??);
-    let (first, rest) = init.command_line().split_once(' ').unwrap_or(("", ""));
-    let memory = first.parse().unwrap_or(MEBIBYTES) << 20;
+    let command_line = str::from_utf8(module("guest-cmdline")??).unwrap_or_default();
+    let memory = init.command_line().parse().unwrap_or(MEBIBYTES) << 20;
 
     let port: IpcPort = resources.make(0)?;
     let notification: NotificationPort = resources.make(0)?;
@@ -71,7 +71,7 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
         epoch: 0,
         ticks_per_millisecond: init.tsc_hertz / 1000,
     };
-    let guest = Guest { kernel, initrd, command_line: rest };
+    let guest = Guest { kernel, initrd, command_line };
     let (pool, space) = resources.parts();
     let mut vm = Vm::start(pool, space, port, options, guest).map_err(Failure::Start)?;
 
