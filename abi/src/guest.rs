@@ -337,6 +337,21 @@ impl StateGroups {
         }
         sum
     }
+
+    /// Numbers of their words, in order, where the words of all groups are numbered from 0.
+    pub fn numbers(self) -> impl Iterator<Item = usize> {
+        let mut first = 0;
+        Self::WORDS
+            .iter()
+            .zip(0..)
+            .map(move |(words, group)| {
+                let start = first;
+                first += usize::from(*words);
+                (group, start..first)
+            })
+            .filter(move |(group, _)| self.bits() >> *group & 1 != 0)
+            .flat_map(|(_, words): (u32, core::ops::Range<usize>)| words)
+    }
 }
 
 const _: () = assert!(MESSAGE_REGISTERS + StateGroups::all().words() <= MESSAGE_WORDS);

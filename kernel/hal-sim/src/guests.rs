@@ -56,19 +56,6 @@ impl SimMachine {
     pub fn wants_window(&self, guest: PhysicalAddress) -> bool {
         self.get(guest, WINDOW) != 0
     }
-
-    /// Numbers of the words of `groups`, in order.
-    fn state_words(groups: StateGroups) -> impl Iterator<Item = u64> {
-        let mut first = STATE;
-        let ranges = StateGroups::WORDS.iter().enumerate().map(move |(group, words)| {
-            let range = first..first + u64::from(*words);
-            first = range.end;
-            (group, range)
-        });
-        ranges
-            .filter(move |(group, _)| groups.bits() >> group & 1 != 0)
-            .flat_map(|(_, range)| range)
-    }
 }
 
 impl Virt for SimMachine {
@@ -116,7 +103,7 @@ impl Virt for SimMachine {
     }
 
     fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
-        Self::state_words(groups).for_each(|number| put(self.get(guest, number)));
+        groups.numbers().for_each(|number| put(self.get(guest, STATE + number as u64)));
     }
 
     fn write_guest(
@@ -125,7 +112,7 @@ impl Virt for SimMachine {
         groups: StateGroups,
         mut take: impl FnMut() -> u64,
     ) {
-        Self::state_words(groups).for_each(|number| self.put(guest, number, take()));
+        groups.numbers().for_each(|number| self.put(guest, STATE + number as u64, take()));
     }
 
     fn answer_exit(

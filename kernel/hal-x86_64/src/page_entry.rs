@@ -67,6 +67,26 @@ impl PageEntry {
         Self(self.0 & !cleared.bits() | access_flags(access).bits())
     }
 
+    /// Flags of a page of guest-physical memory. What a guest may write it may also execute: its own
+    /// tables say more.
+    pub fn guest_flags(access: Access, memory: MemoryType) -> Flags {
+        let flags = Self::user_flags(access, memory);
+        if access.contains(Access::WRITE) { flags - Flags::NO_EXECUTE } else { flags }
+    }
+
+    /// The same entry of such a page, allowing `access` instead of what it did.
+    #[must_use]
+    pub fn with_guest_access(self, access: Access) -> Self {
+        let cleared = Flags::USER | Flags::WRITABLE | Flags::NO_EXECUTE;
+        Self(self.0 & !cleared.bits() | Self::guest_flags(access, MemoryType::Normal).bits())
+    }
+
+    /// What was asked for when such a page was mapped.
+    pub fn guest_access(self) -> Access {
+        let access = self.access();
+        if access.contains(Access::WRITE) { access - Access::EXECUTE } else { access }
+    }
+
     /// Flags of a kernel page.
     pub fn kernel_flags(access: Access, memory: MemoryType) -> Flags {
         (Self::user_flags(access, memory) - Flags::USER) | Flags::GLOBAL
