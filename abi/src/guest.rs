@@ -410,6 +410,7 @@ impl Segment {
 /// | 10 | word 4 is the [`Event`] to inject; no event takes away what would have been |
 /// | 11 | leave it as soon as an interrupt can be injected; without this bit, do not |
 /// | 12 | word 5 has [`StateGroups`] whose values follow from word [`MESSAGE_REGISTERS`] on |
+/// | 13 | words 0 and 3 are the new RAX and RDX |
 /// | 16..20 | so many bytes of instruction are done: RIP moves on, and nothing holds interrupts off |
 ///
 /// General registers are set in this order, so groups have the last word; RIP moves on first.
@@ -431,6 +432,8 @@ impl GuestVerdict {
     pub const WINDOW: u32 = 1 << 11;
     /// Bit 12.
     pub const GROUPS: u32 = 1 << 12;
+    /// Bit 13.
+    pub const SET_PAIR: u32 = 1 << 13;
     const ADVANCE_SHIFT: u32 = 16;
 
     /// The same with `flags`.

@@ -183,6 +183,8 @@ pub enum Suite {
     Conformance,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
     Storm,
+    /// Tiny guests in QEMU, on virtual CPUs.
+    Guests,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).

@@ -124,14 +124,17 @@ impl Virt for SimMachine {
         let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
         self.put(guest, STATE + RIP, done);
         self.put(guest, WINDOW, verdict.has(GuestVerdict::WINDOW).into());
-        let registers =
-            match (verdict.has(GuestVerdict::SET_RAX), verdict.has(GuestVerdict::SET_FOUR)) {
-                (_, true) => 4,
-                (true, false) => 1,
-                (false, false) => 0,
-            };
-        for (number, word) in (STATE + RAX..).zip(words).take(registers) {
-            self.put(guest, number, *word);
+        let sets: &[usize] = if verdict.has(GuestVerdict::SET_FOUR) {
+            &[0, 1, 2, 3]
+        } else if verdict.has(GuestVerdict::SET_PAIR) {
+            &[0, 3]
+        } else if verdict.has(GuestVerdict::SET_RAX) {
+            &[0]
+        } else {
+            &[]
+        };
+        for number in sets {
+            self.put(guest, STATE + RAX + *number as u64, words[*number]);
         }
         if verdict.has(GuestVerdict::INJECT) {
             self.put(guest, STATE + EVENT, words[4]);

@@ -31,6 +31,7 @@ const HOMES: &[(&str, &str)] = &[
     ("examples/own-aci/src/inside", "says where its IPC buffer lies"),
     ("bench/src/machine", "does what a server's compiler does not"),
     ("tests/framework/src/locals", "reads thread-local words, which need assembly"),
+    ("tests/guests/src/code", "reads what its assembly defines"),
     ("tests/hostile/src/machine", "attacks the kernel by hand"),
     ("tests/meter/src/emulator", "is called by the emulator"),
     ("tests/stretch/src/machine", "has threads without a stack"),

@@ -32,6 +32,8 @@ pub const KERNEL: Program = Program { system: SYSTEM, name: "conformance", cpus:
 /// What Nun builds upon it.
 pub const FRAMEWORK: Program =
     Program { system: "tests/framework", name: "framework", cpus: &[1, 2] };
+/// Virtual CPUs.
+pub const GUESTS: Program = Program { system: "tests/guests", name: "guests", cpus: &[1, 2] };
 /// All CPUs against each other.
 pub const STORM: Program = Program { system: "tests/storm", name: "storm", cpus: &[2, 4, 8] };
 

@@ -214,13 +214,17 @@ pub(crate) fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE
         let shadow = word(guest, vmcb::SHADOW);
         shadow.set(shadow.get() & !vmcb::IN_SHADOW);
     }
-    if verdict.has(GuestVerdict::SET_RAX) || verdict.has(GuestVerdict::SET_FOUR) {
+    let four = verdict.has(GuestVerdict::SET_FOUR);
+    let pair = four || verdict.has(GuestVerdict::SET_PAIR);
+    if pair || verdict.has(GuestVerdict::SET_RAX) {
         word(guest, vmcb::RAX).set(w0);
     }
-    if verdict.has(GuestVerdict::SET_FOUR) {
-        for (register, value) in [rbx, rcx, rdx].into_iter().zip([w1, w2, w3]) {
-            register.set(value);
-        }
+    if pair {
+        rdx.set(w3);
+    }
+    if four {
+        rbx.set(w1);
+        rcx.set(w2);
     }
     if verdict.has(GuestVerdict::INJECT) {
         word(guest, vmcb::EVENT).set(event);
