@@ -2,7 +2,7 @@
 //! the early console; nothing comes back.
 //!
 //! Boot modules: `guest-kernel`, `guest-initrd`, `guest-cmdline`. Command line: the guest's memory in
-//! MiB.
+//! MiB; then `log` to have every exit shown.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@ use core::fmt;
 
 use amateras_vmm::{Guest, Options, StartError, Vm};
 use nun::abi::Source;
+use nun::abi::guest::{Exit, ExitReason};
 use nun::abi::init::slot;
 use nun::{
     Descriptor, Error, InitInfo, IpcPort, NotificationPort, Pcb, Received, Resources, Rights,
@@ -55,7 +56,9 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     let mut module = |name| resources.module(name).ok_or(Failure::Module(name));
     let (kernel, initrd) = (module("guest-kernel")??, module("guest-initrd")??);
     let command_line = str::from_utf8(module("guest-cmdline")??).unwrap_or_default();
-    let memory = init.command_line().parse().unwrap_or(MEBIBYTES) << 20;
+    let mut words = init.command_line().split_whitespace();
+    let memory = words.next().and_then(|word| word.parse().ok()).unwrap_or(MEBIBYTES) << 20;
+    let log = words.next() == Some("log");
 
     let port: IpcPort = resources.make(0)?;
     let notification: NotificationPort = resources.make(0)?;
@@ -69,7 +72,7 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
         priority: PRIORITY,
         cpu: 0,
         epoch: 0,
-        ticks_per_millisecond: init.tsc_hertz / 1000,
+        ticks_per_millisecond: init.ticks_per_second / 1000,
     };
     let guest = Guest { kernel, initrd, command_line };
     let (pool, space) = resources.parts();
@@ -80,7 +83,7 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     loop {
         print(&mut vm);
         if let Some(stop) = vm.ended() {
-            let milliseconds = (ticks() - start) / (init.tsc_hertz / 1000);
+            let milliseconds = (ticks() - start) / (init.ticks_per_second / 1000);
             nun::println!("guest: {stop} after {} exits, {milliseconds} ms", vm.exits);
             return Ok(());
         }
@@ -97,7 +100,12 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
         };
         match received {
             Received::Other { info, words, .. } if info.source() == Some(Source::VirtualCpu) => {
-                answer = Some(vm.exit(info.label(), &words));
+                let reply = vm.exit(info.label(), &words);
+                if log {
+                    let reason = ExitReason::from_number(info.label());
+                    nun::println!("{reason:x?} {:x?} {reply:x?}", Exit::from_words(&words));
+                }
+                answer = Some(reply);
             }
             _ => {
                 armed = None;

@@ -27,6 +27,14 @@ impl Answer {
         self
     }
 
+    /// The same, with `value` in RDX and RAX, half in each.
+    pub(crate) fn with_pair(mut self, value: u64) -> Self {
+        self.verdict = self.verdict.with(GuestVerdict::SET_PAIR);
+        let [low, _, _, high, ..] = &mut self.words;
+        (*low, *high) = (value & 0xffff_ffff, value >> 32);
+        self
+    }
+
     /// The same, with new RAX, RBX, RCX, RDX.
     pub(crate) fn with_four(mut self, values: [u64; 4]) -> Self {
         self.verdict = self.verdict.with(GuestVerdict::SET_FOUR);

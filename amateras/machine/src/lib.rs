@@ -16,5 +16,5 @@ mod walk;
 
 pub use answer::{Answer, Next, Stop};
 pub use identity::{Identity, LEAVES};
-pub use machine::{Machine, NEEDED};
+pub use machine::Machine;
 pub use walk::{Fault, translate};

@@ -1,6 +1,5 @@
 //! The machine of one guest: its devices, its processor's identity, and the answer to every exit.
 
-use a9n_abi::StateGroups;
 use a9n_abi::guest::{
     Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation,
 };
@@ -9,14 +8,6 @@ use amateras_devices::{Board, GuestMemory, Request, Time};
 use crate::answer::{PROTECTION, UNDEFINED};
 use crate::lengths::Lengths;
 use crate::{Answer, Identity, Next, Stop, registers};
-
-/// What state exits have to bring with them.
-pub const NEEDED: [(ExitReason, StateGroups); 1] =
-    [(ExitReason::ReadRegister, StateGroups::GENERAL)];
-
-/// RBX and RCX among the general registers.
-const RBX: usize = 1;
-const RCX: usize = 2;
 
 /// A machine.
 #[derive(Clone, Debug)]
@@ -33,14 +24,12 @@ impl Machine {
         Self { board: Board::new(epoch), identity, lengths: Lengths::new() }
     }
 
-    /// What becomes of the guest after an exit, for the reason with number `label`. `state` are the
-    /// words that [`NEEDED`] asks for; `code_base` finds out where the code segment begins, if that
-    /// matters.
+    /// What becomes of the guest after an exit, for the reason with number `label`. `code_base`
+    /// finds out where the code segment begins, if that matters.
     pub fn exit(
         &mut self,
         label: u32,
         exit: &Exit,
-        state: &[u64],
         code_base: impl FnOnce() -> u64,
         memory: &(impl GuestMemory + ?Sized),
         now: Time,
@@ -67,11 +56,7 @@ impl Machine {
             }
             ExitReason::ReadRegister => match registers::read(exit.detail as u32) {
                 None => Ok(Answer::default().with_event(PROTECTION)),
-                Some(value) => length().map(|length| {
-                    let kept = |register: usize| state.get(register).copied().unwrap_or(0);
-                    let [low, high] = [value as u32, (value >> 32) as u32].map(u64::from);
-                    Answer::after(length).with_four([low, kept(RBX), kept(RCX), high])
-                }),
+                Some(value) => length().map(|length| Answer::after(length).with_pair(value)),
             },
             ExitReason::WriteRegister if registers::ignores(exit.detail as u32) => {
                 length().map(Answer::after)

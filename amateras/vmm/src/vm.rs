@@ -3,7 +3,7 @@
 use core::fmt;
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
-use amateras_machine::{Identity, Machine, NEEDED, Next, Stop};
+use amateras_machine::{Identity, Machine, Next, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
 use nun::memory::{Maker, Space};
@@ -17,8 +17,6 @@ use crate::state;
 
 /// Where CS begins among the words of the segments.
 const CODE_BASE: usize = MESSAGE_REGISTERS + 3;
-/// Words that a message brings at most with what [`NEEDED`] asks for.
-const STATE_WORDS: usize = 16;
 
 /// What a virtual machine is made with.
 #[derive(Clone, Copy, Debug)]
@@ -123,9 +121,6 @@ impl<'a> Vm<'a> {
         pcb.configure_vector(vectors)?;
         pcb.configure_guest(cpu, physical)?;
         pcb.configure_schedule(options.priority.into(), options.cpu, 0)?;
-        for (reason, groups) in NEEDED {
-            pcb.configure_exit(u64::from(reason as u32), groups)?;
-        }
         let identity = Identity::of(|leaf, second| {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
@@ -152,20 +147,13 @@ impl<'a> Vm<'a> {
     pub fn exit(&mut self, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
         self.exits += 1;
         let exit = Exit::from_words(words);
-        let mut state = [0; STATE_WORDS];
-        let needs = NEEDED.iter().any(|(reason, _)| *reason as u32 == label);
-        if needs {
-            for (index, word) in state.iter_mut().enumerate() {
-                *word = buffer().read(MESSAGE_REGISTERS + index);
-            }
-        }
         let pcb = self.pcb;
         let code_base = || match pcb.read_guest(StateGroups::SEGMENTS) {
             Ok(_) => buffer().read(CODE_BASE),
             Err(_) => 0,
         };
         let now = self.clock.time(ticks());
-        let next = self.machine.exit(label, &exit, &state, code_base, &self.memory, now);
+        let next = self.machine.exit(label, &exit, code_base, &self.memory, now);
         let (verdict, words) = match next {
             Next::Run(answer) => {
                 self.awaited = answer.verdict.has(GuestVerdict::WINDOW);
