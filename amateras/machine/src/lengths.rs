@@ -5,11 +5,12 @@
 //! another instruction of another length there, for which it is left for the same reason, it goes on in
 //! the middle of that: its own loss.
 
-use a9n_abi::guest::{Exit, ExitReason, Situation};
+use a9n_abi::guest::{Exit, ExitReason, Situation, StateGroups};
 use amateras_devices::GuestMemory;
 use yaxpeax_arch::LengthedInstruction;
 use yaxpeax_x86::{long_mode, protected_mode, real_mode};
 
+use crate::processor::{CODE_BASE, Processor};
 use crate::walk;
 
 /// Lengths that are kept.
@@ -37,15 +38,17 @@ impl Lengths {
         Self { known: [Known::default(); PLACES] }
     }
 
-    /// The length of the instruction of an exit; `code_base` is where its code segment begins. `None`
-    /// if it cannot be read.
+    /// The length of the instruction of an exit. `None` if it cannot be read, or is of no interest.
     pub fn of(
         &mut self,
         reason: ExitReason,
         exit: &Exit,
-        code_base: impl FnOnce() -> u64,
+        processor: &mut impl Processor,
         memory: &(impl GuestMemory + ?Sized),
     ) -> Option<u8> {
+        if !matters(reason) {
+            return None;
+        }
         if let Some(length) = exit.situation.length() {
             return Some(length);
         }
@@ -57,18 +60,31 @@ impl Lengths {
             && known.instruction == instruction
             && known.reason == reason;
         if !found {
-            let length = read_length(situation, instruction, page_table, code_base, memory)?;
+            let length = read_length(situation, instruction, page_table, processor, memory)?;
             *known = Known { page_table, instruction, reason, length };
         }
         Some(known.length)
     }
 }
 
+/// Whether the guest was left at an instruction that the machine carries out in its place.
+const fn matters(reason: ExitReason) -> bool {
+    matches!(
+        reason,
+        ExitReason::Halt
+            | ExitReason::Identify
+            | ExitReason::Port
+            | ExitReason::ReadRegister
+            | ExitReason::WriteRegister
+            | ExitReason::Instruction
+    )
+}
+
 fn read_length(
     situation: Situation,
     instruction: u64,
     page_table: u64,
-    code_base: impl FnOnce() -> u64,
+    processor: &mut impl Processor,
     memory: &(impl GuestMemory + ?Sized),
 ) -> Option<u8> {
     let is_long = situation.has(Situation::CODE_64);
@@ -76,7 +92,8 @@ fn read_length(
         instruction
     } else {
         // Without 64-bit code, addresses have 32 bits.
-        u64::from(code_base().wrapping_add(instruction) as u32)
+        let base = processor.get(StateGroups::SEGMENTS, CODE_BASE);
+        u64::from(base.wrapping_add(instruction) as u32)
     };
     let table = match (situation.has(Situation::PAGING), situation.has(Situation::LONG)) {
         (false, _) => None,

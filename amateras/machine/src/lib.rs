@@ -11,10 +11,12 @@ mod answer;
 mod identity;
 mod lengths;
 mod machine;
+mod processor;
 mod registers;
 mod walk;
 
 pub use answer::{Answer, Next, Stop};
 pub use identity::{Identity, LEAVES};
 pub use machine::Machine;
+pub use processor::Processor;
 pub use walk::{Fault, translate};

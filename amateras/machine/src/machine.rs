@@ -7,7 +7,7 @@ use amateras_devices::{Board, GuestMemory, Request, Time};
 
 use crate::answer::{PROTECTION, UNDEFINED};
 use crate::lengths::Lengths;
-use crate::{Answer, Identity, Next, Stop, registers};
+use crate::{Answer, Identity, Next, Processor, Stop, registers};
 
 /// A machine.
 #[derive(Clone, Debug)]
@@ -24,26 +24,24 @@ impl Machine {
         Self { board: Board::new(epoch), identity, lengths: Lengths::new() }
     }
 
-    /// What becomes of the guest after an exit, for the reason with number `label`. `code_base`
-    /// finds out where the code segment begins, if that matters.
+    /// What becomes of the guest after an exit, for the reason with number `label`.
     pub fn exit(
         &mut self,
         label: u32,
         exit: &Exit,
-        code_base: impl FnOnce() -> u64,
+        processor: &mut impl Processor,
         memory: &(impl GuestMemory + ?Sized),
         now: Time,
     ) -> Next {
         let Some(reason) = ExitReason::from_number(label) else {
             return Next::Stop(Stop::Unknown(label, exit.detail));
         };
-        let length = || {
-            let length = self.lengths.of(reason, exit, code_base, memory);
-            length.ok_or(Stop::NoInstruction(exit.instruction))
-        };
+        let number = exit.detail as u32;
+        let length = self.lengths.of(reason, exit, processor, memory);
+        let length = || length.ok_or(Stop::NoInstruction(exit.instruction));
         let answer = match reason {
             ExitReason::Identify => length().map(|length| {
-                let leaf = self.identity.answer(exit.detail as u32, exit.value as u32);
+                let leaf = self.identity.answer(number, exit.value as u32);
                 Answer::after(length).with_four(leaf.map(u64::from))
             }),
             ExitReason::Port => length().and_then(|length| self.access_port(exit, length, now)),
@@ -54,14 +52,14 @@ impl Machine {
             ExitReason::InterruptWindow | ExitReason::Kick => {
                 return self.go_on(Answer::default(), exit, now);
             }
-            ExitReason::ReadRegister => match registers::read(exit.detail as u32) {
+            ExitReason::ReadRegister => match registers::read(number, processor) {
                 None => Ok(Answer::default().with_event(PROTECTION)),
                 Some(value) => length().map(|length| Answer::after(length).with_pair(value)),
             },
-            ExitReason::WriteRegister if registers::ignores(exit.detail as u32) => {
-                length().map(Answer::after)
-            }
-            ExitReason::WriteRegister => Ok(Answer::default().with_event(PROTECTION)),
+            ExitReason::WriteRegister => match registers::write(number, exit.value, processor) {
+                None => Ok(Answer::default().with_event(PROTECTION)),
+                Some(()) => length().map(Answer::after),
+            },
             ExitReason::Exception => Ok(Answer::default().with_event(Event(exit.detail))),
             ExitReason::Hypercall | ExitReason::SetExtended => {
                 Ok(Answer::default().with_event(UNDEFINED))

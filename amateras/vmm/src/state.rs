@@ -1,9 +1,27 @@
-//! The state of a processor that enters a Linux kernel.
+//! The state of a guest's processor: on request, and as it is when it enters a Linux kernel.
 
 use amateras_boot::{CODE_SELECTOR, DATA_SELECTOR, GDT_ADDRESS, GDT_BYTES, Plan};
+use amateras_machine::Processor;
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Segment, StateGroups};
-use nun::buffer;
+use nun::{Pcb, buffer};
+
+/// The processor of the process with this PCB, which does not run.
+pub struct Cpu(pub Pcb);
+
+impl Processor for Cpu {
+    fn get(&mut self, group: StateGroups, index: usize) -> u64 {
+        self.0.read_guest(group).map_or(0, |_| buffer().read(MESSAGE_REGISTERS + index))
+    }
+
+    fn set(&mut self, group: StateGroups, index: usize, value: u64) {
+        if self.0.read_guest(group).is_ok() {
+            buffer().write(MESSAGE_REGISTERS + index, value);
+            // It could be read, so it can be written.
+            let _ = self.0.write_guest(group);
+        }
+    }
+}
 
 /// RSI among the general registers.
 const RSI: usize = 4;

@@ -13,10 +13,7 @@ use nun::{
 
 use crate::clock::Clock;
 use crate::memory::Memory;
-use crate::state;
-
-/// Where CS begins among the words of the segments.
-const CODE_BASE: usize = MESSAGE_REGISTERS + 3;
+use crate::state::{self, Cpu};
 
 /// What a virtual machine is made with.
 #[derive(Clone, Copy, Debug)]
@@ -147,13 +144,8 @@ impl<'a> Vm<'a> {
     pub fn exit(&mut self, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
         self.exits += 1;
         let exit = Exit::from_words(words);
-        let pcb = self.pcb;
-        let code_base = || match pcb.read_guest(StateGroups::SEGMENTS) {
-            Ok(_) => buffer().read(CODE_BASE),
-            Err(_) => 0,
-        };
         let now = self.clock.time(ticks());
-        let next = self.machine.exit(label, &exit, code_base, &self.memory, now);
+        let next = self.machine.exit(label, &exit, &mut Cpu(self.pcb), &self.memory, now);
         let (verdict, words) = match next {
             Next::Run(answer) => {
                 self.awaited = answer.verdict.has(GuestVerdict::WINDOW);
