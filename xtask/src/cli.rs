@@ -96,6 +96,25 @@ pub struct BootOptions {
     /// Way into the kernel [default: uefi]
     #[arg(long)]
     pub entry: Option<Entry>,
+    #[command(flatten)]
+    pub guest: GuestOptions,
+}
+
+/// A Linux guest for the system.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GuestOptions {
+    /// Bring a Linux guest along: Debian's kernel, and a first file system with its busybox
+    #[arg(long)]
+    pub guest: bool,
+    /// A kernel of your own for the guest (bzImage)
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    pub guest_kernel: Option<PathBuf>,
+    /// A first file system of your own for it (cpio, compressed or not)
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    pub guest_initrd: Option<PathBuf>,
+    /// The guest's command line
+    #[arg(long, value_name = "TEXT", requires = "guest")]
+    pub guest_cmdline: Option<String>,
 }
 
 /// Options of `run`.
