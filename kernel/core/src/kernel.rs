@@ -123,6 +123,13 @@ impl<H: Hal> Kernel<H> {
         self.next(cpu)
     }
 
+    /// `process` left its guest on `cpu`, for its monitor. Answers whom to run next, `None` to idle.
+    pub fn guest_exit(&mut self, cpu: CpuNumber, process: Ref<Process>) -> Option<Ref<Process>> {
+        self.enter(cpu, Some(process));
+        self.trap(process, Trap::Exit);
+        self.next(cpu)
+    }
+
     /// The timer of `cpu` went off while `process` ran there (`None`: it was idle). Answers whom
     /// to run next, `None` to idle.
     pub fn timer(&mut self, cpu: CpuNumber, process: Option<Ref<Process>>) -> Option<Ref<Process>> {
@@ -200,7 +207,10 @@ impl<H: Hal> Kernel<H> {
                 self.demand(slot, operation.rights())?;
                 self.invoke_pcb(caller, slot, process, highest_priority, operation)
             }
-            (I::AddressSpace(operation), C::AddressSpace(space)) => {
+            (
+                I::AddressSpace(operation),
+                C::AddressSpace(space) | C::VirtualAddressSpace(space),
+            ) => {
                 self.demand(slot, operation.rights())?;
                 self.invoke_space(caller, space, operation)
             }

@@ -1,7 +1,7 @@
 //! Replies: answering a call, once.
 
 use a9n_abi::{Culprit, Descriptor, Error, Reason};
-use a9n_hal::{CallFrame, Context, Hal};
+use a9n_hal::{CallFrame, Hal};
 use a9n_store::{Phase, Process, Ref, Slot};
 
 use crate::Kernel;
@@ -87,7 +87,7 @@ impl<H: Hal> Kernel<H> {
     /// call with. Answers whether it can run; its scheduling context is the caller's business.
     pub(crate) fn deliver_reply(&self, server: Ref<Process>, client: Ref<Process>) -> bool {
         if self.store.get(client).state.get().is_trapped() {
-            return self.resume_trapped(client, &self.context(server).call());
+            return self.resume_trapped(client, server);
         }
         self.deliver(server, client, 0);
         true

@@ -4,7 +4,7 @@
 //! context and its Reply. The reply's label is a [`Verdict`](a9n_abi::Verdict) on how it goes on.
 
 use a9n_abi::{Rights, Verdict};
-use a9n_hal::{CallFrame, Context, Hal, Text, Trap};
+use a9n_hal::{Context, Hal, Text, Trap};
 use a9n_store::{Internal, Phase, Port, Process, Ref};
 
 use crate::Kernel;
@@ -69,9 +69,13 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    /// The trapped `process` gets its resolver's answer. Answers whether it can run.
-    pub(crate) fn resume_trapped(&self, process: Ref<Process>, answer: &CallFrame) -> bool {
-        let pcb = self.store.get(process);
+    /// The trapped `process` gets the answer that its resolver `server` is making a kernel call with.
+    /// Answers whether it can run.
+    pub(crate) fn resume_trapped(&self, process: Ref<Process>, server: Ref<Process>) -> bool {
+        let (pcb, answer) = (self.store.get(process), self.context(server).call());
+        if let Some(guest) = self.guest(process) {
+            return self.answer_exit(process, guest, server, &answer);
+        }
         let trap = pcb.trap.take();
         let [result, ..] = answer.words;
         match Verdict::from_label(a9n_abi::MessageInfo(answer.info).label()) {
@@ -118,6 +122,7 @@ impl<H: Hal> Kernel<H> {
                 console.text(", code ").hexadecimal(fault.code);
             }
             Trap::ForeignCall => _ = console.text("foreign call"),
+            Trap::Exit => _ = console.text("exit of a guest without monitor"),
             Trap::Stopped => _ = console.text("interrupted"),
         }
         console.text(", instruction ").hexadecimal(instruction).text("\n");

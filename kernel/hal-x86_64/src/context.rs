@@ -18,7 +18,7 @@ use core::ptr;
 use a9n_hal::{CallFrame, MESSAGE_REGISTERS, PhysicalAddress, UserAddress};
 
 use crate::paging::{NEVER_MAPPED, USER_END, kernel_root, root_word};
-use crate::vector;
+use crate::{vector, virt};
 
 /// Flags that every process runs with: interrupts on, and the bit that is always set.
 pub const FIXED_FLAGS: u64 = 0x202;
@@ -37,6 +37,8 @@ pub enum Mode {
     Answer = 0,
     /// By `iretq`, with every register.
     Whole = 1,
+    /// Into its guest.
+    Guest = u32::MAX,
 }
 
 /// The registers of one process.
@@ -70,6 +72,8 @@ pub struct Context {
     pub(crate) rflags: Cell<u64>,
     /// Address of its vector state, 0 if it has none.
     pub(crate) vector_state: Cell<u64>,
+    /// Address of its virtual CPU, which [`Mode::Guest`] needs.
+    pub(crate) guest: Cell<u64>,
 }
 
 /// `value` as flags of a process: what it may choose from it, and what is fixed.
@@ -149,6 +153,7 @@ impl a9n_hal::Context for Context {
             r15: zero(),
             rflags: Cell::new(FIXED_FLAGS),
             vector_state: zero(),
+            guest: zero(),
         }
     }
 
@@ -264,6 +269,11 @@ impl a9n_hal::Context for Context {
 
     fn set_vector_state(&self, state: Option<PhysicalAddress>) {
         self.vector_state.set(state.map_or(0, vector::address));
+    }
+
+    fn set_guest(&self, guest: Option<PhysicalAddress>) {
+        self.guest.set(guest.map_or(0, virt::address));
+        self.mode.set(if guest.is_some() { Mode::Guest } else { Mode::Whole });
     }
 
     fn read(&self, number: usize) -> Option<u64> {

@@ -11,6 +11,7 @@ use x86_64::registers::model_specific::Msr;
 use x86_64::registers::xcontrol::XCr0;
 
 use crate::vector;
+use crate::virt::{self, Technique};
 
 const IA32_SPEC_CTRL: u32 = 0x48;
 const IA32_ARCH_CAPABILITIES: u32 = 0x10a;
@@ -101,6 +102,8 @@ pub struct Features {
     pub shield: Option<Shield>,
     /// User mode may speculatively read kernel memory (Meltdown).
     pub leaks_kernel_memory: bool,
+    /// How it runs guests, if it can.
+    pub virtualisation: Option<Technique>,
 }
 
 /// How indirect branches of the kernel are kept apart from those of user mode.
@@ -162,6 +165,7 @@ impl Features {
             leaks_fpu_pointers: leaks_fpu_pointers(&id),
             shield: None,
             leaks_kernel_memory: false,
+            virtualisation: virt::detect(),
         };
         features.judge_speculation(&id);
         Ok(features)

@@ -5,6 +5,8 @@ use core::ops::Range;
 use a9n_hal::{Access, MemoryType, PageSize, PhysicalAddress};
 use bitflags::bitflags;
 
+use crate::virt::{self, vmx::ept};
+
 bitflags! {
     /// Flag bits of an entry, the same on every level that we use.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +67,35 @@ impl PageEntry {
     pub fn access_change(access: Access) -> (u64, u64) {
         let cleared = Flags::USER | Flags::WRITABLE | Flags::NO_EXECUTE;
         (!cleared.bits(), access_flags(access).bits())
+    }
+
+    /// Flags of a page of guest-physical memory. What a guest may write it may also execute: its own
+    /// tables say more.
+    pub fn guest_flags(access: Access, memory: MemoryType) -> Flags {
+        if virt::is_vmx() {
+            return Flags::from_bits_retain(ept::flags(access, memory));
+        }
+        let flags = Self::user_flags(access, memory);
+        if access.contains(Access::WRITE) { flags - Flags::NO_EXECUTE } else { flags }
+    }
+
+    /// The same entry of such a page, allowing `access` instead of what it did.
+    #[must_use]
+    pub fn with_guest_access(self, access: Access) -> Self {
+        if virt::is_vmx() {
+            return Self(ept::with_access(self.0, access));
+        }
+        let cleared = Flags::USER | Flags::WRITABLE | Flags::NO_EXECUTE;
+        Self(self.0 & !cleared.bits() | Self::guest_flags(access, MemoryType::Normal).bits())
+    }
+
+    /// What was asked for when such a page was mapped.
+    pub fn guest_access(self) -> Access {
+        if virt::is_vmx() {
+            return ept::access(self.0);
+        }
+        let access = self.access();
+        if access.contains(Access::WRITE) { access - Access::EXECUTE } else { access }
     }
 
     /// Flags of a kernel page.

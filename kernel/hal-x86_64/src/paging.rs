@@ -123,7 +123,12 @@ impl Paging for X86_64 {
         let (slots, size) = TABLES.vacant(root, address.0, fits)?;
         let wanted = (pages >> (size.bits() - PAGE_BITS)).min(entries);
         let [first, others @ ..] = slots else { return Err(PagingError::Occupied) };
-        let mut entry = PageEntry::page(page, size, PageEntry::user_flags(access, memory)).0;
+        let flags = if is_guest(root) {
+            PageEntry::guest_flags(access, memory)
+        } else {
+            PageEntry::user_flags(access, memory)
+        };
+        let mut entry = PageEntry::page(page, size, flags).0;
         first.store(entry, Relaxed);
         let others = others.get(..wanted.wrapping_sub(1) as usize).unwrap_or(others);
         let next = |entry: u64| entry.wrapping_add(size.bytes());
@@ -176,6 +181,9 @@ impl Paging for X86_64 {
         entries: u64,
         access: Access,
     ) -> Passed {
+        if is_guest(root) {
+            return change(root, stretch, frame, entries, |entry| entry.with_guest_access(access));
+        }
         let (kept, set) = PageEntry::access_change(access);
         change(root, stretch, frame, entries, |entry| PageEntry(entry.0 & kept | set))
     }
@@ -190,7 +198,8 @@ impl Paging for X86_64 {
         }
         let (entry, size) = TABLES.mapped(root, address.0)?;
         let within = address.0 & (size.bytes() - 1);
-        Some((entry.address().offset(within), entry.access()))
+        let access = if is_guest(root) { entry.guest_access() } else { entry.access() };
+        Some((entry.address().offset(within), access))
     }
 
     fn flush(&self, root: PhysicalAddress, cpus: CpuSet, stretch: Option<Stretch>) {
@@ -218,8 +227,25 @@ impl Paging for X86_64 {
 const IGNORED_SHIFT: u32 = 52;
 const IGNORED: u64 = ((1 << TAG_BITS) - 1) << IGNORED_SHIFT;
 
-/// What goes to CR3 to load the address space of `root`.
+/// What stands in that entry of a root of guest-physical memory, which no processor takes for one.
+const GUEST: u64 = 1 << 9;
+
+/// Makes the zeroed page `root` empty guest-physical memory.
+pub(crate) fn prepare_guest_root(root: PhysicalAddress) {
+    TABLES.root_entry(root, DIRECT_MAP).store(GUEST, Relaxed);
+}
+
+/// Whether `root` is one of guest-physical memory.
+#[inline(always)]
+fn is_guest(root: PhysicalAddress) -> bool {
+    TABLES.root_entry(root, DIRECT_MAP).load(Relaxed) == GUEST
+}
+
+/// What goes to CR3 to load the address space of `root`, or names it if it is a guest's.
 pub(crate) fn root_word(root: PhysicalAddress) -> RootWord {
+    if is_guest(root) {
+        return RootWord::of_guest(root);
+    }
     let entry = TABLES.root_entry(root, DIRECT_MAP).load(Relaxed);
     RootWord::new(root, (entry & IGNORED) >> IGNORED_SHIFT)
 }

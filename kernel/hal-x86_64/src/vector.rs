@@ -36,7 +36,7 @@ use crate::features::{CR0, Features};
 use crate::kernel_space::DIRECT_MAP;
 
 /// Components of XCR0 that are used: x87, SSE, AVX, AVX-512.
-const X87_AND_SSE: u64 = 0b11;
+pub(crate) const X87_AND_SSE: u64 = 0b11;
 const AVX: u64 = 1 << 2;
 const AVX_512: u64 = 0b111 << 5;
 
@@ -133,6 +133,11 @@ pub unsafe fn start() {
         image::ask_for_mask();
         switch_off();
     }
+}
+
+/// Components that are enabled: XCR0, or 0 without XSAVE.
+pub(crate) fn enabled_components() -> u64 {
+    image::components()
 }
 
 /// Logarithm of the bytes of a state.

@@ -252,6 +252,13 @@ impl Slot {
         is_port.then(|| interrupt(self.object.get(), self.data.get()))
     }
 
+    /// The virtual CPU in it, if it is one.
+    #[inline(always)]
+    pub fn virtual_cpu(&self) -> Option<PhysicalAddress> {
+        let is_one = self.tag.get().is(ObjectType::VirtualCpu, Rights::empty());
+        is_one.then(|| PhysicalAddress(self.object.get()))
+    }
+
     /// The Window in it, if it is one of a living address space and has (at least) `rights`.
     #[inline(always)]
     pub fn window(&self, rights: Rights) -> Option<Window> {
@@ -314,6 +321,8 @@ impl Slot {
             }
             ObjectType::VectorState => Capability::VectorState { state: PhysicalAddress(object) },
             ObjectType::AddressSpace => Capability::AddressSpace(reference(object)?),
+            ObjectType::VirtualCpu => Capability::VirtualCpu { guest: PhysicalAddress(object) },
+            ObjectType::VirtualAddressSpace => Capability::VirtualAddressSpace(reference(object)?),
             ObjectType::PageTable => Capability::PageTable {
                 table: PhysicalAddress(object),
                 usage: match reference(identifier) {
@@ -370,7 +379,10 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
             (word(process), 0, u64::from(highest_priority))
         }
         Capability::VectorState { state } => (state.0, 0, 0),
-        Capability::AddressSpace(space) => (word(space), 0, 0),
+        Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space) => {
+            (word(space), 0, 0)
+        }
+        Capability::VirtualCpu { guest } => (guest.0, 0, 0),
         Capability::PageTable { table, usage } => match usage {
             TableUse::Free => (table.0, 0, 0),
             TableUse::Pooled(space) => (table.0, word(space), POOLED),

@@ -49,6 +49,7 @@ a9n_resume:
     jnz     a9n_resume_fast
     jmp     a9n_idle
 a9n_resume_whole:
+    js      a9n_guest
     a9n_switch 8
     push    {USER_DATA}
     push    qword ptr [rdx + {RSP}]
