@@ -1,11 +1,11 @@
 //! Sending and receiving: the operations that carry messages.
 
 use a9n_abi::{
-    Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Reason, Source,
-    ipc_port::word, reply,
+    Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Source, ipc_port::word,
+    reply,
 };
 
-use crate::syscall::{Answer, kernel_call};
+use crate::syscall::{Answer, kernel_call, refusal};
 use crate::{IpcPort, Message, Received, Reply};
 
 impl IpcPort {
@@ -119,14 +119,5 @@ fn reply_in(answer: Answer) -> Result<Message, Error> {
 
 #[inline(always)]
 fn done(answer: Answer) -> Result<(), Error> {
-    match Error::from_label(answer.info.label()) {
-        None => Ok(()),
-        Some(error) => Err(error),
-    }
-}
-
-/// The error in an answer that is no message.
-#[cold]
-fn refusal(info: MessageInfo) -> Error {
-    Error::from_label(info.label()).unwrap_or(Error::new(Reason::IllegalOperation, Culprit::OTHER))
+    if answer.info.label() == 0 { Ok(()) } else { Err(refusal(answer.info)) }
 }
