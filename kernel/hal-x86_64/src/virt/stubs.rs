@@ -95,6 +95,10 @@ a9n_guest:
     jc      5f
     cmp     dword ptr [rsi + {UNUSUAL}], 0
     jne     5f
+    xor     ecx, ecx
+    xgetbv
+    cmp     eax, [rsi + {EXTENDED}]
+    jne     5f
 6:  mov     rdx, rsi
     lea     rdi, [rsp + 8]
     mov     rsi, [rdi + {CURRENT}]
@@ -141,6 +145,7 @@ a9n_guest:
     GUEST = const offset_of!(Context, guest),
     GUEST_CPU = const offset_of!(Guest, cpu),
     UNUSUAL = const offset_of!(Guest, unusual),
+    EXTENDED = const offset_of!(Guest, extended),
     PHYSICAL = const offset_of!(Guest, physical),
     REGISTERS = const offset_of!(Guest, registers),
     TLB_CONTROL = const vmcb::TLB_CONTROL,

@@ -224,7 +224,7 @@ fn a_monitor_that_dies(test: &mut Test) -> Verdict {
     let other = counting(test, 0)?;
     // The port goes while the exit waits there.
     nun::Reply::OWED.reply(&crate::guest::message(Answer::after(1)))?;
-    test.sleep(200)?;
+    test.sleep(10)?;
     test.node().remove(index(guest.port))?;
     check_eq!(guest.pcb.information()?.2, STOPPED);
     check!(counts(test, &other)?);
