@@ -433,6 +433,14 @@ impl System {
         self.deliver_nudges();
     }
 
+    /// The running process leaves its guest.
+    pub fn guest_exit(&mut self) {
+        let process = self.current.expect("somebody runs");
+        self.current = self.kernel.guest_exit(self.cpu.number, process);
+        self.note_current();
+        self.deliver_nudges();
+    }
+
     /// A device raises `interrupt`. Answers whether it comes in.
     pub fn raise(&mut self, interrupt: Interrupt) -> bool {
         let came = self.kernel.hal().raise(interrupt);
