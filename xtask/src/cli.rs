@@ -241,6 +241,9 @@ pub struct CheckOptions {
     /// Print one flat JSON object with the figures
     #[arg(long)]
     pub json: bool,
+    /// Print where the bytes of the kernel go instead, by source file and by symbol
+    #[arg(long, conflicts_with = "json")]
+    pub sizes: bool,
 }
 
 /// Options of `new`.

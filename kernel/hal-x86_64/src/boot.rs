@@ -291,13 +291,20 @@ fn taken_ranges(platform: &Platform, trampoline: Option<u64>) -> [Range<u64>; MA
         let first = address & !(PAGE_BYTES - 1);
         first..first + PAGE_BYTES
     };
-    let io_apics = platform.controllers.io_apics.iter().map(|found| page(found.address.into()));
-    let others = [device_memory::MESSAGES, page(apic::base().0)];
-    let more = used_hpet(platform).into_iter().chain(trampoline).map(page);
-    let all = others.into_iter().chain(io_apics).chain(more);
     let mut ranges = [const { 0..0 }; _];
-    for (place, range) in ranges.iter_mut().zip(all) {
-        *place = range;
+    let mut places = ranges.iter_mut();
+    let mut take = |range| {
+        if let Some(place) = places.next() {
+            *place = range;
+        }
+    };
+    take(device_memory::MESSAGES);
+    take(page(apic::base().0));
+    for io_apic in platform.controllers.io_apics.iter() {
+        take(page(io_apic.address.into()));
+    }
+    for address in [used_hpet(platform), trampoline].into_iter().flatten() {
+        take(page(address));
     }
     ranges
 }

@@ -62,11 +62,11 @@ impl PageEntry {
         access_flags(access) | memory_flags(memory)
     }
 
-    /// The same entry of a user page, allowing `access` instead of what it did.
-    #[must_use]
-    pub fn with_access(self, access: Access) -> Self {
+    /// The bits that are kept, and those that are set, in an entry of a user page that is to allow
+    /// `access` instead of what it did.
+    pub fn access_change(access: Access) -> (u64, u64) {
         let cleared = Flags::USER | Flags::WRITABLE | Flags::NO_EXECUTE;
-        Self(self.0 & !cleared.bits() | access_flags(access).bits())
+        (!cleared.bits(), access_flags(access).bits())
     }
 
     /// Flags of a page of guest-physical memory. What a guest may write it may also execute: its own
@@ -79,14 +79,10 @@ impl PageEntry {
         if access.contains(Access::WRITE) { flags - Flags::NO_EXECUTE } else { flags }
     }
 
-    /// The same entry of such a page, allowing `access` instead of what it did.
-    #[must_use]
-    pub fn with_guest_access(self, access: Access) -> Self {
-        if virt::is_vmx() {
-            return Self(ept::with_access(self.0, access));
-        }
-        let cleared = Flags::USER | Flags::WRITABLE | Flags::NO_EXECUTE;
-        Self(self.0 & !cleared.bits() | Self::guest_flags(access, MemoryType::Normal).bits())
+    /// As [`access_change`](Self::access_change), of such a page.
+    pub fn guest_access_change(access: Access) -> (u64, u64) {
+        let (kept, _) = Self::access_change(access);
+        (kept, Self::guest_flags(access, MemoryType::Normal).bits())
     }
 
     /// What was asked for when such a page was mapped.
@@ -196,9 +192,13 @@ mod tests {
     fn access_changes_and_nothing_else_does() {
         let flags = PageEntry::user_flags(Access::READ | Access::WRITE, MemoryType::Device);
         let before = PageEntry::page(AT, PageSize::Large, flags);
-        let after = before.with_access(Access::READ | Access::EXECUTE);
+        let allowing = |entry: PageEntry, access| {
+            let (kept, set) = PageEntry::access_change(access);
+            PageEntry(entry.0 & kept | set)
+        };
+        let after = allowing(before, Access::READ | Access::EXECUTE);
         assert_eq!(after.access(), Access::READ | Access::EXECUTE);
-        assert_eq!(after.with_access(Access::READ | Access::WRITE), before);
+        assert_eq!(allowing(after, Access::READ | Access::WRITE), before);
     }
 
     #[test]
