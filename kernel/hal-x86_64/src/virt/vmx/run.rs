@@ -77,6 +77,7 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
     let reason = field(Field::EXIT_REASON);
     let stays = match reason {
         _ if refused => false,
+        basic::MACHINE_CHECK => take_own(Event::exception(MACHINE_CHECK)),
         basic::REFUSED.. => false,
         _ => {
             guest.vmx.is_launched.set(true);
