@@ -276,6 +276,7 @@ impl System {
                 None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| kernel.fast_verdict::<Short>(cpu, process, descriptor, verdict))
                     .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| answer(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
@@ -494,6 +495,18 @@ fn reply<L: Lengths, O: Owners>(
     message: (u64, u64, u64),
 ) -> Option<Departure> {
     kernel.fast_reply_receive::<L, O>(cpu, process, descriptor, message)
+}
+
+/// The fast path of a monitor's answer.
+fn answer(
+    kernel: &Kernel<SimMachine>,
+    cpu: &SimCpu,
+    process: Ref<Process>,
+    descriptor: u64,
+    message: (u64, u64, u64),
+) -> Option<Departure> {
+    let serves = kernel.serves_guest(process);
+    serves.then(|| kernel.fast_guest_verdict::<Short>(cpu, process, descriptor, message))?
 }
 
 /// The kernel's answer as a result: the first in the identifier's register, the others in message

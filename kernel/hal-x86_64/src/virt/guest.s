@@ -76,6 +76,15 @@ a9n_guest:
     call    {LEFT}
     jmp     a9n_resume
 
+// From a fast path, to that of a monitor's answer: keeps the first four words where it looks.
+.globl a9n_save_answer
+a9n_save_answer:
+    mov     [rdx + {R12}], r12
+    mov     [rdx + {R13}], r13
+    mov     [rdx + {R14}], r14
+    mov     [rdx + {R15}], r15
+    jmp     a9n_guest_answer
+
 // The way in is not as usual.
 4:  push    rsi
     sub     rsp, 16
