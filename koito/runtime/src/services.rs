@@ -9,6 +9,7 @@ mod files;
 mod keyboard;
 mod log;
 mod nodes;
+mod posix;
 mod screen;
 mod supervisor;
 
@@ -26,6 +27,9 @@ pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
 pub use nodes::{
     ENTRY_WORDS, ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewNode, NodeChanges, NodeSpace,
     NodeStatus, NodeStretch,
+};
+pub use posix::{
+    CALL_NAME_BYTES, COMMAND_BYTES, CallCount, Posix, PosixClient, PosixError, PosixServer,
 };
 pub use screen::{Screen, ScreenClient, ScreenServer};
 pub use supervisor::{
