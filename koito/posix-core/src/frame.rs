@@ -107,7 +107,8 @@ impl Frame {
         // A function finds its stack aligned but for the return address.
         let pointer = (state_at.wrapping_sub(FRAME_BYTES as u64) & !15).wrapping_sub(8);
         let mut bytes = vec![0; FRAME_BYTES];
-        let mut put = |at: usize, value: u64| bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+        let mut put =
+            |at: usize, value: u64| bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         put(0, restorer);
         put(CONTEXT, CONTEXT_FLAGS);
         put(CONTEXT + 16, alternate.start);
@@ -121,6 +122,23 @@ impl Frame {
         put(MASK, mask.0);
         bytes[INFO..].copy_from_slice(&info.bytes());
         Self { pointer, bytes, state: (state_at, marked(state)) }
+    }
+
+    /// Where the handler finds its `siginfo_t`.
+    pub const fn info_address(&self) -> u64 {
+        self.pointer + INFO as u64
+    }
+
+    /// Where it finds its `ucontext_t`.
+    pub const fn context_address(&self) -> u64 {
+        self.pointer + CONTEXT as u64
+    }
+
+    /// Takes Linux's own words out of an image that a handler left.
+    pub fn clean_image(image: &mut [u8]) {
+        if let Some(words) = image.get_mut(SOFTWARE_WORDS..SOFTWARE_WORDS + 48) {
+            words.fill(0);
+        }
     }
 
     /// What a handler left: the registers, the mask, and where the extended state stands, 0 for nowhere.

@@ -280,8 +280,7 @@ impl Pending {
 /// Whether a signal that an instruction of the process causes ends it, whatever its wishes: nobody
 /// could go on from there.
 pub const fn is_fatal(signal: Signal, action: &Action, mask: SignalSet) -> bool {
-    signal.is_caused_by_instruction()
-        && (mask.contains(signal) || action.handler == Action::IGNORE)
+    signal.is_caused_by_instruction() && (mask.contains(signal) || action.handler == Action::IGNORE)
 }
 
 #[cfg(test)]
@@ -295,7 +294,9 @@ mod tests {
     #[test]
     fn a_signal_is_pending_once_and_taken_in_order() {
         let mut pending = Pending::new();
-        for signal in [Signal::TERMINATE, Signal::INTERRUPT, Signal::TERMINATE, Signal::SEGMENTATION] {
+        for signal in
+            [Signal::TERMINATE, Signal::INTERRUPT, Signal::TERMINATE, Signal::SEGMENTATION]
+        {
             pending.add(info(signal));
         }
         let mut taken = alloc::vec::Vec::new();

@@ -2,7 +2,7 @@
 
 use koito_linux::Errno;
 
-use crate::calls::{files, identity, memory, process, system};
+use crate::calls::{clone, files, futex, identity, memory, process, signals, system, time, wait};
 use crate::server::{Server, TaskKey};
 
 /// Numbers of calls that can be there.
@@ -18,7 +18,9 @@ pub enum Stop {
     Error(Errno),
     /// The caller goes on with the registers that were written.
     Whole,
-    /// The caller stays stopped: it ended, or waits for something.
+    /// The call is made again when the caller is woken.
+    Wait,
+    /// The caller stays stopped: it ended, or gets its answer from somebody else.
     Halt,
 }
 

@@ -17,6 +17,10 @@ use crate::space::Space;
 const STACK_BYTES: u64 = 8 << 20;
 /// Where the stack ends.
 const STACK_TOP: u64 = 0x7fff_ffff_e000;
+/// Most scripts that are each other's interpreters.
+const MOST_INTERPRETERS: usize = 5;
+/// Longest first line of a script.
+const LINE_BYTES: usize = 256;
 /// Where programs go that can lie anywhere, and interpreters.
 const MOVABLE: u64 = 0x5555_5555_4000;
 
@@ -29,30 +33,63 @@ pub struct Loaded {
     pub entry: u64,
     /// Its stack pointer.
     pub stack: u64,
+    /// The path that it was found at.
+    pub path: Vec<u8>,
+}
+
+impl Loaded {
+    /// What a process is called that runs it: the last part of its path, cut short.
+    pub fn name(&self) -> Vec<u8> {
+        let last = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        last[..last.len().min(15)].to_vec()
+    }
 }
 
 impl Server {
-    /// Loads the program at `path`.
+    /// Loads the program at `path`; one that begins with `#!` is loaded by the program that it names.
     pub fn load(
         &mut self,
         path: &[u8],
-        arguments: Vec<Vec<u8>>,
+        mut arguments: Vec<Vec<u8>>,
         environment: Vec<Vec<u8>>,
     ) -> Result<Loaded, Errno> {
-        let file = self.world.files.open(path)?;
-        let start = self.world.files.read(&mut self.world.memory, file, 0, PAGE_BYTES as usize)?;
-        let program = Program::read(&start)?;
+        let mut path = path.to_vec();
+        for _ in 0..MOST_INTERPRETERS {
+            let file = self.world.files.open(&path)?;
+            let memory = &mut self.world.memory;
+            let start = self.world.files.read(memory, file, 0, PAGE_BYTES as usize)?;
+            let Some(line) = start.strip_prefix(b"#!") else {
+                return self.load_program(path, file, &start, (arguments, environment));
+            };
+            let (program, argument) = interpreter(line)?;
+            let mut words = vec![program.clone()];
+            words.extend(argument);
+            words.push(path);
+            words.extend(arguments.into_iter().skip(1));
+            (path, arguments) = (program, words);
+        }
+        Err(Errno::ELOOP)
+    }
+
+    fn load_program(
+        &mut self,
+        path: Vec<u8>,
+        file: FileKey,
+        start: &[u8],
+        (arguments, environment): (Vec<Vec<u8>>, Vec<Vec<u8>>),
+    ) -> Result<Loaded, Errno> {
+        let program = Program::read(start)?;
         let mapping = self.world.objects.take_space().map_err(|_| Errno::ENOMEM)?;
         let mut space = Space::new(mapping, STACK_TOP - STACK_BYTES - (1 << 28));
         let image = Image {
             arguments,
             environment,
-            path: path.to_vec(),
+            path: path.clone(),
             random: self.clock.random(),
             auxiliary: Vec::new(),
         };
         match self.fill(&mut space, file, program, image) {
-            Ok((entry, stack)) => Ok(Loaded { space: self.spaces.add(space), entry, stack }),
+            Ok((entry, stack)) => Ok(Loaded { space: self.spaces.add(space), entry, stack, path }),
             Err(errno) => {
                 space.dissolve(&mut self.world);
                 Err(errno)
@@ -156,4 +193,15 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// The interpreter in the first line of a script, behind `#!`, and its argument.
+fn interpreter(line: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Errno> {
+    let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
+    let line = line[..end.min(LINE_BYTES)].trim_ascii();
+    let (path, argument) = match line.iter().position(u8::is_ascii_whitespace) {
+        Some(place) => (&line[..place], Some(line[place..].trim_ascii().to_vec())),
+        None => (line, None),
+    };
+    if path.is_empty() { Err(Errno::ENOEXEC) } else { Ok((path.to_vec(), argument)) }
 }

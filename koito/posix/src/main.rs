@@ -18,7 +18,9 @@ mod machine;
 mod process;
 mod server;
 mod service;
+mod signal;
 mod space;
+mod wake;
 
 use koito::{Environment, Missing};
 use server::Server;

@@ -6,10 +6,9 @@ use alloc::vec::Vec;
 
 use koito::services::{COMMAND_BYTES, CallCount, Posix, PosixError, PosixServer};
 use koito_linux::Errno;
-use koito_posix_core::system_call_name;
+use koito_posix_core::{system_call_name, words};
 use nun::service::{Caller, String};
 
-use crate::process::{Process, Task};
 use crate::server::Server;
 
 /// The server, as a service.
@@ -25,9 +24,7 @@ impl<'a> Service<'a> {
 impl Posix for Service<'_> {
     fn start(&self, _: Caller, command: String<COMMAND_BYTES>) -> Result<u32, PosixError> {
         let server = &mut **self.0.borrow_mut();
-        let words: Vec<Vec<u8>> =
-            command.split_whitespace().map(|word| word.as_bytes().to_vec()).collect();
-        server.start(words).map_err(|errno| match errno {
+        server.start(words(&command)).map_err(|errno| match errno {
             Errno::ENOENT => PosixError::NoProgram,
             Errno::ENOMEM => PosixError::NoMemory,
             _ => PosixError::NotExecutable,
@@ -38,11 +35,13 @@ impl Posix for Service<'_> {
         let server = &mut **self.0.borrow_mut();
         let found = server.processes.iter().find(|(_, it)| it.number == number);
         let (key, process) = found.ok_or(PosixError::NoProcess)?;
-        let ended = process.ended;
-        if ended.is_some() {
-            server.processes.remove(key);
+        let life = process.life;
+        if !life.is_over() {
+            return Ok(None);
         }
-        Ok(ended)
+        server.processes.remove(key);
+        server.awaited.retain(|it| *it != number);
+        Ok(Some(life.status()))
     }
 
     fn missing(&self, _: Caller, from: u32) -> Option<CallCount> {
@@ -61,26 +60,6 @@ impl Server {
         let environment = [&b"PATH=/bin:/usr/bin"[..], b"HOME=/root", b"TERM=linux"];
         let environment = environment.iter().map(|text| text.to_vec()).collect();
         let loaded = self.load(&path, words, environment)?;
-        let body = self.world.objects.take_body().map_err(|_| Errno::ENOMEM)?;
-        let number = self.new_number();
-        let process = self.processes.add(Process {
-            number,
-            parent: 0,
-            group: number,
-            session: number,
-            space: loaded.space,
-            threads: 1,
-            program: path,
-            ended: None,
-        });
-        let key = koito_posix_core::Key::new(body.number);
-        self.tasks.set(key, Task { process, body, number, clear_number: 0 });
-        let space = self.spaces[loaded.space].mapping.space;
-        body.pcb
-            .configure_spaces(space, nun::Descriptor::NULL, nun::Descriptor::NULL)
-            .and_then(|()| self.world.objects.reset(body, loaded.entry, loaded.stack))
-            .and_then(|()| body.pcb.resume())
-            .map_err(|_| Errno::ENOMEM)?;
-        Ok(number)
+        self.start_loaded(loaded)
     }
 }

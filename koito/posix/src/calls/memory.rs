@@ -113,3 +113,18 @@ pub fn mprotect(server: &mut Server, task: TaskKey, arguments: &Arguments) -> An
     server.spaces[key].protect(&mut server.world, range, protection(access))?;
     Ok(0)
 }
+
+/// Wishes about how memory is going to be used. Only what is not needed any more makes a difference.
+pub fn madvise(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[address, bytes, advice, ..] = arguments;
+    let range = pages(address, bytes).map_err(|_| Errno::EINVAL)?;
+    let key = server.processes[server.tasks[task].process].space;
+    let space = &mut server.spaces[key];
+    if !space.areas.covers(range.clone()) {
+        return Err(Errno::ENOMEM.into());
+    }
+    if matches!(advice as u32, raw::MADV_DONTNEED | raw::MADV_FREE) {
+        space.drop_pages(&mut server.world, range);
+    }
+    Ok(0)
+}

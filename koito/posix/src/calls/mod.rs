@@ -1,11 +1,16 @@
 //! The system calls, by what they are about. Each takes its arguments as they came: every number and
 //! pointer is checked where it is used.
 
+pub mod clone;
 pub mod files;
+pub mod futex;
 pub mod identity;
 pub mod memory;
 pub mod process;
+pub mod signals;
 pub mod system;
+pub mod time;
+pub mod wait;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -52,6 +57,30 @@ impl Server {
             *word = u64::from_le_bytes(bytes);
         }
         Ok(words)
+    }
+
+    /// Reads the string at `address`, without the zero at its end; *name too long* past `most` bytes.
+    pub fn read_string(
+        &mut self,
+        task: TaskKey,
+        address: u64,
+        most: usize,
+    ) -> Result<Vec<u8>, Errno> {
+        let mut text = Vec::new();
+        loop {
+            let at = address.wrapping_add(text.len() as u64);
+            // Not past the page that it ends on.
+            let room = (4096 - at % 4096).min(256) as usize;
+            let piece = self.read_bytes(task, at, room)?;
+            let end = piece.iter().position(|byte| *byte == 0);
+            text.extend_from_slice(&piece[..end.unwrap_or(piece.len())]);
+            if text.len() > most {
+                return Err(Errno::ENAMETOOLONG);
+            }
+            if end.is_some() {
+                return Ok(text);
+            }
+        }
     }
 
     /// Writes `bytes` to `address`.

@@ -117,12 +117,6 @@ impl Objects {
         self.idle_bodies.push(body.number);
     }
 
-    /// The body with this number.
-    #[inline]
-    pub fn body(&self, number: u32) -> Option<Body> {
-        self.bodies.get(number as usize).copied()
-    }
-
     /// Gives a stopped body the registers that programs start with.
     pub fn reset(&self, body: Body, instruction: u64, stack: u64) -> Result<(), Error> {
         body.pcb.clone_state(self.pristine)?;
