@@ -54,6 +54,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-screen", &["koito", "koito-terminal", "nun"]),
     ("koito-terminal", &[]),
     ("koito-shell", &["koito", "koito-line-editor", "nun"]),
+    ("koito-tty", &[]),
+    ("koito-vfs", &["koito-linux", "koito-tty"]),
     ("koito-block", &[]),
     ("koito-fs", &["koito-block"]),
     ("koito-fs-images", &[]),
@@ -85,6 +87,7 @@ const FOR_TESTS: &[(&[&str], &[&str])] = &[
         &["a9n-hal-sim", "a9n-core", "a9n-store"],
     ),
     (&["koito-fs"], &["koito-fs-images"]),
+    (&["koito-vfs"], &["koito-block", "koito-fs", "koito-fs-images"]),
 ];
 
 /// Checks every arrow between members.
