@@ -19,6 +19,7 @@ mod doc;
 mod drive;
 mod gdb;
 mod interactive;
+mod linux;
 mod manifest;
 mod new;
 mod packages;

@@ -136,6 +136,14 @@ impl Tree {
         }
     }
 
+    /// All files with contents of their own.
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.entries.iter().filter_map(|(path, entry)| match &entry.contents {
+            Contents::File(bytes) => Some((path.as_path(), bytes.as_slice())),
+            _ => None,
+        })
+    }
+
     /// Puts an entry where Debian keeps it. A folder that is there already gets the new owner and
     /// mode; folders on the way that nobody mentioned are made.
     fn put(&mut self, path: &Path, entry: Entry) {
