@@ -19,8 +19,8 @@ use crate::userland::Tree;
 
 /// Folder with the checks.
 const SOURCE: &str = "tests/linux/checks";
-/// Program that runs them, here and in the guest.
-const RUNNER: &str = "tests/linux/run";
+/// Scripts that come along, here and in the guest: one that runs the checks, and what they use.
+const SCRIPTS: &[(&str, &str)] = &[("tests/linux/run", "run"), ("tests/linux/doze", "bin/doze")];
 const IN_GUEST: &str = "/usr/bin/busybox sh /checks/run";
 /// Checks that KOITO has to pass.
 const PASSING: &str = "tests/linux/passing.txt";
@@ -60,8 +60,11 @@ pub fn add(repository: &Repository, tree: &mut Tree) -> Result<()> {
         tree.add_file(&folder.join(&check.stage).join(&check.name), check.script.into(), 0o644);
     }
     tree.add_file(&folder.join("list"), list.into(), 0o644);
-    let runner = fs::read(repository.path(RUNNER)).context("cannot read the runner of checks")?;
-    tree.add_file(&folder.join("run"), runner, 0o755);
+    for (source, name) in SCRIPTS {
+        let script =
+            fs::read(repository.path(source)).with_context(|| format!("cannot read {source}"))?;
+        tree.add_file(&folder.join(name), script, 0o755);
+    }
     Ok(())
 }
 

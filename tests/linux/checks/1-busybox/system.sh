@@ -72,8 +72,8 @@ linux-typist keys /usr/bin/busybox sh -i | grep -cE '^/dev/pts/[0-9]+.?$'
 ### terminal-interrupt
 cat >keys <<'END'
 await # 
-type sleep 100
-await sleep 100
+type doze 100
+await dozing
 keys ^C
 await # 
 type echo status $?
@@ -123,8 +123,8 @@ linux-typist keys /usr/bin/busybox sh -c 'stty rows 30 cols 100; stty size; stty
 ### terminal-quit
 cat >keys <<'END'
 await # 
-type sleep 100
-await sleep 100
+type doze 100
+await dozing
 keys ^\
 await # 
 type exit
@@ -134,8 +134,8 @@ linux-typist keys /usr/bin/busybox sh -i >/dev/null; echo $?
 ### terminal-stop
 cat >keys <<'END'
 await # 
-type sleep 1
-await sleep 1
+type doze 1
+await dozing
 keys ^Z
 await Stopped
 await # 
@@ -143,7 +143,7 @@ type jobs
 await Stopped
 await # 
 type fg
-await sleep 1
+await doze 1
 await # 
 type exit
 END

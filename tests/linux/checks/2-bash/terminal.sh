@@ -13,8 +13,8 @@ PS1='$ ' linux-typist keys /usr/bin/bash-static --norc --noediting -i; echo $?
 ### bash-interrupt
 cat >keys <<'END'
 await $
-type sleep 100
-await sleep 100
+type doze 100
+await dozing
 keys ^C
 await $
 type echo status $?
@@ -22,13 +22,13 @@ await status 130
 await $
 type exit
 END
-linux-typist keys /usr/bin/bash-static --norc --noediting -i >/dev/null; echo $?
+PS1='$ ' linux-typist keys /usr/bin/bash-static --norc --noediting -i >/dev/null; echo $?
 
 ### bash-interrupt-loop
 cat >keys <<'END'
 await $
-type while :; do sleep 0.1; done
-await done
+type while :; do doze 0.1; done
+await dozing
 keys ^C
 await $
 type echo back
@@ -41,8 +41,8 @@ PS1='$ ' linux-typist keys /usr/bin/bash-static --norc --noediting -i >/dev/null
 ### bash-stop-and-foreground
 cat >keys <<'END'
 await $
-type sleep 1
-await sleep 1
+type doze 1
+await dozing
 keys ^Z
 await Stopped
 await $
@@ -50,7 +50,7 @@ type jobs
 await Stopped
 await $
 type fg
-await sleep 1
+await doze 1
 await $
 type echo after
 await after
@@ -62,8 +62,8 @@ PS1='$ ' linux-typist keys /usr/bin/bash-static --norc --noediting -i >out; echo
 ### bash-stop-and-background
 cat >keys <<'END'
 await $
-type sleep 1
-await sleep 1
+type doze 1
+await dozing
 keys ^Z
 await Stopped
 await $
@@ -91,13 +91,13 @@ PS1='$ ' linux-typist keys /usr/bin/bash-static --norc --noediting -i >/dev/null
 ### bash-pipeline-stopped
 cat >keys <<'END'
 await $
-type sleep 1 | cat
-await | cat
+type doze 1 | cat
+await dozing
 keys ^Z
 await Stopped
 await $
 type fg
-await sleep
+await doze
 await $
 type exit 4
 END
@@ -140,6 +140,7 @@ cat >keys <<'END'
 await $
 keys echo unm	^M
 await unmistakable
+keys ^M
 await $
 type exit 3
 END

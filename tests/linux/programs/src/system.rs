@@ -176,10 +176,10 @@ pub unsafe fn execve(
     unsafe { call(__NR_execve, [place, arguments as usize, environment as usize, 0, 0, 0]) }
 }
 
-/// Asks a device with a number, or the place of one.
-pub fn ioctl(descriptor: Descriptor, request: u32, value: &mut i32) -> isize {
+/// Asks a device, or tells it something.
+pub fn ioctl(descriptor: Descriptor, request: u32, value: &mut [i32; 2]) -> isize {
     let place = (&raw mut *value) as usize;
-    // SAFETY: our programs use requests that read or write one number, or none.
+    // SAFETY: our programs use requests that read or write eight bytes at most.
     unsafe { call(__NR_ioctl, [descriptor as usize, request as usize, place, 0, 0, 0]) }
 }
 

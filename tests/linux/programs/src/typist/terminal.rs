@@ -9,15 +9,20 @@ use a9n_linux_programs::system::{
 use linux_raw_sys::general as linux;
 use linux_raw_sys::ioctl as requests;
 
+/// Rows and columns, as `struct winsize` has them; nobody counts pixels.
+const SIZE: [i32; 2] = [24 | 80 << 16, 0];
+
 /// Starts the program that the second argument names; the terminal's end that is not the program's, and
 /// the program's process.
 pub fn start(arguments: Arguments) -> Option<(Descriptor, isize)> {
     let program = arguments.get(2)?;
     let master = open(c"/dev/ptmx", linux::O_RDWR | linux::O_NOCTTY);
-    let (mut locked, mut number) = (0, -1);
+    let mut number = [-1, 0];
     let ready = master >= 0
-        && ioctl(master, requests::TIOCSPTLCK, &mut locked) == 0
+        && ioctl(master, requests::TIOCSPTLCK, &mut [0; 2]) == 0
+        && ioctl(master, requests::TIOCSWINSZ, &mut { SIZE }) == 0
         && ioctl(master, requests::TIOCGPTN, &mut number) == 0;
+    let number = number[0];
     let mut path = *b"/dev/pts/\0\0\0\0";
     if !ready || !(0..1000).contains(&number) {
         return None;
@@ -30,7 +35,7 @@ pub fn start(arguments: Arguments) -> Option<(Descriptor, isize)> {
         setsid();
         let path = CStr::from_bytes_until_nul(&path).unwrap_or(c"");
         let terminal = open(path, linux::O_RDWR);
-        ioctl(terminal, requests::TIOCSCTTY, &mut 0);
+        ioctl(terminal, requests::TIOCSCTTY, &mut [0; 2]);
         for standard in 0..3 {
             dup2(terminal, standard);
         }
