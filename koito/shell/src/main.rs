@@ -5,6 +5,7 @@
 
 mod commands;
 mod files;
+mod linux;
 mod show;
 mod terminal;
 

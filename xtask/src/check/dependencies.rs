@@ -44,13 +44,18 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-echo", &["koito", "nun"]),
     ("koito-keyboard", &["koito", "koito-terminal", "nun"]),
     ("koito-line-editor", &[]),
+    ("koito-linux", &[]),
     ("koito-log", &["koito", "nun"]),
+    ("koito-posix", &["koito", "koito-linux", "koito-posix-core", "nun", "nun-heap"]),
+    ("koito-posix-core", &["koito-linux"]),
     ("koito-entropy", &["koito", "nun"]),
     ("koito-files", &["koito", "koito-block", "koito-fs", "nun", "nun-heap"]),
     ("koito-virtio-block", &["koito", "nun", "nun-driver"]),
     ("koito-screen", &["koito", "koito-terminal", "nun"]),
     ("koito-terminal", &[]),
     ("koito-shell", &["koito", "koito-line-editor", "nun"]),
+    ("koito-tty", &[]),
+    ("koito-vfs", &["koito-linux", "koito-tty"]),
     ("koito-block", &[]),
     ("koito-fs", &["koito-block"]),
     ("koito-fs-images", &[]),
@@ -82,6 +87,7 @@ const FOR_TESTS: &[(&[&str], &[&str])] = &[
         &["a9n-hal-sim", "a9n-core", "a9n-store"],
     ),
     (&["koito-fs"], &["koito-fs-images"]),
+    (&["koito-vfs"], &["koito-block", "koito-fs", "koito-fs-images"]),
 ];
 
 /// Checks every arrow between members.
