@@ -16,6 +16,7 @@ mod locks;
 mod promises;
 mod refusals;
 mod revival;
+mod rudeness;
 mod storage;
 mod stretch;
 
