@@ -18,6 +18,7 @@ mod disk;
 mod doc;
 mod drive;
 mod gdb;
+mod guest;
 mod interactive;
 mod manifest;
 mod new;
@@ -33,6 +34,7 @@ mod suites;
 mod supervise;
 mod system;
 mod toolchain;
+mod userland;
 mod volume;
 mod workspace;
 

@@ -16,6 +16,7 @@ use koito_manifest::{
 };
 
 use schema::{Entry, File};
+use toml::Spanned;
 
 /// The boot module in which the root server finds it.
 pub const MODULE: &str = "manifest";
@@ -102,6 +103,7 @@ impl ManifestFile {
             Field::Program => entry.program.span().start,
             Field::Priority => entry.priority.span().start,
             Field::Memory => entry.memory.span().start,
+            Field::Pool => entry.pool.as_ref().map_or(start, |it| it.span().start),
             Field::Offers => entry.offers.as_ref().map_or(start, |it| it.span().start),
             Field::Restart => entry.restart.as_ref().map_or(start, |it| it.span().start),
             Field::Uses(index) => of(schema::starts(&entry.uses), index),
@@ -150,16 +152,17 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
             Some(schema::pci_device(device.get_ref()).with_context(|| at(device.span().start))?)
         }
     };
-    let dma_bits = match &entry.dma {
-        None => 0,
+    let optional_bits = |memory: &Option<Spanned<String>>| match memory {
+        None => Ok(0),
         Some(memory) => {
-            schema::memory_bits(memory.get_ref()).with_context(|| at(memory.span().start))?
+            schema::memory_bits(memory.get_ref()).with_context(|| at(memory.span().start))
         }
     };
     Ok(Component {
         framebuffer: entry.framebuffer.as_ref().is_some_and(|it| *it.get_ref()),
         pci,
-        dma_bits,
+        dma_bits: optional_bits(&entry.dma)?,
+        pool_bits: optional_bits(&entry.pool)?,
         name: entry.name.get_ref(),
         program: entry.program.get_ref(),
         arguments: &entry.arguments,

@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use crate::cli::{BootOptions, Entry};
 use crate::compile::{Builder, Destination, Profile};
 use crate::disk;
+use crate::guest;
 use crate::packages::{self, Need};
 use crate::progress::Step;
 use crate::qemu::{Disk, Machine, Medium, Serial, Writes};
@@ -46,7 +47,12 @@ pub struct Session {
 impl Session {
     /// Builds what changed and makes the boot medium.
     pub fn prepare(repository: &Repository, options: &BootOptions) -> Result<Self> {
-        let system = System::find(repository, options.build.system.as_deref())?;
+        let mut system = System::find(repository, options.build.system.as_deref())?;
+        if options.guest.guest {
+            let step = Step::start("gathering the guest");
+            guest::Parts::gather(repository, &options.guest, &step)?.add_to(&mut system);
+            step.done();
+        }
         Self::of(repository, &system, options)
     }
 

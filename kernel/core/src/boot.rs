@@ -1,7 +1,5 @@
 //! The first process: init and what it receives.
 
-use core::fmt;
-
 use a9n_abi::boot::{Framebuffer, InitSegment, MemoryKind as RegionKind, MemoryRegion, Module};
 use a9n_abi::init::{
     INIT_BUFFER_ADDRESS, INIT_COMMAND_LINE, INIT_GENERICS, INIT_INFO_ADDRESS, INIT_MODULES,
@@ -9,7 +7,7 @@ use a9n_abi::init::{
 };
 use a9n_abi::{ABI_HASH, Access, MemoryType, Rights};
 use a9n_hal::{
-    Context, Hal, PageSize, PagingError, PhysicalAddress, Run, Stretch, Ticks, UserAddress,
+    Context, Hal, PageSize, PagingError, PhysicalAddress, Run, Stretch, Text, Ticks, UserAddress,
 };
 use a9n_store::{
     AddressSpace, Capability, Internal, MemoryKind, Node, Object, Process, Ref, Slot, Store,
@@ -65,13 +63,17 @@ pub enum BootError {
     TooManyModules,
 }
 
-impl fmt::Display for BootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl BootError {
+    /// Says it.
+    pub fn say(self, text: &mut Text<'_>) {
         match self {
-            Self::NotEnoughMemory => f.write_str("too little free memory to start init"),
-            Self::BadSegment(number) => write!(f, "segment {number} of init cannot be mapped"),
+            Self::NotEnoughMemory => _ = text.text("too little free memory to start init"),
+            Self::BadSegment(number) => {
+                text.text("segment ").number(number as u64).text(" of init cannot be mapped");
+            }
             Self::TooManyModules => {
-                write!(f, "more than {INIT_MODULES} boot modules, or too large ones")
+                text.text("more than ").number(INIT_MODULES as u64);
+                text.text(" boot modules, or too large ones");
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The kernel as a value, and its entries.
 
 use core::cell::Cell;
-use core::fmt;
 
 use a9n_abi::{
     Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, OPERATION_MASK, Reason,
@@ -124,6 +123,13 @@ impl<H: Hal> Kernel<H> {
         self.next(cpu)
     }
 
+    /// `process` left its guest on `cpu`, for its monitor. Answers whom to run next, `None` to idle.
+    pub fn guest_exit(&mut self, cpu: CpuNumber, process: Ref<Process>) -> Option<Ref<Process>> {
+        self.enter(cpu, Some(process));
+        self.trap(process, Trap::Exit);
+        self.next(cpu)
+    }
+
     /// The timer of `cpu` went off while `process` ran there (`None`: it was idle). Answers whom
     /// to run next, `None` to idle.
     pub fn timer(&mut self, cpu: CpuNumber, process: Option<Ref<Process>>) -> Option<Ref<Process>> {
@@ -176,6 +182,9 @@ impl<H: Hal> Kernel<H> {
             I::Reply(reply::Operation::Reply) if frame.descriptor == 0 => {
                 return self.reply_internal(caller, frame);
             }
+            I::Reply(reply::Operation::Keep) => {
+                return self.keep_reply(caller.process, Descriptor(frame.descriptor));
+            }
             _ => {}
         }
         let slot =
@@ -198,7 +207,10 @@ impl<H: Hal> Kernel<H> {
                 self.demand(slot, operation.rights())?;
                 self.invoke_pcb(caller, slot, process, highest_priority, operation)
             }
-            (I::AddressSpace(operation), C::AddressSpace(space)) => {
+            (
+                I::AddressSpace(operation),
+                C::AddressSpace(space) | C::VirtualAddressSpace(space),
+            ) => {
                 self.demand(slot, operation.rights())?;
                 self.invoke_space(caller, space, operation)
             }
@@ -271,20 +283,5 @@ impl<H: Hal> Kernel<H> {
             Operation::Settle => self.settle(&mut Budget::new())?,
         }
         Ok(Outcome::NOTHING)
-    }
-
-    /// A writer to the early console.
-    pub fn console(&self) -> impl fmt::Write + '_ {
-        Console(self.hal())
-    }
-}
-
-/// Writes text to the early console, byte by byte.
-struct Console<'a, H>(&'a H);
-
-impl<H: Hal> fmt::Write for Console<'_, H> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|byte| self.0.write_console(byte));
-        Ok(())
     }
 }

@@ -6,6 +6,7 @@
 mod bench;
 mod commands;
 mod files;
+mod linux;
 mod show;
 mod terminal;
 

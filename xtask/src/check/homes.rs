@@ -32,6 +32,7 @@ const HOMES: &[(&str, &str)] = &[
     ("fuzz/targets/virtio_device", "plays driver and device"),
     ("bench/src/machine", "does what a server's compiler does not"),
     ("tests/framework/src/locals", "reads thread-local words, which need assembly"),
+    ("tests/guests/src/code", "reads what its assembly defines"),
     ("tests/hostile/src/machine", "attacks the kernel by hand"),
     ("tests/meter/src/emulator", "is called by the emulator"),
     ("tests/stretch/src/machine", "has threads without a stack"),

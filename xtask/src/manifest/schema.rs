@@ -24,6 +24,7 @@ pub struct Entry {
     pub arguments: String,
     pub priority: Spanned<u8>,
     pub memory: Spanned<String>,
+    pub pool: Option<Spanned<String>>,
     pub offers: Option<Spanned<String>>,
     #[serde(default)]
     pub uses: Vec<Spanned<String>>,
