@@ -17,6 +17,7 @@ mod locks;
 mod promises;
 mod refusals;
 mod revival;
+mod rudeness;
 mod storage;
 mod stretch;
 
