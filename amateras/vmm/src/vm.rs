@@ -1,11 +1,12 @@
 //! One virtual machine: its process, its memory, and what it is doing.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
 use amateras_machine::{Identity, Machine, Next, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
+use nun::heapless::String;
 use nun::memory::{Maker, Space};
 use nun::{
     Error, IpcPort, Message, Pcb, VectorState, VirtualAddressSpace, VirtualCpu, buffer, ticks,
@@ -14,6 +15,9 @@ use nun::{
 use crate::clock::Clock;
 use crate::memory::Memory;
 use crate::state::{self, Cpu};
+
+/// Most bytes of a command line, with what is added to it.
+const COMMAND_LINE_BYTES: usize = 1024;
 
 /// What a virtual machine is made with.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +41,7 @@ pub struct Guest<'a> {
     pub kernel: &'a [u8],
     /// Its initial file system.
     pub initrd: &'a [u8],
-    /// Its command line.
+    /// Its command line. What only its machine knows is added: how fast the time-stamp counter is.
     pub command_line: &'a str,
 }
 
@@ -220,6 +224,11 @@ impl<'a> Vm<'a> {
     /// Puts the guest into memory, and its processor before it.
     fn load(&mut self) -> Result<(), StartError> {
         let Guest { kernel, initrd, command_line } = self.guest;
+        let mut text = String::<COMMAND_LINE_BYTES>::new();
+        let kilohertz = self.options.ticks_per_millisecond;
+        write!(text, "{command_line} tsc_early_khz={kilohertz}")
+            .map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
+        let command_line = &text;
         let wishes = Wishes { memory: self.options.memory, command_line, initrd };
         let image = Image::parse(kernel)?;
         let plan = image.plan(wishes)?;
