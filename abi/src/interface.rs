@@ -320,6 +320,12 @@ macro_rules! interface {
                 ///
                 /// Cost: constant, and a copy of the words. `ipc.deferred_reply` has one in it.
                 reply Reply = 1 [] message;
+                /// Moves the Reply in the own PCB into the empty slot that the descriptor names, to
+                /// be answered later. So a server that names no slot when it receives sets aside
+                /// just the callers that have to wait.
+                ///
+                /// Cost: constant.
+                keep Keep = 2 [] -> ();
             }
             /// A word of signal bits.
             object notification NotificationPort = 12 {

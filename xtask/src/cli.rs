@@ -185,6 +185,8 @@ pub enum Suite {
     Storm,
     /// Tiny guests in QEMU, on virtual CPUs.
     Guests,
+    /// The same in Bochs, on Intel's kind of virtualisation.
+    GuestsVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
@@ -264,6 +266,9 @@ pub struct CheckOptions {
     /// Print one flat JSON object with the figures
     #[arg(long)]
     pub json: bool,
+    /// Print where the bytes of the kernel go instead, by source file and by symbol
+    #[arg(long, conflicts_with = "json")]
+    pub sizes: bool,
 }
 
 /// Options of `new`.

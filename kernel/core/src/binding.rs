@@ -5,7 +5,7 @@
 
 use a9n_abi::{Culprit, Descriptor, Error, Reason, Rights};
 use a9n_hal::{CpuNumber, Hal, Interrupt};
-use a9n_store::{Capability, Ref, Slot};
+use a9n_store::{Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -46,6 +46,7 @@ impl<H: Hal> Kernel<H> {
         self.store.slot(self.bindings.get()?, Binding::SPARE)
     }
 
+    #[inline(always)]
     fn binding_slot(&self, binding: Binding) -> Option<Ref<Slot>> {
         self.store.slot(self.bindings.get()?, binding.index())
     }
@@ -102,8 +103,7 @@ impl<H: Hal> Kernel<H> {
     /// Signals what `binding` is bound to, if anything.
     pub(crate) fn signal_binding(&self, binding: Binding) {
         let Some(slot) = self.binding_slot(binding) else { return };
-        if let Some(Capability::Notification { notification, identifier }) =
-            self.store.get(slot).capability()
+        if let Some((notification, identifier)) = self.store.get(slot).notification(Rights::empty())
         {
             self.notify(notification, identifier);
         }

@@ -1,7 +1,6 @@
 //! The kernel as a value, and its entries.
 
 use core::cell::Cell;
-use core::fmt;
 
 use a9n_abi::{
     Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, OPERATION_MASK, Reason,
@@ -183,6 +182,9 @@ impl<H: Hal> Kernel<H> {
             I::Reply(reply::Operation::Reply) if frame.descriptor == 0 => {
                 return self.reply_internal(caller, frame);
             }
+            I::Reply(reply::Operation::Keep) => {
+                return self.keep_reply(caller.process, Descriptor(frame.descriptor));
+            }
             _ => {}
         }
         let slot =
@@ -281,20 +283,5 @@ impl<H: Hal> Kernel<H> {
             Operation::Settle => self.settle(&mut Budget::new())?,
         }
         Ok(Outcome::NOTHING)
-    }
-
-    /// A writer to the early console.
-    pub fn console(&self) -> impl fmt::Write + '_ {
-        Console(self.hal())
-    }
-}
-
-/// Writes text to the early console, byte by byte.
-struct Console<'a, H>(&'a H);
-
-impl<H: Hal> fmt::Write for Console<'_, H> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|byte| self.0.write_console(byte));
-        Ok(())
     }
 }

@@ -37,6 +37,7 @@ mod destroy;
 mod donation;
 mod fast;
 mod fast_map;
+mod fast_reply;
 mod fast_signal;
 mod fast_switch;
 mod fast_trap;

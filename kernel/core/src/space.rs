@@ -18,6 +18,7 @@ pub(crate) struct Stale(Option<Stretch>);
 
 impl Stale {
     /// Adds `other`, and what lies between.
+    #[inline(always)]
     pub(crate) fn add(&mut self, other: Stretch) {
         let Some(known) = self.0 else {
             self.0 = Some(other);

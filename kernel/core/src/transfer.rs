@@ -161,6 +161,7 @@ impl<H: Hal> Kernel<H> {
 /// | fault | [`FaultReason`](a9n_abi::FaultReason) | instruction pointer, address, code |
 /// | foreign call | its number | its six arguments |
 /// | stopped | 0 | instruction pointer |
+#[inline(always)]
 pub(crate) fn trap_message<C: Context>(
     context: &C,
     trap: Trap,

@@ -52,8 +52,10 @@ use crate::cpu::{self, Cpu, MAX_CPUS};
 pub(crate) const STUB_BYTES: usize = 64;
 /// Bytes from one exception's stub to the next.
 pub(crate) const EXCEPTION_BYTES: usize = 16;
-/// Bytes from one interrupt's stub to the next.
-pub(crate) const INTERRUPT_BYTES: usize = 8;
+/// Bytes from one interrupt's stub to the next of its group.
+pub(crate) const INTERRUPT_BYTES: usize = 4;
+/// Interrupts whose stubs share a jump, which has the room of one more.
+pub(crate) const INTERRUPT_GROUP: usize = 7;
 /// Vectors of exceptions; those of interrupts follow.
 const EXCEPTIONS: u8 = 32;
 
@@ -197,7 +199,7 @@ unsafe extern "C" {
     static a9n_system_call_alone: u8;
     static a9n_system_calls: [[u8; STUB_BYTES]; MAX_CPUS];
     static a9n_exceptions: [[u8; EXCEPTION_BYTES]; EXCEPTIONS as usize];
-    static a9n_interrupts: [[u8; INTERRUPT_BYTES]; 256 - EXCEPTIONS as usize];
+    static a9n_interrupts: u8;
 }
 
 /// Address of the system call stub of CPU `number`, which runs alone or not.
@@ -219,7 +221,9 @@ pub fn vector_stub(vector: u8) -> u64 {
     match vector.checked_sub(EXCEPTIONS) {
         None => (&raw const a9n_exceptions) as u64 + u64::from(vector) * EXCEPTION_BYTES as u64,
         Some(number) => {
-            (&raw const a9n_interrupts) as u64 + u64::from(number) * INTERRUPT_BYTES as u64
+            let number = usize::from(number);
+            let place = number + number / INTERRUPT_GROUP;
+            (&raw const a9n_interrupts) as u64 + (place * INTERRUPT_BYTES) as u64
         }
     }
 }

@@ -181,11 +181,11 @@ impl Paging for X86_64 {
         entries: u64,
         access: Access,
     ) -> Passed {
-        let guest = is_guest(root);
-        change(root, stretch, frame, entries, |entry| match guest {
-            true => entry.with_guest_access(access),
-            false => entry.with_access(access),
-        })
+        if is_guest(root) {
+            return change(root, stretch, frame, entries, |entry| entry.with_guest_access(access));
+        }
+        let (kept, set) = PageEntry::access_change(access);
+        change(root, stretch, frame, entries, |entry| PageEntry(entry.0 & kept | set))
     }
 
     fn translate(
@@ -284,27 +284,37 @@ fn change(
     };
     let slots = slots.get(..limit.min(pages) as usize).unwrap_or(slots);
     let mut changed = false;
-    let mut visit = |slot: &AtomicU64| {
-        let entry = PageEntry(slot.load(Relaxed));
-        if entry.maps(&frame) {
-            slot.store(new(entry).0, Relaxed);
-            changed = true;
-        }
-    };
     let (fours, rest) = slots.as_chunks();
     for [a, b, c, d] in fours {
-        visit(a);
-        visit(b);
-        visit(c);
-        visit(d);
+        replace(a, &frame, &new, &mut changed);
+        replace(b, &frame, &new, &mut changed);
+        replace(c, &frame, &new, &mut changed);
+        replace(d, &frame, &new, &mut changed);
     }
-    rest.iter().for_each(visit);
+    for slot in rest {
+        replace(slot, &frame, &new, &mut changed);
+    }
     let entries = slots.len() as u64;
     let pages = match size {
         PageSize::Small => entries,
         larger => rest_of_block(address, larger.bits()),
     };
     Passed { pages, entries, changed }
+}
+
+/// Replaces what is in `slot`, if it maps a page in `frame`, and notes that in `changed`.
+#[inline(always)]
+fn replace(
+    slot: &AtomicU64,
+    frame: &Range<PhysicalAddress>,
+    new: &impl Fn(PageEntry) -> PageEntry,
+    changed: &mut bool,
+) {
+    let entry = PageEntry(slot.load(Relaxed));
+    if entry.maps(frame) {
+        slot.store(new(entry).0, Relaxed);
+        *changed = true;
+    }
 }
 
 /// The entry in which a table whose entries map `entries` is installed for `address`.

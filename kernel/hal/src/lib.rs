@@ -18,6 +18,7 @@ mod fault;
 mod memory;
 mod paging;
 mod processors;
+mod text;
 mod virt;
 
 pub use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
@@ -29,6 +30,7 @@ pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError, Passed, Run, Stretch};
 pub use processors::{CpuSet, Processors};
+pub use text::Text;
 pub use virt::Virt;
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).

@@ -12,7 +12,8 @@ use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
 use crate::capability::is_copyable;
 use crate::{
-    AddressSpace, Capability, Installation, MemoryKind, Node, Notification, Port, Ref, TableUse,
+    AddressSpace, Capability, Installation, MemoryKind, Node, Notification, Port, Process, Ref,
+    TableUse,
 };
 
 /// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
@@ -191,6 +192,28 @@ impl Slot {
     #[inline(always)]
     pub fn port(&self, rights: Rights) -> Option<(Ref<Port>, u64)> {
         self.identified(ObjectType::IpcPort, rights)
+    }
+
+    /// Fills the empty slot with the Reply to `caller`.
+    #[inline(always)]
+    pub fn fill_reply(&self, caller: Ref<Process>) {
+        const TAG: u64 =
+            ObjectType::Reply as u64 | (Rights::all().bits() as u64) << Tag::RIGHTS_SHIFT;
+        self.tag.set(Tag(TAG));
+        self.object.set(word(caller));
+    }
+
+    /// Whom the Reply in it answers, if it is one with all rights, as it was made.
+    #[inline(always)]
+    pub fn reply(&self) -> Option<Ref<Process>> {
+        self.identified(ObjectType::Reply, Rights::all()).map(|(caller, _)| caller)
+    }
+
+    /// Empties it of a Reply, which has no relatives.
+    #[inline(always)]
+    pub fn clear_reply(&self) {
+        self.tag.set(Tag(0));
+        self.object.set(0);
     }
 
     /// Whether it holds something that may be copied and whose rights allow it, or a Reply, which

@@ -89,7 +89,7 @@ pub enum Defect<'a> {
     TooUrgent,
     /// The memory is too little or too much.
     BadMemory,
-    /// The memory for processes of its own is no part of its memory.
+    /// The memory for processes of its own is too little or too much.
     BadPool,
     /// The longest delay is shorter than the first, or nothing is ever tried.
     BadRestart,
@@ -147,9 +147,9 @@ impl fmt::Display for Defect<'_> {
             }
             Self::BadPool => write!(
                 f,
-                "the memory from which a component builds processes is a part of its memory, of at \
-                 least {} KiB",
+                "a component builds processes from at least {} KiB, and at most {} GiB",
                 1 << (MEMORY_BITS.start() - 10),
+                1 << (MEMORY_BITS.end() - 30),
             ),
             Self::BadMemory => write!(
                 f,
@@ -336,7 +336,7 @@ fn check_alone<'a>(component: &Component<'a>, report: &mut impl FnMut(Field, Def
         report(Field::Memory, Defect::BadMemory);
     }
     let pool = component.pool_bits;
-    if pool > 0 && (pool < *MEMORY_BITS.start() || pool >= component.memory_bits) {
+    if pool > 0 && !MEMORY_BITS.contains(&pool) {
         report(Field::Pool, Defect::BadPool);
     }
     let shares = component.dma_bits > 0;

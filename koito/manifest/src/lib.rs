@@ -65,9 +65,8 @@ pub struct Component<'a> {
     pub priority: u8,
     /// Logarithm of the bytes that it has: for its program, its kernel objects, everything.
     pub memory_bits: u8,
-    /// Logarithm of the bytes, of those that it has, from which it builds processes of its own; 0 if it
-    /// builds none. Such a component gets its own address space, and may hand out capabilities to the
-    /// port that it serves.
+    /// Logarithm of further bytes, from which it builds processes of its own; 0 if it builds none. Such a
+    /// component gets its own address space, and may hand out capabilities to the port that it serves.
     pub pool_bits: u8,
     /// The service that it offers. The supervisor keeps the port.
     pub offers: Option<&'a str>,

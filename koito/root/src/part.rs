@@ -1,16 +1,19 @@
 //! A component: what it has for good, and how an instance of it is built from that.
 
-use koito::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot};
+use koito::conventions::{
+    BUILDER_RADIX, ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot,
+};
 use koito::{Channel, Device as Description, Environment, Framebuffer, Name};
 use koito_manifest::{
     Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init;
+use nun::aci::{self, Convention};
 use nun::service::{Epoch, String};
 use nun::{
     Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InterruptPort, InterruptRegion,
-    IoPort, IpcPort, NotificationPort, Process, Resources, Rights, Start, StartError,
+    IoPort, IpcPort, NotificationPort, ObjectType, Process, Resources, Rights, Start, StartError,
 };
 
 use crate::device::{Device, Machine};
@@ -26,6 +29,8 @@ pub struct Root {
     pub bell: NotificationPort,
     /// Ticks of the time-stamp counter in a millisecond.
     pub ticks_per_millisecond: u64,
+    /// What that counter was when the kernel was entered.
+    pub entry_ticks: u64,
 }
 
 /// What a message to the root server is, by the identifier of the capability that it came
@@ -96,6 +101,8 @@ pub struct Part {
     pub waker: NotificationPort,
     /// Asks for a sign of life.
     pub asker: NotificationPort,
+    /// What it builds processes from.
+    pool: Option<Generic>,
     index: usize,
     program: &'static [u8],
     notification: NotificationPort,
@@ -159,6 +166,10 @@ impl Part {
             failures: Failures::default(),
             failure_count: 0,
             quota: resources.make(component.memory_bits)?,
+            pool: match component.pool_bits {
+                0 => None,
+                bits => Some(resources.make(bits)?),
+            },
             waker,
             asker,
             index,
@@ -206,9 +217,17 @@ impl Part {
         around: Around,
     ) -> Result<Process, StartError> {
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
-        let mut process = Process::load_from(resources, self.quota, self.program)?;
-        if self.component.pool_bits > 0 {
-            process.grant_heap(self.component.pool_bits)?;
+        // Who builds processes needs slots for them.
+        let node_radix = if self.pool.is_some() { BUILDER_RADIX } else { aci::NODE_RADIX };
+        let convention = Convention { node_radix, ..aci::NUN };
+        let mut process = Process::load_from_as(resources, self.quota, self.program, &convention)?;
+        if let Some(pool) = self.pool {
+            // Of an instance that ended nothing may be left.
+            resources.node().revoke(pool.descriptor().index())?;
+            let (bits, at) = (self.component.pool_bits.into(), aci::slot::HEAP_MEMORY);
+            pool.convert(ObjectType::Generic, bits, 1, process.node(), at)?;
+            let both = Rights::READ | Rights::WRITE;
+            process.grant(aci::slot::ADDRESS_SPACE, process.address_space(), both, 0)?;
         }
         for (index, end) in around.ends.iter().enumerate() {
             let pages = (1 << end.channel.memory_bits) / PAGE_BYTES;
@@ -265,6 +284,7 @@ impl Part {
             arguments,
             epoch: self.epoch,
             ticks_per_millisecond: root.ticks_per_millisecond,
+            entry_ticks: root.entry_ticks,
             uses: component.uses.iter().map(|service| name(service)).collect(),
             clients,
             channels,
@@ -286,7 +306,7 @@ impl Part {
         if let Some(port) = served {
             // Who builds processes is their resolver at the same port.
             let hands_out = Rights::READ | Rights::WRITE | Rights::COPY | Rights::MODIFY;
-            let rights = if self.component.pool_bits > 0 { hands_out } else { Rights::READ };
+            let rights = if self.pool.is_some() { hands_out } else { Rights::READ };
             process.grant(slot::SERVED, port, rights, 0)?;
         }
         if self.component.alarm {

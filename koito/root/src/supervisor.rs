@@ -64,6 +64,7 @@ impl Supervisor {
             port: resources.make(0)?,
             bell,
             ticks_per_millisecond: (init.ticks_per_second / 1000).max(1),
+            entry_ticks: init.entry_ticks,
         };
         Pcb::slot(init::slot::PROCESS).configure_ports(Descriptor::NULL, bell)?;
         let alarm = resources.take_slot()?;

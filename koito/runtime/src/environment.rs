@@ -31,6 +31,8 @@ pub struct Environment {
     pub epoch: Epoch,
     /// Ticks of the time-stamp counter in a millisecond.
     pub ticks_per_millisecond: u64,
+    /// What that counter was when the kernel was entered.
+    pub entry_ticks: u64,
     /// The services that it may call.
     pub uses: Vec<Name, MOST_USES>,
     /// Who may call it: the identifier that it sees, and the name.
@@ -232,6 +234,7 @@ mod tests {
             arguments: String::new(),
             epoch: 3,
             ticks_per_millisecond: 1000,
+            entry_ticks: 17,
             uses: names.clone().into_iter().collect(),
             clients: [(7, names[1].clone())].into_iter().collect(),
             channels: [Channel { to: Some(names[1].clone()), from: None, memory_bits: 16 }]

@@ -3,8 +3,10 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
+mod bench;
 mod commands;
 mod files;
+mod linux;
 mod show;
 mod terminal;
 
@@ -13,6 +15,7 @@ use core::fmt::{self, Write};
 use commands::Shell;
 use koito::{Environment, Missing};
 use koito_line_editor::{Editor, Event};
+use nun::ticks;
 use terminal::Terminal;
 
 nun::entry!(main);
@@ -33,6 +36,8 @@ fn serve(shell: &Shell<'_>, terminal: &mut Terminal) -> fmt::Result {
     let mut editor = Editor::new();
     writeln!(terminal, "\nKOITO on A9N. `help` lists the commands.")?;
     terminal.write_str(PROMPT)?;
+    terminal.flush()?;
+    shell.ready.set(ticks());
     loop {
         for key in terminal.read()? {
             match editor.take(key, terminal)? {

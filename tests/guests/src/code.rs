@@ -30,3 +30,23 @@ macro_rules! guest_code {
         }
     };
 }
+
+/// Whether the processor is AMD's, or poses as one.
+pub fn is_amd() -> bool {
+    const OF_AUTHENTIC_AMD: u32 = u32::from_le_bytes(*b"Auth");
+    core::arch::x86_64::__cpuid(0).ebx == OF_AUTHENTIC_AMD
+}
+
+/// XCR0 of the machine.
+pub fn machine_extended() -> u64 {
+    let (low, high): (u64, u64);
+    // SAFETY: reads a register. The kernel allows it where there is one, as on all machines with
+    // virtualisation.
+    unsafe {
+        core::arch::asm!(
+            "xgetbv", in("ecx") 0, out("rax") low, out("rdx") high,
+            options(nomem, nostack, preserves_flags)
+        );
+    }
+    high << 32 | low
+}

@@ -17,6 +17,10 @@ const MEMORY_BITS: u8 = 18;
 pub const CODE: u64 = 0x1000;
 /// Where its stack ends.
 pub const STACK: u64 = 0x8000;
+/// Where page tables, segment descriptors and gates lie.
+const TABLES: usize = 0x2000;
+const GDT: usize = 0x5000;
+const IDT: usize = 0x6000;
 /// Priority of guests, below init's.
 const PRIORITY: u64 = 100;
 
@@ -24,13 +28,14 @@ const PRIORITY: u64 = 100;
 pub struct Guest {
     pub pcb: Pcb,
     pub port: IpcPort,
+    pub cpu: VirtualCpu,
+    pub vectors: VectorState,
     pub space: AddressSpace,
     /// Its memory, and the window through which it sees it.
     pub frame: Frame,
     pub window: Window,
     /// Its memory, for the monitor.
     pub memory: Mapped,
-    started: bool,
 }
 
 /// What an exit said.
@@ -76,7 +81,7 @@ impl Guest {
         pcb.configure_schedule(PRIORITY, cpu, 0)?;
         let space = AddressSpace::at(space.descriptor());
         let window = test.map(space, frame, 0, pages)?;
-        Ok(Self { pcb, port, space, frame, window, memory, started: false })
+        Ok(Self { pcb, port, cpu: virtual_cpu, vectors, space, frame, window, memory })
     }
 
     /// One with `code` in real mode, on the first CPU.
@@ -107,18 +112,55 @@ impl Guest {
         self.write(StateGroups::CONTROL, &control)
     }
 
-    /// Makes it begin its program in long mode: the first GiB is mapped as it is, by page tables at
-    /// 0x2000.
+    /// Makes it begin its program in long mode, with the first 2 MiB mapped as they are.
     pub fn begin_long(&mut self) -> Result<(), Error> {
-        const TABLES: usize = 0x2000;
         self.begin_real()?;
+        self.prepare_tables();
         self.set_segments(0xa9b)?;
-        self.memory.write(TABLES, TABLES as u64 + 0x1003);
-        self.memory.write(TABLES + 0x1000, 0x83);
+        self.write(StateGroups::TABLES, &[GDT as u64, 0x1f, IDT as u64, 0xfff])?;
         let mut control = self.read::<7>(StateGroups::CONTROL)?;
         (control[0], control[2], control[3], control[5]) =
             (0x8000_0011, TABLES as u64, 0x20, 0x500);
         self.write(StateGroups::CONTROL, &control)
+    }
+
+    /// Puts page tables and segment descriptors into its memory.
+    pub fn prepare_tables(&self) {
+        const WRITABLE: u64 = 3;
+        const LARGE: u64 = 0x83;
+        self.memory.write(TABLES, TABLES as u64 + 0x1000 | WRITABLE);
+        self.memory.write(TABLES + 0x1000, TABLES as u64 + 0x2000 | WRITABLE);
+        self.memory.write(TABLES + 0x2000, LARGE);
+        for (number, descriptor) in
+            [0, 0x00af_9b00_0000_ffff, 0x00cf_9300_0000_ffff, 0x00cf_9b00_0000_ffff]
+                .into_iter()
+                .enumerate()
+        {
+            self.memory.write(GDT + 8 * number, descriptor);
+        }
+    }
+
+    /// Lets exception `vector` go to `handler` in long mode.
+    pub fn set_gate(&self, vector: usize, handler: u64) -> Result<(), Error> {
+        const CODE_GATE: u64 = 8 << 16 | 0x8e00 << 32;
+        let gate = handler & 0xffff | CODE_GATE | (handler >> 16 & 0xffff) << 48;
+        self.memory.write(IDT + 16 * vector, gate);
+        self.memory.write(IDT + 16 * vector + 8, handler >> 32);
+        Ok(())
+    }
+
+    /// A window at `address` of its memory, beyond what it has, in which nothing is mapped.
+    pub fn window_at(&self, test: &mut Test, address: u64) -> Result<Window, Error> {
+        let slot = test.slot();
+        self.frame.attach(self.space, address, 12, test.node(), slot)?;
+        Ok(Window::slot(slot))
+    }
+
+    /// Makes its stack begin at `base`, in real mode.
+    pub fn set_stack_segment(&self, base: u64) -> Result<(), Error> {
+        let mut segments = self.read::<16>(StateGroups::SEGMENTS)?;
+        (segments[4], segments[5]) = (segments[4] & !0xffff | base, base << 4);
+        self.write(StateGroups::SEGMENTS, &segments)
     }
 
     /// Flat segments with `code` as the attributes of the code segment.
@@ -162,7 +204,6 @@ impl Guest {
     #[track_caller]
     pub fn start(&mut self) -> Result<Left, Failure> {
         self.pcb.resume()?;
-        self.started = true;
         left(self.port.receive()?)
     }
 

@@ -1,12 +1,16 @@
 //! What a case works with: fresh objects, and memory that is whole again behind it.
 
+use nun::abi::init::slot;
 use nun::aci::{WORKSPACE_ADDRESS, WORKSPACE_BYTES};
 use nun::capability::Capability;
 use nun::{
-    Access, AddressSpace, Descriptor, Error, Frame, Generic, InitInfo, Node, PageTable, Pcb,
-    Reason, Resources, VirtualCpu, Window, aci, map_pages, range_around, ticks,
+    Access, AddressSpace, Descriptor, Error, Frame, Generic, InitInfo, Node, NotificationPort,
+    PageTable, Pcb, Reason, Resources, Rights, Timer, VirtualCpu, Window, aci, map_pages,
+    range_around, ticks,
 };
 
+/// Priority of init.
+const HIGHEST: u64 = 255;
 /// Slots that one case can use.
 const SLOTS: u64 = 256;
 /// Logarithm of the memory that one case can use.
@@ -26,6 +30,8 @@ pub struct Test {
     first: u64,
     next: u64,
     address: u64,
+    /// What it sleeps at, and the name under which the timer rings there.
+    alarm: Option<(NotificationPort, NotificationPort)>,
 }
 
 impl Test {
@@ -33,7 +39,8 @@ impl Test {
         let mut resources = Resources::new(init);
         let generic = resources.make(MEMORY_BITS)?;
         let first = resources.slots().take_run(SLOTS).unwrap_or(0);
-        Ok(Self { init, resources, generic, first, next: first, address: AREA })
+        Pcb::slot(aci::slot::PROCESS).configure_schedule(HIGHEST, 0, 0)?;
+        Ok(Self { init, resources, generic, first, next: first, address: AREA, alarm: None })
     }
 
     /// Whether there can be virtual CPUs at all.
@@ -48,18 +55,13 @@ impl Test {
     /// Takes away all that the last case made.
     pub fn clean(&mut self) -> Result<(), Error> {
         self.node().revoke(self.generic.descriptor().index())?;
-        (self.next, self.address) = (self.first, AREA);
+        (self.next, self.address, self.alarm) = (self.first, AREA, None);
         Ok(())
     }
 
     /// Number of the last CPU.
     pub fn far(&self) -> u64 {
         u64::from(self.init.cpus) - 1
-    }
-
-    /// The Generic that everything of this case comes from.
-    pub fn generic(&self) -> Generic {
-        self.generic
     }
 
     /// The root node.
@@ -70,11 +72,6 @@ impl Test {
     /// The own address space.
     pub fn space(&self) -> AddressSpace {
         self.resources.address_space()
-    }
-
-    /// Init's own PCB.
-    pub fn own_pcb(&self) -> Pcb {
-        Pcb::slot(aci::slot::PROCESS)
     }
 
     /// An empty slot of the root node.
@@ -115,11 +112,19 @@ impl Test {
         Ok(window)
     }
 
-    /// Waits until `done`, for some seconds at most; answers whether it came about.
-    pub fn wait_until(&self, done: impl Fn() -> bool) -> bool {
-        let end = ticks() + 5 * self.init.ticks_per_second;
-        while !done() && ticks() < end {}
-        done()
+    /// Waits a part of a second, so that others run.
+    pub fn sleep(&mut self, part: u64) -> Result<(), Error> {
+        if self.alarm.is_none() {
+            let port: NotificationPort = self.make(0)?;
+            let slot = self.slot();
+            self.node().mint(slot, port, Rights::WRITE, 1)?;
+            self.alarm = Some((port, NotificationPort::slot(slot)));
+        }
+        if let Some((port, bell)) = self.alarm {
+            Timer::slot(slot::TIMERS).arm(ticks() + self.init.ticks_per_second / part, bell)?;
+            port.wait()?;
+        }
+        Ok(())
     }
 }
 

@@ -40,7 +40,7 @@ fn entry(manifest: &Manifest<'_>, component: &Component<'_>) -> String {
     };
     let pool = match component.pool_bits {
         0 => String::new(),
-        bits => format!(", {} of it for processes of its own", memory(bits)),
+        bits => format!(", {} for processes of its own", memory(bits)),
     };
     let memory = format!("{}{pool}", memory(component.memory_bits));
     let lines = [

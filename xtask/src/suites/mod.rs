@@ -15,6 +15,7 @@ mod libtest;
 mod locks;
 mod promises;
 mod refusals;
+mod revival;
 mod storage;
 mod stretch;
 
@@ -97,7 +98,8 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
-        Suite::Bochs => bochs::run(repository, &step),
+        Suite::Bochs => bochs::run(repository, &step, &bochs::TAGS),
+        Suite::GuestsVmx => bochs::run(repository, &step, &bochs::VMX),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
         Suite::Storage => storage::run(repository, &step),

@@ -7,8 +7,8 @@ pub mod history;
 use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
-    Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, notification, operation_word, pcb, window,
+    Access, Descriptor, Error, MessageInfo, OPERATION_MASK, ObjectType, Reason, Source, Word,
+    generic, ipc_port, node, notification, operation_word, pcb, reply, window,
 };
 use a9n_core::check::{SpaceCensus, Surroundings};
 use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
@@ -90,6 +90,7 @@ impl System {
                 command_line: b"test",
                 acpi_root: 0,
                 framebuffer: Default::default(),
+                entry_ticks: 0,
                 cpus: CPUS,
             })
             .expect("boots");
@@ -263,10 +264,12 @@ impl System {
                 let message = (info.0, word4, word5);
                 None.or_else(|| kernel.fast_foreign::<Plain>(cpu, process, message))
                     .or_else(|| kernel.fast_foreign::<Vectors>(cpu, process, message))
+                    .or_else(|| kernel.fast_stored_foreign(cpu, process, message))
             }
             ipc_port::word::Call => None
                 .or_else(|| kernel.fast_call::<Short, Plain>(cpu, process, descriptor, message))
                 .or_else(|| kernel.fast_call::<Short, Vectors>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_stored_call(cpu, process, descriptor, message))
                 .or_else(|| kernel.fast_call::<Long, Plain>(cpu, process, descriptor, message))
                 .or_else(|| kernel.fast_call::<Long, Vectors>(cpu, process, descriptor, message)),
             ipc_port::word::ReplyReceive => {
@@ -286,7 +289,17 @@ impl System {
                     Some(Notified::Process(woken)) => Some(woken),
                     None => kernel.fast_notify_bound(cpu, process, descriptor),
                 };
-                woken.map(|woken| kernel.fast_wake(cpu, process, woken, words))
+                woken.map(|woken| kernel.fast_wake::<Plain>(cpu, process, woken, words))
+            }
+            ipc_port::word::Send => kernel
+                .fast_send(cpu, process, descriptor, message)
+                .map(|woken| kernel.fast_wake::<Vectors>(cpu, process, woken, words)),
+            reply::word::Reply => kernel
+                .fast_reply(cpu, process, descriptor, message)
+                .map(|woken| kernel.fast_wake::<Vectors>(cpu, process, woken, words)),
+            reply::word::Keep => kernel.fast_keep(cpu, process, descriptor, words),
+            operation if operation & OPERATION_MASK == ipc_port::word::Receive => {
+                kernel.fast_receive(cpu, process, descriptor, frame.info, operation)
             }
             notification::word::Poll => kernel.fast_poll(cpu, process, descriptor, words),
             notification::word::Wait => kernel.fast_wait_signal(cpu, process, descriptor, words),

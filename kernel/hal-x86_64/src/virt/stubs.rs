@@ -19,7 +19,7 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use super::svm::vmcb;
-use super::{Guest, after_exit, before_entry, left};
+use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
 use crate::context::Context;
 use crate::cpu::Cpu;
 
@@ -42,6 +42,8 @@ a9n_guest:
     mov     cr3, rax
 2:  mov     rsi, [rdx + {GUEST}]
     lea     rdi, [rsp + 8]
+    cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
+    je      a9n_guest_vmx
     cmp     [rdi + {CPU_GUEST}], rsi
     jne     4f
     cmp     [rsi + {GUEST_CPU}], rdi
@@ -129,6 +131,8 @@ a9n_guest:
 
 .text
 "#,
+    TECHNIQUE = sym TECHNIQUE,
+    VMX = const Technique::Vmx as u8,
     CURRENT = const offset_of!(Cpu, current),
     LOADED_ROOT = const offset_of!(Cpu, root),
     CPU_GUEST = const offset_of!(Cpu, guest),
