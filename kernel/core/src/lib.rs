@@ -37,6 +37,7 @@ mod destroy;
 mod donation;
 mod fast;
 mod fast_device;
+mod fast_guest;
 mod fast_map;
 mod fast_reply;
 mod fast_signal;

@@ -22,7 +22,7 @@ use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
-use a9n_hal_x86_64::entry::Entered;
+use a9n_hal_x86_64::entry::{Entered, a9n_save_answer};
 use a9n_hal_x86_64::lock::Exclusive;
 use a9n_store::{Process, Ref};
 
@@ -104,6 +104,9 @@ macro_rules! paths {
                     .fast_reply_receive::<Admitted, Vectors>(&cpu, process, descriptor, message)
                     .is_none()
             {
+                if kernel.serves_guest(process) {
+                    return answer_guest(descriptor, info, me, as_either(&cpu), word4, word5);
+                }
                 let operation = word::ReplyReceive;
                 kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
@@ -201,6 +204,14 @@ paths!(
 );
 
 // What is less frequent exists once: these ask how they were entered.
+path!(a9n_guest_answer(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
+    let kernel = the_kernel();
+    if kernel.fast_guest_verdict::<Admitted>(&cpu, process, descriptor, message).is_none() {
+        let operation = word::ReplyReceive;
+        kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
 path!(a9n_stored_call(descriptor, info, me, number, word4, word5) {
     let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
     if the_kernel().fast_stored_call(&cpu, process, descriptor, message).is_none() {
@@ -287,6 +298,13 @@ path!(a9n_fast_yield(descriptor, info, me, number, word4, word5) {
         the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
     }
 });
+
+/// Goes on at `a9n_guest_answer`.
+#[inline(always)]
+fn answer_guest(descriptor: u64, info: u64, me: &Context, number: u64, word4: u64, word5: u64) {
+    // SAFETY: the last action of a path, with its arguments where they are.
+    unsafe { a9n_save_answer(descriptor, info, me, number, word4, word5) }
+}
 
 /// The kernel, for a path.
 #[inline(always)]
