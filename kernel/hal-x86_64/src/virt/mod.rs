@@ -130,6 +130,7 @@ pub(crate) unsafe fn start(cpu: &Cpu) {
 }
 
 /// The virtual CPU at `guest`.
+#[inline(always)]
 fn guest(guest: PhysicalAddress) -> &'static Guest {
     let address = (DIRECT_MAP | guest.0) as usize;
     // SAFETY: the portable kernel names virtual CPUs that it made with `prepare_guest`, which own two
@@ -278,6 +279,7 @@ impl Virt for X86_64 {
         svm::set_memory(guest(state), root);
     }
 
+    #[inline]
     fn exit_groups(&self, state: PhysicalAddress, reason: ExitReason) -> StateGroups {
         let groups = guest(state).groups.get(reason as usize).map_or(0, Cell::get);
         StateGroups::from_bits_truncate(groups)
@@ -295,6 +297,7 @@ impl Virt for X86_64 {
         }
     }
 
+    #[inline]
     fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
         svm::exit(guest(state))
     }
@@ -314,6 +317,7 @@ impl Virt for X86_64 {
         groups.numbers().for_each(|number| svm::write(guest, number, take()));
     }
 
+    #[inline]
     fn answer_exit(
         &self,
         state: PhysicalAddress,
