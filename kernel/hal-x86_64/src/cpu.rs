@@ -42,6 +42,8 @@ pub struct Cpu {
     pub(crate) vector_state: AtomicU64,
     /// Address of the virtual CPU whose translations it may have cached, 0 for nobody's.
     pub(crate) guest: AtomicU64,
+    /// Physical address of the VMCS that it holds, 0 for none.
+    pub(crate) vmcs: AtomicU64,
     /// Physical address of the page that virtualisation wants for each CPU.
     pub(crate) own_page: AtomicU64,
     /// Identifier of its local APIC.
@@ -131,6 +133,7 @@ impl Area {
                 deadline: AtomicU64::new(0),
                 vector_state: AtomicU64::new(0),
                 guest: AtomicU64::new(0),
+                vmcs: AtomicU64::new(0),
                 own_page: AtomicU64::new(0),
                 local_apic: AtomicU32::new(0),
                 requests: Requests::new(),

@@ -5,6 +5,8 @@ use core::ops::Range;
 use a9n_hal::{Access, MemoryType, PageSize, PhysicalAddress};
 use bitflags::bitflags;
 
+use crate::virt::{self, vmx::ept};
+
 bitflags! {
     /// Flag bits of an entry, the same on every level that we use.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,9 @@ impl PageEntry {
     /// Flags of a page of guest-physical memory. What a guest may write it may also execute: its own
     /// tables say more.
     pub fn guest_flags(access: Access, memory: MemoryType) -> Flags {
+        if virt::is_vmx() {
+            return Flags::from_bits_retain(ept::flags(access, memory));
+        }
         let flags = Self::user_flags(access, memory);
         if access.contains(Access::WRITE) { flags - Flags::NO_EXECUTE } else { flags }
     }
@@ -82,6 +87,9 @@ impl PageEntry {
 
     /// What was asked for when such a page was mapped.
     pub fn guest_access(self) -> Access {
+        if virt::is_vmx() {
+            return ept::access(self.0);
+        }
         let access = self.access();
         if access.contains(Access::WRITE) { access - Access::EXECUTE } else { access }
     }

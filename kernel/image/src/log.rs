@@ -6,6 +6,7 @@ use a9n_hal::{Hal, Text};
 use a9n_hal_x86_64::boot::Machine;
 use a9n_hal_x86_64::console;
 use a9n_hal_x86_64::features::brand;
+use a9n_hal_x86_64::virt::Technique;
 use a9n_hal_x86_64::{X86_64, clock};
 
 /// Before what somebody should know.
@@ -28,6 +29,8 @@ fn say(text: &mut Text<'_>, machine: &Machine) {
         (features.umip, ", UMIP"),
         (features.shield.is_some(), ", IBRS"),
         (features.tags, ", PCID"),
+        (features.virtualisation == Some(Technique::Svm), ", SVM"),
+        (features.virtualisation == Some(Technique::Vmx), ", VMX"),
     ] {
         if present {
             text.text(name);

@@ -16,11 +16,11 @@ use crate::repository::Repository;
 use crate::session::Session;
 
 /// Folder of the conformance program.
-pub(super) const SYSTEM: &str = "tests/conformance";
+const SYSTEM: &str = "tests/conformance";
 /// A program of cases.
 pub struct Program {
     /// Its system.
-    system: &'static str,
+    pub(super) system: &'static str,
     /// How its last line begins.
     name: &'static str,
     /// Numbers of CPUs that it runs with.

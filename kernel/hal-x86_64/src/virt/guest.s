@@ -10,6 +10,8 @@ a9n_guest:
     mov     cr3, rax
 2:  mov     rsi, [rdx + {GUEST}]
     lea     rdi, [rsp + 8]
+    cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
+    je      a9n_guest_vmx
     cmp     [rdi + {CPU_GUEST}], rsi
     jne     4f
     cmp     [rsi + {GUEST_CPU}], rdi

@@ -21,6 +21,7 @@
 #[cfg(target_os = "none")]
 mod stubs;
 pub(crate) mod svm;
+pub(crate) mod vmx;
 
 use core::arch::asm;
 use core::cell::Cell;
@@ -45,6 +46,8 @@ use crate::{X86_64, vector};
 pub enum Technique {
     /// AMD's.
     Svm = 1,
+    /// Intel's.
+    Vmx = 2,
 }
 
 /// The [`Technique`] in use, 0 for none.
@@ -52,9 +55,21 @@ pub(crate) static TECHNIQUE: AtomicU8 = AtomicU8::new(0);
 
 /// Physical address of the pages that a technique has for itself: first [`SHARED_PAGES`] for all
 /// CPUs, then one for each.
-static PAGES: AtomicU64 = AtomicU64::new(0);
+pub(crate) static PAGES: AtomicU64 = AtomicU64::new(0);
 pub(crate) const SHARED_PAGES: u64 = 5;
 const PAGE: u64 = 4096;
+
+/// Whether it is Intel's.
+pub(crate) fn is_vmx() -> bool {
+    TECHNIQUE.load(Relaxed) == Technique::Vmx as u8
+}
+
+/// The result of a function that both techniques have.
+macro_rules! technique {
+    ($function:ident($($argument:expr),*)) => {
+        if is_vmx() { vmx::$function($($argument),*) } else { svm::$function($($argument),*) }
+    };
+}
 
 /// Words in a page.
 pub(crate) const WORDS: usize = 512;
@@ -80,6 +95,8 @@ pub(crate) struct Guest {
     pub(crate) extended: Cell<u64>,
     /// [`StateGroups`] that go with an exit, by reason.
     groups: [Cell<u64>; REASONS],
+    /// What Intel's technique keeps beside.
+    pub(crate) vmx: vmx::State,
 }
 
 /// Bits of [`Guest::unusual`].
@@ -99,7 +116,11 @@ pub(crate) const BREAKPOINTS: u64 = 0xff;
 /// The technique that this CPU has, which may have `extended_states` to be switched: without XSAVE there
 /// are no guests.
 pub fn detect(extended_states: u64) -> Option<Technique> {
-    (extended_states != 0 && svm::is_there()).then_some(Technique::Svm)
+    if extended_states == 0 {
+        return None;
+    }
+    let svm = svm::is_there().then_some(Technique::Svm);
+    svm.or_else(|| vmx::is_there().then_some(Technique::Vmx))
 }
 
 /// Puts the technique that the CPUs have to use, with memory from `space`.
@@ -107,9 +128,12 @@ pub(crate) fn prepare(features: &Features, space: &mut KernelSpace) -> Result<()
     let Some(technique) = features.virtualisation else { return Ok(()) };
     let pages = space.take((SHARED_PAGES + MAX_CPUS as u64) * PAGE)?;
     PAGES.store(pages.0, Relaxed);
-    match technique {
-        // SAFETY: the pages were taken just now, so they are in the direct map and nobody else's.
-        Technique::Svm => unsafe { svm::prepare(pages) },
+    // SAFETY: the pages were taken just now, so they are in the direct map and nobody else's.
+    unsafe {
+        match technique {
+            Technique::Svm => svm::prepare(pages),
+            Technique::Vmx => vmx::prepare(pages),
+        }
     }
     TECHNIQUE.store(technique as u8, Relaxed);
     Ok(())
@@ -126,7 +150,7 @@ pub(crate) unsafe fn start(cpu: &Cpu) {
     let page = PAGES.load(Relaxed) + (SHARED_PAGES + u64::from(cpu.number())) * PAGE;
     cpu.own_page.store(page, Relaxed);
     // SAFETY: the caller's promise; each CPU has a page of its own.
-    unsafe { svm::start(PhysicalAddress(page)) }
+    unsafe { technique!(start(PhysicalAddress(page))) }
 }
 
 /// The virtual CPU at `guest`.
@@ -267,7 +291,7 @@ impl Virt for X86_64 {
         let guest = guest(state);
         guest.physical.set(state.0);
         guest.set_extended(1);
-        svm::reset(guest, PAGES.load(Relaxed));
+        technique!(reset(guest, PAGES.load(Relaxed)));
     }
 
     fn prepare_guest_root(&self, root: PhysicalAddress) {
@@ -276,7 +300,7 @@ impl Virt for X86_64 {
 
     fn set_guest_memory(&self, state: PhysicalAddress, root: PhysicalAddress) {
         guest(state).cpu.set(0);
-        svm::set_memory(guest(state), root);
+        technique!(set_memory(guest(state), root));
     }
 
     #[inline]
@@ -299,12 +323,12 @@ impl Virt for X86_64 {
 
     #[inline]
     fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
-        svm::exit(guest(state))
+        technique!(exit(guest(state)))
     }
 
     fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
         let guest = guest(state);
-        groups.numbers().for_each(|number| put(svm::read(guest, number)));
+        groups.numbers().for_each(|number| put(technique!(read(guest, number))));
     }
 
     fn write_guest(
@@ -314,7 +338,7 @@ impl Virt for X86_64 {
         mut take: impl FnMut() -> u64,
     ) {
         let guest = guest(state);
-        groups.numbers().for_each(|number| svm::write(guest, number, take()));
+        groups.numbers().for_each(|number| technique!(write(guest, number, take())));
     }
 
     #[inline]
@@ -324,6 +348,6 @@ impl Virt for X86_64 {
         verdict: GuestVerdict,
         words: &[u64; MESSAGE_REGISTERS],
     ) {
-        svm::answer(guest(state), verdict, words);
+        technique!(answer(guest(state), verdict, words));
     }
 }

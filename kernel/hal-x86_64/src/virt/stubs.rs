@@ -19,7 +19,7 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use super::svm::vmcb;
-use super::{Guest, after_exit, before_entry, left};
+use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
 use crate::context::Context;
 use crate::cpu::{AREA_BYTES, CPUS, Cpu, OTHERS};
 use crate::entry::Entered;
@@ -34,6 +34,8 @@ const MONITORED: u32 = 0x64;
 
 global_asm!(
     include_str!("guest.s"),
+    TECHNIQUE = sym TECHNIQUE,
+    VMX = const Technique::Vmx as u8,
     CURRENT = const offset_of!(Cpu, current),
     LOADED_ROOT = const offset_of!(Cpu, root),
     CPU_GUEST = const offset_of!(Cpu, guest),
