@@ -74,23 +74,81 @@ impl Mapped {
     }
 
     /// Copies `bytes` to `offset`; what does not fit is left out.
+    #[inline]
     pub fn copy_from(&self, offset: usize, bytes: &[u8]) {
-        let room = self.bytes.saturating_sub(offset);
-        for (index, byte) in bytes.iter().enumerate().take(room) {
-            // SAFETY: `index` is less than the room behind `offset` in the stretch, which `new`
-            // vouches for.
-            unsafe { store(self.address + offset + index, *byte) }
+        let room = self.bytes.saturating_sub(offset).min(bytes.len());
+        #[cfg(not(target_os = "none"))]
+        for (index, byte) in bytes[..room].iter().enumerate() {
+            crate::hosted::write((self.address + offset + index) as u64, &[*byte]);
+        }
+        // SAFETY: `room` bytes behind `offset` lie in the stretch, which `new` vouches for, and no
+        // more are borrowed.
+        #[cfg(target_os = "none")]
+        unsafe {
+            crate::arch::copy(bytes.as_ptr().expose_provenance(), self.address + offset, room);
         }
     }
 
     /// Copies from `offset` to `bytes`; answers how many bytes there were.
+    #[inline]
     pub fn copy_to(&self, offset: usize, bytes: &mut [u8]) -> usize {
         let room = self.bytes.saturating_sub(offset).min(bytes.len());
-        for (index, byte) in bytes.iter_mut().enumerate().take(room) {
-            // SAFETY: as for `copy_from`.
-            *byte = unsafe { load(self.address + offset + index) };
+        #[cfg(not(target_os = "none"))]
+        for (index, byte) in bytes[..room].iter_mut().enumerate() {
+            let address = (self.address + offset + index) as u64;
+            crate::hosted::read(address, core::slice::from_mut(byte));
+        }
+        // SAFETY: as for `copy_from`.
+        #[cfg(target_os = "none")]
+        unsafe {
+            crate::arch::copy(self.address + offset, bytes.as_mut_ptr().expose_provenance(), room);
         }
         room
+    }
+
+    /// The `bytes` bytes from `offset` on, as far as there are so many.
+    #[must_use]
+    #[inline]
+    pub fn part(&self, offset: usize, bytes: usize) -> Self {
+        let offset = offset.min(self.bytes);
+        Self { address: self.address + offset, bytes: bytes.min(self.bytes - offset) }
+    }
+
+    /// Writes zeros everywhere, word by word.
+    #[inline]
+    pub fn clear(&self) {
+        #[cfg(not(target_os = "none"))]
+        (0..self.bytes).step_by(size_of::<u64>()).for_each(|offset| self.write(offset, 0));
+        // SAFETY: whole words of the stretch, which `new` vouches for.
+        #[cfg(target_os = "none")]
+        unsafe {
+            crate::arch::clear(self.address, self.bytes / size_of::<u64>());
+        }
+    }
+
+    /// Copies what is in `other`, as far as there is room. The two do not overlap, or are the same.
+    #[inline]
+    pub fn copy_of(&self, other: &Self) {
+        let room = self.bytes.min(other.bytes);
+        #[cfg(not(target_os = "none"))]
+        for offset in (0..room).step_by(size_of::<u64>()) {
+            self.write(offset, other.read(offset));
+        }
+        // SAFETY: both stretches have so many bytes, which `new` vouches for.
+        #[cfg(target_os = "none")]
+        unsafe {
+            crate::arch::copy(other.address, self.address, room);
+        }
+    }
+
+    /// `bytes` bytes of the part of the workspace that holds [boot modules](aci::MODULES_ADDRESS), from
+    /// `address` on. Where nothing is mapped, reading faults.
+    pub fn module(address: u64, bytes: u64) -> &'static [u8] {
+        let end = aci::MODULES_ADDRESS + aci::MODULES_BYTES;
+        let fits = aci::MODULES_ADDRESS <= address && address <= end && bytes <= end - address;
+        assert!(fits, "there are no boot modules");
+        // SAFETY: by convention, what is mapped there stays, and nobody writes it.
+        unsafe { Self::in_workspace(address, bytes).into_slice() }
     }
 
     /// It as a slice, for good.
@@ -138,7 +196,7 @@ macro_rules! unit {
     };
 }
 
-unit!(u8 u64);
+unit!(u64);
 
 /// Reads what is mapped at `address`.
 ///

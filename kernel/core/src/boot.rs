@@ -7,7 +7,7 @@ use a9n_abi::init::{
 };
 use a9n_abi::{ABI_HASH, Access, MemoryType, Rights};
 use a9n_hal::{
-    Context, Hal, PageSize, PagingError, PhysicalAddress, Run, Stretch, Text, UserAddress,
+    Context, Hal, PageSize, PagingError, PhysicalAddress, Run, Stretch, Text, Ticks, UserAddress,
 };
 use a9n_store::{
     AddressSpace, Capability, Internal, MemoryKind, Node, Object, Process, Ref, Slot, Store,
@@ -46,6 +46,8 @@ pub struct Boot<'a> {
     pub acpi_root: u64,
     /// The screen.
     pub framebuffer: Framebuffer,
+    /// The time when the kernel was entered.
+    pub entry_ticks: Ticks,
     /// CPUs that run user processes.
     pub cpus: u32,
 }
@@ -242,6 +244,7 @@ impl<H: Hal> Kernel<H> {
         info.kernel_version = KERNEL_VERSION;
         copy_prefix(&mut info.architecture, H::ARCHITECTURE.as_bytes());
         info.ticks_per_second = ticks_per_second;
+        info.entry_ticks = boot.entry_ticks;
         info.buffer_address = INIT_BUFFER_ADDRESS;
         info.acpi_root = boot.acpi_root;
         info.framebuffer = boot.framebuffer;

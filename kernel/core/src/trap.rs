@@ -122,8 +122,8 @@ impl<H: Hal> Kernel<H> {
                 console.text(", code ").hexadecimal(fault.code);
             }
             Trap::ForeignCall => _ = console.text("foreign call"),
+            Trap::Exit => _ = console.text("exit of a guest without monitor"),
             Trap::Stopped => _ = console.text("interrupted"),
-            Trap::Exit => _ = console.text("it left its guest"),
         }
         console.text(", instruction ").hexadecimal(instruction).text("\n");
     }

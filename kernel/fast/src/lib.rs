@@ -16,7 +16,7 @@ use core::num::NonZeroU64;
 use core::ptr;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{kernel, notification, reply};
+use a9n_abi::{interrupt_port, kernel, notification, reply, timer};
 use a9n_core::{Admitted, Kernel, Lengths, Long, Notified, Plain, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
@@ -256,6 +256,20 @@ path!(a9n_fast_receive(descriptor, info, me, number, operation, word5) {
     let (cpu, process) = (either(number), process(me));
     if the_kernel().fast_receive(&cpu, process, descriptor, info, operation).is_none() {
         the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, operation, word5);
+    }
+});
+path!(a9n_fast_arm(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_arm(&cpu, process, descriptor, words).is_none() {
+        let operation = timer::word::Arm;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+path!(a9n_fast_acknowledge(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_acknowledge(&cpu, process, descriptor, words).is_none() {
+        let operation = interrupt_port::word::Acknowledge;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
     }
 });
 #[unsafe(no_mangle)]

@@ -45,6 +45,8 @@ pub struct Machine {
     pub lines: u32,
     /// How the clock's rate is known.
     pub clock: Known,
+    /// When the kernel was entered.
+    pub entered: Ticks,
     /// How far the clocks of two CPUs are known to be apart, at least.
     pub skew: Ticks,
 }
@@ -56,6 +58,7 @@ pub struct Machine {
 /// Called once, by the loader's entry, in the state that [`a9n_abi::boot`] describes, with a
 /// boot information and an image layout that are true, on the boot CPU's kernel stack.
 pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError> {
+    let entered = clock::now();
     console::start();
     let [area, ..] = &CPUS;
     // SAFETY: this is the boot CPU, whose area is the first, and everything is done once.
@@ -112,6 +115,7 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
         running,
         lines,
         clock,
+        entered,
         skew: skew::worst(),
     })
 }

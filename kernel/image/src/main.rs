@@ -54,6 +54,7 @@ fn start_kernel(machine: &Machine) {
         command_line: hand_over.command_line,
         acpi_root: hand_over.info.acpi_root,
         framebuffer: hand_over.info.framebuffer,
+        entry_ticks: machine.entered,
         cpus: machine.running as u32,
     };
     // SAFETY: no event comes before the first process runs, and this CPU keeps others out.

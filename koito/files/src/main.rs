@@ -10,17 +10,20 @@
 extern crate alloc;
 
 mod disk;
+mod nodes;
 mod tree;
 
 use core::cell::{Cell, RefCell};
 
 use disk::RemoteDisk;
 use koito::services::{
-    ClockClient, DiskClient, FileError, FileSpace, FileStatus, Files, FilesServer,
+    ClockClient, DiskClient, ErrorNumber, FileError, FileSpace, FileStatus, FileTime, Files,
+    FilesServer, FoundNode, ListedEntry, Moving, NameIn, NewNode, NodeChanges, NodeSpace,
+    NodeStretch, PIECE_BYTES, Path,
 };
-use koito::services::{ListedEntry, PIECE_BYTES, Path};
 use koito::{Environment, Missing, Server};
-use koito_fs::{Access, Errno, FileSystem, Options, Time};
+use koito_fs::{Access, Errno, FileSystem, Node, Options, Time};
+use nodes::{Holds, Shared, Told, change, how, number, space, time};
 use nun::service::{Caller, Vec};
 use nun::ticks;
 use tree::{Tree, told};
@@ -40,6 +43,7 @@ fn main() -> Result<(), Missing> {
     let server = FileServer {
         environment: &environment,
         mounted: RefCell::new(None),
+        holds: RefCell::default(),
         epoch: Cell::new(None),
     };
     // Now, so that it is not the first client who waits for it; who comes then is told why not.
@@ -51,6 +55,8 @@ fn main() -> Result<(), Missing> {
 struct FileServer<'a> {
     environment: &'a Environment,
     mounted: RefCell<Option<Tree>>,
+    /// What clients hold of it.
+    holds: RefCell<Holds>,
     /// When the counter of ticks began, in seconds since 1970, once it was asked for.
     epoch: Cell<Option<u64>>,
 }
@@ -101,6 +107,25 @@ impl FileServer<'_> {
             told(error.errno)
         })
     }
+
+    /// Does something with nodes, for a client that shares memory.
+    fn with_nodes<T>(
+        &self,
+        caller: Caller,
+        work: impl FnOnce(&mut FileSystem<RemoteDisk>, &mut Holds, &Shared) -> Told<T>,
+    ) -> Result<T, ErrorNumber> {
+        let shared = Shared::of(self.environment, caller.client).map_err(number)?;
+        let mounted = &mut *self.mounted.borrow_mut();
+        if mounted.is_none() {
+            *mounted = Some(self.mount().map_err(|_| number(Errno::Io))?);
+        }
+        let Some(Tree(fs)) = mounted else { return Err(number(Errno::Io)) };
+        work(fs, &mut self.holds.borrow_mut(), &shared).map_err(|errno| {
+            // What is in memory may be half a change; what is on the disk is whole.
+            assert!(errno != Errno::Io, "the disk failed");
+            number(errno)
+        })
+    }
 }
 
 impl Files for FileServer<'_> {
@@ -144,6 +169,7 @@ impl Files for FileServer<'_> {
     }
 
     fn leave(&self, _: Caller) -> Result<(), FileError> {
+        self.holds.take();
         match self.mounted.take() {
             Some(tree) => tree.0.unmount().map(|_| ()).map_err(|error| told(error.errno)),
             None => Ok(()),
@@ -152,5 +178,150 @@ impl Files for FileServer<'_> {
 
     fn space(&self, _: Caller) -> Result<FileSpace, FileError> {
         self.with(|tree, _| Ok(tree.space()))
+    }
+
+    fn begin(&self, caller: Caller) -> Result<FoundNode, ErrorNumber> {
+        self.with_nodes(caller, |fs, holds, _| holds.begin(fs, caller.client))
+    }
+
+    fn hold_again(&self, caller: Caller, node: u32, count: u32) -> Result<(), ErrorNumber> {
+        self.with_nodes(caller, |fs, holds, _| holds.again(fs, caller.client, node, count))
+    }
+
+    fn release(&self, caller: Caller, node: u32, count: u32) -> Result<(), ErrorNumber> {
+        self.with_nodes(caller, |fs, holds, _| holds.release(fs, caller.client, node, count))
+    }
+
+    fn look_up(&self, caller: Caller, name: NameIn) -> Result<FoundNode, ErrorNumber> {
+        self.with_nodes(caller, |fs, holds, shared| {
+            let (directory, name) = shared.name(name)?;
+            let node = fs.lookup(directory, &name).map_err(|error| error.errno)?;
+            holds.found(fs, caller.client, node)
+        })
+    }
+
+    fn link_target(
+        &self,
+        caller: Caller,
+        link: u32,
+        into: NodeStretch,
+    ) -> Result<u64, ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| {
+            let target = fs.read_link(Node(link)).map_err(|error| error.errno)?;
+            shared.put(&target, into)
+        })
+    }
+
+    fn entries(
+        &self,
+        caller: Caller,
+        directory: u32,
+        cookie: u64,
+        into: NodeStretch,
+    ) -> Result<u64, ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| shared.list(fs, directory, cookie, into))
+    }
+
+    fn read_node(
+        &self,
+        caller: Caller,
+        file: u32,
+        offset: u64,
+        into: NodeStretch,
+    ) -> Result<u64, ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| shared.read(fs, file, offset, into))
+    }
+
+    fn write_node(
+        &self,
+        caller: Caller,
+        file: u32,
+        offset: u64,
+        from: NodeStretch,
+        now: FileTime,
+    ) -> Result<u64, ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| shared.write(fs, file, offset, from, now))
+    }
+
+    fn change_node(
+        &self,
+        caller: Caller,
+        node: u32,
+        changes: NodeChanges,
+        now: FileTime,
+    ) -> Result<(), ErrorNumber> {
+        self.with_nodes(caller, |fs, _, _| change(fs, node, changes, now))
+    }
+
+    fn make_node(
+        &self,
+        caller: Caller,
+        at: NameIn,
+        new: NewNode,
+        now: FileTime,
+    ) -> Result<FoundNode, ErrorNumber> {
+        self.with_nodes(caller, |fs, holds, shared| {
+            let node = shared.make(fs, at, new, now)?;
+            holds.found(fs, caller.client, node)
+        })
+    }
+
+    fn link_node(
+        &self,
+        caller: Caller,
+        node: u32,
+        at: NameIn,
+        now: FileTime,
+    ) -> Result<(), ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| {
+            let (directory, name) = shared.name(at)?;
+            let linked = fs.link(Node(node), directory, &name, time(now));
+            linked.map_err(|error| error.errno)
+        })
+    }
+
+    fn remove_name(
+        &self,
+        caller: Caller,
+        at: NameIn,
+        directory: bool,
+        now: FileTime,
+    ) -> Result<(), ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| {
+            let (parent, name) = shared.name(at)?;
+            let removed = if directory {
+                fs.remove_directory(parent, &name, time(now))
+            } else {
+                fs.unlink(parent, &name, time(now))
+            };
+            removed.map_err(|error| error.errno)
+        })
+    }
+
+    fn move_name(
+        &self,
+        caller: Caller,
+        from: NameIn,
+        to: NameIn,
+        moving: Moving,
+        now: FileTime,
+    ) -> Result<(), ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| {
+            let (from, name) = shared.name(from)?;
+            let (to, new_name) = shared.name(to)?;
+            let renamed = fs.rename(from, &name, to, &new_name, how(moving), time(now));
+            renamed.map_err(|error| error.errno)
+        })
+    }
+
+    fn node_space(&self, caller: Caller) -> Result<NodeSpace, ErrorNumber> {
+        self.with_nodes(caller, |fs, _, _| Ok(space(fs)))
+    }
+
+    fn sync_since(&self, caller: Caller, epoch: u16) -> Result<(), ErrorNumber> {
+        if epoch != self.environment.epoch {
+            return Err(number(Errno::Io));
+        }
+        self.with_nodes(caller, |fs, _, _| fs.sync().map_err(|error| error.errno))
     }
 }

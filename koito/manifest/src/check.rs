@@ -27,6 +27,8 @@ pub enum Field {
     Priority,
     /// Its memory.
     Memory,
+    /// The memory for processes of its own.
+    Pool,
     /// The service that it offers.
     Offers,
     /// A service that it uses.
@@ -87,6 +89,8 @@ pub enum Defect<'a> {
     TooUrgent,
     /// The memory is too little or too much.
     BadMemory,
+    /// The memory for processes of its own is too little or too much.
+    BadPool,
     /// The longest delay is shorter than the first, or nothing is ever tried.
     BadRestart,
 }
@@ -141,6 +145,12 @@ impl fmt::Display for Defect<'_> {
             Self::TooUrgent => {
                 write!(f, "a component's priority is at most {HIGHEST_PRIORITY}")
             }
+            Self::BadPool => write!(
+                f,
+                "a component builds processes from at least {} KiB, and at most {} GiB",
+                1 << (MEMORY_BITS.start() - 10),
+                1 << (MEMORY_BITS.end() - 30),
+            ),
             Self::BadMemory => write!(
                 f,
                 "a component has at least {} KiB of memory, and at most {} GiB",
@@ -324,6 +334,10 @@ fn check_alone<'a>(component: &Component<'a>, report: &mut impl FnMut(Field, Def
     }
     if !MEMORY_BITS.contains(&component.memory_bits) {
         report(Field::Memory, Defect::BadMemory);
+    }
+    let pool = component.pool_bits;
+    if pool > 0 && !MEMORY_BITS.contains(&pool) {
+        report(Field::Pool, Defect::BadPool);
     }
     let shares = component.dma_bits > 0;
     if shares && (component.pci.is_none() || !DMA_BITS.contains(&component.dma_bits)) {

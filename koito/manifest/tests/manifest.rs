@@ -12,6 +12,7 @@ fn component(name: &str) -> Component<'_> {
         arguments: "",
         priority: 100,
         memory_bits: 20,
+        pool_bits: 0,
         offers: None,
         uses: Default::default(),
         channels: Default::default(),
@@ -21,6 +22,8 @@ fn component(name: &str) -> Component<'_> {
         framebuffer: false,
         pci: None,
         dma_bits: 0,
+        modules: Default::default(),
+        on_request: false,
         restart: Restart::default(),
         heartbeat: 0,
     }
@@ -160,7 +163,7 @@ fn a_device_has_one_owner() {
 #[test]
 fn numbers_out_of_range_are_refused() {
     let bad = manifest([
-        Component { priority: 251, memory_bits: 15, ..component("a") },
+        Component { priority: 251, memory_bits: 15, pool_bits: 15, ..component("a") },
         Component {
             memory_bits: 35,
             restart: Restart { first_delay: 5, longest_delay: 4, ..Restart::default() },
@@ -173,6 +176,7 @@ fn numbers_out_of_range_are_refused() {
         [
             (0, Field::Priority, Defect::TooUrgent),
             (0, Field::Memory, Defect::BadMemory),
+            (0, Field::Pool, Defect::BadPool),
             (1, Field::Memory, Defect::BadMemory),
             (1, Field::Restart, Defect::BadRestart),
             (2, Field::Restart, Defect::BadRestart),

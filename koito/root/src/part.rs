@@ -1,16 +1,22 @@
 //! A component: what it has for good, and how an instance of it is built from that.
 
-use koito::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot};
-use koito::{Channel, Device as Description, Environment, Framebuffer, Name};
+use koito::conventions::{
+    BUILDER_RADIX, ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot,
+};
+use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
-    Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
+    Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES, MOST_USES,
+    PortRange, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init;
+use nun::aci::MODULES_ADDRESS;
+use nun::aci::{self, Convention};
 use nun::service::{Epoch, String};
 use nun::{
-    Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InterruptPort, InterruptRegion,
-    IoPort, IpcPort, NotificationPort, Process, Resources, Rights, Start, StartError,
+    Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InitModule, InterruptPort,
+    InterruptRegion, IoPort, IpcPort, NotificationPort, ObjectType, Process, Resources, Rights,
+    Start, StartError,
 };
 
 use crate::device::{Device, Machine};
@@ -26,6 +32,8 @@ pub struct Root {
     pub bell: NotificationPort,
     /// Ticks of the time-stamp counter in a millisecond.
     pub ticks_per_millisecond: u64,
+    /// What that counter was when the kernel was entered.
+    pub entry_ticks: u64,
 }
 
 /// What a message to the root server is, by the identifier of the capability that it came
@@ -76,6 +84,7 @@ struct Told {
     channels: Vec<Channel, MOST_CHANNELS>,
     device: Option<Description>,
     framebuffer: Option<Framebuffer>,
+    modules: Vec<Module, MOST_MODULES>,
 }
 
 /// A component.
@@ -96,6 +105,8 @@ pub struct Part {
     pub waker: NotificationPort,
     /// Asks for a sign of life.
     pub asker: NotificationPort,
+    /// What it builds processes from.
+    pool: Option<Generic>,
     index: usize,
     program: &'static [u8],
     notification: NotificationPort,
@@ -159,6 +170,10 @@ impl Part {
             failures: Failures::default(),
             failure_count: 0,
             quota: resources.make(component.memory_bits)?,
+            pool: match component.pool_bits {
+                0 => None,
+                bits => Some(resources.make(bits)?),
+            },
             waker,
             asker,
             index,
@@ -206,7 +221,18 @@ impl Part {
         around: Around,
     ) -> Result<Process, StartError> {
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
-        let mut process = Process::load_from(resources, self.quota, self.program)?;
+        // Who builds processes needs slots for them.
+        let node_radix = if self.pool.is_some() { BUILDER_RADIX } else { aci::NODE_RADIX };
+        let convention = Convention { node_radix, ..aci::NUN };
+        let mut process = Process::load_from_as(resources, self.quota, self.program, &convention)?;
+        if let Some(pool) = self.pool {
+            // Of an instance that ended nothing may be left.
+            resources.node().revoke(pool.descriptor().index())?;
+            let (bits, at) = (self.component.pool_bits.into(), aci::slot::HEAP_MEMORY);
+            pool.convert(ObjectType::Generic, bits, 1, process.node(), at)?;
+            let both = Rights::READ | Rights::WRITE;
+            process.grant(aci::slot::ADDRESS_SPACE, process.address_space(), both, 0)?;
+        }
         for (index, end) in around.ends.iter().enumerate() {
             let pages = (1 << end.channel.memory_bits) / PAGE_BYTES;
             let both = Access::READ | Access::WRITE;
@@ -216,7 +242,8 @@ impl Part {
         let channels = around.ends.iter().map(|end| end.channel.clone()).collect();
         let device = self.device.as_mut().map(|device| device.give(&mut process)).transpose()?;
         let framebuffer = self.screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
-        let told = Told { clients: around.clients, channels, device, framebuffer };
+        let modules = self.map_modules(resources.init(), &mut process)?;
+        let told = Told { clients: around.clients, channels, device, framebuffer, modules };
         self.tell(resources, root, told, &mut process)?;
         self.grant(root, served, &process)?;
         for (entry, port) in around.ports.into_iter().enumerate() {
@@ -242,12 +269,36 @@ impl Part {
         process.grant(slot::USED + entry as u64, port, Rights::WRITE, identifier)
     }
 
+    /// Maps the boot modules that its manifest entry names, as far as they are there.
+    fn map_modules(
+        &self,
+        init: &InitInfo,
+        process: &mut Process,
+    ) -> Result<Vec<Module, MOST_MODULES>, Error> {
+        let mut modules = Vec::new();
+        let mut address = MODULES_ADDRESS;
+        for name in &self.component.modules {
+            let Some(module) = init.module(name) else { continue };
+            let InitModule { bytes, frames, .. } = *module;
+            let told = Module { name: name.chars().collect(), address, bytes };
+            for slot in frames.first..frames.first + frames.count {
+                let frame = Frame::slot(slot.into());
+                let pages = (1 << frame.information()?.0) / PAGE_BYTES;
+                process.map(frame, address, pages, Access::READ)?;
+                address += pages * PAGE_BYTES;
+            }
+            // There is room for as many as the manifest has.
+            let _ = modules.push(told);
+        }
+        Ok(modules)
+    }
+
     /// Writes the environment, and maps it for an instance to read.
     fn tell(
         &self,
         resources: &mut Resources,
         root: &Root,
-        Told { clients, channels, device, framebuffer }: Told,
+        Told { clients, channels, device, framebuffer, modules }: Told,
         process: &mut Process,
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
@@ -262,6 +313,7 @@ impl Part {
             arguments,
             epoch: self.epoch,
             ticks_per_millisecond: root.ticks_per_millisecond,
+            entry_ticks: root.entry_ticks,
             uses: component.uses.iter().map(|service| name(service)).collect(),
             clients,
             channels,
@@ -269,6 +321,7 @@ impl Part {
             interrupts: component.interrupts.clone(),
             device,
             framebuffer,
+            modules,
         };
         let mut page = [0; ENVIRONMENT_BYTES];
         if let Some(packed) = environment.pack(&mut page) {
@@ -281,7 +334,10 @@ impl Part {
     fn grant(&self, root: &Root, served: Option<IpcPort>, process: &Process) -> Result<(), Error> {
         process.grant(slot::NOTIFICATION, self.notification, Rights::READ, 0)?;
         if let Some(port) = served {
-            process.grant(slot::SERVED, port, Rights::READ, 0)?;
+            // Who builds processes is their resolver at the same port.
+            let hands_out = Rights::READ | Rights::WRITE | Rights::COPY | Rights::MODIFY;
+            let rights = if self.pool.is_some() { hands_out } else { Rights::READ };
+            process.grant(slot::SERVED, port, rights, 0)?;
         }
         if self.component.alarm {
             let identifier = sender::join(self.index, sender::ALARM);

@@ -29,6 +29,10 @@ pub mod slot {
     const _: () = assert!(CHANNELS + MOST_CHANNELS as u64 <= aci::slot::FREE);
 }
 
+/// Radix of the root node of a component that builds processes of its own: its slots from
+/// [`aci::slot::FREE`] on are for them.
+pub const BUILDER_RADIX: u32 = 14;
+
 /// Signals that a component gets. Interrupt *n* of its manifest entry is bit *n*.
 pub mod signal {
     /// The supervisor asks for a sign of life.

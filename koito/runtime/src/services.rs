@@ -8,8 +8,11 @@ mod entropy;
 mod files;
 mod keyboard;
 mod log;
+mod nodes;
+mod posix;
 mod screen;
 mod supervisor;
+mod vm;
 
 pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{Console, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
@@ -17,13 +20,21 @@ pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, 
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};
 pub use files::{
-    ENTRY_BYTES, FileError, FileKind, FileSpace, FileStatus, Files, FilesClient, FilesServer,
-    ListedEntry, PATH_BYTES, PIECE_BYTES, Path, lasting,
+    ENTRY_BYTES, FileError, FileKind, FileSpace, FileStatus, Files, FilesAsync, FilesClient,
+    FilesServer, ListedEntry, PATH_BYTES, PIECE_BYTES, Path, lasting,
 };
 pub use keyboard::{Keyboard, KeyboardClient, KeyboardServer};
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
+pub use nodes::{
+    ENTRY_WORDS, ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewNode, NodeChanges, NodeSpace,
+    NodeStatus, NodeStretch,
+};
+pub use posix::{
+    CALL_NAME_BYTES, COMMAND_BYTES, CallCount, Posix, PosixClient, PosixError, PosixServer,
+};
 pub use screen::{Screen, ScreenClient, ScreenServer};
 pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
 };
+pub use vm::{Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};

@@ -1,17 +1,21 @@
 //! The commands: what each is called, and what it does.
 
+use core::cell::Cell;
 use core::fmt::{self, Write};
 
 use koito::services::{
-    ClockClient, EchoClient, EntropyClient, FilesClient, LogClient, Logger, PowerState,
-    SupervisorClient, SupervisorError,
+    ClockClient, EchoClient, EntropyClient, FilesClient, LogClient, Logger, PosixClient,
+    PowerState, SupervisorClient, SupervisorError,
 };
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
 
+use crate::bench;
 use crate::files;
+use crate::linux;
 use crate::show;
 use crate::terminal::Terminal;
+use crate::vm;
 
 /// What the commands use.
 pub struct Shell<'a> {
@@ -20,9 +24,12 @@ pub struct Shell<'a> {
     pub clock: ClockClient,
     pub log: LogClient,
     pub files: FilesClient,
+    pub posix: Option<PosixClient>,
+    pub echo: EchoClient,
+    /// When the first prompt was shown, in ticks; 0 before.
+    pub ready: Cell<u64>,
     entropy: EntropyClient,
     logger: Logger,
-    echo: EchoClient,
 }
 
 /// A command: name, arguments and what it does, as `help` shows them.
@@ -32,6 +39,9 @@ struct Command {
     purpose: &'static str,
     run: fn(&Shell<'_>, &[&str], &mut Terminal) -> fmt::Result,
 }
+
+/// Arguments of a command that takes the rest of the line as one.
+const REST: &str = "COMMAND";
 
 const COMMANDS: &[Command] = &[
     Command { name: "help", arguments: "", purpose: "list the commands", run: help },
@@ -103,6 +113,12 @@ const COMMANDS: &[Command] = &[
         run: uptime,
     },
     Command { name: "date", arguments: "", purpose: "show the seconds since 1970", run: date },
+    Command {
+        name: "bench",
+        arguments: "",
+        purpose: "measure boot, memory, calls and files",
+        run: bench::run,
+    },
     Command { name: "random", arguments: "", purpose: "show a random number", run: random },
     Command { name: "sleep", arguments: "MILLISECONDS", purpose: "wait", run: sleep },
     Command {
@@ -124,6 +140,7 @@ const COMMANDS: &[Command] = &[
         purpose: "let the echo server run for ever",
         run: |shell, _, to| dead(shell.echo.hang(), to),
     },
+    Command { name: "vm", arguments: REST, purpose: "control virtual machines", run: vm::control },
     Command {
         name: "power",
         arguments: "off",
@@ -138,6 +155,18 @@ const COMMANDS: &[Command] = &[
         arguments: "",
         purpose: "leave the disk in order, and start the machine anew",
         run: |shell, _, to| power(shell, PowerState::Reset, to),
+    },
+    Command {
+        name: "linux",
+        arguments: REST,
+        purpose: "run a Linux program: its path, and its arguments",
+        run: linux::run,
+    },
+    Command {
+        name: "calls",
+        arguments: "",
+        purpose: "show the system calls that Linux programs missed",
+        run: linux::missing,
     },
     Command {
         name: "exit",
@@ -162,8 +191,10 @@ impl<'a> Shell<'a> {
             log: LogClient::new(log),
             entropy: EntropyClient::new(environment.service("entropy")?),
             files: FilesClient::new(environment.service("files")?),
+            posix: environment.service("posix").ok().map(PosixClient::new),
             logger: Logger::new(log),
             echo: EchoClient::new(environment.service("echo")?),
+            ready: Cell::new(0),
         })
     }
 
@@ -175,13 +206,17 @@ impl<'a> Shell<'a> {
             *place = word;
             length += 1;
         }
-        let Some((name, arguments)) = words.get(..length).and_then(<[_]>::split_first) else {
+        let Some((name, mut arguments)) = words.get(..length).and_then(<[_]>::split_first) else {
             return Ok(());
         };
+        let rest = [line.trim().split_once(char::is_whitespace).map_or("", |(_, rest)| rest)];
         let Some(command) = COMMANDS.iter().find(|command| command.name == *name) else {
             return writeln!(terminal, "there is no command {name:?}; `help` lists them");
         };
         self.logger.line(format_args!("{line}"));
+        if command.arguments == REST && !arguments.is_empty() {
+            arguments = &rest;
+        }
         if arguments.len() != command.arguments.split_whitespace().count() {
             return writeln!(terminal, "write: {} {}", command.name, command.arguments);
         }

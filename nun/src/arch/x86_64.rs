@@ -132,6 +132,47 @@ pub fn short_ticks() -> u32 {
     ticks
 }
 
+/// Copies `bytes` bytes, from low addresses to high ones.
+///
+/// # Safety
+/// Both stretches are mapped, `to` writable, and hold no Rust object that anybody reads or writes
+/// meanwhile, but for the one that the caller borrows.
+#[inline]
+pub unsafe fn copy(from: usize, to: usize, bytes: usize) {
+    // SAFETY: the direction flag is clear (System V ABI); the rest is the caller's promise. Other
+    // processes may write there meanwhile, which is nothing to assembly.
+    unsafe {
+        asm!(
+            "rep movsq",
+            "mov ecx, {rest:e}",
+            "rep movsb",
+            rest = in(reg) bytes % 8,
+            inout("rsi") from => _,
+            inout("rdi") to => _,
+            inout("rcx") bytes / 8 => _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Writes zeros into `words` words.
+///
+/// # Safety
+/// As for [`copy`].
+#[inline]
+pub unsafe fn clear(to: usize, words: usize) {
+    // SAFETY: as for `copy`.
+    unsafe {
+        asm!(
+            "rep stosq",
+            inout("rdi") to => _,
+            inout("rcx") words => _,
+            in("rax") 0,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
 /// The thread-local base.
 #[inline(always)]
 pub fn thread_base() -> u64 {

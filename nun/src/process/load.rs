@@ -46,9 +46,19 @@ impl Process {
         quota: Generic,
         file: &[u8],
     ) -> Result<Self, StartError> {
+        Self::load_from_as(resources, quota, file, &aci::NUN)
+    }
+
+    /// Like [`load_from`](Self::load_from), by another convention than Nun's.
+    pub fn load_from_as(
+        resources: &mut Resources,
+        quota: Generic,
+        file: &[u8],
+        convention: &Convention,
+    ) -> Result<Self, StartError> {
         let program =
             Program::verify(file, arch::MACHINE, Purpose::User).map_err(StartError::Program)?;
-        let built = Self::build(resources, quota, &program, &aci::NUN);
+        let built = Self::build(resources, quota, &program, convention);
         if built.is_err() {
             resources.node().revoke(quota.descriptor().index())?;
         }

@@ -29,6 +29,7 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/heap/", "is the allocator that Rust's own memory comes from"),
     ("nun/src/resources", "maps boot modules for good"),
     ("examples/own-aci/src/inside", "says where its IPC buffer lies"),
+    ("fuzz/targets/virtio_device", "plays driver and device"),
     ("bench/src/machine", "does what a server's compiler does not"),
     ("tests/framework/src/locals", "reads thread-local words, which need assembly"),
     ("tests/guests/src/code", "reads what its assembly defines"),

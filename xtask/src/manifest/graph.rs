@@ -38,7 +38,11 @@ fn entry(manifest: &Manifest<'_>, component: &Component<'_>) -> String {
         When::Never => "it stays down".to_owned(),
         When::Failed => format!("restarts, up to {} times in a row", component.restart.tries),
     };
-    let memory = memory(component.memory_bits);
+    let pool = match component.pool_bits {
+        0 => String::new(),
+        bits => format!(", {} for processes of its own", memory(bits)),
+    };
+    let memory = format!("{}{pool}", memory(component.memory_bits));
     let lines = [
         ("runs", format!("{}, priority {}, {memory}", component.program, component.priority)),
         ("on failure", restart),

@@ -24,6 +24,7 @@ pub struct Entry {
     pub arguments: String,
     pub priority: Spanned<u8>,
     pub memory: Spanned<String>,
+    pub pool: Option<Spanned<String>>,
     pub offers: Option<Spanned<String>>,
     #[serde(default)]
     pub uses: Vec<Spanned<String>>,
@@ -38,6 +39,10 @@ pub struct Entry {
     pub framebuffer: Option<Spanned<bool>>,
     pub pci: Option<Spanned<String>>,
     pub dma: Option<Spanned<String>>,
+    #[serde(default)]
+    pub modules: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub on_request: bool,
     pub restart: Option<Spanned<Policy>>,
     pub heartbeat: Option<Spanned<String>>,
 }

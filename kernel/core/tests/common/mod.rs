@@ -8,7 +8,8 @@ use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, OPERATION_MASK, ObjectType, Reason, Source, Word,
-    generic, ipc_port, node, notification, operation_word, pcb, reply, window,
+    generic, interrupt_port, ipc_port, node, notification, operation_word, pcb, reply, timer,
+    window,
 };
 use a9n_core::check::{SpaceCensus, Surroundings};
 use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
@@ -90,6 +91,7 @@ impl System {
                 command_line: b"test",
                 acpi_root: 0,
                 framebuffer: Default::default(),
+                entry_ticks: 0,
                 cpus: CPUS,
             })
             .expect("boots");
@@ -297,6 +299,10 @@ impl System {
             reply::word::Reply => kernel
                 .fast_reply(cpu, process, descriptor, message)
                 .map(|woken| kernel.fast_wake::<Vectors>(cpu, process, woken, words)),
+            interrupt_port::word::Acknowledge => {
+                kernel.fast_acknowledge(cpu, process, descriptor, words)
+            }
+            timer::word::Arm => kernel.fast_arm(cpu, process, descriptor, words),
             reply::word::Keep => kernel.fast_keep(cpu, process, descriptor, words),
             operation if operation & OPERATION_MASK == ipc_port::word::Receive => {
                 kernel.fast_receive(cpu, process, descriptor, frame.info, operation)

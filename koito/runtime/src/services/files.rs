@@ -4,6 +4,10 @@ use core::fmt;
 
 use nun::service::{CallError, Failure, String, Vec, Wire};
 
+use super::{
+    ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewNode, NodeChanges, NodeSpace, NodeStretch,
+};
+
 /// Longest path, in bytes.
 pub const PATH_BYTES: usize = 200;
 /// Longest name of an entry, in bytes.
@@ -105,7 +109,7 @@ impl fmt::Display for FileError {
 
 /// Stores files. What was done survives the server as soon as [`sync`](Files::sync) has answered;
 /// before, the last changes may be undone by its death or a loss of power, the latest first.
-#[nun::service(version = 1)]
+#[nun::service(version = 2)]
 pub trait Files {
     /// What is at `path`.
     #[method(ordinal = 1, retry = idempotent)]
@@ -138,6 +142,72 @@ pub trait Files {
     /// it again.
     #[method(ordinal = 10, retry = idempotent)]
     fn leave(&self) -> Result<(), FileError>;
+
+    // By node, for clients with a channel. What a method says of stretches lies in its memory.
+
+    /// The root. What the client held before is released: it begins anew.
+    #[method(ordinal = 11, retry = idempotent)]
+    fn begin(&self) -> Result<FoundNode, ErrorNumber>;
+    /// Holds a node that an earlier instance of the server had given out.
+    #[method(ordinal = 12, retry = idempotent)]
+    fn hold_again(&self, node: u32, count: u32) -> Result<(), ErrorNumber>;
+    /// Gives back `count` holds of a node.
+    #[method(ordinal = 13, retry = at_most_once)]
+    fn release(&self, node: u32, count: u32) -> Result<(), ErrorNumber>;
+    /// What a name leads to.
+    #[method(ordinal = 14, retry = idempotent)]
+    fn look_up(&self, name: NameIn) -> Result<FoundNode, ErrorNumber>;
+    /// The target of a link, and its length.
+    #[method(ordinal = 15, retry = idempotent)]
+    fn link_target(&self, link: u32, into: NodeStretch) -> Result<u64, ErrorNumber>;
+    /// Entries of a directory from `cookie` on, as many as `into` has room for, and their length.
+    #[method(ordinal = 16, retry = idempotent)]
+    fn entries(&self, directory: u32, cookie: u64, into: NodeStretch) -> Result<u64, ErrorNumber>;
+    /// What a file has at `offset`, and how much: fewer bytes than `into` has room for only at its end.
+    #[method(ordinal = 17, retry = idempotent)]
+    fn read_node(&self, file: u32, offset: u64, into: NodeStretch) -> Result<u64, ErrorNumber>;
+    /// Writes to a file at `offset`; answers how many bytes, fewer only if the disk is full.
+    #[method(ordinal = 18, retry = idempotent)]
+    fn write_node(
+        &self,
+        file: u32,
+        offset: u64,
+        from: NodeStretch,
+        now: FileTime,
+    ) -> Result<u64, ErrorNumber>;
+    /// Sets attributes.
+    #[method(ordinal = 19, retry = idempotent)]
+    fn change_node(
+        &self,
+        node: u32,
+        changes: NodeChanges,
+        now: FileTime,
+    ) -> Result<(), ErrorNumber>;
+    /// Makes a node.
+    #[method(ordinal = 20, retry = at_most_once)]
+    fn make_node(&self, at: NameIn, new: NewNode, now: FileTime) -> Result<FoundNode, ErrorNumber>;
+    /// Gives a node a further name.
+    #[method(ordinal = 21, retry = at_most_once)]
+    fn link_node(&self, node: u32, at: NameIn, now: FileTime) -> Result<(), ErrorNumber>;
+    /// Removes a name, of a directory or of anything else.
+    #[method(ordinal = 22, retry = at_most_once)]
+    fn remove_name(&self, at: NameIn, directory: bool, now: FileTime) -> Result<(), ErrorNumber>;
+    /// Renames.
+    #[method(ordinal = 23, retry = at_most_once)]
+    fn move_name(
+        &self,
+        from: NameIn,
+        to: NameIn,
+        how: Moving,
+        now: FileTime,
+    ) -> Result<(), ErrorNumber>;
+    /// How much room there is.
+    #[method(ordinal = 24, retry = idempotent)]
+    fn node_space(&self) -> Result<NodeSpace, ErrorNumber>;
+    /// Has all that was done before survive a loss of power, if it was done by this instance of the server, whose
+    /// epoch the client knows: `EIO` else.
+    #[method(ordinal = 25, retry = idempotent)]
+    fn sync_since(&self, epoch: u16) -> Result<(), ErrorNumber>;
 }
 
 /// How often work is done anew that the server died with.

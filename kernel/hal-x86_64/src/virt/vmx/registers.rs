@@ -80,7 +80,7 @@ fn place(guest: &Guest, number: usize) -> Option<Place<'_>> {
         16 => Field::GUEST_RIP,
         19 => return Some(Place::Memory(&vmx.cr2)),
         20 => Field::GUEST_CR3,
-        26..=40 if number % 2 == 0 => Field::GUEST_ES_BASE.of((number as u32 - 26) / 2),
+        26..=40 if number.is_multiple_of(2) => Field::GUEST_ES_BASE.of((number as u32 - 26) / 2),
         41..45 => *TABLES.get(number - 41)?,
         45..50 => return vmx.listed.get(number - 45).map(|[_, value]| Place::Memory(value)),
         50..54 => *SYSTEM.get(number - 50)?,

@@ -1,0 +1,54 @@
+//! What a POSIX server decides, without the machine that it decides for.
+//!
+//! No kernel call is made here, so all of it is tested on a host. The server (`koito-posix`) glues it to
+//! the kernel. Everything is plain data, held in arenas and named by index: no part points to another.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod areas;
+mod arena;
+mod calls;
+mod frame;
+mod pages;
+mod pool;
+mod program;
+mod signals;
+mod stack;
+mod wait;
+mod words;
+
+pub use areas::{Area, Areas, Backing, MOST_AREAS, Protection, Sharing};
+pub use arena::{Arena, Key};
+pub use calls::{SYSTEM_CALLS, State, SystemCall, system_call_name};
+pub use frame::{AlternateStack, FRAME_BYTES, Frame, Interrupted, REGISTERS, register};
+pub use pages::{Entry, PageMap};
+pub use pool::{Page, Pool};
+pub use program::{Program, Segment};
+pub use signals::{Action, Detail, Effect, Info, Pending, Signal, SignalSet, is_fatal};
+pub use stack::{Image, Stack};
+pub use wait::{Life, Which};
+pub use words::words;
+
+/// Bytes of a page.
+pub const PAGE_BYTES: u64 = 4096;
+
+/// The first address past what a program can use: the kernel keeps the last page empty.
+pub const USER_END: u64 = 0x7fff_ffff_f000;
+
+/// The page that `address` lies in, as an address.
+pub const fn page_of(address: u64) -> u64 {
+    address & !(PAGE_BYTES - 1)
+}
+
+/// `bytes` rounded up to whole pages; `None` past the end of everything.
+pub const fn whole_pages(bytes: u64) -> Option<u64> {
+    match bytes.checked_add(PAGE_BYTES - 1) {
+        Some(sum) => Some(page_of(sum)),
+        None => None,
+    }
+}

@@ -1,0 +1,69 @@
+//! Dispatch: from the number of a system call to its handler.
+
+use koito_linux::Errno;
+
+use crate::calls::{clone, files, futex, identity, memory, process, signals, system, time, wait};
+use crate::server::{Server, TaskKey};
+
+/// Numbers of calls that can be there.
+pub const NUMBERS: usize = 512;
+
+/// Arguments of a system call.
+pub type Arguments = [u64; 6];
+
+/// Why a call does not answer with a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It failed.
+    Error(Errno),
+    /// The caller goes on with the registers that were written.
+    Whole,
+    /// The call is made again when the caller is woken.
+    Wait,
+    /// The caller stays stopped: it ended, or gets its answer from somebody else.
+    Halt,
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Self {
+        Self::Error(errno)
+    }
+}
+
+/// What a call answers.
+pub type Answer = Result<u64, Stop>;
+
+/// Carries out a call of `task`.
+type Handler = fn(&mut Server, TaskKey, &Arguments) -> Answer;
+
+macro_rules! table {
+    ($($number:literal $name:ident $state:ident $($handler:path)?;)*) => {
+        const fn table() -> [Option<Handler>; NUMBERS] {
+            let mut table: [Option<Handler>; NUMBERS] = [None; NUMBERS];
+            $($(table[$number] = Some($handler);)?)*
+            table
+        }
+    };
+}
+
+koito_posix_core::system_calls!(table);
+
+/// The handlers, by number.
+static HANDLERS: [Option<Handler>; NUMBERS] = table();
+
+/// Carries out call `number` of `task`.
+#[inline]
+pub fn dispatch(server: &mut Server, task: TaskKey, number: u32, arguments: &Arguments) -> Answer {
+    match HANDLERS.get(number as usize) {
+        Some(Some(handler)) => handler(server, task, arguments),
+        _ => missing(server, number),
+    }
+}
+
+#[cold]
+fn missing(server: &mut Server, number: u32) -> Answer {
+    if let Some(count) = server.missing.get_mut(number as usize) {
+        *count = count.saturating_add(1);
+    }
+    Err(Errno::ENOSYS.into())
+}

@@ -1,0 +1,213 @@
+//! Who a program is: numbers, groups, sessions, users.
+
+use alloc::vec::Vec;
+
+use koito_linux::Errno;
+
+use crate::call::{Answer, Arguments};
+use crate::process::ProcessKey;
+use crate::server::{Server, TaskKey};
+
+/// Most further groups of users.
+const MOST_GROUPS: u64 = 256;
+/// An identity that stays as it is.
+const SAME: u32 = u32::MAX;
+
+/// The number of the process.
+pub fn getpid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    Ok(server.process_of(task).number.into())
+}
+
+/// That of its parent.
+pub fn getppid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    Ok(server.process_of(task).parent.into())
+}
+
+/// The number of the thread.
+pub fn gettid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    Ok(server.tasks[task].number.into())
+}
+
+/// The process that a call means by a number, 0 for its own.
+fn meant(server: &Server, task: TaskKey, number: u64) -> Result<ProcessKey, Errno> {
+    match number as u32 {
+        0 => Ok(server.tasks[task].process),
+        number => server.process(number).ok_or(Errno::ESRCH),
+    }
+}
+
+/// The process group of the caller.
+pub fn getpgrp(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    Ok(server.process_of(task).group.into())
+}
+
+/// The process group of a process.
+pub fn getpgid(server: &mut Server, task: TaskKey, &[number, ..]: &Arguments) -> Answer {
+    let process = meant(server, task, number)?;
+    Ok(server.processes[process].group.into())
+}
+
+/// The session of a process.
+pub fn getsid(server: &mut Server, task: TaskKey, &[number, ..]: &Arguments) -> Answer {
+    let process = meant(server, task, number)?;
+    Ok(server.processes[process].session.into())
+}
+
+/// Puts a process into a group: its own, or one of its session.
+pub fn setpgid(server: &mut Server, task: TaskKey, &[number, group, ..]: &Arguments) -> Answer {
+    let own = server.process_of(task);
+    let (own_number, own_session) = (own.number, own.session);
+    let process = meant(server, task, number)?;
+    let it = &server.processes[process];
+    if it.number != own_number && it.parent != own_number {
+        return Err(Errno::ESRCH.into());
+    }
+    if it.number != own_number && it.has_executed {
+        return Err(Errno::EACCES.into());
+    }
+    let group = if group as u32 == 0 { it.number } else { group as u32 };
+    if (group as i32) < 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let mut others = server.processes.iter().map(|(_, other)| other);
+    let exists = others.any(|other| other.group == group && other.session == own_session);
+    drop(others);
+    let leads = it.session == it.number;
+    if it.session != own_session || leads || (group != it.number && !exists) {
+        return Err(Errno::EPERM.into());
+    }
+    server.processes[process].group = group;
+    Ok(0)
+}
+
+/// Makes the process the first of a session.
+pub fn setsid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    let number = server.process_of(task).number;
+    if server.processes.iter().any(|(_, it)| it.group == number) {
+        return Err(Errno::EPERM.into());
+    }
+    let process = server.process_of_mut(task);
+    (process.group, process.session) = (number, number);
+    Ok(number.into())
+}
+
+/// The real user.
+pub fn getuid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    Ok(server.process_of(task).owner.users[0].into())
+}
+
+/// The effective user.
+pub fn geteuid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    Ok(server.process_of(task).owner.users[1].into())
+}
+
+/// The real group of users.
+pub fn getgid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    Ok(server.process_of(task).owner.groups[0].into())
+}
+
+/// The effective one.
+pub fn getegid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    Ok(server.process_of(task).owner.groups[1].into())
+}
+
+/// Whether the caller may become whoever it wants.
+fn is_root(server: &Server, task: TaskKey) -> bool {
+    server.process_of(task).owner.users[1] == 0
+}
+
+/// What identities become of `own`: real, effective and saved, each as wanted or the same. Who is not
+/// root can only choose among those that it has.
+fn changed(own: [u32; 3], wanted: [u32; 3], is_root: bool) -> Result<[u32; 3], Errno> {
+    let allowed = |it: &u32| is_root || *it == SAME || own.contains(it);
+    if !wanted.iter().all(allowed) {
+        return Err(Errno::EPERM);
+    }
+    let mut result = own;
+    for (place, wanted) in result.iter_mut().zip(wanted) {
+        if wanted != SAME {
+            *place = wanted;
+        }
+    }
+    Ok(result)
+}
+
+/// The saved identity after a change of real and effective one (setreuid(2)).
+fn saved(own: [u32; 3], real: u32, effective: u32) -> u32 {
+    let follows = real != SAME || (effective != SAME && effective != own[0]);
+    if !follows {
+        return SAME;
+    }
+    if effective == SAME { own[1] } else { effective }
+}
+
+macro_rules! setters {
+    ($field:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
+        /// Becomes somebody; root for good.
+        pub fn $one(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Answer {
+            let (wanted, root) = (wanted as u32, is_root(server, task));
+            let wanted = if root { [wanted; 3] } else { [SAME, wanted, SAME] };
+            let own = server.process_of(task).owner.$field;
+            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            Ok(0)
+        }
+
+        /// Sets real and effective identity.
+        pub fn $two(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+            let &[real, effective, ..] = arguments;
+            let (real, effective, root) = (real as u32, effective as u32, is_root(server, task));
+            let own = server.process_of(task).owner.$field;
+            let wanted = [real, effective, saved(own, real, effective)];
+            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            Ok(0)
+        }
+
+        /// Sets real, effective and saved identity.
+        pub fn $three(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+            let &[real, effective, saved, ..] = arguments;
+            let wanted = [real as u32, effective as u32, saved as u32];
+            let (own, root) = (server.process_of(task).owner.$field, is_root(server, task));
+            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            Ok(0)
+        }
+
+        /// Tells all three.
+        pub fn $get(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+            let own = server.process_of(task).owner.$field;
+            for (at, value) in arguments.iter().zip(own) {
+                server.write_bytes(task, *at, &value.to_le_bytes())?;
+            }
+            Ok(0)
+        }
+    };
+}
+
+setters!(users: setuid, setreuid, setresuid, getresuid);
+setters!(groups: setgid, setregid, setresgid, getresgid);
+
+/// Further groups of users.
+pub fn getgroups(server: &mut Server, task: TaskKey, &[room, to, ..]: &Arguments) -> Answer {
+    let groups = &server.process_of(task).owner.others;
+    let count = groups.len();
+    let bytes: Vec<u8> = groups.iter().flat_map(|group| group.to_le_bytes()).collect();
+    match room as i32 {
+        0 => {}
+        room if room < 0 || (room as usize) < count => return Err(Errno::EINVAL.into()),
+        _ => server.write_bytes(task, to, &bytes)?,
+    }
+    Ok(count as u64)
+}
+
+/// Sets them.
+pub fn setgroups(server: &mut Server, task: TaskKey, &[count, from, ..]: &Arguments) -> Answer {
+    if !is_root(server, task) {
+        return Err(Errno::EPERM.into());
+    }
+    if count > MOST_GROUPS {
+        return Err(Errno::EINVAL.into());
+    }
+    let bytes = server.read_bytes(task, from, count as usize * 4)?;
+    let groups = bytes.as_chunks().0.iter().map(|group| u32::from_le_bytes(*group)).collect();
+    server.process_of_mut(task).owner.others = groups;
+    Ok(0)
+}

@@ -1,0 +1,130 @@
+//! Memory: areas come, go and change.
+
+use core::ops::Range;
+
+use koito_linux::{Errno, raw};
+use koito_posix_core::{Area, Backing, PAGE_BYTES, Protection, Sharing, USER_END, whole_pages};
+
+use crate::call::{Answer, Arguments};
+use crate::server::{Server, TaskKey};
+use crate::space::Space;
+
+/// Mappings do not lie below this.
+const BOTTOM: u64 = 0x1_0000;
+
+/// The pages from `address` on that `bytes` bytes take.
+fn pages(address: u64, bytes: u64) -> Result<Range<u64>, Errno> {
+    let length = whole_pages(bytes).ok_or(Errno::ENOMEM)?;
+    let end = address.checked_add(length).filter(|end| *end <= USER_END).ok_or(Errno::ENOMEM)?;
+    if address.is_multiple_of(PAGE_BYTES) { Ok(address..end) } else { Err(Errno::EINVAL) }
+}
+
+fn protection(bits: u64) -> Protection {
+    Protection::from_bits_truncate(bits as u8)
+}
+
+/// Moves the end of the heap.
+pub fn brk(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Answer {
+    let key = server.processes[server.tasks[task].process].space;
+    let space = &mut server.spaces[key];
+    let Range { start, end } = space.heap;
+    if wanted < start || wanted > USER_END {
+        return Ok(end);
+    }
+    let (old, new) = (whole_pages(end).unwrap_or(end), whole_pages(wanted).unwrap_or(end));
+    let moved = if new > old {
+        let taken = space.areas.within(old..new).next().is_some();
+        let area = anonymous(new, Protection::READ | Protection::WRITE);
+        if taken { Err(Errno::ENOMEM) } else { space.areas.insert(old, area) }
+    } else if new < old {
+        space.clear(&mut server.world, new..old)
+    } else {
+        Ok(())
+    };
+    if moved.is_ok() {
+        space.heap.end = wanted;
+    }
+    Ok(space.heap.end)
+}
+
+fn anonymous<F>(end: u64, protection: Protection) -> Area<F> {
+    Area { end, protection, sharing: Sharing::Private, backing: Backing::Zero }
+}
+
+/// Makes an area.
+pub fn mmap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[hint, bytes, access, flags, ..] = arguments;
+    let flags = flags as u32;
+    if bytes == 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    if flags & raw::MAP_ANONYMOUS == 0 {
+        return Err(Errno::ENODEV.into());
+    }
+    let key = server.processes[server.tasks[task].process].space;
+    let space = &mut server.spaces[key];
+    let start = choose(space, hint, bytes, flags)?;
+    let range = pages(start, bytes)?;
+    space.place(&mut server.world, start, anonymous(range.end, protection(access)))?;
+    Ok(start)
+}
+
+/// Where an area of `bytes` bytes goes.
+fn choose(space: &Space, hint: u64, bytes: u64, flags: u32) -> Result<u64, Errno> {
+    let range = pages(hint & !(PAGE_BYTES - 1), bytes)?;
+    if flags & (raw::MAP_FIXED | raw::MAP_FIXED_NOREPLACE) != 0 {
+        if !hint.is_multiple_of(PAGE_BYTES) {
+            return Err(Errno::EINVAL);
+        }
+        if hint < BOTTOM {
+            return Err(Errno::EPERM);
+        }
+        let taken = space.areas.within(range.clone()).next().is_some();
+        if taken && flags & raw::MAP_FIXED_NOREPLACE != 0 {
+            return Err(Errno::EEXIST);
+        }
+        return Ok(range.start);
+    }
+    if range.start >= BOTTOM && space.areas.within(range.clone()).next().is_none() {
+        return Ok(range.start);
+    }
+    space.areas.gap(range.end - range.start, BOTTOM, space.top).ok_or(Errno::ENOMEM)
+}
+
+/// Takes areas away.
+pub fn munmap(server: &mut Server, task: TaskKey, &[address, bytes, ..]: &Arguments) -> Answer {
+    if bytes == 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let range = pages(address, bytes).map_err(|_| Errno::EINVAL)?;
+    let key = server.processes[server.tasks[task].process].space;
+    server.spaces[key].clear(&mut server.world, range)?;
+    Ok(0)
+}
+
+/// Changes what may be done.
+pub fn mprotect(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[address, bytes, access, ..] = arguments;
+    let range = pages(address, bytes)?;
+    if range.is_empty() {
+        return Ok(0);
+    }
+    let key = server.processes[server.tasks[task].process].space;
+    server.spaces[key].protect(&mut server.world, range, protection(access))?;
+    Ok(0)
+}
+
+/// Wishes about how memory is going to be used. Only what is not needed any more makes a difference.
+pub fn madvise(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[address, bytes, advice, ..] = arguments;
+    let range = pages(address, bytes).map_err(|_| Errno::EINVAL)?;
+    let key = server.processes[server.tasks[task].process].space;
+    let space = &mut server.spaces[key];
+    if !space.areas.covers(range.clone()) {
+        return Err(Errno::ENOMEM.into());
+    }
+    if matches!(advice as u32, raw::MADV_DONTNEED | raw::MADV_FREE) {
+        space.drop_pages(&mut server.world, range);
+    }
+    Ok(0)
+}

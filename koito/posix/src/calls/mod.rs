@@ -1,0 +1,100 @@
+//! The system calls, by what they are about. Each takes its arguments as they came: every number and
+//! pointer is checked where it is used.
+
+pub mod clone;
+pub mod files;
+pub mod futex;
+pub mod identity;
+pub mod memory;
+pub mod process;
+pub mod signals;
+pub mod system;
+pub mod time;
+pub mod wait;
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use koito_linux::Errno;
+
+use crate::server::{Server, TaskKey};
+
+/// Memory of the calling program.
+impl Server {
+    /// Reads `length` bytes at `address`; the caller has bounded `length`.
+    pub fn read_bytes(
+        &mut self,
+        task: TaskKey,
+        address: u64,
+        length: usize,
+    ) -> Result<Vec<u8>, Errno> {
+        let mut bytes = vec![0; length];
+        self.read_into(task, address, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Fills `bytes` from what is at `address`.
+    pub fn read_into(
+        &mut self,
+        task: TaskKey,
+        address: u64,
+        bytes: &mut [u8],
+    ) -> Result<(), Errno> {
+        let space = self.processes[self.tasks[task].process].space;
+        self.spaces[space].read(&mut self.world, address, bytes)
+    }
+
+    /// Reads `N` words at `address`.
+    pub fn read_words<const N: usize>(
+        &mut self,
+        task: TaskKey,
+        address: u64,
+    ) -> Result<[u64; N], Errno> {
+        let mut bytes = [[0; 8]; N];
+        self.read_into(task, address, bytes.as_flattened_mut())?;
+        Ok(bytes.map(u64::from_le_bytes))
+    }
+
+    /// Reads the string at `address`, without the zero at its end; *name too long* past `most` bytes.
+    pub fn read_string(
+        &mut self,
+        task: TaskKey,
+        address: u64,
+        most: usize,
+    ) -> Result<Vec<u8>, Errno> {
+        let mut text = Vec::new();
+        loop {
+            let at = address.wrapping_add(text.len() as u64);
+            // Not past the page that it ends on.
+            let room = (4096 - at % 4096).min(256) as usize;
+            let piece = self.read_bytes(task, at, room)?;
+            let end = piece.iter().position(|byte| *byte == 0);
+            text.extend_from_slice(&piece[..end.unwrap_or(piece.len())]);
+            if text.len() > most {
+                return Err(Errno::ENAMETOOLONG);
+            }
+            if end.is_some() {
+                return Ok(text);
+            }
+        }
+    }
+
+    /// Writes `bytes` to `address`.
+    pub fn write_bytes(&mut self, task: TaskKey, address: u64, bytes: &[u8]) -> Result<(), Errno> {
+        let space = self.processes[self.tasks[task].process].space;
+        self.spaces[space].write(&mut self.world, address, bytes)
+    }
+
+    /// Writes words to `address`.
+    pub fn write_words(&mut self, task: TaskKey, address: u64, words: &[u64]) -> Result<(), Errno> {
+        for (index, some) in words.chunks(8).enumerate() {
+            let mut bytes = [[0; 8]; 8];
+            for (place, word) in bytes.iter_mut().zip(some) {
+                *place = word.to_le_bytes();
+            }
+            let at = address.wrapping_add(index as u64 * 64);
+            self.write_bytes(task, at, bytes[..some.len()].as_flattened())?;
+        }
+        Ok(())
+    }
+}

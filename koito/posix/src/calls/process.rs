@@ -1,0 +1,143 @@
+//! The life of processes and threads: other programs, and the end.
+
+use alloc::vec::Vec;
+
+use koito_linux::Errno;
+use koito_posix_core::{Action, AlternateStack, Life};
+use nun::Descriptor;
+
+use crate::call::{Answer, Arguments, Stop};
+use crate::server::{Server, TaskKey};
+
+/// Number of the FS base among a process's registers.
+const FS_BASE: u64 = 18;
+/// `ARCH_SET_FS` and `ARCH_GET_FS`.
+const SET_FS: u64 = 0x1002;
+const GET_FS: u64 = 0x1003;
+/// Longest path, and longest argument of a program.
+const PATH_BYTES: usize = 4095;
+const ARGUMENT_BYTES: usize = 128 * 1024;
+/// Most bytes of all arguments.
+const ALL_BYTES: usize = 512 * 1024;
+
+/// Ends the thread.
+pub fn exit(server: &mut Server, task: TaskKey, &[code, ..]: &Arguments) -> Answer {
+    server.end_task(task, code as u8);
+    Err(Stop::Halt)
+}
+
+/// Ends the process.
+pub fn exit_group(server: &mut Server, task: TaskKey, &[code, ..]: &Arguments) -> Answer {
+    let process = server.tasks[task].process;
+    server.end_process(process, Some(task), Life::Exited(code as u8));
+    Err(Stop::Halt)
+}
+
+/// Lets others run first.
+pub fn sched_yield(_: &mut Server, _: TaskKey, _: &Arguments) -> Answer {
+    // The caller goes on on what is left of its time; who is ready takes turns with it.
+    Ok(0)
+}
+
+/// Runs another program in place of this one.
+pub fn execve(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[path, words, environment, ..] = arguments;
+    let path = server.read_string(task, path, PATH_BYTES)?;
+    if path.is_empty() {
+        return Err(Errno::ENOENT.into());
+    }
+    let mut room = ALL_BYTES;
+    let words = read_list(server, task, words, &mut room)?;
+    let environment = read_list(server, task, environment, &mut room)?;
+    let loaded = server.load(&path, words, environment)?;
+
+    // From here on nothing fails that the program could still be told.
+    let process = server.tasks[task].process;
+    for other in server.tasks_of(process) {
+        if other != task {
+            let _ = server.tasks[other].body.pcb.suspend();
+            server.end_task(other, 0);
+        }
+    }
+    server.leave_space(process);
+    let it = &mut server.processes[process];
+    it.space = loaded.space;
+    it.name = loaded.name();
+    it.has_executed = true;
+    for action in &mut it.actions {
+        if action.handler != Action::IGNORE {
+            *action = Action::default();
+        }
+    }
+    let number = it.number;
+    let it = &mut server.tasks[task];
+    it.number = number;
+    it.clear_number = 0;
+    it.alternate = AlternateStack::default();
+    let body = it.body;
+    let space = server.spaces[loaded.space].mapping.space;
+    let (none, nothing) = (Descriptor::NULL, Descriptor::NULL);
+    body.pcb
+        .configure_spaces(space, none, nothing)
+        .and_then(|()| server.world.objects.reset(body, loaded.entry, loaded.stack))
+        .expect("a thread that waits for its answer takes a new program");
+    server.processes[process].program = loaded.path;
+    Err(Stop::Whole)
+}
+
+/// Reads a list of strings that ends with a null pointer, none for no list at all.
+fn read_list(
+    server: &mut Server,
+    task: TaskKey,
+    address: u64,
+    room: &mut usize,
+) -> Result<Vec<Vec<u8>>, Errno> {
+    let mut list = Vec::new();
+    if address == 0 {
+        return Ok(list);
+    }
+    loop {
+        let [pointer] = server.read_words(task, address.wrapping_add(list.len() as u64 * 8))?;
+        if pointer == 0 {
+            return Ok(list);
+        }
+        let text =
+            server.read_string(task, pointer, ARGUMENT_BYTES).map_err(|errno| match errno {
+                Errno::ENAMETOOLONG => Errno::E2BIG,
+                errno => errno,
+            })?;
+        *room = room.checked_sub(text.len() + 9).ok_or(Errno::E2BIG)?;
+        list.push(text);
+    }
+}
+
+/// Sets the thread-local base.
+pub fn arch_prctl(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[what, address, ..] = arguments;
+    let body = server.tasks[task].body;
+    match what {
+        SET_FS => {
+            body.pcb.write_register(FS_BASE, address).map_err(|_| Errno::EPERM)?;
+            // It goes on as it stands.
+            body.pcb.write_register(0, 0).map_err(|_| Errno::EPERM)?;
+            Err(Stop::Whole)
+        }
+        GET_FS => {
+            let base = body.pcb.read_register(FS_BASE).map_err(|_| Errno::EPERM)?;
+            server.write_words(task, address, &[base])?;
+            Ok(0)
+        }
+        _ => Err(Errno::EINVAL.into()),
+    }
+}
+
+/// Has the thread's number cleared at an address when it ends.
+pub fn set_tid_address(server: &mut Server, task: TaskKey, &[address, ..]: &Arguments) -> Answer {
+    server.tasks[task].clear_number = address;
+    Ok(server.tasks[task].number.into())
+}
+
+/// Says where the locks stand that a thread holds when it ends.
+pub fn set_robust_list(_: &mut Server, _: TaskKey, &[_, bytes, ..]: &Arguments) -> Answer {
+    if bytes == 24 { Ok(0) } else { Err(Errno::EINVAL.into()) }
+}

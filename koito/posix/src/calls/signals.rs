@@ -1,0 +1,214 @@
+//! Signals, as programs ask for them.
+
+use alloc::vec::Vec;
+
+use koito_linux::{Errno, raw};
+use koito_posix_core::{Action, AlternateStack, Detail, Info, Signal, SignalSet, register};
+
+use crate::call::{Answer, Arguments, Stop};
+use crate::process::ProcessKey;
+use crate::server::{Server, TaskKey};
+
+/// Bytes of a set of signals.
+const SET_BYTES: u64 = 8;
+/// Smallest stack for handlers.
+const LEAST_STACK: u64 = 2048;
+/// `SS_DISABLE` and `SS_ONSTACK`.
+const DISABLE: u64 = 2;
+const ON_STACK: u64 = 1;
+/// `SI_USER` and `SI_TKILL`.
+const BY_KILL: i32 = 0;
+const BY_TKILL: i32 = -6;
+
+/// What the process wishes for a signal.
+pub fn rt_sigaction(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[number, new, old, bytes, ..] = arguments;
+    let signal = Signal::new(number)?;
+    if bytes != SET_BYTES || (new != 0 && !signal.can_be_handled()) {
+        return Err(Errno::EINVAL.into());
+    }
+    let before = server.process_of(task).actions[signal.index()];
+    let wanted = match new {
+        0 => None,
+        _ => {
+            let [handler, flags, restorer, mask] = server.read_words(task, new)?;
+            Some(Action { handler, flags, restorer, mask: SignalSet(mask).maskable() })
+        }
+    };
+    if old != 0 {
+        let words = [before.handler, before.flags, before.restorer, before.mask.0];
+        server.write_words(task, old, &words)?;
+    }
+    if let Some(action) = wanted {
+        let process = server.process_of_mut(task);
+        process.actions[signal.index()] = action;
+        if action.ignores(signal) {
+            process.pending.forget(SignalSet::of(signal));
+            let key = server.tasks[task].process;
+            for task in server.tasks_of(key) {
+                server.tasks[task].pending.forget(SignalSet::of(signal));
+            }
+        }
+    }
+    Ok(0)
+}
+
+/// What the thread holds back.
+pub fn rt_sigprocmask(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[how, new, old, bytes, ..] = arguments;
+    if bytes != SET_BYTES {
+        return Err(Errno::EINVAL.into());
+    }
+    let before = server.tasks[task].mask;
+    if new != 0 {
+        let [set] = server.read_words(task, new)?.map(SignalSet);
+        let mask = match how as u32 {
+            raw::SIG_BLOCK => before.with(set),
+            raw::SIG_UNBLOCK => before.without(set),
+            raw::SIG_SETMASK => set,
+            _ => return Err(Errno::EINVAL.into()),
+        };
+        server.set_mask(task, mask);
+    }
+    if old != 0 {
+        server.write_words(task, old, &[before.0])?;
+    }
+    Ok(0)
+}
+
+/// Goes on where a handler interrupted.
+pub fn rt_sigreturn(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    if server.return_from_handler(task).is_err() {
+        let pointer = server.tasks[task].body.pcb.read_register(register::RSP as u64);
+        server.fault_signal(task, Signal::SEGMENTATION, 0x80, pointer.unwrap_or(0));
+    }
+    Err(Stop::Whole)
+}
+
+/// Signals that wait until they are not held back any more.
+pub fn rt_sigpending(server: &mut Server, task: TaskKey, &[to, ..]: &Arguments) -> Answer {
+    let it = &server.tasks[task];
+    let pending = it.pending.set().with(server.processes[it.process].pending.set());
+    server.write_words(task, to, &[pending.0])?;
+    Ok(0)
+}
+
+/// Waits for a signal.
+pub fn pause(_: &mut Server, _: TaskKey, _: &Arguments) -> Answer {
+    Err(Stop::Wait)
+}
+
+/// Waits for a signal, with others held back meanwhile.
+pub fn rt_sigsuspend(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[set, bytes, ..] = arguments;
+    if bytes != SET_BYTES {
+        return Err(Errno::EINVAL.into());
+    }
+    if server.tasks[task].restored_mask.is_none() {
+        let [mask] = server.read_words(task, set)?;
+        server.tasks[task].restored_mask = Some(server.tasks[task].mask);
+        server.set_mask(task, SignalSet(mask));
+    }
+    Err(Stop::Wait)
+}
+
+/// The stack for handlers.
+pub fn sigaltstack(server: &mut Server, task: TaskKey, &[new, old, ..]: &Arguments) -> Answer {
+    let pointer = server.tasks[task].body.pcb.read_register(register::RSP as u64);
+    let pointer = pointer.map_err(|_| Errno::EFAULT)?;
+    let stack = server.tasks[task].alternate;
+    if old != 0 {
+        let flags = match stack.bytes {
+            0 => DISABLE,
+            _ if stack.holds(pointer) => ON_STACK,
+            _ => 0,
+        };
+        server.write_words(task, old, &[stack.start, flags, stack.bytes])?;
+    }
+    if new != 0 {
+        let [start, flags, bytes] = server.read_words(task, new)?;
+        if stack.holds(pointer) {
+            return Err(Errno::EPERM.into());
+        }
+        server.tasks[task].alternate = match flags as u32 as u64 {
+            DISABLE => AlternateStack::default(),
+            0 | ON_STACK if bytes >= LEAST_STACK => AlternateStack { start, bytes },
+            0 | ON_STACK => return Err(Errno::ENOMEM.into()),
+            _ => return Err(Errno::EINVAL.into()),
+        };
+    }
+    Ok(0)
+}
+
+/// Whether the caller may send a signal to a process.
+fn may_send(server: &Server, task: TaskKey, to: ProcessKey, signal: Option<Signal>) -> bool {
+    let (own, other) = (server.process_of(task), &server.processes[to]);
+    let [real, effective, _] = own.owner.users;
+    let [its_real, _, its_saved] = other.owner.users;
+    effective == 0
+        || [real, effective].iter().any(|user| [its_real, its_saved].contains(user))
+        || (signal == Some(Signal::CONTINUE) && own.session == other.session)
+}
+
+/// The signal with a number, or none for 0, which only looks who is there.
+fn signal_or_look(number: u64) -> Result<Option<Signal>, Errno> {
+    if number as u32 == 0 { Ok(None) } else { Signal::new(u64::from(number as u32)).map(Some) }
+}
+
+/// Sends a signal to processes.
+pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) -> Answer {
+    let signal = signal_or_look(number)?;
+    let own = server.process_of(task);
+    let (own_number, own_group, user) = (own.number, own.group, own.owner.users[0]);
+    let is_meant = |number: u32, group: u32| match who as i32 {
+        0 => group == own_group,
+        -1 => number != 1 && number != own_number,
+        who if who < 0 => group == who.unsigned_abs(),
+        who => number == who.unsigned_abs(),
+    };
+    let processes = server.processes.iter();
+    let meant = processes.filter(|(_, it)| is_meant(it.number, it.group));
+    let meant: Vec<ProcessKey> = meant.map(|(key, _)| key).collect();
+    if meant.is_empty() {
+        return Err(Errno::ESRCH.into());
+    }
+    let mut result = Err(Errno::EPERM.into());
+    for process in meant {
+        // One may have ended with the signal to another.
+        if server.processes.get(process).is_none() || !may_send(server, task, process, signal) {
+            continue;
+        }
+        result = Ok(0);
+        if let Some(signal) = signal {
+            let detail = Detail::Sender(own_number, user);
+            server.send(process, Info { signal, code: BY_KILL, detail });
+        }
+    }
+    result
+}
+
+/// Sends a signal to a thread of a process.
+pub fn tgkill(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[process, thread, number, ..] = arguments;
+    let signal = signal_or_look(number)?;
+    let is_it = |number: u32, its_process: ProcessKey| {
+        number == thread as u32
+            && (process as u32 == 0 || server.processes[its_process].number == process as u32)
+    };
+    let found = server.tasks.iter().find(|(_, it)| is_it(it.number, it.process));
+    let (key, to) = found.map(|(key, it)| (key, it.process)).ok_or(Errno::ESRCH)?;
+    if !may_send(server, task, to, signal) {
+        return Err(Errno::EPERM.into());
+    }
+    if let Some(signal) = signal {
+        let own = server.process_of(task);
+        let detail = Detail::Sender(own.number, own.owner.users[0]);
+        server.send_to_task(key, Info { signal, code: BY_TKILL, detail });
+    }
+    Ok(0)
+}
+
+/// The same, whatever process it belongs to.
+pub fn tkill(server: &mut Server, task: TaskKey, &[thread, number, ..]: &Arguments) -> Answer {
+    tgkill(server, task, &[0, thread, number, 0, 0, 0])
+}

@@ -1,0 +1,66 @@
+//! Time and chance.
+
+use koito::Environment;
+use koito::services::{ClockClient, EntropyClient};
+use nun::ticks;
+
+/// What time it is, by the processor's counter.
+pub struct Clock {
+    ticks_per_millisecond: u64,
+    /// Nanoseconds of real time when the counter was 0.
+    epoch: u64,
+    entropy: Option<EntropyClient>,
+    /// What the next random number is made from where the processor gives none.
+    seed: u64,
+}
+
+impl Clock {
+    /// With what the manifest gives.
+    pub fn new(environment: &Environment) -> Self {
+        let clock = environment.service("clock").ok().map(ClockClient::new);
+        let seconds = clock.and_then(|clock| clock.epoch().ok().flatten()).unwrap_or(0);
+        Self {
+            ticks_per_millisecond: environment.ticks_per_millisecond,
+            epoch: seconds * 1_000_000_000,
+            entropy: environment.service("entropy").ok().map(EntropyClient::new),
+            seed: ticks() | 1,
+        }
+    }
+
+    /// Nanoseconds since the machine started.
+    pub fn now(&self) -> u64 {
+        let nanoseconds = u128::from(ticks()) * 1_000_000 / u128::from(self.ticks_per_millisecond);
+        nanoseconds as u64
+    }
+
+    /// Nanoseconds since 1970.
+    pub fn real(&self) -> u64 {
+        self.epoch + self.now()
+    }
+
+    /// The counter's value at `nanoseconds` since the machine started.
+    pub fn ticks_at(&self, nanoseconds: u64) -> u64 {
+        let ticks = u128::from(nanoseconds) * u128::from(self.ticks_per_millisecond) / 1_000_000;
+        u64::try_from(ticks).unwrap_or(u64::MAX)
+    }
+
+    /// Sixteen random bytes. Where the processor has no random numbers they only differ each time.
+    pub fn random(&mut self) -> [u8; 16] {
+        let drawn = self.entropy.as_ref().and_then(|entropy| entropy.random().ok());
+        let words = match drawn {
+            Some((first, second, ..)) => [first, second],
+            None => [(); 2].map(|()| {
+                // Steele, Lea, Flood: Fast splittable pseudorandom number generators (2014).
+                self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mixed = (self.seed ^ (self.seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+                mixed ^ (mixed >> 31)
+            }),
+        };
+        let mut bytes = [0; 16];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+}

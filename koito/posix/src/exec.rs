@@ -1,0 +1,207 @@
+//! Starting programs: from a file to an address space that can run it.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use koito_linux::{Errno, auxiliary};
+use koito_posix_core::{
+    Area, Backing, Image, Key, PAGE_BYTES, Program, Protection, Segment, Sharing, USER_END,
+    page_of, whole_pages,
+};
+
+use crate::files::FileKey;
+use crate::server::Server;
+use crate::space::Space;
+
+/// Bytes of a stack.
+const STACK_BYTES: u64 = 8 << 20;
+/// Where the stack ends.
+const STACK_TOP: u64 = 0x7fff_ffff_e000;
+/// Most scripts that are each other's interpreters.
+const MOST_INTERPRETERS: usize = 5;
+/// Longest first line of a script.
+const LINE_BYTES: usize = 256;
+/// Where programs go that can lie anywhere, and interpreters.
+const MOVABLE: u64 = 0x5555_5555_4000;
+
+/// A program in its own address space.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The address space.
+    pub space: Key<Space>,
+    /// Its first instruction.
+    pub entry: u64,
+    /// Its stack pointer.
+    pub stack: u64,
+    /// The path that it was found at.
+    pub path: Vec<u8>,
+}
+
+impl Loaded {
+    /// What a process is called that runs it: the last part of its path, cut short.
+    pub fn name(&self) -> Vec<u8> {
+        let last = self.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        last[..last.len().min(15)].to_vec()
+    }
+}
+
+impl Server {
+    /// Loads the program at `path`; one that begins with `#!` is loaded by the program that it names.
+    pub fn load(
+        &mut self,
+        path: &[u8],
+        mut arguments: Vec<Vec<u8>>,
+        environment: Vec<Vec<u8>>,
+    ) -> Result<Loaded, Errno> {
+        let mut path = path.to_vec();
+        for _ in 0..MOST_INTERPRETERS {
+            let file = self.world.files.open(&path)?;
+            let memory = &mut self.world.memory;
+            let start = self.world.files.read(memory, file, 0, PAGE_BYTES as usize)?;
+            let Some(line) = start.strip_prefix(b"#!") else {
+                return self.load_program(path, file, &start, (arguments, environment));
+            };
+            let (program, argument) = interpreter(line)?;
+            let mut words = vec![program.clone()];
+            words.extend(argument);
+            words.push(path);
+            words.extend(arguments.into_iter().skip(1));
+            (path, arguments) = (program, words);
+        }
+        Err(Errno::ELOOP)
+    }
+
+    fn load_program(
+        &mut self,
+        path: Vec<u8>,
+        file: FileKey,
+        start: &[u8],
+        (arguments, environment): (Vec<Vec<u8>>, Vec<Vec<u8>>),
+    ) -> Result<Loaded, Errno> {
+        let program = Program::read(start)?;
+        let mapping = self.world.objects.take_space().map_err(|_| Errno::ENOMEM)?;
+        let mut space = Space::new(mapping, STACK_TOP - STACK_BYTES - (1 << 28));
+        let image = Image {
+            arguments,
+            environment,
+            path: path.clone(),
+            random: self.clock.random(),
+            auxiliary: Vec::new(),
+        };
+        match self.fill(&mut space, file, program, image) {
+            Ok((entry, stack)) => Ok(Loaded { space: self.spaces.add(space), entry, stack, path }),
+            Err(errno) => {
+                space.dissolve(&mut self.world);
+                Err(errno)
+            }
+        }
+    }
+
+    fn fill(
+        &mut self,
+        space: &mut Space,
+        file: FileKey,
+        program: Program,
+        mut image: Image,
+    ) -> Result<(u64, u64), Errno> {
+        let program = if program.is_movable { program.moved(MOVABLE) } else { program };
+        for segment in &program.segments {
+            self.place_segment(space, file, segment)?;
+        }
+        let heap = program.span().1;
+        space.heap = heap..heap;
+        let (mut first, mut base) = (program.entry, 0);
+        if let Some((offset, length)) = program.interpreter {
+            let path =
+                self.world.files.read(&mut self.world.memory, file, offset, length as usize)?;
+            let path = path.strip_suffix(&[0]).ok_or(Errno::ENOEXEC)?;
+            let interpreter = self.world.files.open(path)?;
+            let memory = &mut self.world.memory;
+            let start = self.world.files.read(memory, interpreter, 0, PAGE_BYTES as usize)?;
+            let program = Program::read(&start)?;
+            let (low, high) = program.span();
+            base = space.areas.gap(high - low, 0, space.top).ok_or(Errno::ENOMEM)? - low;
+            let program = program.moved(base);
+            for segment in &program.segments {
+                self.place_segment(space, interpreter, segment)?;
+            }
+            first = program.entry;
+        }
+        let stack = Area {
+            end: STACK_TOP,
+            protection: Protection::READ | Protection::WRITE,
+            sharing: Sharing::Private,
+            backing: Backing::Zero,
+        };
+        space.place(&mut self.world, STACK_TOP - STACK_BYTES, stack)?;
+        image.auxiliary = vec![
+            (auxiliary::HWCAP, 0),
+            (auxiliary::PAGESZ, PAGE_BYTES),
+            (auxiliary::CLKTCK, 100),
+            (auxiliary::PHDR, program.headers.0),
+            (auxiliary::PHENT, 56),
+            (auxiliary::PHNUM, program.headers.1),
+            (auxiliary::BASE, base),
+            (auxiliary::FLAGS, 0),
+            (auxiliary::ENTRY, program.entry),
+            (auxiliary::UID, 0),
+            (auxiliary::EUID, 0),
+            (auxiliary::GID, 0),
+            (auxiliary::EGID, 0),
+            (auxiliary::SECURE, 0),
+            (auxiliary::HWCAP2, 0),
+            (auxiliary::MINSIGSTKSZ, 4096),
+        ];
+        let stack = image.lay_out(STACK_TOP)?;
+        space.write(&mut self.world, stack.pointer, &stack.bytes)?;
+        space.arguments = stack.arguments;
+        Ok((first, stack.pointer))
+    }
+
+    /// Enters the areas of a segment, with zeros where its file has nothing for it.
+    fn place_segment(
+        &mut self,
+        space: &mut Space,
+        file: FileKey,
+        segment: &Segment,
+    ) -> Result<(), Errno> {
+        let first = page_of(segment.address);
+        let file_end = segment.address + segment.file_bytes;
+        let pages_end =
+            whole_pages(file_end).filter(|end| *end <= USER_END).ok_or(Errno::ENOEXEC)?;
+        let area = |end, backing| Area {
+            end,
+            protection: segment.protection,
+            sharing: Sharing::Private,
+            backing,
+        };
+        if segment.file_bytes > 0 {
+            let backing = Backing::File { file, offset: page_of(segment.offset) };
+            space.place(&mut self.world, first, area(pages_end, backing))?;
+        }
+        let zeros_from = if segment.file_bytes > 0 { pages_end } else { first };
+        if segment.last_page() > zeros_from {
+            space.place(&mut self.world, zeros_from, area(segment.last_page(), Backing::Zero))?;
+        }
+        // What the file has behind its part is not the program's.
+        if segment.memory_bytes > segment.file_bytes
+            && segment.file_bytes > 0
+            && file_end < pages_end
+        {
+            let zeros = [0; PAGE_BYTES as usize];
+            space.write(&mut self.world, file_end, &zeros[..(pages_end - file_end) as usize])?;
+        }
+        Ok(())
+    }
+}
+
+/// The interpreter in the first line of a script, behind `#!`, and its argument.
+fn interpreter(line: &[u8]) -> Result<(Vec<u8>, Option<Vec<u8>>), Errno> {
+    let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
+    let line = line[..end.min(LINE_BYTES)].trim_ascii();
+    let (path, argument) = match line.iter().position(u8::is_ascii_whitespace) {
+        Some(place) => (&line[..place], Some(line[place..].trim_ascii().to_vec())),
+        None => (line, None),
+    };
+    if path.is_empty() { Err(Errno::ENOEXEC) } else { Ok((path.to_vec(), argument)) }
+}

@@ -1,0 +1,38 @@
+//! The memory of programs, which the server keeps mapped as a whole.
+
+use koito_posix_core::{PAGE_BYTES, Page, Pool};
+use nun::mapped::Mapped;
+
+/// All pages that programs can have.
+pub struct Memory {
+    /// Who uses which.
+    pub pool: Pool,
+    mapped: Mapped,
+}
+
+impl Memory {
+    /// What is mapped.
+    pub fn new(mapped: Mapped) -> Self {
+        Self { pool: Pool::new((mapped.bytes() as u64 / PAGE_BYTES) as u32), mapped }
+    }
+
+    /// The contents of a page. Programs may write there at any time.
+    #[inline]
+    pub fn page(&self, page: Page) -> Mapped {
+        self.mapped.part(page.0 as usize * PAGE_BYTES as usize, PAGE_BYTES as usize)
+    }
+
+    /// A page of zeros; `None` if there is none left.
+    pub fn take_zero(&mut self) -> Option<Page> {
+        let page = self.pool.take()?;
+        self.page(page).clear();
+        Some(page)
+    }
+
+    /// A page with the contents of another one; `None` if there is none left.
+    pub fn take_copy(&mut self, of: Page) -> Option<Page> {
+        let page = self.pool.take()?;
+        self.page(page).copy_of(&self.page(of));
+        Some(page)
+    }
+}

@@ -1,0 +1,9 @@
+//! What programs are made of: pages of memory, and kernel objects.
+
+mod mapping;
+mod memory;
+mod objects;
+
+pub use mapping::Mapping;
+pub use memory::Memory;
+pub use objects::{Body, IDENTIFIER, Objects};

@@ -1,0 +1,226 @@
+//! Kernel objects for programs, made of the memory that the manifest sets aside.
+//!
+//! Memory of objects of fixed size does not come back, so objects are used again: threads as *bodies*
+//! (PCB, Vector State, a capability to the server's port), address spaces with their page tables.
+
+use alloc::vec::Vec;
+
+use koito::conventions::{BUILDER_RADIX, slot};
+use koito_posix_core::{PAGE_BYTES, Page};
+use nun::aci;
+use nun::capability::Capability;
+use nun::mapped::Mapped;
+use nun::{
+    Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, ObjectType, PageTable,
+    Pcb, Rights, VectorState, Window, map_pages, range_around,
+};
+
+use super::Mapping;
+
+/// The identifier of body 0 at the server's port. Clients of the service have lower ones.
+pub const IDENTIFIER: u64 = 1 << 32;
+/// Priority of programs.
+const PRIORITY: u64 = 100;
+/// Frames that the memory of programs consists of.
+pub const FRAMES: usize = 2;
+/// Address spaces are kept for the next program with at most so many page tables.
+const KEPT_TABLES: usize = 24;
+
+/// What one thread runs as. Its number tells it from others at the server's port.
+#[derive(Clone, Copy, Debug)]
+pub struct Body {
+    /// The process, as the kernel has it.
+    pub pcb: Pcb,
+    /// Its number.
+    pub number: u32,
+}
+
+/// A page table: a slot for its memory, and the next for itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Table(u64);
+
+/// Makes kernel objects, and keeps those that nobody uses.
+pub struct Objects {
+    memory: Generic,
+    next_slot: u64,
+    /// What programs' memory consists of, and how many pages each has.
+    frames: [(Frame, u64); FRAMES],
+    /// Never runs: its registers are those that programs start with.
+    pristine: Pcb,
+    bodies: Vec<Body>,
+    idle_bodies: Vec<u32>,
+    idle_spaces: Vec<Mapping>,
+    idle_tables: Vec<Table>,
+}
+
+impl Objects {
+    /// Takes what the manifest gives; answers the memory for programs as well, mapped.
+    pub fn new() -> Result<(Self, Mapped), Error> {
+        let all = Generic::slot(aci::slot::HEAP_MEMORY);
+        let (_, bits, ..) = all.information()?;
+        let mut next_slot = aci::slot::FREE;
+        let mut take = || {
+            next_slot += 1;
+            next_slot - 1
+        };
+        // The largest first, so that alignment costs nothing.
+        let mut carve = |bits: u64| {
+            let slot = take();
+            all.convert(ObjectType::Generic, bits, 1, root(), slot).map(|_| Generic::slot(slot))
+        };
+        let parts = [carve(bits - 1)?, carve(bits - 2)?];
+        let memory = carve(bits - 2)?;
+        let mut objects = Self {
+            memory,
+            next_slot,
+            frames: [(Frame::slot(0), 0); FRAMES],
+            pristine: Pcb::slot(0),
+            bodies: Vec::new(),
+            idle_bodies: Vec::new(),
+            idle_spaces: Vec::new(),
+            idle_tables: Vec::new(),
+        };
+        let mut pages = 0;
+        for (part, place) in parts.into_iter().zip(0..) {
+            let (_, bits, ..) = part.information()?;
+            let frame: Frame = objects.make_in(part, bits)?;
+            objects.frames[place] = (frame, (1 << bits) / PAGE_BYTES);
+            objects.map_own(frame, aci::WORKSPACE_ADDRESS + pages * PAGE_BYTES)?;
+            pages += objects.frames[place].1;
+        }
+        objects.pristine = objects.make(0)?;
+        let mapped = Mapped::in_workspace(aci::WORKSPACE_ADDRESS, pages * PAGE_BYTES);
+        Ok((objects, mapped))
+    }
+
+    /// A thread's body, stopped; its registers are anybody's.
+    pub fn take_body(&mut self) -> Result<Body, Error> {
+        if let Some(number) = self.idle_bodies.pop() {
+            return Ok(self.bodies[number as usize]);
+        }
+        let number = self.bodies.len() as u32;
+        let pcb: Pcb = self.make(0)?;
+        let state: VectorState = self.make(0)?;
+        let port = self.take_slot()?;
+        let identifier = IDENTIFIER | u64::from(number);
+        root().mint(port, IpcPort::slot(slot::SERVED), Rights::WRITE | Rights::COPY, identifier)?;
+        pcb.configure_vector(state)?;
+        pcb.configure_schedule(PRIORITY, 0, 1)?;
+        pcb.configure_ports(IpcPort::slot(port), Descriptor::NULL)?;
+        let body = Body { pcb, number };
+        self.bodies.push(body);
+        Ok(body)
+    }
+
+    /// Takes a body back that is stopped, or will be before anything else happens.
+    pub fn put_body(&mut self, body: Body) {
+        self.idle_bodies.push(body.number);
+    }
+
+    /// Gives a stopped body the registers that programs start with.
+    pub fn reset(&self, body: Body, instruction: u64, stack: u64) -> Result<(), Error> {
+        body.pcb.clone_state(self.pristine)?;
+        body.pcb.configure_entry(instruction, stack, 0, 0)
+    }
+
+    /// An address space in which nothing is mapped.
+    pub fn take_space(&mut self) -> Result<Mapping, Error> {
+        if let Some(space) = self.idle_spaces.pop() {
+            return Ok(space);
+        }
+        let space: AddressSpace = self.make(0)?;
+        let mut windows = [Window::slot(0); FRAMES];
+        for (window, (frame, _)) in windows.iter_mut().zip(self.frames) {
+            let slot = self.take_slot()?;
+            frame.attach(space, 0, u64::from(Mapping::BITS), root(), slot)?;
+            *window = Window::slot(slot);
+        }
+        Ok(Mapping::new(space, windows))
+    }
+
+    /// Takes an address space back in which nothing is mapped and nobody runs.
+    pub fn put_space(&mut self, mut space: Mapping) {
+        while space.tables.len() > KEPT_TABLES
+            && let Some(table) = space.tables.pop()
+        {
+            // The newest first: those on which others hang are older.
+            if root().remove(table.0 + 1).is_ok() {
+                self.idle_tables.push(table);
+            }
+        }
+        self.idle_spaces.push(space);
+    }
+
+    /// A page table, and the slots that it takes.
+    pub fn take_table(&mut self) -> Result<(PageTable, Table), Error> {
+        let table = match self.idle_tables.pop() {
+            Some(table) => table,
+            None => {
+                let slot = self.take_slot()?;
+                self.take_slot()?;
+                let bits = u64::from(PAGE_BYTES.trailing_zeros());
+                self.memory.convert(ObjectType::Generic, bits, 1, root(), slot)?;
+                Table(slot)
+            }
+        };
+        let memory = Generic::slot(table.0);
+        match memory.convert(ObjectType::PageTable, 0, 1, root(), table.0 + 1) {
+            Ok(_) => Ok((PageTable::slot(table.0 + 1), table)),
+            Err(error) => {
+                self.idle_tables.push(table);
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes back a table that could not be used.
+    pub fn put_table(&mut self, table: Table) {
+        if root().remove(table.0 + 1).is_ok() {
+            self.idle_tables.push(table);
+        }
+    }
+
+    /// Which frame a page lies in, and where in it.
+    #[inline]
+    pub fn place(&self, page: Page) -> (usize, u64) {
+        let first = self.frames[0].1;
+        match u64::from(page.0) {
+            number if number < first => (0, number),
+            number => (1, number - first),
+        }
+    }
+
+    fn take_slot(&mut self) -> Result<u64, Error> {
+        if self.next_slot >= 1 << BUILDER_RADIX {
+            return Err(nun::EXHAUSTED);
+        }
+        self.next_slot += 1;
+        Ok(self.next_slot - 1)
+    }
+
+    fn make<T: Capability>(&mut self, size_bits: u64) -> Result<T, Error> {
+        self.make_in(self.memory, size_bits)
+    }
+
+    fn make_in<T: Capability>(&mut self, memory: Generic, size_bits: u64) -> Result<T, Error> {
+        let slot = self.take_slot()?;
+        memory.convert(T::TYPE, size_bits, 1, root(), slot)?;
+        Ok(T::named(Descriptor::slot(slot)))
+    }
+
+    /// Maps all of `frame` into the own address space.
+    fn map_own(&mut self, frame: Frame, address: u64) -> Result<(), Error> {
+        let space = AddressSpace::slot(aci::slot::ADDRESS_SPACE);
+        let pages = (1 << frame.information()?.0) / PAGE_BYTES;
+        let (first, bits) = range_around(address, pages);
+        let slot = self.take_slot()?;
+        frame.attach(space, first, bits, root(), slot)?;
+        let access = Access::READ | Access::WRITE;
+        map_pages(space, Window::slot(slot), address, pages, access, || self.make(0))
+    }
+}
+
+/// The own root node.
+const fn root() -> Node {
+    Node::slot(aci::slot::NODE)
+}

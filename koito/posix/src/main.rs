@@ -1,0 +1,41 @@
+//! The POSIX server: runs unmodified Linux programs as foreign processes.
+//!
+//! It is their resolver: system calls and faults reach it as messages, and it controls their registers,
+//! memory and threads through capabilities alone. A call that has to wait is kept as data, and its thread
+//! stopped; so one thread serves all of them.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod call;
+mod calls;
+mod clock;
+mod exec;
+mod files;
+mod machine;
+mod process;
+mod server;
+mod service;
+mod signal;
+mod space;
+mod wake;
+
+use koito::{Environment, Missing};
+use server::Server;
+
+nun::entry!(main, stack = 256 * 1024);
+
+/// All memory that it allocates.
+const HEAP_BYTES: usize = 8 << 20;
+
+#[global_allocator]
+static HEAP: nun_heap::Inside<HEAP_BYTES> = nun_heap::Inside::new();
+
+fn main() -> Result<(), Missing> {
+    let environment = Environment::read()?;
+    let mut server = Server::new(&environment)?;
+    let error = server.serve();
+    panic!("the port is gone: {error}");
+}

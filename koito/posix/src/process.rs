@@ -1,0 +1,324 @@
+//! Processes and threads, as the server keeps them: how they come to be and end.
+
+use alloc::vec::Vec;
+
+use koito_linux::Errno;
+use koito_posix_core::{
+    Action, AlternateStack, Detail, Info, Key, Life, Pending, Signal, SignalSet,
+};
+use nun::Descriptor;
+
+use crate::exec::Loaded;
+use crate::machine::Body;
+use crate::server::{Server, TaskKey};
+use crate::space::Space;
+use crate::wake::Waiting;
+
+/// A process, as others name it.
+pub type ProcessKey = Key<Process>;
+
+/// Most threads at a time.
+const MOST_TASKS: usize = 1024;
+/// Most processes at a time, ended ones included.
+const MOST_PROCESSES: usize = 1024;
+
+/// In whose name a process acts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// Real, effective and saved user.
+    pub users: [u32; 3],
+    /// Real, effective and saved group.
+    pub groups: [u32; 3],
+    /// Further groups.
+    pub others: Vec<u32>,
+}
+
+/// A process: what its threads share.
+#[derive(Debug)]
+pub struct Process {
+    /// Its number.
+    pub number: u32,
+    /// That of its parent, 0 for none.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// In whose name it acts.
+    pub owner: Owner,
+    /// Its memory. One that has ended has none: the key names nothing.
+    pub space: Key<Space>,
+    /// The path of its program.
+    pub program: Vec<u8>,
+    /// What it is called.
+    pub name: Vec<u8>,
+    /// Whether it has another program than its parent.
+    pub has_executed: bool,
+    /// How it is.
+    pub life: Life,
+    /// Whether its parent has yet to be told that.
+    pub is_news: bool,
+    /// What it wishes for signals.
+    pub actions: [Action; 64],
+    /// Signals that any of its threads may take.
+    pub pending: Pending,
+    /// The signal that its parent gets when it ends; 0 for none.
+    pub exit_signal: u8,
+    /// Who waits until it leaves the memory that it borrowed.
+    pub borrowed_from: Option<TaskKey>,
+    /// When it gets `SIGALRM`, in nanoseconds since the start, and how long until the next.
+    pub alarm: Option<(u64, u64)>,
+}
+
+/// A thread.
+#[derive(Debug)]
+pub struct Task {
+    /// Whose it is.
+    pub process: ProcessKey,
+    /// What it runs as.
+    pub body: Body,
+    /// Its number.
+    pub number: u32,
+    /// Where its number is written when it ends; 0 for nowhere.
+    pub clear_number: u64,
+    /// Signals that it holds back.
+    pub mask: SignalSet,
+    /// What it holds back again after the next handler.
+    pub restored_mask: Option<SignalSet>,
+    /// Signals that it alone may take.
+    pub pending: Pending,
+    /// Its stack for handlers.
+    pub alternate: AlternateStack,
+    /// Whether there may be signals to be taken before it goes on.
+    pub attention: bool,
+    /// What it waits for. It is stopped then.
+    pub waiting: Option<Waiting>,
+    /// When its wait is over, in nanoseconds since the start.
+    pub deadline: Option<u64>,
+    /// Whether it could go on, but for its process being stopped.
+    pub held: bool,
+}
+
+impl Task {
+    /// A thread of `process` that runs as `body`.
+    pub const fn new(process: ProcessKey, body: Body, number: u32, mask: SignalSet) -> Self {
+        Self {
+            process,
+            body,
+            number,
+            clear_number: 0,
+            mask,
+            restored_mask: None,
+            pending: Pending::new(),
+            alternate: AlternateStack { start: 0, bytes: 0 },
+            attention: false,
+            waiting: None,
+            deadline: None,
+            held: false,
+        }
+    }
+}
+
+impl Server {
+    /// A number that no process, thread, group or session has.
+    pub fn new_number(&mut self) -> u32 {
+        const MOST: u32 = 32_768;
+        loop {
+            self.last_number = self.last_number % (MOST - 1) + 1;
+            let number = self.last_number;
+            let has_it = |it: &Process| [it.number, it.group, it.session].contains(&number);
+            let taken = self.processes.iter().any(|(_, it)| has_it(it))
+                || self.tasks.iter().any(|(_, it)| it.number == number);
+            if !taken {
+                return number;
+            }
+        }
+    }
+
+    /// The process of `task`.
+    #[inline]
+    pub fn process_of(&self, task: TaskKey) -> &Process {
+        &self.processes[self.tasks[task].process]
+    }
+
+    /// The same, to be changed.
+    #[inline]
+    pub fn process_of_mut(&mut self, task: TaskKey) -> &mut Process {
+        let key = self.tasks[task].process;
+        &mut self.processes[key]
+    }
+
+    /// The process with this number.
+    pub fn process(&self, number: u32) -> Option<ProcessKey> {
+        self.processes.iter().find(|(_, it)| it.number == number).map(|(key, _)| key)
+    }
+
+    /// The threads of a process.
+    pub fn tasks_of(&self, process: ProcessKey) -> Vec<TaskKey> {
+        let own = self.tasks.iter().filter(|(_, it)| it.process == process);
+        own.map(|(key, _)| key).collect()
+    }
+
+    /// Refuses more processes and threads than there can be.
+    pub fn check_room(&self) -> Result<(), Errno> {
+        let full = self.tasks.iter().count() >= MOST_TASKS
+            || self.processes.iter().count() >= MOST_PROCESSES;
+        if full { Err(Errno::EAGAIN) } else { Ok(()) }
+    }
+
+    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's.
+    pub fn add_task(
+        &mut self,
+        process: ProcessKey,
+        number: u32,
+        mask: SignalSet,
+    ) -> Result<TaskKey, Errno> {
+        let body = self.world.objects.take_body().map_err(|_| Errno::EAGAIN)?;
+        let space = self.spaces[self.processes[process].space].mapping.space;
+        let (none, nothing) = (Descriptor::NULL, Descriptor::NULL);
+        if body.pcb.configure_spaces(space, none, nothing).is_err() {
+            self.world.objects.put_body(body);
+            return Err(Errno::EAGAIN);
+        }
+        let key = Key::new(body.number);
+        self.tasks.set(key, Task::new(process, body, number, mask));
+        Ok(key)
+    }
+
+    /// Starts a program that was loaded, as a process without parent that leads a session.
+    pub fn start_loaded(&mut self, loaded: Loaded) -> Result<u32, Errno> {
+        self.check_room()?;
+        let number = self.new_number();
+        let name = loaded.name();
+        let process = self.processes.add(Process {
+            number,
+            parent: 0,
+            group: number,
+            session: number,
+            owner: Owner::default(),
+            space: loaded.space,
+            program: loaded.path,
+            name,
+            has_executed: true,
+            life: Life::Running,
+            is_news: false,
+            actions: [Action::default(); 64],
+            pending: Pending::new(),
+            exit_signal: 0,
+            borrowed_from: None,
+            alarm: None,
+        });
+        let task = self.add_task(process, number, SignalSet::default())?;
+        let body = self.tasks[task].body;
+        let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
+        started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
+        self.awaited.push(number);
+        Ok(number)
+    }
+
+    /// Ends a thread that is stopped, or the caller, which is to be stopped. The last one ends its process.
+    pub fn end_task(&mut self, task: TaskKey, code: u8) {
+        let process = self.tasks[task].process;
+        if self.tasks_of(process).len() == 1 {
+            self.end_process(process, Some(task), Life::Exited(code));
+        } else {
+            self.drop_task(task);
+        }
+    }
+
+    /// Ends a process: `life` is what its parent is told. `caller` is the thread, if it is one of its own,
+    /// that is about to be stopped.
+    pub fn end_process(&mut self, process: ProcessKey, caller: Option<TaskKey>, life: Life) {
+        for task in self.tasks_of(process) {
+            let is_stopped = caller == Some(task) || self.tasks[task].waiting.is_some();
+            if !is_stopped {
+                // It runs, or waits for an answer; afterwards it does neither.
+                let _ = self.tasks[task].body.pcb.suspend();
+            }
+            self.drop_task(task);
+        }
+        self.leave_space(process);
+        let it = &mut self.processes[process];
+        it.life = life;
+        it.is_news = true;
+        it.alarm = None;
+        let (number, parent) = (it.number, it.parent);
+        self.orphan_children(number);
+        self.tell_parent(process);
+        if parent == 0 && !self.awaited.contains(&number) {
+            self.processes.remove(process);
+        }
+    }
+
+    /// Takes a stopped thread away.
+    fn drop_task(&mut self, task: TaskKey) {
+        self.stop_waiting(task);
+        let Some(ended) = self.tasks.remove(task) else { return };
+        if ended.clear_number != 0 {
+            let space = self.processes[ended.process].space;
+            // Whoever waits for it looks at the number first.
+            let written = self.spaces[space].write(&mut self.world, ended.clear_number, &[0; 4]);
+            if written.is_ok() {
+                self.wake_futex(space, ended.clear_number, 1, u32::MAX);
+            }
+        }
+        self.world.objects.put_body(ended.body);
+    }
+
+    /// A process does not use its memory any more.
+    pub fn leave_space(&mut self, process: ProcessKey) {
+        let it = &mut self.processes[process];
+        let space = it.space;
+        if let Some(lender) = it.borrowed_from.take() {
+            self.wake(lender);
+        }
+        self.spaces[space].users -= 1;
+        if self.spaces[space].users == 0
+            && let Some(space) = self.spaces.remove(space)
+        {
+            space.dissolve(&mut self.world);
+        }
+    }
+
+    /// Gives the children of a process that ended to process 1, or to nobody.
+    fn orphan_children(&mut self, number: u32) {
+        let heir = match self.process(1) {
+            Some(key) if number != 1 && !self.processes[key].life.is_over() => 1,
+            _ => 0,
+        };
+        let children = self.processes.iter().filter(|(_, it)| it.parent == number);
+        let children: Vec<ProcessKey> = children.map(|(key, _)| key).collect();
+        for child in children {
+            self.processes[child].parent = heir;
+            if self.processes[child].life.is_over() {
+                if heir == 0 {
+                    self.processes.remove(child);
+                } else {
+                    self.tell_parent(child);
+                }
+            }
+        }
+    }
+
+    /// Tells the parent of a process how that is now.
+    pub fn tell_parent(&mut self, process: ProcessKey) {
+        let it = &self.processes[process];
+        let (life, user, number) = (it.life, it.owner.users[0], it.number);
+        let Some(parent) = self.process(it.parent) else { return };
+        let wish = self.processes[parent].actions[Signal::CHILD.index()];
+        let exit_signal = it.exit_signal;
+        let silent = !life.is_over() && wish.flags & Action::NO_CHILD_STOP != 0;
+        if let Ok(signal) = Signal::new(exit_signal.into())
+            && !silent
+        {
+            let (code, status) = life.told();
+            let detail = Detail::Child(number, user, status);
+            self.send(parent, Info { signal, code, detail });
+        }
+        let unwanted = wish.handler == Action::IGNORE || wish.flags & Action::NO_CHILD_WAIT != 0;
+        if life.is_over() && unwanted && exit_signal == Signal::CHILD.number() {
+            self.processes.remove(process);
+        }
+        self.wake_waiters(parent);
+    }
+}

@@ -1,0 +1,241 @@
+//! The server: one loop over system calls, faults, clients and signals.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use koito::conventions::{signal, slot};
+use koito::services::{ConsoleClient, FilesClient};
+use koito::{Environment, Missing};
+use koito_posix_core::{Arena, Key, Life, Signal, register};
+use nun::service::respond;
+use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
+
+use crate::call::{self, Answer, Arguments, Stop};
+use crate::clock::Clock;
+use crate::files::Files;
+use crate::machine::{IDENTIFIER, Memory, Objects};
+use crate::process::{Process, Task};
+use crate::service;
+use crate::space::{Refusal, Space, tried};
+
+/// What all programs have in common.
+pub struct World {
+    /// Their memory.
+    pub memory: Memory,
+    /// What they are made of.
+    pub objects: Objects,
+    /// The files that they map.
+    pub files: Files,
+}
+
+/// Everything.
+pub struct Server {
+    /// What all programs have in common.
+    pub world: World,
+    /// Address spaces.
+    pub spaces: Arena<Space>,
+    /// Processes, ended ones that nobody waited for included.
+    pub processes: Arena<Process>,
+    /// Threads, by the numbers of their bodies.
+    pub tasks: Arena<Task>,
+    /// Where text goes.
+    pub console: ConsoleClient,
+    /// What time it is.
+    pub clock: Clock,
+    /// How often each call was made that is not there.
+    pub missing: [u32; call::NUMBERS],
+    /// The thread whose message is being answered.
+    pub caller: Option<TaskKey>,
+    /// Threads that may go on.
+    pub woken: VecDeque<TaskKey>,
+    /// When the server is woken, in nanoseconds since the start.
+    pub armed: u64,
+    /// Processes whose end a client of the service wants to know.
+    pub awaited: Vec<u32>,
+    /// The process number given last.
+    pub last_number: u32,
+    epoch: u16,
+}
+
+/// A thread, as handlers name it.
+pub type TaskKey = Key<Task>;
+
+impl Server {
+    /// One without programs.
+    pub fn new(environment: &Environment) -> Result<Self, Missing> {
+        let (objects, mapped) = Objects::new().expect("the manifest gives memory for programs");
+        let files = Files::new(FilesClient::new(environment.service("files")?));
+        Ok(Self {
+            world: World { memory: Memory::new(mapped), objects, files },
+            spaces: Arena::new(),
+            processes: Arena::new(),
+            tasks: Arena::new(),
+            console: ConsoleClient::new(environment.service("console")?),
+            clock: Clock::new(environment),
+            missing: [0; call::NUMBERS],
+            caller: None,
+            woken: VecDeque::new(),
+            armed: u64::MAX,
+            awaited: Vec::new(),
+            last_number: 0,
+            epoch: environment.epoch,
+        })
+    }
+
+    /// Serves for as long as the kernel lets it.
+    pub fn serve(&mut self) -> Error {
+        let port = IpcPort::slot(slot::SERVED);
+        let mut came = port.await_arrival();
+        loop {
+            let answer = match came.foreign_call() {
+                Some((process, number, arguments)) => {
+                    Some(self.call(task(process), number, arguments))
+                }
+                None => match came.received() {
+                    Ok(received) => self.take(received),
+                    Err(error) => return error,
+                },
+            };
+            came = match answer {
+                Some(answer) => port.answer_and_await(&answer),
+                None => port.await_arrival(),
+            };
+        }
+    }
+
+    /// A system call; answers what becomes of the caller.
+    #[inline(always)]
+    fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Message {
+        self.caller = Some(task);
+        let answer = call::dispatch(self, task, number, arguments);
+        match answer {
+            Ok(result) if self.woken.is_empty() && !self.tasks[task].attention => {
+                Message::new(Verdict::Resume as u32, [result])
+            }
+            answer => self.finish_call(task, answer, (number, arguments)),
+        }
+    }
+
+    /// The answer to a call where something is to be considered.
+    #[inline(never)]
+    fn finish_call(
+        &mut self,
+        task: TaskKey,
+        answer: Answer,
+        (number, arguments): (u32, &Arguments),
+    ) -> Message {
+        self.go_on();
+        let Some(it) = self.tasks.get(task) else { return Message::verdict(Verdict::Stop) };
+        let result = match answer {
+            Ok(result) => result,
+            Err(Stop::Error(errno)) => errno.answer(),
+            Err(Stop::Whole) => return self.finish(task),
+            Err(Stop::Wait) if self.is_interrupted(task) => {
+                self.interrupt_call(task, number, *arguments);
+                return self.finish(task);
+            }
+            Err(Stop::Wait) => {
+                self.wait_to_repeat(task, number, arguments);
+                return Message::verdict(Verdict::Stop);
+            }
+            Err(Stop::Halt) => return Message::verdict(Verdict::Stop),
+        };
+        if !it.attention {
+            return Message::new(Verdict::Resume as u32, [result]);
+        }
+        // The caller waits for its answer, so it can be written to.
+        let _ = it.body.pcb.write_register(register::RAX as u64, result);
+        self.finish(task)
+    }
+
+    /// Lets the thread whose message is being answered go on with its registers as they are, once its
+    /// signals are taken.
+    fn finish(&mut self, task: TaskKey) -> Message {
+        let runs = match self.tasks.get(task) {
+            None => false,
+            Some(it) => !it.attention || self.take_signals(task),
+        };
+        self.go_on();
+        Message::verdict(if runs { Verdict::ResumeWhole } else { Verdict::Stop })
+    }
+
+    /// Anything but a system call.
+    #[inline(never)]
+    fn take(&mut self, received: Received) -> Option<Message> {
+        match received {
+            Received::Fault { process, fault } => {
+                let task = task(process);
+                self.caller = Some(task);
+                if self.tasks.get(task).is_some() && !self.fault(task, &fault) {
+                    return Some(Message::EMPTY);
+                }
+                Some(self.finish(task))
+            }
+            Received::Stopped { process, .. } => {
+                let task = task(process);
+                self.caller = Some(task);
+                Some(self.finish(task))
+            }
+            Received::Message { sender, message } => {
+                self.caller = None;
+                let epoch = self.epoch;
+                let answer = respond(&service::Service::over(self), epoch, sender, &message);
+                self.go_on();
+                answer
+            }
+            Received::Signals { bits } => {
+                self.caller = None;
+                self.hear(bits);
+                self.go_on();
+                None
+            }
+            _ => Some(Message::verdict(Verdict::Stop)),
+        }
+    }
+
+    fn hear(&mut self, bits: u64) {
+        if bits & signal::ALIVE != 0 {
+            // A component that is never asked has nothing there, and no need.
+            let _ = NotificationPort::slot(slot::HEARTBEAT).notify();
+        }
+        if bits & signal::ALARM != 0 {
+            self.do_what_is_due();
+        }
+    }
+
+    /// A fault of `task`; answers whether a signal is to be taken, else it is mended.
+    fn fault(&mut self, task: TaskKey, fault: &Fault) -> bool {
+        let Fault { reason, address, code, .. } = *fault;
+        let (signal, code) = match reason {
+            Some(FaultReason::Page) => {
+                let space = self.process_of(task).space;
+                match self.spaces[space].fault(&mut self.world, address, tried(code)) {
+                    Ok(()) => return false,
+                    Err(Refusal::Nothing) => (Signal::SEGMENTATION, 1),
+                    Err(Refusal::Forbidden) => (Signal::SEGMENTATION, 2),
+                    Err(Refusal::PastEnd) => (Signal::BUS, 2),
+                    Err(Refusal::NoMemory) => {
+                        let process = self.tasks[task].process;
+                        self.end_process(process, Some(task), Life::Killed(9, false));
+                        return true;
+                    }
+                }
+            }
+            Some(FaultReason::InvalidInstruction) => (Signal::ILLEGAL, 2),
+            Some(FaultReason::Division) => (Signal::ARITHMETIC, 1),
+            Some(FaultReason::VectorException) => (Signal::ARITHMETIC, 3),
+            Some(FaultReason::Breakpoint) => (Signal::TRAP, 0x80),
+            Some(FaultReason::Debug) => (Signal::TRAP, 2),
+            Some(FaultReason::Alignment) => (Signal::BUS, 1),
+            _ => (Signal::SEGMENTATION, 0x80),
+        };
+        self.fault_signal(task, signal, code, address);
+        true
+    }
+}
+
+/// The thread that the kernel means by an identifier.
+#[inline]
+const fn task(identifier: u64) -> TaskKey {
+    Key::new((identifier ^ IDENTIFIER) as u32)
+}

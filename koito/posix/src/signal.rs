@@ -1,0 +1,335 @@
+//! Signals on their way: sent, taken, handled, returned from.
+
+use koito_linux::Errno;
+use koito_posix_core::{
+    Action, AlternateStack, Detail, Effect, FRAME_BYTES, Frame, Info, Interrupted, Life, REGISTERS,
+    Signal, SignalSet, is_fatal, register,
+};
+use nun::buffer;
+
+use crate::process::ProcessKey;
+use crate::server::{Server, TaskKey};
+use crate::wake::Waiting;
+
+/// Most bytes of an image of an extended state.
+const MOST_IMAGE: usize = nun::abi::VECTOR_IMAGE_BYTES;
+/// Bytes of the `syscall` instruction.
+const CALL_BYTES: u64 = 2;
+/// Calls that a handler interrupts for good, whatever is wished: they wait for time or signals.
+const NEVER_REPEATED: [u32; 13] = [7, 23, 34, 35, 128, 130, 202, 230, 232, 270, 271, 281, 219];
+
+impl Server {
+    /// Sends a signal to a process: some thread of it takes it.
+    pub fn send(&mut self, process: ProcessKey, info: Info) {
+        let Info { signal, .. } = info;
+        if !self.note(process, signal) {
+            return;
+        }
+        let it = &mut self.processes[process];
+        it.pending.add(info);
+        let tasks = self.tasks_of(process);
+        let takes = |task: &&TaskKey| !self.tasks[**task].mask.contains(signal);
+        if let Some(task) = tasks.iter().find(takes).copied() {
+            self.alert(task);
+        }
+    }
+
+    /// Sends a signal to one thread.
+    pub fn send_to_task(&mut self, task: TaskKey, info: Info) {
+        let process = self.tasks[task].process;
+        if !self.note(process, info.signal) {
+            return;
+        }
+        self.tasks[task].pending.add(info);
+        if !self.tasks[task].mask.contains(info.signal) {
+            self.alert(task);
+        }
+    }
+
+    /// What a signal does by merely being sent; answers whether somebody has to take it.
+    fn note(&mut self, process: ProcessKey, signal: Signal) -> bool {
+        if self.processes[process].life.is_over() {
+            return false;
+        }
+        let forgotten = match signal.default_effect() {
+            Effect::Continue => SignalSet::STOPPING,
+            Effect::Stop => SignalSet::of(Signal::CONTINUE),
+            _ => SignalSet(0),
+        };
+        let tasks = self.tasks_of(process);
+        if !forgotten.is_empty() {
+            self.processes[process].pending.forget(forgotten);
+            for task in &tasks {
+                self.tasks[*task].pending.forget(forgotten);
+            }
+        }
+        if matches!(signal, Signal::CONTINUE | Signal::KILL) {
+            self.continue_process(process, signal);
+        }
+        let it = &self.processes[process];
+        let held_back = tasks.iter().all(|task| self.tasks[*task].mask.contains(signal));
+        held_back || !it.actions[signal.index()].ignores(signal)
+    }
+
+    /// Lets a stopped process go on.
+    fn continue_process(&mut self, process: ProcessKey, signal: Signal) {
+        if !matches!(self.processes[process].life, Life::Stopped(_)) {
+            return;
+        }
+        self.processes[process].life = Life::Running;
+        for task in self.tasks_of(process) {
+            if core::mem::take(&mut self.tasks[task].held) {
+                self.run(task);
+            }
+        }
+        if signal == Signal::CONTINUE && self.processes.get(process).is_some() {
+            self.processes[process].life = Life::Continued;
+            self.processes[process].is_news = true;
+            self.tell_parent(process);
+        }
+    }
+
+    /// Has a thread look for signals before it goes on.
+    fn alert(&mut self, task: TaskKey) {
+        self.tasks[task].attention = true;
+        if Some(task) == self.caller {
+            // It will, when its call is answered.
+            return;
+        }
+        if self.tasks[task].waiting.is_some() {
+            self.interrupt_wait(task);
+        } else if !self.tasks[task].held {
+            let _ = self.tasks[task].body.pcb.interrupt();
+        } else if self.has_signal(task) == Some(Signal::KILL) {
+            self.tasks[task].held = false;
+            self.run(task);
+        }
+    }
+
+    /// The next signal that a thread would take.
+    fn has_signal(&self, task: TaskKey) -> Option<Signal> {
+        let it = &self.tasks[task];
+        let pending = it.pending.set().with(self.processes[it.process].pending.set());
+        pending.without(it.mask.maskable()).first()
+    }
+
+    /// Whether a thread has to look after a signal before it waits: one with a handler, or one that ends
+    /// or stops its process.
+    pub fn is_interrupted(&self, task: TaskKey) -> bool {
+        self.tasks[task].attention && self.has_signal(task).is_some()
+    }
+
+    /// A signal comes to a thread that waits.
+    fn interrupt_wait(&mut self, task: TaskKey) {
+        let Some(signal) = self.has_signal(task) else { return };
+        let action = self.process_of(task).actions[signal.index()];
+        if action.handler == Action::DEFAULT && signal.default_effect() == Effect::Stop {
+            // Its wait goes on meanwhile.
+            self.take_pending(task, signal);
+            self.stop_process(self.tasks[task].process, signal);
+            return;
+        }
+        let Some(waiting) = self.tasks[task].waiting else { return };
+        if let Waiting::Answer(_) = waiting {
+            // Nothing ends that but what it waits for.
+            return;
+        }
+        self.tasks[task].waiting = None;
+        self.tasks[task].deadline = None;
+        self.interrupted(task, &waiting, &action);
+        self.run(task);
+    }
+
+    /// Sets the registers of a thread whose wait a signal ended: it makes its call again after the
+    /// handler, or gets an error.
+    fn interrupted(&mut self, task: TaskKey, waiting: &Waiting, action: &Action) {
+        let pcb = self.tasks[task].body.pcb;
+        let again = match waiting {
+            Waiting::Repeat { number, .. } if !NEVER_REPEATED.contains(number) => Some(*number),
+            _ => None,
+        };
+        let repeats = action.flags & Action::RESTART != 0 || action.handler <= Action::IGNORE;
+        let written = match again {
+            Some(number) if repeats => {
+                pcb.read_register(register::RIP as u64).and_then(|instruction| {
+                    pcb.write_register(register::RAX as u64, number.into())?;
+                    pcb.write_register(register::RIP as u64, instruction - CALL_BYTES)
+                })
+            }
+            _ => pcb.write_register(register::RAX as u64, Errno::EINTR.answer()),
+        };
+        written.expect("a stopped thread can be written to");
+    }
+
+    /// The same for the caller, which was about to wait.
+    pub fn interrupt_call(&mut self, task: TaskKey, number: u32, arguments: [u64; 6]) {
+        let Some(signal) = self.has_signal(task) else { return };
+        let action = self.process_of(task).actions[signal.index()];
+        self.interrupted(task, &Waiting::Repeat { number, arguments }, &action);
+        self.tasks[task].deadline = None;
+    }
+
+    fn take_pending(&mut self, task: TaskKey, signal: Signal) -> Option<Info> {
+        let process = self.tasks[task].process;
+        let own = self.tasks[task].pending.take(signal);
+        own.or_else(|| self.processes[process].pending.take(signal))
+    }
+
+    /// Takes the signals of a thread that is about to go on, and whose registers are as they should be;
+    /// answers whether it can: it may have ended, or its process may be stopped.
+    pub fn take_signals(&mut self, task: TaskKey) -> bool {
+        loop {
+            let process = self.tasks[task].process;
+            let Some(signal) = self.has_signal(task) else {
+                self.tasks[task].attention = false;
+                if let Some(mask) = self.tasks[task].restored_mask.take() {
+                    self.set_mask(task, mask);
+                    continue;
+                }
+                break;
+            };
+            let Some(info) = self.take_pending(task, signal) else { continue };
+            let action = self.processes[process].actions[signal.index()];
+            match (action.handler, signal.default_effect()) {
+                (Action::IGNORE, _) | (Action::DEFAULT, Effect::Nothing | Effect::Continue) => {}
+                (Action::DEFAULT, Effect::Stop) => self.stop_process(process, signal),
+                (Action::DEFAULT, effect) => {
+                    let dumps = effect == Effect::Dump;
+                    self.end_process(process, Some(task), Life::Killed(signal.number(), dumps));
+                    return false;
+                }
+                _ => {
+                    if self.enter_handler(task, &info, &action).is_err() {
+                        let life = Life::Killed(Signal::SEGMENTATION.number(), true);
+                        self.end_process(process, Some(task), life);
+                        return false;
+                    }
+                }
+            }
+        }
+        let stopped = matches!(self.process_of(task).life, Life::Stopped(_));
+        self.tasks[task].held = stopped;
+        self.tasks[task].attention = stopped;
+        !stopped
+    }
+
+    /// Stops a process, and tells its parent.
+    fn stop_process(&mut self, process: ProcessKey, signal: Signal) {
+        self.processes[process].life = Life::Stopped(signal.number());
+        self.processes[process].is_news = true;
+        for task in self.tasks_of(process) {
+            let it = &mut self.tasks[task];
+            it.attention = true;
+            if it.waiting.is_none() && !it.held && Some(task) != self.caller {
+                let _ = it.body.pcb.interrupt();
+            }
+        }
+        self.tell_parent(process);
+    }
+
+    /// Sets what a thread holds back.
+    pub fn set_mask(&mut self, task: TaskKey, mask: SignalSet) {
+        self.tasks[task].mask = mask.maskable();
+        self.tasks[task].attention = self.has_signal(task).is_some();
+    }
+
+    /// Has a stopped thread enter a handler next.
+    fn enter_handler(&mut self, task: TaskKey, info: &Info, action: &Action) -> Result<(), Errno> {
+        let signal = info.signal;
+        let pcb = self.tasks[task].body.pcb;
+        let mut registers = [0; REGISTERS];
+        for (number, value) in registers.iter_mut().enumerate() {
+            *value = pcb.read_register(number as u64).map_err(|_| Errno::EFAULT)?;
+        }
+        let image = self.read_image(task);
+        let AlternateStack { start, bytes } = self.tasks[task].alternate;
+        let uses_own = action.flags & Action::ON_STACK != 0
+            && bytes > 0
+            && !self.tasks[task].alternate.holds(registers[register::RSP]);
+        let mask = self.tasks[task].mask;
+        let interrupted = Interrupted {
+            registers: &registers,
+            state: &image,
+            mask: self.tasks[task].restored_mask.take().unwrap_or(mask),
+            alternate: self.tasks[task].alternate,
+        };
+        let top = uses_own.then_some(start.wrapping_add(bytes));
+        let frame = Frame::new(&interrupted, info, action.restorer, top);
+        self.write_bytes(task, frame.state.0, &frame.state.1)?;
+        self.write_bytes(task, frame.pointer, &frame.bytes)?;
+        let entry = [
+            (register::RIP, action.handler),
+            (register::RSP, frame.pointer),
+            (register::RDI, signal.number().into()),
+            (register::RSI, frame.info_address()),
+            (register::RDX, frame.context_address()),
+            (register::RAX, 0),
+            (register::FLAGS, 0x202),
+        ];
+        for (number, value) in entry {
+            pcb.write_register(number as u64, value).map_err(|_| Errno::EFAULT)?;
+        }
+        let mut held = mask.with(action.mask);
+        if action.flags & Action::NO_DEFER == 0 {
+            held = held.with(SignalSet::of(signal));
+        }
+        if action.flags & Action::RESET != 0 {
+            self.process_of_mut(task).actions[signal.index()] = Action::default();
+        }
+        self.set_mask(task, held);
+        Ok(())
+    }
+
+    /// Has the caller go on where a handler interrupted it, as the frame on its stack says.
+    pub fn return_from_handler(&mut self, task: TaskKey) -> Result<(), Errno> {
+        let pcb = self.tasks[task].body.pcb;
+        let pointer = pcb.read_register(register::RSP as u64).map_err(|_| Errno::EFAULT)?;
+        let mut bytes = [0; FRAME_BYTES];
+        // The handler's return took the address away.
+        self.read_into(task, pointer.wrapping_sub(8), &mut bytes)?;
+        let (registers, mask, state) = Frame::read(&bytes);
+        if state != 0 {
+            let length = self.image_bytes(task);
+            let image = self.read_bytes(task, state, length)?;
+            self.write_image(task, image)?;
+        }
+        for (number, value) in registers.into_iter().enumerate() {
+            pcb.write_register(number as u64, value).map_err(|_| Errno::EFAULT)?;
+        }
+        self.set_mask(task, mask);
+        Ok(())
+    }
+
+    /// A fault of the caller that is its own: it gets a signal, or ends.
+    pub fn fault_signal(&mut self, task: TaskKey, signal: Signal, code: i32, address: u64) {
+        let process = self.tasks[task].process;
+        let action = self.processes[process].actions[signal.index()];
+        if is_fatal(signal, &action, self.tasks[task].mask) {
+            self.end_process(process, Some(task), Life::Killed(signal.number(), true));
+            return;
+        }
+        let info = Info { signal, code, detail: Detail::Address(address) };
+        self.tasks[task].pending.add(info);
+        self.tasks[task].attention = true;
+    }
+
+    fn image_bytes(&self, task: TaskKey) -> usize {
+        let bytes = self.tasks[task].body.pcb.read_vector().unwrap_or(0);
+        (bytes as usize).min(MOST_IMAGE)
+    }
+
+    fn read_image(&self, task: TaskKey) -> alloc::vec::Vec<u8> {
+        let words = self.image_bytes(task) / 8;
+        (0..words).flat_map(|index| buffer().read_image(index).to_le_bytes()).collect()
+    }
+
+    fn write_image(&self, task: TaskKey, mut image: alloc::vec::Vec<u8>) -> Result<(), Errno> {
+        Frame::clean_image(&mut image);
+        for (index, word) in image.chunks_exact(8).enumerate() {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(word);
+            buffer().write_image(index, u64::from_le_bytes(bytes));
+        }
+        self.tasks[task].body.pcb.write_vector().map_err(|_| Errno::EFAULT)
+    }
+}

@@ -1,0 +1,386 @@
+//! The address space of a program: what its addresses mean, which pages are there, and what of that the
+//! kernel maps.
+//!
+//! Pages come on demand. A private page has one user or is not written: who writes to one that others use
+//! gets a copy first. The kernel maps a page for writing only if that may be done at once.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use koito_linux::Errno;
+use koito_posix_core::{
+    Area, Areas, Backing, Entry, PAGE_BYTES, Page, PageMap, Protection, Sharing, page_of,
+};
+use nun::Access;
+
+use crate::files::FileKey;
+use crate::machine::{Mapping, Memory};
+use crate::server::World;
+
+/// Pages that are mapped around one that was needed, if they are there.
+const AROUND: u64 = 16;
+
+/// Why an access cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Nothing is there.
+    Nothing,
+    /// It is there, but not for this.
+    Forbidden,
+    /// The file does not reach so far.
+    PastEnd,
+    /// There is no memory left.
+    NoMemory,
+}
+
+/// An address space. Several threads may use it, and after `vfork` several processes.
+#[derive(Debug)]
+pub struct Space {
+    /// What the addresses mean.
+    pub areas: Areas<FileKey>,
+    /// Which pages are there.
+    pub pages: PageMap,
+    /// What the kernel maps.
+    pub mapping: Mapping,
+    /// Where the heap that `brk` moves begins, and where it ends.
+    pub heap: Range<u64>,
+    /// Below this the next mapping is put.
+    pub top: u64,
+    /// Processes that use it.
+    pub users: u32,
+    /// Where arguments and environment stand.
+    pub arguments: (u64, u64, u64),
+}
+
+impl Space {
+    /// One in which nothing is.
+    pub const fn new(mapping: Mapping, top: u64) -> Self {
+        Self {
+            areas: Areas::new(),
+            pages: PageMap::new(),
+            mapping,
+            heap: 0..0,
+            top,
+            users: 1,
+            arguments: (0, 0, 0),
+        }
+    }
+
+    /// The program tried to do what is in `tried` at `address`, and the kernel refused. Afterwards it can
+    /// be tried again.
+    pub fn fault(
+        &mut self,
+        world: &mut World,
+        address: u64,
+        tried: Protection,
+    ) -> Result<(), Refusal> {
+        let page = page_of(address);
+        let (start, area) = self.areas.find(page).ok_or(Refusal::Nothing)?;
+        if !area.protection.contains(tried) {
+            return Err(Refusal::Forbidden);
+        }
+        let writes = tried.contains(Protection::WRITE);
+        let area = area.clone();
+        let before = self.pages.get(page);
+        let entry = self.provide(world, (start, &area), page, writes)?;
+        if !entry.is_mapped() {
+            // Where others are there, too, it is worth mapping them with it.
+            let alone = match area.backing {
+                Backing::Zero => before.is_none_or(|before| before.page() != entry.page()),
+                Backing::File { .. } => false,
+            };
+            return match alone {
+                true => self.map_one(world, &area, (page, entry), tried),
+                false => self.map_around(world, (start, &area), page, tried),
+            };
+        }
+        let access = access(&area, may_write(&area, &world.memory, entry), tried);
+        let protected = self.mapping.protect_one(&world.objects, page, entry.page(), access);
+        protected.map_err(|_| Refusal::NoMemory)?;
+        self.pages.set(page, entry.mapped(access.contains(Access::WRITE)));
+        Ok(())
+    }
+
+    /// Has the kernel map the page at `page`.
+    fn map_one(
+        &mut self,
+        world: &mut World,
+        area: &Area<FileKey>,
+        (page, entry): (u64, Entry),
+        tried: Protection,
+    ) -> Result<(), Refusal> {
+        let access = access(area, may_write(area, &world.memory, entry), tried);
+        let mapped = self.mapping.map(&mut world.objects, page, entry.page(), access);
+        mapped.map_err(|_| Refusal::NoMemory)?;
+        self.pages.set(page, entry.mapped(access.contains(Access::WRITE)));
+        Ok(())
+    }
+
+    /// Has the kernel map the page at `page`, which is there, and those around it that are there.
+    fn map_around(
+        &mut self,
+        world: &mut World,
+        (start, area): (u64, &Area<FileKey>),
+        page: u64,
+        tried: Protection,
+    ) -> Result<(), Refusal> {
+        let first = (page & !(AROUND * PAGE_BYTES - 1)).max(start);
+        let last =
+            (page & !(AROUND * PAGE_BYTES - 1)).saturating_add(AROUND * PAGE_BYTES).min(area.end);
+        if let Backing::File { .. } = area.backing {
+            self.share_cached(world, (start, area), first..last);
+        }
+        let mut wanted: Vec<(u64, Page, Access)> = Vec::new();
+        for (address, entry) in self.pages.within(first..last) {
+            if !entry.is_mapped() {
+                let writes = may_write(area, &world.memory, entry);
+                wanted.push((address, entry.page(), access(area, writes, tried)));
+            }
+        }
+        let mapped = match wanted[..] {
+            [(address, page, access)] => {
+                self.mapping.map(&mut world.objects, address, page, access)
+            }
+            _ => self.mapping.map_many(&mut world.objects, wanted.iter().copied()),
+        };
+        mapped.map_err(|_| Refusal::NoMemory)?;
+        for (address, page, access) in wanted {
+            let writable = access.contains(Access::WRITE);
+            self.pages.set(address, Entry::new(page).mapped(writable));
+        }
+        Ok(())
+    }
+
+    /// Lets it share what is cached of its file in `range`.
+    fn share_cached(
+        &mut self,
+        world: &mut World,
+        (start, area): (u64, &Area<FileKey>),
+        range: Range<u64>,
+    ) {
+        for page in range.step_by(PAGE_BYTES as usize) {
+            if self.pages.get(page).is_none()
+                && let Some((file, offset)) = area.file_at(start, page)
+                && let Some(cached) = world.files.cached(file, offset)
+            {
+                world.memory.pool.share(cached);
+                self.pages.set(page, Entry::new(cached));
+            }
+        }
+    }
+
+    /// Has a page at `page`, for writing if `writes`; the kernel is not told.
+    fn provide(
+        &mut self,
+        world: &mut World,
+        (start, area): (u64, &Area<FileKey>),
+        page: u64,
+        writes: bool,
+    ) -> Result<Entry, Refusal> {
+        let copies = writes && area.sharing == Sharing::Private;
+        if let Some(entry) = self.pages.get(page) {
+            if !copies || world.memory.pool.users(entry.page()) == 1 {
+                return Ok(entry);
+            }
+            let copy = world.memory.take_copy(entry.page()).ok_or(Refusal::NoMemory)?;
+            if entry.is_mapped() {
+                // It has to go before somebody else gets it.
+                let unmapped = self.mapping.unmap_one(&world.objects, page, entry.page());
+                unmapped.map_err(|_| Refusal::NoMemory)?;
+            }
+            world.memory.pool.release(entry.page());
+            let entry = Entry::new(copy);
+            self.pages.set(page, entry);
+            return Ok(entry);
+        }
+        let page_here = match area.file_at(start, page) {
+            None => world.memory.take_zero().ok_or(Refusal::NoMemory)?,
+            Some((file, offset)) => {
+                let cached = world.files.page(&mut world.memory, file, offset)?;
+                if copies {
+                    world.memory.take_copy(cached).ok_or(Refusal::NoMemory)?
+                } else {
+                    world.memory.pool.share(cached);
+                    cached
+                }
+            }
+        };
+        let entry = Entry::new(page_here);
+        self.pages.set(page, entry);
+        Ok(entry)
+    }
+
+    /// The page at `address`, to be read or written in the program's name.
+    fn reach(&mut self, world: &mut World, address: u64, tried: Protection) -> Result<Page, Errno> {
+        let page = page_of(address);
+        let (start, area) = self.areas.find(page).ok_or(Errno::EFAULT)?;
+        if !area.protection.contains(tried) {
+            return Err(Errno::EFAULT);
+        }
+        let writes = tried.contains(Protection::WRITE);
+        if let Some(entry) = self.pages.get(page)
+            && (!writes || entry.is_writable())
+        {
+            return Ok(entry.page());
+        }
+        let area = area.clone();
+        let entry = self.provide(world, (start, &area), page, writes);
+        entry.map(Entry::page).map_err(|refusal| match refusal {
+            Refusal::NoMemory => Errno::ENOMEM,
+            _ => Errno::EFAULT,
+        })
+    }
+
+    /// Goes through `bytes` bytes of the program's memory from `address` on, page by page: `each` gets
+    /// the part of a page and where in the stretch it begins.
+    fn go_through(
+        &mut self,
+        world: &mut World,
+        (address, bytes): (u64, usize),
+        tried: Protection,
+        mut each: impl FnMut(nun::mapped::Mapped, usize),
+    ) -> Result<(), Errno> {
+        let mut done = 0;
+        while done < bytes {
+            let at = address.checked_add(done as u64).ok_or(Errno::EFAULT)?;
+            let page = self.reach(world, at, tried)?;
+            let offset = (at % PAGE_BYTES) as usize;
+            let part = world.memory.page(page).part(offset, bytes - done);
+            each(part, done);
+            done += part.bytes();
+        }
+        Ok(())
+    }
+
+    /// Reads the program's memory.
+    pub fn read(&mut self, world: &mut World, address: u64, bytes: &mut [u8]) -> Result<(), Errno> {
+        let length = bytes.len();
+        self.go_through(world, (address, length), Protection::READ, |part, at| {
+            part.copy_to(0, &mut bytes[at..at + part.bytes()]);
+        })
+    }
+
+    /// Writes to the program's memory.
+    pub fn write(&mut self, world: &mut World, address: u64, bytes: &[u8]) -> Result<(), Errno> {
+        self.go_through(world, (address, bytes.len()), Protection::WRITE, |part, at| {
+            part.copy_from(0, &bytes[at..at + part.bytes()]);
+        })
+    }
+
+    /// Enters an area, in place of whatever is there.
+    pub fn place(
+        &mut self,
+        world: &mut World,
+        start: u64,
+        area: Area<FileKey>,
+    ) -> Result<(), Errno> {
+        self.clear(world, start..area.end)?;
+        self.areas.insert(start, area)
+    }
+
+    /// Takes everything in `range` away.
+    pub fn clear(&mut self, world: &mut World, range: Range<u64>) -> Result<(), Errno> {
+        self.areas.remove(range.clone())?;
+        self.drop_pages(world, range);
+        Ok(())
+    }
+
+    /// Gives the pages in `range` back; what is there next is as the areas say.
+    pub fn drop_pages(&mut self, world: &mut World, range: Range<u64>) {
+        self.hide(world, range.clone(), |_| true);
+        let pool = &mut world.memory.pool;
+        self.pages.drain(range, |_, entry| {
+            pool.release(entry.page());
+        });
+    }
+
+    /// Has the kernel unmap those pages in `range` that are mapped and of which `which` says so.
+    fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
+        let shown = |entry: &Entry| entry.is_mapped() && which(*entry);
+        let pages = self.pages.within(range.clone()).filter(|(_, entry)| shown(entry));
+        let unmapped =
+            self.mapping.unmap(&world.objects, pages.map(|(address, it)| (address, it.page())));
+        unmapped.expect("the kernel unmaps what it mapped");
+        self.pages.update(range, |_, entry| if shown(&entry) { entry.unmapped() } else { entry });
+    }
+
+    /// Changes what the program may do in `range`.
+    pub fn protect(
+        &mut self,
+        world: &mut World,
+        range: Range<u64>,
+        protection: Protection,
+    ) -> Result<(), Errno> {
+        self.areas.protect(range.clone(), protection)?;
+        // What is needed again comes back by a fault, with what is allowed then.
+        self.hide(world, range, |_| true);
+        Ok(())
+    }
+
+    /// A copy of it, with the same pages: who writes to one first gets a copy of the page.
+    pub fn fork(&mut self, world: &mut World, mapping: Mapping) -> Self {
+        for (start, area) in self.areas.iter() {
+            if area.sharing == Sharing::Shared || !area.protection.contains(Protection::WRITE) {
+                continue;
+            }
+            let writable = self.pages.within(start..area.end).filter(|(_, it)| it.is_writable());
+            let protected = self.mapping.protect(
+                &world.objects,
+                writable.map(|(address, it)| (address, it.page())),
+                Access::READ,
+            );
+            protected.expect("the kernel protects what it mapped");
+            self.pages.update(start..area.end, |_, it| {
+                if it.is_writable() { it.mapped(false) } else { it }
+            });
+        }
+        let mut pages = self.pages.clone();
+        pages.update(0..u64::MAX, |_, entry| {
+            world.memory.pool.share(entry.page());
+            entry.unmapped()
+        });
+        Self {
+            areas: self.areas.clone(),
+            pages,
+            mapping,
+            heap: self.heap.clone(),
+            top: self.top,
+            users: 1,
+            arguments: self.arguments,
+        }
+    }
+
+    /// Gives everything back.
+    pub fn dissolve(mut self, world: &mut World) {
+        self.drop_pages(world, 0..u64::MAX);
+        world.objects.put_space(self.mapping);
+    }
+}
+
+/// Whether the page in `entry` may be written as it is.
+fn may_write(area: &Area<FileKey>, memory: &Memory, entry: Entry) -> bool {
+    area.protection.contains(Protection::WRITE)
+        && (area.sharing == Sharing::Shared || memory.pool.users(entry.page()) == 1)
+}
+
+/// What the kernel is to allow. Nothing is both written and executed at a time: an area of which both
+/// may be done changes sides with every fault.
+fn access(area: &Area<FileKey>, may_write: bool, tried: Protection) -> Access {
+    let executes = area.protection.contains(Protection::EXECUTE);
+    let mut access = Access::READ;
+    if may_write && (!executes || tried.contains(Protection::WRITE)) {
+        access |= Access::WRITE;
+    } else if executes {
+        access |= Access::EXECUTE;
+    }
+    access
+}
+
+/// A fault that the kernel's message of `tried` access means.
+pub fn tried(code: u64) -> Protection {
+    let access = Access::from_bits_truncate(code);
+    let mut tried = Protection::empty();
+    tried.set(Protection::WRITE, access.contains(Access::WRITE));
+    tried.set(Protection::EXECUTE, access.contains(Access::EXECUTE));
+    if tried.is_empty() { Protection::READ } else { tried }
+}

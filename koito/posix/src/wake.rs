@@ -1,0 +1,216 @@
+//! Waiting, as data: a call that cannot be answered yet, its thread stopped, until somebody wakes it.
+//!
+//! Most calls are simply made again when something has happened that they wait for.
+
+use alloc::vec::Vec;
+
+use koito::SupervisorAlarm;
+use koito_linux::Errno;
+use koito_posix_core::{Detail, Info, Key, Page, Signal};
+use nun::executor::Alarm;
+
+use crate::call::{self, Arguments, Stop};
+use crate::process::ProcessKey;
+use crate::server::{Server, TaskKey};
+use crate::space::Space;
+
+/// Number of the register for results.
+const RESULT: u64 = 0;
+/// `wait4` and `waitid`.
+const WAITS: [u32; 2] = [61, 247];
+
+/// What a thread does when it is woken.
+#[derive(Clone, Copy, Debug)]
+pub enum Waiting {
+    /// It makes its call again.
+    Repeat {
+        /// Number of the call.
+        number: u32,
+        /// Its arguments.
+        arguments: Arguments,
+    },
+    /// It gets this answer: what it waits for is that somebody else does something.
+    Answer(u64),
+    /// The same, as one of those who wait at a word of memory.
+    Futex {
+        /// The word.
+        word: Word,
+        /// By which bits it can be woken.
+        bits: u32,
+    },
+}
+
+/// A word of memory at which threads wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// At an address that means something in one address space only.
+    Private(Key<Space>, u64),
+    /// In a page that several may have mapped.
+    Shared(Page, u64),
+}
+
+impl Server {
+    /// A call of `task` was not answered; it will be when the thread is woken.
+    pub fn wait_to_repeat(&mut self, task: TaskKey, number: u32, arguments: &Arguments) {
+        self.tasks[task].waiting = Some(Waiting::Repeat { number, arguments: *arguments });
+    }
+
+    /// Has a thread end its wait at `deadline`, in nanoseconds since the start.
+    pub fn set_deadline(&mut self, task: TaskKey, deadline: Option<u64>) {
+        self.tasks[task].deadline = deadline;
+        if let Some(deadline) = deadline {
+            self.arm(deadline);
+        }
+    }
+
+    /// Has the server woken at `deadline`, unless it is woken before that anyway.
+    pub fn arm(&mut self, deadline: u64) {
+        if deadline < self.armed {
+            self.armed = deadline;
+            SupervisorAlarm.set(self.clock.ticks_at(deadline));
+        }
+    }
+
+    /// Something has happened that a thread waits for.
+    pub fn wake(&mut self, task: TaskKey) {
+        self.woken.push_back(task);
+    }
+
+    /// Wakes those threads of a process that wait for its children.
+    pub fn wake_waiters(&mut self, process: ProcessKey) {
+        for (key, task) in self.tasks.iter() {
+            if task.process == process
+                && let Some(Waiting::Repeat { number, .. }) = task.waiting
+                && WAITS.contains(&number)
+            {
+                self.woken.push_back(key);
+            }
+        }
+    }
+
+    /// Lets all who were woken go on, as far as they can.
+    pub fn go_on(&mut self) {
+        while let Some(task) = self.woken.pop_front() {
+            let waiting = self.tasks.get_mut(task).and_then(|it| it.waiting.take());
+            match waiting {
+                // It was woken twice, or ended.
+                None => {}
+                Some(Waiting::Answer(answer)) => self.answer(task, Ok(answer)),
+                Some(Waiting::Futex { .. }) => self.answer(task, Ok(0)),
+                Some(Waiting::Repeat { number, arguments }) => {
+                    let answer = call::dispatch(self, task, number, &arguments);
+                    self.answer_repeated(task, (number, &arguments), answer);
+                }
+            }
+        }
+    }
+
+    fn answer_repeated(
+        &mut self,
+        task: TaskKey,
+        (number, arguments): (u32, &Arguments),
+        answer: call::Answer,
+    ) {
+        match answer {
+            Err(Stop::Wait) => self.wait_to_repeat(task, number, arguments),
+            answer => self.answer(task, answer),
+        }
+    }
+
+    /// Answers the call of a thread that is stopped, and lets it run.
+    pub fn answer(&mut self, task: TaskKey, answer: call::Answer) {
+        if self.tasks.get(task).is_none() {
+            return;
+        }
+        self.tasks[task].deadline = None;
+        let pcb = self.tasks[task].body.pcb;
+        let result = match answer {
+            Ok(result) => result,
+            Err(Stop::Error(errno)) => errno.answer(),
+            Err(Stop::Whole) => return self.run(task),
+            Err(Stop::Halt | Stop::Wait) => return,
+        };
+        // It is stopped, so it can be written to.
+        let _ = pcb.write_register(RESULT, result);
+        self.run(task);
+    }
+
+    /// Lets a stopped thread run whose registers are as they should be, once its signals are taken.
+    pub fn run(&mut self, task: TaskKey) {
+        if self.tasks[task].attention && !self.take_signals(task) {
+            return;
+        }
+        let _ = self.tasks[task].body.pcb.resume();
+    }
+
+    /// Ends the wait of a thread without an answer: a signal came, or it ends.
+    pub fn stop_waiting(&mut self, task: TaskKey) {
+        if let Some(task) = self.tasks.get_mut(task) {
+            task.waiting = None;
+            task.deadline = None;
+        }
+    }
+
+    /// Wakes up to `count` threads that wait at the word at `address` by one of `bits`; answers how many.
+    pub fn wake_futex(&mut self, space: Key<Space>, address: u64, count: u32, bits: u32) -> u64 {
+        let private = Word::Private(space, address);
+        let page = self.spaces[space].pages.get(koito_posix_core::page_of(address));
+        let shared = page.map(|entry| Word::Shared(entry.page(), address % 4096));
+        let mut woken = 0;
+        let is_it = |word: Word| word == private || Some(word) == shared;
+        for (key, task) in self.tasks.iter_mut() {
+            if let Some(Waiting::Futex { word, bits: wanted }) = task.waiting
+                && is_it(word)
+                && wanted & bits != 0
+                && woken < u64::from(count)
+            {
+                task.waiting = Some(Waiting::Answer(0));
+                self.woken.push_back(key);
+                woken += 1;
+            }
+        }
+        woken
+    }
+
+    /// Does what is due by now.
+    pub fn do_what_is_due(&mut self) {
+        let now = self.clock.now();
+        self.armed = u64::MAX;
+        let mut next = u64::MAX;
+        let mut over: Vec<TaskKey> = Vec::new();
+        for (key, task) in self.tasks.iter() {
+            match task.deadline {
+                Some(deadline) if deadline <= now => over.push(key),
+                Some(deadline) => next = next.min(deadline),
+                None => {}
+            }
+        }
+        for task in over {
+            match self.tasks[task].waiting {
+                Some(Waiting::Futex { .. }) => {
+                    self.tasks[task].waiting = None;
+                    self.answer(task, Err(Errno::ETIMEDOUT.into()));
+                }
+                _ => self.wake(task),
+            }
+        }
+        let mut rung: Vec<ProcessKey> = Vec::new();
+        for (key, process) in self.processes.iter_mut() {
+            let Some((deadline, period)) = process.alarm else { continue };
+            if deadline <= now {
+                process.alarm = (period > 0).then(|| (now + period, period));
+                rung.push(key);
+            }
+            if let Some((deadline, _)) = process.alarm {
+                next = next.min(deadline);
+            }
+        }
+        for process in rung {
+            let detail = Detail::Sender(0, 0);
+            self.send(process, Info { signal: Signal::ALARM, code: 0x80, detail });
+        }
+        if next != u64::MAX {
+            self.arm(next);
+        }
+    }
+}

@@ -1,0 +1,486 @@
+//! Contents of files, page by page. Of files in memory they are all there is; of the file server's they are a
+//! cache, read when needed and written back later.
+
+use alloc::collections::BTreeMap;
+
+use koito_linux::Errno;
+
+use crate::buffer::{Source, Target};
+use crate::inode::{Body, Inode, InodeId, Time};
+use crate::page::{PAGE_BYTES, Page, Pages};
+use crate::remote::{Ask, pages_of};
+use crate::stop::{Result, Stop, fail};
+use crate::vfs::Vfs;
+
+/// Bytes that one call moves at most; callers go on.
+pub const MOST_AT_ONCE: usize = 256 << 10;
+/// Pages of one request.
+pub const MOST_PAGES: u32 = 16;
+/// The largest file.
+pub const MOST_BYTES: u64 = (u32::MAX as u64) * PAGE_BYTES as u64;
+
+/// Units of 512 bytes in a page.
+const PAGE_SECTORS: u64 = PAGE_BYTES as u64 / 512;
+
+/// A page in memory.
+#[derive(Clone, Copy, Debug)]
+struct Cached {
+    page: Page,
+    dirty: bool,
+    recent: bool,
+}
+
+/// The pages of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    pages: BTreeMap<u32, Cached>,
+    dirty: usize,
+}
+
+impl Content {
+    /// The first run of pages to write back: the first of them, and how many.
+    fn dirty_run(&self) -> Option<(u32, u32)> {
+        if self.dirty == 0 {
+            return None;
+        }
+        let mut dirty = self.pages.iter().filter(|(_, it)| it.dirty).map(|(index, _)| *index);
+        let first = dirty.next()?;
+        let more = dirty.zip(first + 1..).take_while(|(index, next)| index == next);
+        Some((first, more.take(MOST_PAGES as usize - 1).count() as u32 + 1))
+    }
+}
+
+/// A part of a page: index, offset within, length.
+fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u32, usize, usize)> {
+    let mut done = 0;
+    core::iter::from_fn(move || {
+        let at = offset + done as u64;
+        let within = (at % PAGE_BYTES as u64) as usize;
+        let now = (PAGE_BYTES - within).min(length - done);
+        done += now;
+        (now > 0).then_some(((at / PAGE_BYTES as u64) as u32, within, now))
+    })
+}
+
+impl Inode {
+    pub(crate) fn content(&self) -> Result<&Content> {
+        match &self.body {
+            Body::File(content) => Ok(content),
+            _ => fail(Errno::EINVAL),
+        }
+    }
+
+    pub(crate) fn content_mut(&mut self) -> Result<&mut Content> {
+        match &mut self.body {
+            Body::File(content) => Ok(content),
+            _ => fail(Errno::EINVAL),
+        }
+    }
+
+    /// Whether a page that is not in memory has contents with the server.
+    fn is_stored(&self, index: u32) -> bool {
+        let start = u64::from(index) * PAGE_BYTES as u64;
+        self.remote.as_ref().is_some_and(|it| start < it.size.min(it.cut.unwrap_or(u64::MAX)))
+    }
+}
+
+impl<P: Pages> Vfs<P> {
+    /// Reads from a file, and answers how many bytes it were.
+    pub(crate) fn read_content(
+        &mut self,
+        inode: InodeId,
+        offset: u64,
+        target: &mut dyn Target,
+    ) -> Result<usize> {
+        let size = self.inodes[inode].attributes.size;
+        let most = target.room().min(MOST_AT_ONCE) as u64;
+        let length = size.saturating_sub(offset).min(most) as usize;
+        self.need(inode, offset, length)?;
+        let mut done = 0;
+        for (index, within, now) in parts(offset, length) {
+            let put = match self.inodes[inode].content_mut()?.pages.get_mut(&index) {
+                Some(cached) => {
+                    cached.recent = true;
+                    let page = cached.page;
+                    self.put_page(page, within, now, target)
+                }
+                None => put_zeros(now, target),
+            };
+            match put {
+                Err(_) if done > 0 => return Ok(done),
+                put => put?,
+            }
+            done += now;
+        }
+        Ok(length)
+    }
+
+    fn put_page(
+        &self,
+        page: Page,
+        within: usize,
+        length: usize,
+        target: &mut dyn Target,
+    ) -> Result<(), Errno> {
+        let mut bytes = [0; 1024];
+        for start in (0..length).step_by(bytes.len()) {
+            let now = (length - start).min(bytes.len());
+            self.pages.read(page, within + start, &mut bytes[..now]);
+            target.put(&bytes[..now])?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the pages of a part of a file that the server has and we have not.
+    fn need(&mut self, inode: InodeId, offset: u64, length: usize) -> Result<()> {
+        let it = &self.inodes[inode];
+        if it.remote.is_none() {
+            return Ok(());
+        }
+        let content = it.content()?;
+        let is_missing = |index: &u32| it.is_stored(*index) && !content.pages.contains_key(index);
+        let mut needed = parts(offset, length).map(|(index, ..)| index);
+        let Some(first) = needed.find(is_missing) else { return Ok(()) };
+        // What follows comes along: whoever reads a page mostly reads the next.
+        let count = (first..).take(MOST_PAGES as usize).take_while(is_missing).count() as u32;
+        Err(Stop::Fetch(self.request_of(inode, Ask::Read { first, count })))
+    }
+
+    /// Takes pages that the server has read.
+    pub(crate) fn fill_pages(
+        &mut self,
+        inode: InodeId,
+        first: u32,
+        count: u32,
+        bytes: &[u8],
+    ) -> Result<(), Errno> {
+        for (index, number) in (first..).zip(0..count as usize) {
+            let Body::File(content) = &self.inodes[inode].body else { return Ok(()) };
+            // What was written meanwhile is newer.
+            if content.pages.contains_key(&index) || !self.inodes[inode].is_stored(index) {
+                continue;
+            }
+            let Ok(page) = self.new_page(inode, index) else { return Err(Errno::ENOMEM) };
+            let start = (number * PAGE_BYTES).min(bytes.len());
+            let end = (start + PAGE_BYTES).min(bytes.len());
+            self.pages.write(page, 0, &bytes[start..end]);
+        }
+        Ok(())
+    }
+
+    /// Adds a page of zeros to a file; `ENOSPC` if there is none to be had.
+    fn new_page(&mut self, inode: InodeId, index: u32) -> Result<Page, Errno> {
+        let is_cache = self.inodes[inode].remote.is_some();
+        let used = if is_cache { &mut self.cached_pages } else { &mut self.memory_pages };
+        let full = *used >= self.most_pages;
+        if full && !(is_cache && self.forget_page()) {
+            return Err(Errno::ENOSPC);
+        }
+        let page = match self.pages.allocate() {
+            Some(page) => page,
+            None if self.forget_page() => self.pages.allocate().ok_or(Errno::ENOSPC)?,
+            None => return Err(Errno::ENOSPC),
+        };
+        let it = &mut self.inodes[inode];
+        if let Body::File(content) = &mut it.body {
+            content.pages.insert(index, Cached { page, dirty: false, recent: true });
+        }
+        if is_cache {
+            self.cached_pages += 1;
+            self.clock.push_back((inode, index));
+        } else {
+            self.memory_pages += 1;
+            it.attributes.sectors += PAGE_SECTORS;
+        }
+        Ok(page)
+    }
+
+    /// Forgets a page that the server has as well, one not used for long; answers whether there was one.
+    fn forget_page(&mut self) -> bool {
+        for _ in 0..2 * self.clock.len() {
+            let Some((inode, index)) = self.clock.pop_front() else { break };
+            let Some(it) = self.inodes.get_mut(inode) else { continue };
+            if it.remote.is_none() {
+                continue;
+            }
+            let Body::File(content) = &mut it.body else { continue };
+            let Some(cached) = content.pages.get_mut(&index) else { continue };
+            let page = cached.page;
+            let used = core::mem::replace(&mut cached.recent, false);
+            if cached.dirty || used || self.pages.is_shared(page) {
+                self.clock.push_back((inode, index));
+                continue;
+            }
+            content.pages.remove(&index);
+            self.pages.release(page);
+            self.cached_pages -= 1;
+            return true;
+        }
+        false
+    }
+
+    /// All pages have to be written back first, or there are none to be had.
+    fn wait_for_room(&mut self) -> Result<()> {
+        if let Some(request) = self.write_back() {
+            return Err(Stop::Fetch(request));
+        }
+        if self.dirty.is_empty() { fail(Errno::ENOSPC) } else { Err(Stop::Wait(self.written)) }
+    }
+
+    /// Writes to a file, and answers how many bytes it were.
+    pub(crate) fn write_content(
+        &mut self,
+        inode: InodeId,
+        offset: u64,
+        source: &mut dyn Source,
+        now: Time,
+    ) -> Result<usize> {
+        let length = source.left().min(MOST_AT_ONCE);
+        let end = offset.checked_add(length as u64).filter(|end| *end <= MOST_BYTES);
+        let Some(end) = end else { return fail(Errno::EFBIG) };
+        if length == 0 {
+            return Ok(0);
+        }
+        let is_cache = self.inodes[inode].remote.is_some();
+        if is_cache {
+            if self.dirty_pages > self.most_pages / 2 {
+                self.wait_for_room()?;
+            }
+            let whole = |at: u64| at.is_multiple_of(PAGE_BYTES as u64);
+            if !whole(offset) {
+                self.need(inode, offset, 1)?;
+            }
+            if !whole(end) {
+                self.need(inode, end - 1, 1)?;
+            }
+        }
+        let mut done = 0;
+        for (index, within, part) in parts(offset, length) {
+            match self.write_part(inode, index, within, part, source) {
+                Ok(()) => done += part,
+                Err(_) if done > 0 => break,
+                Err(Errno::ENOSPC) if is_cache => return self.wait_for_room().map(|()| 0),
+                Err(errno) => return fail(errno),
+            }
+        }
+        let attributes = &mut self.inodes[inode].attributes;
+        attributes.size = attributes.size.max(offset + done as u64);
+        attributes.touch(now);
+        Ok(done)
+    }
+
+    fn write_part(
+        &mut self,
+        inode: InodeId,
+        index: u32,
+        within: usize,
+        length: usize,
+        source: &mut dyn Source,
+    ) -> Result<(), Errno> {
+        let page = match self.cached_page(inode, index) {
+            Some(page) => page,
+            None => self.new_page(inode, index)?,
+        };
+        let mut bytes = [0; 1024];
+        for start in (0..length).step_by(bytes.len()) {
+            let now = (length - start).min(bytes.len());
+            source.take(&mut bytes[..now])?;
+            self.pages.write(page, within + start, &bytes[..now]);
+        }
+        self.mark_dirty(inode, index);
+        Ok(())
+    }
+
+    /// A page that is in memory was written to.
+    pub fn mark_dirty(&mut self, inode: InodeId, index: u32) {
+        let it = &mut self.inodes[inode];
+        if it.remote.is_none() {
+            return;
+        }
+        if let Body::File(content) = &mut it.body
+            && let Some(cached) = content.pages.get_mut(&index)
+        {
+            cached.recent = true;
+            if !core::mem::replace(&mut cached.dirty, true) {
+                content.dirty += 1;
+                self.dirty_pages += 1;
+            }
+        }
+        self.list_dirty(inode);
+    }
+
+    /// A page of a file, for a mapping: the caller takes a hold of his own before he lets go of the lock.
+    pub fn page(&mut self, inode: InodeId, index: u32) -> Result<Page> {
+        self.need(inode, u64::from(index) * PAGE_BYTES as u64, 1)?;
+        match self.cached_page(inode, index) {
+            Some(page) => Ok(page),
+            None => match self.new_page(inode, index) {
+                Ok(page) => Ok(page),
+                Err(errno) => self.wait_for_room().and(fail(errno)),
+            },
+        }
+    }
+
+    fn cached_page(&self, inode: InodeId, index: u32) -> Option<Page> {
+        match &self.inodes[inode].body {
+            Body::File(content) => content.pages.get(&index).map(|cached| cached.page),
+            _ => None,
+        }
+    }
+
+    /// Frees all pages of a node that goes.
+    pub(crate) fn drop_contents(&mut self, inode: InodeId) {
+        let it = &mut self.inodes[inode];
+        let is_cache = it.remote.is_some();
+        let Body::File(content) = &mut it.body else { return };
+        self.dirty_pages -= core::mem::take(&mut content.dirty);
+        let pages = core::mem::take(&mut content.pages);
+        let used = if is_cache { &mut self.cached_pages } else { &mut self.memory_pages };
+        *used -= pages.len();
+        for cached in pages.into_values() {
+            self.pages.release(cached.page);
+        }
+    }
+
+    /// Sets the size of a file.
+    pub(crate) fn resize(&mut self, inode: InodeId, size: u64, now: Time) -> Result<()> {
+        if size > MOST_BYTES {
+            return fail(Errno::EFBIG);
+        }
+        let keep = pages_of(size)?;
+        let within = (size % PAGE_BYTES as u64) as usize;
+        let shrinks = size < self.inodes[inode].attributes.size;
+        if shrinks && within > 0 {
+            self.need(inode, size, 1)?;
+        }
+        let it = &mut self.inodes[inode];
+        let is_cache = it.remote.is_some();
+        let content = it.content_mut()?;
+        let cut = content.pages.split_off(&keep);
+        let used = if is_cache { &mut self.cached_pages } else { &mut self.memory_pages };
+        *used -= cut.len();
+        for cached in cut.values() {
+            content.dirty -= usize::from(cached.dirty);
+            self.dirty_pages -= usize::from(cached.dirty);
+            self.pages.release(cached.page);
+        }
+        let last =
+            keep.checked_sub(1).and_then(|last| Some((last, content.pages.get(&last)?.page)));
+        let attributes = &mut it.attributes;
+        if !is_cache {
+            attributes.sectors -= cut.len() as u64 * PAGE_SECTORS;
+        }
+        attributes.size = size;
+        attributes.touch(now);
+        if let Some(remote) = &mut it.remote
+            && shrinks
+        {
+            remote.cut = Some(remote.cut.map_or(size, |cut| cut.min(size)));
+        }
+        if let Some((index, page)) = last.filter(|_| shrinks && within > 0) {
+            self.pages.write(page, within, &[0; PAGE_BYTES][within..]);
+            self.mark_dirty(inode, index);
+        }
+        self.list_dirty(inode);
+        Ok(())
+    }
+
+    /// The next thing to tell the server of a node.
+    pub(crate) fn flush_step(&mut self, inode: InodeId) -> Option<crate::remote::Request> {
+        let it = &mut self.inodes[inode];
+        let (attributes, remote) = (it.attributes, it.remote.as_mut()?);
+        let (now, size) = (attributes.modified, attributes.size);
+        let run = match &it.body {
+            Body::File(content) => content.dirty_run(),
+            _ => None,
+        };
+        let resize = |size| crate::inode::Changes { size: Some(size), ..Default::default() };
+        let ask = if let Some(cut) = remote.cut.take().filter(|cut| *cut < remote.size) {
+            remote.size = cut;
+            Ask::Change { changes: resize(cut), now }
+        } else if let Some((first, count)) = run {
+            let start = u64::from(first) * PAGE_BYTES as u64;
+            let end = (start + u64::from(count) * PAGE_BYTES as u64).min(size);
+            remote.size = remote.size.max(end);
+            if let Body::File(content) = &mut it.body {
+                for index in first..first + count {
+                    content.pages.entry(index).and_modify(|cached| cached.dirty = false);
+                }
+                content.dirty -= count as usize;
+                self.dirty_pages -= count as usize;
+            }
+            Ask::Write { first, bytes: end.saturating_sub(start) as usize, now }
+        } else if matches!(it.body, Body::File(_)) && remote.size != size {
+            remote.size = size;
+            Ask::Change { changes: resize(size), now }
+        } else if !remote.changes.is_empty() {
+            Ask::Change { changes: core::mem::take(&mut remote.changes), now: attributes.changed }
+        } else {
+            return None;
+        };
+        remote.under_way += 1;
+        Some(self.request_of(inode, ask))
+    }
+
+    /// Copies what a [`Ask::Write`] carries.
+    pub fn gather(&self, inode: InodeId, first: u32, into: &mut [u8]) {
+        let Body::File(content) = &self.inodes[inode].body else { return };
+        for (index, part) in (first..).zip(into.chunks_mut(PAGE_BYTES)) {
+            match content.pages.get(&index) {
+                Some(cached) => self.pages.read(cached.page, 0, part),
+                None => part.fill(0),
+            }
+        }
+    }
+
+    /// The next request that writes something back, if there is anything.
+    pub fn write_back(&mut self) -> Option<crate::remote::Request> {
+        for _ in 0..self.dirty.len() {
+            let inode = self.dirty.front().copied()?;
+            let it = &self.inodes[inode];
+            let is_gone = it.attributes.links == 0 && it.uses == 1;
+            if !is_gone && let Some(request) = self.flush_step(inode) {
+                return Some(request);
+            }
+            self.dirty.pop_front();
+            let remote = self.inodes[inode].remote.as_mut()?;
+            if remote.under_way > 0 {
+                self.dirty.push_back(inode);
+                continue;
+            }
+            remote.listed = false;
+            self.release_inode(inode);
+        }
+        None
+    }
+
+    /// The server has something of a node, or could not take it.
+    pub(crate) fn written_back(&mut self, inode: InodeId, error: Option<Errno>) {
+        if let Some(remote) = &mut self.inodes[inode].remote {
+            remote.under_way -= 1;
+            remote.error = remote.error.or(error);
+        }
+        if let Some(queue) = self.inodes[inode].queue {
+            self.queues.wake(queue);
+        }
+        self.queues.wake(self.written);
+    }
+
+    /// Notes that a node has something to write back.
+    pub(crate) fn list_dirty(&mut self, inode: InodeId) {
+        if let Some(remote) = &mut self.inodes[inode].remote
+            && !core::mem::replace(&mut remote.listed, true)
+        {
+            self.hold_inode(inode);
+            self.dirty.push_back(inode);
+        }
+    }
+}
+
+fn put_zeros(length: usize, target: &mut dyn Target) -> Result<(), Errno> {
+    let zeros = [0; 1024];
+    for start in (0..length).step_by(zeros.len()) {
+        target.put(&zeros[..(length - start).min(zeros.len())])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,500 @@
+//! Terminals as files: the console, and pseudo-terminals with a master.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+
+use koito_linux::Errno;
+use koito_tty::{Flush, Reading, Settings, Signal, Terminal, WindowSize};
+
+use crate::arena::{Arena, Id};
+use crate::buffer::{Source, Target};
+use crate::file::{FileId, Flags, Object};
+use crate::inode::{Attributes, Body, Kind, Time};
+use crate::page::Pages;
+use crate::poll::Ready;
+use crate::queue::QueueId;
+use crate::stop::{Intent, Result, Stop, fail};
+use crate::vfs::{Context, Vfs};
+
+/// Device numbers.
+const CURRENT: (u32, u32) = (5, 0);
+const CONSOLES: [(u32, u32); 2] = [(5, 1), (4, 64)];
+const MULTIPLEXER: (u32, u32) = (5, 2);
+const SLAVES: u32 = 136;
+
+/// A terminal, and who is at it.
+#[derive(Clone, Debug)]
+pub struct Line {
+    terminal: Terminal,
+    /// Woken when programs can read, or write.
+    readable: QueueId,
+    writable: QueueId,
+    /// Its number among the pseudo-terminals, and what is known of its master.
+    master: Option<Master>,
+    /// Open files of programs.
+    open: u32,
+    /// Nobody is at the other side any more.
+    hung_up: bool,
+    /// When the read is over that waits for a while.
+    deadline: Option<Time>,
+}
+
+#[derive(Clone, Debug)]
+struct Master {
+    number: u32,
+    /// Woken when the master can read, or write.
+    readable: QueueId,
+    writable: QueueId,
+    /// Programs cannot open it yet.
+    locked: bool,
+    /// Programs had it open, and none has any more.
+    left: bool,
+}
+
+/// Number of a terminal.
+pub type TerminalId = Id<Line>;
+
+/// A side of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TerminalEnd {
+    /// Which terminal.
+    pub terminal: TerminalId,
+    /// The side of whoever shows and types: a pseudo-terminal's master.
+    pub is_master: bool,
+}
+
+/// What processes have to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TerminalEvent {
+    /// This group gets a signal.
+    Signal(u32, Signal),
+    /// The leader of this session gets `SIGHUP` and `SIGCONT`, and so does the group.
+    HangUp(u32, Option<u32>),
+}
+
+/// All terminals.
+#[derive(Debug, Default)]
+pub struct Terminals {
+    lines: Arena<Line>,
+    console: Option<TerminalId>,
+    events: VecDeque<TerminalEvent>,
+}
+
+impl Default for Arena<Line> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Terminals {
+    pub(crate) const fn new() -> Self {
+        Self { lines: Arena::new(), console: None, events: VecDeque::new() }
+    }
+
+    /// What processes have to be told.
+    pub fn next_event(&mut self) -> Option<TerminalEvent> {
+        self.events.pop_front()
+    }
+
+    /// The controlling terminal of a session.
+    pub fn of_session(&self, session: u32) -> Option<TerminalId> {
+        self.lines.ids().find(|id| self.lines[*id].terminal.session == Some(session))
+    }
+
+    /// Its settings, size, session and foreground. What has effects is set by [`Vfs`].
+    pub fn terminal(&self, id: TerminalId) -> &Terminal {
+        &self.lines[id].terminal
+    }
+
+    /// The device that a terminal is.
+    pub fn device(&self, id: TerminalId) -> (u32, u32) {
+        match &self.lines[id].master {
+            Some(master) => (SLAVES, master.number),
+            None => CONSOLES[1],
+        }
+    }
+
+    /// Number of a pseudo-terminal.
+    pub fn number(&self, id: TerminalId) -> Option<u32> {
+        self.lines[id].master.as_ref().map(|master| master.number)
+    }
+
+    /// Lets programs open a pseudo-terminal, or not.
+    pub fn lock(&mut self, id: TerminalId, locked: bool) {
+        if let Some(master) = &mut self.lines[id].master {
+            master.locked = locked;
+        }
+    }
+
+    fn note_signals(&mut self, id: TerminalId) {
+        let terminal = &mut self.lines[id].terminal;
+        while let Some(signal) = terminal.next_signal() {
+            let group = terminal.foreground;
+            self.events.extend(group.map(|group| TerminalEvent::Signal(group, signal)));
+        }
+    }
+
+    /// A session is over: nobody is controlled by its terminal.
+    pub fn leave_session(&mut self, session: u32) {
+        if let Some(id) = self.of_session(session) {
+            let terminal = &mut self.lines[id].terminal;
+            (terminal.session, terminal.foreground) = (None, None);
+        }
+    }
+
+    /// Makes a terminal the controlling one of a session, in whose foreground `group` is.
+    pub fn enter_session(&mut self, id: TerminalId, session: u32, group: u32) {
+        let terminal = &mut self.lines[id].terminal;
+        (terminal.session, terminal.foreground) = (Some(session), Some(group));
+    }
+
+    /// Puts a group into the foreground.
+    pub fn set_foreground(&mut self, id: TerminalId, group: u32) {
+        self.lines[id].terminal.foreground = Some(group);
+    }
+}
+
+impl<P: Pages> Vfs<P> {
+    fn add_line(&mut self, master: Option<Master>) -> TerminalId {
+        let (readable, writable) = (self.queues.add(), self.queues.add());
+        let terminal = Terminal::new();
+        let (open, hung_up, deadline) = (0, false, None);
+        let line = Line { terminal, readable, writable, master, open, hung_up, deadline };
+        self.terminals.lines.insert(line)
+    }
+
+    /// The console, which the caller drives by [`type_in`](Self::type_in) and [`shown`](Self::shown).
+    pub fn console(&mut self) -> TerminalId {
+        if let Some(console) = self.terminals.console {
+            return console;
+        }
+        let console = self.add_line(None);
+        self.terminals.console = Some(console);
+        console
+    }
+
+    /// Somebody typed.
+    pub fn type_in(&mut self, id: TerminalId, bytes: &[u8]) {
+        self.terminals.lines[id].terminal.receive(bytes);
+        self.terminals.note_signals(id);
+        self.wake_line(id);
+    }
+
+    /// What is to be shown, up to the length of `into`; answers how many bytes.
+    pub fn shown(&mut self, id: TerminalId, into: &mut [u8]) -> usize {
+        let line = &mut self.terminals.lines[id];
+        let count = line.terminal.take_output(into);
+        let writable = line.writable;
+        if count > 0 {
+            self.queues.wake(writable);
+        }
+        count
+    }
+
+    fn wake_line(&mut self, id: TerminalId) {
+        let line = &self.terminals.lines[id];
+        let both = [Some(line.readable), Some(line.writable)];
+        let master = line.master.as_ref();
+        let others = [master.map(|it| it.readable), master.map(|it| it.writable)];
+        for queue in both.into_iter().chain(others).flatten() {
+            self.queues.wake(queue);
+        }
+    }
+
+    pub(crate) fn open_terminal(
+        &mut self,
+        context: &Context<'_>,
+        device: (u32, u32),
+        flags: Flags,
+    ) -> Result<TerminalEnd> {
+        let terminal = match device {
+            MULTIPLEXER => return Ok(self.open_master()),
+            CURRENT => self.terminals.of_session(context.session).ok_or(Errno::ENXIO)?,
+            (SLAVES, number) => {
+                let is_it = |id: &TerminalId| self.terminals.number(*id) == Some(number);
+                let found = self.terminals.lines.ids().find(is_it);
+                let id = found.ok_or(Errno::ENXIO)?;
+                let line = &self.terminals.lines[id];
+                if line.hung_up || line.master.as_ref().is_some_and(|it| it.locked) {
+                    return fail(Errno::EIO);
+                }
+                id
+            }
+            device if CONSOLES.contains(&device) => self.terminals.console.ok_or(Errno::ENXIO)?,
+            _ => return fail(Errno::ENXIO),
+        };
+        let leads = context.process == context.session && context.process != 0;
+        let free = self.terminals.lines[terminal].terminal.session.is_none()
+            && self.terminals.of_session(context.session).is_none();
+        if leads && free && !flags.contains(Flags::NO_TERMINAL) {
+            self.terminals.enter_session(terminal, context.session, context.group);
+        }
+        let line = &mut self.terminals.lines[terminal];
+        line.open += 1;
+        if let Some(master) = &mut line.master {
+            master.left = false;
+        }
+        Ok(TerminalEnd { terminal, is_master: false })
+    }
+
+    fn open_master(&mut self) -> TerminalEnd {
+        let used = |number: &u32| {
+            let mut ids = self.terminals.lines.ids();
+            ids.any(|id| self.terminals.number(id) == Some(*number))
+        };
+        let number = (0..).find(|number| !used(number)).unwrap_or(0);
+        let (readable, writable) = (self.queues.add(), self.queues.add());
+        let master = Master { number, readable, writable, locked: true, left: false };
+        let terminal = self.add_line(Some(master));
+        if let Some(root) = self.slaves_root() {
+            let mut attributes =
+                Attributes::new(Kind::CharacterDevice, 0o620, (0, 5), Time::default());
+            attributes.device = (SLAVES, number);
+            self.add_entry(root, format!("{number}").as_bytes(), attributes, Body::Plain);
+        }
+        TerminalEnd { terminal, is_master: true }
+    }
+
+    /// The root of `/dev/pts`.
+    fn slaves_root(&self) -> Option<crate::dentry::DentryId> {
+        self.filesystems.iter().find(|it| it.called.1 == "devpts").map(|it| it.root)
+    }
+
+    pub(crate) fn close_terminal(&mut self, end: TerminalEnd) {
+        let id = end.terminal;
+        let line = &mut self.terminals.lines[id];
+        if end.is_master {
+            self.close_master(id);
+        } else {
+            line.open -= 1;
+            if line.open == 0
+                && let Some(master) = &mut line.master
+            {
+                master.left = true;
+            }
+            self.wake_line(id);
+        }
+        let line = &self.terminals.lines[id];
+        if line.open == 0 && line.hung_up && line.master.is_some() {
+            self.drop_line(id);
+        }
+    }
+
+    fn drop_line(&mut self, id: TerminalId) {
+        let Some(line) = self.terminals.lines.remove(id) else { return };
+        self.queues.remove(line.readable);
+        self.queues.remove(line.writable);
+        if let Some(master) = line.master {
+            self.queues.remove(master.readable);
+            self.queues.remove(master.writable);
+        }
+    }
+
+    fn close_master(&mut self, id: TerminalId) {
+        let number = self.terminals.number(id).unwrap_or(0);
+        if let Some(root) = self.slaves_root()
+            && let Some(dentry) = self.cached(root, format!("{number}").as_bytes())
+        {
+            self.take_out(root, dentry);
+            self.detach(dentry);
+            self.unpin(dentry);
+        }
+        self.hang_up(id);
+    }
+
+    /// Nobody is at the other side any more: programs read the end, and their session is told.
+    pub fn hang_up(&mut self, id: TerminalId) {
+        let line = &mut self.terminals.lines[id];
+        line.hung_up = true;
+        let (session, group) = (line.terminal.session, line.terminal.foreground);
+        let event = session.map(|session| TerminalEvent::HangUp(session, group));
+        self.terminals.events.extend(event);
+        self.wake_line(id);
+    }
+
+    /// Stops who is in the background of its terminal.
+    fn check_foreground(
+        &self,
+        context: &Context<'_>,
+        id: TerminalId,
+        intent: Intent,
+    ) -> Result<()> {
+        let terminal = self.terminals.terminal(id);
+        let behind = terminal.session == Some(context.session)
+            && terminal.foreground.is_some_and(|group| group != context.group);
+        if behind { Err(Stop::Background(intent)) } else { Ok(()) }
+    }
+
+    pub(crate) fn read_terminal(
+        &mut self,
+        context: &Context<'_>,
+        end: TerminalEnd,
+        flags: Flags,
+        target: &mut dyn Target,
+    ) -> Result<usize> {
+        if end.is_master {
+            return self.read_master(end.terminal, flags, target);
+        }
+        self.check_foreground(context, end.terminal, Intent::Read)?;
+        let line = &mut self.terminals.lines[end.terminal];
+        if line.hung_up {
+            return Ok(0);
+        }
+        let mut bytes = [0; 4096];
+        let most = target.room().min(bytes.len());
+        let expired = line.deadline.is_some_and(|deadline| deadline <= context.now);
+        let readable = line.readable;
+        match line.terminal.read(&mut bytes[..most], expired) {
+            Reading::Done(count) => {
+                line.deadline = None;
+                let room = line.master.as_ref().map(|master| master.writable);
+                room.into_iter().for_each(|queue| self.queues.wake(queue));
+                target.put(&bytes[..count])?;
+                Ok(count)
+            }
+            _ if flags.contains(Flags::NONBLOCK) => fail(Errno::EAGAIN),
+            Reading::Wait => Err(Stop::Wait(readable)),
+            Reading::WaitTenths(tenths) => {
+                let until = *line.deadline.get_or_insert(later(context.now, tenths));
+                Err(Stop::WaitUntil(readable, until))
+            }
+        }
+    }
+
+    fn read_master(
+        &mut self,
+        id: TerminalId,
+        flags: Flags,
+        target: &mut dyn Target,
+    ) -> Result<usize> {
+        let line = &self.terminals.lines[id];
+        let Some(master) = &line.master else { return fail(Errno::EIO) };
+        if line.terminal.output_bytes() == 0 {
+            return match (master.left, flags.contains(Flags::NONBLOCK)) {
+                (true, _) => fail(Errno::EIO),
+                (_, true) => fail(Errno::EAGAIN),
+                _ => Err(Stop::Wait(master.readable)),
+            };
+        }
+        let mut bytes = [0; 4096];
+        let most = target.room().min(bytes.len());
+        let count = self.shown(id, &mut bytes[..most]);
+        target.put(&bytes[..count])?;
+        Ok(count)
+    }
+
+    pub(crate) fn write_terminal(
+        &mut self,
+        context: &Context<'_>,
+        end: TerminalEnd,
+        flags: Flags,
+        source: &mut dyn Source,
+    ) -> Result<usize> {
+        let id = end.terminal;
+        let line = &self.terminals.lines[id];
+        let stops = koito_tty::Local::STOP_BACKGROUND;
+        if !end.is_master && line.terminal.settings().local.contains(stops) {
+            self.check_foreground(context, id, Intent::Write)?;
+        }
+        if line.hung_up && !end.is_master {
+            return fail(Errno::EIO);
+        }
+        let mut bytes = [0; 4096];
+        let (room, queue) = match &line.master {
+            Some(master) if end.is_master => (line.terminal.input_room(), master.writable),
+            _ if line.terminal.is_writable() => (bytes.len(), line.writable),
+            _ => (0, line.writable),
+        };
+        if source.left() == 0 {
+            return Ok(0);
+        }
+        if room == 0 {
+            let fails = flags.contains(Flags::NONBLOCK);
+            return if fails { fail(Errno::EAGAIN) } else { Err(Stop::Wait(queue)) };
+        }
+        let most = source.left().min(bytes.len()).min(room);
+        source.take(&mut bytes[..most])?;
+        if end.is_master {
+            self.type_in(id, &bytes[..most]);
+            return Ok(most);
+        }
+        let line = &mut self.terminals.lines[id];
+        let count = line.terminal.write(&bytes[..most]);
+        let shown = line.master.as_ref().map(|master| master.readable);
+        shown.into_iter().for_each(|queue| self.queues.wake(queue));
+        Ok(count)
+    }
+
+    pub(crate) fn terminal_ready(&self, end: TerminalEnd) -> Ready {
+        let line = &self.terminals.lines[end.terminal];
+        match &line.master {
+            Some(master) if end.is_master => {
+                let lost = if master.left { Ready::HANG_UP } else { Ready::empty() };
+                let readable = line.terminal.output_bytes() > 0;
+                Ready::when(readable, line.terminal.input_room() > 0) | lost
+            }
+            _ if line.hung_up => Ready::when(true, true) | Ready::HANG_UP | Ready::ERROR,
+            _ => Ready::when(line.terminal.is_readable(), line.terminal.is_writable()),
+        }
+    }
+
+    pub(crate) fn terminal_queues(&self, end: TerminalEnd) -> [QueueId; 2] {
+        let line = &self.terminals.lines[end.terminal];
+        match &line.master {
+            Some(master) if end.is_master => [master.readable, master.writable],
+            _ => [line.readable, line.writable],
+        }
+    }
+
+    /// The terminal that a file is; `ENOTTY` else.
+    pub fn terminal_of(&self, file: FileId) -> Result<TerminalEnd> {
+        match self.files[file].object {
+            Object::Terminal(end) => Ok(end),
+            _ => fail(Errno::ENOTTY),
+        }
+    }
+
+    /// Has a terminal behave otherwise.
+    pub fn set_terminal(
+        &mut self,
+        context: &Context<'_>,
+        end: TerminalEnd,
+        settings: Settings,
+        flush: Option<Flush>,
+    ) -> Result<()> {
+        if !end.is_master {
+            self.check_foreground(context, end.terminal, Intent::Write)?;
+        }
+        let terminal = &mut self.terminals.lines[end.terminal].terminal;
+        flush.into_iter().for_each(|what| terminal.flush(what));
+        terminal.set_settings(settings);
+        self.wake_line(end.terminal);
+        Ok(())
+    }
+
+    /// Drops what was typed or written.
+    pub fn flush_terminal(&mut self, id: TerminalId, what: Flush) {
+        self.terminals.lines[id].terminal.flush(what);
+        self.wake_line(id);
+    }
+
+    /// Holds the output of a terminal, or lets it go.
+    pub fn hold_terminal(&mut self, id: TerminalId, holds: bool) {
+        self.terminals.lines[id].terminal.hold(holds);
+        self.wake_line(id);
+    }
+
+    /// What shows a terminal has another size.
+    pub fn set_window(&mut self, id: TerminalId, window: WindowSize) {
+        self.terminals.lines[id].terminal.set_window(window);
+        self.terminals.note_signals(id);
+    }
+}
+
+fn later(now: Time, tenths: u8) -> Time {
+    let nanoseconds = u64::from(now.nanoseconds) + u64::from(tenths) * 100_000_000;
+    Time {
+        seconds: now.seconds + (nanoseconds / 1_000_000_000) as i64,
+        nanoseconds: (nanoseconds % 1_000_000_000) as u32,
+    }
+}
