@@ -187,6 +187,8 @@ pub enum Suite {
     Guests,
     /// The same in Bochs, on Intel's kind of virtualisation.
     GuestsVmx,
+    /// A Linux guest in Bochs.
+    LinuxVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).

@@ -66,7 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-conformance", &["nun", "a9n-abi"]),
     ("a9n-disk", &["koito-block", "koito-fs", "nun", "nun-driver", "nun-heap"]),
     ("a9n-framework", &["nun", "nun-heap"]),
-    ("a9n-guests", &["nun"]),
+    ("a9n-guests", &["a9n-random", "nun"]),
     ("a9n-hostile", &["a9n-random", "nun"]),
     ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),
     ("a9n-bench", &["nun", "a9n-abi"]),

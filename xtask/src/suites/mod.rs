@@ -13,6 +13,7 @@ mod hostile;
 mod koito;
 mod libtest;
 mod linux;
+mod linux_vmx;
 mod locks;
 mod promises;
 mod refusals;
@@ -101,6 +102,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step, &bochs::TAGS),
+        Suite::LinuxVmx => linux_vmx::run(repository, &step),
         Suite::GuestsVmx => bochs::run(repository, &step, &bochs::VMX),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
