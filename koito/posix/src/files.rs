@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use koito_linux::Errno;
 use koito_posix_core::{Detail, Info, Key, Signal};
 use koito_vfs::{
-    Context, Credentials, DentryId, Descriptors, FileId, Finished, Intent, Place, QueueId,
-    TerminalEvent, Time, Token, Vfs,
+    Context, Credentials, DentryId, Descriptor, Descriptors, FileId, Finished, Flags, Intent,
+    OnExec, Place, QueueId, TerminalEvent, Time, Token, Vfs,
 };
 
 use crate::call::Stop;
@@ -69,31 +69,34 @@ const fn task(token: Token) -> TaskKey {
 }
 
 impl Server {
-    /// Does something with files in the name of a process, with the file server's help.
+    /// Does something with files in the name of a process, or of the server, with the file server's help.
     pub fn on_files<T>(
         &mut self,
-        process: ProcessKey,
+        process: Option<ProcessKey>,
         mut work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
     ) -> koito_vfs::Result<Came<T>> {
-        let Self { world, processes, tasks, spaces, clock, .. } = self;
+        let Self { world, place, processes, tasks, spaces, clock, .. } = self;
         let World { vfs, disk, .. } = world;
-        let it = processes.get(process).ok_or(Errno::ESRCH)?;
-        let opened = it.files.as_ref().ok_or(Errno::ESRCH)?;
         let shown = Shown::new(vfs, processes, tasks, spaces, clock);
-        let context = Context {
-            place: &opened.place,
-            credentials: Credentials {
-                user: it.owner.users[1],
-                group: it.owner.groups[1],
-                groups: &it.owner.others,
-            },
-            umask: opened.umask,
+        let mut context = Context {
+            place,
+            credentials: Credentials::default(),
+            umask: 0o022,
             now: file_time(clock.real()),
-            process: it.number,
-            group: it.group,
-            session: it.session,
+            process: 0,
+            group: 0,
+            session: 0,
             system: &shown,
         };
+        if let Some(process) = process {
+            let it = processes.get(process).ok_or(Errno::ESRCH)?;
+            let opened = it.files.as_ref().ok_or(Errno::ESRCH)?;
+            let (user, group) = (it.owner.users[1], it.owner.groups[1]);
+            context.credentials = Credentials { user, group, groups: &it.owner.others };
+            context.place = &opened.place;
+            context.umask = opened.umask;
+            (context.process, context.group, context.session) = (it.number, it.group, it.session);
+        }
         loop {
             match work(vfs, &context) {
                 Ok(value) => return Ok(Came::Value(value)),
@@ -117,9 +120,20 @@ impl Server {
         work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
     ) -> Result<Came<T>, Stop> {
         let process = self.tasks[task].process;
-        let came = self.on_files(process, work);
+        let came = self.on_files(Some(process), work);
         self.settle_files();
         came.map_err(|stop| self.stop_at(task, stop))
+    }
+
+    /// The wait of a thread for files is over before it had an answer; tells how many bytes it had moved.
+    pub fn end_file_wait(&mut self, task: TaskKey) -> u64 {
+        self.leave_queues(task);
+        let Some(it) = self.tasks.get_mut(task) else { return 0 };
+        let moved = core::mem::take(&mut it.moved);
+        if let Some(file) = it.opening.take() {
+            self.world.vfs.close(file);
+        }
+        moved
     }
 
     /// The same for calls that answer a number; what the file server did is answered by 0.
@@ -250,6 +264,7 @@ impl Server {
             vfs.close(file);
         }
         vfs.drop_place(opened.place);
+        it.program_name.take().into_iter().for_each(|name| vfs.unpin(name));
         if number == session
             && let Some(terminal) = vfs.terminals.of_session(session)
         {
@@ -258,6 +273,23 @@ impl Server {
             group.into_iter().for_each(|group| self.send_to_group(group, Signal::HANGUP));
         }
         self.settle_files();
+    }
+
+    /// Opens the console three times, for a process without parent; it becomes its controlling terminal.
+    pub fn open_console(&mut self, process: ProcessKey) -> Result<(), Errno> {
+        let came = self.on_files(Some(process), |vfs, context| {
+            vfs.open(context, context.place.root, b"/dev/console", Flags::READ_WRITE, 0)
+        });
+        let Ok(Came::Value(file)) = came else { return Err(Errno::ENXIO) };
+        let World { vfs, .. } = &mut self.world;
+        let opened = self.processes[process].files.as_mut().ok_or(Errno::ESRCH)?;
+        for number in 0..3 {
+            let descriptor = Descriptor { file, on_exec: OnExec::Keep };
+            opened.descriptors.replace(number, descriptor, 3)?;
+            vfs.share(file);
+        }
+        vfs.close(file);
+        Ok(())
     }
 
     /// The open file behind a descriptor of the caller.

@@ -29,23 +29,23 @@ impl World {
     }
 
     /// An open file, as areas name it; `ENODEV` if it is none that can be mapped.
-    pub fn map_file(&mut self, file: FileId, spaces: &Arena<Space>) -> Result<FileKey, Errno> {
+    pub fn map_file(&mut self, file: FileId) -> Result<FileKey, Errno> {
         let inode = self.inode(file)?;
         let known = |key: &FileKey| self.inode(*key) == Ok(inode);
         if let Some(key) = self.mapped.files.iter().copied().find(known) {
             return Ok(key);
-        }
-        if self.mapped.files.len() >= self.mapped.limit {
-            self.forget_unmapped(spaces);
-            self.mapped.limit = 2 * self.mapped.files.len() + 16;
         }
         self.vfs.share(file);
         self.mapped.files.push(file);
         Ok(file)
     }
 
-    /// Closes those files that no area names any more.
-    fn forget_unmapped(&mut self, spaces: &Arena<Space>) {
+    /// Closes those files that no area names any more, when there are many. Nobody may be about to enter an
+    /// area.
+    pub fn forget_unmapped(&mut self, spaces: &Arena<Space>) {
+        if self.mapped.files.len() < self.mapped.limit {
+            return;
+        }
         let mut needed: Vec<FileKey> = Vec::new();
         for (_, space) in spaces.iter() {
             for (_, area) in space.areas.within(0..u64::MAX) {
@@ -61,6 +61,7 @@ impl World {
                 self.vfs.close(file);
             }
         }
+        self.mapped.limit = 2 * self.mapped.files.len() + 16;
     }
 
     /// The page of a file at `offset`, if it is in memory.
@@ -71,12 +72,7 @@ impl World {
     }
 
     /// The page of a file at `offset`, a multiple of pages; to be written, if `writes`.
-    pub fn file_page(
-        &mut self,
-        file: FileKey,
-        offset: u64,
-        writes: bool,
-    ) -> Result<Page, Refusal> {
+    pub fn file_page(&mut self, file: FileKey, offset: u64, writes: bool) -> Result<Page, Refusal> {
         let inode = self.inode(file).map_err(|_| Refusal::PastEnd)?;
         if offset >= self.vfs.file_status(file).attributes.size {
             return Err(Refusal::PastEnd);
@@ -107,8 +103,7 @@ impl World {
         if left == 0 {
             return Ok(Vec::new());
         }
-        let page =
-            self.file_page(file, offset - in_page as u64, false).map_err(|_| Errno::EIO)?;
+        let page = self.file_page(file, offset - in_page as u64, false).map_err(|_| Errno::EIO)?;
         let mut bytes = alloc::vec![0; left.min(most)];
         self.vfs.pages.page(page).copy_to(in_page, &mut bytes);
         Ok(bytes)

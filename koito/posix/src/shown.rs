@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use koito_posix_core::{Arena, Backing, Life, PAGE_BYTES, Pool, Protection, Sharing, page_of};
-use koito_vfs::{DentryId, FileId, ProcessLink, ProcessText, System, SystemText, Vfs};
+use koito_vfs::{DentryId, FileId, ProcessLink, ProcessText, System, SystemText, Terminals, Vfs};
 use nun::mapped::Mapped;
 
 use crate::clock::Clock;
@@ -51,14 +51,18 @@ impl<'a> Shown<'a> {
     }
 
     fn threads(&self, process: &Process) -> usize {
-        let of = |task: &Task| self.processes.get(task.process).is_some_and(|it| it.number == process.number);
+        let of = |task: &Task| {
+            self.processes.get(task.process).is_some_and(|it| it.number == process.number)
+        };
         self.tasks.iter().filter(|(_, task)| of(task)).count()
     }
 
     fn state(&self, process: &Process) -> char {
         match process.life {
             Life::Running => {
-                let of = |task: &Task| self.processes.get(task.process).is_some_and(|it| it.number == process.number);
+                let of = |task: &Task| {
+                    self.processes.get(task.process).is_some_and(|it| it.number == process.number)
+                };
                 let mut own = self.tasks.iter().filter(|(_, task)| of(task));
                 if own.all(|(_, task)| task.waiting.is_some()) { 'S' } else { 'R' }
             }
@@ -112,20 +116,19 @@ impl<'a> Shown<'a> {
                 Backing::Zero => 0,
             };
             let what = if start == space.heap.start { "[heap]" } else { "" };
-            text += &format!(
-                "{start:08x}-{:08x} {r}{w}{x}{s} {offset:08x} 00:00 0 {what}\n",
-                area.end
-            );
+            text +=
+                &format!("{start:08x}-{:08x} {r}{w}{x}{s} {offset:08x} 00:00 0 {what}\n", area.end);
         }
         text.into_bytes()
     }
 
-    fn stat(&self, number: u32, it: &Process) -> String {
+    fn stat(&self, number: u32, it: &Process, terminals: &Terminals) -> String {
         let (bytes, pages) = self.sizes(it);
         let name = String::from_utf8_lossy(&it.name);
         let state = self.state(it);
         let (parent, group, session) = (it.parent, it.group, it.session);
-        let terminal = it.terminal_number();
+        let terminal = terminals.of_session(session).map(|id| terminals.device(id));
+        let terminal = terminal.map_or(0, |(major, minor)| major << 8 | minor);
         let (threads, start) = (self.threads(it), it.started / 10_000_000);
         format!(
             "{number} ({name}) {state} {parent} {group} {session} {terminal} -1 4194304 0 0 0 0 \
@@ -166,7 +169,8 @@ impl System for Shown<'_> {
     }
 
     fn next_thread(&self, process: u32, from: u32) -> Option<u32> {
-        let of = |task: &Task| self.processes.get(task.process).is_some_and(|it| it.number == process);
+        let of =
+            |task: &Task| self.processes.get(task.process).is_some_and(|it| it.number == process);
         let threads = self.tasks.iter().filter(|(_, task)| of(task));
         threads.map(|(_, task)| task.number).filter(|number| *number >= from).min()
     }
@@ -230,7 +234,7 @@ impl System for Shown<'_> {
         text.into_bytes()
     }
 
-    fn process_text(&self, process: u32, what: ProcessText) -> Vec<u8> {
+    fn process_text(&self, process: u32, what: ProcessText, terminals: &Terminals) -> Vec<u8> {
         let Some(it) = self.process(process) else { return Vec::new() };
         let arguments = self.space(it).map_or((0, 0, 0), |space| space.arguments);
         let text = match what {
@@ -242,7 +246,7 @@ impl System for Shown<'_> {
                 name.push(b'\n');
                 return name;
             }
-            ProcessText::Stat => self.stat(process, it),
+            ProcessText::Stat => self.stat(process, it, terminals),
             ProcessText::Status => self.status(process, it),
             ProcessText::Statm => {
                 let (bytes, pages) = self.sizes(it);

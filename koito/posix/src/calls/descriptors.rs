@@ -59,7 +59,11 @@ pub fn close(server: &mut Server, task: TaskKey, &[number, ..]: &Arguments) -> A
 }
 
 /// Closes descriptors, or has them closed by `execve`.
-pub fn close_range(server: &mut Server, task: TaskKey, &[first, last, flags, ..]: &Arguments) -> Answer {
+pub fn close_range(
+    server: &mut Server,
+    task: TaskKey,
+    &[first, last, flags, ..]: &Arguments,
+) -> Answer {
     const ON_EXEC: u64 = 4;
     if first > last || flags & !ON_EXEC != 0 {
         return Err(Errno::EINVAL.into());
@@ -88,7 +92,11 @@ pub fn dup(server: &mut Server, task: TaskKey, &[number, ..]: &Arguments) -> Ans
 }
 
 /// The same, at a number.
-pub fn dup3(server: &mut Server, task: TaskKey, &[number, wanted, flags, ..]: &Arguments) -> Answer {
+pub fn dup3(
+    server: &mut Server,
+    task: TaskKey,
+    &[number, wanted, flags, ..]: &Arguments,
+) -> Answer {
     let flags = Flags::from_bits_retain(flags as u32);
     if number as u32 == wanted as u32 || !Flags::CLOSE_ON_EXEC.contains(flags) {
         return Err(Errno::EINVAL.into());
@@ -177,7 +185,11 @@ pub fn memfd_create(server: &mut Server, task: TaskKey, &[name, flags, ..]: &Arg
 }
 
 /// Commands for a descriptor.
-pub fn fcntl(server: &mut Server, task: TaskKey, &[number, command, argument, ..]: &Arguments) -> Answer {
+pub fn fcntl(
+    server: &mut Server,
+    task: TaskKey,
+    &[number, command, argument, ..]: &Arguments,
+) -> Answer {
     let descriptor = server.opened(task)?.descriptors.get(number)?;
     let file = descriptor.file;
     match command as u32 {
@@ -204,7 +216,9 @@ pub fn fcntl(server: &mut Server, task: TaskKey, &[number, command, argument, ..
         raw::F_GETLK => find_lock(server, task, file, argument),
         raw::F_SETLK => set_lock(server, task, file, (argument, Patience::Fail)),
         raw::F_SETLKW => set_lock(server, task, file, (argument, Patience::Wait)),
-        raw::F_GETPIPE_SZ => Ok(server.world.vfs.pipe_limit(file).map_err(|_| Errno::EBADF)? as u64),
+        raw::F_GETPIPE_SZ => {
+            Ok(server.world.vfs.pipe_limit(file).map_err(|_| Errno::EBADF)? as u64)
+        }
         _ => Err(Errno::EINVAL.into()),
     }
 }

@@ -34,14 +34,10 @@ impl Server {
         let space = self.process_of(task).space;
         let mut buffer = Buffer::default();
         let length = bytes.min(koito_vfs::MOST_AT_ONCE as u64) as usize;
-        let came = self.spaces[space].go_through(
-            &mut self.world,
-            (address, length),
-            tried,
-            |part, _| {
+        let came =
+            self.spaces[space].go_through(&mut self.world, (address, length), tried, |part, _| {
                 buffer.push(part);
-            },
-        );
+            });
         match came {
             Err(errno) if koito_vfs::Target::room(&buffer) == 0 => Err(errno),
             _ => Ok(buffer),
@@ -102,9 +98,10 @@ impl Server {
         loop {
             let at = address.wrapping_add(done);
             let asked = (bytes - done.min(bytes)).min(koito_vfs::MOST_AT_ONCE as u64);
-            let moved = self.buffer(task, at, asked, tried).map_err(Stop::from).and_then(|mut it| {
-                self.step(task, file, way, offset.map(|offset| offset + done), &mut it)
-            });
+            let moved =
+                self.buffer(task, at, asked, tried).map_err(Stop::from).and_then(|mut it| {
+                    self.step(task, file, way, offset.map(|offset| offset + done), &mut it)
+                });
             match moved {
                 Ok(count) => done += count,
                 // What was written so far is not written again.
@@ -180,13 +177,21 @@ pub fn write(server: &mut Server, task: TaskKey, &[file, from, bytes, ..]: &Argu
 }
 
 /// Reads at an offset.
-pub fn pread64(server: &mut Server, task: TaskKey, &[file, to, bytes, at, ..]: &Arguments) -> Answer {
+pub fn pread64(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, to, bytes, at, ..]: &Arguments,
+) -> Answer {
     let file = server.file(task, file)?;
     server.transfer(task, file, Way::Read, offset(at)?, (to, bytes))
 }
 
 /// Writes at an offset.
-pub fn pwrite64(server: &mut Server, task: TaskKey, &[file, from, bytes, at, ..]: &Arguments) -> Answer {
+pub fn pwrite64(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, from, bytes, at, ..]: &Arguments,
+) -> Answer {
     let file = server.file(task, file)?;
     server.transfer(task, file, Way::Write, offset(at)?, (from, bytes))
 }
@@ -198,25 +203,41 @@ pub fn readv(server: &mut Server, task: TaskKey, &[file, vector, count, ..]: &Ar
 }
 
 /// Writes several pieces.
-pub fn writev(server: &mut Server, task: TaskKey, &[file, vector, count, ..]: &Arguments) -> Answer {
+pub fn writev(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, vector, count, ..]: &Arguments,
+) -> Answer {
     let file = server.file(task, file)?;
     server.transfer_vector(task, file, Way::Write, None, (vector, count))
 }
 
 /// Reads several pieces at an offset.
-pub fn preadv(server: &mut Server, task: TaskKey, &[file, vector, count, at, ..]: &Arguments) -> Answer {
+pub fn preadv(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, vector, count, at, ..]: &Arguments,
+) -> Answer {
     let file = server.file(task, file)?;
     server.transfer_vector(task, file, Way::Read, offset(at)?, (vector, count))
 }
 
 /// Writes several pieces at an offset.
-pub fn pwritev(server: &mut Server, task: TaskKey, &[file, vector, count, at, ..]: &Arguments) -> Answer {
+pub fn pwritev(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, vector, count, at, ..]: &Arguments,
+) -> Answer {
     let file = server.file(task, file)?;
     server.transfer_vector(task, file, Way::Write, offset(at)?, (vector, count))
 }
 
 /// Moves an open file.
-pub fn lseek(server: &mut Server, task: TaskKey, &[file, offset, whence, ..]: &Arguments) -> Answer {
+pub fn lseek(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, offset, whence, ..]: &Arguments,
+) -> Answer {
     let file = server.file(task, file)?;
     let whence = match whence as u32 {
         0 => Whence::Start,
@@ -234,7 +255,11 @@ pub fn lseek(server: &mut Server, task: TaskKey, &[file, offset, whence, ..]: &A
 }
 
 /// Copies from one file to another; from an offset that lies in memory, if one is given.
-pub fn sendfile(server: &mut Server, task: TaskKey, &[to, from, place, bytes, ..]: &Arguments) -> Answer {
+pub fn sendfile(
+    server: &mut Server,
+    task: TaskKey,
+    &[to, from, place, bytes, ..]: &Arguments,
+) -> Answer {
     let [to, from] = [server.file(task, to)?, server.file(task, from)?];
     copy(server, task, (from, place), (to, 0), bytes)
 }
@@ -347,7 +372,11 @@ pub fn ftruncate(server: &mut Server, task: TaskKey, &[file, size, ..]: &Argumen
 }
 
 /// Sees to it that a file is long enough. Space is taken when it is written.
-pub fn fallocate(server: &mut Server, task: TaskKey, &[file, mode, from, bytes, ..]: &Arguments) -> Answer {
+pub fn fallocate(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, mode, from, bytes, ..]: &Arguments,
+) -> Answer {
     const KEEP_SIZE: u64 = 1;
     let file = server.file(task, file)?;
     let end = from.checked_add(bytes).filter(|end| bytes > 0 && *end <= i64::MAX as u64);

@@ -108,7 +108,11 @@ const fn device_number((major, minor): (u32, u32)) -> u64 {
 }
 
 /// Opens a file, and makes it if it is to be made.
-pub fn openat(server: &mut Server, task: TaskKey, &[at, path, flags, mode, ..]: &Arguments) -> Answer {
+pub fn openat(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, flags, mode, ..]: &Arguments,
+) -> Answer {
     let flags = Flags::from_bits_truncate(flags as u32);
     let (start, path) = server.path(task, at, path)?;
     let file = match server.tasks[task].opening {
@@ -116,13 +120,13 @@ pub fn openat(server: &mut Server, task: TaskKey, &[at, path, flags, mode, ..]: 
         Some(file) => file,
         None => {
             let mode = mode as u16 & 0o7777;
-            let came =
-                server.file_call(task, |vfs, context| vfs.open(context, start, &path, flags, mode))?;
+            let came = server
+                .file_call(task, |vfs, context| vfs.open(context, start, &path, flags, mode))?;
             match came {
                 Came::Value(file) => file,
                 Came::Made(name) => {
-                    let opened =
-                        server.file_call(task, |vfs, context| vfs.open_made(context, name, flags))?;
+                    let opened = server
+                        .file_call(task, |vfs, context| vfs.open_made(context, name, flags))?;
                     let Came::Value(file) = opened else { return Err(Errno::EIO.into()) };
                     file
                 }
@@ -133,8 +137,7 @@ pub fn openat(server: &mut Server, task: TaskKey, &[at, path, flags, mode, ..]: 
     server.tasks[task].opening = Some(file);
     server.number_call(task, |vfs, _| vfs.is_met(file).map(|()| 0))?;
     server.tasks[task].opening = None;
-    let on_exec =
-        if flags.contains(Flags::CLOSE_ON_EXEC) { OnExec::Close } else { OnExec::Keep };
+    let on_exec = if flags.contains(Flags::CLOSE_ON_EXEC) { OnExec::Close } else { OnExec::Keep };
     server.add_descriptor(task, file, on_exec, 0)
 }
 
@@ -150,7 +153,11 @@ pub fn creat(server: &mut Server, task: TaskKey, &[path, mode, ..]: &Arguments) 
 }
 
 /// What is known of a path.
-pub fn newfstatat(server: &mut Server, task: TaskKey, &[at, path, to, flags, ..]: &Arguments) -> Answer {
+pub fn newfstatat(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, to, flags, ..]: &Arguments,
+) -> Answer {
     if flags & EMPTY_PATH != 0
         && at as u32 != HERE as u32
         && server.read_string(task, path, PATH_BYTES)?.is_empty()
@@ -180,7 +187,11 @@ pub fn fstat(server: &mut Server, task: TaskKey, &[file, to, ..]: &Arguments) ->
 }
 
 /// What is known of a path, in the newer layout.
-pub fn statx(server: &mut Server, task: TaskKey, &[at, path, flags, _, to, _]: &Arguments) -> Answer {
+pub fn statx(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, flags, _, to, _]: &Arguments,
+) -> Answer {
     let status = if flags & EMPTY_PATH != 0
         && at as u32 != HERE as u32
         && server.read_string(task, path, PATH_BYTES)?.is_empty()
@@ -209,7 +220,11 @@ pub fn statx(server: &mut Server, task: TaskKey, &[at, path, flags, _, to, _]: &
 }
 
 /// Whether the process may use a path so, in its real name.
-pub fn faccessat2(server: &mut Server, task: TaskKey, &[at, path, mode, flags, ..]: &Arguments) -> Answer {
+pub fn faccessat2(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, mode, flags, ..]: &Arguments,
+) -> Answer {
     if mode & !7 != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -235,7 +250,11 @@ pub fn access(server: &mut Server, task: TaskKey, &[path, mode, ..]: &Arguments)
 }
 
 /// The target of a link.
-pub fn readlinkat(server: &mut Server, task: TaskKey, &[at, path, to, bytes, ..]: &Arguments) -> Answer {
+pub fn readlinkat(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, to, bytes, ..]: &Arguments,
+) -> Answer {
     if bytes as i32 <= 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -267,7 +286,11 @@ pub fn mkdir(server: &mut Server, task: TaskKey, &[path, mode, ..]: &Arguments) 
 }
 
 /// Makes a node that is no directory.
-pub fn mknodat(server: &mut Server, task: TaskKey, &[at, path, mode, device, ..]: &Arguments) -> Answer {
+pub fn mknodat(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, mode, device, ..]: &Arguments,
+) -> Answer {
     let (start, path) = server.path(task, at, path)?;
     let major = (device >> 8 & 0xfff) as u32;
     let minor = (device & 0xff | device >> 12 & 0xf_ff00) as u32;
@@ -313,7 +336,11 @@ pub fn rmdir(server: &mut Server, task: TaskKey, &[path, ..]: &Arguments) -> Ans
 }
 
 /// Renames.
-pub fn renameat2(server: &mut Server, task: TaskKey, &[at, path, to_at, to, flags, _]: &Arguments) -> Answer {
+pub fn renameat2(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, to_at, to, flags, _]: &Arguments,
+) -> Answer {
     let how = match flags {
         0 => Rename::Replace,
         1 => Rename::Keep,
@@ -328,7 +355,11 @@ pub fn renameat2(server: &mut Server, task: TaskKey, &[at, path, to_at, to, flag
 }
 
 /// Renames.
-pub fn renameat(server: &mut Server, task: TaskKey, &[at, path, to_at, to, ..]: &Arguments) -> Answer {
+pub fn renameat(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, to_at, to, ..]: &Arguments,
+) -> Answer {
     renameat2(server, task, &[at, path, to_at, to, 0, 0])
 }
 
@@ -338,7 +369,11 @@ pub fn rename(server: &mut Server, task: TaskKey, &[path, to, ..]: &Arguments) -
 }
 
 /// Gives a file a further name.
-pub fn linkat(server: &mut Server, task: TaskKey, &[at, path, to_at, to, flags, _]: &Arguments) -> Answer {
+pub fn linkat(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, to_at, to, flags, _]: &Arguments,
+) -> Answer {
     let follows = if flags & FOLLOW == 0 { NO_FOLLOW } else { 0 };
     let old = server.name_at(task, (at, path), follows | flags & EMPTY_PATH)?;
     let (start, path) = server.path(task, to_at, to)?;
@@ -351,12 +386,15 @@ pub fn link(server: &mut Server, task: TaskKey, &[path, to, ..]: &Arguments) -> 
 }
 
 /// Makes a symbolic link.
-pub fn symlinkat(server: &mut Server, task: TaskKey, &[target, at, path, ..]: &Arguments) -> Answer {
+pub fn symlinkat(
+    server: &mut Server,
+    task: TaskKey,
+    &[target, at, path, ..]: &Arguments,
+) -> Answer {
     let target = server.read_string(task, target, PATH_BYTES)?;
     let (start, path) = server.path(task, at, path)?;
-    server.number_call(task, |vfs, context| {
-        vfs.make_link(context, &target, start, &path).map(|()| 0)
-    })
+    server
+        .number_call(task, |vfs, context| vfs.make_link(context, &target, start, &path).map(|()| 0))
 }
 
 /// Makes a symbolic link.
@@ -365,9 +403,7 @@ pub fn symlink(server: &mut Server, task: TaskKey, &[target, path, ..]: &Argumen
 }
 
 fn set_mode(server: &mut Server, task: TaskKey, name: DentryId, mode: u64) -> Answer {
-    server.number_call(task, |vfs, context| {
-        vfs.change_mode(context, name, mode as u16).map(|()| 0)
-    })
+    server.number_call(task, |vfs, context| vfs.change_mode(context, name, mode as u16).map(|()| 0))
 }
 
 /// Sets permissions.
@@ -389,13 +425,16 @@ pub fn fchmod(server: &mut Server, task: TaskKey, &[file, mode, ..]: &Arguments)
 
 fn set_owner(server: &mut Server, task: TaskKey, name: DentryId, ids: [u64; 2]) -> Answer {
     let [user, group] = ids.map(|id| Some(id as u32).filter(|id| *id != u32::MAX));
-    server.number_call(task, |vfs, context| {
-        vfs.change_owner(context, name, user, group).map(|()| 0)
-    })
+    server
+        .number_call(task, |vfs, context| vfs.change_owner(context, name, user, group).map(|()| 0))
 }
 
 /// Sets owner and group.
-pub fn fchownat(server: &mut Server, task: TaskKey, &[at, path, user, group, flags, _]: &Arguments) -> Answer {
+pub fn fchownat(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, user, group, flags, _]: &Arguments,
+) -> Answer {
     let name = server.name_at(task, (at, path), flags)?;
     set_owner(server, task, name, [user, group])
 }
@@ -423,16 +462,19 @@ fn new_time([seconds, nanoseconds]: [u64; 2]) -> Result<NewTime, Errno> {
     Ok(match nanoseconds {
         NOW => NewTime::Now,
         OMIT => NewTime::Keep,
-        0..1_000_000_000 => NewTime::At(Time {
-            seconds: seconds.cast_signed(),
-            nanoseconds: nanoseconds as u32,
-        }),
+        0..1_000_000_000 => {
+            NewTime::At(Time { seconds: seconds.cast_signed(), nanoseconds: nanoseconds as u32 })
+        }
         _ => return Err(Errno::EINVAL),
     })
 }
 
 /// Sets times.
-pub fn utimensat(server: &mut Server, task: TaskKey, &[at, path, times, flags, ..]: &Arguments) -> Answer {
+pub fn utimensat(
+    server: &mut Server,
+    task: TaskKey,
+    &[at, path, times, flags, ..]: &Arguments,
+) -> Answer {
     let (accessed, modified) = match times {
         0 => (NewTime::Now, NewTime::Now),
         _ => {
@@ -526,8 +568,21 @@ fn write_space(server: &mut Server, task: TaskKey, name: DentryId, to: u64) -> A
     let Came::Value(it) = came else { return Err(Errno::EIO.into()) };
     let koito_vfs::Reported { block_bytes, blocks, nodes } = it.space;
     let words = [
-        it.magic, block_bytes, blocks.0, blocks.1, blocks.1, nodes.0, nodes.1, 0, 255, block_bytes,
-        0x20, 0, 0, 0, 0,
+        it.magic,
+        block_bytes,
+        blocks.0,
+        blocks.1,
+        blocks.1,
+        nodes.0,
+        nodes.1,
+        0,
+        255,
+        block_bytes,
+        0x20,
+        0,
+        0,
+        0,
+        0,
     ];
     server.write_words(task, to, &words)?;
     Ok(0)
@@ -546,7 +601,11 @@ pub fn fstatfs(server: &mut Server, task: TaskKey, &[file, to, ..]: &Arguments) 
 }
 
 /// Entries of an open directory.
-pub fn getdents64(server: &mut Server, task: TaskKey, &[file, to, bytes, ..]: &Arguments) -> Answer {
+pub fn getdents64(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, to, bytes, ..]: &Arguments,
+) -> Answer {
     const HEADER: usize = 19;
     const MOST: u64 = 32 << 10;
     let file = server.file(task, file)?;

@@ -185,14 +185,9 @@ fn terminal(server: &mut Server, task: TaskKey, file: FileId, arguments: &Argume
 }
 
 /// Refuses what only those may ask whose session the terminal controls.
-fn check_own(
-    server: &Server,
-    task: TaskKey,
-    id: TerminalId,
-    is_master: bool,
-) -> Result<(), Errno> {
-    let own = server.world.vfs.terminals.terminal(id).session
-        == Some(server.process_of(task).session);
+fn check_own(server: &Server, task: TaskKey, id: TerminalId, is_master: bool) -> Result<(), Errno> {
+    let own =
+        server.world.vfs.terminals.terminal(id).session == Some(server.process_of(task).session);
     if own || is_master { Ok(()) } else { Err(Errno::ENOTTY) }
 }
 

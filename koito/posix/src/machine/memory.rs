@@ -16,6 +16,11 @@ impl Memory {
         Self { pool: Pool::new((mapped.bytes() as u64 / PAGE_BYTES) as u32), mapped }
     }
 
+    /// All of it. Programs may write there at any time.
+    pub const fn all(&self) -> Mapped {
+        self.mapped
+    }
+
     /// The contents of a page. Programs may write there at any time.
     #[inline]
     pub fn page(&self, page: Page) -> Mapped {
