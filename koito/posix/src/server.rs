@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use koito::conventions::{signal, slot};
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Life, Signal, register};
+use koito_posix_core::{Arena, Key, Life, Page, Signal, register, trampoline};
 use koito_vfs::{Place, Vfs};
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
@@ -63,6 +63,10 @@ pub struct Server {
     pub armed: u64,
     /// Processes whose end a client of the service wants to know.
     pub awaited: Vec<u32>,
+    /// The page with the way into signal handlers.
+    pub trampoline: Page,
+    /// Bytes of an extended state, once they were asked for.
+    pub state_bytes: u64,
     /// The process number given last.
     pub last_number: u32,
     epoch: u16,
@@ -75,7 +79,9 @@ impl Server {
     /// One without programs.
     pub fn new(environment: &Environment) -> Result<Self, Missing> {
         let (objects, mapped) = Objects::new().expect("the manifest gives memory for programs");
-        let memory = Memory::new(mapped);
+        let mut memory = Memory::new(mapped);
+        let trampoline = memory.take_zero().expect("there is memory for programs");
+        memory.page(trampoline).copy_from(0, &trampoline::CODE);
         let most_pages = memory.pool.len() / FILES_SHARE;
         let mut vfs = Vfs::new(memory, most_pages);
         let (disk, root) = Disk::open(environment)?;
@@ -93,6 +99,8 @@ impl Server {
         let mut server = Self {
             world: World { vfs, disk, mapped: MappedFiles::default(), objects },
             place,
+            trampoline,
+            state_bytes: 0,
             spaces: Arena::new(),
             processes: Arena::new(),
             tasks: Arena::new(),
@@ -250,7 +258,7 @@ impl Server {
                     Err(Refusal::PastEnd) => (Signal::BUS, 2),
                     Err(Refusal::NoMemory) => {
                         let process = self.tasks[task].process;
-                        self.end_process(process, Some(task), Life::Killed(9, false));
+                        self.end_process(process, Some(task), Life::Killed(Signal::KILL.number()));
                         return true;
                     }
                 }
