@@ -46,7 +46,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-line-editor", &[]),
     ("koito-linux", &[]),
     ("koito-log", &["koito", "nun"]),
-    ("koito-posix", &["koito", "koito-linux", "koito-posix-core", "nun", "nun-heap"]),
+    (
+        "koito-posix",
+        &["koito", "koito-linux", "koito-posix-core", "koito-tty", "koito-vfs", "nun", "nun-heap"],
+    ),
     ("koito-posix-core", &["koito-linux"]),
     ("koito-entropy", &["koito", "nun"]),
     ("koito-files", &["koito", "koito-block", "koito-fs", "nun", "nun-heap"]),
