@@ -15,8 +15,10 @@ use crate::space::Space;
 
 /// Bytes of a stack.
 const STACK_BYTES: u64 = 8 << 20;
+/// Where the page lies with the way into signal handlers: the last one that there is.
+pub const TRAMPOLINE: u64 = USER_END - PAGE_BYTES;
 /// Where the stack ends.
-const STACK_TOP: u64 = 0x7fff_ffff_e000;
+const STACK_TOP: u64 = TRAMPOLINE;
 /// Most scripts that are each other's interpreters.
 const MOST_INTERPRETERS: usize = 5;
 /// Longest first line of a script.
@@ -134,6 +136,7 @@ impl Server {
             backing: Backing::Zero,
         };
         space.place(&mut self.world, STACK_TOP - STACK_BYTES, stack)?;
+        space.place_code(&mut self.world, TRAMPOLINE, self.trampoline)?;
         image.auxiliary = vec![
             (auxiliary::HWCAP, 0),
             (auxiliary::PAGESZ, PAGE_BYTES),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use koito::conventions::{signal, slot};
 use koito::services::{ConsoleClient, FilesClient};
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Life, Signal, register};
+use koito_posix_core::{Arena, Key, Life, Page, Signal, register, trampoline};
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
 
@@ -52,6 +52,10 @@ pub struct Server {
     pub armed: u64,
     /// Processes whose end a client of the service wants to know.
     pub awaited: Vec<u32>,
+    /// The page with the way into signal handlers.
+    pub trampoline: Page,
+    /// Bytes of an extended state, once they were asked for.
+    pub state_bytes: u64,
     /// The process number given last.
     pub last_number: u32,
     epoch: u16,
@@ -65,8 +69,13 @@ impl Server {
     pub fn new(environment: &Environment) -> Result<Self, Missing> {
         let (objects, mapped) = Objects::new().expect("the manifest gives memory for programs");
         let files = Files::new(FilesClient::new(environment.service("files")?));
+        let mut memory = Memory::new(mapped);
+        let trampoline = memory.take_zero().expect("there is memory for programs");
+        memory.page(trampoline).copy_from(0, &trampoline::CODE);
         Ok(Self {
-            world: World { memory: Memory::new(mapped), objects, files },
+            trampoline,
+            state_bytes: 0,
+            world: World { memory, objects, files },
             spaces: Arena::new(),
             processes: Arena::new(),
             tasks: Arena::new(),
@@ -216,7 +225,7 @@ impl Server {
                     Err(Refusal::PastEnd) => (Signal::BUS, 2),
                     Err(Refusal::NoMemory) => {
                         let process = self.tasks[task].process;
-                        self.end_process(process, Some(task), Life::Killed(9, false));
+                        self.end_process(process, Some(task), Life::Killed(Signal::KILL.number()));
                         return true;
                     }
                 }

@@ -278,6 +278,20 @@ impl Space {
         self.areas.insert(start, area)
     }
 
+    /// Enters a page of code that is there, and that all programs share.
+    pub fn place_code(&mut self, world: &mut World, at: u64, page: Page) -> Result<(), Errno> {
+        let area = Area {
+            end: at + PAGE_BYTES,
+            protection: Protection::READ | Protection::EXECUTE,
+            sharing: Sharing::Private,
+            backing: Backing::Zero,
+        };
+        self.place(world, at, area)?;
+        world.memory.pool.share(page);
+        self.pages.set(at, Entry::new(page));
+        Ok(())
+    }
+
     /// Takes everything in `range` away.
     pub fn clear(&mut self, world: &mut World, range: Range<u64>) -> Result<(), Errno> {
         self.areas.remove(range.clone())?;
