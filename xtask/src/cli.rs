@@ -96,6 +96,25 @@ pub struct BootOptions {
     /// Way into the kernel [default: uefi]
     #[arg(long)]
     pub entry: Option<Entry>,
+    #[command(flatten)]
+    pub guest: GuestOptions,
+}
+
+/// A Linux guest for the system.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GuestOptions {
+    /// Bring a Linux guest along: Debian's kernel, and a first file system with its busybox
+    #[arg(long)]
+    pub guest: bool,
+    /// A kernel of your own for the guest (bzImage)
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    pub guest_kernel: Option<PathBuf>,
+    /// A first file system of your own for it (cpio, compressed or not)
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    pub guest_initrd: Option<PathBuf>,
+    /// The guest's command line
+    #[arg(long, value_name = "TEXT", requires = "guest")]
+    pub guest_cmdline: Option<String>,
 }
 
 /// Options of `run`.
@@ -164,6 +183,10 @@ pub enum Suite {
     Conformance,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
     Storm,
+    /// Tiny guests in QEMU, on virtual CPUs.
+    Guests,
+    /// The same in Bochs, on Intel's kind of virtualisation.
+    GuestsVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
@@ -248,6 +271,9 @@ pub struct CheckOptions {
     /// Print one flat JSON object with the figures
     #[arg(long)]
     pub json: bool,
+    /// Print where the bytes of the kernel go instead, by source file and by symbol
+    #[arg(long, conflicts_with = "json")]
+    pub sizes: bool,
 }
 
 /// Options of `new`.

@@ -18,6 +18,7 @@ mod disk;
 mod doc;
 mod drive;
 mod gdb;
+mod guest;
 mod interactive;
 mod linux;
 mod manifest;

@@ -16,6 +16,8 @@ mod linux;
 mod locks;
 mod promises;
 mod refusals;
+mod revival;
+mod rudeness;
 mod storage;
 mod stretch;
 
@@ -94,10 +96,12 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Conformance => conformance(repository, &step),
         Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
+        Suite::Guests => conformance::run(repository, &step, &conformance::GUESTS),
         Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
-        Suite::Bochs => bochs::run(repository, &step),
+        Suite::Bochs => bochs::run(repository, &step, &bochs::TAGS),
+        Suite::GuestsVmx => bochs::run(repository, &step, &bochs::VMX),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
         Suite::Storage => storage::run(repository, &step),
