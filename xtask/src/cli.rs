@@ -227,6 +227,9 @@ pub struct BenchOptions {
     /// Record the figures in bench/results.json, and the trace in the manual
     #[arg(long, conflicts_with = "check")]
     pub update: bool,
+    /// Measure Linux's calls instead, under Debian's own kernel and under KOITO
+    #[arg(long, conflicts_with_all = ["check", "trace"])]
+    pub linux: bool,
     /// Print every instruction of one path instead, for instance of ipc.cross.0
     #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update"])]
     pub trace: Option<String>,
