@@ -12,7 +12,7 @@ use supervision::{Account, CLIENTS, VictimClient, WitnessClient};
 nun::entry!(main);
 
 /// Who dies by order, with its place in the manifest.
-const VICTIMS: [(&str, u8); 8] = [
+const VICTIMS: [(&str, u8); 9] = [
     ("victim", VICTIM),
     ("clock", 7),
     ("log", 8),
@@ -21,6 +21,7 @@ const VICTIMS: [(&str, u8); 8] = [
     ("entropy", 11),
     ("screen", 12),
     ("keyboard", 13),
+    ("noise", 19),
 ];
 /// Times that each of them does.
 const KILLS: u64 = 200;
