@@ -5,6 +5,7 @@ use a9n_abi::{
     ipc_port::word, reply,
 };
 
+use crate::received::Arrival;
 use crate::syscall::{Answer, kernel_call};
 use crate::{IpcPort, Message, Received, Reply};
 
@@ -80,6 +81,18 @@ impl IpcPort {
     #[inline(always)]
     pub(crate) fn reply_receive_plain(self, message: &Message) -> Answer {
         kernel_call(word::ReplyReceive, self.descriptor(), message.info, message.words)
+    }
+
+    /// Like [`reply_receive`](Self::reply_receive), for a resolver in a hurry: see [`Arrival`].
+    #[inline(always)]
+    pub fn answer_and_await(self, message: &Message) -> Arrival {
+        Arrival(self.reply_receive_plain(message))
+    }
+
+    /// Like [`receive`](Self::receive), in the same way.
+    #[inline]
+    pub fn await_arrival(self) -> Arrival {
+        Arrival(self.receive_plain())
     }
 
     /// Like [`receive`](Self::receive), with what came as it came.

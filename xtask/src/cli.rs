@@ -203,6 +203,8 @@ pub enum Suite {
     Durability,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
+    /// Linux programs: the same under KOITO as under Debian's own kernel.
+    Linux,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.

@@ -11,7 +11,6 @@ use cpio::newc::{Builder, ModeFileType, trailer};
 use crate::cli::GuestOptions;
 use crate::progress::Step;
 use crate::repository::Repository;
-use crate::system::{Module, System};
 use crate::userland::{Apt, Freshness, Tree, unpack};
 
 /// Debian's kernel, and what the first file system has.
@@ -62,12 +61,8 @@ impl Parts {
         Ok(parts)
     }
 
-    /// Hands them to `system` as boot modules.
-    pub fn add_to(&self, system: &mut System) {
-        system.modules.extend(self.modules().map(Module::File));
-    }
-
-    fn modules(&self) -> [PathBuf; 3] {
+    /// Their files, which are called as the boot modules are.
+    pub fn modules(&self) -> [PathBuf; 3] {
         ["guest-kernel", "guest-initrd", "guest-cmdline"].map(|name| self.folder.join(name))
     }
 }

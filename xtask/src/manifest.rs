@@ -11,8 +11,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use koito_manifest::{
-    Channel, Component, Field, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, Manifest,
-    Place, Restart, Vec as List,
+    Channel, Component, Field, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES,
+    MOST_USES, Manifest, Place, Restart, Vec as List,
 };
 
 use schema::{Entry, File};
@@ -71,6 +71,24 @@ impl ManifestFile {
             }
         }
         programs
+    }
+
+    /// The same without components for which a boot module is missing, since only `modules` are there;
+    /// who would use them does without.
+    pub fn without_missing(mut self, modules: &[String]) -> Self {
+        let complete =
+            |entry: &Entry| entry.modules.iter().all(|it| modules.contains(it.get_ref()));
+        let (stay, go) = self.file.component.into_iter().partition(|it| complete(it.get_ref()));
+        self.file.component = stay;
+        let gone: Vec<Spanned<Entry>> = go;
+        let gone: Vec<&str> = gone
+            .iter()
+            .filter_map(|entry| Some(entry.get_ref().offers.as_ref()?.get_ref().as_str()))
+            .collect();
+        for entry in &mut self.file.component {
+            entry.get_mut().uses.retain(|service| !gone.contains(&service.get_ref().as_str()));
+        }
+        self
     }
 
     /// It in packed form.
@@ -178,6 +196,9 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
         interrupts: list::<_, _, MOST_DEVICES>(&entry.interrupts, |line| *line).map_err(
             |offset| anyhow::anyhow!("{}: at most {MOST_DEVICES} interrupts", at(offset)),
         )?,
+        modules: list::<_, _, MOST_MODULES>(&entry.modules, |name| name.as_str())
+            .map_err(|offset| anyhow::anyhow!("{}: at most {MOST_MODULES} modules", at(offset)))?,
+        on_request: entry.on_request,
         restart,
         heartbeat,
     })
@@ -277,6 +298,19 @@ alarm = true
         let error = refused("alarm = true", "offers = \"console\"");
         let taken = "line 19: the service \"console\" is offered by somebody else already";
         assert_eq!(error, taken);
+    }
+
+    #[test]
+    fn who_lacks_a_boot_module_is_left_out() {
+        let text = GOOD.replacen("heartbeat =", "modules = [\"font\"]\nheartbeat =", 1);
+        let file = ManifestFile::parse(&text).unwrap();
+        assert_eq!(file.manifest().unwrap().components[0].modules[..], ["font"]);
+        let file = file.without_missing(&["font".into()]);
+        assert_eq!(file.manifest().unwrap().components.len(), 2);
+        let file = file.without_missing(&[]);
+        let manifest = file.manifest().unwrap();
+        assert_eq!(manifest.components[0].uses[..], ["supervisor"]);
+        assert_eq!((manifest.components.len(), file.programs().len()), (1, 1));
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::volume::Volume;
 
 /// Size of a disk whose contents are files, in MiB.
 const DISK_MEBIBYTES: u32 = 64;
+/// Memory where there are guests.
+const GUEST_MEMORY: &str = "1G";
 const DEFAULT_MEMORY: &str = "256M";
 
 /// The graphical part of QEMU, which Debian packs apart.
@@ -47,12 +49,13 @@ pub struct Session {
 impl Session {
     /// Builds what changed and makes the boot medium.
     pub fn prepare(repository: &Repository, options: &BootOptions) -> Result<Self> {
-        let mut system = System::find(repository, options.build.system.as_deref())?;
+        let mut files = vec![];
         if options.guest.guest {
             let step = Step::start("gathering the guest");
-            guest::Parts::gather(repository, &options.guest, &step)?.add_to(&mut system);
+            files.extend(guest::Parts::gather(repository, &options.guest, &step)?.modules());
             step.done();
         }
+        let system = System::find_with(repository, options.build.system.as_deref(), &files)?;
         Self::of(repository, &system, options)
     }
 
@@ -103,14 +106,16 @@ impl Session {
             (None, None) => None,
         };
         step.done();
+        let memory = if options.guest.guest { GUEST_MEMORY } else { DEFAULT_MEMORY };
         Ok(Self {
             name: system.name.clone(),
             volume,
             machine: Machine {
                 cpus: options.cpus.unwrap_or(1),
-                memory: options.memory.clone().unwrap_or_else(|| DEFAULT_MEMORY.into()),
+                memory: options.memory.clone().unwrap_or_else(|| memory.into()),
                 display: options.display,
                 count_instructions: false,
+                features: "",
                 meter: None,
                 debugger: None,
                 disk,
@@ -124,6 +129,11 @@ impl Session {
     /// The command that starts the machine.
     pub fn command(&self, serial: &Serial) -> Command {
         self.machine.command(&self.medium, serial)
+    }
+
+    /// What the machine boots from.
+    pub fn medium(&self) -> &Medium {
+        &self.medium
     }
 
     /// A file that lives as long as the session.

@@ -20,6 +20,8 @@ const RESET_PULSE: u8 = 0xfe;
 /// Port 0x92: reset; line 20 of the addresses is open.
 const FAST_RESET: u8 = 0x01;
 const A20_OPEN: u8 = 0x02;
+/// Where PCI is told which register is meant.
+const PCI_ADDRESS: u16 = 0xcf8;
 /// Port 0xcf9: reset, now.
 const RESET_NOW: u8 = 0x04;
 
@@ -56,6 +58,10 @@ impl Board {
 
     /// Writes the lowest `bytes` bytes of `value`, at most 4, from `port` on.
     pub fn write(&mut self, port: u16, bytes: u8, value: u32, now: Time) {
+        // The only access that is wider than the bus: to PCI, in whose address the reset would lie.
+        if (port, bytes) == (PCI_ADDRESS, 4) {
+            return;
+        }
         for (port, byte) in (port..=u16::MAX).zip(value.to_le_bytes()).take(bytes.into()) {
             self.write_byte(port, byte, now);
         }

@@ -96,6 +96,9 @@ fn all_ways_to_reset_are_understood() {
         assert_eq!(board.take_request(), Some(Request::Reset));
         assert_eq!(board.take_request(), None);
     }
+    let mut board = board();
+    board.write(0xcf8, 4, 0xffff_ffff, START);
+    assert_eq!(board.take_request(), None, "that is how PCI is looked for");
 }
 
 proptest! {

@@ -60,6 +60,9 @@ const FEATURES_D: u32 = 1 << 0
 /// that are flushed on their own, SHA.
 const MORE_FEATURES_B: u32 =
     1 << 0 | 1 << 3 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 18 | 1 << 19 | 1 << 20 | 1 << 23 | 1 << 29;
+/// Leaf 7, EBX: the time-stamp counter can be adjusted, whatever the machine can do: kernels trust one
+/// that says whether it was.
+const COUNTER_ADJUSTMENT: u32 = 1 << 1;
 /// Leaf 0x80000001, ECX: LAHF, LZCNT, SSE4A, misaligned SSE, prefetches.
 const EXTENDED_C: u32 = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;
 /// Leaf 0x80000001, EDX: those of leaf 1 that are repeated here, SYSCALL, no-execute, more MMX, fast
@@ -115,7 +118,7 @@ fn visible(leaf: u32, [a, b, c, d]: Leaf) -> Leaf {
         0 => [HIGHEST, b, c, d],
         // One processor, number 0, whose cache lines are as long as the machine's.
         1 => [a, b & 0xff00, c & FEATURES_C | MONITORED, d & FEATURES_D],
-        7 => [0, b & MORE_FEATURES_B, 0, 0],
+        7 => [0, b & MORE_FEATURES_B | COUNTER_ADJUSTMENT, 0, 0],
         0x8000_0000 => [HIGHEST_EXTENDED, b, c, d],
         0x8000_0001 => [a, 0, c & EXTENDED_C, d & EXTENDED_D],
         // How wide addresses are.

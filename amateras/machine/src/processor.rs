@@ -16,3 +16,5 @@ pub const CODE_BASE: usize = 3;
 /// CR0 and EFER among the words of the control registers.
 pub const CR0: usize = 0;
 pub const EFER: usize = 5;
+/// The page attribute table among the words of the system's registers.
+pub const PAT: usize = 8;

@@ -3,7 +3,7 @@
 
 use a9n_abi::guest::StateGroups;
 
-use crate::processor::{CR0, EFER, Processor};
+use crate::processor::{CR0, EFER, PAT, Processor};
 
 /// Where the extended features are switched on.
 const FEATURES: u32 = 0xc000_0080;
@@ -14,6 +14,14 @@ const LONG_MODE: u64 = 1 << 8;
 const ACTIVE: u64 = 1 << 10;
 /// CR0: paging.
 const PAGING: u64 = 1 << 31;
+
+/// Memory types by page tables, and those that there are: uncacheable, combining, through, protected,
+/// back, and uncacheable unless said otherwise.
+const PAGE_ATTRIBUTES: u32 = 0x277;
+const MEMORY_TYPES: [u8; 6] = [0, 1, 4, 5, 6, 7];
+
+/// What the time-stamp counter is ahead of what it would be.
+const COUNTER_ADJUSTMENT: u32 = 0x3b;
 
 /// Version of the microcode, the platform, AMD's configuration and its neighbours: registers that
 /// kernels read without asking whether they are there.
@@ -35,6 +43,8 @@ const FAST_STRINGS: u64 = 1;
 pub fn read(number: u32, processor: &mut impl Processor) -> Option<u64> {
     match number {
         FEATURES => Some(processor.get(StateGroups::CONTROL, EFER)),
+        PAGE_ATTRIBUTES => Some(processor.get(StateGroups::SYSTEM, PAT)),
+        COUNTER_ADJUSTMENT => Some(processor.get(StateGroups::TIME, 0)),
         _ => constant(number),
     }
 }
@@ -42,9 +52,22 @@ pub fn read(number: u32, processor: &mut impl Processor) -> Option<u64> {
 /// Writes a register; `None` if there is none, or not with this value. Those that hold the same for
 /// ever take any.
 pub fn write(number: u32, value: u64, processor: &mut impl Processor) -> Option<()> {
-    if number != FEATURES {
-        return constant(number).map(|_| ());
+    match number {
+        FEATURES => write_features(value, processor),
+        PAGE_ATTRIBUTES if value.to_le_bytes().iter().all(|kind| MEMORY_TYPES.contains(kind)) => {
+            processor.set(StateGroups::SYSTEM, PAT, value);
+            Some(())
+        }
+        PAGE_ATTRIBUTES => None,
+        COUNTER_ADJUSTMENT => {
+            processor.set(StateGroups::TIME, 0, value);
+            Some(())
+        }
+        _ => constant(number).map(|_| ()),
     }
+}
+
+fn write_features(value: u64, processor: &mut impl Processor) -> Option<()> {
     let old = processor.get(StateGroups::CONTROL, EFER);
     let pages = processor.get(StateGroups::CONTROL, CR0) & PAGING != 0;
     let switches = (value ^ old) & LONG_MODE != 0;

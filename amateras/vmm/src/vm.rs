@@ -1,19 +1,27 @@
 //! One virtual machine: its process, its memory, and what it is doing.
 
-use core::fmt;
+use core::fmt::{self, Write};
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
 use amateras_machine::{Identity, Machine, Next, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
+use nun::heapless::String;
 use nun::memory::{Maker, Space};
 use nun::{
-    Error, IpcPort, Message, Pcb, VectorState, VirtualAddressSpace, VirtualCpu, buffer, ticks,
+    Culprit, Error, IpcPort, Message, Pcb, Reason, VectorState, VirtualAddressSpace, VirtualCpu,
+    buffer, ticks,
 };
 
 use crate::clock::Clock;
 use crate::memory::Memory;
 use crate::state::{self, Cpu};
+
+/// Most bytes of a command line, with what is added to it.
+const COMMAND_LINE_BYTES: usize = 1024;
+
+/// It is not in the state for that.
+const BUSY: Error = Error::new(Reason::Busy, Culprit::OTHER);
 
 /// What a virtual machine is made with.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +45,7 @@ pub struct Guest<'a> {
     pub kernel: &'a [u8],
     /// Its initial file system.
     pub initrd: &'a [u8],
-    /// Its command line.
+    /// Its command line. What only its machine knows is added: how fast the time-stamp counter is.
     pub command_line: &'a str,
 }
 
@@ -155,7 +163,7 @@ impl<'a> Vm<'a> {
                 self.halted = true;
                 (GuestVerdict::STOP.after(bytes), [0; MESSAGE_REGISTERS])
             }
-            Next::Stop(Stop::Reset) if self.reset().is_ok() => {
+            Next::Stop(Stop::Reset) if self.reload().is_ok() => {
                 (GuestVerdict::RESUME, [0; MESSAGE_REGISTERS])
             }
             Next::Stop(stop) => {
@@ -163,8 +171,7 @@ impl<'a> Vm<'a> {
                 (GuestVerdict::STOP, [0; MESSAGE_REGISTERS])
             }
         };
-        let stopped = if self.paused { GuestVerdict::STOP.0 } else { 0 };
-        Message::new(verdict.with(stopped).0, words)
+        Message::new(verdict.0, words)
     }
 
     /// Sees whether time or input brought an interrupt, and lets the guest have it.
@@ -209,8 +216,45 @@ impl<'a> Vm<'a> {
         self.ended
     }
 
-    /// Lets it begin again. Its process must wait for an answer, or be stopped.
-    fn reset(&mut self) -> Result<(), StartError> {
+    /// Bytes of its memory.
+    pub const fn memory_bytes(&self) -> u64 {
+        self.options.memory
+    }
+
+    /// Whether it is [paused](Self::pause).
+    pub const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Stops the guest where it is, until [`resume`](Self::resume). What it was left for and not yet
+    /// answered, it will be left for again. Fails with *busy* if that is not its state.
+    pub fn pause(&mut self) -> Result<(), Error> {
+        if self.paused || self.ended.is_some() {
+            return Err(BUSY);
+        }
+        self.paused = true;
+        if self.halted { Ok(()) } else { self.pcb.suspend().map(|_| ()) }
+    }
+
+    /// Lets a paused guest go on.
+    pub fn resume(&mut self) -> Result<(), Error> {
+        if !self.paused || self.ended.is_some() {
+            return Err(BUSY);
+        }
+        self.paused = false;
+        if self.halted { self.attend() } else { self.pcb.resume() }
+    }
+
+    /// Lets it begin again, whatever it does.
+    pub fn reset(&mut self) -> Result<(), StartError> {
+        self.pcb.suspend()?;
+        self.reload()?;
+        Ok(self.pcb.resume()?)
+    }
+
+    /// The same for a guest whose process waits for an answer, or is stopped.
+    fn reload(&mut self) -> Result<(), StartError> {
+        (self.halted, self.paused, self.awaited, self.ended) = (false, false, false, None);
         let epoch = self.options.epoch + self.clock.time(ticks()).0 / 1_000_000_000;
         self.clock = Clock::new(ticks(), self.options.ticks_per_millisecond);
         self.machine.restart(epoch);
@@ -220,6 +264,11 @@ impl<'a> Vm<'a> {
     /// Puts the guest into memory, and its processor before it.
     fn load(&mut self) -> Result<(), StartError> {
         let Guest { kernel, initrd, command_line } = self.guest;
+        let mut text = String::<COMMAND_LINE_BYTES>::new();
+        let kilohertz = self.options.ticks_per_millisecond;
+        write!(text, "{command_line} tsc_early_khz={kilohertz}")
+            .map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
+        let command_line = &text;
         let wishes = Wishes { memory: self.options.memory, command_line, initrd };
         let image = Image::parse(kernel)?;
         let plan = image.plan(wishes)?;

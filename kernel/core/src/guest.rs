@@ -142,13 +142,7 @@ impl<H: Hal> Kernel<H> {
         server: Ref<Process>,
         answer: &CallFrame,
     ) -> bool {
-        let verdict = GuestVerdict(MessageInfo(answer.info).label());
-        self.hal().answer_exit(guest, verdict, &answer.words);
-        if verdict.has(GuestVerdict::GROUPS) {
-            let [.., groups] = answer.words;
-            // Without a buffer there is nothing to take.
-            let _ = self.take_groups(guest, StateGroups::from_bits_truncate(groups), server);
-        }
+        let verdict = self.apply_answer(guest, server, answer);
         let state = &self.store.get(process).state;
         if verdict.is_resumption() {
             self.store.get(process).trap.set(None);
@@ -159,8 +153,27 @@ impl<H: Hal> Kernel<H> {
         verdict.is_resumption()
     }
 
+    /// Does to `guest` what its monitor `server` answers with `answer`, and says whether it goes on.
+    #[inline(always)]
+    pub(crate) fn apply_answer(
+        &self,
+        guest: PhysicalAddress,
+        server: Ref<Process>,
+        answer: &CallFrame,
+    ) -> GuestVerdict {
+        let verdict = GuestVerdict(MessageInfo(answer.info).label());
+        self.hal().answer_exit(guest, verdict, &answer.words);
+        if verdict.has(GuestVerdict::GROUPS) {
+            let [.., groups] = answer.words;
+            // Without a buffer there is nothing to take.
+            let _ = self.take_groups(guest, StateGroups::from_bits_truncate(groups), server);
+        }
+        verdict
+    }
+
     /// Copies `groups` of `guest` to the IPC buffer of `process`, behind the words in registers;
     /// answers how many words, `None` without a buffer.
+    #[inline(never)]
     fn put_groups(
         &self,
         guest: PhysicalAddress,
@@ -177,6 +190,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Replaces `groups` of `guest` by words of the IPC buffer of `process`; `None` without one.
+    #[inline(never)]
     fn take_groups(
         &self,
         guest: PhysicalAddress,

@@ -92,12 +92,13 @@ impl<H: Hal> Kernel<H> {
                 pcb.batch.set((0, 0));
             }
             match outcome {
-                Ok(Outcome::Done { length, words }) => {
-                    let [first, second, third, fourth, fifth, sixth] = words;
-                    let rest = [second, third, fourth, fifth, sixth, 0];
-                    context.answer(first, MessageInfo::success(length).0, &rest);
+                Ok(outcome) => {
+                    // The first word stands in the identifier's register, the others are the message's.
+                    if let Some((length, [first, second, third, fourth])) = outcome.answer() {
+                        let rest = [second, third, fourth, 0, 0, 0];
+                        context.answer(first, MessageInfo::success(length).0, &rest);
+                    }
                 }
-                Ok(Outcome::Settled) => {}
                 Err(Stop::Restart) => context.restart(frame.operation),
                 Err(Stop::RestartAs(operation)) => context.restart(operation),
                 Err(Stop::Refused(error)) => {
@@ -126,6 +127,9 @@ impl<H: Hal> Kernel<H> {
     /// `process` left its guest on `cpu`, for its monitor. Answers whom to run next, `None` to idle.
     pub fn guest_exit(&mut self, cpu: CpuNumber, process: Ref<Process>) -> Option<Ref<Process>> {
         self.enter(cpu, Some(process));
+        if let Some(monitor) = self.fast_exit(cpu, process) {
+            return Some(monitor);
+        }
         self.trap(process, Trap::Exit);
         self.next(cpu)
     }

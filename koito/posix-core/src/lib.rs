@@ -20,6 +20,7 @@ mod program;
 mod signals;
 mod stack;
 mod wait;
+mod words;
 
 pub use areas::{Area, Areas, Backing, MOST_AREAS, Protection, Sharing};
 pub use arena::{Arena, Key};
@@ -31,6 +32,7 @@ pub use program::{Program, Segment};
 pub use signals::{Action, Detail, Effect, Info, Pending, Signal, SignalSet, is_fatal};
 pub use stack::{Image, Stack};
 pub use wait::{Life, Which};
+pub use words::words;
 
 /// Bytes of a page.
 pub const PAGE_BYTES: u64 = 4096;

@@ -85,24 +85,26 @@ impl Server {
     /// Serves for as long as the kernel lets it.
     pub fn serve(&mut self) -> Error {
         let port = IpcPort::slot(slot::SERVED);
-        let mut came = port.receive();
+        let mut came = port.await_arrival();
         loop {
-            let answer = match came {
-                Ok(Received::ForeignCall { process, number, arguments }) => {
-                    Some(self.call(task(process), number, &arguments))
+            let answer = match came.foreign_call() {
+                Some((process, number, arguments)) => {
+                    Some(self.call(task(process), number, arguments))
                 }
-                Ok(received) => self.take(received),
-                Err(error) => return error,
+                None => match came.received() {
+                    Ok(received) => self.take(received),
+                    Err(error) => return error,
+                },
             };
             came = match answer {
-                Some(answer) => port.reply_receive(&answer),
-                None => port.receive(),
+                Some(answer) => port.answer_and_await(&answer),
+                None => port.await_arrival(),
             };
         }
     }
 
     /// A system call; answers what becomes of the caller.
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Message {
         self.caller = Some(task);
         let answer = call::dispatch(self, task, number, arguments);
@@ -158,6 +160,7 @@ impl Server {
     }
 
     /// Anything but a system call.
+    #[inline(never)]
     fn take(&mut self, received: Received) -> Option<Message> {
         match received {
             Received::Fault { process, fault } => {

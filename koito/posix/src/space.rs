@@ -81,13 +81,37 @@ impl Space {
         }
         let writes = tried.contains(Protection::WRITE);
         let area = area.clone();
+        let before = self.pages.get(page);
         let entry = self.provide(world, (start, &area), page, writes)?;
         if !entry.is_mapped() {
-            return self.map_around(world, (start, &area), page, tried);
+            // Where others are there, too, it is worth mapping them with it.
+            let alone = match area.backing {
+                Backing::Zero => before.is_none_or(|before| before.page() != entry.page()),
+                Backing::File { .. } => false,
+            };
+            return match alone {
+                true => self.map_one(world, &area, (page, entry), tried),
+                false => self.map_around(world, (start, &area), page, tried),
+            };
         }
         let access = access(&area, may_write(&area, &world.memory, entry), tried);
-        let here = core::iter::once((page, entry.page()));
-        self.mapping.protect(&world.objects, here, access).map_err(|_| Refusal::NoMemory)?;
+        let protected = self.mapping.protect_one(&world.objects, page, entry.page(), access);
+        protected.map_err(|_| Refusal::NoMemory)?;
+        self.pages.set(page, entry.mapped(access.contains(Access::WRITE)));
+        Ok(())
+    }
+
+    /// Has the kernel map the page at `page`.
+    fn map_one(
+        &mut self,
+        world: &mut World,
+        area: &Area<FileKey>,
+        (page, entry): (u64, Entry),
+        tried: Protection,
+    ) -> Result<(), Refusal> {
+        let access = access(area, may_write(area, &world.memory, entry), tried);
+        let mapped = self.mapping.map(&mut world.objects, page, entry.page(), access);
+        mapped.map_err(|_| Refusal::NoMemory)?;
         self.pages.set(page, entry.mapped(access.contains(Access::WRITE)));
         Ok(())
     }
@@ -161,8 +185,8 @@ impl Space {
             let copy = world.memory.take_copy(entry.page()).ok_or(Refusal::NoMemory)?;
             if entry.is_mapped() {
                 // It has to go before somebody else gets it.
-                let here = core::iter::once((page, entry.page()));
-                self.mapping.unmap(&world.objects, here).map_err(|_| Refusal::NoMemory)?;
+                let unmapped = self.mapping.unmap_one(&world.objects, page, entry.page());
+                unmapped.map_err(|_| Refusal::NoMemory)?;
             }
             world.memory.pool.release(entry.page());
             let entry = Entry::new(copy);
@@ -295,25 +319,26 @@ impl Space {
 
     /// A copy of it, with the same pages: who writes to one first gets a copy of the page.
     pub fn fork(&mut self, world: &mut World, mapping: Mapping) -> Self {
-        let writable = self.pages.within(0..u64::MAX).filter(|(_, entry)| entry.is_writable());
-        let writable: Vec<(u64, Page)> =
-            writable.map(|(address, entry)| (address, entry.page())).collect();
-        let private: Vec<_> = writable
-            .into_iter()
-            .filter(|(address, _)| {
-                self.areas.find(*address).is_some_and(|(_, it)| it.sharing == Sharing::Private)
-            })
-            .collect();
-        let protected = self.mapping.protect(&world.objects, private.iter().copied(), Access::READ);
-        protected.expect("the kernel protects what it mapped");
-        for (address, page) in private {
-            self.pages.set(address, Entry::new(page).mapped(false));
+        for (start, area) in self.areas.iter() {
+            if area.sharing == Sharing::Shared || !area.protection.contains(Protection::WRITE) {
+                continue;
+            }
+            let writable = self.pages.within(start..area.end).filter(|(_, it)| it.is_writable());
+            let protected = self.mapping.protect(
+                &world.objects,
+                writable.map(|(address, it)| (address, it.page())),
+                Access::READ,
+            );
+            protected.expect("the kernel protects what it mapped");
+            self.pages.update(start..area.end, |_, it| {
+                if it.is_writable() { it.mapped(false) } else { it }
+            });
         }
-        let mut pages = PageMap::new();
-        for (address, entry) in self.pages.within(0..u64::MAX) {
+        let mut pages = self.pages.clone();
+        pages.update(0..u64::MAX, |_, entry| {
             world.memory.pool.share(entry.page());
-            pages.set(address, entry.unmapped());
-        }
+            entry.unmapped()
+        });
         Self {
             areas: self.areas.clone(),
             pages,

@@ -3,16 +3,17 @@
 use koito::conventions::{
     BUILDER_RADIX, ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot,
 };
-use koito::{Channel, Device as Description, Environment, Framebuffer, Name};
+use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
-    Component, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_USES, SUPERVISOR, Vec,
+    Component, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES,
+    SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
-use nun::aci::{self, Convention};
+use nun::aci::{self, Convention, MODULES_ADDRESS};
 use nun::service::{Epoch, String};
 use nun::{
-    Access, CrashReport, Error, Fault, Frame, Generic, IpcPort, NotificationPort, ObjectType,
-    Process, Resources, Rights, Start, StartError,
+    Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InitModule, IpcPort,
+    NotificationPort, ObjectType, Process, Resources, Rights, Start, StartError,
 };
 
 use crate::device::Device;
@@ -84,6 +85,7 @@ struct Told {
     channels: Vec<Channel, MOST_CHANNELS>,
     device: Option<Description>,
     framebuffer: Option<Framebuffer>,
+    modules: Vec<Module, MOST_MODULES>,
 }
 
 /// A component.
@@ -213,7 +215,8 @@ impl Part {
         let device = device.as_mut().map(|device| device.give(&mut process)).transpose()?;
         let framebuffer = screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
         let page = *environment;
-        let told = Told { clients: around.clients, channels, device, framebuffer };
+        let modules = self.map_modules(resources.init(), &mut process)?;
+        let told = Told { clients: around.clients, channels, device, framebuffer, modules };
         self.tell(resources, root, told, page)?;
         process.map(page, ENVIRONMENT_ADDRESS, 1, Access::READ)?;
         self.grant(root, served, &process)?;
@@ -241,12 +244,36 @@ impl Part {
         process.grant(slot::USED + entry as u64, port, Rights::WRITE, identifier)
     }
 
+    /// Maps the boot modules that its manifest entry names, as far as they are there.
+    fn map_modules(
+        &self,
+        init: &InitInfo,
+        process: &mut Process,
+    ) -> Result<Vec<Module, MOST_MODULES>, Error> {
+        let mut modules = Vec::new();
+        let mut address = MODULES_ADDRESS;
+        for name in &self.component.modules {
+            let Some(module) = init.module(name) else { continue };
+            let InitModule { bytes, frames, .. } = *module;
+            let told = Module { name: name.chars().collect(), address, bytes };
+            for slot in frames.first..frames.first + frames.count {
+                let frame = Frame::slot(slot.into());
+                let pages = (1 << frame.information()?.0) / PAGE_BYTES;
+                process.map(frame, address, pages, Access::READ)?;
+                address += pages * PAGE_BYTES;
+            }
+            // There is room for as many as the manifest has.
+            let _ = modules.push(told);
+        }
+        Ok(modules)
+    }
+
     /// Writes the environment of the next instance into `page`.
     fn tell(
         &self,
         resources: &mut Resources,
         root: &Root,
-        Told { clients, channels, device, framebuffer }: Told,
+        Told { clients, channels, device, framebuffer, modules }: Told,
         page: Frame,
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
@@ -269,6 +296,7 @@ impl Part {
             interrupts: component.interrupts.clone(),
             device,
             framebuffer,
+            modules,
         };
         let mut buffer = [0; ENVIRONMENT_BYTES];
         match environment.pack(&mut buffer) {

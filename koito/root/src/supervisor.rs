@@ -102,8 +102,17 @@ impl Supervisor {
             let _ = state.parts.push(part);
         }
         state.links = Links::new(&mut state.resources, &mut state.events, &manifest, &state.parts)?;
+        let waits = |part: &Part| part.component.on_request;
+        // Nobody shall wait for a service that is not there.
         for index in 0..state.parts.len() {
-            state.bring_up(index);
+            if state.parts.get(index).is_some_and(waits) {
+                state.close(index);
+            }
+        }
+        for index in 0..state.parts.len() {
+            if !state.parts.get(index).is_some_and(waits) {
+                state.bring_up(index);
+            }
         }
         Ok(Self { root, state: RefCell::new(state) })
     }

@@ -13,6 +13,7 @@ mod nodes;
 mod posix;
 mod screen;
 mod supervisor;
+mod vm;
 
 pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{Console, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
@@ -38,3 +39,4 @@ pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
 };
+pub use vm::{Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};

@@ -15,6 +15,7 @@ use crate::files;
 use crate::linux;
 use crate::show;
 use crate::terminal::Terminal;
+use crate::vm;
 
 /// What the commands use.
 pub struct Shell<'a> {
@@ -139,6 +140,7 @@ const COMMANDS: &[Command] = &[
         purpose: "let the echo server run for ever",
         run: |shell, _, to| dead(shell.echo.hang(), to),
     },
+    Command { name: "vm", arguments: REST, purpose: "control virtual machines", run: vm::control },
     Command {
         name: "power",
         arguments: "off",

@@ -12,6 +12,7 @@ mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod linux;
 mod locks;
 mod promises;
 mod refusals;
@@ -107,6 +108,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Disk => disk::run(repository, &step),
         Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
+        Suite::Linux => linux::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),

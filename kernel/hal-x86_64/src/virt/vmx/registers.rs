@@ -137,11 +137,12 @@ pub fn read(guest: &Guest, number: usize) -> u64 {
 pub fn write(guest: &Guest, number: usize, value: u64) {
     reach(guest);
     match (number, place(guest, number)) {
-        (_, Some(Place::Memory(cell))) => cell.set(value),
+        (58, _) => guest.vmx.dr6.set(value & 0xffff_ffff),
         (59, _) => {
             set_field(Field::GUEST_DR7, value & 0xffff_ffff);
             watch_debug(guest, value & BREAKPOINTS == 0);
         }
+        (_, Some(Place::Memory(cell))) => cell.set(value),
         (_, Some(Place::Vmcs(of))) => set_field(of, value),
         (17, _) => set_field(Field::GUEST_RFLAGS, value & RFLAGS_FREE | RFLAGS_FIXED),
         (18, _) => {
