@@ -54,6 +54,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-entropy", &["koito", "nun"]),
     ("koito-files", &["koito", "koito-block", "koito-fs", "nun", "nun-heap"]),
     ("koito-virtio-block", &["koito", "nun", "nun-driver"]),
+    ("koito-virtio-entropy", &["koito", "nun", "nun-driver"]),
     ("koito-screen", &["koito", "koito-terminal", "nun"]),
     ("koito-terminal", &[]),
     ("koito-shell", &["koito", "koito-line-editor", "nun"]),
