@@ -6,7 +6,7 @@
 use crate::boot::{Framebuffer, Module};
 
 /// Version of [`InitInfo`].
-pub const INIT_VERSION: u32 = 1;
+pub const INIT_VERSION: u32 = 2;
 
 /// Where the kernel maps the [`InitInfo`], read-only.
 pub const INIT_INFO_ADDRESS: u64 = 0x7ff0_0000_0000;
@@ -112,6 +112,8 @@ pub struct InitInfo {
     pub architecture: [u8; 16],
     /// Ticks of the time-stamp counter in a second.
     pub ticks_per_second: u64,
+    /// What the time-stamp counter was when the kernel was entered.
+    pub entry_ticks: u64,
     /// Address of the IPC buffer.
     pub buffer_address: u64,
     /// Physical address of the ACPI root pointer, 0 if none.

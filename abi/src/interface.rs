@@ -181,6 +181,30 @@ macro_rules! interface {
                 ///
                 /// Cost: constant: a check and a copy of the image.
                 write_vector WriteVector = 16 [MODIFY] -> ();
+                /// Makes a process that is suspended or was never started run a guest instead of user
+                /// mode, on a Virtual CPU that serves nobody else and in a Virtual Address Space. To run, it needs a Vector State as
+                /// well. `resume`, `suspend`, `interrupt` (which makes it leave its guest with *kick*), priority, affinity and CPU
+                /// time are those of any process; what the guest cannot do itself goes to the resolver.
+                ///
+                /// Cost: constant.
+                configure_guest ConfigureGuest = 17 [MODIFY] (cpu: Descriptor, space: Descriptor)
+                    -> ();
+                /// From now on the message of an exit for `reason` (0: for every one) brings the state of
+                /// `groups` with it.
+                ///
+                /// Cost: constant.
+                configure_exit ConfigureExit = 18 [MODIFY] (reason: u64, groups: StateGroups) -> ();
+                /// Copies the state of the Virtual CPU of a stopped process to the own IPC buffer, from
+                /// word 6 on; answers how many words.
+                ///
+                /// Cost: constant: a copy of at most 63 words.
+                read_guest ReadGuest = 19 [READ] (groups: StateGroups) -> (words: u64);
+                /// Replaces state of the Virtual CPU of a stopped process by what stands in the own IPC
+                /// buffer from word 6 on. Bits that no guest can have are taken away or refused; what
+                /// does not fit together shows when the guest is entered (*invalid*).
+                ///
+                /// Cost: constant.
+                write_guest WriteGuest = 20 [MODIFY] (groups: StateGroups) -> ();
             }
             /// Extended (FPU and SIMD) state of a process. Without one, such instructions fault.
             object vector_state VectorState = 5 {}
@@ -296,6 +320,12 @@ macro_rules! interface {
                 ///
                 /// Cost: constant, and a copy of the words. `ipc.deferred_reply` has one in it.
                 reply Reply = 1 [] message;
+                /// Moves the Reply in the own PCB into the empty slot that the descriptor names, to
+                /// be answered later. So a server that names no slot when it receives sets aside
+                /// just the callers that have to wait.
+                ///
+                /// Cost: constant.
+                keep Keep = 2 [] -> ();
             }
             /// A word of signal bits.
             object notification NotificationPort = 12 {
@@ -373,11 +403,14 @@ macro_rules! interface {
                 narrow Narrow = 3 [COPY] (first: u64, count: u64, node: Descriptor, index: u64)
                     -> ();
             }
-            /// Reserved for virtualisation: a guest's CPU.
+            /// The state of a guest's CPU. Attached to a process by `configure_guest`, it makes that run the
+            /// guest. Cannot be made where the machine has no virtualisation.
             object virtual_cpu VirtualCpu = 18 {}
-            /// Reserved for virtualisation: guest-physical memory.
+            /// Guest-physical memory. The operations are those of an Address Space, by their operation
+            /// words; Frames are attached to it, and Page Tables installed in it, as to one. What the
+            /// guest may write it may also execute: its own page tables say more.
             object virtual_address_space VirtualAddressSpace = 19 {}
-            /// Reserved for virtualisation: one page of its tables.
+            /// Reserved: Page Tables serve Virtual Address Spaces as well.
             object virtual_page_table VirtualPageTable = 20 {}
         }
     };

@@ -84,6 +84,22 @@ impl FaultReason {
             _ => return None,
         })
     }
+
+    /// It in words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::InvalidInstruction => "invalid instruction",
+            Self::Protection => "protection",
+            Self::Division => "division",
+            Self::Breakpoint => "breakpoint",
+            Self::Debug => "debug",
+            Self::VectorUnavailable => "vector unit unavailable",
+            Self::VectorException => "vector exception",
+            Self::Alignment => "alignment",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// Label of the reply to a fault, a foreign call or a *stopped* message: what becomes of the

@@ -2,7 +2,8 @@
 //! the table as data.
 
 use crate::{
-    Access, Culprit, Descriptor, Error, MESSAGE_REGISTERS, MemoryType, Reason, Rights, Word, fnv1a,
+    Access, Culprit, Descriptor, Error, MESSAGE_REGISTERS, MemoryType, Reason, Rights, StateGroups,
+    Word, fnv1a,
 };
 
 /// One argument or result in the reference data.

@@ -18,6 +18,13 @@ pub const WORKSPACE_ADDRESS: u64 = 0x7fe0_0000_0000;
 /// Bytes that may be mapped there.
 pub const WORKSPACE_BYTES: u64 = 1 << 36;
 
+/// The part of the workspace where whoever starts a process maps boot modules for it: for good, and for
+/// nobody to write.
+pub const MODULES_ADDRESS: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 2;
+
+/// Bytes that may be mapped there.
+pub const MODULES_BYTES: u64 = WORKSPACE_BYTES / 4;
+
 /// Where a program's [heap](crate::memory) lies.
 pub const HEAP_ADDRESS: u64 = 0x1000_0000_0000;
 

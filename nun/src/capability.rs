@@ -8,7 +8,7 @@
 //! A method fails with the kernel's [`Error`], which says what was wrong with which argument
 //! (counted from 1); then nothing was changed.
 
-use a9n_abi::{Access, Descriptor, Error, MemoryType, ObjectType, Rights, Word};
+use a9n_abi::{Access, Descriptor, Error, MemoryType, ObjectType, Rights, StateGroups, Word};
 
 use crate::syscall::{request, result};
 

@@ -1,8 +1,9 @@
 //! A server that keeps callers waiting: calls, signals and time in one loop, without a heap.
 //!
 //! Methods that are marked `waits` are asynchronous. Most of their calls can be answered at once,
-//! and are: a method is polled as soon as its request is there. Only if it has to wait, its
-//! future stays in the [`Arena`](arena::Arena), and the Reply in a slot.
+//! and are, by the kernel call that receives the next one: a method is polled as soon as its
+//! request is there. Only if it has to wait, its future stays in the [`Arena`](arena::Arena), and the
+//! Reply is set aside in a slot. A method must not receive: that would drop the Reply before.
 //!
 //! Futures wait for something in the server itself: a line of input, room in a queue, a point in
 //! time. Only a message or a signal can change that, so after each of them every waiting future is
@@ -21,7 +22,7 @@ use arena::Arena;
 
 use crate::channel::{ServerEnd, SharedMemory};
 use crate::mapped::Mapped;
-use crate::service::{BUSY, Caller, Epoch, Service, UNKNOWN_METHOD, ordinal, respond};
+use crate::service::{BUSY, Caller, Epoch, Service, ordinal, respond};
 use crate::{Error, IpcPort, Message, Node, NotificationPort, Received, Reply, aci, ticks};
 
 /// Where a server serves.
@@ -31,17 +32,17 @@ pub struct Place<'a, M = Mapped> {
     pub port: IpcPort,
     /// Which instance of the server this is.
     pub epoch: Epoch,
-    /// The first of as many empty slots of the root node as calls may wait, and one more.
+    /// The first of as many empty slots of the root node as calls may wait.
     pub replies: u64,
     /// The channels of its clients that have one.
     pub channels: &'a [ServerEnd<M>],
 }
 
-/// To whom an answer goes.
+/// To whom an answer goes that has to wait.
 #[derive(Clone, Copy, Debug)]
 enum Asker {
-    /// The caller whose Reply is in this slot.
-    Slot(u64),
+    /// The caller whose Reply is in the slot of the task's place.
+    Caller,
     /// The client at the other end of this channel, who made the request with this tag.
     Channel { index: usize, tag: u64 },
 }
@@ -139,10 +140,13 @@ impl<M: SharedMemory> Place<'_, M> {
             for (index, channel) in self.channels.iter().enumerate() {
                 for _ in 0..channel.requests(rung) {
                     let Some((tag, request)) = channel.take() else { break };
-                    let asker = Asker::Channel { index, tag };
-                    let answer = respond(service, self.epoch, channel.client(), &request);
                     let caller = Caller { client: channel.client() };
-                    self.begin(tasks.as_mut(), asker, answer, || wait(caller, request));
+                    let answer = respond(service, self.epoch, caller.client, &request);
+                    let asker = Asker::Channel { index, tag };
+                    let begin = || self.begin(tasks.as_mut(), asker, || wait(caller, request));
+                    if let Some(answer) = answer.or_else(begin) {
+                        channel.give(tag, &answer);
+                    }
                 }
             }
             timers.earliest.set(Timers::NEVER);
@@ -156,94 +160,103 @@ impl<M: SharedMemory> Place<'_, M> {
             armed = earliest;
 
             rung = 0;
-            let slot = self.replies + tasks.vacant().unwrap_or(TASKS) as u64;
             let came = match owed.take() {
                 Some(answer) => self.port.reply_receive(&answer),
-                None if S::WAITS => self.port.receive_into(slot),
                 None => self.port.receive(),
             };
-            match came {
+            owed = match came {
                 Ok(Received::Message { sender, message }) => {
-                    let answer = respond(service, self.epoch, sender, &message);
-                    if !S::WAITS {
-                        // Nobody has to be remembered, so the caller goes on where it called.
-                        owed = answer.or(Some(UNKNOWN_METHOD));
-                        continue;
-                    }
                     let caller = Caller { client: sender };
-                    let wait = || wait(caller, message);
-                    self.begin(tasks.as_mut(), Asker::Slot(slot), answer, wait);
+                    let answer = respond(service, self.epoch, sender, &message);
+                    let begin =
+                        || self.begin(tasks.as_mut(), Asker::Caller, || wait(caller, message));
+                    answer.or_else(begin)
                 }
                 Ok(Received::Signals { bits }) => {
                     rung = bits;
                     signals(bits);
+                    None
                 }
                 // A server is nobody's resolver.
-                Ok(_) => self.answer(Asker::Slot(slot), &Message::EMPTY),
+                Ok(_) => Some(Message::EMPTY),
                 Err(error) => return error,
+            };
+            // Whoever waits is polled before the next receive, and may need the IPC buffer.
+            if !tasks.is_empty()
+                && let Some(answer) = owed.take_if(|answer| answer.uses_buffer())
+            {
+                // Who does not wait any more gets none.
+                let _ = Reply::OWED.reply(&answer);
             }
         }
     }
 
-    /// Gives `asker` its answer; without one, waits for it by what `wait` makes.
+    /// Begins what `wait` makes, for `asker`. Answers how it ended, if it did at once or there is no
+    /// room.
     #[inline(always)]
     fn begin<F: Future<Output = Message>, const TASKS: usize>(
         &self,
         mut tasks: Pin<&mut Arena<Asker, F, TASKS>>,
         asker: Asker,
-        answer: Option<Message>,
         wait: impl FnOnce() -> F,
-    ) {
-        match (answer, tasks.vacant()) {
-            (Some(answer), _) => self.answer(asker, &answer),
-            (None, None) => self.answer(asker, &BUSY),
-            (None, Some(place)) => {
-                tasks.as_mut().insert(place, asker, wait());
-                self.poll(tasks, place);
-            }
+    ) -> Option<Message> {
+        let Some(place) = tasks.vacant() else { return Some(BUSY) };
+        tasks.as_mut().insert(place, asker, wait());
+        let answer = poll(tasks.as_mut(), place);
+        if let (None, Asker::Caller) = (&answer, asker)
+            && self.reply(place).keep().is_err()
+        {
+            // It has gone already.
+            tasks.remove(place);
         }
+        answer
     }
 
-    /// Polls the task in `place`, if there is one, again. A caller that has gone meanwhile takes its
-    /// task with it.
+    /// Polls the task in `place`, if there is one, again, and answers its asker if it is done. A caller
+    /// that has gone meanwhile takes its task with it.
     fn poll_waiting<F: Future<Output = Message>, const TASKS: usize>(
         &self,
-        mut tasks: Pin<&mut Arena<Asker, F, TASKS>>,
-        place: usize,
-    ) {
-        match tasks.known(place) {
-            Some(Asker::Slot(slot)) if is_empty(slot) => tasks.as_mut().remove(place),
-            _ => self.poll(tasks, place),
-        }
-    }
-
-    /// Polls the task in `place`, if there is one, and answers its asker if it is done.
-    fn poll<F: Future<Output = Message>, const TASKS: usize>(
-        &self,
-        mut tasks: Pin<&mut Arena<Asker, F, TASKS>>,
+        tasks: Pin<&mut Arena<Asker, F, TASKS>>,
         place: usize,
     ) {
         let Some(asker) = tasks.known(place) else { return };
-        let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = tasks.as_mut().poll(place, &mut context) {
-            tasks.as_mut().remove(place);
-            self.answer(asker, &answer);
-        }
-    }
-
-    fn answer(&self, asker: Asker, answer: &Message) {
-        match asker {
-            Asker::Slot(slot) => {
-                // Who does not wait any more, or never did, gets none.
-                let _ = Reply::slot(slot).reply(answer);
-            }
-            Asker::Channel { index, tag } => {
-                if let Some(channel) = self.channels.get(index) {
-                    channel.give(tag, answer);
+        if matches!(asker, Asker::Caller) && is_empty(self.slot(place)) {
+            tasks.remove(place);
+        } else if let Some(answer) = poll(tasks, place) {
+            match asker {
+                Asker::Caller => {
+                    // Who does not wait any more gets none.
+                    let _ = self.reply(place).reply(&answer);
+                }
+                Asker::Channel { index, tag } => {
+                    if let Some(channel) = self.channels.get(index) {
+                        channel.give(tag, &answer);
+                    }
                 }
             }
         }
     }
+
+    /// The slot for the Reply to the caller of the task in `place`.
+    const fn slot(&self, place: usize) -> u64 {
+        self.replies + place as u64
+    }
+
+    /// That Reply.
+    const fn reply(&self, place: usize) -> Reply {
+        Reply::slot(self.slot(place))
+    }
+}
+
+/// Polls the task in `place`, if there is one. Answers how it ended, if it did.
+fn poll<D: Copy, F: Future<Output = Message>, const TASKS: usize>(
+    mut tasks: Pin<&mut Arena<D, F, TASKS>>,
+    place: usize,
+) -> Option<Message> {
+    let mut context = Context::from_waker(Waker::noop());
+    let Poll::Ready(answer) = tasks.as_mut().poll(place, &mut context) else { return None };
+    tasks.remove(place);
+    Some(answer)
 }
 
 /// Whether nothing is in a slot of the own root node.

@@ -12,6 +12,7 @@ use std::ops::Range;
 use a9n_abi::boot::PAGE_BYTES;
 use a9n_abi::{Descriptor, MESSAGE_REGISTERS, MessageInfo};
 
+use crate::Message;
 use crate::aci;
 use crate::syscall::Answer;
 
@@ -93,6 +94,11 @@ pub fn done(results: [u64; MESSAGE_REGISTERS]) -> Answer {
     let [identifier, second, third, fourth, fifth, sixth] = results;
     let words = [second, third, fourth, fifth, sixth, 0];
     Answer { identifier, info: MessageInfo::success(0), words }
+}
+
+/// The answer to a call: a partner's reply, whose further words lie in the IPC buffer.
+pub const fn answered(reply: &Message) -> Answer {
+    Answer { identifier: 0, info: reply.info, words: reply.words }
 }
 
 /// Hands a kernel call to the stand-in.

@@ -73,7 +73,8 @@ pub use arch::{breakpoint, short_ticks, ticks};
 pub use buffer::{Buffer, buffer};
 pub use capability::{
     AddressSpace, Frame, Generic, InterruptPort, InterruptRegion, IoPort, IpcPort, Node,
-    NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, Window, debug_exit, yield_now,
+    NotificationPort, PageTable, Pcb, Reply, Timer, VectorState, VirtualAddressSpace, VirtualCpu,
+    Window, debug_exit, yield_now,
 };
 pub use crash::CrashReport;
 pub use heapless;

@@ -141,6 +141,16 @@ impl Mapped {
         }
     }
 
+    /// `bytes` bytes of the part of the workspace that holds [boot modules](aci::MODULES_ADDRESS), from
+    /// `address` on. Where nothing is mapped, reading faults.
+    pub fn module(address: u64, bytes: u64) -> &'static [u8] {
+        let end = aci::MODULES_ADDRESS + aci::MODULES_BYTES;
+        let fits = aci::MODULES_ADDRESS <= address && address <= end && bytes <= end - address;
+        assert!(fits, "there are no boot modules");
+        // SAFETY: by convention, what is mapped there stays, and nobody writes it.
+        unsafe { Self::in_workspace(address, bytes).into_slice() }
+    }
+
     /// It as a slice, for good.
     ///
     /// # Safety

@@ -77,6 +77,12 @@ impl Message {
         Self { info: MessageInfo::new(self.info.label(), length), words: self.words }
     }
 
+    /// Whether the IPC buffer holds a part of it.
+    #[inline]
+    pub(crate) const fn uses_buffer(&self) -> bool {
+        self.length() > MESSAGE_REGISTERS || self.capabilities() != 0
+    }
+
     /// The label.
     #[inline]
     pub const fn label(&self) -> u32 {

@@ -33,8 +33,8 @@ pub enum Command {
     Bench(BenchOptions),
     /// Write a disk image that boots on a UEFI machine, for instance from a USB stick
     Image(ImageOptions),
-    /// Write an ext4 root file system with the contents of a folder; the same folder gives the same
-    /// image
+    /// Write an ext4 root file system of the Debian packages in koito/userland.toml, or of a folder;
+    /// the same contents give the same image
     Rootfs(RootfsOptions),
     /// Boot with QEMU stopped at its first instruction and gdb attached to the kernel
     ///
@@ -96,6 +96,25 @@ pub struct BootOptions {
     /// Way into the kernel [default: uefi]
     #[arg(long)]
     pub entry: Option<Entry>,
+    #[command(flatten)]
+    pub guest: GuestOptions,
+}
+
+/// A Linux guest for the system.
+#[derive(Args, Clone, Debug, Default)]
+pub struct GuestOptions {
+    /// Bring a Linux guest along: Debian's kernel, and a first file system with its busybox
+    #[arg(long)]
+    pub guest: bool,
+    /// A kernel of your own for the guest (bzImage)
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    pub guest_kernel: Option<PathBuf>,
+    /// A first file system of your own for it (cpio, compressed or not)
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    pub guest_initrd: Option<PathBuf>,
+    /// The guest's command line
+    #[arg(long, value_name = "TEXT", requires = "guest")]
+    pub guest_cmdline: Option<String>,
 }
 
 /// Options of `run`.
@@ -164,6 +183,10 @@ pub enum Suite {
     Conformance,
     /// Processes on all CPUs of a machine in QEMU that take each other's worlds apart.
     Storm,
+    /// Tiny guests in QEMU, on virtual CPUs.
+    Guests,
+    /// The same in Bochs, on Intel's kind of virtualisation.
+    GuestsVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
@@ -180,6 +203,8 @@ pub enum Suite {
     Durability,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
+    /// Linux programs: the same under KOITO as under Debian's own kernel.
+    Linux,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.
@@ -221,11 +246,17 @@ pub struct ImageOptions {
 /// Options of `rootfs`.
 #[derive(Args)]
 pub struct RootfsOptions {
-    /// Folder whose contents become the root directory
-    pub tree: PathBuf,
-    /// Size of the file system in MiB
-    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(8..=65536))]
-    pub mebibytes: u32,
+    /// Folder whose contents become the root directory, in place of Debian packages
+    pub tree: Option<PathBuf>,
+    /// Folder to copy over the packages, file by file; may be given several times
+    #[arg(long, value_name = "FOLDER", conflicts_with = "tree")]
+    pub overlay: Vec<PathBuf>,
+    /// Ask the mirror for newer packages
+    #[arg(long, conflicts_with = "tree")]
+    pub refresh: bool,
+    /// Size of the file system in MiB [default: 64, or what koito/userland.toml says]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(8..=65536))]
+    pub mebibytes: Option<u32>,
     /// File to write [default: target/a9n/rootfs.img]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -237,6 +268,9 @@ pub struct CheckOptions {
     /// Print one flat JSON object with the figures
     #[arg(long)]
     pub json: bool,
+    /// Print where the bytes of the kernel go instead, by source file and by symbol
+    #[arg(long, conflicts_with = "json")]
+    pub sizes: bool,
 }
 
 /// Options of `new`.

@@ -68,7 +68,13 @@ struct Kind {
 /// well as the highest): another would not link with a core library that came compiled. Functions
 /// are inlined only while they are short, which keeps the kernel within its size; what must be
 /// inlined says so itself.
-const BARE: Kind = Kind {
+const KERNEL: Kind = Kind {
+    folder: "kernel",
+    target: BARE_TARGET,
+    flags: &["-Crelocation-model=static", "-Cllvm-args=--inline-threshold=25"],
+};
+
+const PROGRAMS: Kind = Kind {
     folder: "bare",
     target: BARE_TARGET,
     flags: &["-Crelocation-model=static", "-Cllvm-args=--inline-threshold=90"],
@@ -94,7 +100,7 @@ impl<'a> Builder<'a> {
         let step = Step::start("building the kernel");
         self.build_kernel(destination, &step)?;
         step.done();
-        self.product(&BARE, "a9n-kernel")
+        self.product(&KERNEL, "a9n-kernel")
     }
 
     /// Builds everything that `system` boots with, side by side, and collects it into a boot
@@ -127,7 +133,7 @@ impl<'a> Builder<'a> {
             .iter()
             .map(|module| {
                 let file = match module {
-                    Module::Binary(name) => self.product(&BARE, name)?,
+                    Module::Binary(name) => self.product(&PROGRAMS, name)?,
                     Module::File(path) => path.clone(),
                     Module::Manifest(packed) => {
                         let path =
@@ -146,11 +152,19 @@ impl<'a> Builder<'a> {
         };
         Ok(Volume {
             loader,
-            kernel: self.product(&BARE, "a9n-kernel")?,
-            init: self.product(&BARE, &system.init)?,
+            kernel: self.product(&KERNEL, "a9n-kernel")?,
+            init: self.product(&PROGRAMS, &system.init)?,
             modules,
             command_line: system.command_line.clone(),
         })
+    }
+
+    /// Builds programs of one package that need no system of ours; their ELF files, in order.
+    pub fn programs(&self, package: &str, names: &[&str]) -> Result<Vec<PathBuf>> {
+        let step = Step::start(format!("building {package}"));
+        self.build_package(&PROGRAMS, package, &[], &step)?;
+        step.done();
+        names.iter().map(|name| self.product(&PROGRAMS, name)).collect()
     }
 
     fn build_kernel(&self, destination: Destination, step: &Step) -> Result<()> {
@@ -158,7 +172,7 @@ impl<'a> Builder<'a> {
             Destination::Hardware => &[],
             Destination::Emulator => &["debug-exit", "direct"],
         };
-        self.build_package(&BARE, "a9n-image", features, step)
+        self.build_package(&KERNEL, "a9n-image", features, step)
     }
 
     fn build_loader(&self, step: &Step) -> Result<()> {
@@ -166,7 +180,7 @@ impl<'a> Builder<'a> {
     }
 
     fn build_programs(&self, system: &System, step: &Step) -> Result<()> {
-        let mut command = self.cargo_build(&BARE, &system.folder);
+        let mut command = self.cargo_build(&PROGRAMS, &system.folder);
         let binaries = system.binaries();
         if system.manifest.is_some() {
             for package in packages_with(&system.folder, &binaries, step)? {

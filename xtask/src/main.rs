@@ -18,7 +18,9 @@ mod disk;
 mod doc;
 mod drive;
 mod gdb;
+mod guest;
 mod interactive;
+mod linux;
 mod manifest;
 mod new;
 mod packages;
@@ -33,6 +35,7 @@ mod suites;
 mod supervise;
 mod system;
 mod toolchain;
+mod userland;
 mod volume;
 mod workspace;
 

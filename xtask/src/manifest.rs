@@ -11,8 +11,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use koito_manifest::{
-    Channel, Component, Field, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, Manifest,
-    Place, Restart, Vec as List,
+    Channel, Component, Field, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES,
+    MOST_USES, Manifest, Place, Restart, Vec as List,
 };
 
 use schema::{Entry, File};
@@ -71,6 +71,24 @@ impl ManifestFile {
             }
         }
         programs
+    }
+
+    /// The same without components for which a boot module is missing, since only `modules` are there;
+    /// who would use them does without.
+    pub fn without_missing(mut self, modules: &[String]) -> Self {
+        let complete =
+            |entry: &Entry| entry.modules.iter().all(|it| modules.contains(it.get_ref()));
+        let (stay, go) = self.file.component.into_iter().partition(|it| complete(it.get_ref()));
+        self.file.component = stay;
+        let gone: Vec<Spanned<Entry>> = go;
+        let gone: Vec<&str> = gone
+            .iter()
+            .filter_map(|entry| Some(entry.get_ref().offers.as_ref()?.get_ref().as_str()))
+            .collect();
+        for entry in &mut self.file.component {
+            entry.get_mut().uses.retain(|service| !gone.contains(&service.get_ref().as_str()));
+        }
+        self
     }
 
     /// It in packed form.
@@ -178,6 +196,9 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
         interrupts: list::<_, _, MOST_DEVICES>(&entry.interrupts, |line| *line).map_err(
             |offset| anyhow::anyhow!("{}: at most {MOST_DEVICES} interrupts", at(offset)),
         )?,
+        modules: list::<_, _, MOST_MODULES>(&entry.modules, |name| name.as_str())
+            .map_err(|offset| anyhow::anyhow!("{}: at most {MOST_MODULES} modules", at(offset)))?,
+        on_request: entry.on_request,
         restart,
         heartbeat,
     })
@@ -202,6 +223,8 @@ fn line(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Two components, whose lines can be changed.
@@ -278,6 +301,19 @@ alarm = true
     }
 
     #[test]
+    fn who_lacks_a_boot_module_is_left_out() {
+        let text = GOOD.replacen("heartbeat =", "modules = [\"font\"]\nheartbeat =", 1);
+        let file = ManifestFile::parse(&text).unwrap();
+        assert_eq!(file.manifest().unwrap().components[0].modules[..], ["font"]);
+        let file = file.without_missing(&["font".into()]);
+        assert_eq!(file.manifest().unwrap().components.len(), 2);
+        let file = file.without_missing(&[]);
+        let manifest = file.manifest().unwrap();
+        assert_eq!(manifest.components[0].uses[..], ["supervisor"]);
+        assert_eq!((manifest.components.len(), file.programs().len()), (1, 1));
+    }
+
+    #[test]
     fn circles_are_shown() {
         let error = refused("interrupts = [4]", "uses = [\"ui\"]");
         assert!(error.contains("line 9"), "{error}");
@@ -307,5 +343,38 @@ alarm = true
         assert!(refused("name = \"serial\"", "nam = \"serial\"").contains("line 3"));
         let many = refused("interrupts = [4]", "interrupts = [1, 2, 3, 5, 6]");
         assert_eq!(many, "line 9: at most 4 interrupts");
+    }
+
+    /// Every key that there is, so that changes meet all of them.
+    const ALL: &str = include_str!("../../koito/koito.toml");
+
+    proptest! {
+        /// Whatever becomes of a manifest's text: it is refused in words, or it is what root reads.
+        #[test]
+        fn a_spoilt_text_is_refused_or_means_something(
+            spoils in prop::collection::vec((0..3_u8, any::<usize>(), any::<usize>(), any::<char>()), 1..6),
+        ) {
+            let mut lines: Vec<String> = ALL.lines().map(str::to_owned).collect();
+            for (how, from, to, character) in spoils {
+                let (from, to) = (from % lines.len(), to % lines.len());
+                match how {
+                    0 => lines.insert(to, lines[from].clone()),
+                    1 if lines.len() > 1 => drop(lines.remove(from)),
+                    _ => {
+                        let places: Vec<_> = lines[from].char_indices().collect();
+                        if let Some((place, _)) = places.get(to % places.len().max(1)) {
+                            lines[from].insert(*place, character);
+                        }
+                    }
+                }
+            }
+            match ManifestFile::parse(&lines.join("\n")) {
+                Ok(file) => {
+                    let packed = file.pack().expect("there is room");
+                    prop_assert_eq!(Manifest::unpack(&packed), Ok(file.manifest().expect("it was read")));
+                }
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
     }
 }

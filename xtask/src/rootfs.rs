@@ -1,4 +1,4 @@
-//! `cargo xtask rootfs`: a root file system from a folder, the same image each time.
+//! `cargo xtask rootfs`: a root file system from packages or a folder, the same image each time.
 
 use std::path::{Path, absolute};
 use std::process::{Command, ExitCode};
@@ -10,20 +10,33 @@ use crate::packages::{self, E2FSPROGS};
 use crate::process::{host_cargo_command, watch};
 use crate::progress::Step;
 use crate::repository::Repository;
+use crate::userland::{Freshness, Userland};
 
 const PACKAGE: &str = "koito-fs-make";
+/// Size of an image with a folder's contents, where nobody says another.
+const MEBIBYTES: u32 = 64;
 
 /// Makes the image.
 pub fn run(repository: &Repository, options: &RootfsOptions) -> Result<ExitCode> {
     let output = options.output.clone().unwrap_or_else(|| repository.products().join("rootfs.img"));
     let step = Step::start(format!("making {}", output.display()));
-    make(repository, &options.tree, options.mebibytes, &output, &step)?;
-    step.done();
-    println!("{} holds {}.", output.display(), options.tree.display());
+    if let Some(tree) = &options.tree {
+        make(repository, tree, options.mebibytes.unwrap_or(MEBIBYTES), &output, &step)?;
+        step.done();
+        println!("{} holds {}.", output.display(), tree.display());
+    } else {
+        let freshness = if options.refresh { Freshness::Newest } else { Freshness::Cached };
+        let mut userland = Userland::gather(repository, freshness, &step)?;
+        userland.mebibytes = options.mebibytes.unwrap_or(userland.mebibytes);
+        let packages = userland.packages;
+        userland.write(repository, &options.overlay, &output, &step)?;
+        step.done();
+        println!("{} holds {packages} Debian packages.", output.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes the image `output` of `mebibytes` with the contents of the folder `tree`.
+/// Makes the image `output` of `mebibytes` with the contents of the folder or archive `tree`.
 pub fn make(
     repository: &Repository,
     tree: &Path,

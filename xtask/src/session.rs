@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use crate::cli::{BootOptions, Entry};
 use crate::compile::{Builder, Destination, Profile};
 use crate::disk;
+use crate::guest;
 use crate::packages::{self, Need};
 use crate::progress::Step;
 use crate::qemu::{Disk, Machine, Medium, Serial, Writes};
@@ -19,6 +20,8 @@ use crate::volume::Volume;
 
 /// Size of a disk whose contents are files, in MiB.
 const DISK_MEBIBYTES: u32 = 64;
+/// Memory where there are guests.
+const GUEST_MEMORY: &str = "1G";
 const DEFAULT_MEMORY: &str = "256M";
 
 /// The graphical part of QEMU, which Debian packs apart.
@@ -46,7 +49,13 @@ pub struct Session {
 impl Session {
     /// Builds what changed and makes the boot medium.
     pub fn prepare(repository: &Repository, options: &BootOptions) -> Result<Self> {
-        let system = System::find(repository, options.build.system.as_deref())?;
+        let mut files = vec![];
+        if options.guest.guest {
+            let step = Step::start("gathering the guest");
+            files.extend(guest::Parts::gather(repository, &options.guest, &step)?.modules());
+            step.done();
+        }
+        let system = System::find_with(repository, options.build.system.as_deref(), &files)?;
         Self::of(repository, &system, options)
     }
 
@@ -97,14 +106,16 @@ impl Session {
             (None, None) => None,
         };
         step.done();
+        let memory = if options.guest.guest { GUEST_MEMORY } else { DEFAULT_MEMORY };
         Ok(Self {
             name: system.name.clone(),
             volume,
             machine: Machine {
                 cpus: options.cpus.unwrap_or(1),
-                memory: options.memory.clone().unwrap_or_else(|| DEFAULT_MEMORY.into()),
+                memory: options.memory.clone().unwrap_or_else(|| memory.into()),
                 display: options.display,
                 count_instructions: false,
+                features: "",
                 meter: None,
                 debugger: None,
                 disk,
@@ -118,6 +129,11 @@ impl Session {
     /// The command that starts the machine.
     pub fn command(&self, serial: &Serial) -> Command {
         self.machine.command(&self.medium, serial)
+    }
+
+    /// What the machine boots from.
+    pub fn medium(&self) -> &Medium {
+        &self.medium
     }
 
     /// A file that lives as long as the session.

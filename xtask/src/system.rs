@@ -87,32 +87,25 @@ pub struct System {
 impl System {
     /// The system that the user named, else that of the current folder, else the default.
     pub fn find(repository: &Repository, wanted: Option<&str>) -> Result<Self> {
+        Self::find_with(repository, wanted, &[])
+    }
+
+    /// The same with more boot modules, which are `files`.
+    pub fn find_with(
+        repository: &Repository,
+        wanted: Option<&str>,
+        files: &[PathBuf],
+    ) -> Result<Self> {
         let here = env::current_dir().context("the current folder is gone")?;
         match wanted {
-            Some(wanted) => Self::named(repository, &here, wanted),
-            None if here.join(DESCRIPTION).is_file() => Self::read(&here),
-            None => Self::read(&repository.path(DEFAULT)),
+            Some(wanted) => Self::read(&folder_of(repository, &here, wanted)?, files),
+            None if here.join(DESCRIPTION).is_file() => Self::read(&here, files),
+            None => Self::read(&repository.path(DEFAULT), files),
         }
     }
 
-    fn named(repository: &Repository, here: &Path, wanted: &str) -> Result<Self> {
-        let candidates = [
-            here.join(wanted),
-            repository.path(wanted),
-            repository.path("examples").join(wanted),
-            repository.path("tests").join(wanted),
-        ];
-        match candidates.iter().find(|folder| folder.join(DESCRIPTION).is_file()) {
-            Some(folder) => Self::read(folder),
-            None => bail!(
-                "there is no system {wanted:?}: neither a folder with a {DESCRIPTION}, nor one of\n  {}",
-                known(repository).join("\n  ")
-            ),
-        }
-    }
-
-    /// Reads the description in `folder`.
-    pub fn read(folder: &Path) -> Result<Self> {
+    /// Reads the description in `folder`; `files` are boot modules as well.
+    pub fn read(folder: &Path, files: &[PathBuf]) -> Result<Self> {
         let file = folder.join(DESCRIPTION);
         let text = fs::read_to_string(&file)
             .with_context(|| format!("cannot read the system's description {}", file.display()))?;
@@ -125,8 +118,10 @@ impl System {
             .map(|module| parse_module(&folder, module))
             .collect::<Result<_>>()
             .with_context(|| format!("in {}", file.display()))?;
+        modules.extend(files.iter().cloned().map(Module::File));
+        let names: Vec<String> = modules.iter().map(Module::name).collect();
         let manifest = match &description.manifest {
-            Some(path) => Some(ManifestFile::read(&folder.join(path))?),
+            Some(path) => Some(ManifestFile::read(&folder.join(path))?.without_missing(&names)),
             None => None,
         };
         if let Some(manifest) = &manifest {
@@ -164,6 +159,23 @@ impl System {
             Module::File(_) | Module::Manifest(_) => None,
         });
         std::iter::once(self.init.as_str()).chain(modules).collect()
+    }
+}
+
+/// The folder of the system that the user named.
+fn folder_of(repository: &Repository, here: &Path, wanted: &str) -> Result<PathBuf> {
+    let candidates = [
+        here.join(wanted),
+        repository.path(wanted),
+        repository.path("examples").join(wanted),
+        repository.path("tests").join(wanted),
+    ];
+    match candidates.iter().find(|folder| folder.join(DESCRIPTION).is_file()) {
+        Some(folder) => Ok(folder.clone()),
+        None => bail!(
+            "there is no system {wanted:?}: neither a folder with a {DESCRIPTION}, nor one of\n  {}",
+            known(repository).join("\n  ")
+        ),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use a9n_abi::{Culprit, Descriptor, Error, Reason, Rights};
 use a9n_hal::{CpuNumber, Hal, Interrupt};
-use a9n_store::{Capability, Ref, Slot};
+use a9n_store::{Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -46,6 +46,7 @@ impl<H: Hal> Kernel<H> {
         self.store.slot(self.bindings.get()?, Binding::SPARE)
     }
 
+    #[inline(always)]
     fn binding_slot(&self, binding: Binding) -> Option<Ref<Slot>> {
         self.store.slot(self.bindings.get()?, binding.index())
     }
@@ -72,12 +73,7 @@ impl<H: Hal> Kernel<H> {
     /// From now on `binding` signals the Notification Port in `source`, and no other.
     pub(crate) fn bind(&mut self, binding: Binding, source: Ref<Slot>) -> Result<(), Stop> {
         let depth = self.child_depth(source, Culprit::OTHER)?;
-        let is_bound = |slot: Ref<Slot>| {
-            let cells = self.store.get(slot);
-            // A child right behind its source. What is empty follows nothing.
-            cells.previous.get() == Some(source) && cells.depth() == depth
-        };
-        if self.binding_slot(binding).is_some_and(is_bound) {
+        if self.is_bound(binding, source) {
             return Ok(());
         }
         self.unbind(binding)?;
@@ -87,6 +83,16 @@ impl<H: Hal> Kernel<H> {
             self.derive_child(source, target, capability, Rights::WRITE, depth);
         }
         Ok(())
+    }
+
+    /// Whether `binding` signals what was derived from `source` for it.
+    #[inline(always)]
+    pub(crate) fn is_bound(&self, binding: Binding, source: Ref<Slot>) -> bool {
+        self.binding_slot(binding).is_some_and(|slot| {
+            let cells = self.store.get(slot);
+            // A child right behind its source. What is empty follows nothing.
+            cells.previous.get() == Some(source) && cells.depth() > self.store.get(source).depth()
+        })
     }
 
     /// From now on `binding` signals nobody.
@@ -102,8 +108,7 @@ impl<H: Hal> Kernel<H> {
     /// Signals what `binding` is bound to, if anything.
     pub(crate) fn signal_binding(&self, binding: Binding) {
         let Some(slot) = self.binding_slot(binding) else { return };
-        if let Some(Capability::Notification { notification, identifier }) =
-            self.store.get(slot).capability()
+        if let Some((notification, identifier)) = self.store.get(slot).notification(Rights::empty())
         {
             self.notify(notification, identifier);
         }

@@ -1,14 +1,14 @@
 //! The first process: init and what it receives.
 
-use core::fmt;
-
 use a9n_abi::boot::{Framebuffer, InitSegment, MemoryKind as RegionKind, MemoryRegion, Module};
 use a9n_abi::init::{
     INIT_BUFFER_ADDRESS, INIT_COMMAND_LINE, INIT_GENERICS, INIT_INFO_ADDRESS, INIT_MODULES,
     INIT_NODE_RADIX, INIT_VERSION, InitGeneric, InitInfo, InitModule, SlotRange, slot,
 };
 use a9n_abi::{ABI_HASH, Access, MemoryType, Rights};
-use a9n_hal::{Context, Hal, PageSize, PagingError, PhysicalAddress, Run, Stretch, UserAddress};
+use a9n_hal::{
+    Context, Hal, PageSize, PagingError, PhysicalAddress, Run, Stretch, Text, Ticks, UserAddress,
+};
 use a9n_store::{
     AddressSpace, Capability, Internal, MemoryKind, Node, Object, Process, Ref, Slot, Store,
     TableUse,
@@ -46,6 +46,8 @@ pub struct Boot<'a> {
     pub acpi_root: u64,
     /// The screen.
     pub framebuffer: Framebuffer,
+    /// The time when the kernel was entered.
+    pub entry_ticks: Ticks,
     /// CPUs that run user processes.
     pub cpus: u32,
 }
@@ -61,13 +63,17 @@ pub enum BootError {
     TooManyModules,
 }
 
-impl fmt::Display for BootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl BootError {
+    /// Says it.
+    pub fn say(self, text: &mut Text<'_>) {
         match self {
-            Self::NotEnoughMemory => f.write_str("too little free memory to start init"),
-            Self::BadSegment(number) => write!(f, "segment {number} of init cannot be mapped"),
+            Self::NotEnoughMemory => _ = text.text("too little free memory to start init"),
+            Self::BadSegment(number) => {
+                text.text("segment ").number(number as u64).text(" of init cannot be mapped");
+            }
             Self::TooManyModules => {
-                write!(f, "more than {INIT_MODULES} boot modules, or too large ones")
+                text.text("more than ").number(INIT_MODULES as u64);
+                text.text(" boot modules, or too large ones");
             }
         }
     }
@@ -238,6 +244,7 @@ impl<H: Hal> Kernel<H> {
         info.kernel_version = KERNEL_VERSION;
         copy_prefix(&mut info.architecture, H::ARCHITECTURE.as_bytes());
         info.ticks_per_second = ticks_per_second;
+        info.entry_ticks = boot.entry_ticks;
         info.buffer_address = INIT_BUFFER_ADDRESS;
         info.acpi_root = boot.acpi_root;
         info.framebuffer = boot.framebuffer;

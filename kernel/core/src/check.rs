@@ -243,7 +243,9 @@ impl<H: Hal> Kernel<H> {
         let item = match cells.capability() {
             Some(Capability::Node(node)) => Item::Node(node),
             Some(Capability::Pcb { process, .. }) => Item::Process(process),
-            Some(Capability::AddressSpace(space)) => Item::Space(space),
+            Some(Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space)) => {
+                Item::Space(space)
+            }
             Some(Capability::Window { space: Some(space), .. }) => Item::Space(space),
             Some(Capability::PageTable { usage: TableUse::Installed(place), .. }) => {
                 Item::Space(place.space)

@@ -123,9 +123,13 @@ impl<H: Hal> Kernel<H> {
         })?;
         match (capability, owner) {
             (Capability::Pcb { process, .. }, _) if original => self.quiesce(process)?,
-            (_, Some((process, Internal::AddressSpace | Internal::VectorState))) => {
-                self.quiesce(process)?;
-            }
+            (
+                _,
+                Some((
+                    process,
+                    Internal::AddressSpace | Internal::VectorState | Internal::VirtualCpu,
+                )),
+            ) => self.quiesce(process)?,
             _ => {}
         }
         self.withdraw_mappings(slot, capability);
@@ -145,7 +149,9 @@ impl<H: Hal> Kernel<H> {
                 self.release_interrupt(interrupt)?;
             }
             Capability::Node(node) if original => self.put_dying(Dying::Node(node)),
-            Capability::AddressSpace(space) if original => {
+            Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space)
+                if original =>
+            {
                 self.put_dying(Dying::AddressSpace(space));
             }
             Capability::IpcPort { port, .. } if original => self.put_dying(Dying::Port(port)),
@@ -278,7 +284,16 @@ impl<H: Hal> Kernel<H> {
                     self.store.get(notification).bound.set(None);
                 }
             }
+            Internal::VirtualCpu => {
+                self.halt(process);
+                let pcb = self.store.get(process);
+                pcb.context.set_guest(None);
+                pcb.state.set(pcb.state.get().with_guest(false));
+            }
             Internal::VectorState => {
+                if self.guest(process).is_some() {
+                    self.halt(process);
+                }
                 if let Capability::VectorState { state } = capability {
                     self.hal().release_vector_state(state);
                 }

@@ -6,6 +6,7 @@ use a9n_hal::{Context, Hal};
 use a9n_store::{Notification, Pcb, Phase, Process, Ref};
 
 use crate::Kernel;
+use crate::fast::Plain;
 use crate::fast_switch::DONE;
 
 /// Whom a signal reached.
@@ -121,12 +122,12 @@ impl<H: Hal> Kernel<H> {
         if cells.waiters.first().is_some() || !self.is_plainly(caller, Phase::Running, number) {
             return None;
         }
-        let next = self.fast_successor(number)?;
+        let next = self.fast_successor::<Plain>(number)?;
 
         cells.waiters.start(me);
         caller.blocked_notification.set(Some(port));
         caller.state.set(caller.state.get().with_phase(Phase::Waiting));
-        Some(self.fast_pass_on(cpu, caller, next))
+        Some(self.fast_pass_on::<Plain>(cpu, caller, next))
     }
 
     /// The Notification Port that `caller` names, with the identifier in its capability.

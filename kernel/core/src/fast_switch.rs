@@ -9,6 +9,7 @@ use a9n_hal::{Context, CpuNumber, Hal, Ticks};
 use a9n_store::{Pcb, Phase, Process, Ref, SchedulingContext, State};
 
 use crate::Kernel;
+use crate::fast::{Owners, Plain};
 use crate::scheduler::{Cpu, Pause, Place};
 
 /// The answer to a kernel call that has nothing to say.
@@ -28,14 +29,15 @@ impl<H: Hal> Kernel<H> {
 
     /// Who runs on CPU `number`, which is this one, when its running process stops.
     #[inline(always)]
-    pub(crate) fn fast_successor(&self, number: CpuNumber) -> Option<Ref<Process>> {
+    pub(crate) fn fast_successor<O: Owners>(&self, number: CpuNumber) -> Option<Ref<Process>> {
         let next = self.cpu(number).first()?;
-        self.is_plainly(self.store.get(next), Phase::Ready, number).then_some(next)
+        let state = self.store.get(next).state.get();
+        O::is(state, State::new(Phase::Ready, number)).then_some(next)
     }
 
     /// The process `from`, which stops running on this CPU, leaves it to `to`.
     #[inline(always)]
-    pub(crate) fn fast_pass_on(
+    pub(crate) fn fast_pass_on<O: Owners>(
         &self,
         machine: &H::Cpu,
         from: &Pcb<H::Context>,
@@ -46,12 +48,23 @@ impl<H: Hal> Kernel<H> {
         self.set_aside(cpu, from, now);
         let priority = self.store.get(to).scheduling.get().priority;
         cpu.dequeue(&self.store, priority, to);
-        self.fast_start(machine, to, priority, now)
+        self.fast_start::<O>(machine, to, priority, now)
+    }
+
+    /// The running process of `cpu`, which is this one, goes on in `own`, and `lender` gets back what it
+    /// lent it. That had no more than `own` has, so the timer need not go off any sooner.
+    #[inline(always)]
+    pub(crate) fn fast_return(&self, cpu: &Cpu, lender: &Pcb<H::Context>, own: SchedulingContext) {
+        let now = self.hal().now();
+        let used = cpu.context_at(now);
+        let remaining = if used.remaining == 0 { self.quantum() } else { used.remaining };
+        lender.scheduling.set(SchedulingContext { remaining, ..used });
+        cpu.lay_down(own, now);
     }
 
     /// Lets `process`, which is in no queue any more and has `priority`, run from `now` on.
     #[inline(always)]
-    fn fast_start(
+    fn fast_start<O: Owners>(
         &self,
         machine: &H::Cpu,
         process: Ref<Process>,
@@ -63,6 +76,7 @@ impl<H: Hal> Kernel<H> {
         pcb.state.set(pcb.state.get().with_phase(Phase::Running));
         let remaining = pcb.scheduling.get().remaining;
         cpu.lay_down(SchedulingContext { priority, remaining }, now);
+        O::switch(self.hal(), machine, &pcb.context);
         match cpu.new_deadline() {
             Some(deadline) => self.hal().resume_until(machine, &pcb.context, deadline),
             None => self.hal().resume(machine, &pcb.context),
@@ -90,7 +104,7 @@ impl<H: Hal> Kernel<H> {
     /// run: at once if it is more urgent than the running `me`, else when its turn comes. `me` gets
     /// nothing but success for an answer.
     #[inline(always)]
-    pub fn fast_wake(
+    pub fn fast_wake<O: Owners>(
         &self,
         machine: &H::Cpu,
         me: Ref<Process>,
@@ -103,7 +117,7 @@ impl<H: Hal> Kernel<H> {
         if priority > cpu.priority() {
             let now = self.hal().now();
             self.fast_preempt(cpu, me, Pause::Interrupted, now);
-            return self.fast_start(machine, woken, priority, now);
+            return self.fast_start::<O>(machine, woken, priority, now);
         }
         pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
         cpu.enqueue(&self.store, woken, priority, Place::Back);
@@ -141,11 +155,11 @@ impl<H: Hal> Kernel<H> {
             cpu.lay_down(context, self.hal().now());
             return Some(self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5));
         }
-        let next = self.fast_successor(number)?;
+        let next = self.fast_successor::<Plain>(number)?;
         let now = self.hal().now();
         let priority = self.store.get(next).scheduling.get().priority;
         cpu.dequeue(&self.store, priority, next);
         self.fast_preempt(cpu, me, Pause::Ended, now);
-        Some(self.fast_start(machine, next, priority, now))
+        Some(self.fast_start::<Plain>(machine, next, priority, now))
     }
 }

@@ -39,7 +39,8 @@ impl<H: Hal> Kernel<H> {
         fault: Fault,
     ) -> Option<Ref<Process>> {
         let trap = Trap::Fault(fault);
-        let (to, identifier) = self.fast_tell::<Vectors>(number, me, trap)?;
+        let told = self.fast_tell::<Vectors>(number, me, trap);
+        let (to, identifier) = told.or_else(|| self.fast_tell_stored(number, me, trap))?;
         self.store.get(me).batch.set((0, 0));
         let (info, words) = trap_message(self.context(me), trap);
         self.context(to).answer(identifier, info.0, &words);
@@ -50,7 +51,7 @@ impl<H: Hal> Kernel<H> {
     /// message on this CPU, whose number is given. Answers whom to give the message, and `me`'s
     /// identifier there.
     #[inline(always)]
-    fn fast_tell<O: Owners>(
+    pub(crate) fn fast_tell<O: Owners>(
         &self,
         number: CpuNumber,
         me: Ref<Process>,
@@ -73,6 +74,50 @@ impl<H: Hal> Kernel<H> {
         self.fast_accept(client, me, resolver, receiver);
         client.trap.set(Some(trap));
         let state = O::afresh(&client.state, Phase::AwaitingReply, number);
+        client.state.set(state.with_trap(true));
+        Some((receiver, identifier))
+    }
+
+    /// A foreign system call to a resolver that named a slot for the Reply. Otherwise like
+    /// [`fast_foreign`](Self::fast_foreign).
+    #[inline(always)]
+    pub fn fast_stored_foreign(
+        &self,
+        cpu: &H::Cpu,
+        me: Ref<Process>,
+        (info, word4, word5): (u64, u64, u64),
+    ) -> Option<H::Leave> {
+        let (to, identifier) = self.fast_tell_stored(H::cpu_number(cpu), me, Trap::ForeignCall)?;
+        Vectors::switch(self.hal(), cpu, self.context(to));
+        Some(self.hal().leave(cpu, self.context(to), identifier, info, word4, word5))
+    }
+
+    /// Like [`fast_tell`](Self::fast_tell), of a resolver that named a slot for the Reply.
+    #[inline(never)]
+    fn fast_tell_stored(
+        &self,
+        number: CpuNumber,
+        me: Ref<Process>,
+        trap: Trap,
+    ) -> Option<(Ref<Process>, u64)> {
+        let client = self.store.get(me);
+        let (port, identifier) = client.slots[Internal::Resolver as usize].port(Rights::WRITE)?;
+        let port = self.store.get(port);
+        let receiver = port.receivers.first()?;
+        let resolver = self.store.get(receiver);
+        let waits = State::new(Phase::Receiving, number).with_stored_reply(true);
+        if !Vectors::can_switch(self.hal())
+            || !Vectors::is(client.state.get(), State::new(Phase::Running, number))
+            || !Vectors::is(resolver.state.get(), waits)
+        {
+            return None;
+        }
+        let place = self.fast_place(resolver, resolver.reply_index.get())?;
+
+        port.receivers.drop_front(&self.store, receiver);
+        self.fast_accept_stored(client, me, resolver, receiver, place);
+        client.trap.set(Some(trap));
+        let state = client.state.get().afresh(Phase::AwaitingStoredReply);
         client.state.set(state.with_trap(true));
         Some((receiver, identifier))
     }

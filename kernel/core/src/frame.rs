@@ -19,8 +19,11 @@ impl<H: Hal> Kernel<H> {
         match operation {
             Operation::Attach { space, address, bits, node, index } => {
                 let (space_slot, capability) = self.lookup_argument(caller.process, space, 1)?;
-                let Capability::AddressSpace(space) = capability else {
-                    return Err(bad_argument(Reason::InvalidDescriptor, 1).into());
+                let space = match capability {
+                    Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space) => {
+                        space
+                    }
+                    _ => return Err(bad_argument(Reason::InvalidDescriptor, 1).into()),
                 };
                 if !self.store.get(space_slot).rights().contains(Rights::WRITE) {
                     return Err(bad_argument(Reason::PermissionDenied, 1).into());

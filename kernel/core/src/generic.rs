@@ -17,8 +17,8 @@ const OBJECTS_PER_CALL: u64 = 64;
 /// What it costs to make one `object` in memory that is clear, in units of a [`Budget`].
 const fn cost(object: ObjectType) -> u32 {
     match object {
-        ObjectType::AddressSpace => 60,
-        ObjectType::Pcb | ObjectType::VectorState => 120,
+        ObjectType::AddressSpace | ObjectType::VirtualAddressSpace => 60,
+        ObjectType::Pcb | ObjectType::VectorState | ObjectType::VirtualCpu => 120,
         _ => 18,
     }
 }
@@ -182,6 +182,13 @@ impl<H: Hal> Kernel<H> {
                 Capability::VectorState { state: address }
             }
             ObjectType::AddressSpace => Capability::AddressSpace(self.create_space(address)),
+            ObjectType::VirtualCpu => {
+                self.hal().prepare_guest(address);
+                Capability::VirtualCpu { guest: address }
+            }
+            ObjectType::VirtualAddressSpace => {
+                Capability::VirtualAddressSpace(self.create_guest_space(address))
+            }
             ObjectType::PageTable => {
                 Capability::PageTable { table: address, usage: TableUse::Free }
             }
@@ -234,16 +241,17 @@ fn object_bits<H: Hal>(
         (ObjectType::Pcb, _) => fixed(<Process as Object<H>>::SIZE_BITS),
         (ObjectType::VectorState, _) => fixed(hal.vector_state_bits()),
         (ObjectType::AddressSpace, _) => fixed(<AddressSpace as Object<H>>::SIZE_BITS),
+        (ObjectType::VirtualCpu | ObjectType::VirtualAddressSpace, _) => {
+            let bits = hal.guest_bits().ok_or(bad_argument(Reason::NotImplemented, 1))?;
+            let is_cpu = object == ObjectType::VirtualCpu;
+            fixed(if is_cpu { bits } else { <AddressSpace as Object<H>>::SIZE_BITS })
+        }
         (ObjectType::PageTable, _) => fixed(u32::from(PAGE_BITS)),
         (ObjectType::IpcPort, _) => fixed(<Port as Object<H>>::SIZE_BITS),
         (ObjectType::NotificationPort, _) => fixed(<Notification as Object<H>>::SIZE_BITS),
-        (
-            ObjectType::DmaDomain
-            | ObjectType::VirtualCpu
-            | ObjectType::VirtualAddressSpace
-            | ObjectType::VirtualPageTable,
-            _,
-        ) => Err(bad_argument(Reason::NotImplemented, 1)),
+        (ObjectType::DmaDomain | ObjectType::VirtualPageTable, _) => {
+            Err(bad_argument(Reason::NotImplemented, 1))
+        }
         _ => Err(bad_argument(Reason::InvalidArgument, 1)),
     }
 }

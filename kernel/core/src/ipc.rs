@@ -5,7 +5,7 @@ use a9n_abi::{
     ipc_port::{Operation, word},
 };
 use a9n_hal::{CallFrame, Context, Hal};
-use a9n_store::{Capability, Internal, Phase, Port, Process, Ref, Slot};
+use a9n_store::{Internal, Phase, Port, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -124,9 +124,7 @@ impl<H: Hal> Kernel<H> {
         if pcb.state.get().stores_reply()
             && let Some(slot) = self.reply_destination(server, pcb.reply_index.get())
         {
-            self.store.get(slot).fill(Capability::Reply { caller: client }, Rights::all(), 0);
-            self.store.get(client).reply_slot.set(Some(slot));
-            pcb.donor.set(Some(client));
+            self.store_reply(server, client, slot);
             return Phase::AwaitingStoredReply;
         }
         pcb.caller.set(Some(client));
@@ -266,8 +264,7 @@ impl<H: Hal> Kernel<H> {
     /// Gives `receiver`, which receives, the signals of the Notification Port bound to it.
     pub(crate) fn deliver_signals(&self, receiver: Ref<Process>) {
         let slot = self.store.internal_slot(receiver, Internal::Notification);
-        let Some(Capability::Notification { notification, .. }) = self.store.get(slot).capability()
-        else {
+        let Some((notification, _)) = self.store.get(slot).notification(Rights::empty()) else {
             return;
         };
         let bits = self.store.get(notification).bits.take();

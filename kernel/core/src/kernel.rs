@@ -1,7 +1,6 @@
 //! The kernel as a value, and its entries.
 
 use core::cell::Cell;
-use core::fmt;
 
 use a9n_abi::{
     Culprit, Descriptor, Error, Invocation, MESSAGE_REGISTERS, MessageInfo, OPERATION_MASK, Reason,
@@ -93,12 +92,13 @@ impl<H: Hal> Kernel<H> {
                 pcb.batch.set((0, 0));
             }
             match outcome {
-                Ok(Outcome::Done { length, words }) => {
-                    let [first, second, third, fourth, fifth, sixth] = words;
-                    let rest = [second, third, fourth, fifth, sixth, 0];
-                    context.answer(first, MessageInfo::success(length).0, &rest);
+                Ok(outcome) => {
+                    // The first word stands in the identifier's register, the others are the message's.
+                    if let Some((length, [first, second, third, fourth])) = outcome.answer() {
+                        let rest = [second, third, fourth, 0, 0, 0];
+                        context.answer(first, MessageInfo::success(length).0, &rest);
+                    }
                 }
-                Ok(Outcome::Settled) => {}
                 Err(Stop::Restart) => context.restart(frame.operation),
                 Err(Stop::RestartAs(operation)) => context.restart(operation),
                 Err(Stop::Refused(error)) => {
@@ -121,6 +121,16 @@ impl<H: Hal> Kernel<H> {
             return Some(resolver);
         }
         self.trap(process, Trap::Fault(fault));
+        self.next(cpu)
+    }
+
+    /// `process` left its guest on `cpu`, for its monitor. Answers whom to run next, `None` to idle.
+    pub fn guest_exit(&mut self, cpu: CpuNumber, process: Ref<Process>) -> Option<Ref<Process>> {
+        self.enter(cpu, Some(process));
+        if let Some(monitor) = self.fast_exit(cpu, process) {
+            return Some(monitor);
+        }
+        self.trap(process, Trap::Exit);
         self.next(cpu)
     }
 
@@ -176,6 +186,9 @@ impl<H: Hal> Kernel<H> {
             I::Reply(reply::Operation::Reply) if frame.descriptor == 0 => {
                 return self.reply_internal(caller, frame);
             }
+            I::Reply(reply::Operation::Keep) => {
+                return self.keep_reply(caller.process, Descriptor(frame.descriptor));
+            }
             _ => {}
         }
         let slot =
@@ -198,7 +211,10 @@ impl<H: Hal> Kernel<H> {
                 self.demand(slot, operation.rights())?;
                 self.invoke_pcb(caller, slot, process, highest_priority, operation)
             }
-            (I::AddressSpace(operation), C::AddressSpace(space)) => {
+            (
+                I::AddressSpace(operation),
+                C::AddressSpace(space) | C::VirtualAddressSpace(space),
+            ) => {
                 self.demand(slot, operation.rights())?;
                 self.invoke_space(caller, space, operation)
             }
@@ -271,20 +287,5 @@ impl<H: Hal> Kernel<H> {
             Operation::Settle => self.settle(&mut Budget::new())?,
         }
         Ok(Outcome::NOTHING)
-    }
-
-    /// A writer to the early console.
-    pub fn console(&self) -> impl fmt::Write + '_ {
-        Console(self.hal())
-    }
-}
-
-/// Writes text to the early console, byte by byte.
-struct Console<'a, H>(&'a H);
-
-impl<H: Hal> fmt::Write for Console<'_, H> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(|byte| self.0.write_console(byte));
-        Ok(())
     }
 }

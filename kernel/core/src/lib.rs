@@ -17,7 +17,7 @@
 //! # Where things stand
 //!
 //! `kernel` has the entries, `fast` the fast paths. `lookup`, `derivation`, `destroy` are the
-//! capability system; `generic`, `node`, `pcb` (with `vector`), `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
+//! capability system; `generic`, `node`, `pcb` (with `vector` and `guest`), `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
 //! `timer`, `interrupt`, `io_port` have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
 //! the first process.
 
@@ -36,12 +36,16 @@ mod derivation;
 mod destroy;
 mod donation;
 mod fast;
+mod fast_device;
+mod fast_guest;
 mod fast_map;
+mod fast_reply;
 mod fast_signal;
 mod fast_switch;
 mod fast_trap;
 mod frame;
 mod generic;
+mod guest;
 mod interrupt;
 mod io_port;
 mod ipc;

@@ -78,6 +78,23 @@ impl<H: Hal> Kernel<H> {
         Ok(slot)
     }
 
+    /// The empty slot that `descriptor` names, in a node that may be changed.
+    pub(crate) fn lookup_fillable(
+        &self,
+        process: Ref<Process>,
+        descriptor: Descriptor,
+        culprit: Culprit,
+    ) -> Result<Ref<Slot>, Error> {
+        let (slot, holder) = self.locate(process, descriptor, culprit)?;
+        if !self.store.get(slot).is_empty() {
+            return Err(Error::new(Reason::Occupied, culprit));
+        }
+        if !self.store.get(holder).rights().contains(Rights::WRITE) {
+            return Err(Error::new(Reason::PermissionDenied, culprit));
+        }
+        Ok(slot)
+    }
+
     /// The capability that `descriptor`, argument `number` of a call, names, with its slot.
     #[inline(never)]
     pub(crate) fn lookup_argument(

@@ -44,6 +44,7 @@ impl<H: Hal> Kernel<H> {
                     .ok_or(bad_argument(Reason::InvalidArgument, 1).into())
             }
             Operation::WriteRegister { register, value } => {
+                self.demand_no_guest(process)?;
                 let context = self.stopped(process)?;
                 let register =
                     usize::try_from(register).ok().filter(|r| *r < H::Context::REGISTERS);
@@ -84,6 +85,14 @@ impl<H: Hal> Kernel<H> {
             Operation::CloneState { source } => self.clone_state(caller, process, source),
             Operation::ReadVector => self.read_vector(caller, process),
             Operation::WriteVector => self.write_vector(caller, process),
+            Operation::ConfigureGuest { cpu, space } => {
+                self.configure_guest(caller, process, cpu, space)
+            }
+            Operation::ConfigureExit { reason, groups } => {
+                self.configure_exit(process, reason, groups)
+            }
+            Operation::ReadGuest { groups } => self.read_guest(caller, process, groups),
+            Operation::WriteGuest { groups } => self.write_guest(caller, process, groups),
             Operation::Interrupt => {
                 self.interrupt_process(process);
                 Ok(Outcome::NOTHING)
@@ -128,6 +137,13 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<Outcome, Stop> {
         self.stopped(process)?;
         let space = self.choose(caller, Internal::AddressSpace, space, 1)?;
+        match space {
+            Some((_, _, Capability::VirtualAddressSpace(_))) => {
+                return Err(bad_argument(Reason::InvalidDescriptor, 1).into());
+            }
+            Some(_) => self.demand_no_guest(process)?,
+            None => {}
+        }
         let node = self.choose(caller, Internal::Node, node, 2)?;
         let buffer = self.choose(caller, Internal::Buffer, buffer, 3)?;
         for choice in [space, node, buffer].into_iter().flatten() {
@@ -157,7 +173,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Checks what `descriptor`, argument `number`, offers for `internal`; `None` if it is null.
-    fn choose(
+    pub(crate) fn choose(
         &self,
         caller: Caller,
         internal: Internal,
@@ -169,12 +185,16 @@ impl<H: Hal> Kernel<H> {
         }
         let (slot, capability) = self.lookup_argument(caller.process, descriptor, number)?;
         let needed = match (internal, capability) {
-            (Internal::AddressSpace, Capability::AddressSpace(_))
+            (
+                Internal::AddressSpace,
+                Capability::AddressSpace(_) | Capability::VirtualAddressSpace(_),
+            )
             | (Internal::Node, Capability::Node(_)) => Rights::READ,
             (Internal::Buffer, Capability::Frame { kind: MemoryKind::Ordinary, .. }) => {
                 Rights::READ | Rights::WRITE
             }
-            (Internal::VectorState, Capability::VectorState { .. }) => Rights::WRITE,
+            (Internal::VectorState, Capability::VectorState { .. })
+            | (Internal::VirtualCpu, Capability::VirtualCpu { .. }) => Rights::WRITE,
             (Internal::Resolver, Capability::IpcPort { .. }) => Rights::WRITE,
             (Internal::Notification, Capability::Notification { .. }) => Rights::READ,
             _ => return Err(bad_argument(Reason::InvalidDescriptor, number)),
@@ -210,6 +230,17 @@ impl<H: Hal> Kernel<H> {
             Capability::AddressSpace(space) => {
                 pcb.context.set_address_space(Some(self.store.root_table(space)));
                 self.spread_space(process);
+            }
+            Capability::VirtualAddressSpace(space) => {
+                pcb.context.set_address_space(None);
+                if let Some(guest) = self.guest(process) {
+                    self.hal().set_guest_memory(guest, self.store.root_table(space));
+                }
+                self.spread_space(process);
+            }
+            Capability::VirtualCpu { guest } => {
+                pcb.context.set_guest(Some(guest));
+                pcb.state.set(pcb.state.get().with_guest(true));
             }
             Capability::Node(node) => pcb.node.set(Some(node)),
             Capability::Frame { base, .. } => pcb.buffer.set(base),
@@ -316,6 +347,8 @@ impl<H: Hal> Kernel<H> {
         }
         self.stopped(source).map_err(|_| bad_argument(Reason::Busy, 1))?;
         self.stopped(process)?;
+        self.demand_no_guest(source).map_err(|_| bad_argument(Reason::Busy, 1))?;
+        self.demand_no_guest(process)?;
         self.clone_vector(source, process)?;
         self.context(process).copy_from(self.context(source));
         Ok(Outcome::NOTHING)
@@ -326,8 +359,7 @@ impl<H: Hal> Kernel<H> {
         if pcb.state.get().phase() != Phase::Stopped {
             return Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR).into());
         }
-        let space = self.store.internal_slot(process, Internal::AddressSpace);
-        if self.store.get(space).is_empty() {
+        if !self.is_complete(process) {
             return Err(Error::new(Reason::Incomplete, Culprit::DESCRIPTOR).into());
         }
         pcb.trap.set(None);

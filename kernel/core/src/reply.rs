@@ -1,8 +1,8 @@
 //! Replies: answering a call, once.
 
-use a9n_abi::{Culprit, Error, Reason};
-use a9n_hal::{CallFrame, Context, Hal};
-use a9n_store::{Process, Ref, Slot};
+use a9n_abi::{Culprit, Descriptor, Error, Reason};
+use a9n_hal::{CallFrame, Hal};
+use a9n_store::{Phase, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -57,11 +57,37 @@ impl<H: Hal> Kernel<H> {
         Ok(Outcome::NOTHING)
     }
 
+    /// `keep`: what `process` owes in its PCB, it owes in the empty slot at `descriptor` from now on.
+    pub(crate) fn keep_reply(
+        &self,
+        process: Ref<Process>,
+        descriptor: Descriptor,
+    ) -> Result<Outcome, Stop> {
+        let slot = self.lookup_fillable(process, descriptor, Culprit::DESCRIPTOR)?;
+        let client = self
+            .store
+            .get(process)
+            .caller
+            .take()
+            .ok_or(Error::new(Reason::InvalidDescriptor, Culprit::OTHER))?;
+        self.store_reply(process, client, slot);
+        let state = &self.store.get(client).state;
+        state.set(state.get().with_phase(Phase::AwaitingStoredReply));
+        Ok(Outcome::NOTHING)
+    }
+
+    /// The Reply to `client`, whose scheduling context `server` uses, lies in the empty `slot`.
+    pub(crate) fn store_reply(&self, server: Ref<Process>, client: Ref<Process>, slot: Ref<Slot>) {
+        self.store.get(slot).fill_reply(client);
+        self.store.get(client).reply_slot.set(Some(slot));
+        self.store.get(server).donor.set(Some(client));
+    }
+
     /// Gives `client`, whose Reply has been taken, the answer that `server` is making a kernel
     /// call with. Answers whether it can run; its scheduling context is the caller's business.
     pub(crate) fn deliver_reply(&self, server: Ref<Process>, client: Ref<Process>) -> bool {
         if self.store.get(client).state.get().is_trapped() {
-            return self.resume_trapped(client, &self.context(server).call());
+            return self.resume_trapped(client, server);
         }
         self.deliver(server, client, 0);
         true

@@ -6,6 +6,7 @@
 
 use core::cell::Cell;
 
+use a9n_abi::Rights;
 use a9n_hal::{Context, CpuNumber, Hal, Ticks, Trap};
 use a9n_store::{Internal, Pcb, Phase, Process, Queue, Ref, SchedulingContext, Store};
 
@@ -115,7 +116,7 @@ impl Cpu {
 
     /// What is left at `now` of the scheduling context in use.
     #[inline(always)]
-    fn context_at(&self, now: Ticks) -> SchedulingContext {
+    pub(crate) fn context_at(&self, now: Ticks) -> SchedulingContext {
         SchedulingContext {
             priority: self.priority.get(),
             remaining: self.quantum_end.get().saturating_sub(now),
@@ -364,6 +365,13 @@ impl<H: Hal> Kernel<H> {
         self.reprogram_timer(number);
     }
 
+    /// Sets the user's timer of `cpu`, which is this one.
+    #[inline(always)]
+    pub(crate) fn set_alarm_here(&self, cpu: &Cpu, deadline: Ticks) {
+        cpu.alarm.set(Some(deadline));
+        self.program_timer(cpu);
+    }
+
     /// Makes sure that `process` does not run on another CPU; asks for a restart while it does.
     /// The other CPU stops it. A process that must not run any more is stopped in this way before
     /// anything is taken from it.
@@ -546,11 +554,7 @@ impl<H: Hal> Kernel<H> {
     /// Signals waiting at the Notification Port bound to `process`.
     pub(crate) fn bound_signals(&self, process: Ref<Process>) -> u64 {
         let slot = self.store.internal_slot(process, Internal::Notification);
-        match self.store.get(slot).capability() {
-            Some(a9n_store::Capability::Notification { notification, .. }) => {
-                self.store.get(notification).bits.get()
-            }
-            _ => 0,
-        }
+        let signals = self.store.get(slot).notification(Rights::empty());
+        signals.map_or(0, |(notification, _)| self.store.get(notification).bits.get())
     }
 }

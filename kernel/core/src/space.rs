@@ -18,6 +18,7 @@ pub(crate) struct Stale(Option<Stretch>);
 
 impl Stale {
     /// Adds `other`, and what lies between.
+    #[inline(always)]
     pub(crate) fn add(&mut self, other: Stretch) {
         let Some(known) = self.0 else {
             self.0 = Some(other);
@@ -44,7 +45,9 @@ impl<H: Hal> Kernel<H> {
     /// to run on, and on the one that it is on.
     pub(crate) fn spread_space(&self, process: Ref<Process>) {
         let slot = self.store.internal_slot(process, Internal::AddressSpace);
-        if let Some(Capability::AddressSpace(space)) = self.store.get(slot).capability() {
+        if let Some(Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space)) =
+            self.store.get(slot).capability()
+        {
             let (pcb, cpus) = (self.store.get(process), &self.store.get(space).cpus);
             cpus.set(cpus.get().with(pcb.affinity.get()).with(pcb.state.get().cpu()));
         }
@@ -92,6 +95,13 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn create_space(&mut self, address: PhysicalAddress) -> Ref<AddressSpace> {
         let space = self.store.create(address, AddressSpace::default());
         self.hal().prepare_root(self.store.root_table(space));
+        space
+    }
+
+    /// Makes empty guest-physical memory in zeroed memory at `address`.
+    pub(crate) fn create_guest_space(&mut self, address: PhysicalAddress) -> Ref<AddressSpace> {
+        let space = self.store.create(address, AddressSpace::default());
+        self.hal().prepare_guest_root(self.store.root_table(space));
         space
     }
 

@@ -65,7 +65,10 @@ impl<H: Hal> Kernel<H> {
         pcb.messages.set(pcb.messages.get().wrapping_add(1));
         let trap = if pcb.state.get().is_trapped() { pcb.trap.get() } else { None };
         if let Some(trap) = trap {
-            let (info, words) = trap_message(&pcb.context, trap);
+            let (info, words) = match self.guest(sender) {
+                Some(guest) => self.exit_message(guest, trap, receiver),
+                None => trap_message(&pcb.context, trap),
+            };
             self.context(receiver).answer(identifier, info.0, &words);
             return;
         }
@@ -158,6 +161,7 @@ impl<H: Hal> Kernel<H> {
 /// | fault | [`FaultReason`](a9n_abi::FaultReason) | instruction pointer, address, code |
 /// | foreign call | its number | its six arguments |
 /// | stopped | 0 | instruction pointer |
+#[inline(always)]
 pub(crate) fn trap_message<C: Context>(
     context: &C,
     trap: Trap,
@@ -173,7 +177,8 @@ pub(crate) fn trap_message<C: Context>(
             let info = MessageInfo::new(number as u32, MESSAGE_REGISTERS);
             (info.from_source(Source::Foreign), arguments)
         }
-        Trap::Stopped => {
+        // An exit is told by the virtual CPU.
+        Trap::Stopped | Trap::Exit => {
             (MessageInfo::new(0, 1).from_source(Source::Stopped), [instruction, 0, 0, 0, 0, 0])
         }
     }

@@ -3,10 +3,8 @@
 //! A fault, a foreign system call and an interruption travel like a call, with its scheduling
 //! context and its Reply. The reply's label is a [`Verdict`](a9n_abi::Verdict) on how it goes on.
 
-use core::fmt::Write;
-
 use a9n_abi::{Rights, Verdict};
-use a9n_hal::{CallFrame, Context, Hal, Trap};
+use a9n_hal::{Context, Hal, Text, Trap};
 use a9n_store::{Internal, Phase, Port, Process, Ref};
 
 use crate::Kernel;
@@ -71,9 +69,13 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    /// The trapped `process` gets its resolver's answer. Answers whether it can run.
-    pub(crate) fn resume_trapped(&self, process: Ref<Process>, answer: &CallFrame) -> bool {
-        let pcb = self.store.get(process);
+    /// The trapped `process` gets the answer that its resolver `server` is making a kernel call with.
+    /// Answers whether it can run.
+    pub(crate) fn resume_trapped(&self, process: Ref<Process>, server: Ref<Process>) -> bool {
+        let (pcb, answer) = (self.store.get(process), self.context(server).call());
+        if let Some(guest) = self.guest(process) {
+            return self.answer_exit(process, guest, server, &answer);
+        }
         let trap = pcb.trap.take();
         let [result, ..] = answer.words;
         match Verdict::from_label(a9n_abi::MessageInfo(answer.info).label()) {
@@ -111,23 +113,18 @@ impl<H: Hal> Kernel<H> {
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Stopped));
         let instruction = pcb.context.instruction_pointer().0;
-        let mut console = self.console();
-        // The console takes everything.
-        let _ = match trap {
-            Trap::Fault(fault) => writeln!(
-                console,
-                "a9n: a process without resolver stopped: {:?} fault at {:#x}, instruction \
-                 {instruction:#x}, code {:#x}",
-                fault.reason, fault.address.0, fault.code,
-            ),
-            Trap::ForeignCall => writeln!(
-                console,
-                "a9n: a process without resolver stopped: foreign call, instruction {instruction:#x}",
-            ),
-            Trap::Stopped => writeln!(
-                console,
-                "a9n: a process without resolver stopped: interrupted, instruction {instruction:#x}",
-            ),
-        };
+        let mut write = |byte| self.hal().write_console(byte);
+        let mut console = Text::new(&mut write);
+        console.text("a9n: a process without resolver stopped: ");
+        match trap {
+            Trap::Fault(fault) => {
+                console.text(fault.reason.name()).text(" fault at ").hexadecimal(fault.address.0);
+                console.text(", code ").hexadecimal(fault.code);
+            }
+            Trap::ForeignCall => _ = console.text("foreign call"),
+            Trap::Exit => _ = console.text("exit of a guest without monitor"),
+            Trap::Stopped => _ = console.text("interrupted"),
+        }
+        console.text(", instruction ").hexadecimal(instruction).text("\n");
     }
 }

@@ -82,6 +82,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The Window in `slot`, if its address space lives.
+    #[inline(always)]
     pub(crate) fn place(&self, slot: Ref<Slot>) -> Option<Place> {
         let window = self.store.get(slot).window(Rights::empty())?;
         Some(self.place_of(&window))

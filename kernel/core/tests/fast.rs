@@ -4,7 +4,9 @@
 mod common;
 
 use a9n_abi::init::slot;
-use a9n_abi::{MessageInfo, ObjectType, Source, Verdict, ipc_port, notification, pcb};
+use a9n_abi::{
+    MessageInfo, ObjectType, REPLY_SLOT_SHIFT, Source, Verdict, ipc_port, notification, pcb, reply,
+};
 use a9n_hal::{CallFrame, Fault, FaultReason, UserAddress};
 use a9n_hal_sim::Resumption;
 use a9n_store::{Process, Ref};
@@ -16,7 +18,13 @@ const SERVER: u64 = FREE + 4;
 const CLIENT: u64 = FREE + 8;
 const VECTORS: u64 = FREE + 12;
 
+/// An empty slot for a Reply, and a receive that names it.
+const STORED: u64 = FREE + 14;
+const RECEIVE_INTO: u64 = RECEIVE | STORED << REPLY_SLOT_SHIFT;
+
 const CALL: u64 = ipc_port::word::Call;
+const SEND: u64 = ipc_port::word::Send;
+const REPLY: u64 = reply::word::Reply;
 const RECEIVE: u64 = ipc_port::word::Receive;
 const REPLY_RECEIVE: u64 = ipc_port::word::ReplyReceive;
 
@@ -219,5 +227,126 @@ fn a_signal_wakes_a_bound_receiver() {
         assert_eq!(told(system, receiver), (Some(Source::Notification), 0));
         assert_eq!(system.answer(receiver).identifier, 4);
         started + 2
+    });
+}
+
+#[test]
+fn a_call_is_answered_through_the_slot_that_was_named() {
+    both_paths(|system| {
+        let server = server(system, SERVER, 255);
+        let client = system.init;
+        system.message(PORT, CALL, 0, &[]);
+        let started = system.fast_calls;
+        assert_eq!(system.message(0, REPLY, 0, &[]), Reaction::Answered(system.answer(server)));
+        assert_eq!(system.message(PORT, RECEIVE_INTO, 0, &[]), Reaction::Blocked);
+        for round in 1..3 {
+            assert_eq!(system.current, Some(client));
+            assert_eq!(system.message(PORT, CALL, 0, &[round]), Reaction::Blocked);
+            assert_eq!(system.current, Some(server));
+            assert_eq!(system.answer(server).words[0], round);
+            assert_eq!(system.look(STORED), ObjectType::Reply as u64);
+            let answer = [round, 2, 3, 4, 5, 6];
+            assert!(matches!(system.message(STORED, REPLY, 7, &answer), Reaction::Answered(_)));
+            assert_eq!(system.look(STORED), 0, "used up");
+            assert_eq!(system.message(PORT, RECEIVE_INTO, 0, &[]), Reaction::Blocked);
+            assert_eq!(system.answer(client).words, answer);
+            assert_eq!(told(system, client), (Some(Source::Message), 7));
+        }
+        started + 2 + 2 * 3
+    });
+}
+
+#[test]
+fn a_caller_is_set_aside_and_another_one_served() {
+    both_paths(|system| {
+        let server = server(system, SERVER, 255);
+        system.ask(SERVER, pcb::word::ConfigureSchedule, &[200, 0, 0]).expect("less urgent");
+        system.process(CLIENT, 255);
+        let other = system.start(CLIENT);
+        let first = system.init;
+        let started = system.fast_calls;
+        assert_eq!(system.message(PORT, CALL, 0, &[1]), Reaction::Blocked);
+        assert_eq!(system.current, Some(server));
+        assert!(matches!(system.message(STORED, reply::word::Keep, 0, &[]), Reaction::Answered(_)));
+        assert_eq!(system.message(PORT, RECEIVE, 0, &[]), Reaction::Blocked);
+        assert_eq!(system.current, Some(first), "whose call was set aside was the other one");
+        assert_eq!(system.message(PORT, CALL, 0, &[2]), Reaction::Blocked);
+        assert_eq!(system.current, Some(server));
+        // The first answer wakes who is as urgent as its server is now, and does not run yet.
+        assert!(matches!(system.message(STORED, REPLY, 0, &[11]), Reaction::Answered(_)));
+        assert_eq!(system.message(PORT, REPLY_RECEIVE, 0, &[12]), Reaction::Blocked);
+        assert_eq!(system.current, Some(first));
+        assert_eq!([system.answer(other).words[0], system.answer(first).words[0]], [11, 12]);
+        started + 6
+    });
+}
+
+#[test]
+fn who_is_more_urgent_than_its_server_runs_with_the_answer() {
+    both_paths(|system| {
+        let server = server(system, SERVER, 255);
+        system.ask(SERVER, pcb::word::ConfigureSchedule, &[100, 0, 0]).expect("less urgent");
+        let client = system.init;
+        assert_eq!(system.message(PORT, CALL, 0, &[]), Reaction::Blocked);
+        let started = system.fast_calls;
+        assert_eq!(system.message(0, REPLY, 0, &[9]), Reaction::Blocked);
+        assert_eq!(system.current, Some(client));
+        assert_eq!(system.answer(client).words[0], 9);
+        assert!(common::outcome(system.answer(server)).is_ok(), "its reply was given");
+        started + 1
+    });
+}
+
+#[test]
+fn a_message_wakes_a_receiver_and_wants_no_answer() {
+    both_paths(|system| {
+        let server = server(system, SERVER, 255);
+        let started = system.fast_calls;
+        let sent = system.message(PORT, SEND, 5, &[1, 2, 3, 4, 5, 6]);
+        assert!(matches!(sent, Reaction::Answered(_)));
+        assert_eq!(told(system, server), (Some(Source::Message), 5));
+        assert_eq!(system.answer(server).words, [1, 2, 3, 4, 5, 6]);
+        system.yield_now();
+        assert_eq!(system.current, Some(server));
+        started + 2
+    });
+}
+
+#[test]
+fn a_resolver_keeps_who_trapped_waiting_with_its_vector_state() {
+    both_paths(|system| {
+        system.convert(GENERIC, ObjectType::VectorState, 0, 1, VECTORS).expect("state");
+        system.process(SERVER, 255);
+        let resolver = system.start(SERVER);
+        assert_eq!(system.message(PORT, RECEIVE_INTO, 0, &[]), Reaction::Blocked);
+        system.process(CLIENT, 255);
+        system.ask(CLIENT, pcb::word::ConfigureVector, &[VECTORS]).expect("attaches");
+        system.ask(CLIENT, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
+        system.ask(CLIENT, pcb::word::ConfigureSchedule, &[255, 0, 1]).expect("foreign");
+        let client = system.start(CLIENT);
+        let started = system.fast_calls;
+        for (verdict, resumption) in [
+            (Verdict::Resume, Resumption::ForeignResult(3)),
+            (Verdict::ResumeWhole, Resumption::Whole),
+        ] {
+            foreign_call(system, 39);
+            assert_eq!(system.current, Some(resolver));
+            assert_eq!(told(system, resolver), (Some(Source::Foreign), 39));
+            assert_eq!(system.look(STORED), ObjectType::Reply as u64);
+            assert!(matches!(
+                system.message(STORED, REPLY, verdict as u32, &[3]),
+                Reaction::Answered(_)
+            ));
+            assert_eq!(system.message(PORT, RECEIVE_INTO, 0, &[]), Reaction::Blocked);
+            while system.current != Some(client) {
+                system.yield_now();
+            }
+            assert_eq!(system.kernel.context(client).resumption(), resumption);
+        }
+        let reason = FaultReason::Page;
+        system.fault(Fault { reason, address: UserAddress(0x1000), code: 1 });
+        assert_eq!(system.current, Some(resolver));
+        assert_eq!(system.look(STORED), ObjectType::Reply as u64);
+        started + 2 * 3
     });
 }

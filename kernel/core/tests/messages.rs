@@ -225,6 +225,36 @@ fn a_stored_reply_answers_its_caller_once() {
 }
 
 #[test]
+fn a_reply_can_be_set_aside_after_its_call_was_received() {
+    both_paths(|mut system, server| {
+        let init = system.init;
+        let keep = |system: &mut System, slot| system.message(slot, reply::word::Keep, 0, &[]);
+        system.message(MINTED, CALL, 0, &[1]);
+        assert_eq!(system.current, Some(server));
+        for (slot, wrong) in [(PORT, Reason::Occupied), (0, Reason::InvalidDescriptor)] {
+            let Reaction::Answered(answer) = keep(&mut system, slot) else { panic!("blocked") };
+            assert_eq!(error_of(answer).reason, wrong, "slot {slot}");
+        }
+        assert!(matches!(keep(&mut system, REPLY), Reaction::Answered(_)));
+        assert_eq!(system.look(REPLY), ObjectType::Reply as u64);
+        let Reaction::Answered(answer) = keep(&mut system, REPLY + 1) else { panic!("blocked") };
+        assert_eq!(error_of(answer).reason, Reason::InvalidDescriptor, "nothing is owed now");
+        // Its caller goes on waiting while another one is served, and is answered meanwhile.
+        system.process(CLIENT, 255);
+        let client = system.start(CLIENT);
+        assert_eq!(system.message(MINTED, CALL, 0, &[2]), Reaction::Blocked);
+        assert_eq!(system.current, Some(server));
+        assert!(matches!(system.message(PORT, RECEIVE, 0, &[]), Reaction::Answered(_)));
+        assert_eq!(system.kernel.context(init).resumption(), Resumption::Whole, "no answer yet");
+        system.message(REPLY, reply::word::Reply, 0, &[42]);
+        assert_eq!(system.look(REPLY), 0, "used up");
+        assert_eq!(system.message(PORT, REPLY_RECEIVE, 0, &[43]), Reaction::Blocked);
+        assert_eq!(system.answer(init).words[0], 42);
+        assert_eq!(system.answer(client).words[0], 43);
+    });
+}
+
+#[test]
 fn dropping_a_stored_reply_fails_the_call() {
     let mut system = System::new();
     system.convert(GENERIC, ObjectType::IpcPort, 0, 1, PORT).expect("port");
@@ -416,7 +446,7 @@ fn a_fault_without_resolver_stops_the_process_and_is_reported() {
     system.start(CLIENT);
     system.fault(FAULT);
     assert_eq!(system.current, Some(system.init));
-    assert!(system.kernel.hal().console().contains("Page fault at 0x1234"));
+    assert!(system.kernel.hal().console().contains("page fault at 0x1234"));
 }
 
 #[test]

@@ -16,13 +16,13 @@ use core::num::NonZeroU64;
 use core::ptr;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{kernel, notification};
+use a9n_abi::{interrupt_port, kernel, notification, reply, timer};
 use a9n_core::{Admitted, Kernel, Lengths, Long, Notified, Plain, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
-use a9n_hal_x86_64::entry::Entered;
+use a9n_hal_x86_64::entry::{Entered, a9n_save_answer};
 use a9n_hal_x86_64::lock::Exclusive;
 use a9n_store::{Process, Ref};
 
@@ -76,7 +76,7 @@ macro_rules! paths {
         path!($other_call(descriptor, info, me, number, word4, word5) {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
             if the_kernel().fast_call::<Admitted, Vectors>(&cpu, process, descriptor, message).is_none() {
-                the_kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
+                a9n_stored_call(descriptor, info, me, as_either(&cpu), word4, word5);
             }
         });
         path!($long_call(descriptor, info, me, number, word4, word5) {
@@ -104,6 +104,9 @@ macro_rules! paths {
                     .fast_reply_receive::<Admitted, Vectors>(&cpu, process, descriptor, message)
                     .is_none()
             {
+                if kernel.serves_guest(process) {
+                    return answer_guest(descriptor, info, me, as_either(&cpu), word4, word5);
+                }
                 let operation = word::ReplyReceive;
                 kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
@@ -125,10 +128,10 @@ macro_rules! paths {
                 $other_foreign(descriptor, info, me, number, word4, word5);
             }
         });
-        path!($other_foreign(_descriptor, info, me, number, word4, word5) {
+        path!($other_foreign(descriptor, info, me, number, word4, word5) {
             let (cpu, message) = ($entered(number), (info, word4, word5));
             if the_kernel().fast_foreign::<Vectors>(&cpu, process(me), message).is_none() {
-                the_kernel().hal().retreat_foreign(&cpu, me);
+                a9n_stored_foreign(descriptor, info, me, as_either(&cpu), word4, word5);
             }
         });
         path!($notify(descriptor, info, me, number, word4, word5) {
@@ -162,7 +165,7 @@ macro_rules! paths {
             word5: u64,
         ) {
             let (cpu, words) = ($entered(number), (word4, word5));
-            the_kernel().fast_wake(&cpu, process(me), process(woken), words);
+            the_kernel().fast_wake::<Plain>(&cpu, process(me), process(woken), words);
         }
         path!($wait(descriptor, info, me, number, word4, word5) {
             let (cpu, process, words) = ($entered(number), process(me), (word4, word5));
@@ -201,6 +204,86 @@ paths!(
 );
 
 // What is less frequent exists once: these ask how they were entered.
+path!(a9n_guest_answer(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
+    let kernel = the_kernel();
+    if kernel.fast_guest_verdict::<Admitted>(&cpu, process, descriptor, message).is_none() {
+        let operation = word::ReplyReceive;
+        kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+path!(a9n_stored_call(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
+    if the_kernel().fast_stored_call(&cpu, process, descriptor, message).is_none() {
+        the_kernel().hal().retreat(&cpu, me, word::Call, descriptor, info, word4, word5);
+    }
+});
+path!(a9n_stored_foreign(_descriptor, info, me, number, word4, word5) {
+    let (cpu, message) = (either(number), (info, word4, word5));
+    if the_kernel().fast_stored_foreign(&cpu, process(me), message).is_none() {
+        the_kernel().hal().retreat_foreign(&cpu, me);
+    }
+});
+// These find the first four words of their messages in the context.
+path!(a9n_fast_reply(descriptor, info, me, number, word4, word5) {
+    let (cpu, kernel, message) = (either(number), the_kernel(), (info, word4, word5));
+    match kernel.fast_reply(&cpu, process(me), descriptor, message) {
+        Some(woken) => a9n_late_wake(kernel.context(woken), info, me, number, word4, word5),
+        None => {
+            let operation = reply::word::Reply;
+            kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+        }
+    }
+});
+path!(a9n_fast_send(descriptor, info, me, number, word4, word5) {
+    let (cpu, kernel, message) = (either(number), the_kernel(), (info, word4, word5));
+    match kernel.fast_send(&cpu, process(me), descriptor, message) {
+        Some(woken) => a9n_late_wake(kernel.context(woken), info, me, number, word4, word5),
+        None => {
+            kernel.hal().retreat(&cpu, me, word::Send, descriptor, info, word4, word5);
+        }
+    }
+});
+path!(a9n_fast_keep(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_keep(&cpu, process, descriptor, words).is_none() {
+        let operation = reply::word::Keep;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+// The operation, which may name a slot, takes the place of a word that does not count.
+path!(a9n_fast_receive(descriptor, info, me, number, operation, word5) {
+    let (cpu, process) = (either(number), process(me));
+    if the_kernel().fast_receive(&cpu, process, descriptor, info, operation).is_none() {
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, operation, word5);
+    }
+});
+path!(a9n_fast_arm(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_arm(&cpu, process, descriptor, words).is_none() {
+        let operation = timer::word::Arm;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+path!(a9n_fast_acknowledge(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_acknowledge(&cpu, process, descriptor, words).is_none() {
+        let operation = interrupt_port::word::Acknowledge;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+#[unsafe(no_mangle)]
+extern "C" fn a9n_late_wake(
+    woken: &Context,
+    _info: u64,
+    me: &Context,
+    number: u64,
+    word4: u64,
+    word5: u64,
+) {
+    let (cpu, words) = (either(number), (word4, word5));
+    the_kernel().fast_wake::<Vectors>(&cpu, process(me), process(woken), words);
+}
 path!(a9n_fast_poll(descriptor, info, me, number, word4, word5) {
     let (cpu, process, words) = (either(number), process(me), (word4, word5));
     if the_kernel().fast_poll(&cpu, process, descriptor, words).is_none() {
@@ -216,6 +299,13 @@ path!(a9n_fast_yield(descriptor, info, me, number, word4, word5) {
     }
 });
 
+/// Goes on at `a9n_guest_answer`.
+#[inline(always)]
+fn answer_guest(descriptor: u64, info: u64, me: &Context, number: u64, word4: u64, word5: u64) {
+    // SAFETY: the last action of a path, with its arguments where they are.
+    unsafe { a9n_save_answer(descriptor, info, me, number, word4, word5) }
+}
+
 /// The kernel, for a path.
 #[inline(always)]
 fn the_kernel() -> &'static Kernel<X86_64> {
@@ -228,6 +318,15 @@ fn the_kernel() -> &'static Kernel<X86_64> {
 #[inline(always)]
 fn here() -> u64 {
     Cpu::here().number().into()
+}
+
+/// The number that [`either`] makes this of.
+#[inline(always)]
+fn as_either(cpu: &Entered) -> u64 {
+    match cpu {
+        Entered::Alone => Entered::ALONE,
+        Entered::Locked(number) => u64::from(*number),
+    }
 }
 
 /// There is one CPU, and the stub passed no number.

@@ -45,6 +45,7 @@ pub struct SimContext {
     registers: RefCell<[u64; REGISTERS]>,
     root: Cell<Option<PhysicalAddress>>,
     vector_state: Cell<Option<PhysicalAddress>>,
+    guest: Cell<Option<PhysicalAddress>>,
     foreign: Cell<bool>,
 }
 
@@ -77,6 +78,7 @@ impl SimContext {
     }
 
     fn resume_as(&self, kind: u64, answer: Answer) {
+        assert!(kind == Self::WHOLE || self.guest.get().is_none(), "a guest has no such registers");
         self.kind.set(kind);
         self.answer.set(answer);
     }
@@ -89,6 +91,11 @@ impl SimContext {
     /// Its vector state.
     pub fn vector_state(&self) -> Option<PhysicalAddress> {
         self.vector_state.get()
+    }
+
+    /// Its virtual CPU.
+    pub fn guest(&self) -> Option<PhysicalAddress> {
+        self.guest.get()
     }
 
     fn set(&self, register: usize, value: u64) {
@@ -112,6 +119,7 @@ impl Context for SimContext {
             registers: RefCell::new([0; REGISTERS]),
             root: Cell::new(None),
             vector_state: Cell::new(None),
+            guest: Cell::new(None),
             foreign: Cell::new(false),
         }
     }
@@ -189,6 +197,11 @@ impl Context for SimContext {
 
     fn set_vector_state(&self, state: Option<PhysicalAddress>) {
         self.vector_state.set(state);
+    }
+
+    fn set_guest(&self, guest: Option<PhysicalAddress>) {
+        self.guest.set(guest);
+        self.resume_whole();
     }
 
     fn read(&self, number: usize) -> Option<u64> {

@@ -15,6 +15,7 @@
 mod claims;
 mod context;
 mod devices;
+mod guests;
 mod history;
 mod machine;
 mod memory;

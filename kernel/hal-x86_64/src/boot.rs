@@ -28,7 +28,7 @@ use crate::segments::{KERNEL_CODE, SYSRET_BASE};
 use crate::tables::Tables;
 use crate::{
     apic, console, device_memory, entry, interrupts, io_apic, legacy, paging, processors, segments,
-    skew, translations, vector,
+    skew, translations, vector, virt,
 };
 
 /// The machine as it came up.
@@ -45,6 +45,8 @@ pub struct Machine {
     pub lines: u32,
     /// How the clock's rate is known.
     pub clock: Known,
+    /// When the kernel was entered.
+    pub entered: Ticks,
     /// How far the clocks of two CPUs are known to be apart, at least.
     pub skew: Ticks,
 }
@@ -56,6 +58,7 @@ pub struct Machine {
 /// Called once, by the loader's entry, in the state that [`a9n_abi::boot`] describes, with a
 /// boot information and an image layout that are true, on the boot CPU's kernel stack.
 pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError> {
+    let entered = clock::now();
     console::start();
     let [area, ..] = &CPUS;
     // SAFETY: this is the boot CPU, whose area is the first, and everything is done once.
@@ -96,6 +99,7 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
             start_clock(&features, &platform, &mut space)?,
         )
     };
+    virt::prepare(&features, &mut space)?;
     // SAFETY: the memory map is true.
     let trampoline = unsafe { start_processors(&info, &features, &platform, &mut space)? };
     // SAFETY: the segments are loaded, and it is known whether this CPU is alone.
@@ -111,6 +115,7 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
         running,
         lines,
         clock,
+        entered,
         skew: skew::worst(),
     })
 }
@@ -238,8 +243,12 @@ pub(crate) unsafe fn enable_system_calls(cpu: &Cpu) {
     LStar::write(VirtAddr::new_truncate(stub));
     // All flags that a system call can clear, it clears.
     SFMask::write(RFlags::all());
-    // SAFETY: these are the selectors that `segments` loaded, in the order that it promises.
-    unsafe { Msr::new(IA32_STAR).write(selectors) }
+    // SAFETY: these are the selectors that `segments` loaded, in the order that it promises. Nothing
+    // else is left to be set up.
+    unsafe {
+        Msr::new(IA32_STAR).write(selectors);
+        virt::start(cpu);
+    }
 }
 
 /// Ends the construction of `space`, and finds what was handed over in the direct map.
@@ -286,13 +295,20 @@ fn taken_ranges(platform: &Platform, trampoline: Option<u64>) -> [Range<u64>; MA
         let first = address & !(PAGE_BYTES - 1);
         first..first + PAGE_BYTES
     };
-    let io_apics = platform.controllers.io_apics.iter().map(|found| page(found.address.into()));
-    let others = [device_memory::MESSAGES, page(apic::base().0)];
-    let more = used_hpet(platform).into_iter().chain(trampoline).map(page);
-    let all = others.into_iter().chain(io_apics).chain(more);
     let mut ranges = [const { 0..0 }; _];
-    for (place, range) in ranges.iter_mut().zip(all) {
-        *place = range;
+    let mut places = ranges.iter_mut();
+    let mut take = |range| {
+        if let Some(place) = places.next() {
+            *place = range;
+        }
+    };
+    take(device_memory::MESSAGES);
+    take(page(apic::base().0));
+    for io_apic in platform.controllers.io_apics.iter() {
+        take(page(io_apic.address.into()));
+    }
+    for address in [used_hpet(platform), trampoline].into_iter().flatten() {
+        take(page(address));
     }
     ranges
 }

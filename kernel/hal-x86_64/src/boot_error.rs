@@ -1,8 +1,11 @@
 //! Why the machine could not be brought up.
 
-use core::fmt;
+use a9n_hal::Text;
 
 use crate::features::Missing;
+
+/// What to do about versions that do not match.
+const TOGETHER: &str = ": build loader and kernel together";
 
 /// Why the machine could not be brought up; its text says what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,29 +28,29 @@ pub enum BootError {
     NoClock,
 }
 
-impl fmt::Display for BootError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl BootError {
+    /// Says it.
+    pub fn say(self, text: &mut Text<'_>) {
         match self {
             Self::NotBootInformation => {
-                f.write_str("the loader passed no boot information: use A9N's own loader")
+                text.text("the loader passed no boot information: use A9N's own loader");
             }
             Self::Version(version) => {
-                write!(f, "boot information of version {version}: build loader and kernel together")
+                text.text("boot information of version ").number(version.into()).text(TOGETHER);
             }
-            Self::AbiHash(hash) => write!(
-                f,
-                "the loader has kernel interface {hash:016x}: build loader and kernel together"
-            ),
-            Self::Missing(missing) => write!(f, "this CPU lacks {missing}"),
+            Self::AbiHash(hash) => {
+                text.text("the loader has kernel interface ").digits(hash, 16).text(TOGETHER);
+            }
+            Self::Missing(missing) => _ = text.text("this CPU lacks ").text(missing.name()),
             Self::FiveLevelPaging => {
-                f.write_str("five-level paging is on: switch it off in the firmware")
+                text.text("five-level paging is on: switch it off in the firmware");
             }
-            Self::OutOfMemory => f.write_str("too little memory below 4 GiB: add memory"),
+            Self::OutOfMemory => _ = text.text("too little memory below 4 GiB: add memory"),
             Self::MemoryMapOverlaps => {
-                f.write_str("the memory map overlaps itself: update the firmware")
+                text.text("the memory map overlaps itself: update the firmware");
             }
             Self::NoClock => {
-                f.write_str("no timer works: neither ACPI PM timer, HPET nor legacy timer counts")
+                text.text("no timer works: neither ACPI PM timer, HPET nor legacy timer counts");
             }
         }
     }

@@ -2,10 +2,9 @@
 //! measured; and the CPU's timer in its terms.
 
 use core::arch::x86_64::_rdtsc;
-use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use a9n_hal::Ticks;
+use a9n_hal::{Text, Ticks};
 use raw_cpuid::CpuId;
 
 use crate::apic;
@@ -26,13 +25,14 @@ pub enum Known {
     Measured(&'static str),
 }
 
-impl fmt::Display for Known {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Known {
+    /// Says it.
+    pub fn say(self, text: &mut Text<'_>) {
         match self {
-            Self::FromCpu => f.write_str("told by the CPU"),
-            Self::FromBaseFrequency => f.write_str("the CPU's base frequency"),
-            Self::FromHypervisor => f.write_str("told by the hypervisor"),
-            Self::Measured(counter) => write!(f, "measured against the {counter}"),
+            Self::FromCpu => _ = text.text("told by the CPU"),
+            Self::FromBaseFrequency => _ = text.text("the CPU's base frequency"),
+            Self::FromHypervisor => _ = text.text("told by the hypervisor"),
+            Self::Measured(counter) => _ = text.text("measured against the ").text(counter),
         }
     }
 }

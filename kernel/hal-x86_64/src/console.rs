@@ -2,9 +2,9 @@
 //!
 //! Without one, whatever is written is lost; nothing ever waits for long.
 
-use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use a9n_hal::Text;
 use x86_64::instructions::port::Port;
 
 const BASE: u16 = 0x3f8;
@@ -83,12 +83,7 @@ pub fn drain() {
     let _ = PRESENT.load(Relaxed) && (0..PATIENCE).any(|_| read(LINE_STATUS) & ALL_SENT != 0);
 }
 
-/// For formatted text.
-pub struct Console;
-
-impl fmt::Write for Console {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.bytes().for_each(write_byte);
-        Ok(())
-    }
+/// Says something.
+pub fn say(message: impl FnOnce(&mut Text<'_>)) {
+    message(&mut Text::new(&mut write_byte));
 }

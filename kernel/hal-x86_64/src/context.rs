@@ -12,11 +12,13 @@
 //!   [`translations`](crate::translations)), or the kernel's own.
 
 use core::cell::Cell;
+use core::mem::offset_of;
+use core::ptr;
 
 use a9n_hal::{CallFrame, MESSAGE_REGISTERS, PhysicalAddress, UserAddress};
 
 use crate::paging::{NEVER_MAPPED, USER_END, kernel_root, root_word};
-use crate::vector;
+use crate::{vector, virt};
 
 /// Flags that every process runs with: interrupts on, and the bit that is always set.
 pub const FIXED_FLAGS: u64 = 0x202;
@@ -35,6 +37,8 @@ pub enum Mode {
     Answer = 0,
     /// By `iretq`, with every register.
     Whole = 1,
+    /// Into its guest.
+    Guest = u32::MAX,
 }
 
 /// The registers of one process.
@@ -68,6 +72,8 @@ pub struct Context {
     pub(crate) rflags: Cell<u64>,
     /// Address of its vector state, 0 if it has none.
     pub(crate) vector_state: Cell<u64>,
+    /// Address of its virtual CPU, which [`Mode::Guest`] needs.
+    pub(crate) guest: Cell<u64>,
 }
 
 /// `value` as flags of a process: what it may choose from it, and what is fixed.
@@ -75,36 +81,37 @@ const fn user_flags(value: u64) -> u64 {
     value & FREE_FLAGS | FIXED_FLAGS
 }
 
-impl Context {
-    /// The register file.
-    fn registers(&self) -> [&Cell<u64>; 20] {
-        [
-            &self.rax,
-            &self.rbx,
-            &self.rcx,
-            &self.rdx,
-            &self.rsi,
-            &self.rdi,
-            &self.rbp,
-            &self.rsp,
-            &self.r8,
-            &self.r9,
-            &self.r10,
-            &self.r11,
-            &self.r12,
-            &self.r13,
-            &self.r14,
-            &self.r15,
-            &self.rip,
-            &self.rflags,
-            &self.fs_base,
-            &self.gs_base,
-        ]
-    }
+/// Where the registers of the register file are, by number.
+const REGISTER_OFFSETS: [u8; 20] = [
+    offset_of!(Context, rax) as u8,
+    offset_of!(Context, rbx) as u8,
+    offset_of!(Context, rcx) as u8,
+    offset_of!(Context, rdx) as u8,
+    offset_of!(Context, rsi) as u8,
+    offset_of!(Context, rdi) as u8,
+    offset_of!(Context, rbp) as u8,
+    offset_of!(Context, rsp) as u8,
+    offset_of!(Context, r8) as u8,
+    offset_of!(Context, r9) as u8,
+    offset_of!(Context, r10) as u8,
+    offset_of!(Context, r11) as u8,
+    offset_of!(Context, r12) as u8,
+    offset_of!(Context, r13) as u8,
+    offset_of!(Context, r14) as u8,
+    offset_of!(Context, r15) as u8,
+    offset_of!(Context, rip) as u8,
+    offset_of!(Context, rflags) as u8,
+    offset_of!(Context, fs_base) as u8,
+    offset_of!(Context, gs_base) as u8,
+];
 
+impl Context {
     /// The cell of register `number` of the register file.
     fn register(&self, number: usize) -> Option<&Cell<u64>> {
-        self.registers().get(number).copied()
+        let offset = usize::from(*REGISTER_OFFSETS.get(number)?);
+        // SAFETY: at this offset of a context, which is smaller than 256 bytes, lies a field of this
+        // type.
+        Some(unsafe { &*ptr::from_ref(self).byte_add(offset).cast() })
     }
 
     /// Restores the invariant on `rip` after the CPU stored it: a jump out of the user half
@@ -117,7 +124,7 @@ impl Context {
 }
 
 impl a9n_hal::Context for Context {
-    const REGISTERS: usize = 20;
+    const REGISTERS: usize = REGISTER_OFFSETS.len();
 
     fn new() -> Self {
         let zero = || Cell::new(0);
@@ -146,6 +153,7 @@ impl a9n_hal::Context for Context {
             r15: zero(),
             rflags: Cell::new(FIXED_FLAGS),
             vector_state: zero(),
+            guest: zero(),
         }
     }
 
@@ -220,8 +228,10 @@ impl a9n_hal::Context for Context {
     }
 
     fn copy_from(&self, other: &Self) {
-        for (to, from) in self.registers().into_iter().zip(other.registers()) {
-            to.set(from.get());
+        for number in 0..Self::REGISTERS {
+            if let (Some(to), Some(from)) = (self.register(number), other.register(number)) {
+                to.set(from.get());
+            }
         }
         self.mode.set(other.mode.get());
     }
@@ -261,6 +271,11 @@ impl a9n_hal::Context for Context {
         self.vector_state.set(state.map_or(0, vector::address));
     }
 
+    fn set_guest(&self, guest: Option<PhysicalAddress>) {
+        self.guest.set(guest.map_or(0, virt::address));
+        self.mode.set(if guest.is_some() { Mode::Guest } else { Mode::Whole });
+    }
+
     fn read(&self, number: usize) -> Option<u64> {
         self.register(number).map(Cell::get)
     }
@@ -281,7 +296,6 @@ impl a9n_hal::Context for Context {
 }
 
 const _: () = {
-    use core::mem::offset_of;
     assert!(offset_of!(Context, foreign) < 64);
     assert!(size_of::<Context>() == 3 * 64);
 };

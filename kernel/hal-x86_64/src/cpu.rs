@@ -40,6 +40,12 @@ pub struct Cpu {
     pub(crate) deadline: AtomicU64,
     /// Address of the vector state that its vector unit holds; 0 while that is clean and off.
     pub(crate) vector_state: AtomicU64,
+    /// Address of the virtual CPU whose translations it may have cached, 0 for nobody's.
+    pub(crate) guest: AtomicU64,
+    /// Physical address of the VMCS that it holds, 0 for none.
+    pub(crate) vmcs: AtomicU64,
+    /// Physical address of the page that virtualisation wants for each CPU.
+    pub(crate) own_page: AtomicU64,
     /// Identifier of its local APIC.
     pub(crate) local_apic: AtomicU32,
     /// What it is asked to do, and asks.
@@ -126,6 +132,9 @@ impl Area {
                 user_rdx: AtomicU64::new(0),
                 deadline: AtomicU64::new(0),
                 vector_state: AtomicU64::new(0),
+                guest: AtomicU64::new(0),
+                vmcs: AtomicU64::new(0),
+                own_page: AtomicU64::new(0),
                 local_apic: AtomicU32::new(0),
                 requests: Requests::new(),
                 segments: Segments::new(),

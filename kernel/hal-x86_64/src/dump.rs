@@ -1,13 +1,12 @@
 //! The end of the kernel: says why on the console, and halts.
 
 use core::arch::asm;
-use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use a9n_hal::Text;
 use x86_64::registers::control::{Cr2, Cr3};
 
-use crate::console::Console;
-use crate::{apic, cpu, exceptions};
+use crate::{apic, console, cpu, exceptions};
 
 /// Registers as `entry` pushed them, last pushed first.
 #[repr(C)]
@@ -38,52 +37,50 @@ pub(crate) struct Registers {
 
 /// Where an exception that nothing can be done about ends.
 pub(crate) extern "C" fn fatal_exception(registers: &Registers) -> ! {
-    stop(format_args!("{registers}"))
+    stop(|text| registers.say(text))
 }
 
-impl fmt::Display for Registers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Registers {
+    fn say(&self, text: &mut Text<'_>) {
         let vector = self.vector as u8;
-        let mode = if self.cs & 3 == 0 { "kernel" } else { "user" };
-        writeln!(
-            f,
-            "{} ({vector}), error {:#x}, in {mode} mode",
-            exceptions::name(vector),
-            self.error
-        )?;
+        text.text(exceptions::name(vector)).text(" (").number(vector.into());
+        text.text("), error ").hexadecimal(self.error);
+        text.text(if self.cs & 3 == 0 { ", in kernel mode" } else { ", in user mode" });
         let cr3 = Cr3::read().0.start_address().as_u64();
         for row in [
-            [("rip", self.rip), ("rsp", self.rsp), ("rflags", self.rflags)],
-            [("cs", self.cs), ("ss", self.ss), ("cr2", Cr2::read_raw())],
+            [("rip", self.rip), ("rsp", self.rsp), ("rfl", self.rflags)],
+            [("cs ", self.cs), ("ss ", self.ss), ("cr2", Cr2::read_raw())],
             [("cr3", cr3), ("rax", self.rax), ("rbx", self.rbx)],
             [("rcx", self.rcx), ("rdx", self.rdx), ("rsi", self.rsi)],
-            [("rdi", self.rdi), ("rbp", self.rbp), ("r8", self.r8)],
-            [("r9", self.r9), ("r10", self.r10), ("r11", self.r11)],
+            [("rdi", self.rdi), ("rbp", self.rbp), ("r8 ", self.r8)],
+            [("r9 ", self.r9), ("r10", self.r10), ("r11", self.r11)],
             [("r12", self.r12), ("r13", self.r13), ("r14", self.r14)],
+            [("r15", self.r15), ("", 0), ("", 0)],
         ] {
-            for (name, value) in row {
-                write!(f, "  {name:6} {value:016x}")?;
+            text.text("\n");
+            for (name, value) in row.iter().filter(|(name, _)| !name.is_empty()) {
+                text.text("  ").text(name).text(" ").digits(*value, 16);
             }
-            writeln!(f)?;
         }
-        write!(f, "  r15    {:016x}", self.r15)
     }
 }
 
 /// Whether a CPU has stopped for good. It stops the others by an interrupt that they come here by.
 static STOPPED: AtomicBool = AtomicBool::new(false);
 
-/// Says `message` on the console and stops all CPUs for good; an emulator that listens is told of
-/// the failure.
-pub fn stop(message: fmt::Arguments<'_>) -> ! {
+/// Says why on the console and stops all CPUs for good; an emulator that listens is told of the
+/// failure.
+pub fn stop(why: impl FnOnce(&mut Text<'_>)) -> ! {
     if STOPPED.swap(true, Relaxed) {
         halt();
     }
     if cpu::are_several() {
         apic::stop_others();
     }
-    // The console never fails.
-    let _ = writeln!(Console, "\nA9N stopped: {message}");
+    console::say(|text| {
+        why(text.text("\nA9N stopped: "));
+        text.text("\n");
+    });
     exit_emulator(false);
     halt()
 }

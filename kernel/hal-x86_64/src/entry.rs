@@ -52,8 +52,10 @@ use crate::cpu::{self, Cpu, MAX_CPUS};
 pub(crate) const STUB_BYTES: usize = 64;
 /// Bytes from one exception's stub to the next.
 pub(crate) const EXCEPTION_BYTES: usize = 16;
-/// Bytes from one interrupt's stub to the next.
-pub(crate) const INTERRUPT_BYTES: usize = 8;
+/// Bytes from one interrupt's stub to the next of its group.
+pub(crate) const INTERRUPT_BYTES: usize = 4;
+/// Interrupts whose stubs share a jump, which has the room of one more.
+pub(crate) const INTERRUPT_GROUP: usize = 7;
 /// Vectors of exceptions; those of interrupts follow.
 const EXCEPTIONS: u8 = 32;
 
@@ -191,13 +193,24 @@ unsafe extern "C" {
     /// [`a9n_retreat_foreign`] with the kernel lock.
     pub(crate) fn a9n_retreat_foreign_locked(unused: Unused, unused: Unused, me: &Context);
 
+    /// Takes a reply to a guest's exit from the usual fast path to `a9n_guest_answer`, with the first four
+    /// words in the context. Does not come back either.
+    pub fn a9n_save_answer(
+        descriptor: u64,
+        info: u64,
+        me: &Context,
+        number: u64,
+        word4: u64,
+        word5: u64,
+    );
+
     fn a9n_enter(context: *const Context) -> !;
 
     static a9n_processor_stub: u8;
     static a9n_system_call_alone: u8;
     static a9n_system_calls: [[u8; STUB_BYTES]; MAX_CPUS];
     static a9n_exceptions: [[u8; EXCEPTION_BYTES]; EXCEPTIONS as usize];
-    static a9n_interrupts: [[u8; INTERRUPT_BYTES]; 256 - EXCEPTIONS as usize];
+    static a9n_interrupts: u8;
 }
 
 /// Address of the system call stub of CPU `number`, which runs alone or not.
@@ -219,7 +232,9 @@ pub fn vector_stub(vector: u8) -> u64 {
     match vector.checked_sub(EXCEPTIONS) {
         None => (&raw const a9n_exceptions) as u64 + u64::from(vector) * EXCEPTION_BYTES as u64,
         Some(number) => {
-            (&raw const a9n_interrupts) as u64 + u64::from(number) * INTERRUPT_BYTES as u64
+            let number = usize::from(number);
+            let place = number + number / INTERRUPT_GROUP;
+            (&raw const a9n_interrupts) as u64 + (place * INTERRUPT_BYTES) as u64
         }
     }
 }

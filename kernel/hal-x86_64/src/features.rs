@@ -3,15 +3,15 @@
 //! Required: everything in [`Missing`]. Used where present: SMEP, SMAP, UMIP, 1 GiB pages, PCIDs,
 //! x2APIC, the timer's TSC deadline mode, enhanced IBRS.
 
-use core::arch::x86_64::__cpuid_count;
-use core::fmt;
+use core::arch::x86_64::{__cpuid, __cpuid_count, CpuidResult};
 
-use raw_cpuid::{CpuId, CpuIdReader, ProcessorBrandString};
+use raw_cpuid::{CpuId, CpuIdReader};
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 use x86_64::registers::xcontrol::XCr0;
 
 use crate::vector;
+use crate::virt::{self, Technique};
 
 const IA32_SPEC_CTRL: u32 = 0x48;
 const IA32_ARCH_CAPABILITIES: u32 = 0x10a;
@@ -22,6 +22,10 @@ const IA32_PAT: u32 = 0x277;
 /// range says write-combining, uncached. Chosen by [`Flags`](crate::page_entry::Flags).
 const PAGE_ATTRIBUTES: u64 = 0x0007_0106_0007_0106;
 
+/// CPUID: the leaf that tells the last of the extended ones.
+const EXTENDED_LEAVES: u32 = 0x8000_0000;
+/// CPUID: the last of the three leaves with the CPU's name.
+const LAST_BRAND_LEAF: u32 = 0x8000_0004;
 /// CPUID 7 EDX: there is IA32_ARCH_CAPABILITIES.
 const ARCH_CAPABILITIES: u32 = 1 << 29;
 /// CPUID 0Dh, second leaf, EAX: there is `xsaveopt`.
@@ -52,16 +56,17 @@ pub enum Missing {
     FxSave,
 }
 
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Missing {
+    /// What it is, and perhaps why it is not there.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::NoExecute => "no-execute pages (NX; perhaps switched off in the firmware)",
             Self::FsGsBase => "FSGSBASE (in QEMU, use -cpu max)",
             Self::GlobalPages => "global pages (PGE)",
             Self::PageAttributes => "the page attribute table (PAT)",
             Self::LocalApic => "a local APIC",
             Self::FxSave => "FXSAVE",
-        })
+        }
     }
 }
 
@@ -97,6 +102,8 @@ pub struct Features {
     pub shield: Option<Shield>,
     /// User mode may speculatively read kernel memory (Meltdown).
     pub leaks_kernel_memory: bool,
+    /// How it runs guests, if it can.
+    pub virtualisation: Option<Technique>,
 }
 
 /// How indirect branches of the kernel are kept apart from those of user mode.
@@ -143,6 +150,7 @@ impl Features {
             }
         }
         let has_xsave = basic.is_some_and(|f| f.has_xsave());
+        let extended_states = if has_xsave { extended_states() } else { 0 };
         let mut features = Self {
             smep: more.is_some_and(|f| f.has_smep()),
             smap: more.is_some_and(|f| f.has_smap()),
@@ -153,11 +161,12 @@ impl Features {
             tsc_deadline: basic.is_some_and(|f| f.has_tsc_deadline()),
             invariant_tsc: id.get_advanced_power_mgmt_info().is_some_and(|f| f.has_invariant_tsc()),
             physical_bits: physical_bits(&id),
-            extended_states: if has_xsave { extended_states() } else { 0 },
+            extended_states,
             xsaveopt: has_xsave && __cpuid_count(0xd, 1).eax & XSAVEOPT != 0,
             leaks_fpu_pointers: leaks_fpu_pointers(&id),
             shield: None,
             leaks_kernel_memory: false,
+            virtualisation: virt::detect(extended_states),
         };
         features.judge_speculation(&id);
         Ok(features)
@@ -262,7 +271,22 @@ fn physical_bits<R: CpuIdReader>(id: &CpuId<R>) -> u8 {
     id.get_processor_capacity_feature_info().map_or(36, |info| info.physical_address_bits())
 }
 
-/// The CPU's name, if it tells one.
-pub fn brand() -> Option<ProcessorBrandString> {
-    CpuId::new().get_processor_brand_string()
+/// The CPU's name, with blanks behind and perhaps before it; nothing but blanks if it tells none.
+pub fn brand() -> [u8; 48] {
+    let mut name = [b' '; 48];
+    if __cpuid(EXTENDED_LEAVES).eax < LAST_BRAND_LEAF {
+        return name;
+    }
+    let (parts, _) = name.as_chunks_mut::<16>();
+    for (part, leaf) in parts.iter_mut().zip(LAST_BRAND_LEAF - 2..) {
+        let CpuidResult { eax, ebx, ecx, edx } = __cpuid(leaf);
+        let (words, _) = part.as_chunks_mut();
+        for (word, register) in words.iter_mut().zip([eax, ebx, ecx, edx]) {
+            *word = register.to_le_bytes();
+        }
+    }
+    for letter in name.iter_mut().filter(|letter| **letter == 0) {
+        *letter = b' ';
+    }
+    name
 }

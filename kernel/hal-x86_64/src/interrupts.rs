@@ -80,6 +80,11 @@ pub unsafe fn prepare() {
     }
 }
 
+/// Address of the table.
+pub(crate) fn table_address() -> u64 {
+    TABLE.0.get() as u64
+}
+
 /// Loads the table on this CPU.
 ///
 /// # Safety
@@ -87,7 +92,7 @@ pub unsafe fn prepare() {
 pub unsafe fn load() {
     let pointer = DescriptorTablePointer {
         limit: (size_of::<Table>() - 1) as u16,
-        base: VirtAddr::new_truncate(TABLE.0.get() as u64),
+        base: VirtAddr::new_truncate(table_address()),
     };
     // SAFETY: the table is static and its gates lead to `entry`.
     unsafe { lidt(&pointer) }

@@ -71,6 +71,7 @@ mod trampoline;
 mod translations;
 pub mod vector;
 mod vectors;
+pub mod virt;
 
 pub use boot_error::BootError;
 

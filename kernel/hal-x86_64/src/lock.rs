@@ -30,7 +30,7 @@ use a9n_handshake::Lock;
 
 use crate::context::Context;
 use crate::cpu::{self, Cpu};
-use crate::{shootdown, translations, vector};
+use crate::{shootdown, translations, vector, virt};
 
 /// Taken while a CPU is in the kernel. The assembly takes and gives it, too.
 pub(crate) static LOCK: Lock = Lock::new();
@@ -87,6 +87,7 @@ impl<T> Exclusive<T> {
         // SAFETY: this CPU holds the lock, or is the only one; and it was not in the kernel.
         let next = event(unsafe { &mut *self.0.get() });
         vector::give(cpu, next);
+        virt::vmx::give(cpu, next.map_or(0, |next| next.guest.get()));
         let pointer = next.map_or(ptr::null(), ptr::from_ref);
         if shared {
             translations::load(cpu, next);

@@ -5,6 +5,8 @@ use core::ops::Range;
 use a9n_hal::{Access, MemoryType, PageSize, PhysicalAddress};
 use bitflags::bitflags;
 
+use crate::virt::{self, vmx::ept};
+
 bitflags! {
     /// Flag bits of an entry, the same on every level that we use.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +62,36 @@ impl PageEntry {
         access_flags(access) | memory_flags(memory)
     }
 
-    /// The same entry of a user page, allowing `access` instead of what it did.
-    #[must_use]
-    pub fn with_access(self, access: Access) -> Self {
+    /// The bits that are kept, and those that are set, in an entry of a user page that is to allow
+    /// `access` instead of what it did.
+    pub fn access_change(access: Access) -> (u64, u64) {
         let cleared = Flags::USER | Flags::WRITABLE | Flags::NO_EXECUTE;
-        Self(self.0 & !cleared.bits() | access_flags(access).bits())
+        (!cleared.bits(), access_flags(access).bits())
+    }
+
+    /// Flags of a page of guest-physical memory. What a guest may write it may also execute: its own
+    /// tables say more.
+    pub fn guest_flags(access: Access, memory: MemoryType) -> Flags {
+        if virt::is_vmx() {
+            return Flags::from_bits_retain(ept::flags(access, memory));
+        }
+        let flags = Self::user_flags(access, memory);
+        if access.contains(Access::WRITE) { flags - Flags::NO_EXECUTE } else { flags }
+    }
+
+    /// As [`access_change`](Self::access_change), of such a page.
+    pub fn guest_access_change(access: Access) -> (u64, u64) {
+        let (kept, _) = Self::access_change(access);
+        (kept, Self::guest_flags(access, MemoryType::Normal).bits())
+    }
+
+    /// What was asked for when such a page was mapped.
+    pub fn guest_access(self) -> Access {
+        if virt::is_vmx() {
+            return ept::access(self.0);
+        }
+        let access = self.access();
+        if access.contains(Access::WRITE) { access - Access::EXECUTE } else { access }
     }
 
     /// Flags of a kernel page.
@@ -165,9 +192,13 @@ mod tests {
     fn access_changes_and_nothing_else_does() {
         let flags = PageEntry::user_flags(Access::READ | Access::WRITE, MemoryType::Device);
         let before = PageEntry::page(AT, PageSize::Large, flags);
-        let after = before.with_access(Access::READ | Access::EXECUTE);
+        let allowing = |entry: PageEntry, access| {
+            let (kept, set) = PageEntry::access_change(access);
+            PageEntry(entry.0 & kept | set)
+        };
+        let after = allowing(before, Access::READ | Access::EXECUTE);
         assert_eq!(after.access(), Access::READ | Access::EXECUTE);
-        assert_eq!(after.with_access(Access::READ | Access::WRITE), before);
+        assert_eq!(allowing(after, Access::READ | Access::WRITE), before);
     }
 
     #[test]

@@ -19,7 +19,8 @@ use crate::kernel_space::DIRECT_MAP;
 use crate::page_entry::PageEntry;
 use crate::tables::{ENTRIES, Tables, Walk};
 use crate::translations::{RootWord, TAG_BITS};
-use crate::{X86_64, shootdown, translations};
+use crate::virt::vmx::ept;
+use crate::{X86_64, shootdown, translations, virt};
 
 /// First address past the user half (four-level paging).
 pub const USER_END: u64 = 0x0000_8000_0000_0000;
@@ -123,7 +124,12 @@ impl Paging for X86_64 {
         let (slots, size) = TABLES.vacant(root, address.0, fits)?;
         let wanted = (pages >> (size.bits() - PAGE_BITS)).min(entries);
         let [first, others @ ..] = slots else { return Err(PagingError::Occupied) };
-        let mut entry = PageEntry::page(page, size, PageEntry::user_flags(access, memory)).0;
+        let flags = if is_guest(root) {
+            PageEntry::guest_flags(access, memory)
+        } else {
+            PageEntry::user_flags(access, memory)
+        };
+        let mut entry = PageEntry::page(page, size, flags).0;
         first.store(entry, Relaxed);
         let others = others.get(..wanted.wrapping_sub(1) as usize).unwrap_or(others);
         let next = |entry: u64| entry.wrapping_add(size.bytes());
@@ -176,7 +182,16 @@ impl Paging for X86_64 {
         entries: u64,
         access: Access,
     ) -> Passed {
-        change(root, stretch, frame, entries, |entry| entry.with_access(access))
+        if is_guest(root) && virt::is_vmx() {
+            let new = |entry: PageEntry| PageEntry(ept::with_access(entry.0, access));
+            return change(root, stretch, frame, entries, new);
+        }
+        let (kept, set) = if is_guest(root) {
+            PageEntry::guest_access_change(access)
+        } else {
+            PageEntry::access_change(access)
+        };
+        change(root, stretch, frame, entries, |entry| PageEntry(entry.0 & kept | set))
     }
 
     fn translate(
@@ -189,7 +204,8 @@ impl Paging for X86_64 {
         }
         let (entry, size) = TABLES.mapped(root, address.0)?;
         let within = address.0 & (size.bytes() - 1);
-        Some((entry.address().offset(within), entry.access()))
+        let access = if is_guest(root) { entry.guest_access() } else { entry.access() };
+        Some((entry.address().offset(within), access))
     }
 
     fn flush(&self, root: PhysicalAddress, cpus: CpuSet, stretch: Option<Stretch>) {
@@ -217,8 +233,25 @@ impl Paging for X86_64 {
 const IGNORED_SHIFT: u32 = 52;
 const IGNORED: u64 = ((1 << TAG_BITS) - 1) << IGNORED_SHIFT;
 
-/// What goes to CR3 to load the address space of `root`.
+/// What stands in that entry of a root of guest-physical memory, which no processor takes for one.
+const GUEST: u64 = 1 << 9;
+
+/// Makes the zeroed page `root` empty guest-physical memory.
+pub(crate) fn prepare_guest_root(root: PhysicalAddress) {
+    TABLES.root_entry(root, DIRECT_MAP).store(GUEST, Relaxed);
+}
+
+/// Whether `root` is one of guest-physical memory.
+#[inline(always)]
+fn is_guest(root: PhysicalAddress) -> bool {
+    TABLES.root_entry(root, DIRECT_MAP).load(Relaxed) == GUEST
+}
+
+/// What goes to CR3 to load the address space of `root`, or names it if it is a guest's.
 pub(crate) fn root_word(root: PhysicalAddress) -> RootWord {
+    if is_guest(root) {
+        return RootWord::of_guest(root);
+    }
     let entry = TABLES.root_entry(root, DIRECT_MAP).load(Relaxed);
     RootWord::new(root, (entry & IGNORED) >> IGNORED_SHIFT)
 }
@@ -257,27 +290,37 @@ fn change(
     };
     let slots = slots.get(..limit.min(pages) as usize).unwrap_or(slots);
     let mut changed = false;
-    let mut visit = |slot: &AtomicU64| {
-        let entry = PageEntry(slot.load(Relaxed));
-        if entry.maps(&frame) {
-            slot.store(new(entry).0, Relaxed);
-            changed = true;
-        }
-    };
     let (fours, rest) = slots.as_chunks();
     for [a, b, c, d] in fours {
-        visit(a);
-        visit(b);
-        visit(c);
-        visit(d);
+        replace(a, &frame, &new, &mut changed);
+        replace(b, &frame, &new, &mut changed);
+        replace(c, &frame, &new, &mut changed);
+        replace(d, &frame, &new, &mut changed);
     }
-    rest.iter().for_each(visit);
+    for slot in rest {
+        replace(slot, &frame, &new, &mut changed);
+    }
     let entries = slots.len() as u64;
     let pages = match size {
         PageSize::Small => entries,
         larger => rest_of_block(address, larger.bits()),
     };
     Passed { pages, entries, changed }
+}
+
+/// Replaces what is in `slot`, if it maps a page in `frame`, and notes that in `changed`.
+#[inline(always)]
+fn replace(
+    slot: &AtomicU64,
+    frame: &Range<PhysicalAddress>,
+    new: &impl Fn(PageEntry) -> PageEntry,
+    changed: &mut bool,
+) {
+    let entry = PageEntry(slot.load(Relaxed));
+    if entry.maps(frame) {
+        slot.store(new(entry).0, Relaxed);
+        *changed = true;
+    }
 }
 
 /// The entry in which a table whose entries map `entries` is installed for `address`.

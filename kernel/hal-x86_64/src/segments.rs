@@ -24,7 +24,8 @@ pub const KERNEL_DATA: u16 = 0x10;
 pub const USER_DATA: u16 = 0x18 | 3;
 /// Selector of the user's code segment.
 pub const USER_CODE: u16 = 0x20 | 3;
-const TASK_STATE: u16 = 0x28;
+/// Selector of the task state.
+pub(crate) const TASK_STATE: u16 = 0x28;
 
 /// What `sysretq` adds 8 and 16 to.
 pub const SYSRET_BASE: u16 = USER_DATA - 8;
@@ -42,6 +43,29 @@ impl Segments {
     pub(crate) const fn new() -> Self {
         Self { table: UnsafeCell::new([0; 7]), task: UnsafeCell::new(MaybeUninit::zeroed()) }
     }
+
+    /// Address of the descriptor table.
+    pub(crate) fn table_address(&self) -> u64 {
+        self.table.get() as u64
+    }
+
+    /// Address of the task state.
+    pub(crate) fn task_address(&self) -> u64 {
+        self.task.get() as u64
+    }
+
+    /// Loads the descriptor table anew, on its CPU: what left a guest has it with another limit.
+    pub(crate) fn reload_table(&self) {
+        // SAFETY: it is the table that `load` made, and is loaded already.
+        unsafe { lgdt(&self.pointer()) }
+    }
+
+    fn pointer(&self) -> DescriptorTablePointer {
+        DescriptorTablePointer {
+            limit: (size_of::<[u64; 7]>() - 1) as u16,
+            base: VirtAddr::new_truncate(self.table_address()),
+        }
+    }
 }
 
 /// Loads this CPU's segments and task state, with `area`'s stacks in it.
@@ -56,19 +80,12 @@ pub unsafe fn load(area: &'static Area) {
     let top = |stack| VirtAddr::new_truncate(area.fatal_stack_top(stack));
     task.interrupt_stack_table = FatalStack::tops(top);
     // SAFETY: as above; the task state lives in a static.
-    let table = unsafe {
-        *segments.table.get() = descriptors(task);
-        &*segments.table.get()
-    };
-    let pointer = DescriptorTablePointer {
-        limit: (size_of_val(table) - 1) as u16,
-        base: VirtAddr::new_truncate(table.as_ptr() as u64),
-    };
+    unsafe { *segments.table.get() = descriptors(task) };
     let kernel_data = SegmentSelector(KERNEL_DATA);
     // SAFETY: the table is static and holds the segments that these selectors name. FS and
     // GS take null: their bases are written at every return to user mode.
     unsafe {
-        lgdt(&pointer);
+        lgdt(&segments.pointer());
         CS::set_reg(SegmentSelector(KERNEL_CODE));
         SS::set_reg(kernel_data);
         DS::set_reg(SegmentSelector::NULL);

@@ -24,6 +24,7 @@ use x86_64::instructions::tlb::{self, InvPcidCommand, Pcid};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::paging::kernel_root;
+use crate::virt;
 
 /// Bits of a tag: as many as a root table has room for (see [`paging`](crate::paging)).
 pub(crate) const TAG_BITS: u32 = 11;
@@ -31,6 +32,9 @@ const TAG_MASK: u64 = (1 << TAG_BITS) - 1;
 
 /// In a word for CR3: what is cached under its tag stays valid.
 const KEEP: u64 = 1 << 63;
+
+/// In a word that does not go to CR3: it names guest-physical memory.
+const GUEST: u64 = 1 << 62;
 
 /// Pages that are forgotten one by one; of more it is cheaper to forget all.
 const FORGET_SINGLY: u64 = 32;
@@ -103,18 +107,26 @@ impl RootWord {
         }
     }
 
+    /// Of the guest-physical memory with the table `root`: no value of CR3.
+    pub(crate) const fn of_guest(root: PhysicalAddress) -> Self {
+        Self(root.0 | GUEST)
+    }
+
     const fn tag(self) -> u64 {
         self.0 & TAG_MASK
     }
 
     /// Whether something may be cached of it on `cpu`, where it was loaded once.
     pub(crate) fn is_known_to(self, cpu: &Cpu) -> bool {
-        self.tag() != 0 || cpu.root.load(Relaxed) == self.0
+        (self.tag() | self.0 & GUEST) != 0 || cpu.root.load(Relaxed) == self.0
     }
 
     /// Makes the executing CPU forget `stretch` of it, or all with `None`. Without a tag, it is
     /// loaded; or it is not, and too much is forgotten.
     pub(crate) fn forget(self, stretch: Option<Stretch>) {
+        if self.0 & GUEST != 0 {
+            return virt::forget(Cpu::here());
+        }
         let tag = Pcid::new(self.tag() as u16).ok().filter(|tag| tag.value() != 0);
         match (stretch.filter(|stretch| stretch.pages <= FORGET_SINGLY), tag) {
             (Some(stretch), None) => addresses(stretch).for_each(tlb::flush),
@@ -143,6 +155,7 @@ fn forget_tagged(command: InvPcidCommand) {
 
 /// Makes the executing CPU forget all translations of all address spaces, but not the kernel's.
 pub(crate) fn forget_everything() {
+    virt::forget(Cpu::here());
     if TAGS.0.iter().all(|word| word.load(Relaxed) == u64::MAX) {
         reload();
     } else {

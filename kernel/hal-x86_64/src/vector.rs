@@ -25,7 +25,7 @@ pub(crate) mod image;
 
 use core::arch::asm;
 use core::arch::x86_64::__cpuid_count;
-use core::sync::atomic::{AtomicU8, AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use a9n_hal::PhysicalAddress;
 use x86_64::registers::control::Cr0;
@@ -36,7 +36,7 @@ use crate::features::{CR0, Features};
 use crate::kernel_space::DIRECT_MAP;
 
 /// Components of XCR0 that are used: x87, SSE, AVX, AVX-512.
-const X87_AND_SSE: u64 = 0b11;
+pub(crate) const X87_AND_SSE: u64 = 0b11;
 const AVX: u64 = 1 << 2;
 const AVX_512: u64 = 0b111 << 5;
 
@@ -70,14 +70,10 @@ static LEAKS_POINTERS: AtomicU8 = AtomicU8::new(0);
 
 /// A state that clears the unit: only legacy area and header are read of it.
 #[repr(C, align(64))]
-struct Clean([u64; FIRST_BYTES as usize / 8]);
+struct Clean([AtomicU64; FIRST_BYTES as usize / 8]);
 
-static CLEAN: Clean = {
-    let mut words = [0; _];
-    words[0] = CONTROL_WORD;
-    words[SSE_CONTROL_OFFSET as usize / 8] = SSE_CONTROL as u64;
-    Clean(words)
-};
+/// All zero at first, so that it takes no room in the image's file.
+static CLEAN: Clean = Clean([const { AtomicU64::new(0) }; _]);
 
 /// Those components in `supported` that are used together, 0 without XSAVE.
 pub fn components(supported: u64) -> u64 {
@@ -118,6 +114,9 @@ pub fn prepare(features: &Features) {
     } else {
         Method::Xsave
     };
+    let [control, ..] = &CLEAN.0;
+    control.store(CONTROL_WORD, Relaxed);
+    CLEAN.0[SSE_CONTROL_OFFSET as usize / 8].store(SSE_CONTROL.into(), Relaxed);
     METHOD.store(method as u8, Relaxed);
     LEAKS_POINTERS.store(u8::from(features.leaks_fpu_pointers), Relaxed);
 }
@@ -134,6 +133,11 @@ pub unsafe fn start() {
         image::ask_for_mask();
         switch_off();
     }
+}
+
+/// Components that are enabled: XCR0, or 0 without XSAVE.
+pub(crate) fn enabled_components() -> u64 {
+    image::components()
 }
 
 /// Logarithm of the bytes of a state.

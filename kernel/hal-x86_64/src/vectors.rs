@@ -67,6 +67,7 @@ impl Vector {
     }
 
     /// What it means.
+    #[inline(always)]
     pub fn source(self) -> Source {
         if self < Self::LEGACY {
             Source::Exception

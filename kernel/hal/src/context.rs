@@ -88,6 +88,10 @@ pub trait Context: Sized {
     /// process can see what it holds.
     fn set_vector_state(&self, state: Option<PhysicalAddress>);
 
+    /// Attaches a virtual CPU, or takes it away: with one it runs the guest, whatever its registers
+    /// are, and is not asked to resume in another way.
+    fn set_guest(&self, guest: Option<PhysicalAddress>);
+
     /// Register `number` of the register file, `None` past its end. Order: the ABI's.
     fn read(&self, number: usize) -> Option<u64>;
 

@@ -22,4 +22,6 @@ pub enum Trap {
     ForeignCall,
     /// Somebody interrupted it.
     Stopped,
+    /// It left its guest for a reason that the virtual CPU knows.
+    Exit,
 }

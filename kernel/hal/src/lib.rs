@@ -18,7 +18,10 @@ mod fault;
 mod memory;
 mod paging;
 mod processors;
+mod text;
+mod virt;
 
+pub use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 pub use a9n_abi::{Access, FaultReason, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
 pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
@@ -27,6 +30,8 @@ pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError, Passed, Run, Stretch};
 pub use processors::{CpuSet, Processors};
+pub use text::Text;
+pub use virt::Virt;
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
 pub type Ticks = u64;
@@ -35,7 +40,7 @@ pub type Ticks = u64;
 pub type CpuNumber = u8;
 
 /// A machine: its memory, its page tables, its clock and the way back to user mode.
-pub trait Hal: Memory + Paging + Devices + Processors + Sized + 'static {
+pub trait Hal: Memory + Paging + Devices + Processors + Virt + Sized + 'static {
     /// User-visible registers of a process, and whatever the exit to user mode needs at hand.
     /// It is the first field of every PCB.
     type Context: Context;

@@ -48,7 +48,7 @@ unsafe extern "C" fn start(information: u64, protocol: u32) -> ! {
         Ok(info) => unsafe { crate::a9n_start(info) },
         Err(error) => {
             console::start();
-            stop(format_args!("{error}"))
+            stop(|text| crate::format::write(text, format_args!("{error}")))
         }
     }
 }

@@ -37,6 +37,12 @@ fn a9n_fault(cpu: &Cpu, me: &Context, fault: Fault) -> *const Context {
     handle(cpu, |kernel| kernel.fault(cpu.number(), process(me), fault))
 }
 
+/// A guest was left for its monitor.
+#[unsafe(no_mangle)]
+fn a9n_guest_exit(cpu: &Cpu, me: &Context) -> *const Context {
+    handle(cpu, |kernel| kernel.guest_exit(cpu.number(), process(me)))
+}
+
 /// The timer interrupt that the kernel asked for.
 #[unsafe(no_mangle)]
 fn a9n_timer(cpu: &Cpu, me: Option<&Context>) -> *const Context {

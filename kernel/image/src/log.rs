@@ -1,79 +1,62 @@
 //! The few lines that the kernel says at boot.
 
-use core::fmt::{self, Display, Write};
-
 use a9n_abi::ABI_HASH;
 use a9n_abi::boot::{MemoryKind, MemoryRegion, PAGE_BYTES};
-use a9n_hal::Hal;
+use a9n_hal::{Hal, Text};
 use a9n_hal_x86_64::boot::Machine;
-use a9n_hal_x86_64::console::Console;
-use a9n_hal_x86_64::features::{Features, brand};
+use a9n_hal_x86_64::console;
+use a9n_hal_x86_64::features::brand;
+use a9n_hal_x86_64::virt::Technique;
 use a9n_hal_x86_64::{X86_64, clock};
+
+/// Before what somebody should know.
+const WARNING: &str = "\n  warning: ";
 
 /// Says who runs on what.
 pub fn greet(machine: &Machine) {
-    // The console never fails.
-    let _ = write!(Console, "{}", Greeting(machine));
+    console::say(|text| say(text, machine));
 }
 
-struct Greeting<'a>(&'a Machine);
-
-impl Display for Greeting<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let machine = self.0;
-        let version = env!("CARGO_PKG_VERSION");
-        let architecture = X86_64::ARCHITECTURE;
-        writeln!(f, "\nA9N {version} on {architecture}, interface {ABI_HASH:016x}")?;
-        let brand = brand();
-        let name = brand.as_ref().map_or("unnamed", |brand| brand.as_str().trim());
-        writeln!(
-            f,
-            "  cpu     {name}, {} of {} in use{}",
-            machine.running,
-            machine.cpus,
-            Extras(&machine.features)
-        )?;
-        match machine.cpus - machine.running {
-            0 => {}
-            idle => writeln!(f, "  warning: {idle} CPUs did not start, or are more than we use")?,
+fn say(text: &mut Text<'_>, machine: &Machine) {
+    let features = &machine.features;
+    text.text("\nA9N ").text(env!("CARGO_PKG_VERSION")).text(" on ").text(X86_64::ARCHITECTURE);
+    text.text(", interface ").digits(ABI_HASH, 16);
+    text.text("\n  cpu     ").bytes(brand().trim_ascii()).text(", ").number(machine.running as u64);
+    text.text(" of ").number(machine.cpus as u64).text(" in use");
+    for (present, name) in [
+        (features.smep, ", SMEP"),
+        (features.smap, ", SMAP"),
+        (features.umip, ", UMIP"),
+        (features.shield.is_some(), ", IBRS"),
+        (features.tags, ", PCID"),
+        (features.virtualisation == Some(Technique::Svm), ", SVM"),
+        (features.virtualisation == Some(Technique::Vmx), ", VMX"),
+    ] {
+        if present {
+            text.text(name);
         }
-        let free = bytes(machine.hand_over.memory) >> 20;
-        writeln!(f, "  memory  {free} MiB free")?;
-        let megahertz = clock::ticks_per_second() / 1_000_000;
-        let timer = if machine.features.tsc_deadline { "deadline" } else { "countdown" };
-        let steady = if machine.features.invariant_tsc { "" } else { " (may vary)" };
-        writeln!(f, "  clock   {megahertz} MHz{steady}, {}; {timer} timer", machine.clock)?;
-        if machine.skew != 0 {
-            let skew = machine.skew;
-            writeln!(f, "  warning: clocks of CPUs differ by {skew} ticks: time may go backwards")?;
-        }
-        let apic = if machine.features.x2apic { "x2APIC" } else { "xAPIC" };
-        writeln!(f, "  lines   {} through I/O APICs; {apic}", machine.lines)?;
-        if machine.features.leaks_kernel_memory {
-            writeln!(f, "  warning: this CPU has the Meltdown flaw: programs can read all memory")?;
-        }
-        writeln!(f)
     }
-}
-
-/// What is used beyond what is required.
-struct Extras<'a>(&'a Features);
-
-impl Display for Extras<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (present, name) in [
-            (self.0.smep, "SMEP"),
-            (self.0.smap, "SMAP"),
-            (self.0.umip, "UMIP"),
-            (self.0.shield.is_some(), "IBRS"),
-            (self.0.tags, "PCID"),
-        ] {
-            if present {
-                write!(f, ", {name}")?;
-            }
-        }
-        Ok(())
+    let idle = machine.cpus - machine.running;
+    if idle != 0 {
+        text.text(WARNING).number(idle as u64);
+        text.text(" CPUs did not start, or are more than we use");
     }
+    let free = bytes(machine.hand_over.memory) >> 20;
+    text.text("\n  memory  ").number(free).text(" MiB free");
+    text.text("\n  clock   ").number(clock::ticks_per_second() / 1_000_000).text(" MHz");
+    text.text(if features.invariant_tsc { ", " } else { " (may vary), " });
+    machine.clock.say(text);
+    text.text(if features.tsc_deadline { "; deadline timer" } else { "; countdown timer" });
+    if machine.skew != 0 {
+        text.text(WARNING).text("clocks of CPUs differ by ").number(machine.skew);
+        text.text(" ticks: time may go backwards");
+    }
+    text.text("\n  lines   ").number(machine.lines.into()).text(" through I/O APICs; ");
+    text.text(if features.x2apic { "x2APIC" } else { "xAPIC" });
+    if features.leaks_kernel_memory {
+        text.text(WARNING).text("this CPU has the Meltdown flaw: programs can read all memory");
+    }
+    text.text("\n\n");
 }
 
 /// Bytes of usable memory.

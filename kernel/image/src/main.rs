@@ -9,6 +9,8 @@
 #[cfg(feature = "direct")]
 mod direct;
 mod events;
+#[cfg(any(debug_assertions, feature = "allow-panic", feature = "direct"))]
+mod format;
 mod layout;
 mod log;
 mod panic;
@@ -32,7 +34,7 @@ unsafe extern "C" fn a9n_start(info: u64) -> ! {
     // SAFETY: the caller's promise, and the layout is the linker's.
     let machine = match unsafe { boot(info, &layout::layout()) } {
         Ok(machine) => machine,
-        Err(error) => stop(format_args!("{error}")),
+        Err(error) => stop(|text| error.say(text)),
     };
     log::greet(&machine);
     start_kernel(&machine);
@@ -52,11 +54,12 @@ fn start_kernel(machine: &Machine) {
         command_line: hand_over.command_line,
         acpi_root: hand_over.info.acpi_root,
         framebuffer: hand_over.info.framebuffer,
+        entry_ticks: machine.entered,
         cpus: machine.running as u32,
     };
     // SAFETY: no event comes before the first process runs, and this CPU keeps others out.
     if let Err(error) = unsafe { KERNEL.before_events() }.boot(&boot) {
-        stop(format_args!("{error}"));
+        stop(|text| error.say(text));
     }
     lock::admit_all();
 }

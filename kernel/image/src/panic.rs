@@ -6,7 +6,7 @@ use core::panic::PanicInfo;
 #[cfg(any(debug_assertions, feature = "allow-panic"))]
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    a9n_hal_x86_64::dump::stop(format_args!("{info}"))
+    a9n_hal_x86_64::dump::stop(|text| crate::format::write(text, format_args!("{info}")))
 }
 
 /// Refers to a symbol that does not exist: should any path to a panic be left after

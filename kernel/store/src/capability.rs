@@ -68,6 +68,13 @@ pub enum Capability {
     },
     /// An address space.
     AddressSpace(Ref<AddressSpace>),
+    /// The state of a guest's CPU.
+    VirtualCpu {
+        /// Its first byte.
+        guest: PhysicalAddress,
+    },
+    /// An address space of guest-physical memory.
+    VirtualAddressSpace(Ref<AddressSpace>),
     /// One page of page tables.
     PageTable {
         /// Its page.
@@ -148,6 +155,8 @@ impl Capability {
             Self::Pcb { .. } => ObjectType::Pcb,
             Self::VectorState { .. } => ObjectType::VectorState,
             Self::AddressSpace(_) => ObjectType::AddressSpace,
+            Self::VirtualCpu { .. } => ObjectType::VirtualCpu,
+            Self::VirtualAddressSpace(_) => ObjectType::VirtualAddressSpace,
             Self::PageTable { .. } => ObjectType::PageTable,
             Self::Frame { .. } => ObjectType::Frame,
             Self::Window { .. } => ObjectType::Window,
@@ -176,7 +185,7 @@ impl Capability {
 }
 
 /// Whether more than one slot may hold such an object. Two Generics would hand out the same memory;
-/// a Reply is used once; a Vector State serves one process; Windows and installed tables are known
+/// a Reply is used once; a Vector State or a Virtual CPU serves one process; Windows and installed tables are known
 /// to their address space.
 pub(crate) const fn is_copyable(object: ObjectType) -> bool {
     !matches!(
@@ -184,6 +193,7 @@ pub(crate) const fn is_copyable(object: ObjectType) -> bool {
         ObjectType::Generic
             | ObjectType::Reply
             | ObjectType::VectorState
+            | ObjectType::VirtualCpu
             | ObjectType::Window
             | ObjectType::PageTable
     )

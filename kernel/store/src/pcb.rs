@@ -27,17 +27,20 @@ pub enum Internal {
     Notification = 4,
     /// Its extended state.
     VectorState = 5,
+    /// The virtual CPU that it runs. Its address space is a guest's then.
+    VirtualCpu = 6,
 }
 
 impl Internal {
     /// All of them, in order of number.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AddressSpace,
         Self::Node,
         Self::Buffer,
         Self::Resolver,
         Self::Notification,
         Self::VectorState,
+        Self::VirtualCpu,
     ];
 
     /// The one with this number.

@@ -8,11 +8,12 @@ use core::cell::Cell;
 use core::num::NonZeroU64;
 
 use a9n_abi::{ObjectType, Rights};
-use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
+use a9n_hal::{CpuNumber, Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
 use crate::capability::is_copyable;
 use crate::{
-    AddressSpace, Capability, Installation, MemoryKind, Node, Notification, Port, Ref, TableUse,
+    AddressSpace, Capability, Installation, MemoryKind, Node, Notification, Port, Process, Ref,
+    TableUse,
 };
 
 /// First word of a slot: type (bits 0..8), rights (8..16), depth (16..24), flags, and from bit 26
@@ -193,6 +194,28 @@ impl Slot {
         self.identified(ObjectType::IpcPort, rights)
     }
 
+    /// Fills the empty slot with the Reply to `caller`.
+    #[inline(always)]
+    pub fn fill_reply(&self, caller: Ref<Process>) {
+        const TAG: u64 =
+            ObjectType::Reply as u64 | (Rights::all().bits() as u64) << Tag::RIGHTS_SHIFT;
+        self.tag.set(Tag(TAG));
+        self.object.set(word(caller));
+    }
+
+    /// Whom the Reply in it answers, if it is one with all rights, as it was made.
+    #[inline(always)]
+    pub fn reply(&self) -> Option<Ref<Process>> {
+        self.identified(ObjectType::Reply, Rights::all()).map(|(caller, _)| caller)
+    }
+
+    /// Empties it of a Reply, which has no relatives.
+    #[inline(always)]
+    pub fn clear_reply(&self) {
+        self.tag.set(Tag(0));
+        self.object.set(0);
+    }
+
     /// Whether it holds something that may be copied and whose rights allow it, or a Reply, which
     /// moves: what can travel with a message.
     pub fn is_transferable(&self) -> bool {
@@ -214,6 +237,26 @@ impl Slot {
     #[inline(always)]
     pub fn notification(&self, rights: Rights) -> Option<(Ref<Notification>, u64)> {
         self.identified(ObjectType::NotificationPort, rights)
+    }
+
+    /// The CPU whose timer is in it, if one is and has (at least) `rights`.
+    #[inline(always)]
+    pub fn timer(&self, rights: Rights) -> Option<CpuNumber> {
+        self.tag.get().is(ObjectType::Timer, rights).then(|| self.data.get() as CpuNumber)
+    }
+
+    /// The interrupt whose port is in it, if one is and has (at least) `rights`.
+    #[inline(always)]
+    pub fn interrupt(&self, rights: Rights) -> Option<Interrupt> {
+        let is_port = self.tag.get().is(ObjectType::InterruptPort, rights);
+        is_port.then(|| interrupt(self.object.get(), self.data.get()))
+    }
+
+    /// The virtual CPU in it, if it is one.
+    #[inline(always)]
+    pub fn virtual_cpu(&self) -> Option<PhysicalAddress> {
+        let is_one = self.tag.get().is(ObjectType::VirtualCpu, Rights::empty());
+        is_one.then(|| PhysicalAddress(self.object.get()))
     }
 
     /// The Window in it, if it is one of a living address space and has (at least) `rights`.
@@ -278,6 +321,8 @@ impl Slot {
             }
             ObjectType::VectorState => Capability::VectorState { state: PhysicalAddress(object) },
             ObjectType::AddressSpace => Capability::AddressSpace(reference(object)?),
+            ObjectType::VirtualCpu => Capability::VirtualCpu { guest: PhysicalAddress(object) },
+            ObjectType::VirtualAddressSpace => Capability::VirtualAddressSpace(reference(object)?),
             ObjectType::PageTable => Capability::PageTable {
                 table: PhysicalAddress(object),
                 usage: match reference(identifier) {
@@ -310,13 +355,9 @@ impl Slot {
             }
             ObjectType::Timer => Capability::Timer { cpu: data as u8 },
             ObjectType::InterruptRegion => Capability::InterruptRegion,
-            ObjectType::InterruptPort => Capability::InterruptPort {
-                interrupt: if data == 0 {
-                    Interrupt::Line(object as u8)
-                } else {
-                    Interrupt::Message(object as u8)
-                },
-            },
+            ObjectType::InterruptPort => {
+                Capability::InterruptPort { interrupt: interrupt(object, data) }
+            }
             ObjectType::IoPort => Capability::IoPort { first: object as u16, last: data as u16 },
             _ => return None,
         })
@@ -338,7 +379,10 @@ fn pack(capability: Capability) -> (u64, u64, u64) {
             (word(process), 0, u64::from(highest_priority))
         }
         Capability::VectorState { state } => (state.0, 0, 0),
-        Capability::AddressSpace(space) => (word(space), 0, 0),
+        Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space) => {
+            (word(space), 0, 0)
+        }
+        Capability::VirtualCpu { guest } => (guest.0, 0, 0),
         Capability::PageTable { table, usage } => match usage {
             TableUse::Free => (table.0, 0, 0),
             TableUse::Pooled(space) => (table.0, word(space), POOLED),
@@ -381,6 +425,11 @@ fn reference<T>(word: u64) -> Option<Ref<T>> {
 
 fn kind(number: u64) -> MemoryKind {
     if number == MemoryKind::Ordinary as u64 { MemoryKind::Ordinary } else { MemoryKind::Device }
+}
+
+#[inline(always)]
+fn interrupt(number: u64, kind: u64) -> Interrupt {
+    if kind == 0 { Interrupt::Line(number as u8) } else { Interrupt::Message(number as u8) }
 }
 
 fn page_size(number: u64) -> PageSize {

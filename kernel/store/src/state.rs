@@ -47,6 +47,8 @@ impl State {
     const CONTEXT_LOST: u32 = 1 << 21;
     /// It has been given another CPU while it ran on this one.
     const MOVED: u32 = 1 << 22;
+    /// It runs a guest. Stays as long as it has a virtual CPU.
+    const GUEST: u32 = 1 << 23;
 
     /// `phase` on `cpu`, no flags.
     #[inline(always)]
@@ -103,10 +105,23 @@ impl State {
         self.with_flag(Self::VECTOR, vector)
     }
 
+    /// Whether it runs a guest.
+    #[inline(always)]
+    pub const fn is_guest(self) -> bool {
+        self.0 & Self::GUEST != 0
+    }
+
+    /// The same process, running a guest or not.
+    #[must_use]
+    #[inline(always)]
+    pub const fn with_guest(self, guest: bool) -> Self {
+        self.with_flag(Self::GUEST, guest)
+    }
+
     /// The same process in `phase`, with nothing left of what it did before.
     #[must_use]
     pub const fn afresh(self, phase: Phase) -> Self {
-        Self(phase as u32 | self.0 & (0xff << Self::CPU_SHIFT | Self::VECTOR))
+        Self(phase as u32 | self.0 & (0xff << Self::CPU_SHIFT | Self::VECTOR | Self::GUEST))
     }
 
     /// The same process, which awaits the verdict on its trap, running.

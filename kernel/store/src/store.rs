@@ -145,12 +145,18 @@ impl<H: Hal> Store<H> {
     /// gives the header, which has no rights when it is read as a capability. A node is aligned to
     /// its size, so a slot's address is put together without an addition that could overflow.
     #[inline(always)]
-    pub fn fast_slot(&self, pcb: &Pcb<H::Context>, mask: u64, index: u64) -> Option<&Slot> {
+    pub fn fast_slot_at(&self, pcb: &Pcb<H::Context>, mask: u64, index: u64) -> Option<Ref<Slot>> {
         if index > mask {
             return None;
         }
         let address = pcb.node.get()?.address().0 | ((index & mask) << SLOT_BITS);
-        Some(self.get::<Slot>(Ref::new(KernelAddress(address))))
+        Some(Ref::new(KernelAddress(address)))
+    }
+
+    /// What is in [that slot](Self::fast_slot_at).
+    #[inline(always)]
+    pub fn fast_slot(&self, pcb: &Pcb<H::Context>, mask: u64, index: u64) -> Option<&Slot> {
+        self.fast_slot_at(pcb, mask, index).map(|slot| self.get::<Slot>(slot))
     }
 
     /// Slot `internal` of a PCB.

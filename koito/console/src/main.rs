@@ -100,6 +100,19 @@ impl Terminal {
         Some(())
     }
 
+    /// The same for bytes, which go out as they are.
+    fn queue_bytes(&mut self, bytes: &[u8]) -> Option<()> {
+        if self.output.len() + bytes.len() > OUTPUT {
+            return None;
+        }
+        // There is room.
+        for byte in bytes {
+            let _ = self.output.push_back(*byte);
+        }
+        self.send();
+        Some(())
+    }
+
     /// What was typed, if anything was.
     fn keys(&mut self) -> Option<Vec<u8, KEY_BYTES>> {
         let mut keys = Vec::new();
@@ -122,5 +135,9 @@ impl Console for Shared {
 
     async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
         until(|| self.0.borrow_mut().keys()).await
+    }
+
+    async fn write_bytes(&self, _: Caller, bytes: Vec<u8, TEXT_BYTES>) {
+        until(|| self.0.borrow_mut().queue_bytes(&bytes)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! `koito-fs-make`: makes a root file system from a folder.
+//! `koito-fs-make`: makes a root file system from a folder or a tar archive.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
 
-const USAGE: &str = "usage: koito-fs-make OUTPUT MEBIBYTES FOLDER";
+const USAGE: &str = "usage: koito-fs-make OUTPUT MEBIBYTES FOLDER|ARCHIVE";
 
 fn main() -> ExitCode {
     match run(&env::args().skip(1).collect::<Vec<_>>()) {

@@ -28,9 +28,11 @@ pub const MOST_COMPONENTS: usize = 24;
 /// Longest name of a component, program or service, in bytes.
 pub const NAME_BYTES: usize = 32;
 /// Most services that a component uses.
-pub const MOST_USES: usize = 8;
+pub const MOST_USES: usize = 12;
 /// Most device resources of one kind that a component has.
 pub const MOST_DEVICES: usize = 4;
+/// Most boot modules of a component.
+pub const MOST_MODULES: usize = 4;
 /// Most channels that a component has, to all its partners together.
 pub const MOST_CHANNELS: usize = 8;
 /// Memory of a channel, as logarithms of bytes: at least the rings, at most what has room.
@@ -88,6 +90,11 @@ pub struct Component<'a> {
     pub pci: Option<PciDevice>,
     /// Logarithm of the bytes that it shares with its device; 0 if its device reaches no memory.
     pub dma_bits: u8,
+    /// Boot modules that it may read.
+    #[serde(borrow)]
+    pub modules: Vec<&'a str, MOST_MODULES>,
+    /// Whether it starts only when somebody asks for it.
+    pub on_request: bool,
     /// What becomes of it when it fails.
     pub restart: Restart,
     /// In how many milliseconds it has to answer a sign of life; 0 if it is never asked.

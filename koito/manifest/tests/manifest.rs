@@ -22,6 +22,8 @@ fn component(name: &str) -> Component<'_> {
         framebuffer: false,
         pci: None,
         dma_bits: 0,
+        modules: Default::default(),
+        on_request: false,
         restart: Restart::default(),
         heartbeat: 0,
     }

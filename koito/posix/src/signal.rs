@@ -142,7 +142,13 @@ impl Server {
     /// Sets the registers of a thread whose wait a signal ended: it makes its call again after the
     /// handler, or gets an error.
     fn interrupted(&mut self, task: TaskKey, waiting: &Waiting, action: &Action) {
+        let moved = self.end_file_wait(task);
         let pcb = self.tasks[task].body.pcb;
+        if moved > 0 {
+            // What was written is written.
+            let written = pcb.write_register(register::RAX as u64, moved);
+            return written.expect("a stopped thread can be written to");
+        }
         let again = match waiting {
             Waiting::Repeat { number, .. } if !NEVER_REPEATED.contains(number) => Some(*number),
             _ => None,

@@ -3,17 +3,20 @@
 use koito::conventions::{
     BUILDER_RADIX, ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot,
 };
-use koito::{Channel, Device as Description, Environment, Framebuffer, Name};
+use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
-    Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, PortRange, Vec,
+    Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES, MOST_USES,
+    PortRange, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init;
+use nun::aci::MODULES_ADDRESS;
 use nun::aci::{self, Convention};
 use nun::service::{Epoch, String};
 use nun::{
-    Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InterruptPort, InterruptRegion,
-    IoPort, IpcPort, NotificationPort, ObjectType, Process, Resources, Rights, Start, StartError,
+    Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InitModule, InterruptPort,
+    InterruptRegion, IoPort, IpcPort, NotificationPort, ObjectType, Process, Resources, Rights,
+    Start, StartError,
 };
 
 use crate::device::{Device, Machine};
@@ -29,6 +32,8 @@ pub struct Root {
     pub bell: NotificationPort,
     /// Ticks of the time-stamp counter in a millisecond.
     pub ticks_per_millisecond: u64,
+    /// What that counter was when the kernel was entered.
+    pub entry_ticks: u64,
 }
 
 /// What a message to the root server is, by the identifier of the capability that it came
@@ -79,6 +84,7 @@ struct Told {
     channels: Vec<Channel, MOST_CHANNELS>,
     device: Option<Description>,
     framebuffer: Option<Framebuffer>,
+    modules: Vec<Module, MOST_MODULES>,
 }
 
 /// A component.
@@ -236,7 +242,8 @@ impl Part {
         let channels = around.ends.iter().map(|end| end.channel.clone()).collect();
         let device = self.device.as_mut().map(|device| device.give(&mut process)).transpose()?;
         let framebuffer = self.screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
-        let told = Told { clients: around.clients, channels, device, framebuffer };
+        let modules = self.map_modules(resources.init(), &mut process)?;
+        let told = Told { clients: around.clients, channels, device, framebuffer, modules };
         self.tell(resources, root, told, &mut process)?;
         self.grant(root, served, &process)?;
         for (entry, port) in around.ports.into_iter().enumerate() {
@@ -262,12 +269,36 @@ impl Part {
         process.grant(slot::USED + entry as u64, port, Rights::WRITE, identifier)
     }
 
+    /// Maps the boot modules that its manifest entry names, as far as they are there.
+    fn map_modules(
+        &self,
+        init: &InitInfo,
+        process: &mut Process,
+    ) -> Result<Vec<Module, MOST_MODULES>, Error> {
+        let mut modules = Vec::new();
+        let mut address = MODULES_ADDRESS;
+        for name in &self.component.modules {
+            let Some(module) = init.module(name) else { continue };
+            let InitModule { bytes, frames, .. } = *module;
+            let told = Module { name: name.chars().collect(), address, bytes };
+            for slot in frames.first..frames.first + frames.count {
+                let frame = Frame::slot(slot.into());
+                let pages = (1 << frame.information()?.0) / PAGE_BYTES;
+                process.map(frame, address, pages, Access::READ)?;
+                address += pages * PAGE_BYTES;
+            }
+            // There is room for as many as the manifest has.
+            let _ = modules.push(told);
+        }
+        Ok(modules)
+    }
+
     /// Writes the environment, and maps it for an instance to read.
     fn tell(
         &self,
         resources: &mut Resources,
         root: &Root,
-        Told { clients, channels, device, framebuffer }: Told,
+        Told { clients, channels, device, framebuffer, modules }: Told,
         process: &mut Process,
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
@@ -282,6 +313,7 @@ impl Part {
             arguments,
             epoch: self.epoch,
             ticks_per_millisecond: root.ticks_per_millisecond,
+            entry_ticks: root.entry_ticks,
             uses: component.uses.iter().map(|service| name(service)).collect(),
             clients,
             channels,
@@ -289,6 +321,7 @@ impl Part {
             interrupts: component.interrupts.clone(),
             device,
             framebuffer,
+            modules,
         };
         let mut page = [0; ENVIRONMENT_BYTES];
         if let Some(packed) = environment.pack(&mut page) {

@@ -110,6 +110,9 @@ impl Supervisor for Service<'_> {
         if component.dma_bits > 0 {
             let _ = write!(holds, "dma {} KiB  ", 1u64 << (component.dma_bits - 10));
         }
+        for name in &component.modules {
+            let _ = write!(holds, "module {name}  ");
+        }
         if component.alarm {
             let _ = write!(holds, "an alarm");
         }

@@ -64,6 +64,7 @@ impl Supervisor {
             port: resources.make(0)?,
             bell,
             ticks_per_millisecond: (init.ticks_per_second / 1000).max(1),
+            entry_ticks: init.entry_ticks,
         };
         Pcb::slot(init::slot::PROCESS).configure_ports(Descriptor::NULL, bell)?;
         let alarm = resources.take_slot()?;
@@ -100,8 +101,17 @@ impl Supervisor {
             let _ = state.parts.push(part);
         }
         state.links = Links::new(&mut state.resources, &manifest, &state.parts)?;
+        let waits = |part: &Part| part.component.on_request;
+        // Nobody shall wait for a service that is not there.
         for index in 0..state.parts.len() {
-            state.start(index)?;
+            if state.parts.get(index).is_some_and(waits) {
+                state.close(index);
+            }
+        }
+        for index in 0..state.parts.len() {
+            if !state.parts.get(index).is_some_and(waits) {
+                state.start(index)?;
+            }
         }
         Ok(Self { root, state: RefCell::new(state) })
     }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use koito_manifest::{
-    MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_USES, NAME_BYTES, PortRange,
+    MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES, MOST_USES, NAME_BYTES, PortRange,
 };
 use nun::channel::{CHANNEL_BYTES, ClientEnd, ServerEnd};
 use nun::mapped::Mapped;
@@ -31,6 +31,8 @@ pub struct Environment {
     pub epoch: Epoch,
     /// Ticks of the time-stamp counter in a millisecond.
     pub ticks_per_millisecond: u64,
+    /// What that counter was when the kernel was entered.
+    pub entry_ticks: u64,
     /// The services that it may call.
     pub uses: Vec<Name, MOST_USES>,
     /// Who may call it: the identifier that it sees, and the name.
@@ -45,6 +47,19 @@ pub struct Environment {
     pub device: Option<Device>,
     /// Its screen.
     pub framebuffer: Option<Framebuffer>,
+    /// The boot modules that it may read.
+    pub modules: Vec<Module, MOST_MODULES>,
+}
+
+/// A boot module, mapped to be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// What it is called.
+    pub name: Name,
+    /// Address of the first byte.
+    pub address: u64,
+    /// Length in bytes.
+    pub bytes: u64,
 }
 
 /// A screen: lines of pixels of four bytes, from
@@ -121,6 +136,8 @@ pub enum Missing {
     Service(&'static str),
     /// A channel to this service.
     Channel(&'static str),
+    /// This boot module.
+    Module(&'static str),
     /// I/O ports, or an interrupt.
     Device,
     /// The environment itself.
@@ -132,6 +149,7 @@ impl fmt::Display for Missing {
         match self {
             Self::Service(name) => write!(f, "the manifest entry does not use {name:?}"),
             Self::Channel(name) => write!(f, "the manifest entry has no channel to {name:?}"),
+            Self::Module(name) => write!(f, "the manifest entry has no boot module {name:?}"),
             Self::Device => f.write_str("the manifest entry lacks I/O ports or an interrupt"),
             Self::Environment => f.write_str("there is no environment: was it root that started?"),
         }
@@ -214,6 +232,12 @@ impl Environment {
         self.device.as_ref().ok_or(Missing::Device)
     }
 
+    /// The contents of the boot module called `name`.
+    pub fn module(&self, name: &'static str) -> Result<&'static [u8], Missing> {
+        let module = self.modules.iter().find(|it| it.name == name).ok_or(Missing::Module(name))?;
+        Ok(Mapped::module(module.address, module.bytes))
+    }
+
     /// `milliseconds` in ticks.
     pub fn ticks(&self, milliseconds: u64) -> u64 {
         milliseconds.saturating_mul(self.ticks_per_millisecond)
@@ -232,6 +256,7 @@ mod tests {
             arguments: String::new(),
             epoch: 3,
             ticks_per_millisecond: 1000,
+            entry_ticks: 17,
             uses: names.clone().into_iter().collect(),
             clients: [(7, names[1].clone())].into_iter().collect(),
             channels: [Channel { to: Some(names[1].clone()), from: None, memory_bits: 16 }]
@@ -241,6 +266,7 @@ mod tests {
             interrupts: Vec::new(),
             device: None,
             framebuffer: None,
+            modules: Vec::new(),
         };
         let mut page = [0; ENVIRONMENT_BYTES];
         environment.pack(&mut page).unwrap();
@@ -252,6 +278,7 @@ mod tests {
         assert_eq!(read.io_ports(0), Ok((IoPort::slot(slot::IO_PORTS), 0x3f8)));
         assert_eq!(read.io_ports(1), Err(Missing::Device));
         assert_eq!(read.interrupt(0), Err(Missing::Device));
+        assert_eq!(read.module("disk"), Err(Missing::Module("disk")));
         assert_eq!(read.ticks(7), 7000);
         assert_eq!(read.channel("log").err(), Some(Missing::Channel("log")));
         assert!(read.clients_ends().is_empty(), "it is the client there");

@@ -18,8 +18,8 @@ pub mod services;
 mod time;
 
 pub use environment::{
-    CONFIGURATION_BYTES, Channel, Device, Environment, Framebuffer, Missing, Name, PixelOrder,
-    Window,
+    CONFIGURATION_BYTES, Channel, Device, Environment, Framebuffer, Missing, Module, Name,
+    PixelOrder, Window,
 };
 pub use rate::RateLimit;
 pub use server::{Server, run};

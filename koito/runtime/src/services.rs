@@ -12,9 +12,10 @@ mod nodes;
 mod posix;
 mod screen;
 mod supervisor;
+mod vm;
 
 pub use clock::{Clock, ClockClient, ClockServer};
-pub use console::{Console, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
+pub use console::{Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
 pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};
@@ -36,3 +37,4 @@ pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
 };
+pub use vm::{Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};

@@ -1,5 +1,6 @@
 //! The commands: what each is called, and what it does.
 
+use core::cell::Cell;
 use core::fmt::{self, Write};
 
 use koito::services::{
@@ -9,10 +10,12 @@ use koito::services::{
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
 
+use crate::bench;
 use crate::files;
 use crate::linux;
 use crate::show;
 use crate::terminal::Terminal;
+use crate::vm;
 
 /// What the commands use.
 pub struct Shell<'a> {
@@ -22,9 +25,11 @@ pub struct Shell<'a> {
     pub log: LogClient,
     pub files: FilesClient,
     pub posix: Option<PosixClient>,
+    pub echo: EchoClient,
+    /// When the first prompt was shown, in ticks; 0 before.
+    pub ready: Cell<u64>,
     entropy: EntropyClient,
     logger: Logger,
-    echo: EchoClient,
 }
 
 /// A command: name, arguments and what it does, as `help` shows them.
@@ -108,6 +113,12 @@ const COMMANDS: &[Command] = &[
         run: uptime,
     },
     Command { name: "date", arguments: "", purpose: "show the seconds since 1970", run: date },
+    Command {
+        name: "bench",
+        arguments: "",
+        purpose: "measure boot, memory, calls and files",
+        run: bench::run,
+    },
     Command { name: "random", arguments: "", purpose: "show a random number", run: random },
     Command { name: "sleep", arguments: "MILLISECONDS", purpose: "wait", run: sleep },
     Command {
@@ -129,6 +140,7 @@ const COMMANDS: &[Command] = &[
         purpose: "let the echo server run for ever",
         run: |shell, _, to| dead(shell.echo.hang(), to),
     },
+    Command { name: "vm", arguments: REST, purpose: "control virtual machines", run: vm::control },
     Command {
         name: "power",
         arguments: "off",
@@ -182,6 +194,7 @@ impl<'a> Shell<'a> {
             posix: environment.service("posix").ok().map(PosixClient::new),
             logger: Logger::new(log),
             echo: EchoClient::new(environment.service("echo")?),
+            ready: Cell::new(0),
         })
     }
 

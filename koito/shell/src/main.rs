@@ -3,17 +3,21 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
+mod bench;
 mod commands;
 mod files;
 mod linux;
 mod show;
 mod terminal;
+mod vm;
 
 use core::fmt::{self, Write};
 
 use commands::Shell;
 use koito::{Environment, Missing};
 use koito_line_editor::{Editor, Event};
+use nun::service::String;
+use nun::ticks;
 use terminal::Terminal;
 
 nun::entry!(main);
@@ -33,7 +37,17 @@ fn main() -> Result<(), Missing> {
 fn serve(shell: &Shell<'_>, terminal: &mut Terminal) -> fmt::Result {
     let mut editor = Editor::new();
     writeln!(terminal, "\nKOITO on A9N. `help` lists the commands.")?;
+    // Who brings a guest along wants to see it.
+    if shell.environment.epoch == 1
+        && let Some(name) = vm::first(shell.environment)
+    {
+        let mut command = String::<64>::new();
+        write!(command, "vm console {name}")?;
+        shell.carry_out(&command, terminal)?;
+    }
     terminal.write_str(PROMPT)?;
+    terminal.flush()?;
+    shell.ready.set(ticks());
     loop {
         for key in terminal.read()? {
             match editor.take(key, terminal)? {

@@ -102,6 +102,7 @@ pub fn log(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Resul
     }
 }
 
-fn components(shell: &Shell<'_>) -> Vec<Status, MOST> {
+/// Every component.
+pub fn components(shell: &Shell<'_>) -> Vec<Status, MOST> {
     (0..MOST as u8).map_while(|index| shell.supervisor.status(index).ok()).collect()
 }

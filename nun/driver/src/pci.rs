@@ -4,12 +4,14 @@
 //! Specification 3.0, section 3.2.2.3.2), which every PC has; that is the first 256 bytes of each
 //! function, where all capabilities lie that a driver needs.
 
+mod bar;
+mod capabilities;
 mod reset;
 mod snapshot;
 
 use nun::{Error, IoPort, Slots};
 use pci_types::capability::{MsixCapability, PciCapability};
-use pci_types::{Bar, CommandRegister, ConfigRegionAccess, EndpointHeader, PciAddress, PciHeader};
+use pci_types::{CommandRegister, ConfigRegionAccess, EndpointHeader, PciAddress, PciHeader};
 use safe_mmio::field;
 use safe_mmio::fields::ReadPureWrite;
 
@@ -116,28 +118,6 @@ impl Function {
         EndpointHeader::from_header(PciHeader::new(self.address), access)
     }
 
-    /// The numbers of its BARs in memory. One of 64 bits takes the place of two.
-    pub fn memory_bars(&self, access: &impl ConfigRegionAccess) -> impl Iterator<Item = u8> {
-        let mut is_upper_half = false;
-        (0..6).filter(move |number| {
-            let bar = self.endpoint(access).and_then(|header| header.bar(*number, access));
-            let is_bar = !core::mem::replace(&mut is_upper_half, false);
-            is_upper_half = is_bar && matches!(bar, Some(Bar::Memory64 { .. }));
-            is_bar && matches!(bar, Some(Bar::Memory32 { .. } | Bar::Memory64 { .. }))
-        })
-    }
-
-    /// Where the registers of BAR `number` are in memory, and how many bytes; `None` for a BAR that
-    /// is not there, in I/O space, or that the firmware gave no address.
-    pub fn bar(&self, access: &impl ConfigRegionAccess, number: u8) -> Option<(u64, u64)> {
-        match self.endpoint(access)?.bar(number, access)? {
-            Bar::Memory32 { address, size, .. } => Some((address.into(), size.into())),
-            Bar::Memory64 { address, size, .. } => Some((address, size)),
-            Bar::Io { .. } => None,
-        }
-        .filter(|(address, _)| *address != 0)
-    }
-
     /// The frame with the registers of BAR `number`, and where in the frame they begin. A frame has
     /// at least a page: smaller ones of several functions may share one, which is given out once.
     pub fn bar_frame(
@@ -148,7 +128,7 @@ impl Function {
         slots: &mut impl Slots,
     ) -> Option<Result<(nun::Frame, u64), Error>> {
         let (address, bytes) = self.bar(access, number)?;
-        let bits = bytes.max(4096).next_power_of_two().trailing_zeros() as u8;
+        let bits = bytes.max(4096).trailing_zeros() as u8;
         let first = address & !((1 << bits) - 1);
         Some(devices.frame(first, bits, slots).map(|frame| (frame, address - first)))
     }
@@ -170,7 +150,7 @@ impl Function {
 
     /// Its MSI-X capability.
     pub fn msix(&self, access: &impl ConfigRegionAccess) -> Option<MsixCapability> {
-        self.endpoint(access)?.capabilities(access).find_map(|capability| match capability {
+        self.capabilities(access).find_map(|capability| match capability {
             PciCapability::MsiX(msix) => Some(msix),
             _ => None,
         })

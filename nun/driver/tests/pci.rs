@@ -215,3 +215,22 @@ fn a_copy_tells_the_same_and_changes_nothing() {
     assert_eq!(read(&copy, anywhere, 4), read(&space, address, 4));
     assert_eq!(read(&Snapshot(&bytes[..6]), anywhere, 4), u32::MAX, "outside there are ones");
 }
+
+#[test]
+fn a_list_of_capabilities_that_leads_back_into_itself_ends() {
+    for known in [0x09_u32, 0x00] {
+        let space = disk(at(0, 3, 0));
+        space.add(at(0, 3, 0), &[(0x40, known | 0x40 << 8)]);
+        let disk = scan(&space).next().expect("a function");
+        assert!(disk.msix(&space).is_none());
+        assert_eq!(Layout::read(&space, &disk), None);
+    }
+}
+
+#[test]
+fn a_bar_of_a_reserved_kind_is_none() {
+    let space = disk(at(0, 3, 0));
+    space.add(at(0, 3, 0), &[(0x20, 0xfe00_4002)]);
+    let disk = scan(&space).next().expect("a function");
+    assert!(disk.memory_bars(&space).all(|bar| bar != 4) && disk.bar(&space, 4).is_none());
+}

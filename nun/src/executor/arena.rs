@@ -17,6 +17,11 @@ impl<D: Copy, F: Future, const N: usize> Arena<D, F, N> {
         Self { places: [const { None }; N] }
     }
 
+    /// Whether every place is empty.
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.iter().all(Option::is_none)
+    }
+
     /// The first empty place.
     pub(super) fn vacant(&self) -> Option<usize> {
         self.places.iter().position(Option::is_none)

@@ -101,6 +101,7 @@ fn script(inputs: impl IntoIterator<Item = Answer>, mut dead: Option<u64>) -> Rc
             kernel_log.answers.borrow_mut().push(answer);
             hosted::done([0; 6])
         }
+        reply::word::Keep => hosted::done([0; 6]),
         node::word::Look if dead.take_if(|slot| *slot == call.words[0]).is_some() => {
             hosted::done([0; 6])
         }
@@ -134,13 +135,13 @@ fn serve_mailbox(
 #[test]
 fn what_needs_no_wait_is_answered_at_once() {
     let log = run([request(1, &[7]), request(2, &[])], None);
-    assert_eq!(*log.answers.borrow(), [(REPLIES, 0, 0), (REPLIES, 0, 7)]);
+    assert_eq!(*log.answers.borrow(), [(DIRECT, 0, 0), (DIRECT, 0, 7)]);
 }
 
 #[test]
 fn a_waiting_call_is_answered_when_another_lets_it() {
     let log = run([request(2, &[]), request(2, &[]), request(1, &[7]), request(1, &[8])], None);
-    let answers = [(REPLIES + 2, 0, 0), (REPLIES, 0, 7), (REPLIES, 0, 0), (REPLIES + 1, 0, 8)];
+    let answers = [(REPLIES, 0, 7), (DIRECT, 0, 0), (REPLIES + 1, 0, 8), (DIRECT, 0, 0)];
     assert_eq!(*log.answers.borrow(), answers);
 }
 
@@ -148,14 +149,14 @@ fn a_waiting_call_is_answered_when_another_lets_it() {
 fn there_is_room_for_so_many_and_the_next_is_told_busy() {
     let log = run([request(2, &[]), request(2, &[]), request(2, &[]), request(1, &[7])], None);
     let busy = BUSY.label();
-    let answers = [(REPLIES + 2, busy, 0), (REPLIES + 2, 0, 0), (REPLIES, 0, 7)];
+    let answers = [(DIRECT, busy, 0), (REPLIES, 0, 7), (DIRECT, 0, 0)];
     assert_eq!(*log.answers.borrow(), answers);
 }
 
 #[test]
 fn who_is_gone_takes_nothing() {
     let log = run([request(2, &[]), request(2, &[]), request(1, &[7])], Some(REPLIES));
-    assert_eq!(*log.answers.borrow(), [(REPLIES + 1, 0, 0), (REPLIES, 0, 7)]);
+    assert_eq!(*log.answers.borrow(), [(REPLIES, 0, 7), (DIRECT, 0, 0)]);
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn signals_and_time_wake_as_well() {
         [request(3, &[0]), request(3, &[far]), request(3, &[far - 5]), signals(6), signals(8)];
     let log = run(inputs, None);
     assert_eq!(log.signals.get(), 14);
-    assert_eq!(*log.answers.borrow(), [(REPLIES, 0, 0)], "the past is over at once");
+    assert_eq!(*log.answers.borrow(), [(DIRECT, 0, 0)], "the past is over at once");
     assert_eq!(*log.alarms.borrow(), [far, far - 5], "the alarm is for the first, and set once");
 }
 
@@ -181,13 +182,13 @@ fn a_request_from_a_channel_waits_like_a_call() {
     serve_mailbox([], None, &channels);
     assert_eq!(poll(&mut get), None, "it was made before there was a session, and is made again");
     let log = serve_mailbox([request(1, &[7])], None, &channels);
-    assert_eq!(*log.answers.borrow(), [(REPLIES + 1, 0, 0)], "the call from the port");
+    assert_eq!(*log.answers.borrow(), [(DIRECT, 0, 0)], "the call from the port");
     assert_eq!(poll(&mut get), Some(Ok(7)));
 
     let mut put = std::boxed::Box::pin(mailbox.put(8));
     assert_eq!(poll(&mut put), None);
     let log = serve_mailbox([request(2, &[]), signals(1 << 3), signals(1 << 20)], None, &channels);
-    assert_eq!(*log.answers.borrow(), [(REPLIES, 0, 8)]);
+    assert_eq!(*log.answers.borrow(), [(DIRECT, 0, 8)]);
     assert_eq!(poll(&mut put), Some(Ok(())));
 }
 

@@ -1,5 +1,9 @@
 //! The virtio disk as a block device whose calls return when it has answered.
 
+use alloc::rc::Rc;
+use core::cell::RefCell;
+
+use disk::MARK_BYTES;
 use koito_block::{BlockDevice, DeviceError, Durability, Geometry, Sector};
 use nun::NotificationPort;
 use nun_driver::DmaBuffer;
@@ -50,6 +54,57 @@ impl Disk {
         let mut buffer = buffer(piece.len())?;
         buffer.copy_from_slice(piece);
         self.perform(Request::Write(sector, buffer)).map(drop)
+    }
+}
+
+/// The disk in the hands of the file system and of whoever marks how far it came.
+#[derive(Clone)]
+pub struct Shared(Rc<RefCell<Disk>>);
+
+impl Shared {
+    /// Shares `disk`.
+    pub fn new(disk: Disk) -> Self {
+        Self(Rc::new(RefCell::new(disk)))
+    }
+
+    /// Writes `number` behind the file system.
+    pub fn mark(&self, number: u64) -> core::result::Result<(), DeviceError> {
+        let disk = &mut *self.0.borrow_mut();
+        let mut page = [0; MARK_BYTES as usize];
+        page[..8].copy_from_slice(&number.to_le_bytes());
+        let place = Sector(disk.virtio.sectors() - MARK_BYTES / SECTOR_BYTES as u64);
+        disk.write(place, &[&page], Durability::Accepted)
+    }
+}
+
+impl BlockDevice for Shared {
+    fn geometry(&self) -> Geometry {
+        self.0.borrow().geometry()
+    }
+
+    fn read(
+        &mut self,
+        start: Sector,
+        pieces: &mut [&mut [u8]],
+    ) -> core::result::Result<(), DeviceError> {
+        self.0.borrow_mut().read(start, pieces)
+    }
+
+    fn write(
+        &mut self,
+        start: Sector,
+        pieces: &[&[u8]],
+        durability: Durability,
+    ) -> core::result::Result<(), DeviceError> {
+        self.0.borrow_mut().write(start, pieces, durability)
+    }
+
+    fn flush(&mut self) -> core::result::Result<(), DeviceError> {
+        self.0.borrow_mut().flush()
+    }
+
+    fn discard(&mut self, start: Sector, sectors: u64) -> core::result::Result<(), DeviceError> {
+        self.0.borrow_mut().discard(start, sectors)
     }
 }
 

@@ -6,9 +6,9 @@
 extern crate alloc;
 
 mod device;
-mod load;
 
-use device::Disk;
+use device::{Disk, Shared};
+use disk::load;
 use koito_fs::{Access, FileSystem, Options, Time};
 use nun::abi::init::slot;
 use nun::memory::HeapMemory;
@@ -35,11 +35,16 @@ const VECTOR: u16 = 0;
 fn main(init: &'static InitInfo) -> Result<(), nun::Error> {
     let mut resources = Resources::new(init);
     nun_heap::start(HeapMemory::new(&mut resources, HEAP_BITS)?);
-    let disk = find_disk(init, &mut resources)?;
+    let disk = Shared::new(find_disk(init, &mut resources)?);
     let now = Time { seconds: 1_700_000_050, nanoseconds: 0 };
     let options = Options { access: Access::ReadWrite, cache_bytes: CACHE_BYTES, now };
-    let mut fs = FileSystem::mount(disk, options).expect("it mounts");
-    let syncs = load::play(&mut fs).expect("the load runs");
+    let mut fs = FileSystem::mount(disk.clone(), options).expect("it mounts");
+    let mut syncs = 0;
+    let played = load::play(&mut fs, |number| {
+        syncs = number;
+        Ok(disk.mark(number)?)
+    });
+    played.expect("the load runs");
     drop(fs.unmount().expect("it unmounts"));
     println!("disk: {} rounds, {syncs} syncs", load::ROUNDS);
     Ok(())

@@ -7,13 +7,15 @@ use std::{env, fs};
 use a9n_power_cut::load::{self, Load};
 use a9n_power_cut::lose::{Loss, without};
 use a9n_power_cut::scratch::Scratch;
-use a9n_power_cut::{check, cut, log_writes, make, model};
+use a9n_power_cut::{check, cut, keep, log_writes, make, marks, model};
 use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
 usage: a9n-power-cut load SHAPE CUTS SEED       plays a write load and takes the power away
-       a9n-power-cut log IMAGE LOG CUTS SEED    takes the power away in a log of writes (as QEMU's
-                     blklogwrites makes it) that started with IMAGE
+       a9n-power-cut log IMAGE LOG CUTS SEED    takes the power away in the log of what tests/disk
+                     wrote (as QEMU's blklogwrites makes it), which started with IMAGE
+       a9n-power-cut keep FOLDER IMAGE LOG CUTS SEED    the same, and keeps the images in FOLDER, with
+                     lists of what they hold
        a9n-power-cut without WHAT ...           one of the two with a mistake; WHAT is one of
                      flush-before-commit, lasting-commit, flush-before-forgetting
        a9n-power-cut model SHAPE STEPS SEED     plays random operations beside a model
@@ -54,10 +56,15 @@ fn run(arguments: &[&str]) -> Result<String> {
             judge(&base, load, loss, cuts.parse()?, seed.parse()?, &scratch)
         }
         ["log", image, log, cuts, seed] => {
-            let base = fs::read(image).with_context(|| format!("cannot read {image}"))?;
-            let raw = fs::read(log).with_context(|| format!("cannot read {log}"))?;
-            let load = Load { record: log_writes::read(&raw)?, promises: vec![] };
+            let (base, load) = logged(image, log)?;
             judge(&base, load, loss, cuts.parse()?, seed.parse()?, &scratch)
+        }
+        ["keep", folder, image, log, cuts, seed] => {
+            let (base, load) = logged(image, log)?;
+            let (cuts, seed) = (cuts.parse()?, seed.parse()?);
+            let moments = cut::moments(load.record.len(), cuts, seed);
+            keep::all(&base, &load, &moments, Path::new(folder))?;
+            judge(&base, load, None, cuts, seed, &scratch)
         }
         ["model", shape, steps, seed] => {
             let base = make::image(shape, scratch.path())?;
@@ -67,6 +74,14 @@ fn run(arguments: &[&str]) -> Result<String> {
         ["images", folder] => images(Path::new(folder), &scratch),
         _ => bail!(USAGE),
     }
+}
+
+/// The image that a log of writes started with, and the load that it is of.
+fn logged(image: &str, log: &str) -> Result<(Vec<u8>, Load)> {
+    let base = fs::read(image).with_context(|| format!("cannot read {image}"))?;
+    let raw = fs::read(log).with_context(|| format!("cannot read {log}"))?;
+    let load = marks::read(log_writes::read(&raw)?, base.len())?;
+    Ok((base, load))
 }
 
 /// Takes the power away `cuts` times from a load that started with the image `base`.

@@ -65,6 +65,7 @@ impl System {
                 command_line: b"test",
                 acpi_root: 0,
                 framebuffer: Default::default(),
+                entry_ticks: 0,
                 cpus: 1,
             })
             .expect("boots");

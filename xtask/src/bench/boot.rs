@@ -54,7 +54,8 @@ pub fn measure(repository: &Repository) -> Result<Figures> {
     Ok(figures)
 }
 
-fn collect(port: &mut dyn Port, step: &Step) -> Result<Figures> {
+/// Reads the figures that a program prints until it is done.
+pub fn collect(port: &mut dyn Port, step: &Step) -> Result<Figures> {
     let deadline = Instant::now() + LIMIT;
     let mut cleaner = Cleaner::default();
     let (mut text, mut read) = (vec![], 0);

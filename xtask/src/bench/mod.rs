@@ -6,6 +6,7 @@
 
 mod boot;
 mod instruction;
+mod koito;
 mod listing;
 mod manual;
 mod remote;
@@ -42,6 +43,7 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
     }
     let references = References::read(&repository.path(REFERENCES))?;
     let mut figures = boot::measure(repository)?;
+    figures.extend(koito::measure(repository)?);
     let mut traces = trace::record_all(repository, 1, is_short(&figures), usize::MAX)?;
     let central = traces.remove(CENTRAL).with_context(|| format!("{CENTRAL} was not followed"))?;
     add_central(&mut figures, &central)?;

@@ -8,6 +8,7 @@ mod image;
 mod lines;
 mod lint;
 mod manual;
+mod sizes;
 mod source;
 
 use std::collections::BTreeMap;
@@ -77,6 +78,10 @@ impl Report {
 
 /// `cargo xtask check`.
 pub fn run(repository: &Repository, options: &CheckOptions) -> Result<ExitCode> {
+    if options.sizes {
+        sizes::print(repository)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let step = Step::start("checking");
     let report = check(repository, &step)?;
     drop(step);

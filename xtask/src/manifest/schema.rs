@@ -39,6 +39,10 @@ pub struct Entry {
     pub framebuffer: Option<Spanned<bool>>,
     pub pci: Option<Spanned<String>>,
     pub dma: Option<Spanned<String>>,
+    #[serde(default)]
+    pub modules: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub on_request: bool,
     pub restart: Option<Spanned<Policy>>,
     pub heartbeat: Option<Spanned<String>>,
 }

@@ -157,6 +157,7 @@ fn render_init(text: &mut String) {
             ("kernel_version", offset_of!(InitInfo, kernel_version)),
             ("architecture", offset_of!(InitInfo, architecture)),
             ("ticks_per_second", offset_of!(InitInfo, ticks_per_second)),
+            ("entry_ticks", offset_of!(InitInfo, entry_ticks)),
             ("buffer_address", offset_of!(InitInfo, buffer_address)),
             ("acpi_root", offset_of!(InitInfo, acpi_root)),
             ("framebuffer", offset_of!(InitInfo, framebuffer)),

@@ -1,12 +1,13 @@
-//! The conformance program in Bochs, on a CPU with PCIDs: what it checks about address spaces has to
-//! hold where their translations stay cached.
+//! Programs of cases in Bochs, whose CPUs have what QEMU's have not: the conformance program with PCIDs,
+//! as what it checks about address spaces has to hold where their translations stay cached; and guests
+//! with Intel's VMX.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
 use super::Tally;
-use super::conformance::{KERNEL, Report, SYSTEM};
+use super::conformance::{GUESTS, KERNEL, Program, Report};
 use crate::bochs::{Bochs, NEEDS};
 use crate::cli::{BootOptions, BuildOptions, Entry};
 use crate::console::{Cleaner, Event, Port};
@@ -15,26 +16,38 @@ use crate::progress::Step;
 use crate::repository::Repository;
 use crate::session::Session;
 
-/// Numbers of CPUs that it runs with.
+/// Numbers of CPUs that they run with.
 const CPUS: [u32; 2] = [1, 2];
 /// A program that printed nothing for so long hangs.
 const LINE_LIMIT: Duration = Duration::from_secs(120);
-/// The kernel says that it uses PCIDs.
-const TAGS: &str = "PCID";
 
-/// Builds, boots and judges the conformance program.
-pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
+/// A program, and what the kernel has to say at boot for the run to be what it claims to be.
+pub struct Run {
+    program: &'static Program,
+    uses: &'static str,
+}
+
+/// The kernel's interface, with PCIDs.
+pub const TAGS: Run = Run { program: &KERNEL, uses: "PCID" };
+/// Guests, with VMX.
+pub const VMX: Run = Run { program: &GUESTS, uses: "VMX" };
+
+/// Builds, boots and judges the program of `run`.
+pub fn run(repository: &Repository, step: &Step, run: &Run) -> Result<Tally> {
     packages::ensure(&NEEDS)?;
     let mut sum = Tally::default();
     for cpus in CPUS {
         let options = BootOptions {
-            build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
+            build: BuildOptions {
+                system: Some(run.program.system.into()),
+                ..BuildOptions::default()
+            },
             entry: Some(Entry::Direct),
             ..BootOptions::default()
         };
         let session = Session::prepare(repository, &options)?;
         let folder = session.scratch_file("bochs");
-        let mut tally = listen(&mut Bochs::start(&session.volume, cpus, &folder, step)?, step);
+        let mut tally = listen(&mut Bochs::start(&session.volume, cpus, &folder, step)?, step, run);
         for failure in &mut tally.failures {
             failure.push_str(&format!(" (in Bochs with {cpus} CPUs)"));
         }
@@ -44,8 +57,8 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
 }
 
 /// Follows the program to its sum: it cannot end Bochs by itself.
-fn listen(port: &mut dyn Port, step: &Step) -> Tally {
-    let (mut report, mut cleaner) = (Report::new(&KERNEL), Cleaner::default());
+fn listen(port: &mut dyn Port, step: &Step, run: &Run) -> Tally {
+    let (mut report, mut cleaner) = (Report::new(run.program), Cleaner::default());
     let ending = loop {
         match port.next(Instant::now() + LINE_LIMIT) {
             Event::Output(bytes) => report.feed(&cleaner.clean(&bytes), step),
@@ -56,10 +69,10 @@ fn listen(port: &mut dyn Port, step: &Step) -> Tally {
             break Some(ending);
         }
     };
-    let tagged = report.says(TAGS);
+    let suits = report.says(run.uses);
     let mut tally = report.judge(ending, &port.complaints());
-    if !tagged {
-        tally.fail("the kernel does not use PCIDs");
+    if !suits {
+        tally.fail(format!("the kernel does not use {}", run.uses));
     }
     tally
 }

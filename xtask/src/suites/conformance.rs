@@ -16,11 +16,11 @@ use crate::repository::Repository;
 use crate::session::Session;
 
 /// Folder of the conformance program.
-pub(super) const SYSTEM: &str = "tests/conformance";
+const SYSTEM: &str = "tests/conformance";
 /// A program of cases.
 pub struct Program {
     /// Its system.
-    system: &'static str,
+    pub(super) system: &'static str,
     /// How its last line begins.
     name: &'static str,
     /// Numbers of CPUs that it runs with.
@@ -32,6 +32,8 @@ pub const KERNEL: Program = Program { system: SYSTEM, name: "conformance", cpus:
 /// What Nun builds upon it.
 pub const FRAMEWORK: Program =
     Program { system: "tests/framework", name: "framework", cpus: &[1, 2] };
+/// Virtual CPUs.
+pub const GUESTS: Program = Program { system: "tests/guests", name: "guests", cpus: &[1, 2] };
 /// All CPUs against each other.
 pub const STORM: Program = Program { system: "tests/storm", name: "storm", cpus: &[2, 4, 8] };
 

@@ -1,5 +1,6 @@
 //! Power cuts of a real driver: `tests/disk` writes to a virtio disk in QEMU, which logs every
-//! write and flush (`blklogwrites`); from that log come the images that `e2fsck` judges.
+//! write and flush (`blklogwrites`); from that log come the images that `e2fsck` judges, and that some
+//! machines are booted with.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Tally, guest};
+use super::{Tally, guest, revival};
 use crate::cli::{BootOptions, BuildOptions, Entry};
 use crate::packages::{self, E2FSPROGS};
 use crate::process::{host_cargo_command, watch};
@@ -21,9 +22,13 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Folder whose contents are on the disk at first, and the disk's size in MiB.
 const TREE: &str = "examples";
 const MEBIBYTES: &str = "8";
+/// Bytes behind the file system, where the load marks how far it came.
+const MARK_BYTES: u64 = 4096;
 /// Power cuts, and their seed.
-const CUTS: &str = "150";
+const CUTS: &str = "2000";
 const SEED: &str = "1";
+/// Power cuts after which a machine is booted.
+const BOOTS: u32 = 10;
 
 /// Makes the disk, runs the load, cuts the power.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
@@ -39,6 +44,8 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     step.detail("making a disk");
     let tree = repository.path(TREE);
     tool(repository, step, "koito-fs-make", &[&base, Path::new(MEBIBYTES), &tree])?;
+    let file = fs::OpenOptions::new().append(true).open(&base)?;
+    file.set_len(file.metadata()?.len() + MARK_BYTES).context("cannot extend the disk")?;
     fs::copy(&base, &disk).context("cannot copy the disk")?;
     fs::write(&log, []).context("cannot make the log")?;
     session.machine.disk = Some(Disk { image: disk, writes: Writes::Logged(log.clone()) });
@@ -59,12 +66,19 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
         Err(error) => tally.fail(format!("{error:#}")),
     }
     step.detail("cutting the power where a flush is missing");
-    let mistake = [&["without".as_ref(), "flush-before-commit".as_ref()], &cuts[..]].concat();
+    let without: [&Path; 2] = ["without".as_ref(), "flush-before-commit".as_ref()];
+    let mistake = [&without[..], &cuts].concat();
     match tool(repository, step, "a9n-power-cut", &mistake) {
         Err(error) if error.to_string().contains("power cuts survived, but") => tally.passed += 1,
         Err(error) => tally.fail(format!("{error:#}")),
         Ok(_) => tally.fail("nobody notices that flushes are missing"),
     }
+    let count = BOOTS.to_string();
+    let folder = session.scratch_file("cuts");
+    fs::create_dir_all(&folder)?;
+    let keep = ["keep".as_ref(), &*folder, &*base, &*log, count.as_ref(), SEED.as_ref()];
+    tool(repository, step, "a9n-power-cut", &keep)?;
+    tally.add(revival::run(repository, step, &folder, BOOTS)?);
     Ok(tally)
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Tally;
 use super::guest::{self, Run};
+use super::{Tally, rudeness};
 use crate::progress::Step;
 use crate::qemu::Ending;
 use crate::repository::Repository;
@@ -18,9 +18,11 @@ const LIMIT: Duration = Duration::from_secs(240);
 /// Calls without which the servers died for nobody.
 const LEAST_CALLS: u64 = 500;
 
-/// Builds, boots and judges the supervision test.
+/// Builds, boots and judges the supervision test; then those who are [rude](rudeness).
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
-    Ok(judge(&guest::run(repository, step, SYSTEM, 1, LIMIT, "supervision: ")?))
+    let mut tally = judge(&guest::run(repository, step, SYSTEM, 1, LIMIT, "supervision: ")?);
+    tally.add(rudeness::run(repository, step)?);
+    Ok(tally)
 }
 
 fn judge(run: &Run) -> Tally {

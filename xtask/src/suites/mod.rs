@@ -12,9 +12,12 @@ mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod linux;
 mod locks;
 mod promises;
 mod refusals;
+mod revival;
+mod rudeness;
 mod storage;
 mod stretch;
 
@@ -93,16 +96,19 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Loader => host::run(repository, &step, host::Part::Loader),
         Suite::Conformance => conformance(repository, &step),
         Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
+        Suite::Guests => conformance::run(repository, &step, &conformance::GUESTS),
         Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
-        Suite::Bochs => bochs::run(repository, &step),
+        Suite::Bochs => bochs::run(repository, &step, &bochs::TAGS),
+        Suite::GuestsVmx => bochs::run(repository, &step, &bochs::VMX),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
         Suite::Storage => storage::run(repository, &step),
         Suite::Disk => disk::run(repository, &step),
         Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
+        Suite::Linux => linux::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step),
         Suite::Check => check::tally(repository, &step),

@@ -171,7 +171,9 @@ impl<H: Hal> Kernel<H> {
             assert_eq!(self.store.get(notification).bound.get(), Some(process));
         }
         let space = held(Internal::AddressSpace);
-        if let Some(Capability::AddressSpace(space)) = space {
+        if let Some(Capability::AddressSpace(space) | Capability::VirtualAddressSpace(space)) =
+            space
+        {
             let cpus = self.store.get(space).cpus.get();
             let known = cpus.contains(pcb.affinity.get()) && cpus.contains(pcb.state.get().cpu());
             assert!(known, "its address space does not know where it is loaded");
@@ -180,6 +182,13 @@ impl<H: Hal> Kernel<H> {
         assert!(
             has_space || pcb.state.get().phase() == Phase::Stopped,
             "a process without address space is {:?}",
+            pcb.state.get().phase()
+        );
+        let cpu = held(Internal::VirtualCpu);
+        assert_eq!(pcb.state.get().is_guest(), cpu.is_some(), "it runs a guest or it does not");
+        assert!(
+            self.is_complete(process) || pcb.state.get().phase() == Phase::Stopped,
+            "an incomplete process is {:?}",
             pcb.state.get().phase()
         );
         let masks = (pcb.fast_mask.get(), pcb.vector_mask.get());

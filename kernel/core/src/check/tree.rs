@@ -127,7 +127,10 @@ impl<H: Hal> Kernel<H> {
                 (physical(self.hal(), process), <Process as Object<H>>::SIZE_BITS)
             }
             C::VectorState { state } => (state, self.hal().vector_state_bits()),
-            C::AddressSpace(space) => (physical(self.hal(), space), 13),
+            C::AddressSpace(space) | C::VirtualAddressSpace(space) => {
+                (physical(self.hal(), space), 13)
+            }
+            C::VirtualCpu { guest } => (guest, self.hal().guest_bits()?),
             C::PageTable { table, .. } => (table, 12),
             C::IpcPort { port, .. } => (physical(self.hal(), port), <Port as Object<H>>::SIZE_BITS),
             C::Notification { notification, .. } => (physical(self.hal(), notification), 6),
@@ -181,7 +184,7 @@ fn object_of(capability: Capability) -> Option<u64> {
     Some(match capability {
         C::Node(node) => at(node),
         C::Pcb { process, .. } => at(process),
-        C::AddressSpace(space) => at(space),
+        C::AddressSpace(space) | C::VirtualAddressSpace(space) => at(space),
         C::IpcPort { port, .. } => at(port),
         C::Notification { notification, .. } => at(notification),
         _ => return None,

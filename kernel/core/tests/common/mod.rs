@@ -7,8 +7,9 @@ pub mod history;
 use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
-    Access, Descriptor, Error, MessageInfo, ObjectType, Reason, Source, Word, generic, ipc_port,
-    node, notification, operation_word, pcb, window,
+    Access, Descriptor, Error, MessageInfo, OPERATION_MASK, ObjectType, Reason, Source, Word,
+    generic, interrupt_port, ipc_port, node, notification, operation_word, pcb, reply, timer,
+    window,
 };
 use a9n_core::check::{SpaceCensus, Surroundings};
 use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
@@ -90,6 +91,7 @@ impl System {
                 command_line: b"test",
                 acpi_root: 0,
                 framebuffer: Default::default(),
+                entry_ticks: 0,
                 cpus: CPUS,
             })
             .expect("boots");
@@ -263,10 +265,12 @@ impl System {
                 let message = (info.0, word4, word5);
                 None.or_else(|| kernel.fast_foreign::<Plain>(cpu, process, message))
                     .or_else(|| kernel.fast_foreign::<Vectors>(cpu, process, message))
+                    .or_else(|| kernel.fast_stored_foreign(cpu, process, message))
             }
             ipc_port::word::Call => None
                 .or_else(|| kernel.fast_call::<Short, Plain>(cpu, process, descriptor, message))
                 .or_else(|| kernel.fast_call::<Short, Vectors>(cpu, process, descriptor, message))
+                .or_else(|| kernel.fast_stored_call(cpu, process, descriptor, message))
                 .or_else(|| kernel.fast_call::<Long, Plain>(cpu, process, descriptor, message))
                 .or_else(|| kernel.fast_call::<Long, Vectors>(cpu, process, descriptor, message)),
             ipc_port::word::ReplyReceive => {
@@ -274,6 +278,7 @@ impl System {
                 None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| kernel.fast_verdict::<Short>(cpu, process, descriptor, verdict))
                     .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| answer(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
@@ -286,7 +291,21 @@ impl System {
                     Some(Notified::Process(woken)) => Some(woken),
                     None => kernel.fast_notify_bound(cpu, process, descriptor),
                 };
-                woken.map(|woken| kernel.fast_wake(cpu, process, woken, words))
+                woken.map(|woken| kernel.fast_wake::<Plain>(cpu, process, woken, words))
+            }
+            ipc_port::word::Send => kernel
+                .fast_send(cpu, process, descriptor, message)
+                .map(|woken| kernel.fast_wake::<Vectors>(cpu, process, woken, words)),
+            reply::word::Reply => kernel
+                .fast_reply(cpu, process, descriptor, message)
+                .map(|woken| kernel.fast_wake::<Vectors>(cpu, process, woken, words)),
+            interrupt_port::word::Acknowledge => {
+                kernel.fast_acknowledge(cpu, process, descriptor, words)
+            }
+            timer::word::Arm => kernel.fast_arm(cpu, process, descriptor, words),
+            reply::word::Keep => kernel.fast_keep(cpu, process, descriptor, words),
+            operation if operation & OPERATION_MASK == ipc_port::word::Receive => {
+                kernel.fast_receive(cpu, process, descriptor, frame.info, operation)
             }
             notification::word::Poll => kernel.fast_poll(cpu, process, descriptor, words),
             notification::word::Wait => kernel.fast_wait_signal(cpu, process, descriptor, words),
@@ -421,6 +440,14 @@ impl System {
         self.deliver_nudges();
     }
 
+    /// The running process leaves its guest.
+    pub fn guest_exit(&mut self) {
+        let process = self.current.expect("somebody runs");
+        self.current = self.kernel.guest_exit(self.cpu.number, process);
+        self.note_current();
+        self.deliver_nudges();
+    }
+
     /// A device raises `interrupt`. Answers whether it comes in.
     pub fn raise(&mut self, interrupt: Interrupt) -> bool {
         let came = self.kernel.hal().raise(interrupt);
@@ -474,6 +501,18 @@ fn reply<L: Lengths, O: Owners>(
     message: (u64, u64, u64),
 ) -> Option<Departure> {
     kernel.fast_reply_receive::<L, O>(cpu, process, descriptor, message)
+}
+
+/// The fast path of a monitor's answer.
+fn answer(
+    kernel: &Kernel<SimMachine>,
+    cpu: &SimCpu,
+    process: Ref<Process>,
+    descriptor: u64,
+    message: (u64, u64, u64),
+) -> Option<Departure> {
+    let serves = kernel.serves_guest(process);
+    serves.then(|| kernel.fast_guest_verdict::<Short>(cpu, process, descriptor, message))?
 }
 
 /// The kernel's answer as a result: the first in the identifier's register, the others in message

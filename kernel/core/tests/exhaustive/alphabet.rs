@@ -95,6 +95,7 @@ pub const ALPHABET: &[Event] = &[
     Call(IPC[3], PORT, &[4]),
     Call(reply::word::Reply, 0, &[5]),
     Call(reply::word::Reply, STORED, &[6]),
+    Call(reply::word::Keep, STORED, &[]),
     // Signals, timers, interrupts.
     Call(notification::word::Notify, SIGNAL, &[]),
     Call(notification::word::Wait, SIGNALS, &[]),

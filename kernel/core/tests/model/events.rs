@@ -40,6 +40,7 @@ pub enum Call {
     Receive { port: u64, reply: u64, waits: bool },
     ReplyReceive { port: u64, message: Message, reply: u64 },
     Reply { slot: u64, message: Message },
+    Keep { slot: u64 },
     Notify { slot: u64 },
     Take { slot: u64, waits: bool },
     Arm { delay: u64, slot: u64 },
@@ -117,6 +118,7 @@ impl Call {
                 exchange(operation, port, &message)
             }
             C::Reply { slot, message } => exchange(reply::word::Reply, slot, &message),
+            C::Keep { slot } => request(reply::word::Keep, slot, &[]),
             C::Notify { slot } => request(notification::word::Notify, slot, &[]),
             C::Take { slot, waits: true } => request(notification::word::Wait, slot, &[]),
             C::Take { slot, waits: false } => request(notification::word::Poll, slot, &[]),
@@ -179,6 +181,7 @@ impl Call {
                 model.reply_receive(me, port, message, reply)
             }
             C::Reply { slot, message } => model.reply(me, slot, message),
+            C::Keep { slot } => model.keep(me, slot),
             C::Notify { slot } => model.notify(slot),
             C::Take { slot, waits } => model.take_signals(me, slot, waits),
             C::Arm { delay, slot } => {
@@ -277,6 +280,7 @@ fn message_call() -> impl Strategy<Value = Call> {
         3 => (any_port(), any_message(), reply())
             .prop_map(|(port, message, reply)| Call::ReplyReceive { port, message, reply }),
         2 => (reply(), any_message()).prop_map(|(slot, message)| Call::Reply { slot, message }),
+        1 => SLOTS.prop_map(|slot| Call::Keep { slot }),
     ]
 }
 

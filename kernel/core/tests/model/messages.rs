@@ -185,6 +185,19 @@ impl Model {
         Ok(Some(results(&[])))
     }
 
+    pub fn keep(&mut self, me: Number, slot: u64) -> Outcome {
+        if self.in_slot(slot).is_some() {
+            return refused(Reason::Occupied, Culprit::DESCRIPTOR);
+        }
+        let Some(client) = self.processes[me].owes.take() else {
+            return refused(Reason::InvalidDescriptor, Culprit::OTHER);
+        };
+        let reply =
+            self.put(Place::Slot(slot), None, Rights::all(), Kind::Reply { caller: client });
+        self.processes[client].doing = Doing::AwaitingStored(reply);
+        Ok(Some(results(&[])))
+    }
+
     /// `client` gets its reply; a trapped one, its verdict.
     fn answer_call(&mut self, client: Number, message: Message) {
         if !self.processes[client].trapped {

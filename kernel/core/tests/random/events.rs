@@ -169,7 +169,7 @@ fn message_call() -> impl Strategy<Value = CallFrame> {
     let signals = prop_oneof![4 => Just(FREE + 8), 2 => any_slot()];
     let reply_slot = prop_oneof![2 => Just(0u64), 1 => SLOTS];
     let words = prop::array::uniform6(any_word());
-    let choice = prop_oneof![2 => Just(0u32), 3 => Just(5), 2 => 0u32..11];
+    let choice = prop_oneof![2 => Just(0u32), 3 => Just(5), 2 => 0u32..12];
     (port, signals, any_slot(), any_info(), reply_slot, words, choice).prop_map(
         |(port, signals, any, info, reply_slot, words, choice)| {
             let message = |operation, descriptor| CallFrame { operation, descriptor, info, words };
@@ -183,6 +183,7 @@ fn message_call() -> impl Strategy<Value = CallFrame> {
                 6 | 7 => message(ipc_port::word::ReplyReceive | (reply_slot << 16), port),
                 8 => message(reply::word::Reply, if info & 1 == 0 { 0 } else { any }),
                 9 => request(notification::word::Notify, any, &[]),
+                10 => request(reply::word::Keep, reply_slot, &[]),
                 _ if info & 1 == 0 => request(notification::word::Poll, signals, &[]),
                 _ => request(notification::word::Wait, signals, &[]),
             }

@@ -58,6 +58,11 @@ pub(crate) fn bytes() -> usize {
     BYTES.load(Relaxed) as usize
 }
 
+/// Components that an image may have.
+pub(super) fn components() -> u64 {
+    COMPONENTS.load(Relaxed)
+}
+
 /// Copies what has the layout of a state.
 ///
 /// # Safety

@@ -8,7 +8,7 @@ pub const TEXT_BYTES: usize = 240;
 pub const KEY_BYTES: usize = 64;
 
 /// Writes text and reads keys.
-#[nun::service(version = 1)]
+#[nun::service(version = 2)]
 pub trait Console {
     /// Writes `text`; a line feed also returns the carriage. Waits while there is no room. When
     /// the driver dies, some text may come twice.
@@ -17,4 +17,8 @@ pub trait Console {
     /// The keys that were typed since; waits until there are some. Each key goes to one caller.
     #[method(ordinal = 2, retry = at_most_once, waits)]
     fn read(&self) -> Vec<u8, KEY_BYTES>;
+    /// Writes `bytes` as they are: for who is a terminal's program itself, as a guest is. Otherwise as
+    /// [`write`](Self::write).
+    #[method(ordinal = 3, retry = idempotent, waits)]
+    fn write_bytes(&self, bytes: Vec<u8, TEXT_BYTES>);
 }

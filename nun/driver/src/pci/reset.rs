@@ -37,8 +37,7 @@ impl Function {
     /// Begins to reset it, if it can be by itself: it forgets everything, its BARs included, and is
     /// ready again after [`RESET_MILLISECONDS`]. It should not master the bus any more.
     pub fn reset(&self, access: &impl ConfigRegionAccess) -> bool {
-        let capabilities = self.endpoint(access).map(|header| header.capabilities(access));
-        let express = capabilities.into_iter().flatten().find_map(|capability| match capability {
+        let express = self.capabilities(access).find_map(|capability| match capability {
             PciCapability::PciExpress(place) => Some(place.offset),
             _ => None,
         });

@@ -45,9 +45,8 @@ pub struct Layout {
 impl Layout {
     /// What `function` says of itself; `None` if it is no modern virtio device.
     pub fn read(access: &impl ConfigRegionAccess, function: &Function) -> Option<Self> {
-        let header = function.endpoint(access)?;
         let (mut common, mut notify, mut status, mut device) = (None, None, None, None);
-        for capability in header.capabilities(access) {
+        for capability in function.capabilities(access) {
             let PciCapability::Vendor(place) = capability else { continue };
             let word = |offset| read(access, function.address, place.offset + offset);
             let [_, _, _, kind] = word(0).to_le_bytes();

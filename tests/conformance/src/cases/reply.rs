@@ -1,6 +1,7 @@
 //! The right to answer, once.
 
-use nun::{Culprit, Error, IpcPort, Message, Reason, Received, Reply};
+use nun::abi::init::INIT_NODE_RADIX;
+use nun::{Culprit, Descriptor, Error, IpcPort, Message, Reason, Received, Reply};
 
 use crate::bodies::{self, first_word};
 use crate::cells::{FINE, get};
@@ -8,6 +9,7 @@ use crate::report::Verdict;
 use crate::test::{Test, index, pack};
 
 cases!("reply": answers_once, lands_in_a_named_slot, answers_in_any_order, needs_an_empty_slot,
+    kept_for_later, kept_only_where_there_is_room, kept_dies_with_its_caller,
     named_again_with_the_answer, is_never_copied, can_be_moved, dropped_is_an_error,
     forgotten_is_an_error, dies_with_its_server, dies_with_its_caller, stored_dies_with_its_caller,
     to_a_dead_caller_still_receives, of_a_suspended_caller);
@@ -94,6 +96,61 @@ fn named_again_with_the_answer(test: &mut Test) -> Verdict {
     Reply::slot(slot).reply(&Message::new(0, [32]))?;
     test.settle()?;
     check_eq!([get(1), get(2)], [FINE + 31, FINE + 32]);
+    Ok(())
+}
+
+/// A server that names no slot sets aside one caller, and answers another one meanwhile.
+fn kept_for_later(test: &mut Test) -> Verdict {
+    let (port, slots): (IpcPort, u64) = (test.make(0)?, test.slots(2));
+    for cell in 1..=2 {
+        called(test, port, cell, cell)?;
+    }
+    check_eq!(first_word(port.receive()), Ok(1));
+    Reply::slot(slots).keep()?;
+    check_eq!(test.node().look(slots)?.0, nun::ObjectType::Reply as u64);
+    check_refused!(Reply::slot(slots + 1).keep(), InvalidDescriptor, Culprit::OTHER);
+    check_eq!(first_word(port.receive()), Ok(2));
+    Reply::OWED.reply(&Message::new(0, [12]))?;
+    test.settle()?;
+    check_eq!([get(1), get(2)], [0, FINE + 12]);
+    Reply::slot(slots).reply(&Message::new(0, [11]))?;
+    test.settle()?;
+    check_eq!(get(1), FINE + 11);
+    Ok(())
+}
+
+fn kept_only_where_there_is_room(test: &mut Test) -> Verdict {
+    let (port, slot): (IpcPort, u64) = (test.make(0)?, test.slot());
+    let node: nun::Node = test.make(2)?;
+    let rights = nun::Rights::READ | nun::Rights::COPY;
+    test.node().mint(slot, node, rights, 0)?;
+    called(test, port, 5, 1)?;
+    check_eq!(first_word(port.receive()), Ok(5));
+    let full = Reply::slot(index(port)).keep();
+    check_refused!(full, Occupied, Culprit::DESCRIPTOR);
+    let fixed = Reply::at(inside(slot)).keep();
+    check_refused!(fixed, PermissionDenied, Culprit::DESCRIPTOR);
+    // It is still owed, and there is room in the node itself.
+    let kept = Reply::at(inside(index(node)));
+    kept.keep()?;
+    kept.reply(&Message::new(0, [6]))?;
+    test.settle()?;
+    check_eq!(get(1), FINE + 6);
+    Ok(())
+}
+
+/// Slot 1 of the node of four slots that is in slot `node`.
+fn inside(node: u64) -> Descriptor {
+    Descriptor::path(node << 2 | 1, INIT_NODE_RADIX as u8 + 2)
+}
+
+fn kept_dies_with_its_caller(test: &mut Test) -> Verdict {
+    let (port, slot): (IpcPort, u64) = (test.make(0)?, test.slot());
+    let caller = called(test, port, 5, 1)?;
+    check_eq!(first_word(port.receive()), Ok(5));
+    Reply::slot(slot).keep()?;
+    test.node().remove(index(caller))?;
+    check_eq!(test.node().look(slot)?.0, 0);
     Ok(())
 }
 

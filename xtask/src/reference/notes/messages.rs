@@ -60,5 +60,15 @@ pub(super) const NOTES: &[Note] = &[
         &[Message, NO_FLAG, REPLY_SLOT, Ended(PORT_DIED)],
     ),
     own("Reply", "reply", Never, &[capability(InvalidDescriptor, "no reply is owed"), Message]),
+    own(
+        "Reply",
+        "keep",
+        Never,
+        &[
+            capability(Occupied, "the slot is not empty"),
+            capability(PermissionDenied, "the slot lies in a node that may not be written"),
+            Entry::Own(InvalidDescriptor, Culprit::OTHER, "no reply is owed in the PCB"),
+        ],
+    ),
     own("NotificationPort", "wait", For("for a signal"), &[Ended(PORT_DIED)]),
 ];

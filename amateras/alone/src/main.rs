@@ -1,0 +1,127 @@
+//! A guest with nothing but its monitor: kernel, this program, and Linux. What the guest writes goes to
+//! the early console; nothing comes back.
+//!
+//! Boot modules: `guest-kernel`, `guest-initrd`, `guest-cmdline`. Command line: the guest's memory in
+//! MiB; then `log` to have every exit shown.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+use core::fmt;
+
+use amateras_vmm::{Guest, Options, StartError, Vm};
+use nun::abi::Source;
+use nun::abi::guest::{Exit, ExitReason};
+use nun::abi::init::slot;
+use nun::{
+    Descriptor, Error, InitInfo, IpcPort, NotificationPort, Pcb, Received, Resources, Rights,
+    Timer, ticks,
+};
+
+nun::entry!(main, stack = 256 * 1024);
+
+/// Below this program, which is init and the most urgent.
+const PRIORITY: u8 = 100;
+/// Memory where the command line names none.
+const MEBIBYTES: u64 = 128;
+
+/// Why there is no guest.
+enum Failure {
+    /// A boot module is missing.
+    Module(&'static str),
+    /// A kernel call failed.
+    Refused(Error),
+    /// The guest does not start.
+    Start(StartError),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Module(name) => write!(f, "there is no boot module {name:?}"),
+            Self::Refused(error) => error.fmt(f),
+            Self::Start(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+fn main(init: &'static InitInfo) -> Result<(), Failure> {
+    let mut resources = Resources::new(init);
+    let mut module = |name| resources.module(name).ok_or(Failure::Module(name));
+    let (kernel, initrd) = (module("guest-kernel")??, module("guest-initrd")??);
+    let command_line = str::from_utf8(module("guest-cmdline")??).unwrap_or_default();
+    let mut words = init.command_line().split_whitespace();
+    let memory = words.next().and_then(|word| word.parse().ok()).unwrap_or(MEBIBYTES) << 20;
+    let log = words.next() == Some("log");
+
+    let port: IpcPort = resources.make(0)?;
+    let notification: NotificationPort = resources.make(0)?;
+    Pcb::slot(slot::PROCESS).configure_ports(Descriptor::NULL, notification)?;
+    let bell = resources.take_slot()?;
+    resources.node().mint(bell, notification, Rights::WRITE, 1)?;
+    let (bell, timer) = (NotificationPort::slot(bell), Timer::slot(slot::TIMERS));
+
+    let options = Options {
+        memory,
+        priority: PRIORITY,
+        cpu: 0,
+        epoch: 0,
+        ticks_per_millisecond: init.ticks_per_second / 1000,
+    };
+    let guest = Guest { kernel, initrd, command_line };
+    let (pool, space) = resources.parts();
+    let mut vm = Vm::start(pool, space, port, options, guest).map_err(Failure::Start)?;
+
+    let (mut armed, mut answer) = (None, None);
+    let start = ticks();
+    loop {
+        print(&mut vm);
+        if let Some(stop) = vm.ended() {
+            let milliseconds = (ticks() - start) / (init.ticks_per_second / 1000);
+            nun::println!("guest: {stop} after {} exits, {milliseconds} ms", vm.exits);
+            return Ok(());
+        }
+        let deadline = vm.deadline();
+        if deadline != armed
+            && let Some(deadline) = deadline
+        {
+            timer.arm(deadline, bell)?;
+        }
+        armed = deadline;
+        let received = match answer.take() {
+            Some(answer) => port.reply_receive(&answer)?,
+            None => port.receive()?,
+        };
+        match received {
+            Received::Other { info, words, .. } if info.source() == Some(Source::VirtualCpu) => {
+                let reply = vm.exit(info.label(), &words);
+                if log {
+                    let reason = ExitReason::from_number(info.label());
+                    nun::println!("{reason:x?} {:x?} {reply:x?}", Exit::from_words(&words));
+                }
+                answer = Some(reply);
+            }
+            _ => {
+                armed = None;
+                vm.attend()?;
+            }
+        }
+    }
+}
+
+/// Shows what the guest wrote.
+fn print(vm: &mut Vm<'_>) {
+    let mut bytes = [0; 256];
+    while vm.machine.board.has_output() {
+        let count = vm.machine.board.take_output(&mut bytes);
+        for chunk in bytes[..count].utf8_chunks() {
+            nun::print!("{}", chunk.valid());
+        }
+    }
+}

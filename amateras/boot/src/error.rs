@@ -1,0 +1,60 @@
+//! Why a kernel is not booted.
+
+use core::fmt;
+
+/// A file is no kernel that can be booted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unbootable {
+    /// It ends before its header, or before the code that the header promises.
+    TooShort,
+    /// It does not have the marks of a Linux kernel for PCs.
+    NotLinux,
+    /// It speaks this version of the boot protocol; 2.12 is needed.
+    TooOld(u16),
+    /// It is a kernel for 32-bit processors, or one that cannot be loaded high.
+    Not64Bit,
+}
+
+impl fmt::Display for Unbootable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort => f.write_str("the kernel's file ends too early"),
+            Self::NotLinux => f.write_str("the file is no Linux kernel (no bzImage for x86)"),
+            Self::TooOld(version) => {
+                let [minor, major] = version.to_le_bytes();
+                write!(f, "the kernel speaks boot protocol {major}.{minor}; 2.12 is needed")
+            }
+            Self::Not64Bit => f.write_str("the kernel has no 64-bit entry"),
+        }
+    }
+}
+
+/// A machine is none that the kernel could be booted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Its memory is too small.
+    Memory {
+        /// Bytes that are needed.
+        needed: u64,
+        /// Bytes that there are.
+        given: u64,
+    },
+    /// The command line is too long.
+    CommandLine {
+        /// Most bytes of one.
+        most: usize,
+    },
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory { needed, given } => {
+                let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
+                let (needed, given) = (mebibytes(*needed), mebibytes(*given));
+                write!(f, "kernel and initial file system need {needed} MiB, the guest has {given}")
+            }
+            Self::CommandLine { most } => write!(f, "the command line has more than {most} bytes"),
+        }
+    }
+}

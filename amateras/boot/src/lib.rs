@@ -1,0 +1,18 @@
+//! Puts a Linux kernel into a guest's memory, as firmware and boot loader would have.
+//!
+//! By the 64-bit boot protocol (Linux, Documentation/arch/x86/boot.rst): the file's protected-mode
+//! part goes where it wants to be, the initial file system to the end of memory, and what the kernel
+//! asks for into one page, the *zero page*. [`Image::parse`] says whether a file is such a kernel,
+//! [`Image::plan`] what goes where, [`Plan::load`] writes it.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod error;
+mod image;
+mod plan;
+mod tables;
+
+pub use error::{Refused, Unbootable};
+pub use image::Image;
+pub use plan::{Plan, Wishes};
+pub use tables::{CODE_SELECTOR, DATA_SELECTOR, GDT_ADDRESS, GDT_BYTES};

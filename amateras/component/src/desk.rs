@@ -1,0 +1,185 @@
+//! The machine's desk: switches, keyboard and screen of one guest.
+
+use core::cell::RefCell;
+
+use amateras_vmm::Vm as Machine;
+use koito::services::{
+    ClockClient, ConsoleClient, KEY_BYTES, Logger, TEXT_BYTES, Vm, VmCondition, VmError, VmStatus,
+};
+use koito::{Environment, Missing, SupervisorAlarm};
+use nun::abi::MESSAGE_REGISTERS;
+use nun::executor::Alarm;
+use nun::heapless::Deque;
+use nun::service::{Caller, Vec};
+use nun::{Error, Message};
+
+/// Bytes that the guest wrote while nobody looked: the last of them.
+const KEPT: usize = 8192;
+/// Bytes that were typed, and that the guest's serial port has no room for yet.
+const TYPED: usize = 1024;
+
+/// A guest, and who sits before it.
+pub struct Desk<'a>(RefCell<State<'a>>);
+
+struct State<'a> {
+    vm: Machine<'a>,
+    console: ConsoleClient,
+    log: Logger,
+    attached: bool,
+    kept: Deque<u8, KEPT>,
+    typed: Deque<u8, TYPED>,
+    /// What the alarm is set for.
+    armed: Option<u64>,
+    /// The end of the guest was told.
+    told: bool,
+}
+
+impl<'a> Desk<'a> {
+    /// With the services that the environment gives.
+    pub fn new(environment: &Environment, vm: Machine<'a>) -> Result<Self, Missing> {
+        Ok(Self(RefCell::new(State {
+            vm,
+            console: ConsoleClient::new(environment.service("console")?),
+            log: Logger::new(environment.service("log")?),
+            attached: false,
+            kept: Deque::new(),
+            typed: Deque::new(),
+            armed: None,
+            told: false,
+        })))
+    }
+
+    /// Seconds since 1970; 0 on a machine without a clock.
+    pub fn now(environment: &Environment) -> Result<u64, Missing> {
+        let clock = ClockClient::new(environment.service("clock")?);
+        let up = clock.now().unwrap_or(0) / 1000;
+        Ok(clock.epoch().ok().flatten().map_or(0, |epoch| epoch + up))
+    }
+
+    /// The guest was left.
+    pub fn exit(&self, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
+        self.0.borrow_mut().vm.exit(label, words)
+    }
+
+    /// A time came, or something else that rang.
+    pub fn woken(&self) -> Result<(), Error> {
+        let mut state = self.0.borrow_mut();
+        state.armed = None;
+        state.vm.attend()
+    }
+
+    /// Does what is due before the next wait: moves bytes to and from the guest, sets the alarm.
+    pub fn settle(&self) {
+        let mut state = self.0.borrow_mut();
+        state.feed();
+        state.show();
+        state.tell_end();
+        let deadline = state.vm.deadline();
+        if deadline != state.armed
+            && let Some(deadline) = deadline
+        {
+            SupervisorAlarm.set(deadline);
+        }
+        state.armed = deadline;
+    }
+}
+
+impl State<'_> {
+    /// Types as much as the guest's serial port takes.
+    fn feed(&mut self) {
+        let mut fed = false;
+        while self.vm.machine.board.input_room() > 0
+            && let Some(byte) = self.typed.pop_front()
+        {
+            self.vm.machine.board.input(&[byte]);
+            fed = true;
+        }
+        if fed {
+            // It only fails for who has no guest.
+            let _ = self.vm.attend();
+        }
+    }
+
+    /// Shows or keeps what the guest wrote.
+    fn show(&mut self) {
+        let mut bytes = [0; TEXT_BYTES];
+        while self.vm.machine.board.has_output() {
+            let count = self.vm.machine.board.take_output(&mut bytes);
+            let text = bytes.get(..count).unwrap_or_default();
+            if self.attached {
+                // Without a console there is nobody to see it.
+                let _ = self.console.write_bytes(text.iter().copied().collect());
+                continue;
+            }
+            for byte in text {
+                if self.kept.is_full() {
+                    self.kept.pop_front();
+                }
+                // There is room.
+                let _ = self.kept.push_back(*byte);
+            }
+        }
+    }
+
+    /// Says once that the guest does not go on.
+    fn tell_end(&mut self) {
+        let Some(stop) = self.vm.ended().filter(|_| !self.told) else { return };
+        self.told = true;
+        self.log.line(format_args!("the guest is at its end: {stop}"));
+        if self.attached {
+            let note = b"\r\n(the guest is off; Ctrl-] leaves)\r\n";
+            let _ = self.console.write_bytes(note.iter().copied().collect());
+        }
+    }
+}
+
+impl Vm for Desk<'_> {
+    fn status(&self, _: Caller) -> VmStatus {
+        let state = self.0.borrow();
+        let condition = if state.vm.ended().is_some() {
+            VmCondition::Off
+        } else if state.vm.is_paused() {
+            VmCondition::Paused
+        } else if state.vm.is_halted() {
+            VmCondition::Waiting
+        } else {
+            VmCondition::Running
+        };
+        VmStatus { condition, memory: state.vm.memory_bytes(), exits: state.vm.exits }
+    }
+
+    fn attach(&self, _: Caller, attached: bool) {
+        let mut state = self.0.borrow_mut();
+        state.attached = attached;
+        while attached && !state.kept.is_empty() {
+            let mut text = Vec::<u8, TEXT_BYTES>::new();
+            while !text.is_full()
+                && let Some(byte) = state.kept.pop_front()
+            {
+                // There is room.
+                let _ = text.push(byte);
+            }
+            let _ = state.console.write_bytes(text);
+        }
+    }
+
+    fn input(&self, _: Caller, bytes: Vec<u8, KEY_BYTES>) -> u64 {
+        let mut state = self.0.borrow_mut();
+        let taken = bytes.iter().take_while(|byte| state.typed.push_back(**byte).is_ok());
+        taken.count() as u64
+    }
+
+    fn pause(&self, _: Caller) -> Result<(), VmError> {
+        self.0.borrow_mut().vm.pause().map_err(|_| VmError::NotNow)
+    }
+
+    fn resume(&self, _: Caller) -> Result<(), VmError> {
+        self.0.borrow_mut().vm.resume().map_err(|_| VmError::NotNow)
+    }
+
+    fn reset(&self, _: Caller) -> Result<(), VmError> {
+        let mut state = self.0.borrow_mut();
+        state.told = false;
+        state.vm.reset().map_err(|_| VmError::Failed)
+    }
+}

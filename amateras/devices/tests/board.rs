@@ -1,0 +1,131 @@
+//! The devices together, at their ports.
+
+use amateras_devices::{Board, Request, Time};
+use proptest::prelude::*;
+
+const START: Time = Time(0);
+
+fn second(count: u64) -> Time {
+    Time(count * 1_000_000_000)
+}
+
+fn write(board: &mut Board, bytes: &[(u16, u8)]) {
+    for (port, value) in bytes {
+        board.write(*port, 1, (*value).into(), START);
+    }
+}
+
+/// A board whose controllers are set up as Linux does, with nothing masked.
+fn board() -> Board {
+    let mut board = Board::new(0);
+    write(&mut board, &[(0x20, 0x11), (0x21, 0x30), (0x21, 0x04), (0x21, 0x01)]);
+    write(&mut board, &[(0xa0, 0x11), (0xa1, 0x38), (0xa1, 0x02), (0xa1, 0x01)]);
+    board
+}
+
+#[test]
+fn the_timer_interrupts_when_it_said_it_would() {
+    let mut board = board();
+    write(&mut board, &[(0x43, 0x34), (0x40, 0xa9), (0x40, 0x04)]);
+    let deadline = board.deadline().unwrap();
+    assert!((999_000..1_002_000).contains(&deadline.0), "1193 cycles are a millisecond");
+    board.advance(Time(deadline.0 - 1));
+    assert!(!board.has_interrupt());
+    board.advance(deadline);
+    assert_eq!((board.has_interrupt(), board.take_interrupt()), (true, 0x30));
+    assert!(!board.has_interrupt());
+    board.advance(second(1));
+    assert!(!board.has_interrupt(), "the first is in service");
+    write(&mut board, &[(0x20, 0x20)]);
+    assert_eq!(board.take_interrupt(), 0x30);
+}
+
+#[test]
+fn a_masked_timer_has_no_deadline_but_is_remembered() {
+    let mut board = board();
+    write(&mut board, &[(0x21, 0x01), (0x43, 0x30), (0x40, 1), (0x40, 0)]);
+    assert_eq!(board.deadline(), None);
+    write(&mut board, &[(0x21, 0x00)]);
+    board.advance(second(1));
+    assert!(board.has_interrupt());
+}
+
+#[test]
+fn the_serial_port_interrupts_on_line_4() {
+    let mut board = board();
+    write(&mut board, &[(0x3fa, 0x01), (0x3fc, 0x0b), (0x3f9, 0x01)]);
+    board.input(b"x");
+    assert_eq!(board.take_interrupt(), 0x34);
+    assert_eq!(board.read(0x3f8, 1, START), u32::from(b'x'));
+    write(&mut board, &[(0x3f8, b'y')]);
+    let mut bytes = [0; 4];
+    assert_eq!((board.take_output(&mut bytes), bytes[0]), (1, b'y'));
+}
+
+/// What `date -u -d @1709210096` says: 2024-02-29 12:34:56, a Thursday.
+#[test]
+fn the_clock_tells_the_date_and_is_never_in_an_update() {
+    let mut board = Board::new(1_709_210_090);
+    let mut read = |index, now| {
+        board.write(0x70, 1, index, START);
+        board.read(0x71, 1, now)
+    };
+    let now = second(6);
+    let fields = [0, 2, 4, 6, 7, 8, 9, 0x32].map(|index| read(index, now));
+    assert_eq!(fields, [0x56, 0x34, 0x12, 5, 0x29, 0x02, 0x24, 0x20]);
+    assert_eq!((read(0x0a, now) & 0x80, read(0x0b, now), read(0x0d, now)), (0, 2, 0x80));
+    assert_eq!(read(0, second(10)), 0, "a minute has sixty seconds");
+}
+
+#[test]
+fn where_nothing_is_all_bits_are_set() {
+    let mut board = board();
+    write(&mut board, &[(0xcf8, 0), (0x80, 1), (0xed, 1)]);
+    assert_eq!(board.read(0xcfc, 4, START), u32::MAX);
+    assert_eq!(board.read(0x2f8, 1, START), 0xff);
+    assert_eq!(board.read(0xffff, 2, START), 0xffff, "past the last port, too");
+    assert_eq!(board.read(0x3f9, 2, START), 0x0100, "two registers");
+}
+
+#[test]
+fn all_ways_to_reset_are_understood() {
+    for (port, value) in [(0x64, 0xfe), (0x92, 0x01), (0xcf9, 0x06)] {
+        let mut board = board();
+        assert_eq!(board.take_request(), None);
+        write(&mut board, &[(port, value)]);
+        assert_eq!(board.take_request(), Some(Request::Reset));
+        assert_eq!(board.take_request(), None);
+    }
+    let mut board = board();
+    board.write(0xcf8, 4, 0xffff_ffff, START);
+    assert_eq!(board.take_request(), None, "that is how PCI is looked for");
+}
+
+proptest! {
+    /// Whatever a guest does at its ports, nothing overflows, and no more bits come than were asked.
+    #[test]
+    fn any_access_is_survived(
+        accesses in prop::collection::vec(
+            (prop_oneof![any::<u16>(), 0x20u16..0x72, 0xa0u16..0xa2, 0x3f8u16..0x400],
+             prop::sample::select(vec![1u8, 2, 4]), any::<u32>(), any::<bool>(), 0u64..1 << 40),
+            0..200,
+        ),
+    ) {
+        let mut board = board();
+        let mut now = Time(0);
+        for (port, bytes, value, is_read, step) in accesses {
+            now.0 += step;
+            board.advance(now);
+            if is_read {
+                prop_assert_eq!(u64::from(board.read(port, bytes, now)) >> (bytes * 8), 0);
+            } else {
+                board.write(port, bytes, value, now);
+            }
+            board.input(&[value as u8]);
+            if board.has_interrupt() {
+                board.take_interrupt();
+            }
+            board.take_output(&mut [0; 3]);
+        }
+    }
+}

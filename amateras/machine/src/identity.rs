@@ -1,0 +1,128 @@
+//! The processor that a guest sees: what `cpuid` answers.
+//!
+//! It is the machine's own without what the smallest PC has not, or what a guest cannot be given:
+//! no local interrupt controller, no memory type ranges, no machine checks, no counters, no extended
+//! states beyond SSE, no virtualisation. The maker's name stays, since it says how some instructions
+//! behave.
+
+/// What an answer consists of: EAX, EBX, ECX, EDX.
+pub type Leaf = [u32; 4];
+
+/// Leaves that are asked of the machine: number, and the second number.
+pub const LEAVES: [(u32, u32); 11] = [
+    (0, 0),
+    (1, 0),
+    (7, 0),
+    (0x8000_0000, 0),
+    (0x8000_0001, 0),
+    (0x8000_0002, 0),
+    (0x8000_0003, 0),
+    (0x8000_0004, 0),
+    (0x8000_0005, 0),
+    (0x8000_0006, 0),
+    (0x8000_0008, 0),
+];
+
+/// The highest ordinary and extended leaf.
+const HIGHEST: u32 = 7;
+const HIGHEST_EXTENDED: u32 = 0x8000_0008;
+/// Where a monitor tells its name.
+const MONITOR: u32 = 0x4000_0000;
+const NAME: &[u8; 12] = b"A9N Amateras";
+
+/// Leaf 1, ECX: SSE3, carry-less multiplication, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, MOVBE, POPCNT, AES,
+/// random numbers.
+const FEATURES_C: u32 =
+    1 << 0 | 1 << 1 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 22 | 1 << 23 | 1 << 25 | 1 << 30;
+/// Leaf 1, ECX: a monitor is there.
+const MONITORED: u32 = 1 << 31;
+/// Leaf 1, EDX: FPU, debugging, large pages, counter, MSRs, PAE, CMPXCHG8B, SYSENTER, global pages, CMOV,
+/// PAT, PSE-36, CLFLUSH, MMX, FXSAVE, SSE, SSE2, and that caches see one's own changes.
+const FEATURES_D: u32 = 1 << 0
+    | 1 << 2
+    | 1 << 3
+    | 1 << 4
+    | 1 << 5
+    | 1 << 6
+    | 1 << 8
+    | 1 << 11
+    | 1 << 13
+    | 1 << 15
+    | 1 << 16
+    | 1 << 17
+    | 1 << 19
+    | 1 << 23
+    | 1 << 24
+    | 1 << 25
+    | 1 << 26
+    | 1 << 27;
+/// Leaf 7, EBX: segment bases, BMI1, SMEP, BMI2, fast string copies, random seeds, ADX, SMAP, cache lines
+/// that are flushed on their own, SHA.
+const MORE_FEATURES_B: u32 =
+    1 << 0 | 1 << 3 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 18 | 1 << 19 | 1 << 20 | 1 << 23 | 1 << 29;
+/// Leaf 7, EBX: the time-stamp counter can be adjusted, whatever the machine can do: kernels trust one
+/// that says whether it was.
+const COUNTER_ADJUSTMENT: u32 = 1 << 1;
+/// Leaf 0x80000001, ECX: LAHF, LZCNT, SSE4A, misaligned SSE, prefetches.
+const EXTENDED_C: u32 = 1 << 0 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;
+/// Leaf 0x80000001, EDX: those of leaf 1 that are repeated here, SYSCALL, no-execute, more MMX, fast
+/// FXSAVE, huge pages, long mode.
+const EXTENDED_D: u32 =
+    FEATURES_D & 0x0183_f3ff | 1 << 11 | 1 << 20 | 1 << 22 | 1 << 25 | 1 << 26 | 1 << 29;
+/// Leaf 0x80000007, EDX: the counter counts at one rate, always.
+const STEADY_COUNTER: u32 = 1 << 8;
+
+/// A processor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    leaves: [Leaf; LEAVES.len()],
+}
+
+impl Identity {
+    /// A part of the processor whose `cpuid` answers as `machine` does, for each of [`LEAVES`].
+    pub fn of(mut machine: impl FnMut(u32, u32) -> Leaf) -> Self {
+        let highest = machine(0, 0)[0];
+        let highest_extended = machine(0x8000_0000, 0)[0];
+        let known = |leaf: u32| leaf <= if leaf < 0x8000_0000 { highest } else { highest_extended };
+        let leaves = LEAVES.map(|(leaf, second)| {
+            let answer = if known(leaf) { machine(leaf, second) } else { [0; 4] };
+            visible(leaf, answer)
+        });
+        Self { leaves }
+    }
+
+    /// What `cpuid` answers for `leaf`; it is the same for every second number.
+    pub fn answer(&self, leaf: u32, second: u32) -> Leaf {
+        match leaf {
+            MONITOR => {
+                let [b, c, d] = [0, 4, 8].map(|at| {
+                    let mut part = [0; 4];
+                    part.copy_from_slice(&NAME[at..at + 4]);
+                    u32::from_le_bytes(part)
+                });
+                [MONITOR, b, c, d]
+            }
+            0x8000_0007 => [0, 0, 0, STEADY_COUNTER],
+            7 if second != 0 => [0; 4],
+            _ => {
+                let found = LEAVES.iter().position(|(number, _)| *number == leaf);
+                found.and_then(|at| self.leaves.get(at)).copied().unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// What a guest sees of the machine's answer for `leaf`.
+fn visible(leaf: u32, [a, b, c, d]: Leaf) -> Leaf {
+    match leaf {
+        0 => [HIGHEST, b, c, d],
+        // One processor, number 0, whose cache lines are as long as the machine's.
+        1 => [a, b & 0xff00, c & FEATURES_C | MONITORED, d & FEATURES_D],
+        7 => [0, b & MORE_FEATURES_B | COUNTER_ADJUSTMENT, 0, 0],
+        0x8000_0000 => [HIGHEST_EXTENDED, b, c, d],
+        0x8000_0001 => [a, 0, c & EXTENDED_C, d & EXTENDED_D],
+        // How wide addresses are.
+        0x8000_0008 => [a & 0xffff, 0, 0, 0],
+        _ => [a, b, c, d],
+    }
+}

@@ -1,0 +1,22 @@
+//! What a guest's machine does when the guest is left.
+//!
+//! An exit says why, and how the processor stood; [`Machine::exit`] answers what changes. That is all
+//! policy of the monitor: which processor the guest sees ([`Identity`]), which of its registers there
+//! are, how devices are reached, when an interrupt goes in. Nothing here makes a kernel call, so the
+//! host's tests play a guest.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod answer;
+mod identity;
+mod lengths;
+mod machine;
+mod processor;
+mod registers;
+mod walk;
+
+pub use answer::{Answer, Next, Stop};
+pub use identity::{Identity, LEAVES};
+pub use machine::Machine;
+pub use processor::Processor;
+pub use walk::{Fault, translate};

@@ -1,0 +1,20 @@
+//! A guest's processor, as the machine asks it for more than an exit tells.
+
+use a9n_abi::guest::StateGroups;
+
+/// The state of a processor that is not running, word by word.
+pub trait Processor {
+    /// Word `index` of `group`, which is one group.
+    fn get(&mut self, group: StateGroups, index: usize) -> u64;
+
+    /// Changes it.
+    fn set(&mut self, group: StateGroups, index: usize, value: u64);
+}
+
+/// Where CS begins among the words of the segments.
+pub const CODE_BASE: usize = 3;
+/// CR0 and EFER among the words of the control registers.
+pub const CR0: usize = 0;
+pub const EFER: usize = 5;
+/// The page attribute table among the words of the system's registers.
+pub const PAT: usize = 8;

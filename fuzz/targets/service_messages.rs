@@ -1,0 +1,176 @@
+//! Whatever is sent to a server of KOITO is answered, and only what fits its interface reaches its
+//! methods; whatever a server answers, its client gets a value or an error.
+
+#![no_main]
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use koito::Name;
+use koito::services::*;
+use libfuzzer_sys::fuzz_target;
+use nun::hosted::{self, Call};
+use nun::service::{Caller, Service, String, Vec, respond};
+use nun::{IpcPort, Message};
+
+const EPOCH: u16 = 5;
+const PORT: IpcPort = IpcPort::slot(9);
+
+/// Every server at once. Its methods see what the dispatcher lets through.
+struct Everything;
+
+fuzz_target!(|input: &[u8]| {
+    let Some((&[service, ordinal, epoch, label], rest)) = input.split_first_chunk::<4>() else {
+        return;
+    };
+    let words: std::vec::Vec<u64> =
+        rest.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+    hosted::install(move |_: Call| hosted::done([0; 6]));
+    let label = match epoch {
+        0..200 => u32::from(ordinal) | u32::from(EPOCH) << 16,
+        _ => u32::from_le_bytes([ordinal, label, epoch, label]),
+    };
+    let request = Message::long(label, &words);
+    match service % 9 {
+        0 => answer(&ConsoleServer(Everything), request),
+        1 => answer(&ClockServer(Everything), request),
+        2 => answer(&DiskServer(Everything), request),
+        3 => answer(&EchoServer(Everything), request),
+        4 => answer(&EntropyServer(Everything), request),
+        5 => answer(&KeyboardServer(Everything), request),
+        6 => answer(&LogServer(Everything), request),
+        7 => answer(&ScreenServer(Everything), request),
+        _ => answer(&SupervisorServer(Everything), request),
+    }
+    call(service, u32::from(label as u8), words);
+});
+
+/// Has `service` answer, which it must at once.
+fn answer(service: &impl Service, request: Message) {
+    let ordinal = request.label() as u16;
+    if respond(service, EPOCH, 1, &request).is_none() {
+        let future = pin!(service.wait(Caller { client: 1 }, ordinal, request));
+        let polled = future.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(_)), "these methods do not wait");
+    }
+}
+
+/// Calls a server that answers with these words, whatever is asked.
+fn call(service: u8, label: u32, words: std::vec::Vec<u64>) {
+    hosted::install(move |_: Call| {
+        let answer = Message::long(label, &words);
+        hosted::answered(&answer)
+    });
+    match service % 9 {
+        0 => drop(ConsoleClient::new(PORT).read()),
+        1 => drop(ClockClient::new(PORT).epoch()),
+        2 => drop(DiskClient::new(PORT).geometry()),
+        3 => drop(EchoClient::new(PORT).repeat(String::new())),
+        4 => drop(EntropyClient::new(PORT).random()),
+        5 => drop(KeyboardClient::new(PORT).read()),
+        6 => drop(LogClient::new(PORT).read(0)),
+        7 => drop(SupervisorClient::new(PORT).describe(0)),
+        _ => drop(SupervisorClient::new(PORT).status(0)),
+    }
+}
+
+impl Console for Everything {
+    async fn write(&self, _: Caller, text: String<TEXT_BYTES>) {
+        assert!(text.len() <= TEXT_BYTES && str::from_utf8(text.as_bytes()).is_ok());
+    }
+    async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
+        Vec::new()
+    }
+}
+
+impl Clock for Everything {
+    fn now(&self, _: Caller) -> u64 {
+        1
+    }
+    async fn sleep_until(&self, _: Caller, _time: u64) {}
+    fn epoch(&self, _: Caller) -> Option<u64> {
+        None
+    }
+}
+
+impl Disk for Everything {
+    fn geometry(&self, _: Caller) -> Geometry {
+        Geometry { sectors: 1, read_only: true }
+    }
+    async fn read(&self, _: Caller, _: Stretch) -> Result<(), DiskError> {
+        Err(DiskError::Failed)
+    }
+    async fn write(&self, _: Caller, _: Stretch) -> Result<(), DiskError> {
+        Err(DiskError::ReadOnly)
+    }
+    async fn flush(&self, _: Caller) -> Result<(), DiskError> {
+        Ok(())
+    }
+}
+
+impl Echo for Everything {
+    fn add(&self, _: Caller, a: u64, b: u64) -> Result<u64, EchoError> {
+        a.checked_add(b).ok_or(EchoError::Overflow)
+    }
+    fn repeat(&self, _: Caller, text: String<128>) -> String<128> {
+        text
+    }
+    fn count(&self, _: Caller) -> u64 {
+        0
+    }
+    fn crash(&self, _: Caller) {}
+    fn hang(&self, _: Caller) {}
+}
+
+impl Entropy for Everything {
+    fn random(&self, _: Caller) -> Result<(u64, u64, u64, u64), EntropyError> {
+        Err(EntropyError::NoSource)
+    }
+}
+
+impl Keyboard for Everything {
+    async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
+        [7; KEY_BYTES].into_iter().collect()
+    }
+}
+
+impl Log for Everything {
+    fn line(&self, _: Caller, text: String<LINE_BYTES>) {
+        assert!(text.len() <= LINE_BYTES);
+    }
+    fn read(&self, _: Caller, number: u64) -> Option<LogLine> {
+        let (writer, text) = (Name::new(), String::new());
+        Some(LogLine { number, time: 0, writer, text })
+    }
+}
+
+impl Screen for Everything {
+    fn write(&self, _: Caller, text: String<TEXT_BYTES>) {
+        assert!(text.len() <= TEXT_BYTES);
+    }
+}
+
+impl Supervisor for Everything {
+    fn status(&self, _: Caller, _index: u8) -> Result<Status, SupervisorError> {
+        Err(SupervisorError::Unknown)
+    }
+    fn kill(&self, _: Caller, name: Name) -> Result<(), SupervisorError> {
+        assert!(name.len() <= name.capacity());
+        Ok(())
+    }
+    fn stop(&self, _: Caller, _: Name) -> Result<(), SupervisorError> {
+        Ok(())
+    }
+    fn start(&self, _: Caller, _: Name) -> Result<(), SupervisorError> {
+        Ok(())
+    }
+    fn memory(&self, _: Caller) -> Memory {
+        Memory { used: 0, bytes: 0, free_slots: 0 }
+    }
+    fn describe(&self, _: Caller, _index: u8) -> Result<Description, SupervisorError> {
+        Err(SupervisorError::Unknown)
+    }
+    fn power(&self, _: Caller, _: PowerState) -> Result<(), SupervisorError> {
+        Err(SupervisorError::Unsupported)
+    }
+}

@@ -1,0 +1,209 @@
+//! Guests: processes that run a virtual CPU instead of user mode.
+//!
+//! All that is special about such a process is here: how it is made, what its exits say, and what is
+//! done with the answer. That it is scheduled, interrupted, stopped and destroyed like any other is
+//! nobody's business. The machine keeps the state; this file carries its words.
+
+use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
+use a9n_hal::{CallFrame, Exit, ExitReason, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap};
+use a9n_store::{Capability, Internal, Phase, Process, Ref};
+
+use crate::Kernel;
+use crate::kernel::Caller;
+use crate::outcome::{Outcome, Stop, bad_argument};
+
+impl<H: Hal> Kernel<H> {
+    /// The virtual CPU that `process` runs, if it is one of those.
+    #[inline(always)]
+    pub(crate) fn guest(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
+        let pcb = self.store.get(process);
+        if !pcb.state.get().is_guest() {
+            return None;
+        }
+        pcb.slots[Internal::VirtualCpu as usize].virtual_cpu()
+    }
+
+    /// Refuses what makes no sense for a process that runs a guest.
+    pub(crate) fn demand_no_guest(&self, process: Ref<Process>) -> Result<(), Error> {
+        match self.guest(process) {
+            Some(_) => Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `process` has all that it takes to run.
+    pub(crate) fn is_complete(&self, process: Ref<Process>) -> bool {
+        let held = |internal| self.store.get(self.store.internal_slot(process, internal));
+        match held(Internal::AddressSpace).capability() {
+            Some(Capability::VirtualAddressSpace(_)) => {
+                self.guest(process).is_some() && !held(Internal::VectorState).is_empty()
+            }
+            space => space.is_some() && self.guest(process).is_none(),
+        }
+    }
+
+    pub(crate) fn configure_guest(
+        &mut self,
+        caller: Caller,
+        process: Ref<Process>,
+        cpu: Descriptor,
+        space: Descriptor,
+    ) -> Result<Outcome, Stop> {
+        if self.store.get(process).state.get().phase() != Phase::Stopped {
+            return Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR).into());
+        }
+        let missing = |number| bad_argument(Reason::InvalidDescriptor, number);
+        let cpu = self.choose(caller, Internal::VirtualCpu, cpu, 1)?.ok_or(missing(1))?;
+        let space = self.choose(caller, Internal::AddressSpace, space, 2)?.ok_or(missing(2))?;
+        if self.first_child(cpu.1).is_some() {
+            return Err(bad_argument(Reason::Busy, 1).into());
+        }
+        if !matches!(space.2, Capability::VirtualAddressSpace(_)) {
+            return Err(missing(2).into());
+        }
+        self.install_choice(process, cpu)?;
+        self.install_choice(process, space)?;
+        Ok(Outcome::NOTHING)
+    }
+
+    pub(crate) fn configure_exit(
+        &self,
+        process: Ref<Process>,
+        reason: u64,
+        groups: StateGroups,
+    ) -> Result<Outcome, Stop> {
+        let guest = self.stopped_guest(process)?;
+        let number = u32::try_from(reason).unwrap_or(u32::MAX);
+        let reason = ExitReason::from_number(number);
+        if reason.is_none() && number != 0 {
+            return Err(bad_argument(Reason::InvalidArgument, 1).into());
+        }
+        self.hal().set_exit_groups(guest, reason, groups);
+        Ok(Outcome::NOTHING)
+    }
+
+    pub(crate) fn read_guest(
+        &self,
+        caller: Caller,
+        process: Ref<Process>,
+        groups: StateGroups,
+    ) -> Result<Outcome, Stop> {
+        let guest = self.stopped_guest(process)?;
+        let words = self.put_groups(guest, groups, caller.process);
+        let words = words.ok_or(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER))?;
+        Ok(Outcome::word(words as u64))
+    }
+
+    pub(crate) fn write_guest(
+        &self,
+        caller: Caller,
+        process: Ref<Process>,
+        groups: StateGroups,
+    ) -> Result<Outcome, Stop> {
+        let guest = self.stopped_guest(process)?;
+        self.take_groups(guest, groups, caller.process)
+            .ok_or(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER))?;
+        Ok(Outcome::NOTHING)
+    }
+
+    /// The virtual CPU of `process`, which must not be able to run at this moment.
+    fn stopped_guest(&self, process: Ref<Process>) -> Result<PhysicalAddress, Error> {
+        self.stopped(process)?;
+        self.guest(process).ok_or(Error::new(Reason::Incomplete, Culprit::DESCRIPTOR))
+    }
+
+    /// What the monitor `receiver` is told of `trap`, the state that it asked for included.
+    pub(crate) fn exit_message(
+        &self,
+        guest: PhysicalAddress,
+        trap: Trap,
+        receiver: Ref<Process>,
+    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
+        let (mut reason, mut exit) = self.hal().exit(guest);
+        if trap == Trap::Stopped {
+            reason = ExitReason::Kick;
+            exit = Exit { detail: 0, value: 0, ..exit };
+        }
+        let groups = self.hal().exit_groups(guest, reason);
+        let more = match groups.is_empty() {
+            true => 0,
+            false => self.put_groups(guest, groups, receiver).unwrap_or(0),
+        };
+        let info = MessageInfo::new(reason as u32, MESSAGE_REGISTERS.wrapping_add(more));
+        (info.from_source(Source::VirtualCpu), exit.words())
+    }
+
+    /// The monitor `server` answers the exit of `process`, whose virtual CPU is `guest`, with `answer`.
+    /// Answers whether it can run.
+    pub(crate) fn answer_exit(
+        &self,
+        process: Ref<Process>,
+        guest: PhysicalAddress,
+        server: Ref<Process>,
+        answer: &CallFrame,
+    ) -> bool {
+        let verdict = self.apply_answer(guest, server, answer);
+        let state = &self.store.get(process).state;
+        if verdict.is_resumption() {
+            self.store.get(process).trap.set(None);
+            state.set(state.get().with_trap(false));
+        } else {
+            state.set(state.get().with_phase(Phase::Stopped));
+        }
+        verdict.is_resumption()
+    }
+
+    /// Does to `guest` what its monitor `server` answers with `answer`, and says whether it goes on.
+    #[inline(always)]
+    pub(crate) fn apply_answer(
+        &self,
+        guest: PhysicalAddress,
+        server: Ref<Process>,
+        answer: &CallFrame,
+    ) -> GuestVerdict {
+        let verdict = GuestVerdict(MessageInfo(answer.info).label());
+        self.hal().answer_exit(guest, verdict, &answer.words);
+        if verdict.has(GuestVerdict::GROUPS) {
+            let [.., groups] = answer.words;
+            // Without a buffer there is nothing to take.
+            let _ = self.take_groups(guest, StateGroups::from_bits_truncate(groups), server);
+        }
+        verdict
+    }
+
+    /// Copies `groups` of `guest` to the IPC buffer of `process`, behind the words in registers;
+    /// answers how many words, `None` without a buffer.
+    #[inline(never)]
+    fn put_groups(
+        &self,
+        guest: PhysicalAddress,
+        groups: StateGroups,
+        process: Ref<Process>,
+    ) -> Option<usize> {
+        let buffer = self.buffer(process)?;
+        let mut index = MESSAGE_REGISTERS;
+        self.hal().read_guest(guest, groups, |word| {
+            self.store.write_word(buffer, index, word);
+            index = index.wrapping_add(1);
+        });
+        Some(groups.words())
+    }
+
+    /// Replaces `groups` of `guest` by words of the IPC buffer of `process`; `None` without one.
+    #[inline(never)]
+    fn take_groups(
+        &self,
+        guest: PhysicalAddress,
+        groups: StateGroups,
+        process: Ref<Process>,
+    ) -> Option<()> {
+        let buffer = self.buffer(process)?;
+        let mut index = MESSAGE_REGISTERS;
+        self.hal().write_guest(guest, groups, || {
+            let word = self.store.read_word(buffer, index);
+            index = index.wrapping_add(1);
+            word
+        });
+        Some(())
+    }
+}

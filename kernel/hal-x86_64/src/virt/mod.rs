@@ -1,0 +1,349 @@
+//! Virtual CPUs: what both techniques of virtualisation have in common, and the choice between them.
+//!
+//! A virtual CPU is two pages. The first belongs to the technique and the processor (a VMCB, a
+//! VMCS), the second to this module: registers that the processor does not switch itself, and
+//! what has to be known about it. A process with one has mode [`Mode::Guest`](crate::context::Mode),
+//! and the way out of the kernel (`stubs`) ends in `a9n_guest` instead of user mode. Its context
+//! names the kernel's own page tables, so no user's are loaded while the guest runs.
+//!
+//! # What a guest can reach
+//! Memory that its nested page tables map; its own registers. Whatever else exists is not there:
+//! each instruction, port and model-specific register that would reach it leaves the guest. Registers that
+//! the processor does not switch are switched here (XCR0, DR0 to DR3), or never in the guest's hands (PAT).
+//! Interrupts of the machine end the guest's turn: they are taken on the CPU's kernel stack, as if it
+//! idled, with the guest's process as the interrupted one.
+//!
+//! # Cached translations
+//! All guests have the same tag. A CPU remembers whose translations it may have cached, a virtual CPU
+//! where it ran last; whenever these differ, all of that tag are forgotten on the way in. To
+//! make a CPU forget something of guest-physical memory, it is made to remember nobody.
+
+#[cfg(target_os = "none")]
+mod stubs;
+pub(crate) mod svm;
+pub(crate) mod vmx;
+
+use core::arch::asm;
+use core::cell::Cell;
+use core::mem::offset_of;
+use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+
+use a9n_hal::{
+    Exit, ExitReason, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
+};
+
+use crate::boot_error::BootError;
+use crate::context::Context;
+use crate::cpu::{Cpu, MAX_CPUS};
+use crate::features::Features;
+use crate::kernel_space::{DIRECT_MAP, KernelSpace};
+use crate::paging;
+use crate::{X86_64, vector};
+
+/// How guests are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Technique {
+    /// AMD's.
+    Svm = 1,
+    /// Intel's.
+    Vmx = 2,
+}
+
+/// The [`Technique`] in use, 0 for none.
+pub(crate) static TECHNIQUE: AtomicU8 = AtomicU8::new(0);
+
+/// Physical address of the pages that a technique has for itself: first [`SHARED_PAGES`] for all
+/// CPUs, then one for each.
+pub(crate) static PAGES: AtomicU64 = AtomicU64::new(0);
+pub(crate) const SHARED_PAGES: u64 = 5;
+const PAGE: u64 = 4096;
+
+/// Whether it is Intel's.
+pub(crate) fn is_vmx() -> bool {
+    TECHNIQUE.load(Relaxed) == Technique::Vmx as u8
+}
+
+/// The result of a function that both techniques have.
+macro_rules! technique {
+    ($function:ident($($argument:expr),*)) => {
+        if is_vmx() { vmx::$function($($argument),*) } else { svm::$function($($argument),*) }
+    };
+}
+
+/// Words in a page.
+pub(crate) const WORDS: usize = 512;
+/// Reasons, counted from 0.
+const REASONS: usize = ExitReason::ALL.len() + 1;
+
+/// A virtual CPU.
+#[repr(C, align(4096))]
+pub(crate) struct Guest {
+    /// The processor's page. It may write here while the guest runs.
+    pub(crate) control: [Cell<u64>; WORDS],
+    /// RAX, RBX, RCX, RDX, RSI, RDI, RBP, RSP, R8 to R15, as far as they are not in `control`.
+    pub(crate) registers: [Cell<u64>; 16],
+    /// Physical address of `control`.
+    pub(crate) physical: Cell<u64>,
+    /// Address of the [`Cpu`] on which it ran last.
+    pub(crate) cpu: Cell<u64>,
+    /// What has to be done on the way in and out that is not usual, a bit each.
+    pub(crate) unusual: Cell<u32>,
+    /// DR0 to DR3, while the processor does not hold them.
+    pub(crate) debug: [Cell<u64>; 4],
+    /// XCR0. The stubs look whether the processor still has it: emulators let guests change it.
+    pub(crate) extended: Cell<u64>,
+    /// [`StateGroups`] that go with an exit, by reason.
+    groups: [Cell<u64>; REASONS],
+    /// What Intel's technique keeps beside.
+    pub(crate) vmx: vmx::State,
+}
+
+/// Bits of [`Guest::unusual`].
+pub(crate) mod unusual {
+    /// XCR0 differs from the machine's.
+    pub(crate) const EXTENDED: u32 = 1;
+    /// The guest uses its debug registers.
+    pub(crate) const DEBUG: u32 = 2;
+}
+
+const _: () = assert!(size_of::<Guest>() == 2 * PAGE as usize);
+const _: () = assert!(offset_of!(Guest, registers) == PAGE as usize);
+
+/// Bits of DR7 that make a breakpoint.
+pub(crate) const BREAKPOINTS: u64 = 0xff;
+
+/// The technique that this CPU has, which may have `extended_states` to be switched: without XSAVE there
+/// are no guests.
+pub fn detect(extended_states: u64) -> Option<Technique> {
+    if extended_states == 0 {
+        return None;
+    }
+    let svm = svm::is_there().then_some(Technique::Svm);
+    svm.or_else(|| vmx::is_there().then_some(Technique::Vmx))
+}
+
+/// Puts the technique that the CPUs have to use, with memory from `space`.
+pub(crate) fn prepare(features: &Features, space: &mut KernelSpace) -> Result<(), BootError> {
+    let Some(technique) = features.virtualisation else { return Ok(()) };
+    let pages = space.take((SHARED_PAGES + MAX_CPUS as u64) * PAGE)?;
+    PAGES.store(pages.0, Relaxed);
+    // SAFETY: the pages were taken just now, so they are in the direct map and nobody else's.
+    unsafe {
+        match technique {
+            Technique::Svm => svm::prepare(pages),
+            Technique::Vmx => vmx::prepare(pages),
+        }
+    }
+    TECHNIQUE.store(technique as u8, Relaxed);
+    Ok(())
+}
+
+/// Switches virtualisation on, on `cpu`, the executing one.
+///
+/// # Safety
+/// Everything else about it is set up, its system calls included; [`prepare`] is done.
+pub(crate) unsafe fn start(cpu: &Cpu) {
+    if TECHNIQUE.load(Relaxed) == 0 {
+        return;
+    }
+    let page = PAGES.load(Relaxed) + (SHARED_PAGES + u64::from(cpu.number())) * PAGE;
+    cpu.own_page.store(page, Relaxed);
+    // SAFETY: the caller's promise; each CPU has a page of its own.
+    unsafe { technique!(start(PhysicalAddress(page))) }
+}
+
+/// The virtual CPU at `guest`.
+fn guest(guest: PhysicalAddress) -> &'static Guest {
+    let address = (DIRECT_MAP | guest.0) as usize;
+    // SAFETY: the portable kernel names virtual CPUs that it made with `prepare_guest`, which own two
+    // pages and do not run; they consist of `Cell`s, for which any bytes are valid. Only a CPU that
+    // holds the kernel lock gets here, and the reference is gone before the lock is.
+    unsafe { &*core::ptr::with_exposed_provenance(address) }
+}
+
+/// Address of the virtual CPU at `state`, as a context has it.
+pub(crate) const fn address(state: PhysicalAddress) -> u64 {
+    DIRECT_MAP | state.0
+}
+
+/// This CPU may have translations of guests cached that are not so any more.
+pub(crate) fn forget(cpu: &Cpu) {
+    cpu.guest.store(0, Relaxed);
+}
+
+impl Guest {
+    /// Takes XCR0 as a guest may have it from `wanted`.
+    pub(crate) fn set_extended(&self, wanted: u64) {
+        const X87: u64 = 1;
+        let machine = vector::enabled_components();
+        let has_sse = wanted & vector::X87_AND_SSE == vector::X87_AND_SSE;
+        let value = if has_sse { vector::components(wanted & machine) } else { X87 };
+        self.extended.set(value);
+        self.set_unusual(unusual::EXTENDED, value != machine);
+    }
+
+    pub(crate) fn set_unusual(&self, bit: u32, on: bool) {
+        let others = self.unusual.get() & !bit;
+        self.unusual.set(if on { others | bit } else { others });
+    }
+
+    /// Before it is entered: its own XCR0 and breakpoints.
+    pub(crate) fn load_unusual(&self) {
+        let unusual = self.unusual.get();
+        if unusual & unusual::EXTENDED != 0 {
+            write_extended(self.extended.get());
+        }
+        if unusual & unusual::DEBUG != 0 {
+            let [first, second, third, fourth] = self.debug.each_ref().map(Cell::get);
+            // SAFETY: nothing breaks before DR7 says so, which is the guest's.
+            unsafe {
+                asm!("mov dr0, {}", "mov dr1, {}", "mov dr2, {}", "mov dr3, {}",
+                    in(reg) first, in(reg) second, in(reg) third, in(reg) fourth,
+                    options(nomem, nostack, preserves_flags));
+            }
+        }
+    }
+
+    /// After it was left: the machine's again.
+    pub(crate) fn store_unusual(&self) {
+        let unusual = self.unusual.get();
+        let machine = vector::enabled_components();
+        let extended = read_extended();
+        if extended != self.extended.get() {
+            self.set_extended(extended);
+        }
+        if extended != machine {
+            write_extended(machine);
+        }
+        if unusual & unusual::DEBUG != 0 {
+            let (first, second, third, fourth): (u64, u64, u64, u64);
+            // SAFETY: reads registers, and switches off what breakpoints there may be.
+            unsafe {
+                asm!("mov dr7, {off}", "mov {}, dr0", "mov {}, dr1", "mov {}, dr2", "mov {}, dr3",
+                    out(reg) first, out(reg) second, out(reg) third, out(reg) fourth,
+                    off = in(reg) 0x400u64, options(nomem, nostack, preserves_flags));
+            }
+            for (cell, value) in self.debug.iter().zip([first, second, third, fourth]) {
+                cell.set(value);
+            }
+        }
+    }
+}
+
+/// Reads XCR0.
+fn read_extended() -> u64 {
+    let (low, high): (u64, u64);
+    // SAFETY: reads a register. The CPU has it: there are no guests without XSAVE.
+    unsafe {
+        asm!("xgetbv", in("ecx") 0, out("rax") low, out("rdx") high,
+            options(nomem, nostack, preserves_flags));
+    }
+    high << 32 | low
+}
+
+/// Writes XCR0.
+fn write_extended(value: u64) {
+    // SAFETY: there are no guests without XSAVE, and the components are among those that `vector` uses,
+    // in groups that belong together.
+    unsafe {
+        asm!("xsetbv", in("ecx") 0, in("eax") value as u32, in("edx") (value >> 32) as u32,
+            options(nomem, nostack, preserves_flags));
+    }
+}
+
+// SAFETY: the kernel image defines this function, with this signature.
+unsafe extern "Rust" {
+    /// The kernel's answer to an exit of `me`'s guest on `cpu`: whom to run next, null for nobody.
+    safe fn a9n_guest_exit(cpu: &Cpu, me: &Context) -> *const Context;
+}
+
+/// What the stubs call on the way in where something is not as it usually is.
+pub(crate) extern "C" fn before_entry(cpu: &Cpu, guest: &Guest) {
+    let (here, it) = (core::ptr::from_ref(cpu) as u64, core::ptr::from_ref(guest) as u64);
+    if cpu.guest.load(Relaxed) != it || guest.cpu.get() != here {
+        svm::forget_on_entry(guest);
+        cpu.guest.store(it, Relaxed);
+        guest.cpu.set(here);
+    }
+    guest.load_unusual();
+}
+
+/// What the stubs call after an exit from a guest with something unusual, or in the middle of an event.
+pub(crate) extern "C" fn after_exit(guest: &Guest) {
+    guest.store_unusual();
+    svm::keep_event(guest);
+}
+
+/// What the stubs call when the guest of `me`, which runs on `cpu`, was left for something else than an
+/// interrupt. Answers whom to run.
+pub(crate) extern "C" fn left(cpu: &Cpu, me: &Context, guest: &Guest) -> *const Context {
+    if svm::handle(guest) { core::ptr::from_ref(me) } else { a9n_guest_exit(cpu, me) }
+}
+
+impl Virt for X86_64 {
+    fn guest_bits(&self) -> Option<u32> {
+        (TECHNIQUE.load(Relaxed) != 0).then_some(size_of::<Guest>().ilog2())
+    }
+
+    fn prepare_guest(&self, state: PhysicalAddress) {
+        let guest = guest(state);
+        guest.physical.set(state.0);
+        guest.set_extended(1);
+        technique!(reset(guest, PAGES.load(Relaxed)));
+    }
+
+    fn prepare_guest_root(&self, root: PhysicalAddress) {
+        paging::prepare_guest_root(root);
+    }
+
+    fn set_guest_memory(&self, state: PhysicalAddress, root: PhysicalAddress) {
+        guest(state).cpu.set(0);
+        technique!(set_memory(guest(state), root));
+    }
+
+    fn exit_groups(&self, state: PhysicalAddress, reason: ExitReason) -> StateGroups {
+        let groups = guest(state).groups.get(reason as usize).map_or(0, Cell::get);
+        StateGroups::from_bits_truncate(groups)
+    }
+
+    fn set_exit_groups(
+        &self,
+        state: PhysicalAddress,
+        reason: Option<ExitReason>,
+        groups: StateGroups,
+    ) {
+        let chosen = |number: &usize| reason.is_none_or(|reason| reason as usize == *number);
+        for (_, cell) in (0..).zip(&guest(state).groups).filter(|(number, _)| chosen(number)) {
+            cell.set(groups.bits());
+        }
+    }
+
+    fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
+        technique!(exit(guest(state)))
+    }
+
+    fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
+        let guest = guest(state);
+        groups.numbers().for_each(|number| put(technique!(read(guest, number))));
+    }
+
+    fn write_guest(
+        &self,
+        state: PhysicalAddress,
+        groups: StateGroups,
+        mut take: impl FnMut() -> u64,
+    ) {
+        let guest = guest(state);
+        groups.numbers().for_each(|number| technique!(write(guest, number, take())));
+    }
+
+    fn answer_exit(
+        &self,
+        state: PhysicalAddress,
+        verdict: GuestVerdict,
+        words: &[u64; MESSAGE_REGISTERS],
+    ) {
+        technique!(answer(guest(state), verdict, words));
+    }
+}

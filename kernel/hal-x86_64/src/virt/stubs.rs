@@ -1,0 +1,58 @@
+//! The way into a guest and out of it.
+//!
+//! `a9n_guest` is where the way out of the kernel ends for a context of mode `Guest`: interrupts are off,
+//! the kernel lock is given back, rdx is the context, and the stack pointer is 8 below the CPU's words.
+//!
+//! What an interrupt of the machine does to a guest is what it does to an idle CPU: the guest is left,
+//! interrupts are let in for one instruction with nothing on the stack, and the interrupt's frame is
+//! dropped by its stub. That the CPU's `current` is set tells whom it interrupted.
+//!
+//! # Soundness
+//! - `current` and the loaded root are set as for user mode, so the arguments of
+//!   [`entry`](crate::entry) and [`lock`](crate::lock) hold.
+//! - From `clgi` to `stgi` the CPU takes no interrupt, not even one that cannot be masked; between them the
+//!   guest's segments and hidden state are loaded and the machine's loaded again.
+//! - All general registers are the guest's while it runs, and stored in the virtual CPU behind it.
+//! - A virtual CPU lives as long as its process is current: the portable kernel has it stopped first.
+
+use core::arch::global_asm;
+use core::mem::offset_of;
+
+use super::svm::vmcb;
+use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
+use crate::context::Context;
+use crate::cpu::Cpu;
+
+/// Bit of an event that says that it is one.
+const EVENT_IS_ONE: u32 = 31;
+/// Code of an exit for an interrupt of the machine.
+const INTERRUPTED: u32 = 0x60;
+
+global_asm!(
+    include_str!("guest.s"),
+    TECHNIQUE = sym TECHNIQUE,
+    VMX = const Technique::Vmx as u8,
+    CURRENT = const offset_of!(Cpu, current),
+    LOADED_ROOT = const offset_of!(Cpu, root),
+    CPU_GUEST = const offset_of!(Cpu, guest),
+    OWN_PAGE = const offset_of!(Cpu, own_page),
+    ROOT = const offset_of!(Context, root),
+    GUEST = const offset_of!(Context, guest),
+    R12 = const offset_of!(Context, r12),
+    R13 = const offset_of!(Context, r13),
+    R14 = const offset_of!(Context, r14),
+    R15 = const offset_of!(Context, r15),
+    GUEST_CPU = const offset_of!(Guest, cpu),
+    UNUSUAL = const offset_of!(Guest, unusual),
+    EXTENDED = const offset_of!(Guest, extended),
+    PHYSICAL = const offset_of!(Guest, physical),
+    REGISTERS = const offset_of!(Guest, registers),
+    TLB_CONTROL = const vmcb::TLB_CONTROL,
+    EXIT_EVENT = const vmcb::EXIT_EVENT,
+    EXIT_CODE = const vmcb::EXIT_CODE,
+    EVENT_IS_ONE = const EVENT_IS_ONE,
+    INTERRUPTED = const INTERRUPTED,
+    BEFORE_ENTRY = sym before_entry,
+    AFTER_EXIT = sym after_exit,
+    LEFT = sym left,
+);

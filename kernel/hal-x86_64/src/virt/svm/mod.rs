@@ -1,0 +1,137 @@
+//! AMD's technique, SVM with nested paging (AMD64 APM, volume 2, chapter 15): how a CPU is made ready for
+//! it, what a guest starts with and what is kept from it. `state` has the parts of a guest's state,
+//! `exit` what exits mean, `vmcb` the layout of the control block.
+
+mod exit;
+mod state;
+pub(super) mod vmcb;
+
+use core::arch::asm;
+use core::arch::x86_64::__cpuid;
+use core::ptr;
+use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use a9n_hal::PhysicalAddress;
+use raw_cpuid::CpuId;
+use x86_64::registers::control::{Efer, EferFlags};
+use x86_64::registers::model_specific::Msr;
+
+pub(super) use self::exit::{answer, exit, handle, keep_event};
+pub(super) use self::state::{read, reset, write};
+use super::Guest;
+use crate::kernel_space::DIRECT_MAP;
+
+/// VM_CR: the firmware has switched SVM off.
+const VM_CR: u32 = 0xc001_0114;
+const VM_CR_DISABLED: u64 = 1 << 4;
+const VM_HSAVE_PA: u32 = 0xc001_0117;
+
+/// CPUID 8000000Ah, EDX.
+const SVM_FEATURES: u32 = 0x8000_000a;
+const NESTED_PAGING: u32 = 1 << 0;
+const FLUSH_BY_TAG: u32 = 1 << 6;
+
+/// Values of TLB_CONTROL: forget everything; forget what has this guest's tag.
+const FORGET_ALL: u8 = 1;
+const FORGET_TAG: u8 = 3;
+
+/// How translations of guests are forgotten.
+static FORGET: AtomicU8 = AtomicU8::new(FORGET_ALL);
+
+/// Where in the shared pages the permissions of ports (three pages) and of model-specific registers
+/// (two) begin, in bytes.
+const PORT_MAP: u64 = 0;
+const REGISTER_MAP: u64 = 3 * 4096;
+const SHARED_BYTES: usize = 5 * 4096;
+
+/// Model-specific registers that a guest reaches by itself: the processor switches them.
+const OWN_REGISTERS: [u32; 10] = [
+    0x174,
+    0x175,
+    0x176,
+    0xc000_0081,
+    0xc000_0082,
+    0xc000_0083,
+    0xc000_0084,
+    0xc000_0100,
+    0xc000_0101,
+    0xc000_0102,
+];
+
+/// Whether this CPU has SVM with nested paging, switched on.
+pub(super) fn is_there() -> bool {
+    let has = CpuId::new()
+        .get_extended_processor_and_feature_identifiers()
+        .is_some_and(|features| features.has_svm());
+    if !has || __cpuid(SVM_FEATURES).edx & NESTED_PAGING == 0 {
+        return false;
+    }
+    // SAFETY: a CPU with SVM has the register; reading it changes nothing.
+    unsafe { Msr::new(VM_CR).read() & VM_CR_DISABLED == 0 }
+}
+
+/// Fills in the permission maps, in the shared `pages`: everything leaves the guest but its own
+/// registers.
+///
+/// # Safety
+/// The pages are in the direct map and nobody else's.
+pub(super) unsafe fn prepare(pages: PhysicalAddress) {
+    let first = ptr::with_exposed_provenance_mut::<u8>((DIRECT_MAP | pages.0) as usize);
+    // SAFETY: the caller's promise; every place lies in the five pages.
+    unsafe {
+        first.write_bytes(0xff, SHARED_BYTES);
+        for register in OWN_REGISTERS {
+            let (byte, bits) = permission(register);
+            let place = first.add(REGISTER_MAP as usize + byte);
+            place.write(place.read() & !bits);
+        }
+    }
+    if __cpuid(SVM_FEATURES).edx & FLUSH_BY_TAG != 0 {
+        FORGET.store(FORGET_TAG, Relaxed);
+    }
+}
+
+/// Byte and bits of the permission map that stand for reading and writing `register`, one of the first
+/// or of those from 0xc0000000 on.
+const fn permission(register: u32) -> (usize, u8) {
+    let vector = if register >= 0xc000_0000 { 0x800 } else { 0 };
+    let number = (register & 0x1fff) as usize;
+    (vector + number / 4, 0b11 << (number % 4 * 2))
+}
+
+/// Switches SVM on. The CPU keeps its own state in `page` while a guest runs: what VMRUN saves, and beside
+/// it what VMSAVE does, which stays as it is now.
+///
+/// # Safety
+/// The page is this CPU's alone. Segments and system calls are set up and do not change any more.
+pub(super) unsafe fn start(page: PhysicalAddress) {
+    // SAFETY: the caller's promise; CPUs that run guests have the feature.
+    unsafe {
+        Efer::update(|efer| *efer |= EferFlags::SECURE_VIRTUAL_MACHINE_ENABLE);
+        Msr::new(VM_HSAVE_PA).write(page.0);
+        asm!("vmsave rax", in("rax") page.0, options(nostack, preserves_flags));
+    }
+}
+
+/// `guest`, when it is entered next, finds no translations of old.
+pub(super) fn forget_on_entry(guest: &Guest) {
+    vmcb::set_byte(guest, vmcb::TLB_CONTROL, FORGET.load(Relaxed));
+}
+
+/// `guest` uses the memory of `root`.
+pub(super) fn set_memory(guest: &Guest, root: PhysicalAddress) {
+    vmcb::word(guest, vmcb::NESTED_CR3).set(root.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_of_registers_stand_where_the_manual_says() {
+        assert_eq!(permission(0), (0, 0b11));
+        assert_eq!(permission(0x175), (0x5d, 0b1100));
+        assert_eq!(permission(0xc000_0082), (0x820, 0b11_0000));
+        assert_eq!(permission(0xc000_0103), (0x840, 0b1100_0000));
+    }
+}

@@ -1,0 +1,262 @@
+//! Why a guest left, from the fields of its VMCS to the words of an exit (Intel SDM, volume 3,
+//! appendix C and section 28.2.1). Only what the exit needs is read.
+
+use a9n_abi::guest::{Event, Exit, ExitReason, GuestInstruction, PortAccess, Situation};
+
+use super::field::{CODE, Field, STACK};
+
+/// Basic exit reasons, as far as the backend compares them itself.
+pub mod basic {
+    /// Exception, or a non-maskable interrupt of the machine.
+    pub const EXCEPTION: u64 = 0;
+    /// An interrupt of the machine.
+    pub const EXTERNAL_INTERRUPT: u64 = 1;
+    /// INIT, which a CPU that runs guests does not take.
+    pub const INIT: u64 = 3;
+    /// The guest can take a non-maskable interrupt.
+    pub const NMI_WINDOW: u64 = 8;
+    /// Access to a control register.
+    pub const CONTROL_REGISTER: u64 = 28;
+    /// Access to a debug register.
+    pub const DEBUG_REGISTER: u64 = 29;
+    /// Guest-physical memory that is not mapped for what was tried.
+    pub const MEMORY: u64 = 48;
+    /// The CPU refused to enter: this bit, and why.
+    pub const REFUSED: u64 = 1 << 31;
+    /// It did because the machine failed.
+    pub const MACHINE_CHECK: u64 = REFUSED | 41;
+}
+
+/// Bits of an event that say that it is one, and its kind.
+const KIND: u64 = Event::VALID | 7 << Event::KIND_SHIFT;
+const HARDWARE_EXCEPTION: u64 = Event::EXCEPTION << Event::KIND_SHIFT;
+
+/// Access to guest-physical memory: the bit of a linear address, and that it was not for tables.
+const LINEAR: u64 = 1 << 7;
+const NOT_TABLES: u64 = 1 << 8;
+/// Bit of the detail of [`ExitReason::Memory`] that the guest's tables were walked.
+const WALK: u64 = 1 << 8;
+
+/// General registers as an exit needs them.
+pub struct General {
+    /// RAX.
+    pub rax: u64,
+    /// RBX.
+    pub rbx: u64,
+    /// RCX.
+    pub rcx: u64,
+    /// RDX.
+    pub rdx: u64,
+}
+
+impl General {
+    /// EDX:EAX.
+    fn pair(&self) -> u64 {
+        self.rdx << 32 | self.rax & 0xffff_ffff
+    }
+}
+
+/// Reason, detail and value of the last exit.
+pub fn decode(read: impl Fn(Field) -> u64, general: &General) -> (ExitReason, u64, u64) {
+    let ecx = general.rcx & 0xffff_ffff;
+    let instruction = |kind: GuestInstruction| (ExitReason::Instruction, kind as u64, 0);
+    let number = read(Field::EXIT_REASON);
+    match number {
+        basic::EXCEPTION => {
+            let event = with_code(read(Field::EXIT_EVENT), || read(Field::EXIT_ERROR_CODE));
+            (ExitReason::Exception, event.0, read(Field::QUALIFICATION))
+        }
+        basic::EXTERNAL_INTERRUPT | basic::INIT => (ExitReason::Kick, 0, 0),
+        2 => (ExitReason::Shutdown, 0, 0),
+        7 | basic::NMI_WINDOW => (ExitReason::InterruptWindow, 0, 0),
+        9 => instruction(GuestInstruction::TaskSwitch),
+        10 => (ExitReason::Identify, general.rax & 0xffff_ffff, ecx),
+        12 => (ExitReason::Halt, 0, 0),
+        13 => instruction(GuestInstruction::Invalidate),
+        15 => instruction(GuestInstruction::ReadCounter),
+        17 => instruction(GuestInstruction::Resume),
+        18 => (ExitReason::Hypercall, general.rax, general.rbx),
+        19..=27 | 50 | 53 | 59 => instruction(GuestInstruction::Virtualisation),
+        basic::CONTROL_REGISTER => {
+            let qualification = read(Field::QUALIFICATION);
+            let (number, general) = (qualification & 0xf, qualification >> 8 & 0xf);
+            let write = u64::from(qualification >> 4 & 3 == 0);
+            (ExitReason::ControlRegister, number | general << 8 | write << 16, 0)
+        }
+        30 => {
+            let access = port(read(Field::QUALIFICATION), || read(Field::INSTRUCTION_DETAILS));
+            let bits = u32::from(access.bytes()) * 8;
+            (ExitReason::Port, access.0, general.rax & ((1 << bits) - 1))
+        }
+        31 => (ExitReason::ReadRegister, ecx, 0),
+        32 => (ExitReason::WriteRegister, ecx, general.pair()),
+        36 | 39 => instruction(GuestInstruction::Monitor),
+        basic::MEMORY => {
+            let qualification = read(Field::QUALIFICATION);
+            let walks = qualification & (LINEAR | NOT_TABLES) == LINEAR;
+            let tried = qualification & 7 | if walks { WALK } else { 0 };
+            (ExitReason::Memory, tried, read(Field::GUEST_PHYSICAL))
+        }
+        // Memory that may not be accessed at all has entries that the CPU calls wrong.
+        49 => (ExitReason::Memory, 0, read(Field::GUEST_PHYSICAL)),
+        51 => instruction(GuestInstruction::ReadTime),
+        54 => instruction(GuestInstruction::WriteBack),
+        55 => (ExitReason::SetExtended, ecx, general.pair()),
+        number if number & basic::REFUSED != 0 => (ExitReason::Invalid, number & 0xffff, 0),
+        number => (ExitReason::Other, number & 0xffff, read(Field::QUALIFICATION)),
+    }
+}
+
+/// The port access that `qualification` says; `details` tells the size of an address.
+fn port(qualification: u64, details: impl FnOnce() -> u64) -> PortAccess {
+    let mut access = qualification >> 16 & 0xffff;
+    access |= ((qualification & 7) + 1) << PortAccess::BYTES_SHIFT;
+    for (bit, flag) in [(3, PortAccess::IN), (4, PortAccess::STRING), (5, PortAccess::REPEATED)] {
+        if qualification >> bit & 1 != 0 {
+            access |= flag;
+        }
+    }
+    if access & PortAccess::STRING != 0 {
+        access |= (2 << (details() >> 7 & 3)) << PortAccess::ADDRESS_SHIFT;
+    }
+    PortAccess(access)
+}
+
+/// `information` about an event, as a VMCS has it, with its error code. Kinds of software exceptions
+/// become exceptions.
+pub fn with_code(information: u64, code: impl FnOnce() -> u64) -> Event {
+    if information & Event::VALID == 0 {
+        return Event::NONE;
+    }
+    let event = match information >> Event::KIND_SHIFT & 7 {
+        5 | 6 => information & !KIND | Event::VALID | HARDWARE_EXCEPTION,
+        _ => information,
+    } & (KIND | Event::HAS_CODE | 0xff);
+    let code = if event & Event::HAS_CODE != 0 { code() << 32 } else { 0 };
+    Event(event | code)
+}
+
+/// The whole exit of which `detail` and `value` are known, but for the event.
+pub fn describe(read: impl Fn(Field) -> u64, detail: u64, value: u64) -> Exit {
+    let length =
+        if has_length(read(Field::EXIT_REASON)) { read(Field::EXIT_LENGTH) & 15 } else { 0 };
+    let (cr0, efer) = (read(Field::GUEST_CR0), read(Field::GUEST_EFER));
+    let code = read(Field::GUEST_ES_RIGHTS.of(CODE));
+    let stack = read(Field::GUEST_ES_RIGHTS.of(STACK));
+    let long = efer >> 10 & 1 != 0;
+    let mut situation = length | (stack >> 5 & 3) << Situation::PRIVILEGE_SHIFT;
+    for (holds, flag) in [
+        (long && code >> 13 & 1 != 0, Situation::CODE_64),
+        (code >> 14 & 1 != 0, Situation::CODE_32),
+        (cr0 & 1 != 0, Situation::PROTECTED),
+        (cr0 >> 31 & 1 != 0, Situation::PAGING),
+        (read(Field::GUEST_RFLAGS) >> 9 & 1 != 0, Situation::INTERRUPTS),
+        (read(Field::INTERRUPTIBILITY) & 3 != 0, Situation::SHADOW),
+        (long, Situation::LONG),
+    ] {
+        if holds {
+            situation |= flag;
+        }
+    }
+    Exit {
+        instruction: read(Field::GUEST_RIP),
+        detail,
+        value,
+        situation: Situation(situation),
+        interrupted: with_code(read(Field::ENTRY_EVENT), || read(Field::ENTRY_ERROR_CODE)),
+        page_table: read(Field::GUEST_CR3),
+    }
+}
+
+/// Whether the CPU says how long the instruction is: it was one that made the guest leave.
+fn has_length(reason: u64) -> bool {
+    matches!(reason, 9..=32 | 36 | 39 | 40 | 46 | 47 | 50 | 51 | 53..=55 | 57..=61)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GENERAL: General = General { rax: 0x1_1234_5678, rbx: 2, rcx: 0xf_0000_0003, rdx: 4 };
+
+    /// A VMCS with these fields, the rest 0.
+    fn fields(known: &[(Field, u64)]) -> impl Fn(Field) -> u64 {
+        move |field| known.iter().find(|(known, _)| *known == field).map_or(0, |(_, value)| *value)
+    }
+
+    fn decoded(reason: u64, qualification: u64) -> (ExitReason, u64, u64) {
+        let known = [
+            (Field::EXIT_REASON, reason),
+            (Field::QUALIFICATION, qualification),
+            (Field::INSTRUCTION_DETAILS, 1 << 7),
+            (Field::GUEST_PHYSICAL, 0x5000),
+        ];
+        decode(fields(&known), &GENERAL)
+    }
+
+    #[test]
+    fn registers_of_an_instruction_come_in_their_width() {
+        assert_eq!(decoded(10, 0), (ExitReason::Identify, 0x1234_5678, 3));
+        assert_eq!(decoded(31, 0), (ExitReason::ReadRegister, 3, 0));
+        assert_eq!(decoded(32, 0), (ExitReason::WriteRegister, 3, 0x4_1234_5678));
+    }
+
+    #[test]
+    fn ports_tell_size_direction_and_value() {
+        let (reason, detail, value) = decoded(30, 0x3f8 << 16 | 1);
+        let access = PortAccess(detail);
+        assert_eq!(
+            (reason, access.port(), access.bytes(), value),
+            (ExitReason::Port, 0x3f8, 2, 0x5678)
+        );
+        assert!(!access.has(PortAccess::IN));
+        let access = PortAccess(decoded(30, 0x60 << 16 | 0b11_1000 | 3).1);
+        assert!(access.has(PortAccess::IN | PortAccess::STRING | PortAccess::REPEATED));
+        assert_eq!((access.bytes(), access.0 >> PortAccess::ADDRESS_SHIFT), (4, 4));
+    }
+
+    #[test]
+    fn memory_tells_what_was_tried_and_whether_tables_were_walked() {
+        assert_eq!(decoded(48, 0x182), (ExitReason::Memory, 2, 0x5000));
+        assert_eq!(decoded(48, 0x081), (ExitReason::Memory, 1 | 1 << 8, 0x5000));
+    }
+
+    #[test]
+    fn control_registers_tell_which_general_one() {
+        assert_eq!(decoded(28, 0x0308).1, 8 | 3 << 8 | 1 << 16);
+        assert_eq!(decoded(28, 0x0f18).1, 8 | 15 << 8);
+    }
+
+    #[test]
+    fn what_failed_at_entry_is_invalid_and_what_is_unknown_is_other() {
+        assert_eq!(decoded(basic::REFUSED | 33, 0), (ExitReason::Invalid, 33, 0));
+        assert_eq!(decoded(56, 7), (ExitReason::Other, 56, 7));
+    }
+
+    #[test]
+    fn an_interrupted_event_keeps_its_code_and_software_exceptions_are_exceptions() {
+        let fault = with_code(0x8000_0b0e, || 5);
+        assert_eq!((fault.kind(), fault.vector(), fault.0 >> 32), (Event::EXCEPTION, 14, 5));
+        assert_eq!(with_code(0x8000_0603, || 5), Event::exception(3));
+        assert_eq!(with_code(0x0000_0b0e, || 5), Event::NONE);
+    }
+
+    #[test]
+    fn the_situation_is_that_of_the_processor() {
+        let known = [
+            (Field::EXIT_REASON, 10),
+            (Field::EXIT_LENGTH, 2),
+            (Field::GUEST_CR0, 0x8000_0001),
+            (Field::GUEST_EFER, 0x500),
+            (Field::GUEST_ES_RIGHTS.of(CODE), 0xa0fb),
+            (Field::GUEST_ES_RIGHTS.of(STACK), 0xc0f3),
+            (Field::GUEST_RFLAGS, 0x202),
+            (Field::INTERRUPTIBILITY, 1),
+        ];
+        let situation = describe(fields(&known), 0, 0).situation;
+        assert_eq!((situation.length(), situation.privilege()), (Some(2), 3));
+        assert!(situation.has(Situation::CODE_64 | Situation::LONG | Situation::PAGING));
+        assert!(situation.has(Situation::PROTECTED | Situation::SHADOW));
+        assert!(!situation.is_interruptible() && !situation.has(Situation::CODE_32));
+    }
+}

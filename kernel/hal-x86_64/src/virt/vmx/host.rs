@@ -1,0 +1,68 @@
+//! What a CPU is like again when a guest leaves (Intel SDM, volume 3, section 25.5).
+
+use core::sync::atomic::Ordering::Relaxed;
+
+use x86_64::registers::control::{Cr0Flags, Cr4, Efer};
+use x86_64::registers::model_specific::Msr;
+
+use super::field::Field;
+use super::instructions::write;
+use super::processor;
+use crate::cpu::Cpu;
+use crate::features::CR0;
+use crate::interrupts;
+use crate::paging::kernel_root;
+use crate::segments::{KERNEL_CODE, KERNEL_DATA, TASK_STATE};
+use crate::virt::PAGES;
+
+const IA32_PAT: u32 = 0x277;
+
+/// Where the stack pointer stands after an exit, below the CPU's words.
+pub const STACK_OFFSET: u64 = 8;
+
+// SAFETY: `stubs` defines it.
+unsafe extern "C" {
+    /// Where an exit leads to.
+    static a9n_vmx_exit: u8;
+}
+
+/// Writes the host's part of the current VMCS, for `cpu`, the executing one. The vector unit stays on,
+/// as who has a guest has a vector state. The way out to user mode sets the bases of FS and GS; SYSENTER is off.
+///
+/// # Safety
+/// VMX is on, there is a current VMCS, and the CPU is up.
+pub unsafe fn write_state(cpu: &Cpu) {
+    // SAFETY: every 64-bit CPU has the register.
+    let pat = unsafe { Msr::new(IA32_PAT).read() };
+    let null = [
+        Field::HOST_ES,
+        Field::HOST_DS,
+        Field::HOST_FS,
+        Field::HOST_GS,
+        Field::HOST_FS_BASE,
+        Field::HOST_GS_BASE,
+        Field::HOST_SYSENTER_CS,
+        Field::HOST_SYSENTER_ESP,
+        Field::HOST_SYSENTER_EIP,
+    ];
+    let registers = [
+        (Field::HOST_CS, KERNEL_CODE.into()),
+        (Field::HOST_SS, KERNEL_DATA.into()),
+        (Field::HOST_TR, TASK_STATE.into()),
+        (Field::HOST_CR0, (CR0 - Cr0Flags::TASK_SWITCHED).bits()),
+        (Field::HOST_CR3, kernel_root().0),
+        (Field::HOST_CR4, Cr4::read_raw()),
+        (Field::HOST_EFER, Efer::read_raw()),
+        (Field::HOST_PAT, pat),
+        (Field::HOST_TR_BASE, cpu.segments.task_address()),
+        (Field::HOST_GDTR_BASE, cpu.segments.table_address()),
+        (Field::HOST_IDTR_BASE, interrupts::table_address()),
+        (Field::HOST_RSP, core::ptr::from_ref(cpu).addr() as u64 - STACK_OFFSET),
+        (Field::HOST_RIP, (&raw const a9n_vmx_exit).addr() as u64),
+        (Field::EXIT_MSR_LOAD, processor::machine_values(cpu, PAGES.load(Relaxed))),
+    ];
+    for (field, value) in null.map(|field| (field, 0)).into_iter().chain(registers) {
+        // SAFETY: the caller's promise; these are the CPU's own registers as they are.
+        unsafe { write(field, value) };
+    }
+}

@@ -1,0 +1,94 @@
+//! Intel's VMX: guests with nested page tables, tagged translations and unrestricted modes.
+//!
+//! # Where a VMCS is
+//! The CPU that used a VMCS last may hold part of it, and no other CPU may use it meanwhile. Here a CPU
+//! holds at most one, its *current* one ([`Cpu::vmcs`]): that of the guest
+//! that it runs, or whose state it looks at with the kernel lock held. Before anything else runs and
+//! the lock is given back, it is written to memory ([`give`]). So whoever has the lock finds the
+//! state of every guest that does not run in memory, and nothing is written to memory that was a
+//! guest's.
+
+mod capability;
+mod controls;
+pub(crate) mod ept;
+mod exit;
+mod field;
+mod host;
+mod instructions;
+mod processor;
+mod registers;
+mod reset;
+mod run;
+#[cfg(target_os = "none")]
+mod stubs;
+mod verdict;
+
+use core::cell::Cell;
+use core::sync::atomic::Ordering::Relaxed;
+
+use a9n_hal::PhysicalAddress;
+
+pub(super) use processor::{is_there, prepare, start};
+pub(super) use registers::{read, write};
+pub(super) use reset::{reset, set_memory};
+pub(super) use run::exit;
+pub(super) use verdict::answer;
+
+use super::Guest;
+use crate::cpu::Cpu;
+use crate::kernel_space::DIRECT_MAP;
+
+/// Registers that the CPU switches by lists of values: STAR, LSTAR, CSTAR, SFMASK, KERNEL_GS_BASE.
+const LISTED: [u32; 5] = [0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0xc000_0102];
+
+/// What VMX wants to know of a guest beside its VMCS. Zero at first.
+#[repr(C, align(16))]
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Number and value of the [`LISTED`] registers, as the CPU stores and loads them: at a multiple of
+    /// 16 bytes.
+    listed: [[Cell<u64>; 2]; LISTED.len()],
+    cr2: Cell<u64>,
+    cr8: Cell<u64>,
+    dr6: Cell<u64>,
+    /// Whether the VMCS was entered since it became the current one.
+    is_launched: Cell<bool>,
+    /// Whether the guest leaves when it can take an interrupt.
+    awaits_window: Cell<bool>,
+    /// The CPU's error number for an entry that it refused, 0 for none.
+    refused: Cell<u64>,
+    /// Address of the [`Cpu`] that the host's part of the VMCS is for.
+    host: Cell<u64>,
+}
+
+/// Makes the VMCS of `guest`, which runs nowhere else, the current one.
+fn reach(guest: &Guest) {
+    let (cpu, vmcs) = (Cpu::here(), guest.physical.get());
+    if cpu.vmcs.load(Relaxed) != vmcs {
+        let_go(cpu);
+        // SAFETY: it is a VMCS, as `reset` made it, and no CPU holds it, since none runs it.
+        unsafe { instructions::vmptrld(PhysicalAddress(vmcs)) };
+        guest.vmx.is_launched.set(false);
+        cpu.vmcs.store(vmcs, Relaxed);
+    }
+}
+
+/// Writes what `cpu`, the executing one, holds of a VMCS to memory, unless it is that of `next`,
+/// as contexts name it, which runs next. The kernel lock is held.
+#[inline(always)]
+pub(crate) fn give(cpu: &Cpu, next: u64) {
+    let held = cpu.vmcs.load(Relaxed);
+    if held != 0 && held | DIRECT_MAP != next {
+        let_go(cpu);
+    }
+}
+
+#[cold]
+fn let_go(cpu: &Cpu) {
+    let held = cpu.vmcs.load(Relaxed);
+    if held != 0 {
+        // SAFETY: it is the current VMCS, which lives as long as it is held.
+        unsafe { instructions::vmclear(PhysicalAddress(held)) };
+        cpu.vmcs.store(0, Relaxed);
+    }
+}

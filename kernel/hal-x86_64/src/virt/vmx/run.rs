@@ -1,0 +1,211 @@
+//! Into a guest, and out of it; the assembly itself stands in `stubs`.
+
+use core::arch::asm;
+use core::ptr;
+use core::sync::atomic::Ordering::Relaxed;
+
+use a9n_abi::guest::{Event, Exit, ExitReason};
+use x86_64::registers::control::Cr2;
+
+use super::controls::MACHINE_CHECK;
+use super::exit::{self, General, basic};
+use super::field::Field;
+use super::instructions::{invept_all, read, write};
+use super::registers::{self, CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, inject, watch_debug};
+use super::verdict::advance;
+use super::{host, reach};
+use crate::context::Context;
+use crate::cpu::Cpu;
+use crate::interrupts::interrupted;
+use crate::virt::{BREAKPOINTS, Guest, a9n_guest_exit, unusual};
+
+/// Bits of an event in the middle of which the guest left, but for its code.
+const EVENT: u64 = 0x8000_0fff;
+/// The guest was about to return from a non-maskable interrupt.
+const NMI_UNBLOCKED: u64 = 1 << 12;
+/// Kind of a non-maskable interrupt.
+const NON_MASKABLE: u64 = Event::non_maskable().kind();
+/// Exceptions of breakpoints, whose causes are shown in bits of DR6 that the guest has yet to be told;
+/// and for what is not allowed.
+const DEBUG: u8 = 1;
+const DEBUG_CAUSES: u64 = 0x600f;
+const PROTECTION: u8 = 13;
+
+/// Makes this CPU ready to enter `guest`. Answers whether by `vmresume`.
+pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
+    let cpu = Cpu::here();
+    reach(guest);
+    let here = ptr::from_ref(cpu).addr() as u64;
+    if guest.vmx.host.get() != here {
+        // SAFETY: the current VMCS is the guest's, and the CPU is up.
+        unsafe { host::write_state(cpu) };
+        guest.vmx.host.set(here);
+    }
+    let it = ptr::from_ref(guest).addr() as u64;
+    if cpu.guest.load(Relaxed) != it || guest.cpu.get() != here {
+        // SAFETY: VMX is on.
+        unsafe { invept_all() };
+        cpu.guest.store(it, Relaxed);
+        guest.cpu.set(here);
+    }
+    guest.load_unusual();
+    if guest.unusual.get() & unusual::DEBUG != 0 {
+        // SAFETY: tells the guest about exceptions of its own; the machine has none.
+        unsafe { asm!("mov dr6, {}", in(reg) guest.vmx.dr6.get(), options(nomem, nostack)) }
+    }
+    if Cr2::read_raw() != guest.vmx.cr2.get() {
+        // SAFETY: the kernel reads it only right after a page fault.
+        unsafe { asm!("mov cr2, {}", in(reg) guest.vmx.cr2.get(), options(nomem, nostack)) }
+    }
+    guest.vmx.is_launched.get()
+}
+
+/// What the stub calls when `guest` left, or was `refused`. Answers whom to run.
+pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
+    let cpu = Cpu::here();
+    let me = cpu.current.load(Relaxed);
+    cpu.segments.reload_table();
+    guest.vmx.cr2.set(Cr2::read_raw());
+    guest.store_unusual();
+    if guest.unusual.get() & unusual::DEBUG != 0 {
+        keep_debug(guest);
+    }
+    // SAFETY: the current VMCS is the guest's.
+    let field = |field| unsafe { read(field) };
+    let error = if refused { field(Field::INSTRUCTION_ERROR) } else { 0 };
+    guest.vmx.refused.set(error);
+    let reason = field(Field::EXIT_REASON);
+    let stays = match reason {
+        _ if refused => false,
+        basic::MACHINE_CHECK => take_own(Event::exception(MACHINE_CHECK)),
+        basic::REFUSED.. => false,
+        _ => {
+            guest.vmx.is_launched.set(true);
+            keep_event(reason);
+            match reason {
+                basic::EXTERNAL_INTERRUPT => {
+                    return interrupted(field(Field::EXIT_EVENT) & 0xff, 0);
+                }
+                basic::EXCEPTION => {
+                    let event = Event(field(Field::EXIT_EVENT));
+                    if event.vector() == DEBUG {
+                        let found = field(Field::QUALIFICATION) & DEBUG_CAUSES;
+                        guest.vmx.dr6.set(guest.vmx.dr6.get() | found);
+                    }
+                    take_own(event)
+                }
+                basic::INIT => true,
+                basic::CONTROL_REGISTER => control_register(guest),
+                basic::DEBUG_REGISTER => {
+                    watch_debug(guest, false);
+                    true
+                }
+                _ => false,
+            }
+        }
+    };
+    // SAFETY: `current` is the context that the guest was entered for, which the portable kernel keeps
+    // as long as it is current.
+    match unsafe { me.as_ref() } {
+        Some(me) if !stays => a9n_guest_exit(cpu, me),
+        _ => me,
+    }
+}
+
+/// Keeps DR6; and if the guest has no breakpoint, it leaves when it touches a debug register again.
+fn keep_debug(guest: &Guest) {
+    let dr6;
+    // SAFETY: reads a register.
+    unsafe { asm!("mov {}, dr6", out(reg) dr6, options(nomem, nostack, preserves_flags)) };
+    guest.vmx.dr6.set(dr6);
+    // SAFETY: the current VMCS is the guest's.
+    let dr7 = unsafe { read(Field::GUEST_DR7) };
+    if dr7 & BREAKPOINTS == 0 {
+        watch_debug(guest, true);
+    }
+}
+
+/// Makes what was being delivered to the guest, when it left for `reason`, be delivered again. What an
+/// instruction raised is raised again by that.
+fn keep_event(reason: u64) {
+    // SAFETY: the current VMCS is the guest's; an event that it had is one that it can have.
+    unsafe {
+        let event = Event(read(Field::VECTORING_EVENT));
+        if event.is_valid() && event.kind() <= Event::EXCEPTION {
+            write(Field::ENTRY_EVENT, event.0 & EVENT);
+            write(Field::ENTRY_ERROR_CODE, read(Field::VECTORING_ERROR_CODE));
+        }
+        let unblocked = match reason {
+            basic::EXCEPTION => read(Field::EXIT_EVENT),
+            basic::MEMORY => read(Field::QUALIFICATION),
+            _ => 0,
+        };
+        let blocking = read(Field::INTERRUPTIBILITY);
+        if event.is_valid() && event.kind() == NON_MASKABLE {
+            write(Field::INTERRUPTIBILITY, blocking & !NMI_BLOCKED);
+        } else if unblocked & NMI_UNBLOCKED != 0 {
+            write(Field::INTERRUPTIBILITY, blocking | NMI_BLOCKED);
+        }
+    }
+}
+
+/// Takes the machine's own non-maskable interrupt or machine check, if `event` is that; answers whether.
+fn take_own(event: Event) -> bool {
+    // SAFETY: what the CPU would have done outside the guest.
+    unsafe {
+        if event.kind() == NON_MASKABLE {
+            asm!("int 2", options(nomem, nostack));
+        } else if event.vector() == MACHINE_CHECK {
+            asm!("int {}", const MACHINE_CHECK, options(nomem, nostack));
+        } else {
+            return false;
+        }
+    }
+    true
+}
+
+/// Deals with an access to CR0, CR4 or CR8. What they keep is shown to the guest as it wrote it, and the
+/// instruction is done again, by the CPU; other bits of CR4 that make the guest leave it cannot have.
+/// `false` if it is something else.
+fn control_register(guest: &Guest) -> bool {
+    // SAFETY: the current VMCS is the guest's.
+    let field = |field| unsafe { read(field) };
+    // SAFETY: as above; what is shown to the guest is its own business.
+    let show = |field, value| unsafe { write(field, value) };
+    let qualification = field(Field::QUALIFICATION);
+    let general = qualification >> 8 & 0xf;
+    let number = INTERFACE_ORDER.get(general as usize).map_or(0, |number| usize::from(*number));
+    let value = registers::read(guest, number);
+    match (qualification & 0xf, qualification >> 4 & 3) {
+        (0, 0) => show(Field::CR0_SHADOW, value & CR0_KEPT),
+        (4, 0) if value & !(CR4_FREE | CR4_KEPT) == 0 => show(Field::CR4_SHADOW, value & CR4_KEPT),
+        (4, 0) => inject(Event::exception_with_code(PROTECTION, 0)),
+        (8, 0) if value > 0xf => inject(Event::exception_with_code(PROTECTION, 0)),
+        (8, 0) => {
+            guest.vmx.cr8.set(value);
+            advance(field(Field::EXIT_LENGTH));
+        }
+        (8, 1) => {
+            registers::write(guest, number, guest.vmx.cr8.get());
+            advance(field(Field::EXIT_LENGTH));
+        }
+        _ => return false,
+    }
+    true
+}
+
+/// General registers in the order of instructions, by their places in the interface.
+const INTERFACE_ORDER: [u8; 16] = [0, 2, 3, 1, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// Why `guest` was left the last time.
+pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
+    reach(guest);
+    // SAFETY: the current VMCS is the guest's.
+    let field = |field| unsafe { read(field) };
+    let [rax, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(|cell| cell.get());
+    let (reason, detail, value) = match guest.vmx.refused.get() {
+        0 => exit::decode(field, &General { rax, rbx, rcx, rdx }),
+        error => (ExitReason::Invalid, error, 0),
+    };
+    (reason, exit::describe(field, detail, value))
+}

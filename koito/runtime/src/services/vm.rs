@@ -1,0 +1,84 @@
+//! A virtual machine with a guest in it.
+
+use core::fmt;
+
+use nun::service::{Vec, Wire};
+
+use super::KEY_BYTES;
+
+/// How a virtual machine is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub enum VmCondition {
+    /// Its guest runs.
+    Running = 1,
+    /// Its guest waits for an interrupt.
+    Waiting = 2,
+    /// It is stopped until somebody lets it go on.
+    Paused = 3,
+    /// It switched itself off, or cannot go on.
+    Off = 4,
+}
+
+impl fmt::Display for VmCondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Paused => "paused",
+            Self::Off => "off",
+        })
+    }
+}
+
+/// A virtual machine, to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub struct VmStatus {
+    /// How it is.
+    pub condition: VmCondition,
+    /// Bytes of its memory.
+    pub memory: u64,
+    /// How often its guest was left.
+    pub exits: u64,
+}
+
+/// Why a virtual machine does not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub enum VmError {
+    /// It is so already, or is off.
+    NotNow = 1,
+    /// It could not be done.
+    Failed = 2,
+}
+
+impl fmt::Display for VmError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotNow => "it is so already, or is off",
+            Self::Failed => "it could not be done",
+        })
+    }
+}
+
+/// Controls a virtual machine, and types on its serial port.
+#[nun::service(version = 1)]
+pub trait Vm {
+    /// How it is.
+    #[method(ordinal = 1, retry = idempotent)]
+    fn status(&self) -> VmStatus;
+    /// From now on what the guest writes goes to the console, at first the last of what it wrote
+    /// before; or does not any more.
+    #[method(ordinal = 2, retry = idempotent)]
+    fn attach(&self, attached: bool);
+    /// Bytes come in at the guest's serial port. Answers how many there was room for.
+    #[method(ordinal = 3, retry = at_most_once)]
+    fn input(&self, bytes: Vec<u8, KEY_BYTES>) -> u64;
+    /// Stops the guest where it is. Its clock goes on.
+    #[method(ordinal = 4, retry = at_most_once)]
+    fn pause(&self) -> Result<(), VmError>;
+    /// Lets it go on.
+    #[method(ordinal = 5, retry = at_most_once)]
+    fn resume(&self) -> Result<(), VmError>;
+    /// Lets it begin again, also when it is off.
+    #[method(ordinal = 6, retry = at_most_once)]
+    fn reset(&self) -> Result<(), VmError>;
+}

@@ -1,0 +1,2 @@
+# Read by the superuser's interactive shells.
+alias ll='ls -l'

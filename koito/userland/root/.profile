@@ -1,0 +1,2 @@
+# Read by the superuser's login shell.
+[ -z "$BASH_VERSION" ] || . ~/.bashrc

@@ -1,0 +1,155 @@
+//! Interrupts: injected, held off, interrupted themselves.
+
+use nun::Access;
+use nun::abi::guest::{Event, ExitReason, GuestVerdict, PortAccess, StateGroups};
+
+use crate::guest::{Answer, CODE, Guest, Left};
+use crate::report::{Failure, Verdict};
+use crate::test::{READ_WRITE, Test};
+
+cases!("events": an_interrupt_at_once, a_window_opens, no_window_without_asking,
+    a_non_maskable_interrupt, what_was_interrupted_is_injected_again, another_event_instead,
+    an_exception_for_the_guest);
+
+guest_code!(
+    OPEN,
+    "open",
+    ".code16",
+    "cli",
+    "out 0x80, al",
+    "sti",
+    "nop",
+    "nop",
+    "out 0x81, al",
+    "hlt",
+    ".org guest_open + 0x40, 0x90",
+    "out 0x82, al",
+    "iret",
+);
+
+/// Where the handler of its interrupts is.
+const HANDLER: u64 = CODE + 0x40;
+/// The interrupt that is injected.
+const VECTOR: u8 = 0x21;
+
+/// A guest with the first exit of `OPEN`, its handlers in place.
+fn begin(test: &mut Test) -> Result<(Guest, Left), Failure> {
+    let mut guest = Guest::real(test, OPEN())?;
+    for vector in [usize::from(VECTOR), 2, 6] {
+        guest.memory.copy_from(4 * vector, &(HANDLER as u32).to_le_bytes());
+    }
+    let left = guest.start()?;
+    check_port(&left, 0x80)?;
+    Ok((guest, left))
+}
+
+/// Checks that it was left by writing to `port`.
+#[track_caller]
+fn check_port(left: &Left, port: u16) -> Verdict {
+    check_eq!((left.reason, PortAccess(left.exit.detail).port()), (Some(ExitReason::Port), port));
+    Ok(())
+}
+
+fn inject(mut answer: Answer, event: Event) -> Answer {
+    answer.verdict = answer.verdict.with(GuestVerdict::INJECT);
+    answer.words[4] = event.0;
+    answer
+}
+
+fn window(mut answer: Answer) -> Answer {
+    answer.verdict = answer.verdict.with(GuestVerdict::WINDOW);
+    answer
+}
+
+fn an_interrupt_at_once(test: &mut Test) -> Verdict {
+    let (mut guest, left) = begin(test)?;
+    let left = guest.answer(Answer::after(left.length(2)))?;
+    check_port(&left, 0x81)?;
+    check!(left.situation().is_interruptible());
+    let left = guest.answer(inject(Answer::after(left.length(2)), Event::interrupt(VECTOR)))?;
+    check_port(&left, 0x82)?;
+    check!(!left.situation().is_interruptible());
+    let left = guest.answer(Answer::after(left.length(2)))?;
+    check_eq!(left.reason, Some(ExitReason::Halt));
+    check!(left.situation().is_interruptible());
+    Ok(())
+}
+
+fn a_window_opens(test: &mut Test) -> Verdict {
+    let (mut guest, left) = begin(test)?;
+    check!(!left.situation().is_interruptible());
+    let left = guest.answer(window(Answer::after(left.length(2))))?;
+    check_eq!(left.reason, Some(ExitReason::InterruptWindow));
+    // Behind `sti` and perhaps one more, before anything else.
+    check!(left.situation().is_interruptible());
+    check!((CODE + 4..CODE + 6).contains(&left.exit.instruction));
+    let left = guest.answer(inject(Answer::RESUME, Event::interrupt(VECTOR)))?;
+    check_port(&left, 0x82)?;
+    let left = guest.answer(Answer::after(left.length(2)))?;
+    check_port(&left, 0x81)
+}
+
+fn no_window_without_asking(test: &mut Test) -> Verdict {
+    let (mut guest, left) = begin(test)?;
+    // Asked for, and not any more.
+    guest.pcb.interrupt()?;
+    let kicked = guest.answer(window(Answer::after(left.length(2))))?;
+    check_eq!(kicked.reason, Some(ExitReason::Kick));
+    let left = guest.answer(Answer::RESUME)?;
+    check_port(&left, 0x81)
+}
+
+fn a_non_maskable_interrupt(test: &mut Test) -> Verdict {
+    let (mut guest, left) = begin(test)?;
+    let left = guest.answer(inject(Answer::after(left.length(2)), Event::non_maskable()))?;
+    check_port(&left, 0x82)?;
+    let left = guest.answer(Answer::after(left.length(2)))?;
+    check_port(&left, 0x81)
+}
+
+/// The stack of the interrupt is not there: the interrupt has to be injected again behind that.
+fn what_was_interrupted_is_injected_again(test: &mut Test) -> Verdict {
+    let (mut guest, left) = begin(test)?;
+    let left = guest.answer(Answer::after(left.length(2)))?;
+    check_port(&left, 0x81)?;
+    guest.set_general(7, 0x100)?;
+    guest.set_stack_segment(0x5000)?;
+    let left = guest.answer(inject(Answer::after(left.length(2)), Event::interrupt(VECTOR)))?;
+    check!(left.is(ExitReason::Memory, Access::WRITE.bits(), 0x500fe));
+    check_eq!(left.exit.interrupted, Event::interrupt(VECTOR));
+    check_eq!(guest.read::<2>(StateGroups::EVENTS)?[0], Event::interrupt(VECTOR).0);
+    let left = guest.answer(Answer::RESUME)?;
+    check_eq!(left.exit.interrupted, Event::interrupt(VECTOR));
+    guest.window_at(test, 0x50000)?.map(0x50000, 3, 1, READ_WRITE, Default::default())?;
+    let left = guest.answer(Answer::RESUME)?;
+    check_port(&left, 0x82)?;
+    let left = guest.answer(Answer::after(left.length(2)))?;
+    check_eq!(left.reason, Some(ExitReason::Halt));
+    Ok(())
+}
+
+fn another_event_instead(test: &mut Test) -> Verdict {
+    let (mut guest, left) = begin(test)?;
+    let left = guest.answer(Answer::after(left.length(2)))?;
+    check_port(&left, 0x81)?;
+    guest.set_general(7, 0x100)?;
+    guest.set_stack_segment(0x5000)?;
+    let left = guest.answer(inject(Answer::after(left.length(2)), Event::interrupt(VECTOR)))?;
+    check!(left.exit.interrupted.is_valid());
+    let left = guest.answer(inject(Answer::RESUME, Event::NONE))?;
+    check_eq!(left.reason, Some(ExitReason::Halt));
+    Ok(())
+}
+
+guest_code!(BREAK, "break", ".code16", "int3", "hlt");
+
+/// Exceptions go to the guest itself, but for those by which it could hold the processor.
+fn an_exception_for_the_guest(test: &mut Test) -> Verdict {
+    let mut guest = Guest::real(test, BREAK())?;
+    guest.memory.copy_from(CODE as usize + 0x40, OPEN().get(0x40..).unwrap_or_default());
+    guest.memory.copy_from(4 * 3, &(HANDLER as u32).to_le_bytes());
+    let left = guest.start()?;
+    check_port(&left, 0x82)?;
+    check_eq!(guest.answer(Answer::after(left.length(2)))?.reason, Some(ExitReason::Halt));
+    Ok(())
+}

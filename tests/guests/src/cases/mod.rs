@@ -1,0 +1,13 @@
+//! All cases.
+
+mod control;
+mod events;
+mod exits;
+mod isolation;
+mod modes;
+
+use crate::report::Case;
+
+/// All of them, file by file.
+pub const ALL: &[&[Case]] =
+    &[exits::CASES, modes::CASES, events::CASES, control::CASES, isolation::CASES];

@@ -1,0 +1,51 @@
+//! Checks virtual CPUs with tiny guests: named cases, one line each.
+//!
+//! Init is the monitor of every guest. What a case makes comes from one Generic, which is revoked before
+//! the next: so every case also tests the end of a guest. Nothing here knows which vendor's
+//! virtualisation is below.
+//!
+//! A word on the command line limits the run to the cases whose name contains it.
+#![no_std]
+#![no_main]
+#![expect(clippy::result_large_err, reason = "without a heap, a failure's text is part of it")]
+
+#[macro_use]
+#[path = "../../conformance/src/report.rs"]
+mod report;
+#[macro_use]
+mod code;
+
+mod cases;
+mod guest;
+mod test;
+
+use nun::{Error, InitInfo, entry, println};
+use test::Test;
+
+nun::entry!(main, stack = 128 * 1024);
+
+fn main(init: &'static InitInfo) -> Result<(), Error> {
+    let mut test = Test::new(init)?;
+    if !test.has_guests()? {
+        println!("guests: this machine has no virtualisation");
+        entry::fail()
+    }
+    let wanted = init.command_line().trim();
+    let (mut passed, mut failed) = (0, 0);
+    for case in cases::ALL.iter().copied().flatten().filter(|case| case.name.contains(wanted)) {
+        test.clean()?;
+        match (case.run)(&mut test) {
+            Ok(()) => {
+                println!("case {} ... ok", case.name);
+                passed += 1;
+            }
+            Err(failure) => {
+                println!("case {} ... FAILED: {failure}", case.name);
+                failed += 1;
+            }
+        }
+    }
+    test.clean()?;
+    println!("guests: {passed} passed, {failed} failed");
+    if failed == 0 { Ok(()) } else { entry::fail() }
+}

@@ -1,0 +1,109 @@
+//! What a Linux guest consists of: Debian's kernel, unmodified, and a first file system around its
+//! busybox; or what the user has instead. They become boot modules.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use cpio::newc::{Builder, ModeFileType, trailer};
+
+use crate::cli::GuestOptions;
+use crate::progress::Step;
+use crate::repository::Repository;
+use crate::userland::{Apt, Freshness, Tree, unpack};
+
+/// Debian's kernel, and what the first file system has.
+const KERNEL: &str = "linux-image-cloud-amd64";
+const BUSYBOX: &str = "busybox-static";
+/// The package with the kernel itself begins like this; the above only depends on it.
+const IMAGE: &str = "linux-image-6";
+/// What runs first.
+const INIT: &str = "amateras/initramfs/init";
+/// Folders that the first file system has besides.
+const FOLDERS: [&str; 6] = ["bin", "dev", "proc", "root", "sys", "tmp"];
+
+/// For the kernel: a PC without ACPI, and nothing on the console that nobody asked for.
+const COMMAND_LINE: &str = "console=ttyS0 acpi=off nokaslr quiet";
+
+/// Where a guest's parts are.
+#[derive(Debug)]
+pub struct Parts {
+    folder: PathBuf,
+}
+
+impl Parts {
+    /// Gathers what `options` say: files of the user's, or Debian's.
+    pub fn gather(repository: &Repository, options: &GuestOptions, step: &Step) -> Result<Self> {
+        let folder = repository.products().join("guest");
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        let kernel = match &options.guest_kernel {
+            Some(file) => read(file)?,
+            None => find(&fetch(KERNEL, IMAGE, step)?, |path| path.starts_with("boot/vmlinuz-"))?,
+        };
+        let initrd = match &options.guest_initrd {
+            Some(file) => read(file)?,
+            None => {
+                let tree = fetch(BUSYBOX, BUSYBOX, step)?;
+                let busybox = find(&tree, |path| path.ends_with("bin/busybox"))?;
+                first_files(&busybox, &read(&repository.path(INIT))?)?
+            }
+        };
+        let command_line = options.guest_cmdline.as_deref().unwrap_or(COMMAND_LINE);
+        let parts = Self { folder };
+        for (name, contents) in
+            parts.modules().into_iter().zip([kernel, initrd, command_line.into()])
+        {
+            fs::write(&name, contents)
+                .with_context(|| format!("cannot write {}", name.display()))?;
+        }
+        Ok(parts)
+    }
+
+    /// Their files, which are called as the boot modules are.
+    pub fn modules(&self) -> [PathBuf; 3] {
+        ["guest-kernel", "guest-initrd", "guest-cmdline"].map(|name| self.folder.join(name))
+    }
+}
+
+/// The files of the package of Debian's whose name begins with `prefix`, and which comes with `package`.
+fn fetch(package: &str, prefix: &str, step: &Step) -> Result<Tree> {
+    step.detail(&format!("fetching {package}"));
+    let wanted = |name: &str| name.starts_with(prefix);
+    let files = Apt::new()?.fetch(&[package.to_owned()], wanted, Freshness::Cached, step)?;
+    let [file] = &files[..] else { bail!("{package} is not one package, but {files:?}") };
+    let mut tree = Tree::default();
+    unpack(file, &["lib/modules".into(), "usr/lib/modules".into()], &mut tree)?;
+    Ok(tree)
+}
+
+/// The first file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace).
+fn first_files(busybox: &[u8], init: &[u8]) -> Result<Vec<u8>> {
+    let mut archive = vec![];
+    let mut add = |name: &str, kind, mode, contents: &[u8]| -> Result<()> {
+        let entry = Builder::new(name).mode(mode).set_mode_file_type(kind);
+        let mut writer = entry.write(&mut archive, contents.len().try_into()?);
+        writer.write_all(contents)?;
+        writer.finish()?;
+        Ok(())
+    };
+    for folder in FOLDERS {
+        add(folder, ModeFileType::Directory, 0o755, &[])?;
+    }
+    add("init", ModeFileType::Regular, 0o755, init)?;
+    add("bin/busybox", ModeFileType::Regular, 0o755, busybox)?;
+    Ok(trailer(archive)?)
+}
+
+/// The contents of the only file whose path is such.
+fn find(tree: &Tree, is_it: impl Fn(&str) -> bool) -> Result<Vec<u8>> {
+    let mut found = tree.files().filter(|(path, _)| path.to_str().is_some_and(&is_it));
+    let (_, contents) =
+        found.next().context("Debian's packages have changed: a file is missing")?;
+    Ok(contents.to_vec())
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+}

@@ -1,0 +1,74 @@
+//! The list of what a Linux userland consists of, a file that users edit.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+
+/// Contents of a `userland.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct List {
+    /// Size of the image in MiB.
+    pub mebibytes: u32,
+    /// Debian packages; what they depend on comes along.
+    pub packages: Vec<String>,
+    /// Packages that are left out although something depends on them.
+    #[serde(default)]
+    pub without: Vec<String>,
+    /// Files and folders of packages that are left out, as paths from the root.
+    #[serde(default)]
+    pub leave_out: Vec<String>,
+    /// Symbolic links, path to target. Debian's maintainer scripts would make some of them.
+    #[serde(default)]
+    pub links: BTreeMap<String, String>,
+    /// Folder with links to all that busybox can do.
+    pub busybox: Option<String>,
+}
+
+impl List {
+    /// Reads a list.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("cannot read the list of packages {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let list: Self = toml::from_str(text)?;
+        for name in &list.packages {
+            let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+            ensure!(name.bytes().all(fine) && !name.starts_with('-'), "{name:?} is no package");
+        }
+        for path in list.leave_out.iter().chain(list.links.keys()).chain(&list.busybox) {
+            ensure!(!path.starts_with('/'), "{path:?} begins at the root anyway, without a slash");
+        }
+        Ok(list)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_needs_packages_and_a_size() {
+        let list = List::parse("mebibytes = 64\npackages = [\"bash-static\"]").unwrap();
+        assert_eq!((list.mebibytes, list.packages.len()), (64, 1));
+        assert!(List::parse("packages = []").is_err());
+    }
+
+    #[test]
+    fn an_option_of_apt_is_no_package() {
+        assert!(List::parse("mebibytes = 64\npackages = [\"--purge\"]").is_err());
+        assert!(List::parse("mebibytes = 64\npackages = [\"a b\"]").is_err());
+    }
+
+    #[test]
+    fn paths_begin_at_the_root_without_saying_so() {
+        let text = "mebibytes = 64\npackages = []\nleave-out = [\"/usr/share/doc\"]";
+        assert!(List::parse(text).is_err());
+    }
+}
