@@ -149,7 +149,7 @@ linux-typist keys /usr/bin/busybox sh -i | grep -c Stopped
 cat >keys <<'END'
 await - f
 keys ihello^[
-await - f
+await - f [modified] 1/1
 keys :wq^M
 END
 linux-typist keys /usr/bin/busybox vi f >/dev/null; cat f
@@ -159,7 +159,7 @@ printf 'one\ntwo\nthree\n' >f
 cat >keys <<'END'
 await - f
 keys jddGonew line^[
-await - f
+await - f [modified] 3/3
 keys :wq^M
 END
 linux-typist keys /usr/bin/busybox vi f >/dev/null; cat f
