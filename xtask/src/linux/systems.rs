@@ -96,9 +96,9 @@ impl Systems {
 
     /// A number that another kernel or image would hardly have.
     pub fn digest(&self) -> Result<u64> {
-        let Medium::Direct { kernel, .. } = &self.linux else { return Ok(0) };
+        let Medium::Direct { kernel, archive, .. } = &self.linux else { return Ok(0) };
         let mut hasher = DefaultHasher::new();
-        for file in [kernel, &self.image] {
+        for file in [kernel, archive, &self.image] {
             fs::read(file)?.hash(&mut hasher);
         }
         Ok(hasher.finish())
