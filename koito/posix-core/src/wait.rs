@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(Life::Killed(11).status(), 11);
         assert_eq!(Life::Stopped(20).status(), 0x147f);
         assert_eq!(Life::Continued.status(), 0xffff);
-        assert!(Life::Killed(Signal::KILL.number()).is_over() && !Life::Stopped(19).is_over());
+        assert!(Life::Killed(9).is_over() && !Life::Stopped(19).is_over());
     }
 
     #[test]

@@ -99,10 +99,10 @@ impl Server {
         seed[16..].copy_from_slice(&high);
         vfs.seed(seed);
         let mut server = Self {
-            world: World { vfs, disk, mapped: MappedFiles::default(), objects },
-            place,
             trampoline,
             state_bytes: 0,
+            world: World { vfs, disk, mapped: MappedFiles::default(), objects },
+            place,
             spaces: Arena::new(),
             processes: Arena::new(),
             tasks: Arena::new(),
