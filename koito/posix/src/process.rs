@@ -276,6 +276,9 @@ impl Server {
     /// Takes a stopped thread away.
     fn drop_task(&mut self, task: TaskKey) {
         self.stop_waiting(task);
+        for (_, process) in self.processes.iter_mut() {
+            process.borrowed_from = process.borrowed_from.filter(|lender| *lender != task);
+        }
         let Some(ended) = self.tasks.remove(task) else { return };
         if ended.clear_number != 0 {
             let space = self.processes[ended.process].space;

@@ -24,6 +24,13 @@ impl Server {
         if !self.note(process, signal) {
             return;
         }
+        if signal == Signal::KILL {
+            // Whatever its threads are doing or waiting for.
+            let is_own = |task: &TaskKey| self.tasks.get(*task).is_some_and(|it| it.process == process);
+            let caller = self.caller.filter(is_own);
+            self.end_process(process, caller, Life::Killed(signal.number()));
+            return;
+        }
         let it = &mut self.processes[process];
         it.pending.add(info);
         let tasks = self.tasks_of(process);
