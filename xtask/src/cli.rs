@@ -49,7 +49,7 @@ pub enum Command {
     /// Boot and play a script of `expect` and `send` lines against the serial console
     ///
     /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
-    /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `timeout SECONDS` (for
+    /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
     /// defaults for the options of the same names.
@@ -193,6 +193,8 @@ pub enum Suite {
     Guests,
     /// The same in Bochs, on Intel's kind of virtualisation.
     GuestsVmx,
+    /// A Linux guest in Bochs.
+    LinuxVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
@@ -215,6 +217,8 @@ pub enum Suite {
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.
     Boot,
+    /// An unmodified Linux as a guest of KOITO in QEMU: the scripts tests/linux-guest/*.drive.
+    LinuxGuest,
     /// Everything that `cargo xtask check` checks.
     Check,
 }
