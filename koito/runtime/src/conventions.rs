@@ -23,6 +23,8 @@ pub mod slot {
     pub const INTERRUPTS: u64 = IO_PORTS + MOST_DEVICES as u64;
     /// The bells of those at the other ends of its channels, in the order of its environment.
     pub const CHANNELS: u64 = INTERRUPTS + MOST_DEVICES as u64;
+    /// The frames of its boot modules, likewise, in the root node of one that builds processes.
+    pub const MODULES: u64 = 1 << (super::BUILDER_RADIX - 1);
     /// Where the Replies of waiting callers go.
     pub const REPLIES: u64 = aci::slot::FREE;
 
@@ -52,8 +54,10 @@ pub mod signal {
 /// Where the environment is mapped: the last page of the workspace.
 pub const ENVIRONMENT_ADDRESS: u64 =
     aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - ENVIRONMENT_BYTES as u64;
-/// Bytes of it.
-pub const ENVIRONMENT_BYTES: usize = 4096;
+/// Bytes of it, and their logarithm.
+pub const ENVIRONMENT_BYTES: usize = 1 << ENVIRONMENT_BITS;
+/// See above.
+pub const ENVIRONMENT_BITS: u8 = 12;
 
 /// The last GiB of the workspace, which is for what components share.
 const SHARED_ADDRESS: u64 = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - (1 << 30);

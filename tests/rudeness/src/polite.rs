@@ -11,7 +11,7 @@ use koito::services::{
     Status, SupervisorClient, lasting,
 };
 use koito::{Environment, Missing};
-use nun::service::{Failure, String, Vec};
+use nun::service::{CallError, Failure, String, Vec};
 use nun::{debug_exit, println};
 
 nun::entry!(main, stack = 64 * 1024);
@@ -30,6 +30,8 @@ fn main() -> Result<(), Missing> {
         files: FilesClient::new(environment.service("files")?),
         echo: EchoClient::new(environment.service("echo")?),
     };
+    let giant = EchoClient::new(environment.service("giant")?);
+    assert_eq!(giant.add(1, 1), Err(Failure::Call(CallError::Gone)), "there is no room for it");
     let mut rounds = 0;
     while components(&supervisor).any(|it| is_rude(&it) && it.condition == Condition::Running) {
         for _ in 0..ROUNDS {
