@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_posix_core::{
-    Action, AlternateStack, Detail, Info, Key, Life, Pending, Signal, SignalSet,
+    Action, AlternateStack, Detail, Info, Key, Life, Limits, Pending, Signal, SignalSet,
 };
 use nun::Descriptor;
 
@@ -69,6 +69,8 @@ pub struct Process {
     pub life: Life,
     /// Whether its parent has yet to be told that.
     pub is_news: bool,
+    /// What it may have.
+    pub limits: Limits,
     /// What it wishes for signals.
     pub actions: [Action; 64],
     /// Signals that any of its threads may take.
@@ -181,7 +183,8 @@ impl Server {
 
     /// Refuses more processes and threads than there can be, for a session or none.
     pub fn check_room(&self, session: Option<u32>) -> Result<(), Errno> {
-        let of_session = self.processes.iter().filter(|(_, it)| Some(it.session) == session).count();
+        let of_session =
+            self.processes.iter().filter(|(_, it)| Some(it.session) == session).count();
         let full = self.tasks.iter().count() >= MOST_TASKS
             || self.processes.iter().count() >= MOST_PROCESSES
             || of_session >= MOST_OF_SESSION;
@@ -228,6 +231,7 @@ impl Server {
             life: Life::Running,
             is_news: false,
             actions: [Action::default(); 64],
+            limits: Limits::first(),
             pending: Pending::new(),
             exit_signal: 0,
             borrowed_from: None,
