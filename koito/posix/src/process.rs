@@ -181,7 +181,8 @@ impl Server {
 
     /// Refuses more processes and threads than there can be, for a session or none.
     pub fn check_room(&self, session: Option<u32>) -> Result<(), Errno> {
-        let of_session = self.processes.iter().filter(|(_, it)| Some(it.session) == session).count();
+        let of_session =
+            self.processes.iter().filter(|(_, it)| Some(it.session) == session).count();
         let full = self.tasks.iter().count() >= MOST_TASKS
             || self.processes.iter().count() >= MOST_PROCESSES
             || of_session >= MOST_OF_SESSION;
