@@ -26,7 +26,11 @@ impl<const BYTES: usize> Inside<BYTES> {
     /// One of which nothing is used.
     #[expect(clippy::new_without_default, reason = "it can only be a static")]
     pub const fn new() -> Self {
-        Self { memory: UnsafeCell::new([0; BYTES]), claimed: AtomicBool::new(false), used: AtomicUsize::new(0) }
+        Self {
+            memory: UnsafeCell::new([0; BYTES]),
+            claimed: AtomicBool::new(false),
+            used: AtomicUsize::new(0),
+        }
     }
 
     /// Bytes that are allocated. What the heap itself needs for that comes on top.
