@@ -18,8 +18,8 @@ pub const WORKSPACE_ADDRESS: u64 = 0x7fe0_0000_0000;
 /// Bytes that may be mapped there.
 pub const WORKSPACE_BYTES: u64 = 1 << 36;
 
-/// The part of the workspace where whoever starts a process maps boot modules for it: for good, and for
-/// nobody to write.
+/// The part of the workspace where processes other than init map boot modules: for good, and only to be
+/// read.
 pub const MODULES_ADDRESS: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 2;
 
 /// Bytes that may be mapped there.

@@ -49,7 +49,7 @@ pub enum Command {
     /// Boot and play a script of `expect` and `send` lines against the serial console
     ///
     /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
-    /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `timeout SECONDS` (for
+    /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
     /// defaults for the options of the same names.
@@ -187,6 +187,8 @@ pub enum Suite {
     Guests,
     /// The same in Bochs, on Intel's kind of virtualisation.
     GuestsVmx,
+    /// A Linux guest in Bochs.
+    LinuxVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
@@ -209,6 +211,8 @@ pub enum Suite {
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.
     Boot,
+    /// An unmodified Linux as a guest of KOITO in QEMU: the scripts tests/linux-guest/*.drive.
+    LinuxGuest,
     /// Everything that `cargo xtask check` checks.
     Check,
 }
@@ -225,6 +229,9 @@ pub struct BenchOptions {
     /// Record the figures in bench/results.json, and the trace in the manual
     #[arg(long, conflicts_with = "check")]
     pub update: bool,
+    /// Measure Linux's calls instead, under Debian's own kernel and under KOITO
+    #[arg(long, conflicts_with_all = ["check", "trace"])]
+    pub linux: bool,
     /// Print every instruction of one path instead, for instance of ipc.cross.0
     #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update"])]
     pub trace: Option<String>,

@@ -34,6 +34,8 @@ enum Action {
     Expect(String),
     /// Type this text and Enter.
     Send(String),
+    /// Type this character, with the control key held.
+    Control(u8),
     /// Press the keys of this text and Enter on the machine's keyboard.
     Press(String),
     /// A row of the machine's screen comes to contain this text.
@@ -106,6 +108,7 @@ impl Script {
             "expect" | "see" if rest.is_empty() => bail!("`{verb}` needs a text"),
             "expect" => Action::Expect(rest.to_owned()),
             "send" => Action::Send(rest.to_owned()),
+            "control" => Action::Control(rest.bytes().next().context("which key?")? & 0x1f),
             "press" => Action::Press(rest.to_owned()),
             "see" => Action::See(rest.to_owned()),
             "end" => Action::End,
@@ -114,7 +117,9 @@ impl Script {
                 Ok(seconds @ 1..) => Action::Timeout(Duration::from_secs(seconds)),
                 _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
             },
-            other => bail!("{other:?} is none of expect, send, press, see, end, intact, timeout"),
+            other => bail!(
+                "{other:?} is none of expect, send, control, press, see, end, intact, timeout"
+            ),
         };
         self.actions.push((number, action));
         Ok(())
@@ -189,6 +194,7 @@ impl Script {
                     bytes.push(ENTER);
                     port.send(&bytes).context("`send` failed")
                 }
+                Action::Control(key) => port.send(&[*key]).context("`control` failed"),
                 Action::Expect(text) => listener.expect(port, text, timeout),
                 Action::Press(text) => match &mut parts.desk {
                     Some(desk) => desk.press(text),

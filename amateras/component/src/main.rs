@@ -57,10 +57,15 @@ impl From<Error> for Failure {
 fn main() -> Result<(), Failure> {
     let environment = Environment::read()?;
     let port = IpcPort::slot(slot::SERVED);
+    let (mut pool, mut space) = memory::granted()?;
+    let mut used = 0;
+    let mut module = |name| -> Result<&'static [u8], Failure> {
+        Ok(environment.module(name)?.map(&mut pool, &mut space, &mut used)?)
+    };
     let guest = Guest {
-        kernel: environment.module("guest-kernel")?,
-        initrd: environment.module("guest-initrd")?,
-        command_line: str::from_utf8(environment.module("guest-cmdline")?).unwrap_or_default(),
+        kernel: module("guest-kernel")?,
+        initrd: module("guest-initrd")?,
+        command_line: str::from_utf8(module("guest-cmdline")?).unwrap_or_default(),
     };
     let options = Options {
         memory: environment.arguments.parse().unwrap_or(MEBIBYTES) << 20,
@@ -69,7 +74,6 @@ fn main() -> Result<(), Failure> {
         epoch: Desk::now(&environment)?,
         ticks_per_millisecond: environment.ticks_per_millisecond,
     };
-    let (mut pool, mut space) = memory::granted()?;
     let vm = amateras_vmm::Vm::start(&mut pool, &mut space, port, options, guest)
         .map_err(Failure::Start)?;
     serve(port, environment.epoch, &VmServer(Desk::new(&environment, vm)?))

@@ -48,6 +48,8 @@ const AFTER: &[u8] = &[
     0x72,
 ];
 const HALT: u8 = 0xf4;
+/// Where XCR0 stands among the control registers.
+const EXTENDED: usize = 6;
 /// Bytes before `again`.
 const AGAIN: usize = 3;
 
@@ -103,7 +105,8 @@ fn load(memory: &Mapped, path: &[u8]) {
     memory.copy_from(end, &[back, HALT]);
 }
 
-/// Makes the guest begin its program, in real mode with all segments at 0.
+/// Makes the guest begin its program, in real mode with all segments at 0, and with the extended states
+/// of the machine, as operating systems have them.
 fn begin(pcb: Pcb) -> Result<(), Error> {
     pcb.read_guest(StateGroups::SEGMENTS)?;
     for segment in 0..4 {
@@ -112,6 +115,9 @@ fn begin(pcb: Pcb) -> Result<(), Error> {
         buffer().write(first + 1, 0);
     }
     pcb.write_guest(StateGroups::SEGMENTS)?;
+    pcb.read_guest(StateGroups::CONTROL)?;
+    buffer().write(MESSAGE_REGISTERS + EXTENDED, u64::MAX);
+    pcb.write_guest(StateGroups::CONTROL)?;
     buffer().write(MESSAGE_REGISTERS, CODE as u64);
     buffer().write(MESSAGE_REGISTERS + 1, 2);
     pcb.write_guest(StateGroups::EXECUTION)

@@ -43,14 +43,21 @@ impl Owners for Guests {
 }
 
 impl<H: Hal> Kernel<H> {
-    /// The running process `me` left its guest on this CPU, whose number is given: its monitor, if it
-    /// waits for a message here, gets it, and runs on. `None` if nothing has happened.
-    pub(crate) fn fast_exit(&self, number: CpuNumber, me: Ref<Process>) -> Option<Ref<Process>> {
+    /// The running process `me` left its guest: its monitor, if it waits for a message here, gets it, and
+    /// runs on. `None` if nothing has happened; else this must be the last thing its caller does.
+    #[inline(always)]
+    pub fn fast_exit(&self, cpu: &H::Cpu, me: Ref<Process>) -> Option<H::Leave> {
         let guest = self.guest(me)?;
-        let (to, identifier) = self.fast_tell::<Guests>(number, me, Trap::Exit)?;
-        let (info, words) = self.exit_message(guest, Trap::Exit, to);
-        self.context(to).answer(identifier, info.0, &words);
-        Some(to)
+        if !Guests::can_switch(self.hal()) {
+            return None;
+        }
+        let (to, identifier) = self.fast_tell::<Guests>(H::cpu_number(cpu), me, Trap::Exit)?;
+        let (reason, exit) = self.hal().exit(guest);
+        let (info, words) = self.exit_message(guest, (reason, &exit), to);
+        let context = self.context(to);
+        context.answer(identifier, info.0, &words);
+        Guests::switch(self.hal(), cpu, context);
+        Some(self.hal().resume(cpu, context))
     }
 
     /// Whether process `me` owes an answer to a guest.

@@ -112,18 +112,30 @@ impl<H: Hal> Kernel<H> {
         self.guest(process).ok_or(Error::new(Reason::Incomplete, Culprit::DESCRIPTOR))
     }
 
-    /// What the monitor `receiver` is told of `trap`, the state that it asked for included.
-    pub(crate) fn exit_message(
+    /// What the monitor `receiver` is told of `trap`.
+    pub(crate) fn trap_of_guest(
         &self,
         guest: PhysicalAddress,
         trap: Trap,
         receiver: Ref<Process>,
     ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
-        let (mut reason, mut exit) = self.hal().exit(guest);
-        if trap == Trap::Stopped {
-            reason = ExitReason::Kick;
-            exit = Exit { detail: 0, value: 0, ..exit };
-        }
+        let (reason, exit) = self.hal().exit(guest);
+        let kick = Exit { detail: 0, value: 0, ..exit };
+        let told = match trap {
+            Trap::Stopped => (ExitReason::Kick, &kick),
+            _ => (reason, &exit),
+        };
+        self.exit_message(guest, told, receiver)
+    }
+
+    /// The message of an exit, the state that was asked for included.
+    #[inline(always)]
+    pub(crate) fn exit_message(
+        &self,
+        guest: PhysicalAddress,
+        (reason, exit): (ExitReason, &Exit),
+        receiver: Ref<Process>,
+    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
         let groups = self.hal().exit_groups(guest, reason);
         let more = match groups.is_empty() {
             true => 0,

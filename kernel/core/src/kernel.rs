@@ -127,9 +127,6 @@ impl<H: Hal> Kernel<H> {
     /// `process` left its guest on `cpu`, for its monitor. Answers whom to run next, `None` to idle.
     pub fn guest_exit(&mut self, cpu: CpuNumber, process: Ref<Process>) -> Option<Ref<Process>> {
         self.enter(cpu, Some(process));
-        if let Some(monitor) = self.fast_exit(cpu, process) {
-            return Some(monitor);
-        }
         self.trap(process, Trap::Exit);
         self.next(cpu)
     }

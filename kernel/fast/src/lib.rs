@@ -22,7 +22,7 @@ use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
-use a9n_hal_x86_64::entry::{Entered, a9n_save_answer};
+use a9n_hal_x86_64::entry::{Entered, a9n_retreat_exit, a9n_retreat_exit_locked, a9n_save_answer};
 use a9n_hal_x86_64::lock::Exclusive;
 use a9n_store::{Process, Ref};
 
@@ -204,6 +204,12 @@ paths!(
 );
 
 // What is less frequent exists once: these ask how they were entered.
+path!(a9n_fast_exit(_descriptor, _info, me, number, word4, _word5) {
+    let (cpu, kernel) = (either(number), the_kernel());
+    if kernel.fast_exit(&cpu, process(me)).is_none() {
+        retreat_exit(&cpu, me, word4);
+    }
+});
 path!(a9n_guest_answer(descriptor, info, me, number, word4, word5) {
     let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
     let kernel = the_kernel();
@@ -298,6 +304,18 @@ path!(a9n_fast_yield(descriptor, info, me, number, word4, word5) {
         the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
     }
 });
+
+/// Gives the fast path of an exit up.
+#[inline(always)]
+fn retreat_exit(cpu: &Entered, me: &Context, unused: u64) {
+    // SAFETY: the last action of a path.
+    unsafe {
+        match cpu {
+            Entered::Alone => a9n_retreat_exit(unused, unused, me),
+            Entered::Locked(_) => a9n_retreat_exit_locked(unused, unused, me),
+        }
+    }
+}
 
 /// Goes on at `a9n_guest_answer`.
 #[inline(always)]

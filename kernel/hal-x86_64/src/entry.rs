@@ -204,6 +204,12 @@ unsafe extern "C" {
         word5: u64,
     );
 
+    /// Takes an exit from its fast path to the general one. Does not come back either.
+    pub fn a9n_retreat_exit(unused: u64, unused: u64, me: &Context);
+
+    /// [`a9n_retreat_exit`] with the kernel lock.
+    pub fn a9n_retreat_exit_locked(unused: u64, unused: u64, me: &Context);
+
     fn a9n_enter(context: *const Context) -> !;
 
     static a9n_processor_stub: u8;

@@ -97,7 +97,7 @@ pub struct Component<'a> {
     pub pci: Option<PciDevice>,
     /// Logarithm of the bytes that it shares with its device; 0 if its device reaches no memory.
     pub dma_bits: u8,
-    /// Boot modules that it may read.
+    /// Boot modules that it may read, if it builds processes of its own.
     #[serde(borrow)]
     pub modules: Vec<&'a str, MOST_MODULES>,
     /// Whether it starts only when somebody asks for it.

@@ -27,6 +27,11 @@ impl Buffer {
         pushed
     }
 
+    /// Adds all of another one; `false` if there is no room for all of it.
+    pub fn append(&mut self, other: Self) -> bool {
+        other.parts.iter().all(|part| self.push(*part))
+    }
+
     /// The next piece of up to `most` bytes.
     fn advance(&mut self, most: usize) -> Option<Mapped> {
         let part = self.parts.get(self.next)?;

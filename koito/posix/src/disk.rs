@@ -242,9 +242,9 @@ fn entries(packed: &[u8]) -> Vec<Listed> {
     let mut entries = Vec::new();
     let mut rest = packed;
     while let Some((head, tail)) = rest.split_at_checked(ENTRY_WORDS * WORD) {
-        let mut words = head.chunks_exact(WORD).map(|word| {
-            word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
-        });
+        let mut words = head
+            .chunks_exact(WORD)
+            .map(|word| word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)));
         let mut word = || words.next().unwrap_or(0);
         let (first, next, length) = (word(), word(), word() as usize);
         let Some(name) = tail.get(..length) else { break };

@@ -59,7 +59,7 @@ impl Server {
         let path = words.first().ok_or(Errno::ENOENT)?.clone();
         let environment = [&b"PATH=/bin:/usr/bin"[..], b"HOME=/root", b"TERM=linux"];
         let environment = environment.iter().map(|text| text.to_vec()).collect();
-        let loaded = self.load(&path, words, environment)?;
+        let loaded = self.load(None, &path, words, environment)?;
         self.start_loaded(loaded)
     }
 }

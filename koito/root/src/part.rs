@@ -9,7 +9,7 @@ use koito_manifest::{
     SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
-use nun::aci::{self, Convention, MODULES_ADDRESS};
+use nun::aci::{self, Convention};
 use nun::service::{Epoch, String};
 use nun::{
     Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InitModule, IpcPort,
@@ -215,7 +215,7 @@ impl Part {
         let device = device.as_mut().map(|device| device.give(&mut process)).transpose()?;
         let framebuffer = screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
         let page = *environment;
-        let modules = self.map_modules(resources.init(), &mut process)?;
+        let modules = self.grant_modules(resources.init(), &process)?;
         let told = Told { clients: around.clients, channels, device, framebuffer, modules };
         self.tell(resources, root, told, page)?;
         process.map(page, ENVIRONMENT_ADDRESS, 1, Access::READ)?;
@@ -244,26 +244,24 @@ impl Part {
         process.grant(slot::USED + entry as u64, port, Rights::WRITE, identifier)
     }
 
-    /// Maps the boot modules that its manifest entry names, as far as they are there.
-    fn map_modules(
+    /// Gives an instance the boot modules that its manifest entry names, as far as they are there.
+    fn grant_modules(
         &self,
         init: &InitInfo,
-        process: &mut Process,
+        process: &Process,
     ) -> Result<Vec<Module, MOST_MODULES>, Error> {
         let mut modules = Vec::new();
-        let mut address = MODULES_ADDRESS;
+        let mut slot = slot::MODULES;
         for name in &self.component.modules {
-            let Some(module) = init.module(name) else { continue };
-            let InitModule { bytes, frames, .. } = *module;
-            let told = Module { name: name.chars().collect(), address, bytes };
-            for slot in frames.first..frames.first + frames.count {
-                let frame = Frame::slot(slot.into());
-                let pages = (1 << frame.information()?.0) / PAGE_BYTES;
-                process.map(frame, address, pages, Access::READ)?;
-                address += pages * PAGE_BYTES;
+            let Some(InitModule { bytes, frames, .. }) = init.module(name) else { continue };
+            let (first, count) = (slot, u64::from(frames.count));
+            let name = name.chars().collect();
+            for frame in frames.first..frames.first + frames.count {
+                process.grant(slot, Frame::slot(frame.into()), Rights::READ, 0)?;
+                slot += 1;
             }
             // There is room for as many as the manifest has.
-            let _ = modules.push(told);
+            let _ = modules.push(Module { name, first, frames: count, bytes: *bytes });
         }
         Ok(modules)
     }

@@ -80,7 +80,12 @@ impl Supervisor for Service<'_> {
         }
         part.failures = Default::default();
         state.open(index).map_err(|_| SupervisorError::Failed)?;
-        state.start(index).map_err(|_| SupervisorError::Failed)
+        state.start(index).map_err(|error| {
+            nun::println!("root: {name} cannot be started: {error}");
+            // Nobody shall wait for it.
+            state.close(index);
+            SupervisorError::Failed
+        })
     }
 
     fn memory(&self, _: Caller) -> Memory {

@@ -8,7 +8,7 @@ use nun::abi::init;
 use nun::aci;
 use nun::service::respond;
 use nun::{
-    Descriptor, Error, InitInfo, IpcPort, Message, NotificationPort, Pcb, Received, Reply,
+    Descriptor, Error, InitInfo, IpcPort, Message, Node, NotificationPort, Pcb, Received, Reply,
     Resources, Rights, Timer, ticks,
 };
 
@@ -31,6 +31,8 @@ const _: () = assert!(MOST_COMPONENTS < 63, "each component has a bit");
 /// All components.
 pub struct Supervisor {
     root: Root,
+    /// The slot for the Reply of whom it serves.
+    reply: u64,
     state: RefCell<State>,
 }
 
@@ -67,7 +69,7 @@ impl Supervisor {
             entry_ticks: init.entry_ticks,
         };
         Pcb::slot(init::slot::PROCESS).configure_ports(Descriptor::NULL, bell)?;
-        let alarm = resources.take_slot()?;
+        let (alarm, reply) = (resources.take_slot()?, resources.take_slot()?);
         resources.node().mint(alarm, bell, Rights::WRITE | Rights::COPY, TIMER)?;
 
         let mut state = State {
@@ -114,22 +116,23 @@ impl Supervisor {
                 state.bring_up(index);
             }
         }
-        Ok(Self { root, state: RefCell::new(state) })
+        Ok(Self { root, reply, state: RefCell::new(state) })
     }
 
-    /// Serves for as long as the kernel lets it.
+    /// Serves for as long as the kernel lets it: on its own priority, however little urgent are those
+    /// who call or fault.
     pub fn run(&self) -> Error {
         loop {
-            match self.root.port.receive() {
+            match self.root.port.receive_on_own_time(self.reply) {
                 Ok(Received::Fault { process, fault }) => {
-                    // It stays where it is, on nobody's time, until it is taken apart below.
-                    let _ = Reply::OWED.reply(&Message::verdict(nun::Verdict::Stop));
+                    // It stays where it is until it is taken apart below.
+                    self.answer(Some(Message::verdict(nun::Verdict::Stop)));
                     let (index, _) = sender::split(process);
                     self.state.borrow_mut().faulted(index, &fault);
                 }
                 Ok(Received::Message { sender, message }) => self.take(sender, &message),
                 Ok(Received::Signals { bits }) => self.state.borrow_mut().heard(bits & !TIMER),
-                Ok(_) => {}
+                Ok(_) => self.answer(None),
                 Err(error) => return error,
             }
             if let Err(error) = self.state.borrow_mut().do_what_is_due() {
@@ -140,33 +143,37 @@ impl Supervisor {
 
     fn take(&self, sender: u64, message: &Message) {
         let (index, kind) = sender::split(sender);
-        match kind {
+        let answer = match kind {
             sender::ALARM => {
                 let [deadline, ..] = *message.words();
                 if let Some(instance) = self.state.borrow_mut().instance(index) {
                     instance.alarm = Some(deadline);
                 }
+                None
             }
             sender::ENDED if message.label() == aci::label::EXITED => {
                 let [code, ..] = *message.words();
                 self.state.borrow_mut().ended(index, code);
+                None
             }
             sender::SUPERVISOR => {
-                answer(respond(&SupervisorServer(Service(&self.state)), EPOCH, sender, message));
+                let service = SupervisorServer(Service(&self.state));
+                respond(&service, EPOCH, sender, message)
             }
-            sender::EVENTS => {
-                answer(respond(&EventsServer(Service(&self.state)), EPOCH, sender, message));
-            }
-            _ => {}
-        }
+            sender::EVENTS => respond(&EventsServer(Service(&self.state)), EPOCH, sender, message),
+            _ => None,
+        };
+        self.answer(answer);
     }
-}
 
-/// Answers a call.
-fn answer(reply: Option<Message>) {
-    if let Some(reply) = reply {
-        // The caller may have been taken apart meanwhile.
-        let _ = Reply::OWED.reply(&reply);
+    /// Answers whoever is waiting for it. Without an answer, or where that cannot be given, a call ends
+    /// in an error: in any case the slot of its Reply is empty again.
+    fn answer(&self, answer: Option<Message>) {
+        let is_given = answer.is_some_and(|answer| Reply::slot(self.reply).reply(&answer).is_ok());
+        if !is_given {
+            // Who sent a message without a call is not there, nor who was taken apart meanwhile.
+            let _ = Node::slot(init::slot::NODE).remove(self.reply);
+        }
     }
 }
 

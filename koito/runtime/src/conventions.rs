@@ -23,6 +23,8 @@ pub mod slot {
     pub const INTERRUPTS: u64 = IO_PORTS + MOST_DEVICES as u64;
     /// The bells of those at the other ends of its channels, in the order of its environment.
     pub const CHANNELS: u64 = INTERRUPTS + MOST_DEVICES as u64;
+    /// The frames of its boot modules, likewise, in the root node of one that builds processes.
+    pub const MODULES: u64 = 1 << (super::BUILDER_RADIX - 1);
     /// Where the Replies of waiting callers go.
     pub const REPLIES: u64 = aci::slot::FREE;
 

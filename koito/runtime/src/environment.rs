@@ -5,10 +5,13 @@ use core::fmt;
 use koito_manifest::{
     MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES, MOST_USES, NAME_BYTES, PortRange,
 };
+use nun::abi::boot::PAGE_BYTES;
+use nun::aci::MODULES_ADDRESS;
 use nun::channel::{CHANNEL_BYTES, ClientEnd, ServerEnd};
 use nun::mapped::Mapped;
+use nun::memory::{Maker, Piece, Space};
 use nun::service::{Epoch, String, Vec};
-use nun::{InterruptPort, IoPort, IpcPort, NotificationPort};
+use nun::{Access, Error, Frame, InterruptPort, IoPort, IpcPort, NotificationPort};
 use serde::{Deserialize, Serialize};
 
 use crate::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot};
@@ -51,13 +54,15 @@ pub struct Environment {
     pub modules: Vec<Module, MOST_MODULES>,
 }
 
-/// A boot module, mapped to be read.
+/// A boot module: frames that may be read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Module {
     /// What it is called.
     pub name: Name,
-    /// Address of the first byte.
-    pub address: u64,
+    /// Slot of the first of its frames, which follow one another.
+    pub first: u64,
+    /// How many there are.
+    pub frames: u64,
     /// Length in bytes.
     pub bytes: u64,
 }
@@ -156,6 +161,31 @@ impl fmt::Display for Missing {
     }
 }
 
+impl Module {
+    /// Maps it into the own `space`, for good: into the part for [boot modules](MODULES_ADDRESS), of
+    /// which `used` bytes are in use, and more afterwards. What is needed comes from `maker`. Answers its
+    /// contents.
+    pub fn map<M: Maker, const REGIONS: usize, const TABLES: usize>(
+        &self,
+        maker: &mut M,
+        space: &mut Space<REGIONS, TABLES>,
+        used: &mut u64,
+    ) -> Result<&'static [u8], Error> {
+        let start = MODULES_ADDRESS + *used;
+        let mut address = start;
+        for slot in self.first..self.first + self.frames {
+            let frame = Frame::slot(slot);
+            let pages = (1 << frame.information()?.0) / PAGE_BYTES;
+            space.reserve_at(address, pages)?;
+            let access = Access::READ;
+            space.map(maker, &[Piece { address, frame, offset: 0, pages, access }])?;
+            address += pages * PAGE_BYTES;
+        }
+        *used = address - MODULES_ADDRESS;
+        Ok(Mapped::module(start, self.bytes))
+    }
+}
+
 impl Environment {
     /// The own one.
     pub fn read() -> Result<Self, Missing> {
@@ -232,10 +262,9 @@ impl Environment {
         self.device.as_ref().ok_or(Missing::Device)
     }
 
-    /// The contents of the boot module called `name`.
-    pub fn module(&self, name: &'static str) -> Result<&'static [u8], Missing> {
-        let module = self.modules.iter().find(|it| it.name == name).ok_or(Missing::Module(name))?;
-        Ok(Mapped::module(module.address, module.bytes))
+    /// The boot module called `name`.
+    pub fn module(&self, name: &'static str) -> Result<&Module, Missing> {
+        self.modules.iter().find(|it| it.name == name).ok_or(Missing::Module(name))
     }
 
     /// `milliseconds` in ticks.

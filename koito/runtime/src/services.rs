@@ -16,7 +16,7 @@ mod supervisor;
 mod vm;
 
 pub use clock::{Clock, ClockClient, ClockServer};
-pub use console::{Console, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
+pub use console::{Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
 pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};

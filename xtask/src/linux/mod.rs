@@ -2,6 +2,7 @@
 //! what is right. Both boot the same root image in the same emulator, and do what is typed at them.
 
 pub mod checks;
+pub mod figures;
 mod guest;
 mod kernel;
 mod systems;

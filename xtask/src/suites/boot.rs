@@ -1,4 +1,4 @@
-//! Boot tests: every script tests/boot/*.drive, played against a fresh machine.
+//! Boot tests: every script of a folder, played against a fresh machine.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,16 +11,19 @@ use crate::drive::Script;
 use crate::progress::Step;
 use crate::repository::Repository;
 
-const FOLDER: &str = "tests/boot";
-
-/// Plays every script; one test each.
-pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
+/// Plays every script in `folder`, on a machine with `options`; one test each.
+pub fn run(
+    repository: &Repository,
+    step: &Step,
+    folder: &str,
+    options: &BootOptions,
+) -> Result<Tally> {
     let mut tally = Tally::default();
-    for path in scripts(repository)? {
+    for path in scripts(repository, folder)? {
         let name = repository.relative(&path).display().to_string();
         step.detail(&name);
-        let verdict = Script::read(&path)
-            .and_then(|script| script.perform(repository, &BootOptions::default(), |_| {}));
+        let verdict =
+            Script::read(&path).and_then(|script| script.perform(repository, options, |_| {}));
         match verdict {
             Ok(()) => tally.passed += 1,
             Err(error) => tally.fail(format!("{name}: {error:#}")),
@@ -29,8 +32,8 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     Ok(tally)
 }
 
-fn scripts(repository: &Repository) -> Result<Vec<PathBuf>> {
-    let folder = repository.path(FOLDER);
+fn scripts(repository: &Repository, name: &str) -> Result<Vec<PathBuf>> {
+    let folder = repository.path(name);
     let entries =
         fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let mut scripts: Vec<PathBuf> = entries
@@ -39,7 +42,7 @@ fn scripts(repository: &Repository) -> Result<Vec<PathBuf>> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "drive"))
         .collect();
     if scripts.is_empty() {
-        bail!("{FOLDER} has no scripts");
+        bail!("{name} has no scripts");
     }
     scripts.sort();
     Ok(scripts)

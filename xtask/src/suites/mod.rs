@@ -13,6 +13,7 @@ mod hostile;
 mod koito;
 mod libtest;
 mod linux;
+mod linux_vmx;
 mod locks;
 mod promises;
 mod refusals;
@@ -27,7 +28,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::check;
-use crate::cli::{Suite, TestOptions};
+use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
 use crate::progress::Step;
 use crate::repository::Repository;
 
@@ -86,6 +87,12 @@ fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
     Ok(tally)
 }
 
+/// A machine that brings a guest along.
+fn with_guest() -> BootOptions {
+    let guest = GuestOptions { guest: true, ..GuestOptions::default() };
+    BootOptions { guest, ..BootOptions::default() }
+}
+
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
 fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let name =
@@ -101,6 +108,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step, &bochs::TAGS),
+        Suite::LinuxVmx => linux_vmx::run(repository, &step),
         Suite::GuestsVmx => bochs::run(repository, &step, &bochs::VMX),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
@@ -110,7 +118,8 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Koito => koito::run(repository, &step),
         Suite::Linux => linux::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
-        Suite::Boot => boot::run(repository, &step),
+        Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
+        Suite::LinuxGuest => boot::run(repository, &step, "tests/linux-guest", &with_guest()),
         Suite::Check => check::tally(repository, &step),
     };
     let elapsed = step.elapsed().as_secs_f64();

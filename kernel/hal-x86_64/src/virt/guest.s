@@ -67,11 +67,41 @@ a9n_guest:
     xgetbv
     cmp     eax, [rsi + {EXTENDED}]
     jne     5f
-6:  mov     rdx, rsi
-    lea     rdi, [rsp + 8]
-    mov     rsi, [rdi + {CURRENT}]
-    cmp     dword ptr [rdx + {EXIT_CODE}], {INTERRUPTED}
+6:  mov     rdx, [rsp + 8 + {CURRENT}]
+    mov     eax, [rsi + {EXIT_CODE}]
+    cmp     eax, {INTERRUPTED}
     je      7f
+    cmp     eax, {MONITORED}
+    jb      a9n_retreat_exit
+
+// An exit for the monitor of the context at rdx. The stack pointer is 8 below the CPU's words.
+    mov     ecx, {ALONE}
+    cmp     qword ptr [rip + {OTHERS}], 0
+    je      a9n_fast_exit
+    lea     rcx, [rsp + 8]
+    lea     rax, [rip + {CPUS}]
+    sub     rcx, rax
+    shr     ecx, {AREA_BITS}
+    lock bts dword ptr [rip + {LOCK}], 0
+    jnc     a9n_fast_exit
+    push    rdx
+    push    rcx
+    sub     rsp, 8
+    call    {ACQUIRE}
+    add     rsp, 8
+    pop     rcx
+    pop     rdx
+    jmp     a9n_fast_exit
+
+// From a fast path that gave up.
+.globl a9n_retreat_exit_locked
+a9n_retreat_exit_locked:
+    mov     dword ptr [rip + {LOCK}], 0
+.globl a9n_retreat_exit
+a9n_retreat_exit:
+    lea     rdi, [rsp + 8]
+    mov     rsi, rdx
+    mov     rdx, [rdx + {GUEST}]
     sub     rsp, 8
     call    {LEFT}
     jmp     a9n_resume
@@ -107,7 +137,7 @@ a9n_save_answer:
     nop
     cli
     sub     rsp, 8
-    mov     rdx, rsi
+    mov     rdx, [rsp + 8 + {CURRENT}]
     jmp     a9n_guest
 
 .text

@@ -154,6 +154,7 @@ pub(crate) unsafe fn start(cpu: &Cpu) {
 }
 
 /// The virtual CPU at `guest`.
+#[inline(always)]
 fn guest(guest: PhysicalAddress) -> &'static Guest {
     let address = (DIRECT_MAP | guest.0) as usize;
     // SAFETY: the portable kernel names virtual CPUs that it made with `prepare_guest`, which own two
@@ -302,6 +303,7 @@ impl Virt for X86_64 {
         technique!(set_memory(guest(state), root));
     }
 
+    #[inline]
     fn exit_groups(&self, state: PhysicalAddress, reason: ExitReason) -> StateGroups {
         let groups = guest(state).groups.get(reason as usize).map_or(0, Cell::get);
         StateGroups::from_bits_truncate(groups)
@@ -319,6 +321,7 @@ impl Virt for X86_64 {
         }
     }
 
+    #[inline]
     fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
         technique!(exit(guest(state)))
     }
@@ -338,6 +341,7 @@ impl Virt for X86_64 {
         groups.numbers().for_each(|number| technique!(write(guest, number, take())));
     }
 
+    #[inline]
     fn answer_exit(
         &self,
         state: PhysicalAddress,

@@ -21,12 +21,16 @@ use core::mem::offset_of;
 use super::svm::vmcb;
 use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
 use crate::context::Context;
-use crate::cpu::Cpu;
+use crate::cpu::{AREA_BYTES, CPUS, Cpu, OTHERS};
+use crate::entry::Entered;
+use crate::lock::{LOCK, acquire};
 
 /// Bit of an event that says that it is one.
 const EVENT_IS_ONE: u32 = 31;
 /// Code of an exit for an interrupt of the machine.
 const INTERRUPTED: u32 = 0x60;
+/// The first code of those that are never the kernel's own business.
+const MONITORED: u32 = 0x64;
 
 global_asm!(
     include_str!("guest.s"),
@@ -44,6 +48,13 @@ global_asm!(
     R15 = const offset_of!(Context, r15),
     GUEST_CPU = const offset_of!(Guest, cpu),
     UNUSUAL = const offset_of!(Guest, unusual),
+    MONITORED = const MONITORED,
+    ALONE = const Entered::ALONE,
+    OTHERS = sym OTHERS,
+    CPUS = sym CPUS,
+    AREA_BITS = const AREA_BYTES.ilog2(),
+    LOCK = sym LOCK,
+    ACQUIRE = sym acquire,
     EXTENDED = const offset_of!(Guest, extended),
     PHYSICAL = const offset_of!(Guest, physical),
     REGISTERS = const offset_of!(Guest, registers),

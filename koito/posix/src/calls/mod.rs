@@ -2,13 +2,18 @@
 //! pointer is checked where it is used.
 
 pub mod clone;
+pub mod descriptors;
 pub mod files;
 pub mod futex;
 pub mod identity;
 pub mod memory;
+pub mod paths;
+pub mod poll;
 pub mod process;
 pub mod signals;
+pub mod sockets;
 pub mod system;
+pub mod terminal;
 pub mod time;
 pub mod wait;
 

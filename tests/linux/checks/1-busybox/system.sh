@@ -122,14 +122,10 @@ linux-typist keys /usr/bin/busybox sh -c 'stty rows 30 cols 100; stty size; stty
 
 ### terminal-quit
 cat >keys <<'END'
-await # 
-type doze 100
 await dozing
 keys ^\
-await # 
-type exit
 END
-linux-typist keys /usr/bin/busybox sh -i >/dev/null; echo $?
+linux-typist keys /checks/bin/doze 100; echo $?
 
 ### terminal-stop
 cat >keys <<'END'
@@ -151,16 +147,20 @@ linux-typist keys /usr/bin/busybox sh -i | grep -c Stopped
 
 ### vi
 cat >keys <<'END'
-await f 
-keys ihello^[:wq^M
+await - f
+keys ihello^[
+await - f
+keys :wq^M
 END
 linux-typist keys /usr/bin/busybox vi f >/dev/null; cat f
 
 ### vi-edits
 printf 'one\ntwo\nthree\n' >f
 cat >keys <<'END'
-await three
-keys jddGonew line^[:wq^M
+await - f
+keys jddGonew line^[
+await - f
+keys :wq^M
 END
 linux-typist keys /usr/bin/busybox vi f >/dev/null; cat f
 

@@ -89,7 +89,7 @@ linux-typist keys /usr/bin/vim.tiny -u NONE f >/dev/null; echo $?; cat f
 seq 1 100 >f
 cat >keys <<'END'
 await 100L
-keys :50,90d^M:%s/^4/four /^M:wq^M
+keys :50,90d^M:%s/4/four /^M:wq^M
 END
 linux-typist keys /usr/bin/vim.tiny -u NONE f >/dev/null; echo $?; wc -l f; sed -n 42p f
 
