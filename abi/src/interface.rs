@@ -309,7 +309,8 @@ macro_rules! interface {
                 ///
                 /// Cost: constant, and a copy of the words.
                 send Send = 3 [WRITE] message;
-                /// Waits for a message. Reply slot as for `reply_receive`.
+                /// Waits for a message. Reply slot as for `reply_receive`. With a slot, a flag in the
+                /// message info keeps the own priority and quantum for the call that comes.
                 ///
                 /// Cost: constant, and a copy of the words. `ipc.deferred_reply` has one in it.
                 receive Receive = 4 [READ] message;

@@ -40,7 +40,8 @@ pub enum Source {
 /// | 8..12 | number of capabilities, at most [`MESSAGE_CAPABILITIES`] |
 /// | 12 | do not block (to the kernel only) |
 /// | 13..16 | [`Source`] (from the kernel only) |
-/// | 16..32 | zero |
+/// | 16 | serve on the own time (to the kernel only, with `receive`) |
+/// | 17..32 | zero |
 /// | 32..64 | label, free for the user |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct MessageInfo(pub u64);
@@ -54,6 +55,7 @@ impl MessageInfo {
     const CAPABILITIES_SHIFT: u32 = 8;
     const NON_BLOCKING: u64 = 1 << 12;
     const SOURCE_SHIFT: u32 = 13;
+    const OWN_TIME: u64 = 1 << 16;
     const RESERVED: u64 = 0xffff_0000;
     /// Where the label begins.
     pub const LABEL_SHIFT: u32 = 32;
@@ -74,6 +76,13 @@ impl MessageInfo {
     #[must_use]
     pub const fn non_blocking(self) -> Self {
         Self(self.0 | Self::NON_BLOCKING)
+    }
+
+    /// The same, to serve a call on the own scheduling context, not on the caller's. Of a message that
+    /// is sent, this bit is zero.
+    #[must_use]
+    pub const fn on_own_time(self) -> Self {
+        Self(self.0 | Self::OWN_TIME)
     }
 
     /// The same as it arrives from `source`.
@@ -106,6 +115,11 @@ impl MessageInfo {
     /// Whether the call is to fail rather than wait.
     pub const fn is_non_blocking(self) -> bool {
         self.0 & Self::NON_BLOCKING != 0
+    }
+
+    /// Whether a call is to be served on the own scheduling context.
+    pub const fn is_on_own_time(self) -> bool {
+        self.0 & Self::OWN_TIME != 0
     }
 
     /// The label.

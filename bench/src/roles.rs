@@ -65,6 +65,8 @@ pub mod role {
     pub const FOUR: u64 = 23;
     /// Is foreign, and measures system calls after which it goes on as it is.
     pub const FOREIGN_WHOLE: u64 = 26;
+    /// Answers the exits of a guest.
+    pub const MONITOR: u64 = 27;
     /// Serves sums through the macro.
     pub const ADDER: u64 = 24;
     /// Measures calls of it.

@@ -81,6 +81,6 @@ pub use heapless;
 pub use message::Message;
 pub use nun_macros::service;
 pub use process::{Process, Start, StartError, Usage};
-pub use received::{Ending, Fault, Received};
+pub use received::{Arrival, Ending, Fault, Received};
 pub use resources::{EXHAUSTED, Resources, map_pages, range_around};
 pub use slots::{SlotAllocator, Slots};

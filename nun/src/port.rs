@@ -1,11 +1,12 @@
 //! Sending and receiving: the operations that carry messages.
 
 use a9n_abi::{
-    Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Reason, Source,
-    ipc_port::word, reply,
+    Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Source, ipc_port::word,
+    reply,
 };
 
-use crate::syscall::{Answer, kernel_call};
+use crate::received::Arrival;
+use crate::syscall::{Answer, kernel_call, refusal};
 use crate::{IpcPort, Message, Received, Reply};
 
 impl IpcPort {
@@ -61,6 +62,13 @@ impl IpcPort {
         self.receive_form(reply, MessageInfo::default())
     }
 
+    /// Like [`receive_into`](Self::receive_into), but a call is served with the own priority and quantum
+    /// instead of its caller's: for a supervisor of processes that are less urgent than itself.
+    #[inline]
+    pub fn receive_on_own_time(self, reply: u64) -> Result<Received, Error> {
+        self.receive_form(reply, MessageInfo::default().on_own_time())
+    }
+
     /// Answers the caller that the last receive accepted with `message`, then receives. A caller
     /// that is gone by now is passed over.
     #[inline(always)]
@@ -80,6 +88,18 @@ impl IpcPort {
     #[inline(always)]
     pub(crate) fn reply_receive_plain(self, message: &Message) -> Answer {
         kernel_call(word::ReplyReceive, self.descriptor(), message.info, message.words)
+    }
+
+    /// Like [`reply_receive`](Self::reply_receive), for a resolver in a hurry: see [`Arrival`].
+    #[inline(always)]
+    pub fn answer_and_await(self, message: &Message) -> Arrival {
+        Arrival(self.reply_receive_plain(message))
+    }
+
+    /// Like [`receive`](Self::receive), in the same way.
+    #[inline]
+    pub fn await_arrival(self) -> Arrival {
+        Arrival(self.receive_plain())
     }
 
     /// Like [`receive`](Self::receive), with what came as it came.
@@ -119,14 +139,5 @@ fn reply_in(answer: Answer) -> Result<Message, Error> {
 
 #[inline(always)]
 fn done(answer: Answer) -> Result<(), Error> {
-    match Error::from_label(answer.info.label()) {
-        None => Ok(()),
-        Some(error) => Err(error),
-    }
-}
-
-/// The error in an answer that is no message.
-#[cold]
-fn refusal(info: MessageInfo) -> Error {
-    Error::from_label(info.label()).unwrap_or(Error::new(Reason::IllegalOperation, Culprit::OTHER))
+    if answer.info.label() == 0 { Ok(()) } else { Err(refusal(answer.info)) }
 }

@@ -78,6 +78,25 @@ pub enum Ending {
     Faulted(Fault),
 }
 
+/// What came, as it came: a foreign call is told from everything else by one comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival(pub(crate) Answer);
+
+impl Arrival {
+    /// If it is a foreign call: whose, its number, its arguments.
+    #[inline(always)]
+    pub fn foreign_call(&self) -> Option<(u64, u32, &[u64; MESSAGE_REGISTERS])> {
+        let Answer { identifier, info, words } = &self.0;
+        let is_foreign = info.source() == Some(Source::Foreign);
+        is_foreign.then_some((*identifier, info.label(), words))
+    }
+
+    /// Whatever it is.
+    pub fn received(self) -> Result<Received, Error> {
+        Received::from_answer(self.0)
+    }
+}
+
 impl Received {
     /// If it is the end of a process that is [supervised](crate::Process::supervise): under which
     /// identifier, and how it ended. Whoever holds a port under an identifier can claim an exit, so

@@ -52,13 +52,18 @@ pub(crate) fn request<const N: usize>(
         *word = argument;
     }
     let answer = kernel_call(operation, descriptor, MessageInfo::default(), words);
-    match Error::from_label(answer.info.label()) {
-        None => {
-            let [second, third, fourth, fifth, sixth, _] = answer.words;
-            Ok([answer.identifier, second, third, fourth, fifth, sixth])
-        }
-        Some(error) => Err(error),
+    if answer.info.label() != 0 {
+        return Err(refusal(answer.info));
     }
+    let [second, third, fourth, fifth, sixth, _] = answer.words;
+    Ok([answer.identifier, second, third, fourth, fifth, sixth])
+}
+
+/// The error in the kernel's answer, or in what should have been one. Out of the way of what goes well.
+#[cold]
+#[inline(never)]
+pub(crate) fn refusal(info: MessageInfo) -> Error {
+    Error::from_label(info.label()).unwrap_or(Error::new(Reason::IllegalOperation, Culprit::OTHER))
 }
 
 /// A result word. The kernel sends none that is not of its type; one from a newer kernel is an

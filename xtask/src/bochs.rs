@@ -71,8 +71,14 @@ pub struct Bochs {
 }
 
 impl Bochs {
-    /// Boots `volume` on a machine with `cpus` CPUs, with files of its own in `folder`.
-    pub fn start(volume: &Volume, cpus: u32, folder: &Path, step: &Step) -> Result<Self> {
+    /// Boots `volume` on a machine with `cpus` CPUs and so much memory, with files of its own in `folder`.
+    pub fn start(
+        volume: &Volume,
+        cpus: u32,
+        mebibytes: u32,
+        folder: &Path,
+        step: &Step,
+    ) -> Result<Self> {
         let (disc, serial) = (folder.join("a9n.iso"), folder.join("serial"));
         write_disc(volume, &folder.join("disc"), &disc, step)?;
         let put = |name: &str, text: String| {
@@ -81,7 +87,8 @@ impl Bochs {
             Ok::<_, anyhow::Error>(path)
         };
         put("serial", String::new())?;
-        let machine = put("machine", machine(cpus, &disc, &serial, &folder.join("log")))?;
+        let machine =
+            put("machine", machine(cpus, mebibytes, &disc, &serial, &folder.join("log")))?;
         // Debian's Bochs begins in its debugger.
         let commands = put("commands", "continue\n".into())?;
         let mut command = Command::new("bochs");
@@ -117,11 +124,11 @@ impl Port for Bochs {
 }
 
 /// Bochs' description of the machine.
-fn machine(cpus: u32, disc: &Path, serial: &Path, log: &Path) -> String {
+fn machine(cpus: u32, mebibytes: u32, disc: &Path, serial: &Path, log: &Path) -> String {
     let (disc, serial, log) = (disc.display(), serial.display(), log.display());
     format!(
         "cpu: model={MODEL}, count={cpus}, ips=100000000, reset_on_triple_fault=0\n\
-         memory: guest=256, host=256\n\
+         memory: guest={mebibytes}, host={mebibytes}\n\
          romimage: file={BIOS}\n\
          vgaromimage: file={VIDEO_BIOS}\n\
          ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14\n\

@@ -187,6 +187,8 @@ pub enum Suite {
     Guests,
     /// The same in Bochs, on Intel's kind of virtualisation.
     GuestsVmx,
+    /// A Linux guest in Bochs.
+    LinuxVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
     /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
@@ -203,6 +205,8 @@ pub enum Suite {
     Durability,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
+    /// Linux programs: the same under KOITO as under Debian's own kernel.
+    Linux,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.
@@ -225,6 +229,9 @@ pub struct BenchOptions {
     /// Record the figures in bench/results.json, and the trace in the manual
     #[arg(long, conflicts_with = "check")]
     pub update: bool,
+    /// Measure Linux's calls instead, under Debian's own kernel and under KOITO
+    #[arg(long, conflicts_with_all = ["check", "trace"])]
+    pub linux: bool,
     /// Print every instruction of one path instead, for instance of ipc.cross.0
     #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update"])]
     pub trace: Option<String>,

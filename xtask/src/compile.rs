@@ -159,6 +159,14 @@ impl<'a> Builder<'a> {
         })
     }
 
+    /// Builds programs of one package that need no system of ours; their ELF files, in order.
+    pub fn programs(&self, package: &str, names: &[&str]) -> Result<Vec<PathBuf>> {
+        let step = Step::start(format!("building {package}"));
+        self.build_package(&PROGRAMS, package, &[], &step)?;
+        step.done();
+        names.iter().map(|name| self.product(&PROGRAMS, name)).collect()
+    }
+
     fn build_kernel(&self, destination: Destination, step: &Step) -> Result<()> {
         let features: &[&str] = match destination {
             Destination::Hardware => &[],

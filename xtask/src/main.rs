@@ -20,6 +20,7 @@ mod drive;
 mod gdb;
 mod guest;
 mod interactive;
+mod linux;
 mod manifest;
 mod new;
 mod packages;

@@ -223,6 +223,8 @@ fn line(text: &str, offset: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// Two components, whose lines can be changed.
@@ -341,5 +343,38 @@ alarm = true
         assert!(refused("name = \"serial\"", "nam = \"serial\"").contains("line 3"));
         let many = refused("interrupts = [4]", "interrupts = [1, 2, 3, 5, 6]");
         assert_eq!(many, "line 9: at most 4 interrupts");
+    }
+
+    /// Every key that there is, so that changes meet all of them.
+    const ALL: &str = include_str!("../../koito/koito.toml");
+
+    proptest! {
+        /// Whatever becomes of a manifest's text: it is refused in words, or it is what root reads.
+        #[test]
+        fn a_spoilt_text_is_refused_or_means_something(
+            spoils in prop::collection::vec((0..3_u8, any::<usize>(), any::<usize>(), any::<char>()), 1..6),
+        ) {
+            let mut lines: Vec<String> = ALL.lines().map(str::to_owned).collect();
+            for (how, from, to, character) in spoils {
+                let (from, to) = (from % lines.len(), to % lines.len());
+                match how {
+                    0 => lines.insert(to, lines[from].clone()),
+                    1 if lines.len() > 1 => drop(lines.remove(from)),
+                    _ => {
+                        let places: Vec<_> = lines[from].char_indices().collect();
+                        if let Some((place, _)) = places.get(to % places.len().max(1)) {
+                            lines[from].insert(*place, character);
+                        }
+                    }
+                }
+            }
+            match ManifestFile::parse(&lines.join("\n")) {
+                Ok(file) => {
+                    let packed = file.pack().expect("there is room");
+                    prop_assert_eq!(Manifest::unpack(&packed), Ok(file.manifest().expect("it was read")));
+                }
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
     }
 }

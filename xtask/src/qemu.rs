@@ -17,6 +17,8 @@ pub struct Machine {
     pub display: bool,
     /// One executed instruction takes one nanosecond of virtual time, on every run alike.
     pub count_instructions: bool,
+    /// Features of the CPU that are to be there (`+`) or not (`-`), besides the greatest set.
+    pub features: &'static str,
     /// The meter, and the file that it reports to.
     pub meter: Option<(PathBuf, PathBuf)>,
     /// A debugger that it waits for before its first instruction.
@@ -93,7 +95,9 @@ impl Machine {
         if !self.resets {
             command.arg("-no-reboot");
         }
-        command.args(["-device", EXIT_DEVICE, "-cpu", "max", "-m", &self.memory]);
+        let separator = if self.features.is_empty() { "" } else { "," };
+        let cpu = format!("max{separator}{}", self.features);
+        command.args(["-device", EXIT_DEVICE, "-cpu", &cpu, "-m", &self.memory]);
         command.args(["-smp", &self.cpus.to_string()]);
         if self.count_instructions {
             command.args(["-icount", "shift=0,sleep=off", "-rtc", "base=2020-01-01,clock=vm"]);
@@ -117,6 +121,9 @@ impl Machine {
             command.arg("-plugin");
             command.arg(format!("{},report={}", escape(plugin), escape(report)));
         }
+        // A source of random numbers, since QEMU's CPU is one of those whose instruction is not believed.
+        command.args(["-device", "pcie-root-port,id=slot1,chassis=2"]);
+        command.args(["-device", "virtio-rng-pci,bus=slot1"]);
         if let Some(disk) = &self.disk {
             disk.attach(&mut command);
         }

@@ -115,6 +115,7 @@ impl Session {
                 memory: options.memory.clone().unwrap_or_else(|| memory.into()),
                 display: options.display,
                 count_instructions: false,
+                features: "",
                 meter: None,
                 debugger: None,
                 disk,
@@ -128,6 +129,11 @@ impl Session {
     /// The command that starts the machine.
     pub fn command(&self, serial: &Serial) -> Command {
         self.machine.command(&self.medium, serial)
+    }
+
+    /// What the machine boots from.
+    pub fn medium(&self) -> &Medium {
+        &self.medium
     }
 
     /// A file that lives as long as the session.

@@ -6,6 +6,7 @@
 #![no_std]
 #![no_main]
 
+mod guest;
 mod memory;
 mod report;
 mod screen;
@@ -79,6 +80,7 @@ impl Bench {
         self.traps(role::RESOLVER, role::FAULT)?;
         self.traps(role::RESULT_GIVER, role::FOREIGN_RESULT)?;
         self.traps(role::WHOLE_GIVER, role::FOREIGN_WHOLE)?;
+        self.exits()?;
         memory::measure_all(&mut self.resources, &mut self.report)?;
         Ok(time::measure_all(&mut self.resources, &mut self.report)?)
     }
@@ -179,6 +181,15 @@ impl Bench {
         process.set_resolver(port, client)?;
         self.run(&process, client)?;
         self.finish([resolver, process])
+    }
+
+    /// A guest and its monitor.
+    fn exits(&mut self) -> Result<(), StartError> {
+        let port: IpcPort = self.resources.make(0)?;
+        let monitor = self.start(role::MONITOR, &[(SERVICE, port.into(), Rights::READ)])?;
+        guest::measure_all(&mut self.resources, &mut self.report, port, PRIORITY)?;
+        monitor.destroy(&mut self.resources)?;
+        Ok(())
     }
 
     fn start(&mut self, role: u64, grants: Grants<'_>) -> Result<Process, StartError> {

@@ -4,6 +4,7 @@
 
 mod driver;
 mod foreign;
+mod monitor;
 mod round_trip;
 mod server;
 mod service;
@@ -32,6 +33,7 @@ fn main(argument: u64) {
         role::CLOCK => server::tell_time(PORT),
         role::DEFERRING => server::defer(PORT),
         role::RESOLVER => server::resolve(PORT),
+        role::MONITOR => monitor::answer_exits(PORT),
         role::RESULT_GIVER => foreign::give_results(PORT),
         role::WHOLE_GIVER => foreign::let_go_on(PORT),
         role::PONG => signal::pong(IN, OUT),

@@ -73,12 +73,7 @@ impl<H: Hal> Kernel<H> {
     /// From now on `binding` signals the Notification Port in `source`, and no other.
     pub(crate) fn bind(&mut self, binding: Binding, source: Ref<Slot>) -> Result<(), Stop> {
         let depth = self.child_depth(source, Culprit::OTHER)?;
-        let is_bound = |slot: Ref<Slot>| {
-            let cells = self.store.get(slot);
-            // A child right behind its source. What is empty follows nothing.
-            cells.previous.get() == Some(source) && cells.depth() == depth
-        };
-        if self.binding_slot(binding).is_some_and(is_bound) {
+        if self.is_bound(binding, source) {
             return Ok(());
         }
         self.unbind(binding)?;
@@ -88,6 +83,16 @@ impl<H: Hal> Kernel<H> {
             self.derive_child(source, target, capability, Rights::WRITE, depth);
         }
         Ok(())
+    }
+
+    /// Whether `binding` signals what was derived from `source` for it.
+    #[inline(always)]
+    pub(crate) fn is_bound(&self, binding: Binding, source: Ref<Slot>) -> bool {
+        self.binding_slot(binding).is_some_and(|slot| {
+            let cells = self.store.get(slot);
+            // A child right behind its source. What is empty follows nothing.
+            cells.previous.get() == Some(source) && cells.depth() > self.store.get(source).depth()
+        })
     }
 
     /// From now on `binding` signals nobody.

@@ -412,6 +412,7 @@ impl<H: Hal> Kernel<H> {
         }
         // It may be made to do something else than to repeat its call.
         pcb.batch.set((0, 0));
-        pcb.state.set(pcb.state.get().with_phase(Phase::Stopped).with_stored_reply(false));
+        let state = pcb.state.get().with_stored_reply(false).with_own_time(false);
+        pcb.state.set(state.with_phase(Phase::Stopped));
     }
 }

@@ -205,6 +205,7 @@ impl<H: Hal> Kernel<H> {
         let port = self.fast_port(slot)?;
         let index = operation >> REPLY_SLOT_SHIFT;
         if MessageInfo(info).is_non_blocking()
+            || MessageInfo(info).is_on_own_time()
             || server.caller.get().is_some()
             || !self.is_plainly(server, Phase::Running, number)
             || !Vectors::can_switch(self.hal())

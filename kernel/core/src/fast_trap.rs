@@ -51,7 +51,7 @@ impl<H: Hal> Kernel<H> {
     /// message on this CPU, whose number is given. Answers whom to give the message, and `me`'s
     /// identifier there.
     #[inline(always)]
-    fn fast_tell<O: Owners>(
+    pub(crate) fn fast_tell<O: Owners>(
         &self,
         number: CpuNumber,
         me: Ref<Process>,

@@ -112,18 +112,30 @@ impl<H: Hal> Kernel<H> {
         self.guest(process).ok_or(Error::new(Reason::Incomplete, Culprit::DESCRIPTOR))
     }
 
-    /// What the monitor `receiver` is told of `trap`, the state that it asked for included.
-    pub(crate) fn exit_message(
+    /// What the monitor `receiver` is told of `trap`.
+    pub(crate) fn trap_of_guest(
         &self,
         guest: PhysicalAddress,
         trap: Trap,
         receiver: Ref<Process>,
     ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
-        let (mut reason, mut exit) = self.hal().exit(guest);
-        if trap == Trap::Stopped {
-            reason = ExitReason::Kick;
-            exit = Exit { detail: 0, value: 0, ..exit };
-        }
+        let (reason, exit) = self.hal().exit(guest);
+        let kick = Exit { detail: 0, value: 0, ..exit };
+        let told = match trap {
+            Trap::Stopped => (ExitReason::Kick, &kick),
+            _ => (reason, &exit),
+        };
+        self.exit_message(guest, told, receiver)
+    }
+
+    /// The message of an exit, the state that was asked for included.
+    #[inline(always)]
+    pub(crate) fn exit_message(
+        &self,
+        guest: PhysicalAddress,
+        (reason, exit): (ExitReason, &Exit),
+        receiver: Ref<Process>,
+    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
         let groups = self.hal().exit_groups(guest, reason);
         let more = match groups.is_empty() {
             true => 0,
@@ -142,13 +154,7 @@ impl<H: Hal> Kernel<H> {
         server: Ref<Process>,
         answer: &CallFrame,
     ) -> bool {
-        let verdict = GuestVerdict(MessageInfo(answer.info).label());
-        self.hal().answer_exit(guest, verdict, &answer.words);
-        if verdict.has(GuestVerdict::GROUPS) {
-            let [.., groups] = answer.words;
-            // Without a buffer there is nothing to take.
-            let _ = self.take_groups(guest, StateGroups::from_bits_truncate(groups), server);
-        }
+        let verdict = self.apply_answer(guest, server, answer);
         let state = &self.store.get(process).state;
         if verdict.is_resumption() {
             self.store.get(process).trap.set(None);
@@ -159,8 +165,27 @@ impl<H: Hal> Kernel<H> {
         verdict.is_resumption()
     }
 
+    /// Does to `guest` what its monitor `server` answers with `answer`, and says whether it goes on.
+    #[inline(always)]
+    pub(crate) fn apply_answer(
+        &self,
+        guest: PhysicalAddress,
+        server: Ref<Process>,
+        answer: &CallFrame,
+    ) -> GuestVerdict {
+        let verdict = GuestVerdict(MessageInfo(answer.info).label());
+        self.hal().answer_exit(guest, verdict, &answer.words);
+        if verdict.has(GuestVerdict::GROUPS) {
+            let [.., groups] = answer.words;
+            // Without a buffer there is nothing to take.
+            let _ = self.take_groups(guest, StateGroups::from_bits_truncate(groups), server);
+        }
+        verdict
+    }
+
     /// Copies `groups` of `guest` to the IPC buffer of `process`, behind the words in registers;
     /// answers how many words, `None` without a buffer.
+    #[inline(never)]
     fn put_groups(
         &self,
         guest: PhysicalAddress,
@@ -177,6 +202,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Replaces `groups` of `guest` by words of the IPC buffer of `process`; `None` without one.
+    #[inline(never)]
     fn take_groups(
         &self,
         guest: PhysicalAddress,

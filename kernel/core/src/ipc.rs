@@ -29,8 +29,13 @@ impl<H: Hal> Kernel<H> {
             Operation::Call => self.send(caller, port, identifier, frame, Phase::Calling),
             Operation::Send => self.send(caller, port, identifier, frame, Phase::Sending),
             Operation::Receive => {
-                let reply_index = self.check_reply_slot(caller, frame)?;
-                self.receive(caller, port, MessageInfo(frame.info), reply_index)
+                let (info, reply_index) =
+                    (MessageInfo(frame.info), self.check_reply_slot(caller, frame)?);
+                if info.is_on_own_time() && reply_index == 0 {
+                    // A Reply in the PCB comes with its caller's time.
+                    return Err(Error::new(Reason::InvalidArgument, Culprit::INFO).into());
+                }
+                self.receive(caller, port, info, reply_index)
             }
             Operation::ReplyReceive => {
                 let info = self.check_message(caller.process, frame)?;
@@ -92,7 +97,19 @@ impl<H: Hal> Kernel<H> {
         self.store.get(port).receivers.drop_front(&self.store, receiver);
         self.deliver(client, receiver, identifier);
         let phase = self.accept_call(receiver, client);
-        self.hand_over(client, phase, receiver);
+        if self.lends_time(client) {
+            self.hand_over(client, phase, receiver);
+        } else {
+            self.stop_running(client);
+            let state = &self.store.get(client).state;
+            state.set(state.get().with_phase(phase));
+            self.wake_receiver(receiver);
+        }
+    }
+
+    /// Whether `client`, whose call was just accepted, lends its scheduling context.
+    pub(crate) fn lends_time(&self, client: Ref<Process>) -> bool {
+        self.store.get(client).partner.get().is_some()
     }
 
     /// `process`, which does not run any more, waits at `port` until its message is taken.
@@ -125,6 +142,10 @@ impl<H: Hal> Kernel<H> {
             && let Some(slot) = self.reply_destination(server, pcb.reply_index.get())
         {
             self.store_reply(server, client, slot);
+            if pcb.state.get().keeps_time() {
+                pcb.donor.set(None);
+                self.store.get(client).partner.set(None);
+            }
             return Phase::AwaitingStoredReply;
         }
         pcb.caller.set(Some(client));
@@ -170,6 +191,8 @@ impl<H: Hal> Kernel<H> {
         }
         self.return_donation(process);
         self.name_reply_slot(process, reply_index);
+        let state = &self.store.get(process).state;
+        state.set(state.get().with_own_time(info.is_on_own_time()));
         self.take_or_wait(process, port);
         Ok(Outcome::Settled)
     }
@@ -221,7 +244,7 @@ impl<H: Hal> Kernel<H> {
 
     fn name_reply_slot(&self, process: Ref<Process>, index: u64) {
         let pcb = self.store.get(process);
-        pcb.state.set(pcb.state.get().with_stored_reply(index != 0));
+        pcb.state.set(pcb.state.get().with_stored_reply(index != 0).with_own_time(false));
         pcb.reply_index.set(index);
     }
 
@@ -252,7 +275,9 @@ impl<H: Hal> Kernel<H> {
         if state.phase() == Phase::Calling {
             let phase = self.accept_call(process, sender);
             self.store.get(sender).state.set(state.with_phase(phase));
-            self.exchange_context(process, self.store.get(sender).scheduling.get());
+            if self.lends_time(sender) {
+                self.exchange_context(process, self.store.get(sender).scheduling.get());
+            }
         } else {
             let info = MessageInfo::success(0);
             self.context(sender).answer(0, info.0, &[0; MESSAGE_REGISTERS]);

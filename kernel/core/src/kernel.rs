@@ -92,12 +92,13 @@ impl<H: Hal> Kernel<H> {
                 pcb.batch.set((0, 0));
             }
             match outcome {
-                Ok(Outcome::Done { length, words }) => {
-                    let [first, second, third, fourth, fifth, sixth] = words;
-                    let rest = [second, third, fourth, fifth, sixth, 0];
-                    context.answer(first, MessageInfo::success(length).0, &rest);
+                Ok(outcome) => {
+                    // The first word stands in the identifier's register, the others are the message's.
+                    if let Some((length, [first, second, third, fourth])) = outcome.answer() {
+                        let rest = [second, third, fourth, 0, 0, 0];
+                        context.answer(first, MessageInfo::success(length).0, &rest);
+                    }
                 }
-                Ok(Outcome::Settled) => {}
                 Err(Stop::Restart) => context.restart(frame.operation),
                 Err(Stop::RestartAs(operation)) => context.restart(operation),
                 Err(Stop::Refused(error)) => {

@@ -36,6 +36,8 @@ mod derivation;
 mod destroy;
 mod donation;
 mod fast;
+mod fast_device;
+mod fast_guest;
 mod fast_map;
 mod fast_reply;
 mod fast_signal;

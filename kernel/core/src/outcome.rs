@@ -1,17 +1,23 @@
 //! How a kernel call ends.
 
-use a9n_abi::{Culprit, Error, MESSAGE_REGISTERS, Reason};
+use a9n_abi::{Culprit, Error, Reason};
 
-/// A kernel call that was not refused.
+/// Most words that answer a kernel call.
+const MOST_WORDS: usize = 4;
+
+/// A kernel call that was not refused. What has no words says so with less than zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It is done; so many of these words answer it, the first in the identifier's register, the
-    /// others in message registers.
-    Done {
+    /// It is done, with nothing to say.
+    Nothing,
+    /// It is done, with one word.
+    Word(u64),
+    /// It is done; so many of these words answer it.
+    Words {
         /// How many words count.
         length: usize,
         /// The words.
-        words: [u64; MESSAGE_REGISTERS],
+        words: [u64; MOST_WORDS],
     },
     /// The caller waits, or its answer has been set already.
     Settled,
@@ -19,22 +25,33 @@ pub(crate) enum Outcome {
 
 impl Outcome {
     /// Done, with nothing to say.
-    pub(crate) const NOTHING: Self = Self::Done { length: 0, words: [0; MESSAGE_REGISTERS] };
+    pub(crate) const NOTHING: Self = Self::Nothing;
 
     /// Done, with one word.
     pub(crate) const fn word(word: u64) -> Self {
-        Self::words([word])
+        Self::Word(word)
     }
 
-    /// Done, with `N` words, at most as many as travel in registers.
+    /// Done, with `N` words.
     pub(crate) const fn words<const N: usize>(results: [u64; N]) -> Self {
-        let mut words = [0; MESSAGE_REGISTERS];
+        const { assert!(N <= MOST_WORDS) };
+        let mut words = [0; MOST_WORDS];
         let mut i = 0;
-        while i < N && i < MESSAGE_REGISTERS {
+        while i < N {
             words[i] = results[i];
             i += 1;
         }
-        Self::Done { length: i, words }
+        Self::Words { length: N, words }
+    }
+
+    /// How many words count, and the words; `None` if the answer is no business of this.
+    pub(crate) const fn answer(self) -> Option<(usize, [u64; MOST_WORDS])> {
+        match self {
+            Self::Nothing => Some((0, [0; MOST_WORDS])),
+            Self::Word(word) => Some((1, [word, 0, 0, 0])),
+            Self::Words { length, words } => Some((length, words)),
+            Self::Settled => None,
+        }
     }
 }
 

@@ -365,6 +365,13 @@ impl<H: Hal> Kernel<H> {
         self.reprogram_timer(number);
     }
 
+    /// Sets the user's timer of `cpu`, which is this one.
+    #[inline(always)]
+    pub(crate) fn set_alarm_here(&self, cpu: &Cpu, deadline: Ticks) {
+        cpu.alarm.set(Some(deadline));
+        self.program_timer(cpu);
+    }
+
     /// Makes sure that `process` does not run on another CPU; asks for a restart while it does.
     /// The other CPU stops it. A process that must not run any more is stopped in this way before
     /// anything is taken from it.

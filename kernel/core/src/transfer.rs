@@ -66,7 +66,7 @@ impl<H: Hal> Kernel<H> {
         let trap = if pcb.state.get().is_trapped() { pcb.trap.get() } else { None };
         if let Some(trap) = trap {
             let (info, words) = match self.guest(sender) {
-                Some(guest) => self.exit_message(guest, trap, receiver),
+                Some(guest) => self.trap_of_guest(guest, trap, receiver),
                 None => trap_message(&pcb.context, trap),
             };
             self.context(receiver).answer(identifier, info.0, &words);

@@ -46,8 +46,12 @@ impl<H: Hal> Kernel<H> {
         let phase = self.accept_call(receiver, process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(phase));
-        self.store.get(receiver).scheduling.set(pcb.scheduling.get());
-        self.make_ready(receiver);
+        if self.lends_time(process) {
+            self.store.get(receiver).scheduling.set(pcb.scheduling.get());
+            self.make_ready(receiver);
+        } else {
+            self.wake_receiver(receiver);
+        }
     }
 
     /// At its next user boundary `process` tells its resolver that it was stopped.

@@ -71,7 +71,8 @@ fn occupied_slots_and_bad_sizes_are_refused() {
         (ObjectType::Pcb, 1, Reason::InvalidArgument),
         (ObjectType::Reply, 0, Reason::InvalidArgument),
         (ObjectType::IoPort, 0, Reason::InvalidArgument),
-        (ObjectType::VirtualCpu, 0, Reason::NotImplemented),
+        (ObjectType::VirtualPageTable, 0, Reason::NotImplemented),
+        (ObjectType::VirtualCpu, 1, Reason::InvalidArgument),
     ] {
         let refused = system.convert(GENERIC, object, size_bits, 1, FREE);
         assert_eq!(reason(refused), expected, "{object:?} {size_bits}");

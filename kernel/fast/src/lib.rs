@@ -16,13 +16,13 @@ use core::num::NonZeroU64;
 use core::ptr;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{kernel, notification, reply};
+use a9n_abi::{interrupt_port, kernel, notification, reply, timer};
 use a9n_core::{Admitted, Kernel, Lengths, Long, Notified, Plain, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
-use a9n_hal_x86_64::entry::Entered;
+use a9n_hal_x86_64::entry::{Entered, a9n_retreat_exit, a9n_retreat_exit_locked, a9n_save_answer};
 use a9n_hal_x86_64::lock::Exclusive;
 use a9n_store::{Process, Ref};
 
@@ -104,6 +104,9 @@ macro_rules! paths {
                     .fast_reply_receive::<Admitted, Vectors>(&cpu, process, descriptor, message)
                     .is_none()
             {
+                if kernel.serves_guest(process) {
+                    return answer_guest(descriptor, info, me, as_either(&cpu), word4, word5);
+                }
                 let operation = word::ReplyReceive;
                 kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
             }
@@ -201,6 +204,20 @@ paths!(
 );
 
 // What is less frequent exists once: these ask how they were entered.
+path!(a9n_fast_exit(_descriptor, _info, me, number, word4, _word5) {
+    let (cpu, kernel) = (either(number), the_kernel());
+    if kernel.fast_exit(&cpu, process(me)).is_none() {
+        retreat_exit(&cpu, me, word4);
+    }
+});
+path!(a9n_guest_answer(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
+    let kernel = the_kernel();
+    if kernel.fast_guest_verdict::<Admitted>(&cpu, process, descriptor, message).is_none() {
+        let operation = word::ReplyReceive;
+        kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
 path!(a9n_stored_call(descriptor, info, me, number, word4, word5) {
     let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
     if the_kernel().fast_stored_call(&cpu, process, descriptor, message).is_none() {
@@ -247,6 +264,20 @@ path!(a9n_fast_receive(descriptor, info, me, number, operation, word5) {
         the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, operation, word5);
     }
 });
+path!(a9n_fast_arm(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_arm(&cpu, process, descriptor, words).is_none() {
+        let operation = timer::word::Arm;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
+path!(a9n_fast_acknowledge(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_acknowledge(&cpu, process, descriptor, words).is_none() {
+        let operation = interrupt_port::word::Acknowledge;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
 #[unsafe(no_mangle)]
 extern "C" fn a9n_late_wake(
     woken: &Context,
@@ -273,6 +304,25 @@ path!(a9n_fast_yield(descriptor, info, me, number, word4, word5) {
         the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
     }
 });
+
+/// Gives the fast path of an exit up.
+#[inline(always)]
+fn retreat_exit(cpu: &Entered, me: &Context, unused: u64) {
+    // SAFETY: the last action of a path.
+    unsafe {
+        match cpu {
+            Entered::Alone => a9n_retreat_exit(unused, unused, me),
+            Entered::Locked(_) => a9n_retreat_exit_locked(unused, unused, me),
+        }
+    }
+}
+
+/// Goes on at `a9n_guest_answer`.
+#[inline(always)]
+fn answer_guest(descriptor: u64, info: u64, me: &Context, number: u64, word4: u64, word5: u64) {
+    // SAFETY: the last action of a path, with its arguments where they are.
+    unsafe { a9n_save_answer(descriptor, info, me, number, word4, word5) }
+}
 
 /// The kernel, for a path.
 #[inline(always)]

@@ -102,7 +102,7 @@ const _: () = assert!(AREA_BYTES == 8 * PAGE && CPU_OFFSET.is_multiple_of(64));
 pub static CPUS: [Area; MAX_CPUS] = [const { Area::new() }; MAX_CPUS];
 
 /// How many CPUs run, beside the one that booted: the first elements of [`CPUS`].
-static OTHERS: AtomicUsize = AtomicUsize::new(0);
+pub(crate) static OTHERS: AtomicUsize = AtomicUsize::new(0);
 
 /// The CPUs that run, in order of number.
 pub(crate) fn running() -> impl Iterator<Item = &'static Cpu> {

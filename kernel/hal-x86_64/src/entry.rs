@@ -193,6 +193,23 @@ unsafe extern "C" {
     /// [`a9n_retreat_foreign`] with the kernel lock.
     pub(crate) fn a9n_retreat_foreign_locked(unused: Unused, unused: Unused, me: &Context);
 
+    /// Takes a reply to a guest's exit from the usual fast path to `a9n_guest_answer`, with the first four
+    /// words in the context. Does not come back either.
+    pub fn a9n_save_answer(
+        descriptor: u64,
+        info: u64,
+        me: &Context,
+        number: u64,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// Takes an exit from its fast path to the general one. Does not come back either.
+    pub fn a9n_retreat_exit(unused: u64, unused: u64, me: &Context);
+
+    /// [`a9n_retreat_exit`] with the kernel lock.
+    pub fn a9n_retreat_exit_locked(unused: u64, unused: u64, me: &Context);
+
     fn a9n_enter(context: *const Context) -> !;
 
     static a9n_processor_stub: u8;

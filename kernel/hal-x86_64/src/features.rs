@@ -150,6 +150,7 @@ impl Features {
             }
         }
         let has_xsave = basic.is_some_and(|f| f.has_xsave());
+        let extended_states = if has_xsave { extended_states() } else { 0 };
         let mut features = Self {
             smep: more.is_some_and(|f| f.has_smep()),
             smap: more.is_some_and(|f| f.has_smap()),
@@ -160,12 +161,12 @@ impl Features {
             tsc_deadline: basic.is_some_and(|f| f.has_tsc_deadline()),
             invariant_tsc: id.get_advanced_power_mgmt_info().is_some_and(|f| f.has_invariant_tsc()),
             physical_bits: physical_bits(&id),
-            extended_states: if has_xsave { extended_states() } else { 0 },
+            extended_states,
             xsaveopt: has_xsave && __cpuid_count(0xd, 1).eax & XSAVEOPT != 0,
             leaks_fpu_pointers: leaks_fpu_pointers(&id),
             shield: None,
             leaks_kernel_memory: false,
-            virtualisation: virt::detect(),
+            virtualisation: virt::detect(extended_states),
         };
         features.judge_speculation(&id);
         Ok(features)

@@ -79,14 +79,10 @@ impl PageEntry {
         if access.contains(Access::WRITE) { flags - Flags::NO_EXECUTE } else { flags }
     }
 
-    /// The same entry of such a page, allowing `access` instead of what it did.
-    #[must_use]
-    pub fn with_guest_access(self, access: Access) -> Self {
-        if virt::is_vmx() {
-            return Self(ept::with_access(self.0, access));
-        }
-        let cleared = Flags::USER | Flags::WRITABLE | Flags::NO_EXECUTE;
-        Self(self.0 & !cleared.bits() | Self::guest_flags(access, MemoryType::Normal).bits())
+    /// As [`access_change`](Self::access_change), of such a page.
+    pub fn guest_access_change(access: Access) -> (u64, u64) {
+        let (kept, _) = Self::access_change(access);
+        (kept, Self::guest_flags(access, MemoryType::Normal).bits())
     }
 
     /// What was asked for when such a page was mapped.

@@ -19,7 +19,8 @@ use crate::kernel_space::DIRECT_MAP;
 use crate::page_entry::PageEntry;
 use crate::tables::{ENTRIES, Tables, Walk};
 use crate::translations::{RootWord, TAG_BITS};
-use crate::{X86_64, shootdown, translations};
+use crate::virt::vmx::ept;
+use crate::{X86_64, shootdown, translations, virt};
 
 /// First address past the user half (four-level paging).
 pub const USER_END: u64 = 0x0000_8000_0000_0000;
@@ -181,10 +182,15 @@ impl Paging for X86_64 {
         entries: u64,
         access: Access,
     ) -> Passed {
-        if is_guest(root) {
-            return change(root, stretch, frame, entries, |entry| entry.with_guest_access(access));
+        if is_guest(root) && virt::is_vmx() {
+            let new = |entry: PageEntry| PageEntry(ept::with_access(entry.0, access));
+            return change(root, stretch, frame, entries, new);
         }
-        let (kept, set) = PageEntry::access_change(access);
+        let (kept, set) = if is_guest(root) {
+            PageEntry::guest_access_change(access)
+        } else {
+            PageEntry::access_change(access)
+        };
         change(root, stretch, frame, entries, |entry| PageEntry(entry.0 & kept | set))
     }
 

@@ -5,7 +5,10 @@ use core::arch::global_asm;
 use core::mem::offset_of;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, kernel, notification, reply, window};
+use a9n_abi::{
+    MESSAGE_REGISTERS, MessageInfo, Source, interrupt_port, kernel, notification, reply, timer,
+    window,
+};
 
 use crate::clock::set_timer_here;
 use crate::context::{Context, FIXED_FLAGS, Mode};
@@ -91,6 +94,8 @@ global_asm!(
     NOTIFY = const notification::word::Notify,
     WAIT = const notification::word::Wait,
     POLL = const notification::word::Poll,
+    ACKNOWLEDGE = const interrupt_port::word::Acknowledge,
+    ARM = const timer::word::Arm,
     SEND = const word::Send,
     RECEIVE = const word::Receive,
     REPLY = const reply::word::Reply,

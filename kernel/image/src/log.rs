@@ -40,7 +40,6 @@ fn say(text: &mut Text<'_>, machine: &Machine) {
     if idle != 0 {
         text.text(WARNING).number(idle as u64);
         text.text(" CPUs did not start, or are more than we use");
-        use a9n_hal_x86_64::virt::Technique;
     }
     let free = bytes(machine.hand_over.memory) >> 20;
     text.text("\n  memory  ").number(free).text(" MiB free");

@@ -8,7 +8,7 @@ use core::cell::Cell;
 use core::num::NonZeroU64;
 
 use a9n_abi::{ObjectType, Rights};
-use a9n_hal::{Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
+use a9n_hal::{CpuNumber, Interrupt, KernelAddress, PageSize, PhysicalAddress, UserAddress};
 
 use crate::capability::is_copyable;
 use crate::{
@@ -239,6 +239,19 @@ impl Slot {
         self.identified(ObjectType::NotificationPort, rights)
     }
 
+    /// The CPU whose timer is in it, if one is and has (at least) `rights`.
+    #[inline(always)]
+    pub fn timer(&self, rights: Rights) -> Option<CpuNumber> {
+        self.tag.get().is(ObjectType::Timer, rights).then(|| self.data.get() as CpuNumber)
+    }
+
+    /// The interrupt whose port is in it, if one is and has (at least) `rights`.
+    #[inline(always)]
+    pub fn interrupt(&self, rights: Rights) -> Option<Interrupt> {
+        let is_port = self.tag.get().is(ObjectType::InterruptPort, rights);
+        is_port.then(|| interrupt(self.object.get(), self.data.get()))
+    }
+
     /// The virtual CPU in it, if it is one.
     #[inline(always)]
     pub fn virtual_cpu(&self) -> Option<PhysicalAddress> {
@@ -342,13 +355,9 @@ impl Slot {
             }
             ObjectType::Timer => Capability::Timer { cpu: data as u8 },
             ObjectType::InterruptRegion => Capability::InterruptRegion,
-            ObjectType::InterruptPort => Capability::InterruptPort {
-                interrupt: if data == 0 {
-                    Interrupt::Line(object as u8)
-                } else {
-                    Interrupt::Message(object as u8)
-                },
-            },
+            ObjectType::InterruptPort => {
+                Capability::InterruptPort { interrupt: interrupt(object, data) }
+            }
             ObjectType::IoPort => Capability::IoPort { first: object as u16, last: data as u16 },
             _ => return None,
         })
@@ -416,6 +425,11 @@ fn reference<T>(word: u64) -> Option<Ref<T>> {
 
 fn kind(number: u64) -> MemoryKind {
     if number == MemoryKind::Ordinary as u64 { MemoryKind::Ordinary } else { MemoryKind::Device }
+}
+
+#[inline(always)]
+fn interrupt(number: u64, kind: u64) -> Interrupt {
+    if kind == 0 { Interrupt::Line(number as u8) } else { Interrupt::Message(number as u8) }
 }
 
 fn page_size(number: u64) -> PageSize {

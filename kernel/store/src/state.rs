@@ -47,6 +47,8 @@ impl State {
     const CONTEXT_LOST: u32 = 1 << 21;
     /// It has been given another CPU while it ran on this one.
     const MOVED: u32 = 1 << 22;
+    /// The call whose Reply shall land in a slot leaves its scheduling context with its caller.
+    const OWN_TIME: u32 = 1 << 24;
     /// It runs a guest. Stays as long as it has a virtual CPU.
     const GUEST: u32 = 1 << 23;
 
@@ -171,6 +173,17 @@ impl State {
     #[must_use]
     pub const fn with_stored_reply(self, stores: bool) -> Self {
         self.with_flag(Self::STORES_REPLY, stores)
+    }
+
+    /// Whether the call of that Reply is served on the own scheduling context.
+    pub const fn keeps_time(self) -> bool {
+        self.0 & Self::OWN_TIME != 0
+    }
+
+    /// The same with or without that.
+    #[must_use]
+    pub const fn with_own_time(self, own: bool) -> Self {
+        self.with_flag(Self::OWN_TIME, own)
     }
 
     /// The same process in `phase`.

@@ -1,5 +1,6 @@
 //! The log: the last lines of everybody, in memory. Nobody fills it alone: each writer has a limit,
-//! and what was left out is counted.
+//! and what was left out is counted. What the root server has to tell is among them: it calls nobody, so
+//! its events are fetched.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -7,7 +8,7 @@
 use core::cell::RefCell;
 use core::fmt::Write;
 
-use koito::services::{LINE_BYTES, Log, LogLine, LogServer};
+use koito::services::{EventsClient, LINE_BYTES, Log, LogLine, LogServer};
 use koito::{Environment, Missing, Name, RateLimit, Server};
 use nun::service::{Caller, String, Vec};
 use nun::ticks;
@@ -20,20 +21,40 @@ const KEPT: usize = 64;
 const BURST: u64 = 32;
 /// Milliseconds after which it may write one more.
 const PERIOD: u64 = 50;
+/// Who writes what the root server tells.
+const ROOT: &str = "root";
 /// Most writers that are told apart; the others share one limit.
 const WRITERS: usize = 24;
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
-    let book = Book { lines: Vec::new(), next: 0, writers: Vec::new() };
-    let service = LogServer(Keeper { environment: &environment, book: RefCell::new(book) });
+    let book = Book { lines: Vec::new(), next: 0, events: 0, writers: Vec::new() };
+    let keeper = Keeper {
+        environment: &environment,
+        events: environment.service("events").ok().map(EventsClient::new),
+        book: RefCell::new(book),
+    };
+    let service = LogServer(keeper);
     let error = Server::new(&environment).serve(&service, |_| {});
     panic!("the port is gone: {error}");
 }
 
 struct Keeper<'a> {
     environment: &'a Environment,
+    /// The root server, if the manifest entry says so.
+    events: Option<EventsClient>,
     book: RefCell<Book>,
+}
+
+impl Keeper<'_> {
+    /// Adds what the root server has to tell since.
+    fn fetch(&self, book: &mut Book) {
+        let Some(events) = &self.events else { return };
+        while let Ok(Some(event)) = events.read(book.events) {
+            book.events = event.number + 1;
+            book.add(event.time, ROOT.chars().collect(), event.text);
+        }
+    }
 }
 
 /// What was written.
@@ -42,6 +63,8 @@ struct Book {
     lines: Vec<LogLine, KEPT>,
     /// Number of the next line.
     next: u64,
+    /// Number of the root server's next event.
+    events: u64,
     writers: Vec<Writer, WRITERS>,
 }
 
@@ -58,6 +81,7 @@ impl Log for Keeper<'_> {
         let now = ticks() / self.environment.ticks_per_millisecond;
         let name = self.environment.client(caller.client).cloned().unwrap_or_default();
         let mut book = self.book.borrow_mut();
+        self.fetch(&mut book);
         let Some(left_out) = book.admit(caller.client, now) else { return };
         if left_out > 0 {
             let mut note = String::new();
@@ -69,7 +93,8 @@ impl Log for Keeper<'_> {
     }
 
     fn read(&self, _: Caller, number: u64) -> Option<LogLine> {
-        let book = self.book.borrow();
+        let mut book = self.book.borrow_mut();
+        self.fetch(&mut book);
         let oldest = book.next.saturating_sub(KEPT as u64);
         let number = number.max(oldest);
         let line = book.lines.get((number % KEPT as u64) as usize)?;

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{
     CHANNEL_BITS, Component, DMA_BITS, HIGHEST_PRIORITY, MEMORY_BITS, MOST_CHANNELS,
-    MOST_COMPONENTS, Manifest, NAME_BYTES, PortRange, SUPERVISOR, Vec,
+    MOST_COMPONENTS, Manifest, NAME_BYTES, PortRange, Vec, is_of_root,
 };
 
 /// Where a defect is.
@@ -111,7 +111,7 @@ impl fmt::Display for Defect<'_> {
             Self::UsedTwice(service) => write!(f, "{service:?} is named twice"),
             Self::NotUsed(service) => write!(
                 f,
-                "a channel leads to a service among those of `uses`, and not to the supervisor; \
+                "a channel leads to a service among those of `uses`, and not to the root server; \
                  {service:?} is no such service"
             ),
             Self::BadChannel => write!(
@@ -192,12 +192,12 @@ impl<'a> Manifest<'a> {
         }
         if let Some(service) = component.offers {
             let taken = before.iter().any(|other| other.offers == Some(service));
-            if taken || service == SUPERVISOR {
+            if taken || is_of_root(service) {
                 report(Field::Offers, Defect::ServiceTaken(service));
             }
         }
         for (entry, service) in component.uses.iter().enumerate() {
-            if self.provider(service).is_none() && *service != SUPERVISOR {
+            if self.provider(service).is_none() && !is_of_root(service) {
                 report(Field::Uses(entry), Defect::NoSuchService(service));
             }
             if component.uses.iter().take(entry).any(|other| other == service) {
@@ -214,7 +214,7 @@ impl<'a> Manifest<'a> {
     ) {
         for (entry, channel) in component.channels.iter().enumerate() {
             let earlier = component.channels.iter().take(entry);
-            if !component.uses.contains(&channel.to) || channel.to == SUPERVISOR {
+            if !component.uses.contains(&channel.to) || is_of_root(channel.to) {
                 report(Field::Channels(entry), Defect::NotUsed(channel.to));
             } else if earlier.into_iter().any(|other| other.to == channel.to) {
                 report(Field::Channels(entry), Defect::UsedTwice(channel.to));

@@ -45,6 +45,13 @@ pub const HIGHEST_PRIORITY: u8 = 250;
 pub const MEMORY_BITS: core::ops::RangeInclusive<u8> = 16..=34;
 /// The service that the root server offers itself: starting and stopping components.
 pub const SUPERVISOR: &str = "supervisor";
+/// The other one: what happened to components.
+pub const EVENTS: &str = "events";
+
+/// Whether it is the root server that offers `service`.
+pub fn is_of_root(service: &str) -> bool {
+    [SUPERVISOR, EVENTS].contains(&service)
+}
 
 /// A system.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

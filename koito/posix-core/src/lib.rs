@@ -19,18 +19,21 @@ mod pool;
 mod program;
 mod signals;
 mod stack;
+pub mod trampoline;
 mod wait;
+mod words;
 
 pub use areas::{Area, Areas, Backing, MOST_AREAS, Protection, Sharing};
 pub use arena::{Arena, Key};
 pub use calls::{SYSTEM_CALLS, State, SystemCall, system_call_name};
-pub use frame::{AlternateStack, FRAME_BYTES, Frame, Interrupted, REGISTERS, register};
+pub use frame::{AlternateStack, Frame, Interrupted, register};
 pub use pages::{Entry, PageMap};
 pub use pool::{Page, Pool};
 pub use program::{Program, Segment};
 pub use signals::{Action, Detail, Effect, Info, Pending, Signal, SignalSet, is_fatal};
 pub use stack::{Image, Stack};
 pub use wait::{Life, Which};
+pub use words::words;
 
 /// Bytes of a page.
 pub const PAGE_BYTES: u64 = 4096;

@@ -18,7 +18,6 @@ const LEAF_SHIFT: u32 = 21;
 pub struct Entry(u32);
 
 impl Entry {
-    const NONE: u32 = u32::MAX;
     const MAPPED: u32 = 1 << 31;
     const WRITABLE: u32 = 1 << 30;
     const PAGE: u32 = Self::WRITABLE - 1;
@@ -63,11 +62,32 @@ impl Entry {
     }
 }
 
-/// Entries of neighbouring pages.
+/// Entries of neighbouring pages, and which of them there are.
 #[derive(Clone, Debug)]
 struct Leaf {
-    count: u16,
+    present: [u64; LEAF_ENTRIES / 64],
     entries: [u32; LEAF_ENTRIES],
+}
+
+impl Leaf {
+    const EMPTY: Self = Self { present: [0; LEAF_ENTRIES / 64], entries: [0; LEAF_ENTRIES] };
+
+    #[inline]
+    fn has(&self, place: usize) -> bool {
+        self.present[place / 64] & (1 << (place % 64)) != 0
+    }
+
+    /// The first entry that is there, from `place` on.
+    #[inline]
+    fn next(&self, place: usize) -> Option<usize> {
+        let first = *self.present.get(place / 64)? & (u64::MAX << (place % 64));
+        if first != 0 {
+            return Some(place / 64 * 64 + first.trailing_zeros() as usize);
+        }
+        let mut rest = self.present.iter().enumerate().skip(place / 64 + 1);
+        let (word, bits) = rest.find(|(_, bits)| **bits != 0)?;
+        Some(word * 64 + bits.trailing_zeros() as usize)
+    }
 }
 
 /// Which pages lie where. Addresses are those of pages.
@@ -97,90 +117,72 @@ impl PageMap {
     #[inline]
     pub fn get(&self, address: u64) -> Option<Entry> {
         let leaf = self.leaves.get(&(address >> LEAF_SHIFT))?;
-        let entry = leaf.entries[index(address)];
-        (entry != Entry::NONE).then_some(Entry(entry))
+        let place = index(address);
+        leaf.has(place).then(|| Entry(leaf.entries[place]))
     }
 
     /// Puts a page there; answers the one that was there.
     pub fn set(&mut self, address: u64, entry: Entry) -> Option<Entry> {
-        let leaf = self
-            .leaves
-            .entry(address >> LEAF_SHIFT)
-            .or_insert_with(|| Box::new(Leaf { count: 0, entries: [Entry::NONE; LEAF_ENTRIES] }));
-        let before = core::mem::replace(&mut leaf.entries[index(address)], entry.0);
-        if before == Entry::NONE {
-            leaf.count += 1;
-            self.count += 1;
-            return None;
+        let leaf =
+            self.leaves.entry(address >> LEAF_SHIFT).or_insert_with(|| Box::new(Leaf::EMPTY));
+        let place = index(address);
+        let before = core::mem::replace(&mut leaf.entries[place], entry.0);
+        if leaf.has(place) {
+            return Some(Entry(before));
         }
-        Some(Entry(before))
+        leaf.present[place / 64] |= 1 << (place % 64);
+        self.count += 1;
+        None
     }
 
     /// Takes the page there out.
     pub fn take(&mut self, address: u64) -> Option<Entry> {
-        let leaf = self.leaves.get_mut(&(address >> LEAF_SHIFT))?;
-        let before = core::mem::replace(&mut leaf.entries[index(address)], Entry::NONE);
-        if before == Entry::NONE {
-            return None;
-        }
-        leaf.count -= 1;
-        self.count -= 1;
-        if leaf.count == 0 {
-            self.leaves.remove(&(address >> LEAF_SHIFT));
-        }
-        Some(Entry(before))
+        let mut taken = None;
+        self.drain(address..address + PAGE_BYTES, |_, entry| taken = Some(entry));
+        taken
     }
 
     /// All pages in `range`, ascending.
     pub fn within(&self, range: Range<u64>) -> impl Iterator<Item = (u64, Entry)> {
-        let first = range.start >> LEAF_SHIFT;
-        let last = range.end.saturating_sub(1) >> LEAF_SHIFT;
-        let leaves = self.leaves.range(first..=last.max(first));
-        leaves.flat_map(move |(key, leaf)| {
-            let base = key << LEAF_SHIFT;
-            let from = index_from(range.start, base);
-            let to = index_from(range.end, base).max(from);
-            leaf.entries[from..to].iter().enumerate().filter_map(move |(place, entry)| {
-                let address = base + (from + place) as u64 * PAGE_BYTES;
-                (*entry != Entry::NONE).then_some((address, Entry(*entry)))
+        self.leaves.range(leaves_of(&range)).flat_map(move |(key, leaf)| {
+            let (base, from, to) = part(*key, &range);
+            let mut place = from;
+            core::iter::from_fn(move || {
+                let found = leaf.next(place).filter(|found| *found < to)?;
+                place = found + 1;
+                Some((base + found as u64 * PAGE_BYTES, Entry(leaf.entries[found])))
             })
         })
     }
 
-    /// Changes every entry in `range` that `change` has something for.
+    /// Changes every page in `range` to what `change` makes of it.
     pub fn update(&mut self, range: Range<u64>, mut change: impl FnMut(u64, Entry) -> Entry) {
-        let first = range.start >> LEAF_SHIFT;
-        let last = range.end.saturating_sub(1) >> LEAF_SHIFT;
-        for (key, leaf) in self.leaves.range_mut(first..=last.max(first)) {
-            let base = key << LEAF_SHIFT;
-            let from = index_from(range.start, base);
-            let to = index_from(range.end, base).max(from);
-            for (place, entry) in leaf.entries[from..to].iter_mut().enumerate() {
-                if *entry != Entry::NONE {
-                    *entry = change(base + (from + place) as u64 * PAGE_BYTES, Entry(*entry)).0;
-                }
+        for (key, leaf) in self.leaves.range_mut(leaves_of(&range)) {
+            let (base, mut place, to) = part(*key, &range);
+            while let Some(found) = leaf.next(place).filter(|found| *found < to) {
+                let entry = &mut leaf.entries[found];
+                *entry = change(base + found as u64 * PAGE_BYTES, Entry(*entry)).0;
+                place = found + 1;
             }
         }
     }
 
     /// Takes every page in `range` out, ascending.
     pub fn drain(&mut self, range: Range<u64>, mut taken: impl FnMut(u64, Entry)) {
-        let first = range.start >> LEAF_SHIFT;
-        let last = range.end.saturating_sub(1) >> LEAF_SHIFT;
-        for (key, leaf) in self.leaves.range_mut(first..=last.max(first)) {
-            let base = key << LEAF_SHIFT;
-            let from = index_from(range.start, base);
-            let to = index_from(range.end, base).max(from);
-            for (place, entry) in leaf.entries[from..to].iter_mut().enumerate() {
-                let before = core::mem::replace(entry, Entry::NONE);
-                if before != Entry::NONE {
-                    leaf.count -= 1;
-                    self.count -= 1;
-                    taken(base + (from + place) as u64 * PAGE_BYTES, Entry(before));
-                }
+        let mut emptied = false;
+        for (key, leaf) in self.leaves.range_mut(leaves_of(&range)) {
+            let (base, mut place, to) = part(*key, &range);
+            while let Some(found) = leaf.next(place).filter(|found| *found < to) {
+                leaf.present[found / 64] &= !(1 << (found % 64));
+                self.count -= 1;
+                taken(base + found as u64 * PAGE_BYTES, Entry(leaf.entries[found]));
+                place = found + 1;
             }
+            emptied |= leaf.next(0).is_none();
         }
-        self.leaves.retain(|_, leaf| leaf.count > 0);
+        if emptied {
+            self.leaves.retain(|_, leaf| leaf.next(0).is_some());
+        }
     }
 }
 
@@ -189,9 +191,19 @@ const fn index(address: u64) -> usize {
     (address / PAGE_BYTES) as usize % LEAF_ENTRIES
 }
 
-/// Where `address` lies in the leaf at `base`: its first entry if before it, past its last if behind.
-fn index_from(address: u64, base: u64) -> usize {
-    (address.saturating_sub(base) / PAGE_BYTES).min(LEAF_ENTRIES as u64) as usize
+/// The keys of the leaves that `range` touches.
+fn leaves_of(range: &Range<u64>) -> Range<u64> {
+    let end = range.end.div_ceil(1 << LEAF_SHIFT);
+    (range.start >> LEAF_SHIFT).min(end)..end
+}
+
+/// Of the leaf under `key`: its first address, and which of its entries lie in `range`.
+fn part(key: u64, range: &Range<u64>) -> (u64, usize, usize) {
+    let base = key << LEAF_SHIFT;
+    let place = |address: u64| {
+        (address.saturating_sub(base) / PAGE_BYTES).min(LEAF_ENTRIES as u64) as usize
+    };
+    (base, place(range.start), place(range.end))
 }
 
 #[cfg(test)]

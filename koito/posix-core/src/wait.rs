@@ -46,8 +46,8 @@ pub enum Life {
     Stopped(u8),
     /// It ended by itself, with this code.
     Exited(u8),
-    /// A signal ended it; with a dump, or what would be one.
-    Killed(u8, bool),
+    /// A signal ended it. There are no dumps.
+    Killed(u8),
 }
 
 impl Life {
@@ -58,7 +58,7 @@ impl Life {
             Self::Continued => 0xffff,
             Self::Stopped(signal) => (signal as u32) << 8 | 0x7f,
             Self::Exited(code) => (code as u32) << 8,
-            Self::Killed(signal, dumped) => signal as u32 | (dumped as u32) << 7,
+            Self::Killed(signal) => signal as u32,
         }
     }
 
@@ -67,8 +67,7 @@ impl Life {
         match self {
             Self::Running => (0, 0),
             Self::Exited(code) => (1, code as u32),
-            Self::Killed(signal, false) => (2, signal as u32),
-            Self::Killed(signal, true) => (3, signal as u32),
+            Self::Killed(signal) => (2, signal as u32),
             Self::Stopped(signal) => (5, signal as u32),
             Self::Continued => (6, 18),
         }
@@ -87,10 +86,10 @@ mod tests {
     #[test]
     fn a_status_is_what_the_macros_of_the_c_library_take_apart() {
         assert_eq!(Life::Exited(3).status(), 0x300);
-        assert_eq!(Life::Killed(11, true).status(), 0x8b);
+        assert_eq!(Life::Killed(11).status(), 11);
         assert_eq!(Life::Stopped(20).status(), 0x147f);
         assert_eq!(Life::Continued.status(), 0xffff);
-        assert!(Life::Killed(9, false).is_over() && !Life::Stopped(19).is_over());
+        assert!(Life::Killed(9).is_over() && !Life::Stopped(19).is_over());
     }
 
     #[test]

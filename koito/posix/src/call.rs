@@ -2,7 +2,10 @@
 
 use koito_linux::Errno;
 
-use crate::calls::{clone, files, futex, identity, memory, process, signals, system, time, wait};
+use crate::calls::{
+    clone, descriptors, files, futex, identity, memory, paths, poll, process, signals, sockets,
+    system, terminal, time, wait,
+};
 use crate::server::{Server, TaskKey};
 
 /// Numbers of calls that can be there.

@@ -9,14 +9,20 @@ use koito_posix_core::{
     page_of, whole_pages,
 };
 
-use crate::files::FileKey;
+use koito_vfs::{Context, Credentials, DentryId, Flags, Kind, Last, Stop, Wish};
+
+use crate::files::Came;
+use crate::mapped::FileKey;
+use crate::process::ProcessKey;
 use crate::server::Server;
 use crate::space::Space;
 
 /// Bytes of a stack.
 const STACK_BYTES: u64 = 8 << 20;
+/// Where the page lies with the way into signal handlers: the last one that there is.
+pub const TRAMPOLINE: u64 = USER_END - PAGE_BYTES;
 /// Where the stack ends.
-const STACK_TOP: u64 = 0x7fff_ffff_e000;
+const STACK_TOP: u64 = TRAMPOLINE;
 /// Most scripts that are each other's interpreters.
 const MOST_INTERPRETERS: usize = 5;
 /// Longest first line of a script.
@@ -35,6 +41,8 @@ pub struct Loaded {
     pub stack: u64,
     /// The path that it was found at.
     pub path: Vec<u8>,
+    /// Where its program is; held.
+    pub program: DentryId,
 }
 
 impl Loaded {
@@ -49,17 +57,19 @@ impl Server {
     /// Loads the program at `path`; one that begins with `#!` is loaded by the program that it names.
     pub fn load(
         &mut self,
+        process: Option<ProcessKey>,
         path: &[u8],
         mut arguments: Vec<Vec<u8>>,
         environment: Vec<Vec<u8>>,
     ) -> Result<Loaded, Errno> {
+        self.world.forget_unmapped(&self.spaces);
         let mut path = path.to_vec();
         for _ in 0..MOST_INTERPRETERS {
-            let file = self.world.files.open(&path)?;
-            let memory = &mut self.world.memory;
-            let start = self.world.files.read(memory, file, 0, PAGE_BYTES as usize)?;
+            let file = self.open_program(process, &path)?;
+            let start = self.world.look(file, 0, PAGE_BYTES as usize)?;
             let Some(line) = start.strip_prefix(b"#!") else {
-                return self.load_program(path, file, &start, (arguments, environment));
+                let words = (arguments, environment);
+                return self.load_program(process, path, file, &start, words);
             };
             let (program, argument) = interpreter(line)?;
             let mut words = vec![program.clone()];
@@ -71,8 +81,32 @@ impl Server {
         Err(Errno::ELOOP)
     }
 
+    /// Opens a program, to be mapped, if the process may execute it.
+    fn open_program(&mut self, process: Option<ProcessKey>, path: &[u8]) -> Result<FileKey, Errno> {
+        let came = self.on_files(process, |vfs, context| {
+            let start = context.place.directory;
+            let name = vfs.find(context, start, path, Last::Follow)?;
+            if vfs.status(name)?.attributes.kind != Kind::File {
+                return Err(Errno::EACCES.into());
+            }
+            vfs.check_access(context, name, Wish::EXECUTE)?;
+            // Who may execute a program need not be allowed to read it.
+            let context = Context { credentials: Credentials::default(), ..*context };
+            vfs.open_name(&context, name, Flags::empty(), false)
+        });
+        let file = match came {
+            Ok(Came::Value(file)) => file,
+            Err(Stop::Error(errno)) => return Err(errno),
+            _ => return Err(Errno::EIO),
+        };
+        let key = self.world.map_file(file);
+        self.world.vfs.close(file);
+        key.map_err(|_| Errno::EACCES)
+    }
+
     fn load_program(
         &mut self,
+        process: Option<ProcessKey>,
         path: Vec<u8>,
         file: FileKey,
         start: &[u8],
@@ -88,8 +122,12 @@ impl Server {
             random: self.clock.random(),
             auxiliary: Vec::new(),
         };
-        match self.fill(&mut space, file, program, image) {
-            Ok((entry, stack)) => Ok(Loaded { space: self.spaces.add(space), entry, stack, path }),
+        match self.fill(process, &mut space, file, program, image) {
+            Ok((entry, stack)) => {
+                let program = self.world.vfs.place_of(file).ok_or(Errno::EACCES)?;
+                self.world.vfs.pin(program);
+                Ok(Loaded { space: self.spaces.add(space), entry, stack, path, program })
+            }
             Err(errno) => {
                 space.dissolve(&mut self.world);
                 Err(errno)
@@ -99,6 +137,7 @@ impl Server {
 
     fn fill(
         &mut self,
+        process: Option<ProcessKey>,
         space: &mut Space,
         file: FileKey,
         program: Program,
@@ -112,12 +151,10 @@ impl Server {
         space.heap = heap..heap;
         let (mut first, mut base) = (program.entry, 0);
         if let Some((offset, length)) = program.interpreter {
-            let path =
-                self.world.files.read(&mut self.world.memory, file, offset, length as usize)?;
+            let path = self.world.look(file, offset, length as usize)?;
             let path = path.strip_suffix(&[0]).ok_or(Errno::ENOEXEC)?;
-            let interpreter = self.world.files.open(path)?;
-            let memory = &mut self.world.memory;
-            let start = self.world.files.read(memory, interpreter, 0, PAGE_BYTES as usize)?;
+            let interpreter = self.open_program(process, path)?;
+            let start = self.world.look(interpreter, 0, PAGE_BYTES as usize)?;
             let program = Program::read(&start)?;
             let (low, high) = program.span();
             base = space.areas.gap(high - low, 0, space.top).ok_or(Errno::ENOMEM)? - low;
@@ -134,6 +171,7 @@ impl Server {
             backing: Backing::Zero,
         };
         space.place(&mut self.world, STACK_TOP - STACK_BYTES, stack)?;
+        space.place_code(&mut self.world, TRAMPOLINE, self.trampoline)?;
         image.auxiliary = vec![
             (auxiliary::HWCAP, 0),
             (auxiliary::PAGESZ, PAGE_BYTES),

@@ -1,114 +1,305 @@
-//! Files whose pages programs map: a cache of the file server's files, by the page.
+//! Files, in the name of processes: what each has open, and how a call waits for files.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use koito::services::{FileError, FilesClient, PIECE_BYTES, Path};
 use koito_linux::Errno;
-use koito_posix_core::{Arena, Key, PAGE_BYTES, Page};
-use nun::service::Failure;
+use koito_posix_core::{Detail, Info, Key, Signal};
+use koito_vfs::{
+    Context, Credentials, DentryId, Descriptor, Descriptors, FileId, Finished, Flags, Intent,
+    OnExec, Place, QueueId, TerminalEvent, Time, Token, Vfs,
+};
 
+use crate::call::Stop;
 use crate::machine::Memory;
-use crate::space::Refusal;
+use crate::process::ProcessKey;
+use crate::server::{Server, TaskKey, World};
+use crate::shown::Shown;
+use crate::wake::Waiting;
 
-/// A file of which pages may be cached.
+const NANOSECONDS: u64 = 1_000_000_000;
+
+/// What a process has open, and from where it looks at files.
 #[derive(Debug)]
-pub struct CachedFile {
-    path: Path,
-    bytes: u64,
-    /// By offset.
-    pages: BTreeMap<u64, Page>,
+pub struct Opened {
+    /// Its descriptors.
+    pub descriptors: Descriptors,
+    /// Its root and working directory.
+    pub place: Place,
+    /// Permissions that new files do not get.
+    pub umask: u16,
 }
 
-/// A file, as areas name it.
-pub type FileKey = Key<CachedFile>;
-
-/// All files that were ever mapped.
-pub struct Files {
-    server: FilesClient,
-    known: Arena<CachedFile>,
-}
-
-impl Files {
-    /// None yet.
-    pub const fn new(server: FilesClient) -> Self {
-        Self { server, known: Arena::new() }
+impl Opened {
+    /// For a process without parent: nothing is open.
+    pub fn first(vfs: &mut Vfs<Memory>) -> Self {
+        Self { descriptors: Descriptors::new(), place: vfs.first_place(), umask: 0o022 }
     }
 
-    /// The file at `path`.
-    pub fn open(&mut self, path: &[u8]) -> Result<FileKey, Errno> {
-        let text = core::str::from_utf8(path).map_err(|_| Errno::ENOENT)?;
-        let path = Path::try_from(text).map_err(|_| Errno::ENAMETOOLONG)?;
-        let status = self.server.status(path.clone()).map_err(errno)?;
-        let same = |file: &CachedFile| file.path == path && file.bytes == status.size;
-        if let Some((key, _)) = self.known.iter().find(|(_, file)| same(file)) {
-            return Ok(key);
+    /// The same for a child.
+    pub fn fork(&self, vfs: &mut Vfs<Memory>) -> Self {
+        Self {
+            descriptors: self.descriptors.fork(vfs),
+            place: vfs.clone_place(&self.place),
+            umask: self.umask,
         }
-        Ok(self.known.add(CachedFile { path, bytes: status.size, pages: BTreeMap::new() }))
     }
+}
 
-    /// The page of a file at `offset`, if it is in memory.
-    pub fn cached(&self, file: FileKey, offset: u64) -> Option<Page> {
-        self.known.get(file)?.pages.get(&offset).copied()
+/// What came of an operation: its value, or what the file server did.
+pub enum Came<T> {
+    /// The operation's own result.
+    Value(T),
+    /// It was done, and there is no more to say.
+    Done,
+    /// It made this name, which is held for the caller.
+    Made(DentryId),
+}
+
+/// A time as files have it.
+pub const fn file_time(nanoseconds: u64) -> Time {
+    Time {
+        seconds: (nanoseconds / NANOSECONDS) as i64,
+        nanoseconds: (nanoseconds % NANOSECONDS) as u32,
     }
+}
 
-    /// The page of a file at `offset`, a multiple of pages.
-    pub fn page(
+/// The task that a token names.
+const fn task(token: Token) -> TaskKey {
+    Key::new(token.0 as u32)
+}
+
+impl Server {
+    /// Does something with files in the name of a process, or of the server, with the file server's help.
+    pub fn on_files<T>(
         &mut self,
-        memory: &mut Memory,
-        file: FileKey,
-        offset: u64,
-    ) -> Result<Page, Refusal> {
-        let file = self.known.get_mut(file).ok_or(Refusal::PastEnd)?;
-        if let Some(page) = file.pages.get(&offset) {
-            return Ok(*page);
+        process: Option<ProcessKey>,
+        mut work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
+    ) -> koito_vfs::Result<Came<T>> {
+        let Self { world, place, processes, tasks, spaces, clock, .. } = self;
+        let World { vfs, disk, .. } = world;
+        let shown = Shown::new(vfs, processes, tasks, spaces, clock);
+        let mut context = Context {
+            place,
+            credentials: Credentials::default(),
+            umask: 0o022,
+            now: file_time(clock.real()),
+            process: 0,
+            group: 0,
+            session: 0,
+            system: &shown,
+        };
+        if let Some(process) = process {
+            let it = processes.get(process).ok_or(Errno::ESRCH)?;
+            let opened = it.files.as_ref().ok_or(Errno::ESRCH)?;
+            let (user, group) = (it.owner.users[1], it.owner.groups[1]);
+            context.credentials = Credentials { user, group, groups: &it.owner.others };
+            context.place = &opened.place;
+            context.umask = opened.umask;
+            (context.process, context.group, context.session) = (it.number, it.group, it.session);
         }
-        if offset >= file.bytes {
-            return Err(Refusal::PastEnd);
+        loop {
+            match work(vfs, &context) {
+                Ok(value) => return Ok(Came::Value(value)),
+                Err(koito_vfs::Stop::Fetch(request)) => {
+                    disk.ask(vfs, &request)?;
+                }
+                Err(koito_vfs::Stop::Commit(request)) => match disk.ask(vfs, &request)? {
+                    Finished::Again => {}
+                    Finished::Done => return Ok(Came::Done),
+                    Finished::Made(name) => return Ok(Came::Made(name)),
+                },
+                Err(stop) => return Err(stop),
+            }
         }
-        let page = memory.take_zero().ok_or(Refusal::NoMemory)?;
-        let mapped = memory.page(page);
-        for at in (0..PAGE_BYTES).step_by(PIECE_BYTES) {
-            match self.server.read(file.path.clone(), offset + at) {
-                Ok(bytes) if bytes.is_empty() => break,
-                Ok(bytes) => mapped.copy_from(at as usize, &bytes),
-                Err(_) => {
-                    memory.pool.release(page);
-                    return Err(Refusal::PastEnd);
+    }
+
+    /// The same for a call of `task`: it may wait, and it is seen to what others wait for.
+    pub fn file_call<T>(
+        &mut self,
+        task: TaskKey,
+        work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
+    ) -> Result<Came<T>, Stop> {
+        let process = self.tasks[task].process;
+        let came = self.on_files(Some(process), work);
+        self.settle_files();
+        came.map_err(|stop| self.stop_at(task, stop))
+    }
+
+    /// The wait of a thread for files is over before it had an answer; tells how many bytes it had moved.
+    pub fn end_file_wait(&mut self, task: TaskKey) -> u64 {
+        self.leave_queues(task);
+        let Some(it) = self.tasks.get_mut(task) else { return 0 };
+        let moved = core::mem::take(&mut it.moved);
+        if let Some(file) = it.opening.take() {
+            self.world.vfs.close(file);
+        }
+        moved
+    }
+
+    /// The same for calls that answer a number; what the file server did is answered by 0.
+    pub fn number_call(
+        &mut self,
+        task: TaskKey,
+        work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<u64>,
+    ) -> Result<u64, Stop> {
+        match self.file_call(task, work)? {
+            Came::Value(value) => Ok(value),
+            Came::Done => Ok(0),
+            Came::Made(name) => {
+                self.world.vfs.unpin(name);
+                Ok(0)
+            }
+        }
+    }
+
+    /// What a call does that files stop.
+    fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
+        match stop {
+            koito_vfs::Stop::Error(errno) => Stop::Error(errno),
+            koito_vfs::Stop::Wait(queue) => self.wait_at(task, queue),
+            koito_vfs::Stop::WaitUntil(queue, time) => {
+                let until = time.seconds as u64 * NANOSECONDS + u64::from(time.nanoseconds);
+                let left = until.saturating_sub(self.clock.real());
+                self.set_deadline(task, Some(self.clock.now() + left));
+                self.wait_at(task, queue)
+            }
+            koito_vfs::Stop::Background(intent) => self.stop_background(task, intent),
+            // Those were carried out.
+            koito_vfs::Stop::Fetch(_) | koito_vfs::Stop::Commit(_) => Stop::Error(Errno::EIO),
+        }
+    }
+
+    fn wait_at(&mut self, task: TaskKey, queue: QueueId) -> Stop {
+        self.leave_queues(task);
+        self.world.vfs.queues.enter(queue, Token(task.number().into()));
+        self.tasks[task].queues.push(queue);
+        self.console.want(&self.world.vfs);
+        Stop::Wait
+    }
+
+    /// A call waits for any of these files.
+    pub fn wait_for_files(&mut self, task: TaskKey, files: impl IntoIterator<Item = FileId>) {
+        self.leave_queues(task);
+        let mut queues = core::mem::take(&mut self.tasks[task].queues);
+        for file in files {
+            self.world.vfs.wait_for(file, Token(task.number().into()), &mut queues);
+        }
+        self.tasks[task].queues = queues;
+        self.console.want(&self.world.vfs);
+    }
+
+    /// A thread does not wait for files any more.
+    pub fn leave_queues(&mut self, task: TaskKey) {
+        let Some(it) = self.tasks.get_mut(task) else { return };
+        for queue in it.queues.drain(..) {
+            self.world.vfs.queues.leave(queue, Token(task.number().into()));
+        }
+    }
+
+    /// The group of a process in the background gets a signal; what it wanted is tried again afterwards.
+    fn stop_background(&mut self, task: TaskKey, intent: Intent) -> Stop {
+        let signal = match intent {
+            Intent::Read => Signal::TERMINAL_INPUT,
+            Intent::Write => Signal::TERMINAL_OUTPUT,
+        };
+        let group = self.process_of(task).group;
+        self.send_to_group(group, signal);
+        if self.is_interrupted(task) { Stop::Wait } else { Stop::Error(Errno::EIO) }
+    }
+
+    /// Sends a signal of the system's own to all processes of a group.
+    pub fn send_to_group(&mut self, group: u32, signal: Signal) {
+        let members = self.processes.iter().filter(|(_, it)| it.group == group);
+        let members: Vec<ProcessKey> = members.map(|(key, _)| key).collect();
+        for process in members {
+            self.send(process, Info { signal, code: 0x80, detail: Detail::Sender(0, 0) });
+        }
+    }
+
+    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
+    pub fn settle_files(&mut self) {
+        while let Some(token) = self.world.vfs.queues.next_woken() {
+            let key = task(token);
+            let waiting = self.tasks.get(key).map(|it| it.waiting);
+            // Whoever waits for something else was not meant.
+            if matches!(waiting, Some(None | Some(Waiting::Repeat { .. }))) {
+                self.wake(key);
+            }
+        }
+        while let Some(event) = self.world.vfs.terminals.next_event() {
+            match event {
+                TerminalEvent::Signal(group, signal) => {
+                    let signal = match signal {
+                        koito_tty::Signal::Interrupt => Signal::INTERRUPT,
+                        koito_tty::Signal::Quit => Signal::QUIT,
+                        koito_tty::Signal::Suspend => Signal::TERMINAL_STOP,
+                        koito_tty::Signal::WindowChanged => Signal::WINDOW,
+                    };
+                    self.send_to_group(group, signal);
+                }
+                TerminalEvent::HangUp(session, group) => {
+                    self.send_to_group(session, Signal::HANGUP);
+                    self.send_to_group(session, Signal::CONTINUE);
+                    if let Some(group) = group.filter(|group| *group != session) {
+                        self.send_to_group(group, Signal::HANGUP);
+                        self.send_to_group(group, Signal::CONTINUE);
+                    }
                 }
             }
         }
-        file.pages.insert(offset, page);
-        Ok(page)
-    }
-
-    /// Up to a page of a file from `offset` on, to be looked at.
-    pub fn read(
-        &mut self,
-        memory: &mut Memory,
-        key: FileKey,
-        offset: u64,
-        most: usize,
-    ) -> Result<Vec<u8>, Errno> {
-        let size = self.known.get(key).map_or(0, |file| file.bytes);
-        let in_page = (offset % PAGE_BYTES) as usize;
-        let left = size.saturating_sub(offset).min(PAGE_BYTES - in_page as u64) as usize;
-        if left == 0 {
-            return Ok(Vec::new());
+        self.console.show(&mut self.world.vfs);
+        while let Some(request) = self.world.vfs.background() {
+            let _ = self.world.disk.ask(&mut self.world.vfs, &request);
         }
-        let page = self.page(memory, key, offset - in_page as u64).map_err(|_| Errno::EIO)?;
-        let mut bytes = alloc::vec![0; left.min(most)];
-        memory.page(page).copy_to(in_page, &mut bytes);
-        Ok(bytes)
     }
-}
 
-fn errno(failure: Failure<FileError>) -> Errno {
-    match failure {
-        Failure::Method(FileError::NoEntry) => Errno::ENOENT,
-        Failure::Method(FileError::NotDirectory) => Errno::ENOTDIR,
-        Failure::Method(FileError::IsDirectory) => Errno::EISDIR,
-        Failure::Method(FileError::NameTooLong) => Errno::ENAMETOOLONG,
-        _ => Errno::EIO,
+    /// Closes all that a process has open: it ends.
+    pub fn close_all(&mut self, process: ProcessKey) {
+        let it = &mut self.processes[process];
+        let (number, session) = (it.number, it.session);
+        let Some(mut opened) = it.files.take() else { return };
+        let vfs = &mut self.world.vfs;
+        while let Some(file) = opened.descriptors.take_any() {
+            vfs.unlock_all(file, koito_vfs::Owner(number.into()));
+            vfs.close(file);
+        }
+        vfs.drop_place(opened.place);
+        it.program_name.take().into_iter().for_each(|name| vfs.unpin(name));
+        if number == session
+            && let Some(terminal) = vfs.terminals.of_session(session)
+        {
+            let group = vfs.terminals.terminal(terminal).foreground;
+            vfs.terminals.leave_session(session);
+            group.into_iter().for_each(|group| self.send_to_group(group, Signal::HANGUP));
+        }
+        self.settle_files();
+    }
+
+    /// Opens the console three times, for a process without parent; it becomes its controlling terminal.
+    pub fn open_console(&mut self, process: ProcessKey) -> Result<(), Errno> {
+        let came = self.on_files(Some(process), |vfs, context| {
+            vfs.open(context, context.place.root, b"/dev/console", Flags::READ_WRITE, 0)
+        });
+        let Ok(Came::Value(file)) = came else { return Err(Errno::ENXIO) };
+        let World { vfs, .. } = &mut self.world;
+        let opened = self.processes[process].files.as_mut().ok_or(Errno::ESRCH)?;
+        for number in 0..3 {
+            let descriptor = Descriptor { file, on_exec: OnExec::Keep };
+            opened.descriptors.replace(number, descriptor, 3)?;
+            vfs.share(file);
+        }
+        vfs.close(file);
+        Ok(())
+    }
+
+    /// The open file behind a descriptor of the caller.
+    pub fn file(&self, task: TaskKey, descriptor: u64) -> Result<FileId, Errno> {
+        let opened = self.process_of(task).files.as_ref().ok_or(Errno::EBADF)?;
+        opened.descriptors.file(descriptor)
+    }
+
+    /// What the calling process has open.
+    pub fn opened(&mut self, task: TaskKey) -> Result<&mut Opened, Errno> {
+        self.process_of_mut(task).files.as_mut().ok_or(Errno::ESRCH)
     }
 }

@@ -9,15 +9,21 @@
 
 extern crate alloc;
 
+mod buffer;
 mod call;
 mod calls;
 mod clock;
+mod console;
+mod disk;
 mod exec;
 mod files;
 mod machine;
+mod mapped;
+mod mounts;
 mod process;
 mod server;
 mod service;
+mod shown;
 mod signal;
 mod space;
 mod wake;

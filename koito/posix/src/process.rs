@@ -8,7 +8,10 @@ use koito_posix_core::{
 };
 use nun::Descriptor;
 
+use koito_vfs::{DentryId, FileId, QueueId};
+
 use crate::exec::Loaded;
+use crate::files::Opened;
 use crate::machine::Body;
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
@@ -50,6 +53,12 @@ pub struct Process {
     pub space: Key<Space>,
     /// The path of its program.
     pub program: Vec<u8>,
+    /// Where that is; held.
+    pub program_name: Option<DentryId>,
+    /// What it has open; nothing, once it has ended.
+    pub files: Option<Opened>,
+    /// When it began, in nanoseconds since the start.
+    pub started: u64,
     /// What it is called.
     pub name: Vec<u8>,
     /// Whether it has another program than its parent.
@@ -91,6 +100,12 @@ pub struct Task {
     pub alternate: AlternateStack,
     /// Whether there may be signals to be taken before it goes on.
     pub attention: bool,
+    /// The queues of files that it waits in.
+    pub queues: Vec<QueueId>,
+    /// Bytes that its call has moved already, before it had to wait.
+    pub moved: u64,
+    /// The named pipe that its call has opened, and whose other end it waits for.
+    pub opening: Option<FileId>,
     /// What it waits for. It is stopped then.
     pub waiting: Option<Waiting>,
     /// When its wait is over, in nanoseconds since the start.
@@ -112,6 +127,9 @@ impl Task {
             pending: Pending::new(),
             alternate: AlternateStack { start: 0, bytes: 0 },
             attention: false,
+            queues: Vec::new(),
+            moved: 0,
+            opening: None,
             waiting: None,
             deadline: None,
             held: false,
@@ -198,6 +216,9 @@ impl Server {
             owner: Owner::default(),
             space: loaded.space,
             program: loaded.path,
+            program_name: Some(loaded.program),
+            files: Some(Opened::first(&mut self.world.vfs)),
+            started: self.clock.now(),
             name,
             has_executed: true,
             life: Life::Running,
@@ -208,6 +229,7 @@ impl Server {
             borrowed_from: None,
             alarm: None,
         });
+        self.open_console(process)?;
         let task = self.add_task(process, number, SignalSet::default())?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
@@ -238,6 +260,7 @@ impl Server {
             self.drop_task(task);
         }
         self.leave_space(process);
+        self.close_all(process);
         let it = &mut self.processes[process];
         it.life = life;
         it.is_news = true;

@@ -4,28 +4,35 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use koito::conventions::{signal, slot};
-use koito::services::{ConsoleClient, FilesClient};
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Life, Signal, register};
+use koito_posix_core::{Arena, Key, Life, Page, Signal, register, trampoline};
+use koito_vfs::{Place, Vfs};
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
 
 use crate::call::{self, Answer, Arguments, Stop};
 use crate::clock::Clock;
-use crate::files::Files;
+use crate::console::Console;
+use crate::disk::Disk;
 use crate::machine::{IDENTIFIER, Memory, Objects};
+use crate::mapped::MappedFiles;
 use crate::process::{Process, Task};
 use crate::service;
 use crate::space::{Refusal, Space, tried};
 
+/// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
+const FILES_SHARE: usize = 3;
+
 /// What all programs have in common.
 pub struct World {
-    /// Their memory.
-    pub memory: Memory,
-    /// What they are made of.
+    /// Files, and the memory of programs and files.
+    pub vfs: Vfs<Memory>,
+    /// The file server.
+    pub disk: Disk,
+    /// The files that areas name.
+    pub mapped: MappedFiles,
+    /// What programs are made of.
     pub objects: Objects,
-    /// The files that they map.
-    pub files: Files,
 }
 
 /// Everything.
@@ -38,20 +45,28 @@ pub struct Server {
     pub processes: Arena<Process>,
     /// Threads, by the numbers of their bodies.
     pub tasks: Arena<Task>,
-    /// Where text goes.
-    pub console: ConsoleClient,
+    /// From where the server itself looks at files.
+    pub place: Place,
+    /// The console of programs.
+    pub console: Console,
     /// What time it is.
     pub clock: Clock,
     /// How often each call was made that is not there.
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
     pub caller: Option<TaskKey>,
+    /// The caller was woken before it waited.
+    pub missed: bool,
     /// Threads that may go on.
     pub woken: VecDeque<TaskKey>,
     /// When the server is woken, in nanoseconds since the start.
     pub armed: u64,
     /// Processes whose end a client of the service wants to know.
     pub awaited: Vec<u32>,
+    /// The page with the way into signal handlers.
+    pub trampoline: Page,
+    /// Bytes of an extended state, once they were asked for.
+    pub state_bytes: u64,
     /// The process number given last.
     pub last_number: u32,
     epoch: u16,
@@ -64,14 +79,34 @@ impl Server {
     /// One without programs.
     pub fn new(environment: &Environment) -> Result<Self, Missing> {
         let (objects, mapped) = Objects::new().expect("the manifest gives memory for programs");
-        let files = Files::new(FilesClient::new(environment.service("files")?));
-        Ok(Self {
-            world: World { memory: Memory::new(mapped), objects, files },
+        let mut memory = Memory::new(mapped);
+        let trampoline = memory.take_zero().expect("there is memory for programs");
+        memory.page(trampoline).copy_from(0, &trampoline::CODE);
+        let most_pages = memory.pool.len() / FILES_SHARE;
+        let mut vfs = Vfs::new(memory, most_pages);
+        let (disk, root) = Disk::open(environment)?;
+        if let Some((node, attributes)) = root {
+            vfs.mount_remote(vfs.root(), node, attributes);
+        }
+        let console = Console::open(environment, &mut vfs)?;
+        let place = vfs.first_place();
+        let mut clock = Clock::new(environment);
+        let [low, high] = [clock.random(), clock.random()];
+        let mut seed = [0; 32];
+        seed[..16].copy_from_slice(&low);
+        seed[16..].copy_from_slice(&high);
+        vfs.seed(seed);
+        let mut server = Self {
+            trampoline,
+            state_bytes: 0,
+            world: World { vfs, disk, mapped: MappedFiles::default(), objects },
+            place,
             spaces: Arena::new(),
             processes: Arena::new(),
             tasks: Arena::new(),
-            console: ConsoleClient::new(environment.service("console")?),
-            clock: Clock::new(environment),
+            console,
+            clock,
+            missed: false,
             missing: [0; call::NUMBERS],
             caller: None,
             woken: VecDeque::new(),
@@ -79,30 +114,34 @@ impl Server {
             awaited: Vec::new(),
             last_number: 0,
             epoch: environment.epoch,
-        })
+        };
+        server.mount_all();
+        Ok(server)
     }
 
     /// Serves for as long as the kernel lets it.
     pub fn serve(&mut self) -> Error {
         let port = IpcPort::slot(slot::SERVED);
-        let mut came = port.receive();
+        let mut came = port.await_arrival();
         loop {
-            let answer = match came {
-                Ok(Received::ForeignCall { process, number, arguments }) => {
-                    Some(self.call(task(process), number, &arguments))
+            let answer = match came.foreign_call() {
+                Some((process, number, arguments)) => {
+                    Some(self.call(task(process), number, arguments))
                 }
-                Ok(received) => self.take(received),
-                Err(error) => return error,
+                None => match came.received() {
+                    Ok(received) => self.take(received),
+                    Err(error) => return error,
+                },
             };
             came = match answer {
-                Some(answer) => port.reply_receive(&answer),
-                None => port.receive(),
+                Some(answer) => port.answer_and_await(&answer),
+                None => port.await_arrival(),
             };
         }
     }
 
     /// A system call; answers what becomes of the caller.
-    #[inline]
+    #[inline(always)]
     fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Message {
         self.caller = Some(task);
         let answer = call::dispatch(self, task, number, arguments);
@@ -134,6 +173,9 @@ impl Server {
             }
             Err(Stop::Wait) => {
                 self.wait_to_repeat(task, number, arguments);
+                if core::mem::take(&mut self.missed) {
+                    self.wake(task);
+                }
                 return Message::verdict(Verdict::Stop);
             }
             Err(Stop::Halt) => return Message::verdict(Verdict::Stop),
@@ -158,6 +200,7 @@ impl Server {
     }
 
     /// Anything but a system call.
+    #[inline(never)]
     fn take(&mut self, received: Received) -> Option<Message> {
         match received {
             Received::Fault { process, fault } => {
@@ -198,6 +241,8 @@ impl Server {
         if bits & signal::ALARM != 0 {
             self.do_what_is_due();
         }
+        self.console.attend(&mut self.world.vfs);
+        self.settle_files();
     }
 
     /// A fault of `task`; answers whether a signal is to be taken, else it is mended.
@@ -213,7 +258,7 @@ impl Server {
                     Err(Refusal::PastEnd) => (Signal::BUS, 2),
                     Err(Refusal::NoMemory) => {
                         let process = self.tasks[task].process;
-                        self.end_process(process, Some(task), Life::Killed(9, false));
+                        self.end_process(process, Some(task), Life::Killed(Signal::KILL.number()));
                         return true;
                     }
                 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use koito::services::{COMMAND_BYTES, CallCount, Posix, PosixError, PosixServer};
 use koito_linux::Errno;
-use koito_posix_core::system_call_name;
+use koito_posix_core::{system_call_name, words};
 use nun::service::{Caller, String};
 
 use crate::server::Server;
@@ -24,9 +24,7 @@ impl<'a> Service<'a> {
 impl Posix for Service<'_> {
     fn start(&self, _: Caller, command: String<COMMAND_BYTES>) -> Result<u32, PosixError> {
         let server = &mut **self.0.borrow_mut();
-        let words: Vec<Vec<u8>> =
-            command.split_whitespace().map(|word| word.as_bytes().to_vec()).collect();
-        server.start(words).map_err(|errno| match errno {
+        server.start(words(&command)).map_err(|errno| match errno {
             Errno::ENOENT => PosixError::NoProgram,
             Errno::ENOMEM => PosixError::NoMemory,
             _ => PosixError::NotExecutable,
@@ -61,7 +59,7 @@ impl Server {
         let path = words.first().ok_or(Errno::ENOENT)?.clone();
         let environment = [&b"PATH=/bin:/usr/bin"[..], b"HOME=/root", b"TERM=linux"];
         let environment = environment.iter().map(|text| text.to_vec()).collect();
-        let loaded = self.load(&path, words, environment)?;
+        let loaded = self.load(None, &path, words, environment)?;
         self.start_loaded(loaded)
     }
 }

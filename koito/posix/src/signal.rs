@@ -2,17 +2,16 @@
 
 use koito_linux::Errno;
 use koito_posix_core::{
-    Action, AlternateStack, Detail, Effect, FRAME_BYTES, Frame, Info, Interrupted, Life, REGISTERS,
-    Signal, SignalSet, is_fatal, register,
+    Action, Detail, Effect, Frame, Info, Interrupted, Life, Signal, SignalSet, is_fatal, register,
+    trampoline,
 };
-use nun::buffer;
+use nun::Pcb;
 
+use crate::exec::TRAMPOLINE;
 use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey};
 use crate::wake::Waiting;
 
-/// Most bytes of an image of an extended state.
-const MOST_IMAGE: usize = nun::abi::VECTOR_IMAGE_BYTES;
 /// Bytes of the `syscall` instruction.
 const CALL_BYTES: u64 = 2;
 /// Calls that a handler interrupts for good, whatever is wished: they wait for time or signals.
@@ -143,7 +142,13 @@ impl Server {
     /// Sets the registers of a thread whose wait a signal ended: it makes its call again after the
     /// handler, or gets an error.
     fn interrupted(&mut self, task: TaskKey, waiting: &Waiting, action: &Action) {
+        let moved = self.end_file_wait(task);
         let pcb = self.tasks[task].body.pcb;
+        if moved > 0 {
+            // What was written is written.
+            let written = pcb.write_register(register::RAX as u64, moved);
+            return written.expect("a stopped thread can be written to");
+        }
         let again = match waiting {
             Waiting::Repeat { number, .. } if !NEVER_REPEATED.contains(number) => Some(*number),
             _ => None,
@@ -193,14 +198,13 @@ impl Server {
             match (action.handler, signal.default_effect()) {
                 (Action::IGNORE, _) | (Action::DEFAULT, Effect::Nothing | Effect::Continue) => {}
                 (Action::DEFAULT, Effect::Stop) => self.stop_process(process, signal),
-                (Action::DEFAULT, effect) => {
-                    let dumps = effect == Effect::Dump;
-                    self.end_process(process, Some(task), Life::Killed(signal.number(), dumps));
+                (Action::DEFAULT, _) => {
+                    self.end_process(process, Some(task), Life::Killed(signal.number()));
                     return false;
                 }
                 _ => {
                     if self.enter_handler(task, &info, &action).is_err() {
-                        let life = Life::Killed(Signal::SEGMENTATION.number(), true);
+                        let life = Life::Killed(Signal::SEGMENTATION.number());
                         self.end_process(process, Some(task), life);
                         return false;
                     }
@@ -233,42 +237,27 @@ impl Server {
         self.tasks[task].attention = self.has_signal(task).is_some();
     }
 
-    /// Has a stopped thread enter a handler next.
+    /// Has a stopped thread enter a handler next, by way of the code in its own memory.
     fn enter_handler(&mut self, task: TaskKey, info: &Info, action: &Action) -> Result<(), Errno> {
         let signal = info.signal;
-        let pcb = self.tasks[task].body.pcb;
-        let mut registers = [0; REGISTERS];
-        for (number, value) in registers.iter_mut().enumerate() {
-            *value = pcb.read_register(number as u64).map_err(|_| Errno::EFAULT)?;
-        }
-        let image = self.read_image(task);
-        let AlternateStack { start, bytes } = self.tasks[task].alternate;
-        let uses_own = action.flags & Action::ON_STACK != 0
-            && bytes > 0
-            && !self.tasks[task].alternate.holds(registers[register::RSP]);
-        let mask = self.tasks[task].mask;
-        let interrupted = Interrupted {
-            registers: &registers,
-            state: &image,
-            mask: self.tasks[task].restored_mask.take().unwrap_or(mask),
-            alternate: self.tasks[task].alternate,
-        };
-        let top = uses_own.then_some(start.wrapping_add(bytes));
-        let frame = Frame::new(&interrupted, info, action.restorer, top);
-        self.write_bytes(task, frame.state.0, &frame.state.1)?;
+        let it = &mut self.tasks[task];
+        let (pcb, mask, alternate) = (it.body.pcb, it.mask, it.alternate);
+        let restored = it.restored_mask.take().unwrap_or(mask);
+        let read = |number: usize| pcb.read_register(number as u64).map_err(|_| Errno::EFAULT);
+        let (instruction, stack) = (read(register::RIP)?, read(register::RSP)?);
+        let uses_own =
+            action.flags & Action::ON_STACK != 0 && alternate.bytes > 0 && !alternate.holds(stack);
+        let state_bytes = self.state_bytes(pcb);
+        let interrupted =
+            Interrupted { instruction, stack, mask: restored, alternate, state_bytes };
+        let top = uses_own.then_some(alternate.start.wrapping_add(alternate.bytes));
+        let frame = Frame::new(&interrupted, info, action, top);
+        self.write_bytes(task, frame.mark_at, &Frame::MARK)?;
+        self.write_bytes(task, frame.words_at, &frame.words)?;
         self.write_bytes(task, frame.pointer, &frame.bytes)?;
-        let entry = [
-            (register::RIP, action.handler),
-            (register::RSP, frame.pointer),
-            (register::RDI, signal.number().into()),
-            (register::RSI, frame.info_address()),
-            (register::RDX, frame.context_address()),
-            (register::RAX, 0),
-            (register::FLAGS, 0x202),
-        ];
-        for (number, value) in entry {
-            pcb.write_register(number as u64, value).map_err(|_| Errno::EFAULT)?;
-        }
+        pcb.write_register(register::RIP as u64, TRAMPOLINE + trampoline::ENTER)
+            .and_then(|()| pcb.write_register(register::RSP as u64, frame.pointer))
+            .map_err(|_| Errno::EFAULT)?;
         let mut held = mask.with(action.mask);
         if action.flags & Action::NO_DEFER == 0 {
             held = held.with(SignalSet::of(signal));
@@ -283,21 +272,23 @@ impl Server {
     /// Has the caller go on where a handler interrupted it, as the frame on its stack says.
     pub fn return_from_handler(&mut self, task: TaskKey) -> Result<(), Errno> {
         let pcb = self.tasks[task].body.pcb;
-        let pointer = pcb.read_register(register::RSP as u64).map_err(|_| Errno::EFAULT)?;
-        let mut bytes = [0; FRAME_BYTES];
+        let stack = pcb.read_register(register::RSP as u64).map_err(|_| Errno::EFAULT)?;
         // The handler's return took the address away.
-        self.read_into(task, pointer.wrapping_sub(8), &mut bytes)?;
-        let (registers, mask, state) = Frame::read(&bytes);
-        if state != 0 {
-            let length = self.image_bytes(task);
-            let image = self.read_bytes(task, state, length)?;
-            self.write_image(task, image)?;
-        }
-        for (number, value) in registers.into_iter().enumerate() {
-            pcb.write_register(number as u64, value).map_err(|_| Errno::EFAULT)?;
-        }
-        self.set_mask(task, mask);
+        let frame = stack.wrapping_sub(8);
+        let [mask] = self.read_words(task, frame.wrapping_add(Frame::MASK_OFFSET))?;
+        pcb.write_register(register::RIP as u64, TRAMPOLINE + trampoline::LEAVE)
+            .and_then(|()| pcb.write_register(register::RSP as u64, frame))
+            .map_err(|_| Errno::EFAULT)?;
+        self.set_mask(task, SignalSet(mask));
         Ok(())
+    }
+
+    /// Bytes of an extended state on this machine.
+    fn state_bytes(&mut self, pcb: Pcb) -> u64 {
+        if self.state_bytes == 0 {
+            self.state_bytes = pcb.read_vector().unwrap_or(0);
+        }
+        self.state_bytes
     }
 
     /// A fault of the caller that is its own: it gets a signal, or ends.
@@ -305,31 +296,11 @@ impl Server {
         let process = self.tasks[task].process;
         let action = self.processes[process].actions[signal.index()];
         if is_fatal(signal, &action, self.tasks[task].mask) {
-            self.end_process(process, Some(task), Life::Killed(signal.number(), true));
+            self.end_process(process, Some(task), Life::Killed(signal.number()));
             return;
         }
         let info = Info { signal, code, detail: Detail::Address(address) };
         self.tasks[task].pending.add(info);
         self.tasks[task].attention = true;
-    }
-
-    fn image_bytes(&self, task: TaskKey) -> usize {
-        let bytes = self.tasks[task].body.pcb.read_vector().unwrap_or(0);
-        (bytes as usize).min(MOST_IMAGE)
-    }
-
-    fn read_image(&self, task: TaskKey) -> alloc::vec::Vec<u8> {
-        let words = self.image_bytes(task) / 8;
-        (0..words).flat_map(|index| buffer().read_image(index).to_le_bytes()).collect()
-    }
-
-    fn write_image(&self, task: TaskKey, mut image: alloc::vec::Vec<u8>) -> Result<(), Errno> {
-        Frame::clean_image(&mut image);
-        for (index, word) in image.chunks_exact(8).enumerate() {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(word);
-            buffer().write_image(index, u64::from_le_bytes(bytes));
-        }
-        self.tasks[task].body.pcb.write_vector().map_err(|_| Errno::EFAULT)
     }
 }

@@ -13,8 +13,8 @@ use koito_posix_core::{
 };
 use nun::Access;
 
-use crate::files::FileKey;
 use crate::machine::{Mapping, Memory};
+use crate::mapped::FileKey;
 use crate::server::World;
 
 /// Pages that are mapped around one that was needed, if they are there.
@@ -81,13 +81,37 @@ impl Space {
         }
         let writes = tried.contains(Protection::WRITE);
         let area = area.clone();
+        let before = self.pages.get(page);
         let entry = self.provide(world, (start, &area), page, writes)?;
         if !entry.is_mapped() {
-            return self.map_around(world, (start, &area), page, tried);
+            // Where others are there, too, it is worth mapping them with it.
+            let alone = match area.backing {
+                Backing::Zero => before.is_none_or(|before| before.page() != entry.page()),
+                Backing::File { .. } => false,
+            };
+            return match alone {
+                true => self.map_one(world, &area, (page, entry), tried),
+                false => self.map_around(world, (start, &area), page, tried),
+            };
         }
-        let access = access(&area, may_write(&area, &world.memory, entry), tried);
-        let here = core::iter::once((page, entry.page()));
-        self.mapping.protect(&world.objects, here, access).map_err(|_| Refusal::NoMemory)?;
+        let access = access(&area, may_write(&area, &world.vfs.pages, entry), tried);
+        let protected = self.mapping.protect_one(&world.objects, page, entry.page(), access);
+        protected.map_err(|_| Refusal::NoMemory)?;
+        self.pages.set(page, entry.mapped(access.contains(Access::WRITE)));
+        Ok(())
+    }
+
+    /// Has the kernel map the page at `page`.
+    fn map_one(
+        &mut self,
+        world: &mut World,
+        area: &Area<FileKey>,
+        (page, entry): (u64, Entry),
+        tried: Protection,
+    ) -> Result<(), Refusal> {
+        let access = access(area, may_write(area, &world.vfs.pages, entry), tried);
+        let mapped = self.mapping.map(&mut world.objects, page, entry.page(), access);
+        mapped.map_err(|_| Refusal::NoMemory)?;
         self.pages.set(page, entry.mapped(access.contains(Access::WRITE)));
         Ok(())
     }
@@ -109,7 +133,7 @@ impl Space {
         let mut wanted: Vec<(u64, Page, Access)> = Vec::new();
         for (address, entry) in self.pages.within(first..last) {
             if !entry.is_mapped() {
-                let writes = may_write(area, &world.memory, entry);
+                let writes = may_write(area, &world.vfs.pages, entry);
                 wanted.push((address, entry.page(), access(area, writes, tried)));
             }
         }
@@ -137,9 +161,9 @@ impl Space {
         for page in range.step_by(PAGE_BYTES as usize) {
             if self.pages.get(page).is_none()
                 && let Some((file, offset)) = area.file_at(start, page)
-                && let Some(cached) = world.files.cached(file, offset)
+                && let Some(cached) = world.cached_page(file, offset)
             {
-                world.memory.pool.share(cached);
+                world.vfs.pages.pool.share(cached);
                 self.pages.set(page, Entry::new(cached));
             }
         }
@@ -155,28 +179,29 @@ impl Space {
     ) -> Result<Entry, Refusal> {
         let copies = writes && area.sharing == Sharing::Private;
         if let Some(entry) = self.pages.get(page) {
-            if !copies || world.memory.pool.users(entry.page()) == 1 {
+            if !copies || world.vfs.pages.pool.users(entry.page()) == 1 {
                 return Ok(entry);
             }
-            let copy = world.memory.take_copy(entry.page()).ok_or(Refusal::NoMemory)?;
+            let copy = world.vfs.pages.take_copy(entry.page()).ok_or(Refusal::NoMemory)?;
             if entry.is_mapped() {
                 // It has to go before somebody else gets it.
-                let here = core::iter::once((page, entry.page()));
-                self.mapping.unmap(&world.objects, here).map_err(|_| Refusal::NoMemory)?;
+                let unmapped = self.mapping.unmap_one(&world.objects, page, entry.page());
+                unmapped.map_err(|_| Refusal::NoMemory)?;
             }
-            world.memory.pool.release(entry.page());
+            world.vfs.pages.pool.release(entry.page());
             let entry = Entry::new(copy);
             self.pages.set(page, entry);
             return Ok(entry);
         }
         let page_here = match area.file_at(start, page) {
-            None => world.memory.take_zero().ok_or(Refusal::NoMemory)?,
+            None => world.vfs.pages.take_zero().ok_or(Refusal::NoMemory)?,
             Some((file, offset)) => {
-                let cached = world.files.page(&mut world.memory, file, offset)?;
+                let cached =
+                    world.file_page(file, offset, writes && area.sharing == Sharing::Shared)?;
                 if copies {
-                    world.memory.take_copy(cached).ok_or(Refusal::NoMemory)?
+                    world.vfs.pages.take_copy(cached).ok_or(Refusal::NoMemory)?
                 } else {
-                    world.memory.pool.share(cached);
+                    world.vfs.pages.pool.share(cached);
                     cached
                 }
             }
@@ -209,7 +234,7 @@ impl Space {
 
     /// Goes through `bytes` bytes of the program's memory from `address` on, page by page: `each` gets
     /// the part of a page and where in the stretch it begins.
-    fn go_through(
+    pub fn go_through(
         &mut self,
         world: &mut World,
         (address, bytes): (u64, usize),
@@ -221,7 +246,7 @@ impl Space {
             let at = address.checked_add(done as u64).ok_or(Errno::EFAULT)?;
             let page = self.reach(world, at, tried)?;
             let offset = (at % PAGE_BYTES) as usize;
-            let part = world.memory.page(page).part(offset, bytes - done);
+            let part = world.vfs.pages.page(page).part(offset, bytes - done);
             each(part, done);
             done += part.bytes();
         }
@@ -254,6 +279,20 @@ impl Space {
         self.areas.insert(start, area)
     }
 
+    /// Enters a page of code that is there, and that all programs share.
+    pub fn place_code(&mut self, world: &mut World, at: u64, page: Page) -> Result<(), Errno> {
+        let area = Area {
+            end: at + PAGE_BYTES,
+            protection: Protection::READ | Protection::EXECUTE,
+            sharing: Sharing::Private,
+            backing: Backing::Zero,
+        };
+        self.place(world, at, area)?;
+        world.vfs.pages.pool.share(page);
+        self.pages.set(at, Entry::new(page));
+        Ok(())
+    }
+
     /// Takes everything in `range` away.
     pub fn clear(&mut self, world: &mut World, range: Range<u64>) -> Result<(), Errno> {
         self.areas.remove(range.clone())?;
@@ -264,7 +303,7 @@ impl Space {
     /// Gives the pages in `range` back; what is there next is as the areas say.
     pub fn drop_pages(&mut self, world: &mut World, range: Range<u64>) {
         self.hide(world, range.clone(), |_| true);
-        let pool = &mut world.memory.pool;
+        let pool = &mut world.vfs.pages.pool;
         self.pages.drain(range, |_, entry| {
             pool.release(entry.page());
         });
@@ -295,25 +334,26 @@ impl Space {
 
     /// A copy of it, with the same pages: who writes to one first gets a copy of the page.
     pub fn fork(&mut self, world: &mut World, mapping: Mapping) -> Self {
-        let writable = self.pages.within(0..u64::MAX).filter(|(_, entry)| entry.is_writable());
-        let writable: Vec<(u64, Page)> =
-            writable.map(|(address, entry)| (address, entry.page())).collect();
-        let private: Vec<_> = writable
-            .into_iter()
-            .filter(|(address, _)| {
-                self.areas.find(*address).is_some_and(|(_, it)| it.sharing == Sharing::Private)
-            })
-            .collect();
-        let protected = self.mapping.protect(&world.objects, private.iter().copied(), Access::READ);
-        protected.expect("the kernel protects what it mapped");
-        for (address, page) in private {
-            self.pages.set(address, Entry::new(page).mapped(false));
+        for (start, area) in self.areas.iter() {
+            if area.sharing == Sharing::Shared || !area.protection.contains(Protection::WRITE) {
+                continue;
+            }
+            let writable = self.pages.within(start..area.end).filter(|(_, it)| it.is_writable());
+            let protected = self.mapping.protect(
+                &world.objects,
+                writable.map(|(address, it)| (address, it.page())),
+                Access::READ,
+            );
+            protected.expect("the kernel protects what it mapped");
+            self.pages.update(start..area.end, |_, it| {
+                if it.is_writable() { it.mapped(false) } else { it }
+            });
         }
-        let mut pages = PageMap::new();
-        for (address, entry) in self.pages.within(0..u64::MAX) {
-            world.memory.pool.share(entry.page());
-            pages.set(address, entry.unmapped());
-        }
+        let mut pages = self.pages.clone();
+        pages.update(0..u64::MAX, |_, entry| {
+            world.vfs.pages.pool.share(entry.page());
+            entry.unmapped()
+        });
         Self {
             areas: self.areas.clone(),
             pages,

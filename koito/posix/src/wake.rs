@@ -93,8 +93,8 @@ impl Server {
         while let Some(task) = self.woken.pop_front() {
             let waiting = self.tasks.get_mut(task).and_then(|it| it.waiting.take());
             match waiting {
-                // It was woken twice, or ended.
-                None => {}
+                // It was woken twice, or ended, or is about to wait.
+                None => self.missed |= self.caller == Some(task),
                 Some(Waiting::Answer(answer)) => self.answer(task, Ok(answer)),
                 Some(Waiting::Futex { .. }) => self.answer(task, Ok(0)),
                 Some(Waiting::Repeat { number, arguments }) => {
@@ -145,6 +145,7 @@ impl Server {
 
     /// Ends the wait of a thread without an answer: a signal came, or it ends.
     pub fn stop_waiting(&mut self, task: TaskKey) {
+        self.end_file_wait(task);
         if let Some(task) = self.tasks.get_mut(task) {
             task.waiting = None;
             task.deadline = None;

@@ -5,6 +5,7 @@ use koito_manifest::{MOST_CHANNELS, MOST_COMPONENTS, Manifest, Vec};
 use nun::channel::GONE_OFFSET;
 use nun::{Error, Frame, NotificationPort, Resources};
 
+use crate::events::Events;
 use crate::part::{End, Part, sender};
 
 /// Most channels of a system.
@@ -32,6 +33,7 @@ impl Links {
     /// Makes those that `manifest` describes between `parts`.
     pub fn new(
         resources: &mut Resources,
+        events: &mut Events,
         manifest: &Manifest<'static>,
         parts: &[Part],
     ) -> Result<Self, Error> {
@@ -39,13 +41,17 @@ impl Links {
         // Channels of the same component have numbers in their order here.
         let mut used = [0; MOST_COMPONENTS];
         for (client, channel, server) in manifest.channels() {
+            let Ok(frame) = resources.make(channel.memory_bits) else {
+                let name = parts[client].component.name;
+                events.say(format_args!("there is no memory for a channel of {name}"));
+                continue;
+            };
             let mut bell = |component: usize| {
                 let index = used[component];
                 used[component] += 1;
                 parts[component].make_bell(resources, index)
             };
             let (to_client, to_server) = (bell(client)?, bell(server)?);
-            let frame = resources.make(channel.memory_bits)?;
             let to = parts[server].component.offers.unwrap_or_default();
             let memory_bits = channel.memory_bits;
             let link = Link { client, server, frame, memory_bits, to, to_server, to_client };

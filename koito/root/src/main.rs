@@ -8,7 +8,10 @@
 #![forbid(unsafe_code)]
 
 mod device;
+mod events;
+mod holdings;
 mod life;
+mod lifecycle;
 mod links;
 mod part;
 mod power;

@@ -5,22 +5,20 @@ use koito::conventions::{
 };
 use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
-    Component, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES, MOST_USES,
-    PortRange, Vec,
+    Component, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES,
+    SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
-use nun::abi::init;
 use nun::aci::{self, Convention};
 use nun::service::{Epoch, String};
 use nun::{
-    Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InitModule, InterruptPort,
-    InterruptRegion, IoPort, IpcPort, NotificationPort, ObjectType, Process, Resources, Rights,
-    Start, StartError,
+    Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InitModule, IpcPort,
+    NotificationPort, ObjectType, Process, Resources, Rights, Start, StartError,
 };
 
-use crate::device::{Device, Machine};
+use crate::device::Device;
+use crate::holdings::{Holdings, Lack, make_bell};
 use crate::life::Life;
-use crate::screen::Screen;
 
 /// What the root server itself is reached by.
 #[derive(Clone, Copy)]
@@ -44,6 +42,10 @@ pub mod sender {
     pub const ALARM: u64 = 1 << 32;
     /// A call of the supervisor's service.
     pub const SUPERVISOR: u64 = 2 << 32;
+    /// A call of the service that tells events.
+    pub const EVENTS: u64 = 3 << 32;
+    /// The end of a program that came to it.
+    pub const ENDED: u64 = 4 << 32;
 
     /// The component in an identifier, counted from 0, and its kind.
     pub const fn split(identifier: u64) -> (usize, u64) {
@@ -98,22 +100,15 @@ pub struct Part {
     pub failures: Failures,
     /// All its failures.
     pub failure_count: u32,
-    /// All memory that it has.
-    pub quota: Generic,
     /// Signals that a time has come.
     pub waker: NotificationPort,
     /// Asks for a sign of life.
     pub asker: NotificationPort,
-    /// What it builds processes from.
-    pool: Option<Generic>,
     index: usize,
     program: &'static [u8],
     notification: NotificationPort,
-    environment: Frame,
-    io_ports: Vec<IoPort, MOST_DEVICES>,
-    interrupts: Vec<InterruptPort, MOST_DEVICES>,
-    device: Option<Device>,
-    screen: Option<Screen>,
+    /// What it has for good, or why it cannot run.
+    holdings: Result<Holdings, Lack>,
 }
 
 impl Part {
@@ -128,59 +123,24 @@ impl Part {
 
     /// Component `index` with its program. It does not run yet.
     pub fn new(
-        init: &InitInfo,
-        machine: &mut Machine,
         resources: &mut Resources,
         index: usize,
         component: Component<'static>,
         program: &'static [u8],
+        hold: impl FnOnce(&mut Resources, &Component<'_>, NotificationPort) -> Result<Holdings, Lack>,
     ) -> Result<Self, Error> {
         let notification: NotificationPort = resources.make(0)?;
-        let waker = make_bell(resources, notification, signal::ALARM)?;
-        let asker = make_bell(resources, notification, signal::ALIVE)?;
-        let mut interrupts = Vec::new();
-        for (number, line) in component.interrupts.iter().enumerate() {
-            let port = make_interrupt(resources, *line)?;
-            port.bind(make_bell(resources, notification, 1 << number)?)?;
-            // There is room for as many as the manifest has.
-            let _ = interrupts.push(port);
-        }
-        let mut io_ports = Vec::new();
-        for range in &component.io_ports {
-            let slot = resources.take_slot()?;
-            let PortRange { first, last } = *range;
-            let count = u64::from(last - first) + 1;
-            let all = IoPort::slot(init::slot::IO_PORTS);
-            all.narrow(first.into(), count, resources.node(), slot)?;
-            let _ = io_ports.push(IoPort::slot(slot));
-        }
-        let ring = |resources: &mut Resources, bits| make_bell(resources, notification, bits);
-        let device = Device::find(machine, resources, &component, ring).unwrap_or_else(|error| {
-            nun::println!("root: the device of {} cannot be given out: {error}", component.name);
-            None
-        });
-        let layout = component.framebuffer.then_some(&init.framebuffer);
-        let screen = layout.and_then(|layout| Screen::find(machine, resources, layout));
         Ok(Self {
-            device,
-            screen,
             life: Life::Stopped,
             epoch: 0,
             failures: Failures::default(),
             failure_count: 0,
-            quota: resources.make(component.memory_bits)?,
-            pool: match component.pool_bits {
-                0 => None,
-                bits => Some(resources.make(bits)?),
-            },
-            waker,
-            asker,
+            waker: make_bell(resources, notification, signal::ALARM)?,
+            asker: make_bell(resources, notification, signal::ALIVE)?,
+            holdings: hold(resources, &component, notification),
             index,
             program,
             notification,
-            environment: resources.make(ENVIRONMENT_BYTES.trailing_zeros() as u8)?,
-            io_ports,
-            interrupts,
             component,
         })
     }
@@ -194,19 +154,28 @@ impl Part {
         make_bell(resources, self.notification, signal::channel(index))
     }
 
-    /// Whether the machine lacks the device that its manifest entry names.
-    pub const fn lacks_device(&self) -> bool {
-        self.component.pci.is_some() && self.device.is_none()
+    /// What it lacks to run at all, if anything.
+    pub fn lack(&self) -> Option<Lack> {
+        self.holdings.as_ref().err().copied()
+    }
+
+    /// All memory of its instances, if it has any.
+    pub fn quota(&self) -> Option<Generic> {
+        self.holdings.as_ref().ok().map(|it| it.quota)
+    }
+
+    fn device(&self) -> Option<&Device> {
+        self.holdings.as_ref().ok()?.device.as_ref()
     }
 
     /// When its device can be used again after a reset, in ticks.
     pub fn ready(&self) -> u64 {
-        self.device.as_ref().map_or(0, Device::ready)
+        self.device().map_or(0, Device::ready)
     }
 
     /// Brings its device to rest, before anything of an instance that was stopped is used again.
     pub fn quiesce(&mut self, root: &Root) {
-        if let Some(device) = &mut self.device {
+        if let Ok(Holdings { device: Some(device), .. }) = &mut self.holdings {
             device.quiesce(root.ticks_per_millisecond);
         }
     }
@@ -220,11 +189,15 @@ impl Part {
         around: Around,
     ) -> Result<Process, StartError> {
         self.epoch = self.epoch.checked_add(1).unwrap_or(1);
+        let Ok(Holdings { quota, pool, environment, device, screen, .. }) = &mut self.holdings
+        else {
+            return Err(nun::EXHAUSTED.into());
+        };
         // Who builds processes needs slots for them.
-        let node_radix = if self.pool.is_some() { BUILDER_RADIX } else { aci::NODE_RADIX };
+        let node_radix = if pool.is_some() { BUILDER_RADIX } else { aci::NODE_RADIX };
         let convention = Convention { node_radix, ..aci::NUN };
-        let mut process = Process::load_from_as(resources, self.quota, self.program, &convention)?;
-        if let Some(pool) = self.pool {
+        let mut process = Process::load_from_as(resources, *quota, self.program, &convention)?;
+        if let Some(pool) = pool {
             // Of an instance that ended nothing may be left.
             resources.node().revoke(pool.descriptor().index())?;
             let (bits, at) = (self.component.pool_bits.into(), aci::slot::HEAP_MEMORY);
@@ -239,11 +212,13 @@ impl Part {
             process.grant(slot::CHANNELS + index as u64, end.bell, Rights::WRITE, 0)?;
         }
         let channels = around.ends.iter().map(|end| end.channel.clone()).collect();
-        let device = self.device.as_mut().map(|device| device.give(&mut process)).transpose()?;
-        let framebuffer = self.screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
+        let device = device.as_mut().map(|device| device.give(&mut process)).transpose()?;
+        let framebuffer = screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
+        let page = *environment;
         let modules = self.grant_modules(resources.init(), &process)?;
         let told = Told { clients: around.clients, channels, device, framebuffer, modules };
-        self.tell(resources, root, told, &mut process)?;
+        self.tell(resources, root, told, page)?;
+        process.map(page, ENVIRONMENT_ADDRESS, 1, Access::READ)?;
         self.grant(root, served, &process)?;
         for (entry, port) in around.ports.into_iter().enumerate() {
             if let Some(port) = port {
@@ -261,7 +236,8 @@ impl Part {
     /// Lets an instance call the service that its manifest entry names in position `entry`.
     pub fn grant_use(&self, process: &Process, entry: usize, port: IpcPort) -> Result<(), Error> {
         let kind = match self.component.uses.get(entry) {
-            Some(&koito_manifest::SUPERVISOR) => sender::SUPERVISOR,
+            Some(&SUPERVISOR) => sender::SUPERVISOR,
+            Some(&EVENTS) => sender::EVENTS,
             _ => 0,
         };
         let identifier = sender::join(self.index, kind);
@@ -290,13 +266,13 @@ impl Part {
         Ok(modules)
     }
 
-    /// Writes the environment, and maps it for an instance to read.
+    /// Writes the environment of the next instance into `page`.
     fn tell(
         &self,
         resources: &mut Resources,
         root: &Root,
         Told { clients, channels, device, framebuffer, modules }: Told,
-        process: &mut Process,
+        page: Frame,
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
         let component = &self.component;
@@ -320,20 +296,23 @@ impl Part {
             framebuffer,
             modules,
         };
-        let mut page = [0; ENVIRONMENT_BYTES];
-        if let Some(packed) = environment.pack(&mut page) {
-            resources.with_mapped(self.environment, |memory| memory.copy_from(0, packed))?;
+        let mut buffer = [0; ENVIRONMENT_BYTES];
+        match environment.pack(&mut buffer) {
+            Some(packed) => resources.with_mapped(page, |memory| memory.copy_from(0, packed)),
+            None => Err(nun::EXHAUSTED),
         }
-        process.map(self.environment, ENVIRONMENT_ADDRESS, 1, Access::READ)
     }
 
     /// Gives an instance what is its own, and nothing besides.
     fn grant(&self, root: &Root, served: Option<IpcPort>, process: &Process) -> Result<(), Error> {
+        let Ok(Holdings { pool, io_ports, interrupts, .. }) = &self.holdings else { return Ok(()) };
+        let identifier = sender::join(self.index, sender::ENDED);
+        process.grant(aci::slot::SUPERVISOR, root.port, Rights::WRITE, identifier)?;
         process.grant(slot::NOTIFICATION, self.notification, Rights::READ, 0)?;
         if let Some(port) = served {
             // Who builds processes is their resolver at the same port.
             let hands_out = Rights::READ | Rights::WRITE | Rights::COPY | Rights::MODIFY;
-            let rights = if self.pool.is_some() { hands_out } else { Rights::READ };
+            let rights = if pool.is_some() { hands_out } else { Rights::READ };
             process.grant(slot::SERVED, port, rights, 0)?;
         }
         if self.component.alarm {
@@ -344,32 +323,12 @@ impl Part {
             process.grant(slot::HEARTBEAT, root.bell, Rights::WRITE, 1 << self.index)?;
         }
         let both = Rights::READ | Rights::WRITE;
-        for (at, ports) in (slot::IO_PORTS..).zip(&self.io_ports) {
+        for (at, ports) in (slot::IO_PORTS..).zip(io_ports) {
             process.grant(at, *ports, both, 0)?;
         }
-        for (at, interrupt) in (slot::INTERRUPTS..).zip(&self.interrupts) {
+        for (at, interrupt) in (slot::INTERRUPTS..).zip(interrupts) {
             process.grant(at, *interrupt, both, 0)?;
         }
         Ok(())
     }
-}
-
-/// A capability to signal `bits` of `notification`, which can be handed on.
-fn make_bell(
-    resources: &mut Resources,
-    notification: NotificationPort,
-    bits: u64,
-) -> Result<NotificationPort, Error> {
-    let slot = resources.take_slot()?;
-    let rights = Rights::WRITE | Rights::COPY | Rights::MODIFY;
-    resources.node().mint(slot, notification, rights, bits)?;
-    Ok(NotificationPort::slot(slot))
-}
-
-fn make_interrupt(resources: &mut Resources, line: u8) -> Result<InterruptPort, Error> {
-    const LINE: u64 = 0;
-    let slot = resources.take_slot()?;
-    let region = InterruptRegion::slot(init::slot::INTERRUPTS);
-    region.make_port(line.into(), LINE, resources.node(), slot)?;
-    Ok(InterruptPort::slot(slot))
 }

@@ -1,11 +1,11 @@
-//! The supervisor's service.
+//! The supervisor's services.
 
 use core::cell::RefCell;
 use core::fmt::Write;
 
 use koito::Name;
 use koito::services::{
-    Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorError,
+    Condition, Description, Event, Events, Memory, PowerState, Status, Supervisor, SupervisorError,
 };
 use koito_manifest::PortRange;
 use nun::service::{Caller, String};
@@ -36,16 +36,16 @@ impl Supervisor for Service<'_> {
             failures: part.failure_count,
             priority: part.component.priority,
             memory_bits: part.component.memory_bits,
-            memory_used: part.quota.information().map_or(0, |it| it.2),
+            memory_used: part.quota().and_then(|it| it.information().ok()).map_or(0, |it| it.2),
             uptime,
             time,
         })
     }
 
     fn power(&self, _: Caller, to: PowerState) -> Result<(), SupervisorError> {
-        let State { init, resources, machine, .. } = &mut *self.0.borrow_mut();
+        let State { init, resources, machine, events, .. } = &mut *self.0.borrow_mut();
         if let Some(unknown) = power::enter(to, init, &mut machine.memory, resources) {
-            nun::println!("root: {unknown}");
+            events.say(format_args!("{unknown}"));
         }
         Err(SupervisorError::Unsupported)
     }
@@ -131,6 +131,12 @@ impl Supervisor for Service<'_> {
             uses,
             holds,
         })
+    }
+}
+
+impl Events for Service<'_> {
+    fn read(&self, _: Caller, number: u64) -> Option<Event> {
+        self.0.borrow().events.read(number)
     }
 }
 

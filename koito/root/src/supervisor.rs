@@ -2,28 +2,28 @@
 
 use core::cell::RefCell;
 
-use koito::services::SupervisorServer;
-use koito_manifest::{MOST_COMPONENTS, Manifest, SUPERVISOR, Vec, Verdict};
+use koito::services::{EventsServer, SupervisorServer};
+use koito_manifest::{Component, MOST_COMPONENTS, Manifest, Vec};
 use nun::abi::init;
+use nun::aci;
 use nun::service::respond;
 use nun::{
-    Descriptor, Error, Fault, InitInfo, IpcPort, Message, NotificationPort, Pcb, Received, Reply,
-    Resources, Rights, StartError, Timer, ticks,
+    Descriptor, Error, InitInfo, IpcPort, Message, Node, NotificationPort, Pcb, Received, Reply,
+    Resources, Rights, Timer, ticks,
 };
 
 use crate::RootError;
 use crate::device::Machine;
+use crate::events::Events;
+use crate::holdings::Holdings;
 use crate::life::{Heartbeat, Instance, Life};
 use crate::links::Links;
-use crate::part::{Around, Part, Root, sender};
+use crate::part::{Part, Root, sender};
 use crate::serve::Service;
 
 /// The signal of the root server's own timer. The lower bits are signs of life.
 const TIMER: u64 = 1 << 63;
-/// Milliseconds from one look for components that came to their ends to the next, at least. Nothing
-/// wakes the root server for that alone: signs of life do often enough.
-const LOOK_PERIOD: u64 = 100;
-/// The epoch of the supervisor's service: it never starts anew.
+/// The epoch of the root server's services: it never starts anew.
 const EPOCH: u16 = 1;
 
 const _: () = assert!(MOST_COMPONENTS < 63, "each component has a bit");
@@ -31,6 +31,8 @@ const _: () = assert!(MOST_COMPONENTS < 63, "each component has a bit");
 /// All components.
 pub struct Supervisor {
     root: Root,
+    /// The slot for the Reply of whom it serves.
+    reply: u64,
     state: RefCell<State>,
 }
 
@@ -40,16 +42,16 @@ pub struct State {
     pub resources: Resources,
     pub machine: Machine,
     pub parts: Vec<Part, MOST_COMPONENTS>,
-    root: Root,
+    /// What happened lately.
+    pub events: Events,
+    pub root: Root,
     /// The port of the service that each component offers.
-    ports: Vec<Option<IpcPort>, MOST_COMPONENTS>,
-    links: Links,
+    pub ports: Vec<Option<IpcPort>, MOST_COMPONENTS>,
+    pub links: Links,
     /// Signals [`TIMER`].
     alarm: NotificationPort,
     /// What the timer is set for.
     armed: Option<u64>,
-    /// When to look again for components that came to their ends.
-    next_look: u64,
 }
 
 impl Supervisor {
@@ -67,10 +69,11 @@ impl Supervisor {
             entry_ticks: init.entry_ticks,
         };
         Pcb::slot(init::slot::PROCESS).configure_ports(Descriptor::NULL, bell)?;
-        let alarm = resources.take_slot()?;
+        let (alarm, reply) = (resources.take_slot()?, resources.take_slot()?);
         resources.node().mint(alarm, bell, Rights::WRITE | Rights::COPY, TIMER)?;
 
         let mut state = State {
+            events: Events::new(root.ticks_per_millisecond),
             init,
             resources,
             parts: Vec::new(),
@@ -80,27 +83,27 @@ impl Supervisor {
             alarm: NotificationPort::slot(alarm),
             armed: None,
             machine: Machine::new(init),
-            next_look: 0,
         };
         let mut programs: Vec<(&str, &[u8]), MOST_COMPONENTS> = Vec::new();
         for (index, component) in manifest.components.iter().cloned().enumerate() {
             let known = programs.iter().find(|(name, _)| *name == component.program);
             let program = match known {
                 Some((_, program)) => *program,
-                None => {
-                    let module = state.resources.module(component.program);
-                    module.ok_or(RootError::NoModule(component.program))??
-                }
+                // One that is not there cannot be started, which is said below.
+                None => state.resources.module(component.program).transpose()?.unwrap_or_default(),
             };
             // There is room for as many as the manifest has.
             let _ = programs.push((component.program, program));
             let port = component.offers.map(|_| state.resources.make(0)).transpose()?;
             let _ = state.ports.push(port);
-            let (machine, resources) = (&mut state.machine, &mut state.resources);
-            let part = Part::new(init, machine, resources, index, component, program)?;
+            let machine = &mut state.machine;
+            let hold = |resources: &mut Resources, component: &Component<'_>, notification| {
+                Holdings::new(init, machine, resources, component, notification)
+            };
+            let part = Part::new(&mut state.resources, index, component, program, hold)?;
             let _ = state.parts.push(part);
         }
-        state.links = Links::new(&mut state.resources, &manifest, &state.parts)?;
+        state.links = Links::new(&mut state.resources, &mut state.events, &manifest, &state.parts)?;
         let waits = |part: &Part| part.component.on_request;
         // Nobody shall wait for a service that is not there.
         for index in 0..state.parts.len() {
@@ -110,25 +113,26 @@ impl Supervisor {
         }
         for index in 0..state.parts.len() {
             if !state.parts.get(index).is_some_and(waits) {
-                state.start(index)?;
+                state.bring_up(index);
             }
         }
-        Ok(Self { root, state: RefCell::new(state) })
+        Ok(Self { root, reply, state: RefCell::new(state) })
     }
 
-    /// Serves for as long as the kernel lets it.
+    /// Serves for as long as the kernel lets it: on its own priority, however little urgent are those
+    /// who call or fault.
     pub fn run(&self) -> Error {
         loop {
-            match self.root.port.receive() {
+            match self.root.port.receive_on_own_time(self.reply) {
                 Ok(Received::Fault { process, fault }) => {
-                    // It stays where it is, on nobody's time, until it is taken apart below.
-                    let _ = Reply::OWED.reply(&Message::verdict(nun::Verdict::Stop));
+                    // It stays where it is until it is taken apart below.
+                    self.answer(Some(Message::verdict(nun::Verdict::Stop)));
                     let (index, _) = sender::split(process);
                     self.state.borrow_mut().faulted(index, &fault);
                 }
                 Ok(Received::Message { sender, message }) => self.take(sender, &message),
                 Ok(Received::Signals { bits }) => self.state.borrow_mut().heard(bits & !TIMER),
-                Ok(_) => {}
+                Ok(_) => self.answer(None),
                 Err(error) => return error,
             }
             if let Err(error) = self.state.borrow_mut().do_what_is_due() {
@@ -139,21 +143,36 @@ impl Supervisor {
 
     fn take(&self, sender: u64, message: &Message) {
         let (index, kind) = sender::split(sender);
-        match kind {
+        let answer = match kind {
             sender::ALARM => {
                 let [deadline, ..] = *message.words();
                 if let Some(instance) = self.state.borrow_mut().instance(index) {
                     instance.alarm = Some(deadline);
                 }
+                None
+            }
+            sender::ENDED if message.label() == aci::label::EXITED => {
+                let [code, ..] = *message.words();
+                self.state.borrow_mut().ended(index, code);
+                None
             }
             sender::SUPERVISOR => {
                 let service = SupervisorServer(Service(&self.state));
-                if let Some(answer) = respond(&service, EPOCH, sender, message) {
-                    // The caller may have been taken apart meanwhile.
-                    let _ = Reply::OWED.reply(&answer);
-                }
+                respond(&service, EPOCH, sender, message)
             }
-            _ => {}
+            sender::EVENTS => respond(&EventsServer(Service(&self.state)), EPOCH, sender, message),
+            _ => None,
+        };
+        self.answer(answer);
+    }
+
+    /// Answers whoever is waiting for it. Without an answer, or where that cannot be given, a call ends
+    /// in an error: in any case the slot of its Reply is empty again.
+    fn answer(&self, answer: Option<Message>) {
+        let is_given = answer.is_some_and(|answer| Reply::slot(self.reply).reply(&answer).is_ok());
+        if !is_given {
+            // Who sent a message without a call is not there, nor who was taken apart meanwhile.
+            let _ = Node::slot(init::slot::NODE).remove(self.reply);
         }
     }
 }
@@ -161,141 +180,6 @@ impl Supervisor {
 impl State {
     fn instance(&mut self, index: usize) -> Option<&mut Instance> {
         self.parts.get_mut(index)?.life.instance()
-    }
-
-    /// Starts the next instance of a component that does not run.
-    pub fn start(&mut self, index: usize) -> Result<(), StartError> {
-        let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
-        if part.lacks_device() {
-            nun::println!("root: there is no device for {}", part.component.name);
-            part.life = Life::GivenUp;
-            self.close(index);
-            return Ok(());
-        }
-        if ticks() < part.ready() {
-            part.life = Life::Restarting(part.ready());
-            return Ok(());
-        }
-        let Some(part) = self.parts.get(index) else { return Ok(()) };
-        let component = &part.component;
-        let calls = |(_, other): &(usize, &Part)| {
-            component.offers.is_some_and(|service| other.component.uses.contains(&service))
-        };
-        let around = Around {
-            ports: component.uses.iter().map(|service| self.port(service)).collect(),
-            clients: self
-                .parts
-                .iter()
-                .enumerate()
-                .filter(calls)
-                .map(|(index, it)| (sender::join(index, 0), it.component.name.chars().collect()))
-                .collect(),
-            ends: self.links.ends(index),
-        };
-        let served = self.ports.get(index).copied().flatten();
-        let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
-        match part.start(&mut self.resources, &self.root, served, around) {
-            Ok(process) => {
-                let now = ticks();
-                let heartbeat = match u64::from(part.component.heartbeat) {
-                    0 => Heartbeat::Never,
-                    period => Heartbeat::AskAt(now + period * self.root.ticks_per_millisecond),
-                };
-                let instance = Instance { process, started: now, alarm: None, heartbeat };
-                part.life = Life::Running(instance);
-                Ok(())
-            }
-            Err(error) => {
-                // What was made by then goes back.
-                self.resources.node().revoke(part.quota.descriptor().index())?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes the running instance of a component apart, all its memory comes back; answers how
-    /// many milliseconds it ran.
-    pub fn end(&mut self, index: usize) -> Option<u64> {
-        let part = self.parts.get_mut(index)?;
-        // What waits for its restart goes on waiting.
-        part.life.instance()?;
-        let Life::Running(instance) = core::mem::replace(&mut part.life, Life::Stopped) else {
-            return None;
-        };
-        let ran = ticks().saturating_sub(instance.started) / self.root.ticks_per_millisecond;
-        instance.process.stop();
-        part.quiesce(&self.root);
-        if let Err(error) = instance.process.dismantle(&mut self.resources) {
-            nun::println!("root: {} cannot be taken apart: {error}", part.component.name);
-        }
-        Some(ran)
-    }
-
-    /// Ends the instance of a component that failed, and does what its policy says.
-    pub fn fail(&mut self, index: usize) -> Option<Verdict> {
-        let ran = self.end(index)?;
-        let part = self.parts.get_mut(index)?;
-        part.failure_count += 1;
-        let verdict = part.failures.judge(&part.component.restart, ran);
-        match verdict {
-            Verdict::RestartIn(delay) => {
-                let delay = u64::from(delay) * self.root.ticks_per_millisecond;
-                part.life = Life::Restarting(ticks().saturating_add(delay));
-            }
-            Verdict::GiveUp => {
-                part.life = Life::GivenUp;
-                self.close(index);
-            }
-        }
-        Some(verdict)
-    }
-
-    /// Takes the service of a component away from its clients: those that wait for it get an
-    /// error, and so do all later calls.
-    pub fn close(&mut self, index: usize) {
-        let Some(port) = self.ports.get_mut(index).and_then(Option::take) else { return };
-        let removed = self.resources.discard(port);
-        let told = self.links.tell_clients(&mut self.resources, index, true);
-        if let Err(error) = removed.and(told) {
-            nun::println!("root: a service cannot be taken away: {error}");
-        }
-    }
-
-    /// Makes the service of a component anew, for all who may use it.
-    pub fn open(&mut self, index: usize) -> Result<(), Error> {
-        let Some(part) = self.parts.get(index) else { return Ok(()) };
-        let Some(service) = part.component.offers else { return Ok(()) };
-        if self.port(service).is_some() {
-            return Ok(());
-        }
-        let port: IpcPort = self.resources.make(0)?;
-        if let Some(place) = self.ports.get_mut(index) {
-            *place = Some(port);
-        }
-        for user in &self.parts {
-            let entry = user.component.uses.iter().position(|used| *used == service);
-            if let (Some(entry), Life::Running(instance)) = (entry, &user.life) {
-                user.grant_use(&instance.process, entry, port)?;
-            }
-        }
-        self.links.tell_clients(&mut self.resources, index, false)
-    }
-
-    /// The port of a service, if it has one now.
-    fn port(&self, service: &str) -> Option<IpcPort> {
-        if service == SUPERVISOR {
-            return Some(self.root.port);
-        }
-        let provider = self.parts.iter().position(|part| part.component.offers == Some(service))?;
-        self.ports.get(provider).copied().flatten()
-    }
-
-    fn faulted(&mut self, index: usize, fault: &Fault) {
-        let Some(part) = self.parts.get_mut(index) else { return };
-        let name = part.component.name;
-        part.report(&mut self.resources, fault);
-        let verdict = self.fail(index);
-        say(name, verdict);
     }
 
     /// Notes signs of life.
@@ -316,10 +200,6 @@ impl State {
         let now = ticks();
         for index in 0..self.parts.len() {
             self.do_due(index, now)?;
-        }
-        if now >= self.next_look {
-            self.next_look = now + LOOK_PERIOD * self.root.ticks_per_millisecond;
-            (0..self.parts.len()).for_each(|index| self.take_ended(index));
         }
         let next = self.parts.iter().filter_map(|part| part.life.next()).min();
         if let Some(deadline) = next
@@ -346,20 +226,15 @@ impl State {
                         instance.heartbeat = Heartbeat::AnswerBy(now + period);
                     }
                     Heartbeat::AnswerBy(at) if at <= now => {
-                        nun::println!("root: {name} gives no sign of life");
-                        say(name, self.fail(index));
+                        self.events.say(format_args!("{name} gives no sign of life"));
+                        let verdict = self.fail(index);
+                        self.say(name, verdict);
                     }
                     _ => {}
                 }
             }
             Life::Restarting(at) if *at <= now => {
-                if let Err(error) = self.start(index) {
-                    nun::println!("root: {name} cannot be started: {error}");
-                    if let Some(part) = self.parts.get_mut(index) {
-                        part.life = Life::GivenUp;
-                    }
-                    self.close(index);
-                }
+                self.bring_up(index);
             }
             _ => {}
         }
@@ -371,32 +246,10 @@ impl State {
         self.root.ticks_per_millisecond
     }
 
-    /// Takes a component apart whose program came to its end: it stopped itself.
-    fn take_ended(&mut self, index: usize) {
-        const STOPPED: u64 = 0;
-        let Some(part) = self.parts.get_mut(index) else { return };
-        let name = part.component.name;
-        let Some(instance) = part.life.instance() else { return };
-        if instance.process.pcb().information().is_ok_and(|(_, _, state, _)| state == STOPPED) {
-            nun::println!("root: {name} came to its end");
-            self.end(index);
-            self.close(index);
-        }
-    }
-
     /// Bytes of all memory, and how many of them are in use.
     pub fn memory(&self) -> (u64, u64) {
         let ordinary = self.init.generics().iter().filter(|generic| generic.device == 0);
         let bytes: u64 = ordinary.map(|generic| 1 << generic.size_bits).sum();
         (bytes, bytes.saturating_sub(self.resources.free_bytes()))
-    }
-}
-
-/// Says what becomes of a component that failed.
-fn say(name: &str, verdict: Option<Verdict>) {
-    match verdict {
-        Some(Verdict::RestartIn(delay)) => nun::println!("root: {name} restarts in {delay} ms"),
-        Some(Verdict::GiveUp) => nun::println!("root: {name} is given up"),
-        None => {}
     }
 }

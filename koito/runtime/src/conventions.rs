@@ -54,8 +54,10 @@ pub mod signal {
 /// Where the environment is mapped: the last page of the workspace.
 pub const ENVIRONMENT_ADDRESS: u64 =
     aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - ENVIRONMENT_BYTES as u64;
-/// Bytes of it.
-pub const ENVIRONMENT_BYTES: usize = 4096;
+/// Bytes of it, and their logarithm.
+pub const ENVIRONMENT_BYTES: usize = 1 << ENVIRONMENT_BITS;
+/// See above.
+pub const ENVIRONMENT_BITS: u8 = 12;
 
 /// The last GiB of the workspace, which is for what components share.
 const SHARED_ADDRESS: u64 = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES - (1 << 30);

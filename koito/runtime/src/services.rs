@@ -5,6 +5,7 @@ mod console;
 mod disk;
 mod echo;
 mod entropy;
+mod events;
 mod files;
 mod keyboard;
 mod log;
@@ -15,10 +16,11 @@ mod supervisor;
 mod vm;
 
 pub use clock::{Clock, ClockClient, ClockServer};
-pub use console::{Console, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
+pub use console::{Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
 pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};
+pub use events::{Event, Events, EventsClient, EventsServer};
 pub use files::{
     ENTRY_BYTES, FileError, FileKind, FileSpace, FileStatus, Files, FilesAsync, FilesClient,
     FilesServer, ListedEntry, PATH_BYTES, PIECE_BYTES, Path, lasting,

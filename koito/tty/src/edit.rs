@@ -4,6 +4,12 @@ use crate::output::is_control;
 use crate::settings::{Character, Input, Local};
 use crate::terminal::{MOST_INPUT, Terminal};
 
+/// Whether a byte is a letter, a digit or `_`; above ASCII as ISO 8859-1 has it, which is what Linux does, so
+/// that the first byte of any longer character of UTF-8 is one.
+const fn is_in_word(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | 192..=214 | 216..=246 | 248..)
+}
+
 /// How much is erased.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Erase {
@@ -96,7 +102,7 @@ impl Terminal {
         while let Some(length) = self.last_length() {
             let byte = self.editing[self.editing.len() - length];
             if what == Erase::Word {
-                if byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii() {
+                if is_in_word(byte) {
                     in_word = true;
                 } else if in_word {
                     break;

@@ -6,6 +6,7 @@ use crate::terminal::{MOST_INPUT, Signal, Terminal};
 impl Terminal {
     /// Takes what was typed.
     pub fn receive(&mut self, bytes: &[u8]) {
+        self.columns_before = (self.column, self.first_column);
         for byte in bytes {
             self.key(*byte);
         }
@@ -29,6 +30,7 @@ impl Terminal {
         if self.stopped && input.contains(Input::FLOW | Input::ANY_STARTS) {
             self.stopped = false;
         }
+        let typed = byte;
         match byte {
             b'\r' if input.contains(Input::IGNORE_CR) => return,
             b'\r' if input.contains(Input::CR_TO_NL) => byte = b'\n',
@@ -36,6 +38,13 @@ impl Terminal {
             _ => {}
         }
         if self.is_canonical() && self.edit(byte) {
+            return;
+        }
+        if typed == b'\r' && byte == b'\n' && local.contains(Local::ECHO) {
+            // A line feed that was none is shown as one.
+            if self.add(byte) {
+                self.put(byte);
+            }
             return;
         }
         self.ordinary(byte);
@@ -68,6 +77,7 @@ impl Terminal {
         };
         if !settings.local.contains(Local::NO_FLUSH) {
             self.flush(crate::Flush::Both);
+            (self.column, self.first_column) = self.columns_before;
         }
         if settings.input.contains(Input::FLOW) {
             self.stopped = false;
@@ -79,28 +89,29 @@ impl Terminal {
         true
     }
 
-    /// A key without a meaning is added to the input.
+    /// A key without a meaning is added to the input, and shown.
     fn ordinary(&mut self, byte: u8) {
-        let is_full = self.ready.len() + self.editing.len() >= MOST_INPUT;
-        if is_full {
+        if self.editing.is_empty() {
+            self.first_column = self.column;
+        }
+        if self.add(byte) && self.settings.local.contains(Local::ECHO) {
+            self.echo(byte);
+        }
+    }
+
+    /// Adds a byte to the input, if there is room.
+    fn add(&mut self, byte: u8) -> bool {
+        if self.ready.len() + self.editing.len() >= MOST_INPUT {
             if self.settings.input.contains(Input::BELL_WHEN_FULL) {
                 self.put(7);
             }
-            return;
-        }
-        if self.settings.local.contains(Local::ECHO) {
-            if self.editing.is_empty() {
-                self.first_column = self.column;
-            }
-            match byte {
-                b'\n' => self.put(byte),
-                _ => self.echo(byte),
-            }
+            return false;
         }
         if self.is_canonical() {
             self.editing.push(byte);
         } else {
             self.ready.push_back(byte);
         }
+        true
     }
 }

@@ -70,8 +70,8 @@ impl Terminal {
     pub(crate) fn echo(&mut self, byte: u8) {
         let shows = self.settings.local.contains(Local::ECHO_CONTROL);
         if shows && is_control(byte) && byte != b'\t' {
-            self.put(b'^');
-            self.put(byte ^ 0x40);
+            self.output.extend([b'^', byte ^ 0x40]);
+            self.column += 2;
         } else {
             self.put(byte);
         }
@@ -79,8 +79,9 @@ impl Terminal {
 
     /// Shows a character that is being erased for the last time: blank.
     pub(crate) fn blank(&mut self) {
-        self.output.extend([8, b' ', 8]);
-        self.column = self.column.saturating_sub(1);
+        for byte in [8, b' ', 8] {
+            self.put(byte);
+        }
     }
 
     /// Goes back over a tabulator that is erased, to where the text before it ends.

@@ -74,6 +74,8 @@ pub struct Terminal {
     /// Where the cursor is, and where the line that is being typed began.
     pub(crate) column: usize,
     pub(crate) first_column: usize,
+    /// The same before the keys came that are being taken: their echo is not shown yet, and may be dropped.
+    pub(crate) columns_before: (usize, usize),
     /// Output is held.
     pub(crate) stopped: bool,
     pub(crate) signals: Vec<Signal>,
@@ -96,6 +98,7 @@ impl Terminal {
             output: VecDeque::new(),
             column: 0,
             first_column: 0,
+            columns_before: (0, 0),
             stopped: false,
             signals: Vec::new(),
             session: None,

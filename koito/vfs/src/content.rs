@@ -321,7 +321,8 @@ impl<P: Pages> Vfs<P> {
         }
     }
 
-    fn cached_page(&self, inode: InodeId, index: u32) -> Option<Page> {
+    /// A page of a file, if it is in memory.
+    pub fn cached_page(&self, inode: InodeId, index: u32) -> Option<Page> {
         match &self.inodes[inode].body {
             Body::File(content) => content.pages.get(&index).map(|cached| cached.page),
             _ => None,

@@ -201,6 +201,11 @@ impl<P: Pages> Vfs<P> {
         self.files[file].flags
     }
 
+    /// Where its next read or write begins.
+    pub fn offset(&self, file: FileId) -> u64 {
+        self.files[file].offset
+    }
+
     /// Sets those of its flags that can be changed.
     pub fn set_flags(&mut self, file: FileId, flags: Flags) {
         let it = &mut self.files[file];

@@ -70,6 +70,6 @@ pub use remote::{Ask, Finished, Maker, New, Rename, Reply, Reported, Request};
 pub use socket::{Received, Receiving, Rights, Shape, Shut, SocketId};
 pub use socket_names::Address;
 pub use stop::{Intent, Result, Stop};
-pub use terminals::{TerminalEnd, TerminalEvent, TerminalId};
+pub use terminals::{TerminalEnd, TerminalEvent, TerminalId, Terminals};
 pub use vfs::{Context, Place, Vfs};
 pub use walk::{Found, Last, NAME_BYTES, PATH_BYTES};

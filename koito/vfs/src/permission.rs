@@ -1,21 +1,19 @@
 //! Who may do what: owners, groups and modes.
 
-use alloc::vec::Vec;
-
 use koito_linux::Errno;
 
 use crate::inode::{Attributes, Kind};
 use crate::stop::{Result, fail};
 
 /// In whose name a program uses files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Credentials {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Credentials<'a> {
     /// User; 0 may do everything.
     pub user: u32,
     /// Group.
     pub group: u32,
     /// Further groups.
-    pub groups: Vec<u32>,
+    pub groups: &'a [u32],
 }
 
 /// What is wanted of a node: bits as in a mode.
@@ -41,7 +39,7 @@ pub const SET_GROUP: u16 = 0o2000;
 const SET_USER: u16 = 0o4000;
 const STICKY: u16 = 0o1000;
 
-impl Credentials {
+impl Credentials<'_> {
     /// Whether it is in this group.
     pub fn is_member(&self, group: u32) -> bool {
         self.group == group || self.groups.contains(&group)

@@ -229,6 +229,14 @@ impl<P: Pages> Vfs<P> {
         self.pipes[pipe].ring.len()
     }
 
+    /// Bytes in the pipe that a file is an end of.
+    pub fn pipe_bytes(&self, file: FileId) -> usize {
+        match self.files[file].object {
+            Object::Pipe(pipe, _) => self.pipe_length(pipe),
+            _ => 0,
+        }
+    }
+
     /// Bytes that a pipe can hold.
     pub fn pipe_limit(&self, file: FileId) -> Result<usize> {
         match self.files[file].object {

@@ -7,6 +7,7 @@ use bitflags::bitflags;
 use crate::file::{FileId, Object};
 use crate::page::Pages;
 use crate::queue::{QueueId, Token};
+use crate::stop::Stop;
 use crate::vfs::Vfs;
 
 bitflags! {
@@ -96,6 +97,12 @@ impl<P: Pages> Vfs<P> {
         for queue in entered.iter().skip(before) {
             self.queues.enter(*queue, token);
         }
+    }
+
+    /// A stop for somebody who waits until a file can be written.
+    pub fn would_wait_to_write(&self, file: FileId) -> Stop {
+        let [_, writable] = self.queues_of(file);
+        self.would_wait::<()>(file, writable).err().unwrap_or(Stop::Wait(writable))
     }
 
     /// A number that grows whenever a file may have become ready for more.

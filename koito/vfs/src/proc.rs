@@ -11,6 +11,7 @@ use crate::inode::{Attributes, Body, Kind};
 use crate::list::Listed;
 use crate::page::Pages;
 use crate::stop::{Result, fail};
+use crate::terminals::Terminals;
 use crate::vfs::{Context, Origin, Vfs};
 
 /// Where listings of processes and descriptors begin.
@@ -110,8 +111,8 @@ pub trait System {
     fn link(&self, process: u32, which: ProcessLink) -> Option<DentryId>;
     /// What the system says; what is known here is not asked.
     fn text(&self, what: SystemText) -> Vec<u8>;
-    /// What is said of a process.
-    fn process_text(&self, process: u32, what: ProcessText) -> Vec<u8>;
+    /// What is said of a process; `terminals` knows what controls it.
+    fn process_text(&self, process: u32, what: ProcessText, terminals: &Terminals) -> Vec<u8>;
 }
 
 /// Something that `/proc` shows.
@@ -433,7 +434,7 @@ impl<P: Pages> Vfs<P> {
             ProcNode::Text(what) => context.system.text(what),
             ProcNode::ProcessText(process, what) => {
                 context.system.owner(process).ok_or(Errno::ESRCH)?;
-                context.system.process_text(process, what)
+                context.system.process_text(process, what, &self.terminals)
             }
             _ => return fail(Errno::EISDIR),
         })

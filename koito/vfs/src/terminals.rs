@@ -106,6 +106,12 @@ impl Terminals {
         &self.lines[id].terminal
     }
 
+    /// Bytes that can be read at once at an end.
+    pub fn readable_bytes(&self, end: TerminalEnd) -> usize {
+        let terminal = &self.lines[end.terminal].terminal;
+        if end.is_master { terminal.output_bytes() } else { terminal.readable_bytes() }
+    }
+
     /// The device that a terminal is.
     pub fn device(&self, id: TerminalId) -> (u32, u32) {
         match &self.lines[id].master {
@@ -171,6 +177,11 @@ impl<P: Pages> Vfs<P> {
         let console = self.add_line(None);
         self.terminals.console = Some(console);
         console
+    }
+
+    /// Whether a program waits for what is typed.
+    pub fn is_read(&self, id: TerminalId) -> bool {
+        self.queues.is_awaited(self.terminals.lines[id].readable)
     }
 
     /// Somebody typed.
@@ -310,6 +321,11 @@ impl<P: Pages> Vfs<P> {
         let event = session.map(|session| TerminalEvent::HangUp(session, group));
         self.terminals.events.extend(event);
         self.wake_line(id);
+    }
+
+    /// Stops who is in the background of its terminal and wants to change it.
+    pub fn check_may_change(&self, context: &Context<'_>, id: TerminalId) -> Result<()> {
+        self.check_foreground(context, id, Intent::Write)
     }
 
     /// Stops who is in the background of its terminal.

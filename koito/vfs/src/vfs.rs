@@ -61,7 +61,7 @@ pub struct Context<'a> {
     /// From where.
     pub place: &'a Place,
     /// In whose name.
-    pub credentials: &'a Credentials,
+    pub credentials: Credentials<'a>,
     /// Permissions that new nodes do not get.
     pub umask: u16,
     /// When.
@@ -282,6 +282,12 @@ impl<P: Pages> Vfs<P> {
         self.pin(root);
         self.pin(root);
         Place { root, directory: root }
+    }
+
+    /// The nodes that the file server holds for us, and how often: a new instance of it has to be told.
+    pub fn held(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let remotes = self.nodes.values().filter_map(|inode| self.inodes[*inode].remote.as_ref());
+        remotes.map(|remote| (remote.node, remote.holds))
     }
 
     /// Nodes, names and open files in memory: it falls back to where it was when everything was given back.

@@ -16,9 +16,8 @@ use koito::{Environment, Missing, Server};
 use nun::executor::{Timers, until};
 use nun::mapped::Mapped;
 use nun::service::Caller;
-use nun_driver::pci::{Snapshot, pci_types::PciAddress};
 use nun_driver::virtio::virtio_drivers::transport::DeviceType;
-use nun_driver::virtio::{BlockDevice, Layout, PciTransport, Request};
+use nun_driver::virtio::{BlockDevice, PciTransport, Request};
 use nun_driver::{DmaBuffer, DmaPool, Registers};
 
 nun::entry!(main, stack = 128 * 1024);
@@ -50,16 +49,11 @@ fn start(environment: &Environment) -> Result<BlockDevice, Missing> {
     let device = environment.device()?;
     let (physical, bytes) = device.dma.ok_or(Missing::Device)?;
     DmaPool::in_workspace(DMA_ADDRESS, physical, bytes as usize / PAGE_BYTES).install();
-    let configuration = Snapshot(&device.configuration);
-    // The copy is of one function, whatever its address.
-    let function = nun_driver::pci::function(&configuration, PciAddress::new(0, 0, 0, 0));
-    let layout =
-        function.and_then(|it| Layout::read(&configuration, &it)).ok_or(Missing::Device)?;
     let mapped = |bar| {
         let window = device.windows.iter().find(|window| window.bar == bar)?;
         Some(Registers::in_workspace(window.address, window.bytes as usize))
     };
-    let transport = PciTransport::new(DeviceType::Block, &layout, mapped, Some(VECTOR));
+    let transport = PciTransport::of_copy(DeviceType::Block, &device.configuration, mapped, VECTOR);
     // A device that does not start is reset once more, by a new instance.
     let disk = BlockDevice::new(transport.ok_or(Missing::Device)?);
     Ok(disk.expect("the device starts"))

@@ -7,6 +7,7 @@
 
 mod block;
 mod common;
+mod entropy;
 mod layout;
 
 use safe_mmio::fields::{ReadOnly, ReadPure, ReadPureWrite, WriteOnly};
@@ -17,8 +18,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 pub use self::block::{BlockDevice, Completion, Request, SECTOR_BYTES, Ticket};
 use self::common::Common;
+pub use self::entropy::{ENTROPY_BYTES, EntropyDevice};
 pub use self::layout::{Layout, Part, kind};
 use crate::Registers;
+use crate::pci::pci_types::PciAddress;
+use crate::pci::{self, Snapshot};
 
 pub use virtio_drivers;
 
@@ -60,6 +64,19 @@ impl PciTransport {
             },
             vector: vector.unwrap_or(NO_VECTOR),
         })
+    }
+
+    /// The same for a device whose configuration space was copied into `configuration`.
+    pub fn of_copy(
+        device: DeviceType,
+        configuration: &[u8],
+        mapped: impl Fn(u8) -> Option<Registers>,
+        vector: u16,
+    ) -> Option<Self> {
+        let copy = Snapshot(configuration);
+        // The copy is of one function, whatever its address.
+        let function = pci::function(&copy, PciAddress::new(0, 0, 0, 0))?;
+        Self::new(device, &Layout::read(&copy, &function)?, mapped, Some(vector))
     }
 
     fn configuration(&self, offset: usize, bytes: usize) -> Result<Registers, Error> {
@@ -201,6 +218,31 @@ impl Drop for PciTransport {
         self.set_status(DeviceStatus::empty());
         while self.get_status() != DeviceStatus::empty() {}
     }
+}
+
+/// The device follows this specification, not an older draft (section 6).
+const VERSION_1: u64 = 1 << 32;
+
+/// Begins to use the device (section 3.1.1): resets it, and settles on those of the `wanted` features that
+/// it has. Its queues come next.
+fn begin(transport: &mut PciTransport, wanted: u64) -> Result<u64, Error> {
+    let mut status = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
+    transport.set_status(DeviceStatus::empty());
+    transport.set_status(status);
+    let features = transport.read_device_features() & (wanted | VERSION_1);
+    transport.write_driver_features(features);
+    status |= DeviceStatus::FEATURES_OK;
+    transport.set_status(status);
+    if !transport.get_status().contains(status) || features & VERSION_1 == 0 {
+        return Err(Error::Unsupported);
+    }
+    Ok(features)
+}
+
+/// Lets it work, now that its queues are there.
+fn finish(transport: &mut PciTransport) {
+    let status = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER | DeviceStatus::FEATURES_OK;
+    transport.set_status(status | DeviceStatus::DRIVER_OK);
 }
 
 /// Copies a register's value, if it could be read.

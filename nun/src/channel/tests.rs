@@ -336,3 +336,30 @@ proptest! {
         prop_assert!(acknowledged.iter().all(|number| carried_out.contains(number)));
     }
 }
+
+proptest! {
+    /// Whatever the other side writes anywhere: neither end panics, and each look of theirs is bounded.
+    #[test]
+    fn scribbles_neither_stop_nor_fool_an_end(
+        scribbles in prop::collection::vec(
+            (prop_oneof![0..17_usize, 64..CHANNEL_BYTES / 8], prop_oneof![0..40_u64, any::<u64>()]),
+            0..60,
+        ),
+    ) {
+        let world = World::new();
+        let end = world.client();
+        let book = BookAsync::new(&end);
+        let name = String::try_from("you").unwrap();
+        let mut call = Some(Box::pin(book.greet(name)));
+        for (word, value) in scribbles {
+            world.word(word).set(value);
+            // A future that is done is not polled again.
+            call = match call.take() {
+                Some(mut call) => poll(&mut call).is_none().then_some(call),
+                None => None,
+            };
+            let served = (0..=REQUESTS).take_while(|_| world.serve(true)).count() as u64;
+            prop_assert!(served <= REQUESTS, "more requests at once than there is room for");
+        }
+    }
+}

@@ -42,7 +42,7 @@ pub fn steps(round: u64) -> Vec<Step> {
     if round % 5 == 4 {
         steps.push(Step::Resize(name(round - 2), round * 131));
     }
-    if round % 3 == 0 {
+    if round.is_multiple_of(3) {
         steps.push(Step::Sync);
     }
     steps

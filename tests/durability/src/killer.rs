@@ -1,11 +1,11 @@
-//! Kills the driver and the file server at random moments, now and then both at once, for as long as the
-//! system lives.
+//! Kills the driver and the file server at random moments, now and then both at once, for as long as somebody
+//! writes.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
 
 use a9n_random::Random;
-use koito::services::SupervisorClient;
+use koito::services::{Condition, SupervisorClient};
 use koito::{Environment, Missing, sleep};
 use nun::ticks;
 
@@ -15,6 +15,8 @@ nun::entry!(main);
 const LONGEST_LIFE: u64 = 250;
 /// Every so many times both die at once.
 const BOTH_EVERY: u64 = 8;
+/// Who writes.
+const WRITER: &str = "writer";
 /// The seed of all random moments.
 const SEED: u64 = 0x2545_f491_4f6c_dd1d;
 
@@ -26,7 +28,11 @@ fn main() -> Result<(), Missing> {
         let _ = supervisor.kill(name.chars().collect());
     };
     let mut random = Random::new(SEED);
-    for round in 1_u64.. {
+    let writes = || {
+        let mut all = (0..).map_while(|index| supervisor.status(index).ok());
+        all.any(|it| it.name == WRITER && it.condition == Condition::Running)
+    };
+    for round in (1_u64..).take_while(|_| writes()) {
         let chance = random.next();
         let life = environment.ticks(chance % LONGEST_LIFE);
         sleep(ticks() + life).expect("it has an alarm");

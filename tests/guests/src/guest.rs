@@ -207,6 +207,15 @@ impl Guest {
         left(self.port.receive()?)
     }
 
+    /// Goes on behind an instruction of `bytes` bytes, when its last exit can be answered no more,
+    /// since another guest's came.
+    #[track_caller]
+    pub fn go_on(&mut self, bytes: u8) -> Result<Left, Failure> {
+        let [instruction, flags] = self.read::<2>(StateGroups::EXECUTION)?;
+        self.write(StateGroups::EXECUTION, &[instruction + u64::from(bytes), flags])?;
+        self.start()
+    }
+
     /// Answers its last exit and waits for the next.
     #[track_caller]
     pub fn answer(&mut self, answer: Answer) -> Result<Left, Failure> {

@@ -99,11 +99,14 @@ fn shaped(random: &mut Random) -> (u64, [u64; 6]) {
 fn argument_of(random: &mut Random, name: &str, kind: &str) -> u64 {
     match (kind, name) {
         ("Descriptor", "node") => of_type(random, 3).0,
-        ("Descriptor", "space") => of_type(random, 6).0,
+        ("Descriptor", "space") => of_type(random, if random.once_in(3) { 19 } else { 6 }).0,
+        ("Descriptor", "cpu") => of_type(random, 18).0,
         ("Descriptor", "notification") => of_type(random, 12).0,
         ("Descriptor", "resolver") => of_type(random, 10).0,
         ("Descriptor", _) => slot_in_play(random).0,
+        ("ObjectType", _) if random.once_in(6) => 18 + random.below(3),
         ("ObjectType", _) => 2 + random.below(11),
+        ("StateGroups", _) => random.below(1 << 9),
         ("Rights", _) => random.below(64),
         ("Access", _) => random.below(6),
         ("MemoryType", _) => random.below(4),

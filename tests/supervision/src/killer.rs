@@ -12,13 +12,22 @@ use supervision::{Account, CLIENTS, VictimClient, WitnessClient};
 nun::entry!(main);
 
 /// Who dies by order, with its place in the manifest.
-const VICTIMS: [(&str, u8); 5] =
-    [("victim", VICTIM), ("clock", 7), ("log", 8), ("echo", 9), ("console", 10)];
+const VICTIMS: [(&str, u8); 9] = [
+    ("victim", VICTIM),
+    ("clock", 7),
+    ("log", 8),
+    ("echo", 9),
+    ("console", 10),
+    ("entropy", 11),
+    ("screen", 12),
+    ("keyboard", 13),
+    ("noise", 19),
+];
 /// Times that each of them does.
 const KILLS: u64 = 200;
 /// For how many milliseconds nobody dies, at most. Clients that get the processor much
 /// more rarely than their server dies would get nothing done.
-const LONGEST_LIFE: u64 = 8;
+const LONGEST_LIFE: u64 = 24;
 /// Every so many times two die at once, and the victim faults besides.
 const CRASH_EVERY: u64 = 8;
 /// Times that the victim hangs.
@@ -29,7 +38,15 @@ const LEAST_INSTANCES: u64 = 2;
 const VICTIM: u8 = 1;
 /// Which components the clients are. None of them may fail.
 const CLIENT_PARTS: core::ops::Range<u8> = 2..6;
-/// The seed of all random moments.
+/// Who waits for keys, and never comes to an end.
+const TYPIST: u8 = 14;
+/// The disk's driver and the file server, who die at the hands of another.
+const STORAGE: [u8; 2] = [15, 16];
+/// Who writes files, and who kills those two meanwhile.
+const WRITER_AND_KILLER: [u8; 2] = [17, 18];
+/// How many of these have ended when memory is looked at. Each leaves the slot that its process had.
+const ENDED: u64 = WRITER_AND_KILLER.len() as u64;
+/// The seed of all random moments, unless the manifest entry's argument is another.
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
 fn main() {
@@ -40,29 +57,35 @@ fn main() {
         environment: &environment,
         supervisor: SupervisorClient::new(port("supervisor")),
         victim: VictimClient::new(port("victim")),
-        random: Random::new(SEED),
+        random: Random::new(environment.arguments.parse().unwrap_or(SEED)),
     };
     killer.wait(environment.ticks(20));
     let before = killer.memory();
     killer.kill_all();
+    WRITER_AND_KILLER.map(|part| killer.wait_until(part, Condition::Stopped));
+    STORAGE.map(|part| killer.wait_until_it_runs(part));
     let after = killer.memory();
     witness.finish().expect("the witness lives");
     let accounts = [0, 1, 2, 3].map(|place| killer.wait_for_report(&witness, place));
     CLIENT_PARTS.for_each(|part| killer.wait_until(part, Condition::Stopped));
     let [victim, others @ ..] = VICTIMS.map(|(_, part)| killer.failures(part));
-    let clients: u64 = CLIENT_PARTS.map(|part| killer.failures(part)).sum();
+    let storage = STORAGE.map(|part| killer.failures(part));
+    let lasting = WRITER_AND_KILLER.into_iter().chain([TYPIST]);
+    let clients: u64 = CLIENT_PARTS.chain(lasting).map(|part| killer.failures(part)).sum();
 
     let good = judge(&accounts)
-        && after == before
+        && after == Memory { free_slots: before.free_slots + ENDED, ..before }
         && clients == 0
         && victim >= KILLS + 2 * (KILLS / CRASH_EVERY) + HANGS
-        && others.iter().all(|failures| *failures >= KILLS);
+        && others.iter().chain(&storage).all(|failures| *failures >= KILLS);
     for (client, Account { done, twice, seen }) in CLIENTS.iter().zip(&accounts) {
         println!("client {client}: done {done}, twice {twice}, {seen:?}");
     }
     println!("memory before {before:?}, after {after:?}");
-    println!("failures: victim {victim}, others {others:?}, clients {clients}");
-    let deaths = victim + others.iter().sum::<u64>();
+    println!(
+        "failures: victim {victim}, others {others:?}, disk and files {storage:?}, clients {clients}"
+    );
+    let deaths = victim + others.iter().chain(&storage).sum::<u64>();
     let calls = accounts.iter().filter_map(|it| it.seen);
     let calls: u64 = calls.map(|it| it.sums + it.acknowledged + it.unknown).sum();
     if good {

@@ -2,7 +2,9 @@
 #![no_std]
 #![no_main]
 
-use koito::services::{ClockClient, ConsoleClient, EchoClient, LogClient};
+use koito::services::{
+    ClockClient, ConsoleClient, EchoClient, EntropyClient, LogClient, ScreenClient,
+};
 use koito::{Environment, Missing};
 use nun::service::{CallError, Failure, String};
 use supervision::{Seen, WitnessClient};
@@ -20,6 +22,8 @@ fn main() -> Result<(), Missing> {
         log: LogClient::new(environment.service("log")?),
         echo: EchoClient::new(environment.service("echo")?),
         console: ConsoleClient::new(environment.service("console")?),
+        screen: ScreenClient::new(environment.service("screen")?),
+        entropy: EntropyClient::new(environment.service("entropy")?),
     };
     let mut seen = Seen::default();
     let mut epoch = 0;
@@ -42,6 +46,8 @@ struct User {
     log: LogClient,
     echo: EchoClient,
     console: ConsoleClient,
+    screen: ScreenClient,
+    entropy: EntropyClient,
 }
 
 impl User {
@@ -60,8 +66,12 @@ impl User {
         self.log.line("still here".chars().collect()).expect("the log comes back");
         // The log may have died meanwhile, and with it what was in it.
         if let Some(line) = self.log.read(0).expect("the log comes back") {
-            assert!(line.writer == "user" && line.text.starts_with(['s', '(']), "{line:?}");
+            let is_ours = line.writer == "user" && line.text.starts_with(['s', '(']);
+            assert!(is_ours || line.writer != "user", "{line:?}");
         }
         self.console.write(String::new()).expect("the console comes back");
+        self.screen.write("on the screen\n".chars().collect()).expect("the screen comes back");
+        let random = self.entropy.random();
+        assert!(matches!(random, Ok(_) | Err(Failure::Method(_))), "{random:?}");
     }
 }

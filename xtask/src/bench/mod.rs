@@ -7,6 +7,7 @@
 mod boot;
 mod instruction;
 mod koito;
+mod linux;
 mod listing;
 mod manual;
 mod remote;
@@ -40,6 +41,9 @@ const LONGEST_TRACED: u64 = 500;
 pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> {
     if let Some(name) = &options.trace {
         return show_trace(repository, name);
+    }
+    if options.linux {
+        return linux::run(repository, options);
     }
     let references = References::read(&repository.path(REFERENCES))?;
     let mut figures = boot::measure(repository)?;

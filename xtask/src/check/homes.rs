@@ -24,6 +24,7 @@ const HOMES: &[(&str, &str)] = &[
     ("nun/driver/tests/pci", "plays configuration space"),
     ("nun/driver/src/dma", "shares memory with devices"),
     ("nun/driver/src/virtio/block", "hands buffers to a device until it is done"),
+    ("nun/driver/src/virtio/entropy", "hands a buffer to a device until it is done"),
     ("nun/driver/src/mmio", "reaches the registers of devices"),
     ("nun/driver/src/pci", "implements a trait that wants it"),
     ("nun/heap/", "is the allocator that Rust's own memory comes from"),

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use koito_manifest::{Channel, Component, Manifest, SUPERVISOR, When};
+use koito_manifest::{Channel, Component, Manifest, When, is_of_root};
 
 use crate::cli::GraphOptions;
 use crate::repository::Repository;
@@ -150,7 +150,7 @@ fn picture(manifest: &Manifest<'_>) -> String {
     );
     for (index, component) in manifest.components.iter().enumerate() {
         for used in &component.uses {
-            let provider = if *used == SUPERVISOR { Some(root) } else { manifest.provider(used) };
+            let provider = if is_of_root(used) { Some(root) } else { manifest.provider(used) };
             if let Some(provider) = provider {
                 svg += &arrow(places[index], places[provider]);
             }

@@ -18,6 +18,8 @@ use crate::session::Session;
 
 /// Numbers of CPUs that they run with.
 const CPUS: [u32; 2] = [1, 2];
+/// Memory that they run with.
+const MEBIBYTES: u32 = 256;
 /// A program that printed nothing for so long hangs.
 const LINE_LIMIT: Duration = Duration::from_secs(120);
 
@@ -47,7 +49,8 @@ pub fn run(repository: &Repository, step: &Step, run: &Run) -> Result<Tally> {
         };
         let session = Session::prepare(repository, &options)?;
         let folder = session.scratch_file("bochs");
-        let mut tally = listen(&mut Bochs::start(&session.volume, cpus, &folder, step)?, step, run);
+        let mut tally =
+            listen(&mut Bochs::start(&session.volume, cpus, MEBIBYTES, &folder, step)?, step, run);
         for failure in &mut tally.failures {
             failure.push_str(&format!(" (in Bochs with {cpus} CPUs)"));
         }

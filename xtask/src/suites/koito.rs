@@ -4,23 +4,39 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::Tally;
 use super::guest::{self, Run};
+use super::{Tally, rudeness};
+use crate::cli::{BootOptions, BuildOptions, Entry};
 use crate::progress::Step;
 use crate::qemu::Ending;
 use crate::repository::Repository;
+use crate::rootfs;
+use crate::session::Session;
 
 const SYSTEM: &str = "tests/supervision";
-/// It takes half a minute, on a machine that does nothing else.
-const LIMIT: Duration = Duration::from_secs(240);
+/// It takes two minutes, on a machine that does nothing else.
+const LIMIT: Duration = Duration::from_secs(590);
 /// Calls without which the servers died for nobody.
 const LEAST_CALLS: u64 = 500;
 
-/// Builds, boots and judges the supervision test.
+/// Builds, boots and judges the supervision test; then those who are [rude](rudeness).
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
-    Ok(judge(&guest::run(repository, step, SYSTEM, 1, LIMIT, "supervision: ")?))
+    // By firmware, which leaves a screen.
+    let options = BootOptions {
+        build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
+        entry: Some(Entry::Uefi),
+        ..BootOptions::default()
+    };
+    let session = Session::prepare(repository, &options)?;
+    let disk = session.machine.disk.as_ref().context("the system has no disk")?;
+    let mut tally = judge(&guest::listen(&session, step, LIMIT, "supervision: ")?);
+    if let Err(error) = rootfs::judge(&disk.image) {
+        tally.fail(format!("{SYSTEM}: {error:#}"));
+    }
+    tally.add(rudeness::run(repository, step)?);
+    Ok(tally)
 }
 
 fn judge(run: &Run) -> Tally {

@@ -12,10 +12,13 @@ mod host;
 mod hostile;
 mod koito;
 mod libtest;
+mod linux;
+mod linux_vmx;
 mod locks;
 mod promises;
 mod refusals;
 mod revival;
+mod rudeness;
 mod storage;
 mod stretch;
 
@@ -105,6 +108,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Locks => locks::run(repository, &step),
         Suite::Explore => explore::run(repository, &step),
         Suite::Bochs => bochs::run(repository, &step, &bochs::TAGS),
+        Suite::LinuxVmx => linux_vmx::run(repository, &step),
         Suite::GuestsVmx => bochs::run(repository, &step, &bochs::VMX),
         Suite::Hostile => hostile::run(repository, &step),
         Suite::Stretch => stretch::run(repository, &step),
@@ -112,6 +116,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Disk => disk::run(repository, &step),
         Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
+        Suite::Linux => linux::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
         Suite::LinuxGuest => boot::run(repository, &step, "tests/linux-guest", &with_guest()),

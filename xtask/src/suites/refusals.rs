@@ -22,6 +22,7 @@ const FORMS: &[(&str, &str)] = &[
     ("try_send", "send"),
     ("try_receive", "receive"),
     ("receive_into", "receive"),
+    ("receive_on_own_time", "receive"),
     ("reply_receive_into", "reply_receive"),
 ];
 

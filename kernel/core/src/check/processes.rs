@@ -134,6 +134,7 @@ impl<H: Hal> Kernel<H> {
         }
         let names_slot = pcb.state.get().stores_reply();
         assert!(!names_slot || phase(process) != Phase::Running, "it names a slot and runs");
+        assert!(names_slot || !pcb.state.get().keeps_time(), "it keeps its time and names no slot");
         let lost = pcb.state.get().is_context_lost();
         match phase(process) {
             Phase::AwaitingReply => {

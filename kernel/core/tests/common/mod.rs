@@ -8,7 +8,8 @@ use a9n_abi::boot::{InitSegment, MemoryKind, MemoryRegion};
 use a9n_abi::init::{InitInfo, slot};
 use a9n_abi::{
     Access, Descriptor, Error, MessageInfo, OPERATION_MASK, ObjectType, Reason, Source, Word,
-    generic, ipc_port, node, notification, operation_word, pcb, reply, window,
+    generic, interrupt_port, ipc_port, node, notification, operation_word, pcb, reply, timer,
+    window,
 };
 use a9n_core::check::{SpaceCensus, Surroundings};
 use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
@@ -277,6 +278,7 @@ impl System {
                 None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| kernel.fast_verdict::<Short>(cpu, process, descriptor, verdict))
                     .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| answer(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Vectors>(kernel, cpu, process, descriptor, message))
             }
@@ -297,6 +299,10 @@ impl System {
             reply::word::Reply => kernel
                 .fast_reply(cpu, process, descriptor, message)
                 .map(|woken| kernel.fast_wake::<Vectors>(cpu, process, woken, words)),
+            interrupt_port::word::Acknowledge => {
+                kernel.fast_acknowledge(cpu, process, descriptor, words)
+            }
+            timer::word::Arm => kernel.fast_arm(cpu, process, descriptor, words),
             reply::word::Keep => kernel.fast_keep(cpu, process, descriptor, words),
             operation if operation & OPERATION_MASK == ipc_port::word::Receive => {
                 kernel.fast_receive(cpu, process, descriptor, frame.info, operation)
@@ -434,6 +440,14 @@ impl System {
         self.deliver_nudges();
     }
 
+    /// The running process leaves its guest.
+    pub fn guest_exit(&mut self) {
+        let process = self.current.expect("somebody runs");
+        self.current = self.kernel.guest_exit(self.cpu.number, process);
+        self.note_current();
+        self.deliver_nudges();
+    }
+
     /// A device raises `interrupt`. Answers whether it comes in.
     pub fn raise(&mut self, interrupt: Interrupt) -> bool {
         let came = self.kernel.hal().raise(interrupt);
@@ -487,6 +501,18 @@ fn reply<L: Lengths, O: Owners>(
     message: (u64, u64, u64),
 ) -> Option<Departure> {
     kernel.fast_reply_receive::<L, O>(cpu, process, descriptor, message)
+}
+
+/// The fast path of a monitor's answer.
+fn answer(
+    kernel: &Kernel<SimMachine>,
+    cpu: &SimCpu,
+    process: Ref<Process>,
+    descriptor: u64,
+    message: (u64, u64, u64),
+) -> Option<Departure> {
+    let serves = kernel.serves_guest(process);
+    serves.then(|| kernel.fast_guest_verdict::<Short>(cpu, process, descriptor, message))?
 }
 
 /// The kernel's answer as a result: the first in the identifier's register, the others in message

@@ -110,6 +110,8 @@ impl Call {
             C::Receive { port, reply, waits } => {
                 let info = MessageInfo::default();
                 let info = if waits { info } else { info.non_blocking() };
+                // Whose time it is, the model does not know.
+                let info = if reply % 2 == 1 { info.on_own_time() } else { info };
                 let operation = ipc_port::word::Receive | (reply << REPLY_SLOT_SHIFT);
                 CallFrame { operation, descriptor: port, info: info.0, words: [0; 6] }
             }

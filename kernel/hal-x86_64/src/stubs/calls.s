@@ -24,6 +24,10 @@ a9n_system_call_alone:
     je      a9n_fast_yield
     cmp     rax, {POLL}
     je      a9n_fast_poll
+    cmp     rax, {ACKNOWLEDGE}
+    je      a9n_fast_acknowledge
+    cmp     rax, {ARM}
+    je      6f
     a9n_rare_messages
     cmp     r10d, {RECEIVE} - {SEND}
     je      4f
@@ -37,6 +41,8 @@ a9n_system_call_alone:
     jmp     a9n_fast_send
 5:  a9n_save_words
     jmp     a9n_fast_reply
+6:  a9n_save_words
+    jmp     a9n_fast_arm
 4:  mov     r8, rax
     jmp     a9n_fast_receive
 2:  a9n_save_foreign
@@ -77,6 +83,10 @@ a9n_system_call_locked:
     je      a9n_lock_yield
     cmp     rax, {POLL}
     je      a9n_lock_poll
+    cmp     rax, {ACKNOWLEDGE}
+    je      a9n_lock_acknowledge
+    cmp     rax, {ARM}
+    je      6f
     a9n_rare_messages
     cmp     r10d, {RECEIVE} - {SEND}
     je      4f
@@ -90,6 +100,8 @@ a9n_system_call_locked:
     a9n_lock send, send
 5:  a9n_save_words
     a9n_lock reply, reply
+6:  a9n_save_words
+    a9n_lock arm, arm
 4:  mov     r8, rax
     a9n_lock receive, receive
 2:  a9n_save_foreign
@@ -99,7 +111,7 @@ a9n_system_call_locked:
 .irp path, call, reply_receive, notify, wait
     a9n_lock \path, \path\()_locked
 .endr
-.irp path, yield, poll, keep
+.irp path, yield, poll, keep, acknowledge
     a9n_lock \path, \path
 .endr
 // Waits for the lock, and takes it, with everything kept that a fast path looks at.

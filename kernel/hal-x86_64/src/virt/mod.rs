@@ -91,7 +91,7 @@ pub(crate) struct Guest {
     pub(crate) unusual: Cell<u32>,
     /// DR0 to DR3, while the processor does not hold them.
     pub(crate) debug: [Cell<u64>; 4],
-    /// XCR0.
+    /// XCR0. The stubs look whether the processor still has it: emulators let guests change it.
     pub(crate) extended: Cell<u64>,
     /// [`StateGroups`] that go with an exit, by reason.
     groups: [Cell<u64>; REASONS],
@@ -113,8 +113,12 @@ const _: () = assert!(offset_of!(Guest, registers) == PAGE as usize);
 /// Bits of DR7 that make a breakpoint.
 pub(crate) const BREAKPOINTS: u64 = 0xff;
 
-/// The technique that this CPU has.
-pub fn detect() -> Option<Technique> {
+/// The technique that this CPU has, which may have `extended_states` to be switched: without XSAVE there
+/// are no guests.
+pub fn detect(extended_states: u64) -> Option<Technique> {
+    if extended_states == 0 {
+        return None;
+    }
     let svm = svm::is_there().then_some(Technique::Svm);
     svm.or_else(|| vmx::is_there().then_some(Technique::Vmx))
 }
@@ -150,6 +154,7 @@ pub(crate) unsafe fn start(cpu: &Cpu) {
 }
 
 /// The virtual CPU at `guest`.
+#[inline(always)]
 fn guest(guest: PhysicalAddress) -> &'static Guest {
     let address = (DIRECT_MAP | guest.0) as usize;
     // SAFETY: the portable kernel names virtual CPUs that it made with `prepare_guest`, which own two
@@ -176,7 +181,7 @@ impl Guest {
         let has_sse = wanted & vector::X87_AND_SSE == vector::X87_AND_SSE;
         let value = if has_sse { vector::components(wanted & machine) } else { X87 };
         self.extended.set(value);
-        self.set_unusual(unusual::EXTENDED, machine != 0 && value != machine);
+        self.set_unusual(unusual::EXTENDED, value != machine);
     }
 
     pub(crate) fn set_unusual(&self, bit: u32, on: bool) {
@@ -204,8 +209,13 @@ impl Guest {
     /// After it was left: the machine's again.
     pub(crate) fn store_unusual(&self) {
         let unusual = self.unusual.get();
-        if unusual & unusual::EXTENDED != 0 {
-            write_extended(vector::enabled_components());
+        let machine = vector::enabled_components();
+        let extended = read_extended();
+        if extended != self.extended.get() {
+            self.set_extended(extended);
+        }
+        if extended != machine {
+            write_extended(machine);
         }
         if unusual & unusual::DEBUG != 0 {
             let (first, second, third, fourth): (u64, u64, u64, u64);
@@ -222,10 +232,21 @@ impl Guest {
     }
 }
 
+/// Reads XCR0.
+fn read_extended() -> u64 {
+    let (low, high): (u64, u64);
+    // SAFETY: reads a register. The CPU has it: there are no guests without XSAVE.
+    unsafe {
+        asm!("xgetbv", in("ecx") 0, out("rax") low, out("rdx") high,
+            options(nomem, nostack, preserves_flags));
+    }
+    high << 32 | low
+}
+
 /// Writes XCR0.
 fn write_extended(value: u64) {
-    // SAFETY: the CPU has XSAVE, since only then a guest's value differs from the machine's, and the
-    // components are among those that `vector` uses, in groups that belong together.
+    // SAFETY: there are no guests without XSAVE, and the components are among those that `vector` uses,
+    // in groups that belong together.
     unsafe {
         asm!("xsetbv", in("ecx") 0, in("eax") value as u32, in("edx") (value >> 32) as u32,
             options(nomem, nostack, preserves_flags));
@@ -282,6 +303,7 @@ impl Virt for X86_64 {
         technique!(set_memory(guest(state), root));
     }
 
+    #[inline]
     fn exit_groups(&self, state: PhysicalAddress, reason: ExitReason) -> StateGroups {
         let groups = guest(state).groups.get(reason as usize).map_or(0, Cell::get);
         StateGroups::from_bits_truncate(groups)
@@ -299,6 +321,7 @@ impl Virt for X86_64 {
         }
     }
 
+    #[inline]
     fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
         technique!(exit(guest(state)))
     }
@@ -318,6 +341,7 @@ impl Virt for X86_64 {
         groups.numbers().for_each(|number| technique!(write(guest, number, take())));
     }
 
+    #[inline]
     fn answer_exit(
         &self,
         state: PhysicalAddress,

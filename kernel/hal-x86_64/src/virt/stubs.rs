@@ -21,116 +21,19 @@ use core::mem::offset_of;
 use super::svm::vmcb;
 use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
 use crate::context::Context;
-use crate::cpu::Cpu;
+use crate::cpu::{AREA_BYTES, CPUS, Cpu, OTHERS};
+use crate::entry::Entered;
+use crate::lock::{LOCK, acquire};
 
 /// Bit of an event that says that it is one.
 const EVENT_IS_ONE: u32 = 31;
 /// Code of an exit for an interrupt of the machine.
 const INTERRUPTED: u32 = 0x60;
+/// The first code of those that are never the kernel's own business.
+const MONITORED: u32 = 0x64;
 
 global_asm!(
-    r#"
-.section .text.a9n_entry, "ax", @progbits
-
-.globl a9n_guest
-a9n_guest:
-    mov     [rsp + 8 + {CURRENT}], rdx
-    mov     rax, [rdx + {ROOT}]
-    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
-    je      2f
-    mov     [rsp + 8 + {LOADED_ROOT}], rax
-    mov     cr3, rax
-2:  mov     rsi, [rdx + {GUEST}]
-    lea     rdi, [rsp + 8]
-    cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
-    je      a9n_guest_vmx
-    cmp     [rdi + {CPU_GUEST}], rsi
-    jne     4f
-    cmp     [rsi + {GUEST_CPU}], rdi
-    jne     4f
-    cmp     dword ptr [rsi + {UNUSUAL}], 0
-    jne     4f
-3:  push    rsi
-    mov     rax, [rsi + {PHYSICAL}]
-    mov     rbx, [rsi + {REGISTERS} + 8 * 1]
-    mov     rcx, [rsi + {REGISTERS} + 8 * 2]
-    mov     rdx, [rsi + {REGISTERS} + 8 * 3]
-    mov     rdi, [rsi + {REGISTERS} + 8 * 5]
-    mov     rbp, [rsi + {REGISTERS} + 8 * 6]
-    mov     r8, [rsi + {REGISTERS} + 8 * 8]
-    mov     r9, [rsi + {REGISTERS} + 8 * 9]
-    mov     r10, [rsi + {REGISTERS} + 8 * 10]
-    mov     r11, [rsi + {REGISTERS} + 8 * 11]
-    mov     r12, [rsi + {REGISTERS} + 8 * 12]
-    mov     r13, [rsi + {REGISTERS} + 8 * 13]
-    mov     r14, [rsi + {REGISTERS} + 8 * 14]
-    mov     r15, [rsi + {REGISTERS} + 8 * 15]
-    mov     rsi, [rsi + {REGISTERS} + 8 * 4]
-    clgi
-    sti
-    vmload  rax
-    vmrun   rax
-    vmsave  rax
-    cli
-    mov     rax, [rsp + 16 + {OWN_PAGE}]
-    vmload  rax
-    stgi
-    xchg    rsi, [rsp]
-    mov     [rsi + {REGISTERS} + 8 * 1], rbx
-    mov     [rsi + {REGISTERS} + 8 * 2], rcx
-    mov     [rsi + {REGISTERS} + 8 * 3], rdx
-    mov     [rsi + {REGISTERS} + 8 * 5], rdi
-    mov     [rsi + {REGISTERS} + 8 * 6], rbp
-    mov     [rsi + {REGISTERS} + 8 * 8], r8
-    mov     [rsi + {REGISTERS} + 8 * 9], r9
-    mov     [rsi + {REGISTERS} + 8 * 10], r10
-    mov     [rsi + {REGISTERS} + 8 * 11], r11
-    mov     [rsi + {REGISTERS} + 8 * 12], r12
-    mov     [rsi + {REGISTERS} + 8 * 13], r13
-    mov     [rsi + {REGISTERS} + 8 * 14], r14
-    mov     [rsi + {REGISTERS} + 8 * 15], r15
-    pop     qword ptr [rsi + {REGISTERS} + 8 * 4]
-    mov     byte ptr [rsi + {TLB_CONTROL}], 0
-    bt      dword ptr [rsi + {EXIT_EVENT}], {EVENT_IS_ONE}
-    jc      5f
-    cmp     dword ptr [rsi + {UNUSUAL}], 0
-    jne     5f
-6:  mov     rdx, rsi
-    lea     rdi, [rsp + 8]
-    mov     rsi, [rdi + {CURRENT}]
-    cmp     dword ptr [rdx + {EXIT_CODE}], {INTERRUPTED}
-    je      7f
-    sub     rsp, 8
-    call    {LEFT}
-    jmp     a9n_resume
-
-// The way in is not as usual.
-4:  push    rsi
-    sub     rsp, 16
-    call    {BEFORE_ENTRY}
-    add     rsp, 16
-    pop     rsi
-    jmp     3b
-// Nor is the way out.
-5:  push    rsi
-    sub     rsp, 16
-    mov     rdi, rsi
-    call    {AFTER_EXIT}
-    add     rsp, 16
-    pop     rsi
-    jmp     6b
-
-// An interrupt is waiting. Should it be gone, the guest goes on.
-7:  add     rsp, 8
-    sti
-    nop
-    cli
-    sub     rsp, 8
-    mov     rdx, rsi
-    jmp     a9n_guest
-
-.text
-"#,
+    include_str!("guest.s"),
     TECHNIQUE = sym TECHNIQUE,
     VMX = const Technique::Vmx as u8,
     CURRENT = const offset_of!(Cpu, current),
@@ -139,8 +42,20 @@ a9n_guest:
     OWN_PAGE = const offset_of!(Cpu, own_page),
     ROOT = const offset_of!(Context, root),
     GUEST = const offset_of!(Context, guest),
+    R12 = const offset_of!(Context, r12),
+    R13 = const offset_of!(Context, r13),
+    R14 = const offset_of!(Context, r14),
+    R15 = const offset_of!(Context, r15),
     GUEST_CPU = const offset_of!(Guest, cpu),
     UNUSUAL = const offset_of!(Guest, unusual),
+    MONITORED = const MONITORED,
+    ALONE = const Entered::ALONE,
+    OTHERS = sym OTHERS,
+    CPUS = sym CPUS,
+    AREA_BITS = const AREA_BYTES.ilog2(),
+    LOCK = sym LOCK,
+    ACQUIRE = sym acquire,
+    EXTENDED = const offset_of!(Guest, extended),
     PHYSICAL = const offset_of!(Guest, physical),
     REGISTERS = const offset_of!(Guest, registers),
     TLB_CONTROL = const vmcb::TLB_CONTROL,

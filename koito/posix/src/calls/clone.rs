@@ -105,6 +105,7 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
         Err(errno) => {
             if !makes_thread {
                 server.leave_space(process);
+                server.close_all(process);
                 server.processes.remove(process);
             }
             return Err(errno.into());
@@ -149,6 +150,9 @@ fn add_process(
         }
     };
     let it = &server.processes[parent];
+    let vfs = &mut server.world.vfs;
+    let files = it.files.as_ref().map(|files| files.fork(vfs));
+    it.program_name.into_iter().for_each(|name| vfs.pin(name));
     let child = Process {
         number,
         parent: it.number,
@@ -157,6 +161,9 @@ fn add_process(
         owner: it.owner.clone(),
         space,
         program: it.program.clone(),
+        program_name: it.program_name,
+        files,
+        started: server.clock.now(),
         name: it.name.clone(),
         has_executed: false,
         life: Life::Running,

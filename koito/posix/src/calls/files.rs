@@ -1,40 +1,400 @@
-//! Files: for now, the console.
+//! Reading and writing.
 
-use koito::services::TEXT_BYTES;
 use koito_linux::Errno;
-use nun::service::String;
+use koito_posix_core::{Detail, Info, Protection, Signal};
+use koito_vfs::{Context, FileId, Flags, Object, Vfs, Whence};
 
-use crate::call::{Answer, Arguments};
+use crate::buffer::Buffer;
+use crate::call::{Answer, Arguments, Stop};
+use crate::files::Came;
+use crate::machine::Memory;
 use crate::server::{Server, TaskKey};
 
-/// Writes to standard output and standard error.
-pub fn write(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[file, from, length, ..] = arguments;
-    if file != 1 && file != 2 {
-        return Err(Errno::EBADF.into());
+/// Most bytes of a read or write.
+const MOST_BYTES: u64 = 0x7fff_f000;
+/// Most pieces of a vector.
+const MOST_PIECES: u64 = 1024;
+
+/// Which way bytes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Read,
+    Write,
+}
+
+impl Server {
+    /// A stretch of the caller's memory, or its start; `EFAULT` if nothing of it is there.
+    pub fn buffer(
+        &mut self,
+        task: TaskKey,
+        address: u64,
+        bytes: u64,
+        tried: Protection,
+    ) -> Result<Buffer, Errno> {
+        let space = self.process_of(task).space;
+        let mut buffer = Buffer::default();
+        let length = bytes.min(koito_vfs::MOST_AT_ONCE as u64) as usize;
+        let came =
+            self.spaces[space].go_through(&mut self.world, (address, length), tried, |part, _| {
+                buffer.push(part);
+            });
+        match came {
+            Err(errno) if koito_vfs::Target::room(&buffer) == 0 => Err(errno),
+            _ => Ok(buffer),
+        }
     }
-    let length = length.min(4096) as usize;
-    let bytes = server.read_bytes(task, from, length)?;
-    for text in bytes.utf8_chunks() {
-        let mut piece = String::<TEXT_BYTES>::new();
-        for character in text.valid().chars() {
-            if piece.push(character).is_err() {
-                let _ = server.console.write(core::mem::take(&mut piece));
-                let _ = piece.push(character);
+
+    /// One step of a read or write; answers how many bytes it moved.
+    fn step(
+        &mut self,
+        task: TaskKey,
+        file: FileId,
+        way: Way,
+        offset: Option<u64>,
+        buffer: &mut Buffer,
+    ) -> Result<u64, Stop> {
+        let work = |vfs: &mut Vfs<Memory>, context: &Context<'_>| {
+            let done = match (way, offset) {
+                (Way::Read, None) => vfs.read(context, file, buffer),
+                (Way::Write, None) => vfs.write(context, file, buffer),
+                (Way::Read, Some(offset)) => vfs.read_at(context, file, offset, buffer),
+                (Way::Write, Some(offset)) => vfs.write_at(context, file, offset, buffer),
+            };
+            done.map(|count| count as u64)
+        };
+        let done = match self.file_call(task, work) {
+            Ok(Came::Value(count)) => Ok(count),
+            Ok(_) => Ok(0),
+            Err(stop) => Err(stop),
+        };
+        if way == Way::Write && done == Err(Stop::Error(Errno::EPIPE)) {
+            self.broken_pipe(task);
+        }
+        done
+    }
+
+    /// Nobody reads what the caller writes: it gets a signal.
+    pub fn broken_pipe(&mut self, task: TaskKey) {
+        let signal = Signal::PIPE;
+        let detail = Detail::Sender(self.process_of(task).number, 0);
+        self.send_to_task(task, Info { signal, code: 0, detail });
+    }
+
+    /// Moves up to `bytes` bytes, in as many steps as it takes; what waits or fails after some were moved
+    /// ends it.
+    fn transfer(
+        &mut self,
+        task: TaskKey,
+        file: FileId,
+        way: Way,
+        offset: Option<u64>,
+        (address, bytes): (u64, u64),
+    ) -> Answer {
+        let bytes = bytes.min(MOST_BYTES);
+        let tried = if way == Way::Read { Protection::WRITE } else { Protection::READ };
+        let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
+        let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
+        let mut done = self.tasks[task].moved;
+        loop {
+            let at = address.wrapping_add(done);
+            let asked = (bytes - done.min(bytes)).min(koito_vfs::MOST_AT_ONCE as u64);
+            let moved =
+                self.buffer(task, at, asked, tried).map_err(Stop::from).and_then(|mut it| {
+                    self.step(task, file, way, offset.map(|offset| offset + done), &mut it)
+                });
+            match moved {
+                Ok(count) => done += count,
+                // What was written so far is not written again.
+                Err(Stop::Wait) if way == Way::Write && waits => {
+                    self.tasks[task].moved = done;
+                    return Err(Stop::Wait);
+                }
+                Err(_) if done > 0 => break,
+                Err(stop) => return Err(stop),
+            }
+            let goes_on = in_steps || way == Way::Write;
+            let short = moved.is_ok_and(|count| count == 0 || (in_steps && count < asked));
+            if !goes_on || short || done >= bytes {
+                break;
             }
         }
-        let _ = server.console.write(piece);
+        self.tasks[task].moved = 0;
+        Ok(done)
     }
-    Ok(length as u64)
+
+    fn transfer_vector(
+        &mut self,
+        task: TaskKey,
+        file: FileId,
+        way: Way,
+        mut offset: Option<u64>,
+        (vector, count): (u64, u64),
+    ) -> Answer {
+        if count > MOST_PIECES {
+            return Err(Errno::EINVAL.into());
+        }
+        let mut done = 0;
+        for index in 0..count {
+            let [address, bytes] =
+                self.read_words(task, vector.wrapping_add(index * 16)).map_err(Stop::from)?;
+            if bytes == 0 {
+                continue;
+            }
+            match self.transfer(task, file, way, offset, (address, bytes)) {
+                Ok(moved) => {
+                    done += moved;
+                    offset = offset.map(|offset| offset + moved);
+                    if moved < bytes {
+                        break;
+                    }
+                }
+                Err(_) if done > 0 => {
+                    self.tasks[task].moved = 0;
+                    break;
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+        Ok(done)
+    }
+}
+
+/// An offset that a call was given.
+fn offset(offset: u64) -> Result<Option<u64>, Errno> {
+    if offset > i64::MAX as u64 { Err(Errno::EINVAL) } else { Ok(Some(offset)) }
+}
+
+/// Reads.
+pub fn read(server: &mut Server, task: TaskKey, &[file, to, bytes, ..]: &Arguments) -> Answer {
+    let file = server.file(task, file)?;
+    server.transfer(task, file, Way::Read, None, (to, bytes))
+}
+
+/// Writes.
+pub fn write(server: &mut Server, task: TaskKey, &[file, from, bytes, ..]: &Arguments) -> Answer {
+    let file = server.file(task, file)?;
+    server.transfer(task, file, Way::Write, None, (from, bytes))
+}
+
+/// Reads at an offset.
+pub fn pread64(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, to, bytes, at, ..]: &Arguments,
+) -> Answer {
+    let file = server.file(task, file)?;
+    server.transfer(task, file, Way::Read, offset(at)?, (to, bytes))
+}
+
+/// Writes at an offset.
+pub fn pwrite64(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, from, bytes, at, ..]: &Arguments,
+) -> Answer {
+    let file = server.file(task, file)?;
+    server.transfer(task, file, Way::Write, offset(at)?, (from, bytes))
+}
+
+/// Reads several pieces.
+pub fn readv(server: &mut Server, task: TaskKey, &[file, vector, count, ..]: &Arguments) -> Answer {
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Read, None, (vector, count))
 }
 
 /// Writes several pieces.
-pub fn writev(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[file, vector, count, ..] = arguments;
+pub fn writev(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, vector, count, ..]: &Arguments,
+) -> Answer {
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Write, None, (vector, count))
+}
+
+/// Reads several pieces at an offset.
+pub fn preadv(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, vector, count, at, ..]: &Arguments,
+) -> Answer {
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Read, offset(at)?, (vector, count))
+}
+
+/// Writes several pieces at an offset.
+pub fn pwritev(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, vector, count, at, ..]: &Arguments,
+) -> Answer {
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Write, offset(at)?, (vector, count))
+}
+
+/// Moves an open file.
+pub fn lseek(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, offset, whence, ..]: &Arguments,
+) -> Answer {
+    let file = server.file(task, file)?;
+    let whence = match whence as u32 {
+        0 => Whence::Start,
+        1 => Whence::Current,
+        2 => Whence::End,
+        3 => Whence::Data,
+        4 => Whence::Hole,
+        _ => return Err(Errno::EINVAL.into()),
+    };
+    let moved = server.world.vfs.seek(file, offset.cast_signed(), whence);
+    moved.map_err(|stop| match stop {
+        koito_vfs::Stop::Error(errno) => errno.into(),
+        _ => Errno::EIO.into(),
+    })
+}
+
+/// Copies from one file to another; from an offset that lies in memory, if one is given.
+pub fn sendfile(
+    server: &mut Server,
+    task: TaskKey,
+    &[to, from, place, bytes, ..]: &Arguments,
+) -> Answer {
+    let [to, from] = [server.file(task, to)?, server.file(task, from)?];
+    copy(server, task, (from, place), (to, 0), bytes)
+}
+
+/// Copies from one file to another, each from an offset that lies in memory, if one is given.
+pub fn copy_file_range(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[from, from_at, to, to_at, bytes, flags] = arguments;
+    let [from, to] = [server.file(task, from)?, server.file(task, to)?];
+    let both = [from, to].map(|file| matches!(server.world.vfs.object(file), Object::File(_)));
+    if flags != 0 || both != [true; 2] {
+        return Err(Errno::EINVAL.into());
+    }
+    copy(server, task, (from, from_at), (to, to_at), bytes)
+}
+
+/// Copies, piece by piece, until something waits.
+fn copy(
+    server: &mut Server,
+    task: TaskKey,
+    (from, from_at): (FileId, u64),
+    (to, to_at): (FileId, u64),
+    bytes: u64,
+) -> Answer {
+    let read_place = |server: &mut Server, at: u64| -> Result<Option<u64>, Stop> {
+        if at == 0 {
+            return Ok(None);
+        }
+        let [place] = server.read_words(task, at)?;
+        Ok(offset(place)?)
+    };
+    let mut source = read_place(server, from_at)?;
+    let mut target = read_place(server, to_at)?;
     let mut done = 0;
-    for index in 0..count.min(1024) {
-        let [from, length] = server.read_words(task, vector.wrapping_add(index * 16))?;
-        done += write(server, task, &[file, from, length, 0, 0, 0])?;
+    let mut piece = [0; 4096];
+    while done < bytes.min(MOST_BYTES) {
+        let most = (bytes - done).min(piece.len() as u64) as usize;
+        let came = server.number_call(task, |vfs, context| {
+            let ready = vfs.ready(to).contains(koito_vfs::Ready::OUT);
+            if !ready && done > 0 {
+                return Err(Errno::EAGAIN.into());
+            }
+            if !ready {
+                return Err(vfs.would_wait_to_write(to));
+            }
+            let mut room = &mut piece[..most];
+            Ok(vfs.copy_out(context, from, source, &mut room)? as u64)
+        });
+        let count = match came {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(_) if done > 0 => break,
+            Err(stop) => return Err(stop),
+        };
+        let written = server.number_call(task, |vfs, context| {
+            let mut bytes = &piece[..count as usize];
+            let done = match target {
+                Some(target) => vfs.write_at(context, to, target, &mut bytes),
+                None => vfs.write(context, to, &mut bytes),
+            };
+            done.map(|count| count as u64)
+        });
+        let written = match written {
+            Ok(written) => written,
+            Err(stop) => {
+                if stop == Stop::Error(Errno::EPIPE) {
+                    server.broken_pipe(task);
+                }
+                if done == 0 {
+                    return Err(stop);
+                }
+                0
+            }
+        };
+        // What was read and could not be written is read again.
+        if source.is_none() && written < count {
+            let back = -((count - written) as i64);
+            let _ = server.world.vfs.seek(from, back, Whence::Current);
+        }
+        done += written;
+        source = source.map(|place| place + written);
+        target = target.map(|place| place + written);
+        if written < count {
+            break;
+        }
+    }
+    for (at, place) in [(from_at, source), (to_at, target)] {
+        if let Some(place) = place {
+            server.write_words(task, at, &[place])?;
+        }
     }
     Ok(done)
+}
+
+/// Has what was written to a file last.
+pub fn fsync(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
+    let file = server.file(task, file)?;
+    server.number_call(task, |vfs, _| vfs.sync_file(file).map(|()| 0))
+}
+
+/// Has everything last.
+pub fn sync(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
+    server.number_call(task, |vfs, _| vfs.sync_all().map(|()| 0))
+}
+
+/// Sets the length of an open file.
+pub fn ftruncate(server: &mut Server, task: TaskKey, &[file, size, ..]: &Arguments) -> Answer {
+    let file = server.file(task, file)?;
+    let size = offset(size)?.unwrap_or(0);
+    server.number_call(task, |vfs, context| vfs.truncate_file(context, file, size).map(|()| 0))
+}
+
+/// Sees to it that a file is long enough. Space is taken when it is written.
+pub fn fallocate(
+    server: &mut Server,
+    task: TaskKey,
+    &[file, mode, from, bytes, ..]: &Arguments,
+) -> Answer {
+    const KEEP_SIZE: u64 = 1;
+    let file = server.file(task, file)?;
+    let end = from.checked_add(bytes).filter(|end| bytes > 0 && *end <= i64::MAX as u64);
+    let end = end.ok_or(Errno::EINVAL)?;
+    match mode {
+        0 => {
+            server.number_call(task, |vfs, context| vfs.extend_file(context, file, end).map(|()| 0))
+        }
+        KEEP_SIZE => Ok(0),
+        _ => Err(Errno::EOPNOTSUPP.into()),
+    }
+}
+
+/// Says how a file will be read, which changes nothing.
+pub fn fadvise64(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
+    let file = server.file(task, file)?;
+    match server.world.vfs.object(file) {
+        Object::Pipe(..) => Err(Errno::ESPIPE.into()),
+        _ => Ok(0),
+    }
 }

@@ -2,13 +2,18 @@
 //! pointer is checked where it is used.
 
 pub mod clone;
+pub mod descriptors;
 pub mod files;
 pub mod futex;
 pub mod identity;
 pub mod memory;
+pub mod paths;
+pub mod poll;
 pub mod process;
 pub mod signals;
+pub mod sockets;
 pub mod system;
+pub mod terminal;
 pub mod time;
 pub mod wait;
 
@@ -50,13 +55,9 @@ impl Server {
         task: TaskKey,
         address: u64,
     ) -> Result<[u64; N], Errno> {
-        let mut words = [0; N];
-        for (index, word) in words.iter_mut().enumerate() {
-            let mut bytes = [0; 8];
-            self.read_into(task, address.wrapping_add(index as u64 * 8), &mut bytes)?;
-            *word = u64::from_le_bytes(bytes);
-        }
-        Ok(words)
+        let mut bytes = [[0; 8]; N];
+        self.read_into(task, address, bytes.as_flattened_mut())?;
+        Ok(bytes.map(u64::from_le_bytes))
     }
 
     /// Reads the string at `address`, without the zero at its end; *name too long* past `most` bytes.
@@ -91,7 +92,14 @@ impl Server {
 
     /// Writes words to `address`.
     pub fn write_words(&mut self, task: TaskKey, address: u64, words: &[u64]) -> Result<(), Errno> {
-        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-        self.write_bytes(task, address, &bytes)
+        for (index, some) in words.chunks(8).enumerate() {
+            let mut bytes = [[0; 8]; 8];
+            for (place, word) in bytes.iter_mut().zip(some) {
+                *place = word.to_le_bytes();
+            }
+            let at = address.wrapping_add(index as u64 * 64);
+            self.write_bytes(task, at, bytes[..some.len()].as_flattened())?;
+        }
+        Ok(())
     }
 }

@@ -49,7 +49,10 @@ pub fn execve(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
     let mut room = ALL_BYTES;
     let words = read_list(server, task, words, &mut room)?;
     let environment = read_list(server, task, environment, &mut room)?;
-    let loaded = server.load(&path, words, environment)?;
+    let loaded = {
+        let process = server.tasks[task].process;
+        server.load(Some(process), &path, words, environment)?
+    };
 
     // From here on nothing fails that the program could still be told.
     let process = server.tasks[task].process;
@@ -81,7 +84,11 @@ pub fn execve(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
         .configure_spaces(space, none, nothing)
         .and_then(|()| server.world.objects.reset(body, loaded.entry, loaded.stack))
         .expect("a thread that waits for its answer takes a new program");
-    server.processes[process].program = loaded.path;
+    server.close_for_exec(task);
+    let it = &mut server.processes[process];
+    it.program = loaded.path;
+    let old = it.program_name.replace(loaded.program);
+    old.into_iter().for_each(|name| server.world.vfs.unpin(name));
     Err(Stop::Whole)
 }
 

@@ -103,7 +103,7 @@ fn find(server: &Server, task: TaskKey, wish: &Wish) -> Result<Option<ProcessKey
             Life::Running => false,
             Life::Stopped(_) => wish.stopped,
             Life::Continued => wish.continued,
-            Life::Exited(_) | Life::Killed(..) => wish.ended,
+            Life::Exited(_) | Life::Killed(_) => wish.ended,
         };
         if wanted && child.is_news {
             return Ok(Some(key));
@@ -121,7 +121,7 @@ fn take(server: &mut Server, child: ProcessKey) {
     let it = &mut server.processes[child];
     it.is_news = false;
     match it.life {
-        Life::Exited(_) | Life::Killed(..) => {
+        Life::Exited(_) | Life::Killed(_) => {
             server.processes.remove(child);
         }
         Life::Continued => it.life = Life::Running,

@@ -80,6 +80,24 @@ impl Mapping {
         self.carry_out(Some(objects), &mut runs, AddressSpace::map_many)
     }
 
+    /// Unmaps the one page at `address`.
+    pub fn unmap_one(&mut self, objects: &Objects, address: u64, page: Page) -> Result<(), Error> {
+        let (frame, _) = objects.place(page);
+        self.windows[frame].unmap(address, 1).map(|_| ())
+    }
+
+    /// Changes what may be done with the one page at `address`, which is mapped.
+    pub fn protect_one(
+        &mut self,
+        objects: &Objects,
+        address: u64,
+        page: Page,
+        access: Access,
+    ) -> Result<(), Error> {
+        let (frame, _) = objects.place(page);
+        self.windows[frame].protect(address, 1, access).map(|_| ())
+    }
+
     /// Unmaps pages: address and page of each, ascending.
     pub fn unmap(
         &mut self,

@@ -16,6 +16,11 @@ impl Memory {
         Self { pool: Pool::new((mapped.bytes() as u64 / PAGE_BYTES) as u32), mapped }
     }
 
+    /// All of it. Programs may write there at any time.
+    pub const fn all(&self) -> Mapped {
+        self.mapped
+    }
+
     /// The contents of a page. Programs may write there at any time.
     #[inline]
     pub fn page(&self, page: Page) -> Mapped {
@@ -34,5 +39,28 @@ impl Memory {
         let page = self.pool.take()?;
         self.page(page).copy_of(&self.page(of));
         Some(page)
+    }
+}
+
+/// Contents of files lie in the same pages, so that programs can map them.
+impl koito_vfs::Pages for Memory {
+    fn allocate(&mut self) -> Option<koito_vfs::Page> {
+        self.take_zero().map(|page| koito_vfs::Page(page.0))
+    }
+
+    fn release(&mut self, page: koito_vfs::Page) {
+        self.pool.release(Page(page.0));
+    }
+
+    fn is_shared(&self, page: koito_vfs::Page) -> bool {
+        self.pool.users(Page(page.0)) > 1
+    }
+
+    fn read(&self, page: koito_vfs::Page, offset: usize, into: &mut [u8]) {
+        self.page(Page(page.0)).copy_to(offset, into);
+    }
+
+    fn write(&mut self, page: koito_vfs::Page, offset: usize, from: &[u8]) {
+        self.page(Page(page.0)).copy_from(offset, from);
     }
 }

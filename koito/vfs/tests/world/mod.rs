@@ -35,7 +35,7 @@ impl System for Processes {
     fn text(&self, what: SystemText) -> Vec<u8> {
         format!("{what:?}\n").into()
     }
-    fn process_text(&self, process: u32, what: ProcessText) -> Vec<u8> {
+    fn process_text(&self, process: u32, what: ProcessText, _: &Terminals) -> Vec<u8> {
         format!("{process} {what:?}\n").into()
     }
 }
@@ -44,7 +44,7 @@ pub struct World {
     pub vfs: Vfs<HeapPages>,
     pub server: Server,
     pub place: Place,
-    pub credentials: Credentials,
+    pub credentials: Credentials<'static>,
     pub processes: Processes,
     pub umask: u16,
     pub clock: i64,
@@ -100,7 +100,7 @@ impl World {
         for _ in 0..10_000 {
             let context = Context {
                 place: &self.place,
-                credentials: &self.credentials,
+                credentials: self.credentials,
                 umask: self.umask,
                 now: Time { seconds: self.clock, nanoseconds: 0 },
                 process: 7,

@@ -5,11 +5,11 @@
 //! device is writing.
 
 use virtio_drivers::queue::VirtQueue;
-use virtio_drivers::transport::{DeviceStatus, Transport};
+use virtio_drivers::transport::Transport;
 use virtio_drivers::{Error, PAGE_SIZE, Result};
 use zerocopy::{Immutable, IntoBytes};
 
-use super::PciTransport;
+use super::{PciTransport, begin, finish};
 use crate::{DmaBuffer, SharedDma};
 
 /// Bytes of a sector.
@@ -20,10 +20,9 @@ const DEPTH: usize = 10;
 const DESCRIPTORS: usize = 32;
 const QUEUE: u16 = 0;
 
-/// Feature bits (sections 5.2.3 and 6).
+/// Feature bits (section 5.2.3).
 const READ_ONLY: u64 = 1 << 5;
 const FLUSH: u64 = 1 << 9;
-const VERSION_1: u64 = 1 << 32;
 
 /// Where a request's header and status lie in the page of all of them.
 const HEADER_STRIDE: usize = 32;
@@ -93,20 +92,10 @@ impl BlockDevice {
     /// Starts the device behind `transport`. The program's DMA pool must be installed.
     pub fn new(mut transport: PciTransport) -> Result<Self> {
         let headers = DmaBuffer::new(1).ok_or(Error::DmaError)?;
-        // Section 3.1.1.
-        let mut status = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
-        transport.set_status(DeviceStatus::empty());
-        transport.set_status(status);
-        let features = transport.read_device_features() & (READ_ONLY | FLUSH | VERSION_1);
-        transport.write_driver_features(features);
-        status |= DeviceStatus::FEATURES_OK;
-        transport.set_status(status);
-        if !transport.get_status().contains(status) || features & VERSION_1 == 0 {
-            return Err(Error::Unsupported);
-        }
+        let features = begin(&mut transport, READ_ONLY | FLUSH)?;
         let queue = VirtQueue::new(&mut transport, QUEUE, false, false)?;
         let sectors = transport.read_config_space(0)?;
-        transport.set_status(status | DeviceStatus::DRIVER_OK);
+        finish(&mut transport);
         Ok(Self { transport, queue, headers, pending: [const { None }; DEPTH], features, sectors })
     }
 

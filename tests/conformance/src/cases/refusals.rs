@@ -31,7 +31,7 @@ const FAR: u64 = 0x2345_6789_a000;
 
 fn reserved_objects_are_not_made(test: &mut Test) -> Verdict {
     let (generic, node, slot) = (test.generic(), test.node(), test.slot());
-    for object in [ObjectType::DmaDomain, ObjectType::VirtualCpu, ObjectType::VirtualAddressSpace] {
+    for object in [ObjectType::DmaDomain, ObjectType::VirtualPageTable] {
         check_refused!(generic.convert(object, 0, 1, node, slot), NotImplemented, 1);
     }
     check_eq!(generic.convert(ObjectType::IpcPort, 0, 1, node, slot), Ok(1));

@@ -10,6 +10,7 @@ use crate::test::{Test, index, pack};
 
 cases!("reply": answers_once, lands_in_a_named_slot, answers_in_any_order, needs_an_empty_slot,
     kept_for_later, kept_only_where_there_is_room, kept_dies_with_its_caller,
+    served_on_own_time,
     named_again_with_the_answer, is_never_copied, can_be_moved, dropped_is_an_error,
     forgotten_is_an_error, dies_with_its_server, dies_with_its_caller, stored_dies_with_its_caller,
     to_a_dead_caller_still_receives, of_a_suspended_caller);
@@ -151,6 +152,21 @@ fn kept_dies_with_its_caller(test: &mut Test) -> Verdict {
     Reply::slot(slot).keep()?;
     test.node().remove(index(caller))?;
     check_eq!(test.node().look(slot)?.0, 0);
+    Ok(())
+}
+
+/// The caller's time stays with it, so the Reply has to be in a slot.
+fn served_on_own_time(test: &mut Test) -> Verdict {
+    let (port, slot): (IpcPort, u64) = (test.make(0)?, test.slot());
+    called(test, port, 5, 1)?;
+    check_refused!(port.receive_on_own_time(0), InvalidArgument, Culprit::INFO);
+    check_eq!(first_word(port.receive_on_own_time(slot)), Ok(5));
+    let owed = Reply::OWED.reply(&Message::EMPTY);
+    check_refused!(owed, InvalidDescriptor, Culprit::DESCRIPTOR);
+    check_eq!(get(1), 0);
+    Reply::slot(slot).reply(&Message::new(0, [6]))?;
+    test.settle()?;
+    check_eq!(get(1), FINE + 6);
     Ok(())
 }
 

@@ -89,7 +89,7 @@ fn strings_of_ports(test: &mut Test) -> Verdict {
     check_eq!(access.bytes(), 2);
     check!(access.has(PortAccess::STRING | PortAccess::REPEATED));
     let registers = guest.read::<16>(StateGroups::GENERAL)?;
-    check_eq!((registers[1], registers[4]), (3, 0x7000));
+    check_eq!((registers[2], registers[4]), (3, 0x7000));
     let left = guest.answer(Answer::after(left.length(2)))?;
     check_eq!(left.reason, Some(ExitReason::Halt));
     Ok(())

@@ -53,7 +53,7 @@ fn ready(_: &mut Guest) -> Verdict {
 fn vector_registers(test: &mut Test) -> Verdict {
     for (value, (mut guest, left)) in (1..).zip(pair(test, VECTORS(), ready)?) {
         check_eq!(left.reason, Some(ExitReason::Halt));
-        check_eq!(guest.answer(Answer::after(left.length(1)))?.reason, Some(ExitReason::Halt));
+        check_eq!(guest.go_on(left.length(1))?.reason, Some(ExitReason::Halt));
         let registers = guest.read::<16>(StateGroups::GENERAL)?;
         check_eq!((registers[1], registers[2]), (value, value));
     }
@@ -66,8 +66,7 @@ guest_code!(
     ".code64",
     "xor ecx, ecx",
     "xor edx, edx",
-    "lea eax, [rax + rax * 2 - 2]",
-    "or eax, 1",
+    "lea eax, [rax * 2 - 1]",
     "xsetbv",
     "hlt",
     "xor ecx, ecx",
@@ -75,18 +74,27 @@ guest_code!(
     "hlt",
 );
 
-/// The one has XCR0 1, the other 5, of which nothing but bit 0 can be without SSE; then 3.
+/// The one has XCR0 1, the other 3. (An emulator that lets guests set it themselves is found out: that is
+/// the guest's value from then on, and nobody else's.)
 fn extended_control(test: &mut Test) -> Verdict {
     let machine = machine_extended();
     for ((mut guest, left), wanted) in pair(test, EXTENDED(), ready)?.into_iter().zip([1, 3]) {
-        check_eq!((left.reason, left.exit.detail), (Some(ExitReason::SetExtended), 0));
-        let mut control = guest.read::<7>(StateGroups::CONTROL)?;
-        control[6] = wanted;
-        guest.write(StateGroups::CONTROL, &control)?;
-        let left = guest.answer(Answer::after(left.length(3)))?;
-        check_eq!(left.reason, Some(ExitReason::Halt));
+        let asked = left.reason != Some(ExitReason::Halt);
+        let mut halted = left;
+        if asked {
+            check!(left.is(ExitReason::SetExtended, 0, wanted));
+            let mut control = guest.read::<7>(StateGroups::CONTROL)?;
+            control[6] = wanted;
+            guest.write(StateGroups::CONTROL, &control)?;
+            halted = guest.go_on(left.length(3))?;
+        }
+        check_eq!(halted.reason, Some(ExitReason::Halt));
         check_eq!(machine_extended(), machine);
-        check_eq!(guest.answer(Answer::after(left.length(1)))?.reason, Some(ExitReason::Halt));
+        check_eq!(guest.read::<7>(StateGroups::CONTROL)?[6], wanted);
+        let length = halted.length(1);
+        let done =
+            if asked { guest.answer(Answer::after(length))? } else { guest.go_on(length)? };
+        check_eq!(done.reason, Some(ExitReason::Halt));
         check_eq!(guest.general(0)?, wanted);
     }
     let mut guest = Guest::real(test, EXTENDED())?;
@@ -117,7 +125,7 @@ fn debug_registers(test: &mut Test) -> Verdict {
     for (value, (mut guest, left)) in (1..).zip(pair(test, DEBUG(), ready)?) {
         check_eq!(left.reason, Some(ExitReason::Halt));
         check_eq!(guest.read::<6>(StateGroups::DEBUG)?[0], value);
-        check_eq!(guest.answer(Answer::after(left.length(1)))?.reason, Some(ExitReason::Halt));
+        check_eq!(guest.go_on(left.length(1))?.reason, Some(ExitReason::Halt));
         let registers = guest.read::<16>(StateGroups::GENERAL)?;
         check_eq!(registers[1..4], [value, value, 0x400]);
     }
@@ -176,7 +184,7 @@ guest_code!(
 fn system_registers(test: &mut Test) -> Verdict {
     for (value, (mut guest, left)) in (1..).zip(pair(test, SYSTEM(), ready)?) {
         check_eq!(left.reason, Some(ExitReason::Halt));
-        check_eq!(guest.answer(Answer::after(left.length(1)))?.reason, Some(ExitReason::Halt));
+        check_eq!(guest.go_on(left.length(1))?.reason, Some(ExitReason::Halt));
         let registers = guest.read::<16>(StateGroups::GENERAL)?;
         check_eq!((registers[0], registers[1], registers[4]), (value, value, value));
     }
@@ -256,7 +264,10 @@ fn privileged_instructions(test: &mut Test) -> Verdict {
     for (which, bytes) in
         [(WriteBack, 2), (Invalidate, 2), (ReadCounter, 2), (Monitor, 3), (Monitor, 3)]
     {
-        check!(left.is(ExitReason::Instruction, which as u64, 0));
+        check_eq!(left.reason, Some(ExitReason::Instruction));
+        // QEMU takes `invd` for `wbinvd`.
+        let told = left.exit.detail;
+        check!(told == which as u64 || which == Invalidate && told == WriteBack as u64);
         left = guest.answer(Answer::after(left.length(bytes)))?;
     }
     check_eq!(left.reason, Some(ExitReason::Halt));

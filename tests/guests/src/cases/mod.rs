@@ -3,6 +3,7 @@
 mod control;
 mod events;
 mod exits;
+mod hostile;
 mod isolation;
 mod modes;
 
@@ -10,4 +11,4 @@ use crate::report::Case;
 
 /// All of them, file by file.
 pub const ALL: &[&[Case]] =
-    &[exits::CASES, modes::CASES, events::CASES, control::CASES, isolation::CASES];
+    &[exits::CASES, modes::CASES, events::CASES, control::CASES, isolation::CASES, hostile::CASES];

@@ -49,6 +49,7 @@ pub(super) const NOTES: &[Note] = &[
         For("for a message, or for a signal of the bound Notification Port; with the flag, never"),
         &[
             REPLY_SLOT,
+            Entry::Own(InvalidArgument, Culprit::INFO, "it is to keep its time and names no slot"),
             capability(WouldBlock, "nothing is there, and it is not to wait"),
             Ended(PORT_DIED),
         ],

@@ -98,6 +98,7 @@ fn pair(high: u64, low: u64) -> u64 {
 }
 
 /// Why `guest` was left, for its monitor.
+#[inline]
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     let code = half(guest, vmcb::EXIT_CODE);
     let (first, second) =
@@ -150,20 +151,22 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
 }
 
 /// How the processor stands.
+#[inline(always)]
 fn situation(guest: &Guest) -> Situation {
     let get = |offset| word(guest, offset).get();
-    // Bit `from` of `value`, as `flag`.
-    let bit = |value: u64, from: u32, flag: u64| if value >> from & 1 != 0 { flag } else { 0 };
+    // A bit of a register where it stands in the situation.
+    let up = |value: u64, by: u32, flags: u64| value << by & flags;
+    let down = |value: u64, by: u32, flags: u64| value >> by & flags;
     let (cs, cr0) = (get(vmcb::CS), get(vmcb::CR0));
     Situation(
-        (get(vmcb::CPL) >> (vmcb::CPL % 8 * 8) & 3) << Situation::PRIVILEGE_SHIFT
-            | bit(cs, 16 + 9, Situation::CODE_64)
-            | bit(cs, 16 + 10, Situation::CODE_32)
-            | bit(cr0, 0, Situation::PROTECTED)
-            | bit(cr0, 31, Situation::PAGING)
-            | bit(get(vmcb::RFLAGS), 9, Situation::INTERRUPTS)
-            | bit(get(vmcb::SHADOW), 0, Situation::SHADOW)
-            | bit(get(vmcb::EFER), 10, Situation::LONG),
+        // The level is that of the stack segment's descriptor.
+        down(get(vmcb::SS), 13, 3 << Situation::PRIVILEGE_SHIFT)
+            | down(cs, 15, Situation::CODE_64 | Situation::CODE_32)
+            | up(cr0, 12, Situation::PROTECTED)
+            | down(cr0, 18, Situation::PAGING)
+            | up(get(vmcb::RFLAGS), 5, Situation::INTERRUPTS)
+            | up(get(vmcb::SHADOW), 15, Situation::SHADOW)
+            | up(get(vmcb::EFER), 6, Situation::LONG),
     )
 }
 
@@ -204,6 +207,7 @@ fn exception(vector: u8, error: u64) -> u64 {
 }
 
 /// Does what `verdict` says, but for the groups.
+#[inline]
 pub(crate) fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE_REGISTERS]) {
     let [w0, w1, w2, w3, event, _] = *words;
     let [_, rbx, rcx, rdx, ..] = &guest.registers;
@@ -233,6 +237,7 @@ pub(crate) fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE
 }
 
 /// Lets the guest be left as soon as it could take an interrupt, or does not.
+#[inline]
 fn ask_window(guest: &Guest, wanted: bool) {
     let (interrupt, first) =
         (word(guest, vmcb::VIRTUAL_INTERRUPT), half(guest, vmcb::INTERCEPT_FIRST));

@@ -10,7 +10,10 @@ use super::{Guest, PORT_MAP, REGISTER_MAP};
 use crate::virt::{BREAKPOINTS, unusual};
 
 const EFER_SVM: u64 = 1 << 12;
+const CR0_PAGING: u64 = 1 << 31;
 /// Bits of EFER that a guest may have: SCE, LME, LMA, NXE, FFXSR.
+const EFER_LONG: u64 = 1 << 8;
+const EFER_ACTIVE: u64 = 1 << 10;
 const EFER_FREE: u64 = 1 << 0 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << 14;
 
 /// Words that all groups have together.
@@ -143,9 +146,17 @@ pub(crate) fn write(guest: &Guest, number: usize, value: u64) {
         // The processor keeps the privilege level beside the stack segment, whose it is.
         vmcb::SS => vmcb::set_byte(guest, vmcb::CPL, (value >> 21) as u8 & 3),
         vmcb::DR7 => use_debug(guest, value & BREAKPOINTS != 0),
+        vmcb::CR0 | vmcb::EFER => activate_long_mode(guest),
         EXTENDED => guest.set_extended(value),
         _ => {}
     }
+}
+
+/// Long mode is active where it is on and so is paging. The processor takes our word for it.
+fn activate_long_mode(guest: &Guest) {
+    let (efer, paging) = (word(guest, vmcb::EFER), word(guest, vmcb::CR0).get() & CR0_PAGING != 0);
+    let active = if paging && efer.get() & EFER_LONG != 0 { EFER_ACTIVE } else { 0 };
+    efer.set(efer.get() & !EFER_ACTIVE | active);
 }
 
 /// Gives the guest its debug registers, which are switched then, or lets it ask for them.

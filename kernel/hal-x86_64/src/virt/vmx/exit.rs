@@ -23,6 +23,8 @@ pub mod basic {
     pub const MEMORY: u64 = 48;
     /// The CPU refused to enter: this bit, and why.
     pub const REFUSED: u64 = 1 << 31;
+    /// It did because the machine failed.
+    pub const MACHINE_CHECK: u64 = REFUSED | 41;
 }
 
 /// Bits of an event that say that it is one, and its kind.

@@ -20,8 +20,12 @@ fields! {
 
     GUEST_ES = 0x0800,
 
+    HOST_ES = 0x0c00,
     HOST_CS = 0x0c02,
     HOST_SS = 0x0c04,
+    HOST_DS = 0x0c06,
+    HOST_FS = 0x0c08,
+    HOST_GS = 0x0c0a,
     HOST_TR = 0x0c0c,
 
     MSR_BITMAP = 0x2004,
@@ -32,6 +36,7 @@ fields! {
     EPT_POINTER = 0x201a,
     GUEST_PHYSICAL = 0x2400,
     LINK = 0x2800,
+    GUEST_DEBUGCTL = 0x2802,
     GUEST_PAT = 0x2804,
     GUEST_EFER = 0x2806,
     HOST_PAT = 0x2c00,
@@ -40,6 +45,7 @@ fields! {
     PIN_CONTROLS = 0x4000,
     PROCESSOR_CONTROLS = 0x4002,
     EXCEPTIONS = 0x4004,
+    CR3_TARGETS = 0x400a,
     EXIT_CONTROLS = 0x400c,
     EXIT_MSR_STORE_COUNT = 0x400e,
     EXIT_MSR_LOAD_COUNT = 0x4010,
@@ -62,7 +68,10 @@ fields! {
     GUEST_IDTR_LIMIT = 0x4812,
     GUEST_ES_RIGHTS = 0x4814,
     INTERRUPTIBILITY = 0x4824,
+    ACTIVITY = 0x4826,
     GUEST_SYSENTER_CS = 0x482a,
+
+    HOST_SYSENTER_CS = 0x4c00,
 
     CR0_MASK = 0x6000,
     CR4_MASK = 0x6002,
@@ -80,15 +89,20 @@ fields! {
     GUEST_RSP = 0x681c,
     GUEST_RIP = 0x681e,
     GUEST_RFLAGS = 0x6820,
+    PENDING_DEBUG = 0x6822,
     GUEST_SYSENTER_ESP = 0x6824,
     GUEST_SYSENTER_EIP = 0x6826,
 
     HOST_CR0 = 0x6c00,
     HOST_CR3 = 0x6c02,
     HOST_CR4 = 0x6c04,
+    HOST_FS_BASE = 0x6c06,
+    HOST_GS_BASE = 0x6c08,
     HOST_TR_BASE = 0x6c0a,
     HOST_GDTR_BASE = 0x6c0c,
     HOST_IDTR_BASE = 0x6c0e,
+    HOST_SYSENTER_ESP = 0x6c10,
+    HOST_SYSENTER_EIP = 0x6c12,
     HOST_RSP = 0x6c14,
     HOST_RIP = 0x6c16,
 }

@@ -80,7 +80,7 @@ fn place(guest: &Guest, number: usize) -> Option<Place<'_>> {
         16 => Field::GUEST_RIP,
         19 => return Some(Place::Memory(&vmx.cr2)),
         20 => Field::GUEST_CR3,
-        26..=40 if number % 2 == 0 => Field::GUEST_ES_BASE.of((number as u32 - 26) / 2),
+        26..=40 if number.is_multiple_of(2) => Field::GUEST_ES_BASE.of((number as u32 - 26) / 2),
         41..45 => *TABLES.get(number - 41)?,
         45..50 => return vmx.listed.get(number - 45).map(|[_, value]| Place::Memory(value)),
         50..54 => *SYSTEM.get(number - 50)?,
@@ -137,11 +137,12 @@ pub fn read(guest: &Guest, number: usize) -> u64 {
 pub fn write(guest: &Guest, number: usize, value: u64) {
     reach(guest);
     match (number, place(guest, number)) {
-        (_, Some(Place::Memory(cell))) => cell.set(value),
+        (58, _) => guest.vmx.dr6.set(value & 0xffff_ffff),
         (59, _) => {
             set_field(Field::GUEST_DR7, value & 0xffff_ffff);
             watch_debug(guest, value & BREAKPOINTS == 0);
         }
+        (_, Some(Place::Memory(cell))) => cell.set(value),
         (_, Some(Place::Vmcs(of))) => set_field(of, value),
         (17, _) => set_field(Field::GUEST_RFLAGS, value & RFLAGS_FREE | RFLAGS_FIXED),
         (18, _) => {

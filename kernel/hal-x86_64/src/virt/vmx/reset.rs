@@ -1,6 +1,6 @@
 //! What a VMCS begins with.
 
-use a9n_hal::PhysicalAddress;
+use a9n_hal::{PhysicalAddress, StateGroups};
 
 use super::capability::Capabilities;
 use super::controls::{self, Controls};
@@ -11,7 +11,7 @@ use crate::virt::{Guest, WORDS};
 
 /// Words of state after a reset, by their numbers, as far as they are not 0 (Intel SDM, volume 3,
 /// section 10.1.1): RDX, RIP, RFLAGS, CR0, XCR0, segments, tables, page attributes, debug registers.
-const RESET: [(usize, u64); 21] = [
+const RESET: [(usize, u64); 19] = [
     (3, 0x600),
     (16, 0xfff0),
     (17, 2),
@@ -31,9 +31,9 @@ const RESET: [(usize, u64); 21] = [
     (53, 0x0007_0406_0007_0406),
     (58, 0xffff_0ff0),
     (59, 0x400),
-    (60, 0),
-    (61, 0),
 ];
+/// Words of state.
+const STATE_WORDS: usize = StateGroups::all().words();
 /// A data segment of 64 KiB.
 const DATA: u64 = 0xffff_0093_0000;
 
@@ -71,12 +71,15 @@ pub fn reset(guest: &Guest, pages: u64) {
         (Field::CR0_MASK, registers::CR0_KEPT),
         (Field::CR4_MASK, !registers::CR4_FREE),
         (Field::LINK, !0),
+        (Field::CR3_TARGETS, 0),
+        (Field::GUEST_DEBUGCTL, 0),
+        (Field::PENDING_DEBUG, 0),
+        (Field::ACTIVITY, 0),
     ] {
         // SAFETY: the current VMCS is the guest's; the controls are those that the CPU allows.
         unsafe { write(field, value) };
     }
-    registers::write(guest, 21, 0);
-    for (number, value) in RESET {
+    for (number, value) in (0..STATE_WORDS).map(|number| (number, 0)).chain(RESET) {
         registers::write(guest, number, value);
     }
 }

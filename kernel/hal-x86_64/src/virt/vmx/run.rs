@@ -25,7 +25,10 @@ const EVENT: u64 = 0x8000_0fff;
 const NMI_UNBLOCKED: u64 = 1 << 12;
 /// Kind of a non-maskable interrupt.
 const NON_MASKABLE: u64 = Event::non_maskable().kind();
-/// The exception for what is not allowed.
+/// Exceptions of breakpoints, whose causes are shown in bits of DR6 that the guest has yet to be told;
+/// and for what is not allowed.
+const DEBUG: u8 = 1;
+const DEBUG_CAUSES: u64 = 0x600f;
 const PROTECTION: u8 = 13;
 
 /// Makes this CPU ready to enter `guest`. Answers whether by `vmresume`.
@@ -74,6 +77,7 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
     let reason = field(Field::EXIT_REASON);
     let stays = match reason {
         _ if refused => false,
+        basic::MACHINE_CHECK => take_own(Event::exception(MACHINE_CHECK)),
         basic::REFUSED.. => false,
         _ => {
             guest.vmx.is_launched.set(true);
@@ -82,7 +86,14 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
                 basic::EXTERNAL_INTERRUPT => {
                     return interrupted(field(Field::EXIT_EVENT) & 0xff, 0);
                 }
-                basic::EXCEPTION => take_own(field(Field::EXIT_EVENT)),
+                basic::EXCEPTION => {
+                    let event = Event(field(Field::EXIT_EVENT));
+                    if event.vector() == DEBUG {
+                        let found = field(Field::QUALIFICATION) & DEBUG_CAUSES;
+                        guest.vmx.dr6.set(guest.vmx.dr6.get() | found);
+                    }
+                    take_own(event)
+                }
                 basic::INIT => true,
                 basic::CONTROL_REGISTER => control_register(guest),
                 basic::DEBUG_REGISTER => {
@@ -139,8 +150,7 @@ fn keep_event(reason: u64) {
 }
 
 /// Takes the machine's own non-maskable interrupt or machine check, if `event` is that; answers whether.
-fn take_own(event: u64) -> bool {
-    let event = Event(event);
+fn take_own(event: Event) -> bool {
     // SAFETY: what the CPU would have done outside the guest.
     unsafe {
         if event.kind() == NON_MASKABLE {

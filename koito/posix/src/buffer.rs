@@ -1,0 +1,80 @@
+//! A stretch of a program's memory, for files to read into and to write from.
+
+use heapless::Vec;
+use koito_linux::Errno;
+use koito_vfs::{Source, Target};
+use nun::mapped::Mapped;
+
+/// Pages of a stretch, at most: what one call of the VFS moves, and what sticks out at both ends.
+pub const MOST_PARTS: usize = koito_vfs::MOST_AT_ONCE / 4096 + 1;
+
+/// A stretch of a program's memory: its pages are there, and are the program's for as long as nothing else
+/// is done in its name.
+#[derive(Default)]
+pub struct Buffer {
+    parts: Vec<Mapped, MOST_PARTS>,
+    /// The part that is next, and how much of it is done.
+    next: usize,
+    done: usize,
+    left: usize,
+}
+
+impl Buffer {
+    /// Adds a part of a page; `false` if there is no room for it.
+    pub fn push(&mut self, part: Mapped) -> bool {
+        let pushed = self.parts.push(part).is_ok();
+        self.left += if pushed { part.bytes() } else { 0 };
+        pushed
+    }
+
+    /// Adds all of another one; `false` if there is no room for all of it.
+    pub fn append(&mut self, other: Self) -> bool {
+        other.parts.iter().all(|part| self.push(*part))
+    }
+
+    /// The next piece of up to `most` bytes.
+    fn advance(&mut self, most: usize) -> Option<Mapped> {
+        let part = self.parts.get(self.next)?;
+        let piece = part.part(self.done, most);
+        self.done += piece.bytes();
+        self.left -= piece.bytes();
+        if self.done == part.bytes() {
+            (self.next, self.done) = (self.next + 1, 0);
+        }
+        Some(piece)
+    }
+}
+
+impl Target for Buffer {
+    fn room(&self) -> usize {
+        self.left
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let piece = self.advance(rest.len()).ok_or(Errno::EFAULT)?;
+            let (now, later) = rest.split_at(piece.bytes());
+            piece.copy_from(0, now);
+            rest = later;
+        }
+        Ok(())
+    }
+}
+
+impl Source for Buffer {
+    fn left(&self) -> usize {
+        self.left
+    }
+
+    fn take(&mut self, bytes: &mut [u8]) -> Result<(), Errno> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let piece = self.advance(rest.len()).ok_or(Errno::EFAULT)?;
+            let (now, later) = rest.split_at_mut(piece.bytes());
+            piece.copy_to(0, now);
+            rest = later;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! The console as a terminal of Linux programs: its driver shows text and tells keys.
+
+use alloc::boxed::Box;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use koito::services::{ConsoleAsync, ConsoleClient, KEY_BYTES, TEXT_BYTES};
+use koito::{Environment, Missing};
+use koito_vfs::{TerminalId, Vfs};
+use nun::channel::ClientEnd;
+use nun::service::{Failure, String, Vec};
+
+use crate::machine::Memory;
+
+/// Keys that are awaited.
+type Keys = Pin<Box<dyn Future<Output = Result<Vec<u8, KEY_BYTES>, Failure>>>>;
+
+/// The console's driver.
+pub struct Console {
+    client: ConsoleClient,
+    channel: Option<&'static ClientEnd>,
+    terminal: TerminalId,
+    keys: Option<Keys>,
+}
+
+impl Console {
+    /// What the manifest gives, as a terminal of `vfs`. Without a channel there are no keys.
+    pub fn open(environment: &Environment, vfs: &mut Vfs<Memory>) -> Result<Self, Missing> {
+        let client = ConsoleClient::new(environment.service("console")?);
+        let channel = environment.channel("console").ok().map(|end| &*Box::leak(Box::new(end)));
+        Ok(Self { client, channel, terminal: vfs.console(), keys: None })
+    }
+
+    /// Asks for keys, if a program waits for some and nobody has asked.
+    pub fn want(&mut self, vfs: &Vfs<Memory>) {
+        if self.keys.is_some() || !vfs.is_read(self.terminal) {
+            return;
+        }
+        if let Some(end) = self.channel {
+            let mut keys: Keys = Box::pin(async { ConsoleAsync::new(end).read().await });
+            // The first poll makes the request; it is not answered before the bell rings.
+            let _ = keys.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            self.keys = Some(keys);
+        }
+    }
+
+    /// The bell rang: takes keys that came.
+    pub fn attend(&mut self, vfs: &mut Vfs<Memory>) {
+        let Some(keys) = &mut self.keys else { return };
+        if let Poll::Ready(keys) = keys.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            self.keys = None;
+            if let Ok(keys) = keys {
+                vfs.type_in(self.terminal, &keys);
+            }
+            self.want(vfs);
+        }
+    }
+
+    /// Shows what programs wrote. The driver returns the carriage by itself.
+    pub fn show(&mut self, vfs: &mut Vfs<Memory>) {
+        let mut bytes = [0; TEXT_BYTES];
+        loop {
+            let count = vfs.shown(self.terminal, &mut bytes);
+            if count == 0 {
+                return;
+            }
+            let mut text = String::<TEXT_BYTES>::new();
+            let pieces = bytes[..count].utf8_chunks();
+            for character in pieces.flat_map(|piece| piece.valid().chars()) {
+                // No more bytes come out than went in.
+                let _ = text.push(character);
+            }
+            let _ = self.client.write(text);
+        }
+    }
+}

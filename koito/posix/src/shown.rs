@@ -1,0 +1,264 @@
+//! What `/proc` shows of processes and of the system.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use koito_posix_core::{Arena, Backing, Life, PAGE_BYTES, Pool, Protection, Sharing, page_of};
+use koito_vfs::{DentryId, FileId, ProcessLink, ProcessText, System, SystemText, Terminals, Vfs};
+use nun::mapped::Mapped;
+
+use crate::clock::Clock;
+use crate::machine::Memory;
+use crate::process::{Process, Task};
+use crate::space::Space;
+
+/// Most bytes of arguments that are shown.
+const MOST_ARGUMENTS: u64 = 4096;
+
+/// Everything that `/proc` shows, as it is during one operation.
+pub struct Shown<'a> {
+    processes: &'a Arena<Process>,
+    tasks: &'a Arena<Task>,
+    spaces: &'a Arena<Space>,
+    clock: &'a Clock,
+    memory: Mapped,
+    /// All pages, and the free ones.
+    pages: (usize, usize),
+}
+
+impl<'a> Shown<'a> {
+    /// What there is.
+    pub fn new(
+        vfs: &Vfs<Memory>,
+        processes: &'a Arena<Process>,
+        tasks: &'a Arena<Task>,
+        spaces: &'a Arena<Space>,
+        clock: &'a Clock,
+    ) -> Self {
+        let pool: &Pool = &vfs.pages.pool;
+        let pages = (pool.len(), pool.free());
+        Self { processes, tasks, spaces, clock, memory: vfs.pages.all(), pages }
+    }
+
+    /// The process with this number, or that of the thread with this number.
+    fn process(&self, number: u32) -> Option<&'a Process> {
+        let found = self.processes.iter().find(|(_, it)| it.number == number);
+        found.map(|(_, it)| it).or_else(|| {
+            let task = self.tasks.iter().find(|(_, it)| it.number == number)?.1;
+            self.processes.get(task.process)
+        })
+    }
+
+    fn threads(&self, process: &Process) -> usize {
+        let of = |task: &Task| {
+            self.processes.get(task.process).is_some_and(|it| it.number == process.number)
+        };
+        self.tasks.iter().filter(|(_, task)| of(task)).count()
+    }
+
+    fn state(&self, process: &Process) -> char {
+        match process.life {
+            Life::Running => {
+                let of = |task: &Task| {
+                    self.processes.get(task.process).is_some_and(|it| it.number == process.number)
+                };
+                let mut own = self.tasks.iter().filter(|(_, task)| of(task));
+                if own.all(|(_, task)| task.waiting.is_some()) { 'S' } else { 'R' }
+            }
+            Life::Stopped(_) => 'T',
+            _ => 'Z',
+        }
+    }
+
+    /// Bytes that are mapped, and pages that are there.
+    fn sizes(&self, process: &Process) -> (u64, u64) {
+        let Some(space) = self.space(process) else { return (0, 0) };
+        let bytes = space.areas.within(0..u64::MAX).map(|(start, area)| area.end - start).sum();
+        (bytes, space.pages.within(0..u64::MAX).count() as u64)
+    }
+
+    fn space(&self, process: &Process) -> Option<&'a Space> {
+        if process.life.is_over() { None } else { self.spaces.get(process.space) }
+    }
+
+    /// A stretch of a process's memory, as far as it is there.
+    fn bytes(&self, process: &Process, from: u64, to: u64) -> Vec<u8> {
+        let mut text = Vec::new();
+        let Some(space) = self.space(process) else { return text };
+        let end = to.min(from.saturating_add(MOST_ARGUMENTS));
+        let mut at = from;
+        while at < end {
+            let Some(entry) = space.pages.get(page_of(at)) else { break };
+            let length = (PAGE_BYTES - at % PAGE_BYTES).min(end - at) as usize;
+            let start = u64::from(entry.page().0) * PAGE_BYTES + at % PAGE_BYTES;
+            let place = text.len();
+            text.resize(place + length, 0);
+            self.memory.copy_to(start as usize, &mut text[place..]);
+            at += length as u64;
+        }
+        text
+    }
+
+    fn maps(&self, process: &Process) -> Vec<u8> {
+        let mut text = String::new();
+        let Some(space) = self.space(process) else { return Vec::new() };
+        for (start, area) in space.areas.within(0..u64::MAX) {
+            let has = |what, letter| if area.protection.contains(what) { letter } else { '-' };
+            let (r, w, x) = (
+                has(Protection::READ, 'r'),
+                has(Protection::WRITE, 'w'),
+                has(Protection::EXECUTE, 'x'),
+            );
+            let s = if area.sharing == Sharing::Shared { 's' } else { 'p' };
+            let offset = match area.backing {
+                Backing::File { offset, .. } => offset,
+                Backing::Zero => 0,
+            };
+            let what = if start == space.heap.start { "[heap]" } else { "" };
+            text +=
+                &format!("{start:08x}-{:08x} {r}{w}{x}{s} {offset:08x} 00:00 0 {what}\n", area.end);
+        }
+        text.into_bytes()
+    }
+
+    fn stat(&self, number: u32, it: &Process, terminals: &Terminals) -> String {
+        let (bytes, pages) = self.sizes(it);
+        let name = String::from_utf8_lossy(&it.name);
+        let state = self.state(it);
+        let (parent, group, session) = (it.parent, it.group, it.session);
+        let terminal = terminals.of_session(session).map(|id| terminals.device(id));
+        let terminal = terminal.map_or(0, |(major, minor)| major << 8 | minor);
+        let (threads, start) = (self.threads(it), it.started / 10_000_000);
+        format!(
+            "{number} ({name}) {state} {parent} {group} {session} {terminal} -1 4194304 0 0 0 0 \
+             0 0 0 0 20 0 {threads} 0 {start} {bytes} {pages} 18446744073709551615 0 0 0 0 0 0 0 \
+             0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+        )
+    }
+
+    fn status(&self, number: u32, it: &Process) -> String {
+        let (bytes, pages) = self.sizes(it);
+        let name = String::from_utf8_lossy(&it.name);
+        let state = match self.state(it) {
+            'R' => "R (running)",
+            'S' => "S (sleeping)",
+            'T' => "T (stopped)",
+            _ => "Z (zombie)",
+        };
+        let [user, effective, saved] = it.owner.users;
+        let [group, effective_group, saved_group] = it.owner.groups;
+        let (parent, threads) = (it.parent, self.threads(it));
+        format!(
+            "Name:\t{name}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{number}\nNgid:\t0\n\
+             Pid:\t{number}\nPPid:\t{parent}\nTracerPid:\t0\n\
+             Uid:\t{user}\t{effective}\t{saved}\t{effective}\n\
+             Gid:\t{group}\t{effective_group}\t{saved_group}\t{effective_group}\n\
+             FDSize:\t64\nGroups:\t \nVmPeak:\t{kib:8} kB\nVmSize:\t{kib:8} kB\n\
+             VmRSS:\t{:8} kB\nThreads:\t{threads}\n",
+            it.files.as_ref().map_or(0, |files| files.umask),
+            pages * 4,
+            kib = bytes / 1024,
+        )
+    }
+}
+
+impl System for Shown<'_> {
+    fn next_process(&self, from: u32) -> Option<u32> {
+        self.processes.iter().map(|(_, it)| it.number).filter(|number| *number >= from).min()
+    }
+
+    fn next_thread(&self, process: u32, from: u32) -> Option<u32> {
+        let of =
+            |task: &Task| self.processes.get(task.process).is_some_and(|it| it.number == process);
+        let threads = self.tasks.iter().filter(|(_, task)| of(task));
+        threads.map(|(_, task)| task.number).filter(|number| *number >= from).min()
+    }
+
+    fn owner(&self, process: u32) -> Option<(u32, u32)> {
+        self.process(process).map(|it| (it.owner.users[1], it.owner.groups[1]))
+    }
+
+    fn next_descriptor(&self, process: u32, from: u64) -> Option<(u64, FileId)> {
+        let opened = self.process(process)?.files.as_ref()?;
+        opened.descriptors.next(from).map(|(number, it)| (number, it.file))
+    }
+
+    fn link(&self, process: u32, which: ProcessLink) -> Option<DentryId> {
+        let it = self.process(process)?;
+        let place = &it.files.as_ref()?.place;
+        match which {
+            ProcessLink::Directory => Some(place.directory),
+            ProcessLink::Root => Some(place.root),
+            ProcessLink::Program => it.program_name,
+        }
+    }
+
+    fn text(&self, what: SystemText) -> Vec<u8> {
+        let (all, free) = (self.pages.0 * 4, self.pages.1 * 4);
+        let now = self.clock.now() / 10_000_000;
+        let (seconds, rest) = (now / 100, now % 100);
+        let text = match what {
+            SystemText::Cpuinfo => String::from(
+                "processor\t: 0\nvendor_id\t: unknown\nmodel name\t: x86-64\nflags\t\t: fpu\n\n",
+            ),
+            SystemText::Meminfo => format!(
+                "MemTotal:       {all:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {free:8} kB\n\
+                 Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n\
+                 SwapTotal:             0 kB\nSwapFree:              0 kB\nShmem:                 0 kB\n\
+                 Slab:                  0 kB\nSReclaimable:          0 kB\n"
+            ),
+            SystemText::Uptime => format!("{seconds}.{rest:02} 0.00\n"),
+            SystemText::Loadavg => {
+                let count = self.processes.iter().count();
+                format!("0.00 0.00 0.00 1/{count} {count}\n")
+            }
+            SystemText::Stat => {
+                let began = (self.clock.real() - self.clock.now()) / 1_000_000_000;
+                format!(
+                    "cpu  {now} 0 0 0 0 0 0 0 0 0\ncpu0 {now} 0 0 0 0 0 0 0 0 0\nctxt 0\n\
+                     btime {began}\nprocesses {0}\nprocs_running 1\nprocs_blocked 0\n",
+                    self.processes.iter().count()
+                )
+            }
+            SystemText::Version => String::from("Linux version 6.1.0-a9n (A9N)\n"),
+            SystemText::Cmdline | SystemText::Mounts | SystemText::Filesystems => "\n".into(),
+            SystemText::Hostname => "a9n\n".into(),
+            SystemText::NgroupsMax => "65536\n".into(),
+            SystemText::Osrelease => "6.1.0-a9n\n".into(),
+            SystemText::Ostype => "Linux\n".into(),
+            SystemText::PidMax => "32768\n".into(),
+            SystemText::OvercommitMemory => "0\n".into(),
+            SystemText::Somaxconn => "4096\n".into(),
+        };
+        text.into_bytes()
+    }
+
+    fn process_text(&self, process: u32, what: ProcessText, terminals: &Terminals) -> Vec<u8> {
+        let Some(it) = self.process(process) else { return Vec::new() };
+        let arguments = self.space(it).map_or((0, 0, 0), |space| space.arguments);
+        let text = match what {
+            ProcessText::Cmdline => return self.bytes(it, arguments.0, arguments.1),
+            ProcessText::Environ => return self.bytes(it, arguments.1, arguments.2),
+            ProcessText::Maps | ProcessText::Smaps => return self.maps(it),
+            ProcessText::Comm => {
+                let mut name = it.name.clone();
+                name.push(b'\n');
+                return name;
+            }
+            ProcessText::Stat => self.stat(process, it, terminals),
+            ProcessText::Status => self.status(process, it),
+            ProcessText::Statm => {
+                let (bytes, pages) = self.sizes(it);
+                format!("{} {pages} 0 0 0 {pages} 0\n", bytes / PAGE_BYTES)
+            }
+            ProcessText::Limits => String::from(
+                "Limit                     Soft Limit           Hard Limit           Units     \n",
+            ),
+            ProcessText::OomScoreAdj | ProcessText::Wchan => "0".into(),
+            // The files know these.
+            ProcessText::Mounts | ProcessText::Mountinfo => String::new(),
+        };
+        text.into_bytes()
+    }
+}

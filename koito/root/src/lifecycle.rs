@@ -1,0 +1,188 @@
+//! Starts and ends of components.
+
+use koito_manifest::{Verdict, is_of_root};
+use nun::{Error, Fault, IpcPort, StartError, ticks};
+
+use crate::life::{Heartbeat, Instance, Life};
+use crate::part::{Around, Part, sender};
+use crate::supervisor::State;
+
+impl State {
+    /// Starts the next instance of a component that does not run.
+    pub fn start(&mut self, index: usize) -> Result<(), StartError> {
+        let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
+        if ticks() < part.ready() {
+            part.life = Life::Restarting(part.ready());
+            return Ok(());
+        }
+        let Some(part) = self.parts.get(index) else { return Ok(()) };
+        let component = &part.component;
+        let calls = |(_, other): &(usize, &Part)| {
+            component.offers.is_some_and(|service| other.component.uses.contains(&service))
+        };
+        let around = Around {
+            ports: component.uses.iter().map(|service| self.port(service)).collect(),
+            clients: self
+                .parts
+                .iter()
+                .enumerate()
+                .filter(calls)
+                .map(|(index, it)| (sender::join(index, 0), it.component.name.chars().collect()))
+                .collect(),
+            ends: self.links.ends(index),
+        };
+        let served = self.ports.get(index).copied().flatten();
+        let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
+        match part.start(&mut self.resources, &self.root, served, around) {
+            Ok(process) => {
+                let now = ticks();
+                let heartbeat = match u64::from(part.component.heartbeat) {
+                    0 => Heartbeat::Never,
+                    period => Heartbeat::AskAt(now + period * self.root.ticks_per_millisecond),
+                };
+                let instance = Instance { process, started: now, alarm: None, heartbeat };
+                part.life = Life::Running(instance);
+                Ok(())
+            }
+            Err(error) => {
+                // What was made by then goes back.
+                if let Some(quota) = part.quota() {
+                    self.resources.node().revoke(quota.descriptor().index())?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the next instance of a component, or gives the component up if that cannot be.
+    pub fn bring_up(&mut self, index: usize) {
+        let Err(error) = self.start(index) else { return };
+        let Some(part) = self.parts.get_mut(index) else { return };
+        part.life = Life::GivenUp;
+        let name = part.component.name;
+        match part.lack() {
+            Some(lack) => self.events.say(format_args!("{name} cannot be started: {lack}")),
+            None => self.events.say(format_args!("{name} cannot be started: {error}")),
+        }
+        self.close(index);
+    }
+
+    /// Takes the running instance of a component apart, all its memory comes back; answers how
+    /// many milliseconds it ran.
+    pub fn end(&mut self, index: usize) -> Option<u64> {
+        let part = self.parts.get_mut(index)?;
+        // What waits for its restart goes on waiting.
+        part.life.instance()?;
+        let Life::Running(instance) = core::mem::replace(&mut part.life, Life::Stopped) else {
+            return None;
+        };
+        let ran = ticks().saturating_sub(instance.started) / self.root.ticks_per_millisecond;
+        instance.process.stop();
+        part.quiesce(&self.root);
+        if let Err(error) = instance.process.dismantle(&mut self.resources) {
+            let name = part.component.name;
+            self.events.say(format_args!("{name} cannot be taken apart: {error}"));
+        }
+        Some(ran)
+    }
+
+    /// Ends the instance of a component that failed, and does what its policy says.
+    pub fn fail(&mut self, index: usize) -> Option<Verdict> {
+        let ran = self.end(index)?;
+        let part = self.parts.get_mut(index)?;
+        part.failure_count += 1;
+        let verdict = part.failures.judge(&part.component.restart, ran);
+        match verdict {
+            Verdict::RestartIn(delay) => {
+                let delay = u64::from(delay) * self.root.ticks_per_millisecond;
+                part.life = Life::Restarting(ticks().saturating_add(delay));
+            }
+            Verdict::GiveUp => {
+                part.life = Life::GivenUp;
+                self.close(index);
+            }
+        }
+        Some(verdict)
+    }
+
+    /// Takes the service of a component away from its clients: those that wait for it get an
+    /// error, and so do all later calls.
+    pub fn close(&mut self, index: usize) {
+        let Some(port) = self.ports.get_mut(index).and_then(Option::take) else { return };
+        let removed = self.resources.discard(port);
+        let told = self.links.tell_clients(&mut self.resources, index, true);
+        if let Err(error) = removed.and(told) {
+            self.events.say(format_args!("a service cannot be taken away: {error}"));
+        }
+    }
+
+    /// Makes the service of a component anew, for all who may use it.
+    pub fn open(&mut self, index: usize) -> Result<(), Error> {
+        let Some(part) = self.parts.get(index) else { return Ok(()) };
+        let Some(service) = part.component.offers else { return Ok(()) };
+        if self.port(service).is_some() {
+            return Ok(());
+        }
+        let port: IpcPort = self.resources.make(0)?;
+        if let Some(place) = self.ports.get_mut(index) {
+            *place = Some(port);
+        }
+        for user in &self.parts {
+            let entry = user.component.uses.iter().position(|used| *used == service);
+            if let (Some(entry), Life::Running(instance)) = (entry, &user.life) {
+                user.grant_use(&instance.process, entry, port)?;
+            }
+        }
+        self.links.tell_clients(&mut self.resources, index, false)
+    }
+
+    /// The port of a service, if it has one now.
+    fn port(&self, service: &str) -> Option<IpcPort> {
+        if is_of_root(service) {
+            return Some(self.root.port);
+        }
+        let provider = self.parts.iter().position(|part| part.component.offers == Some(service))?;
+        self.ports.get(provider).copied().flatten()
+    }
+
+    pub fn faulted(&mut self, index: usize, fault: &Fault) {
+        let Some(part) = self.parts.get_mut(index) else { return };
+        let name = part.component.name;
+        part.report(&mut self.resources, fault);
+        let Fault { instruction, address, .. } = fault;
+        match fault.reason {
+            Some(reason) => self.events.note(format_args!(
+                "{name} faulted: {reason:?} at {instruction:#x}, address {address:#x}"
+            )),
+            None => self.events.note(format_args!("{name} faulted at {instruction:#x}")),
+        }
+        let verdict = self.fail(index);
+        self.say(name, verdict);
+    }
+
+    /// Takes a component apart whose program came to its end; one that says that it failed has failed.
+    pub fn ended(&mut self, index: usize, code: u64) {
+        let Some(part) = self.parts.get(index) else { return };
+        let name = part.component.name;
+        if code == 0 {
+            self.events.say(format_args!("{name} came to its end"));
+            self.end(index);
+            self.close(index);
+        } else {
+            self.events.say(format_args!("{name} ended with code {code}"));
+            let verdict = self.fail(index);
+            self.say(name, verdict);
+        }
+    }
+
+    /// Says what becomes of a component that failed.
+    pub fn say(&mut self, name: &str, verdict: Option<Verdict>) {
+        match verdict {
+            Some(Verdict::RestartIn(delay)) => {
+                self.events.say(format_args!("{name} restarts in {delay} ms"));
+            }
+            Some(Verdict::GiveUp) => self.events.say(format_args!("{name} is given up")),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! `cargo xtask bench --linux`: what Linux's calls cost under Debian's own kernel and under KOITO, side by
+//! side, in instructions.
+//!
+//! The same program, `tests/linux/programs/src/bench`, runs unmodified in both systems, in an emulator whose
+//! time-stamp counter counts instructions.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use crate::cli::BenchOptions;
+use crate::linux::figures::{self, Figures};
+use crate::linux::{Kernel, Systems};
+use crate::progress::Step;
+use crate::repository::Repository;
+
+const RESULTS: &str = "bench/linux.json";
+/// What KOITO's figures are to be, as parts of Linux's: each at most, and their geometric mean.
+const GOALS: (f64, f64) = (1.0, 0.7);
+
+/// Both systems' figures by name.
+#[derive(Serialize)]
+struct Results<'a> {
+    linux: BTreeMap<&'a str, u64>,
+    koito: BTreeMap<&'a str, u64>,
+}
+
+/// Measures, prints, records.
+pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> {
+    let step = Step::start("measuring Linux's calls");
+    let systems = Systems::prepare(repository, &step)?;
+    let linux = figures::measure(&systems, Kernel::Linux, &step)?;
+    if linux.is_empty() {
+        bail!("the benchmark says nothing under Linux");
+    }
+    let koito = match systems.runs_programs(Kernel::Koito)? {
+        true => figures::measure(&systems, Kernel::Koito, &step)?,
+        false => vec![],
+    };
+    step.done();
+    let results = Results { linux: index(&linux), koito: index(&koito) };
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&results)?);
+    } else {
+        print!("{}", table(&linux, &results.koito));
+    }
+    if options.update {
+        let text = serde_json::to_string_pretty(&results)? + "\n";
+        let file = repository.path(RESULTS);
+        fs::write(&file, text).with_context(|| format!("cannot write {RESULTS}"))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn index(figures: &Figures) -> BTreeMap<&str, u64> {
+    figures.iter().map(|(name, figure)| (name.as_str(), *figure)).collect()
+}
+
+/// The figures side by side, with KOITO's as parts of Linux's.
+fn table(linux: &Figures, koito: &BTreeMap<&str, u64>) -> String {
+    let mut text =
+        format!("{:<20} {:>10} {:>10} {:>7}\n", "instructions", "Linux", "KOITO", "ratio");
+    let mut logarithms = vec![];
+    for (name, figure) in linux {
+        let own = koito.get(name.as_str());
+        let ratio = own.map(|own| *own as f64 / (*figure).max(1) as f64);
+        logarithms.extend(ratio.map(|ratio| ratio.max(f64::MIN_POSITIVE).ln()));
+        let own = own.map_or("-".into(), u64::to_string);
+        let ratio = ratio.map_or("-".into(), |ratio| {
+            format!("{ratio:.2}{}", if ratio > GOALS.0 { " !" } else { "" })
+        });
+        text += &format!("{name:<20} {figure:>10} {own:>10} {ratio:>7}\n");
+    }
+    if !logarithms.is_empty() {
+        let mean = (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp();
+        text += &format!(
+            "geometric mean of {} of {}: {mean:.2} (goal {})\n",
+            logarithms.len(),
+            linux.len(),
+            GOALS.1
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_is_of_what_both_have() {
+        let linux = vec![("a".to_owned(), 100), ("b".to_owned(), 100), ("c".to_owned(), 7)];
+        let text = table(&linux, &BTreeMap::from([("a", 50), ("b", 200)]));
+        assert!(text.contains("geometric mean of 2 of 3: 1.00"), "{text}");
+        assert!(text.contains("2.00 !") && text.contains("0.50\n"), "{text}");
+    }
+}

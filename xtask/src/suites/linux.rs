@@ -1,0 +1,119 @@
+//! Linux programs: each check has to come to the same under KOITO as under Debian's own kernel, from the
+//! same root image in the same emulator, and `e2fsck` judges what is left on the disk.
+//!
+//! `tests/linux/passing.txt` lists what KOITO has to pass. A check that passes and is not listed is
+//! reported; one that did not run counts for nothing.
+
+use std::fs;
+
+use anyhow::Result;
+
+use super::Tally;
+use crate::linux::checks::{self, Outcome, Outcomes};
+use crate::linux::{Kernel, Systems};
+use crate::progress::Step;
+use crate::repository::Repository;
+use crate::rootfs;
+
+/// Status of a check that took too long: the runner killed it.
+const KILLED: &str = "137";
+/// Lines of output shown of a failure.
+const SHOWN: usize = 12;
+/// File with all differences, listed or not.
+const DIFFERENCES: &str = "linux-differences.txt";
+
+/// Boots both, compares.
+pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
+    let systems = Systems::prepare(repository, step)?;
+    let listed = checks::passing(repository)?;
+    let mut tally = Tally::default();
+    let expected = checks::run(&systems, repository, Kernel::Linux, step)?;
+    for (name, outcome) in &expected {
+        if outcome.status == KILLED || outcome.status.parse::<u8>().is_err() {
+            tally.fail(format!("{name} under Linux: {}", describe(outcome)));
+        }
+    }
+    let unknown = listed.iter().filter(|name| !expected.contains_key(*name));
+    tally.failures.extend(unknown.map(|name| format!("{name} did not run under Linux")));
+    if !systems.runs_programs(Kernel::Koito)? {
+        tally.notes.push(format!("{} checks ran under Linux only", expected.len()));
+        if !listed.is_empty() {
+            tally.fail("KOITO runs no Linux program");
+        }
+        return Ok(tally);
+    }
+    let found = checks::run(&systems, repository, Kernel::Koito, step)?;
+    compare(&expected, &found, &listed, &mut tally);
+    match rootfs::judge(&systems.disk(Kernel::Koito)) {
+        Ok(()) => tally.passed += 1,
+        Err(error) => tally.fail(format!("KOITO's disk: {error:#}")),
+    }
+    let file = repository.products().join(DIFFERENCES);
+    fs::write(&file, differences(&expected, &found))?;
+    tally.notes.push(format!("all differences: {}", repository.relative(&file).display()));
+    Ok(tally)
+}
+
+/// Counts what is listed, and says what else passes.
+fn compare(expected: &Outcomes, found: &Outcomes, listed: &[String], tally: &mut Tally) {
+    let mut more = vec![];
+    for (name, wanted) in expected {
+        match (found.get(name), listed.contains(name)) {
+            (Some(outcome), true) if outcome == wanted => tally.passed += 1,
+            (Some(outcome), true) => tally.fail(difference(name, wanted, outcome)),
+            (None, true) => tally.fail(format!("{name} did not run")),
+            (Some(outcome), false) if outcome == wanted => more.push(name.as_str()),
+            (_, false) => {}
+        }
+    }
+    let open = expected.len() - listed.len() - more.len();
+    if open > 0 {
+        tally.notes.push(format!("{open} of {} checks do not pass yet", expected.len()));
+    }
+    if !more.is_empty() {
+        tally.notes.push(format!("pass and are not listed: {}", more.join(" ")));
+    }
+}
+
+/// What differs, and what KOITO did not do at all.
+fn differences(expected: &Outcomes, found: &Outcomes) -> String {
+    let parts = expected.iter().filter_map(|(name, wanted)| match found.get(name) {
+        Some(outcome) if outcome == wanted => None,
+        Some(outcome) => Some(difference(name, wanted, outcome)),
+        None => Some(format!("{name} did not run\n")),
+    });
+    parts.collect()
+}
+
+fn difference(name: &str, wanted: &Outcome, found: &Outcome) -> String {
+    format!("{name}\n  Linux: {}\n  KOITO: {}\n", describe(wanted), describe(found))
+}
+
+/// An outcome on a few lines.
+fn describe(outcome: &Outcome) -> String {
+    let left = outcome.output.len().saturating_sub(SHOWN);
+    let lines: String =
+        outcome.output.iter().take(SHOWN).map(|line| format!("\n  | {line}")).collect();
+    let more = if left == 0 { String::new() } else { format!("\n  ... {left} more lines") };
+    format!("{}{lines}{more}", outcome.status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(list: &[(&str, &str)]) -> Outcomes {
+        let outcome = |status: &str| Outcome { status: status.into(), output: vec![] };
+        list.iter().map(|(name, status)| ((*name).to_owned(), outcome(status))).collect()
+    }
+
+    #[test]
+    fn only_what_is_listed_and_ran_is_counted() {
+        let expected = outcomes(&[("a", "0"), ("b", "0"), ("c", "1"), ("d", "0")]);
+        let found = outcomes(&[("a", "0"), ("b", "1"), ("c", "1")]);
+        let mut tally = Tally::default();
+        compare(&expected, &found, &["a".into(), "b".into(), "d".into()], &mut tally);
+        assert_eq!((tally.passed, tally.failures.len()), (1, 2));
+        assert_eq!(tally.notes, ["pass and are not listed: c"]);
+    }
+}
