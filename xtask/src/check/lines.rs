@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::source::{Class, Source};
 use super::{Outcome, Report};
 
+/// A part of the kernel: the name of its figure, its folders, the most code lines it may have.
+/// What is compiled for one machine only counts as that machine's.
 /// A part of the kernel: the name of its figure, its folders and files, the most code lines it may have.
 /// What is in several counts in the first.
 const PARTS: &[(&str, &[&str], usize)] = &[
@@ -20,16 +22,14 @@ const PARTS: &[(&str, &[&str], usize)] = &[
     ),
     (
         "kernel.lines",
-        &[
-            "kernel/core/src/",
-            "kernel/store/src/",
-            "kernel/hal/src/",
-            "kernel/fast/src/",
-            "kernel/image/src/",
-        ],
+        &["kernel/core/src/", "kernel/store/src/", "kernel/hal/src/", "kernel/handshake/src/"],
         7000,
     ),
-    ("hal_x86_64.lines", &["kernel/hal-x86_64/src/"], 7000),
+    (
+        "hal_x86_64.lines",
+        &["kernel/hal-x86_64/src/", "kernel/fast/src/", "kernel/image/src/"],
+        7000,
+    ),
 ];
 /// A longer file is a design question.
 const LONGEST_FILE: usize = 800;
