@@ -45,7 +45,6 @@ fn begin() -> System {
         system.ask(slot::NODE, node::word::Mint, &arguments).expect("mint");
     }
     system.ask(GUEST, pcb::word::ConfigurePorts, &[FREE + 15, 0]).expect("a monitor");
-    system.resume(GUEST);
     // Slots for received capabilities in every IPC buffer.
     for word in [FREE + 2, FREE + 5] {
         let address = system.ask(word, frame::word::Address, &[]).expect("address")[0];
@@ -59,6 +58,7 @@ fn begin() -> System {
         system.start(process);
         system.message(port, ipc_port::word::Receive, 0, &[]);
     }
+    system.resume(GUEST);
     assert_eq!(system.current, Some(system.init));
     system
 }
