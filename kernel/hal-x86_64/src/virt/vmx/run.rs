@@ -48,10 +48,12 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
         cpu.guest.store(it, Relaxed);
         guest.cpu.set(here);
     }
-    guest.load_unusual();
-    if guest.unusual.get() & unusual::DEBUG != 0 {
-        // SAFETY: tells the guest about exceptions of its own; the machine has none.
-        unsafe { asm!("mov dr6, {}", in(reg) guest.vmx.dr6.get(), options(nomem, nostack)) }
+    if guest.unusual.get() != 0 {
+        guest.load_unusual();
+        if guest.unusual.get() & unusual::DEBUG != 0 {
+            // SAFETY: tells the guest about exceptions of its own; the machine has none.
+            unsafe { asm!("mov dr6, {}", in(reg) guest.vmx.dr6.get(), options(nomem, nostack)) }
+        }
     }
     if Cr2::read_raw() != guest.vmx.cr2.get() {
         // SAFETY: the kernel reads it only right after a page fault.
@@ -66,9 +68,12 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
     let me = cpu.current.load(Relaxed);
     cpu.segments.reload_table();
     guest.vmx.cr2.set(Cr2::read_raw());
-    guest.store_unusual();
-    if guest.unusual.get() & unusual::DEBUG != 0 {
-        keep_debug(guest);
+    // What sets XCR0 leaves the guest, so where nothing was unusual before, nothing is.
+    if guest.unusual.get() != 0 {
+        guest.store_unusual();
+        if guest.unusual.get() & unusual::DEBUG != 0 {
+            keep_debug(guest);
+        }
     }
     // SAFETY: the current VMCS is the guest's.
     let field = |field| unsafe { read(field) };
@@ -202,9 +207,10 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     reach(guest);
     // SAFETY: the current VMCS is the guest's.
     let field = |field| unsafe { read(field) };
-    let [rax, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(|cell| cell.get());
+    let [rax, rbx, rcx, rdx, ..] = &guest.registers;
+    let general = General { rax: rax.get(), rbx: rbx.get(), rcx: rcx.get(), rdx: rdx.get() };
     let (reason, detail, value) = match guest.vmx.refused.get() {
-        0 => exit::decode(field, &General { rax, rbx, rcx, rdx }),
+        0 => exit::decode(field, &general),
         error => (ExitReason::Invalid, error, 0),
     };
     (reason, exit::describe(field, detail, value))
