@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use super::source::{Class, Source};
 use super::{Outcome, Report};
 
-/// A part of the kernel: the name of its figure, its folders, the most code lines it may have.
-/// What is compiled for one machine only counts as that machine's.
 /// A part of the kernel: the name of its figure, its folders and files, the most code lines it may have.
-/// What is in several counts in the first.
+/// What is in several counts in the first, and what is compiled for one machine only with that machine.
 const PARTS: &[(&str, &[&str], usize)] = &[
     (
         "virtualisation.lines",
