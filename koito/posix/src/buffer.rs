@@ -20,6 +20,12 @@ pub struct Buffer {
 }
 
 impl Buffer {
+    /// Makes it empty.
+    pub fn clear(&mut self) {
+        self.parts.clear();
+        (self.next, self.done, self.left) = (0, 0, 0);
+    }
+
     /// Adds a part of a page; `false` if there is no room for it.
     pub fn push(&mut self, part: Mapped) -> bool {
         let pushed = self.parts.push(part).is_ok();

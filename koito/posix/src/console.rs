@@ -31,28 +31,23 @@ impl Console {
         Ok(Self { client, channel, terminal: vfs.console(), keys: None })
     }
 
-    /// Asks for keys, if a program waits for some and nobody has asked.
-    pub fn want(&mut self, vfs: &Vfs<Memory>) {
-        if self.keys.is_some() || !vfs.is_read(self.terminal) {
-            return;
-        }
-        if let Some(end) = self.channel {
-            let mut keys: Keys = Box::pin(async { ConsoleAsync::new(end).read().await });
-            // The first poll makes the request; it is not answered before the bell rings.
-            let _ = keys.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-            self.keys = Some(keys);
-        }
-    }
-
-    /// The bell rang: takes keys that came.
+    /// Asks for keys as long as a program waits for some, and takes those that came.
     pub fn attend(&mut self, vfs: &mut Vfs<Memory>) {
-        let Some(keys) = &mut self.keys else { return };
-        if let Poll::Ready(keys) = keys.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            self.keys = None;
-            if let Ok(keys) = keys {
-                vfs.type_in(self.terminal, &keys);
+        let Some(end) = self.channel else { return };
+        loop {
+            if self.keys.is_none() && vfs.is_read(self.terminal) {
+                self.keys = Some(Box::pin(async { ConsoleAsync::new(end).read().await }));
             }
-            self.want(vfs);
+            let Some(keys) = &mut self.keys else { return };
+            match keys.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(keys)) => vfs.type_in(self.terminal, &keys),
+                // It died with the request; who waits goes on waiting, and asks the next one.
+                Poll::Ready(Err(_)) => self.keys = None,
+            }
+            if self.keys.take().is_none() {
+                return;
+            }
         }
     }
 

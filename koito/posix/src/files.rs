@@ -86,6 +86,7 @@ impl Server {
             process: 0,
             group: 0,
             session: 0,
+            insists: self.insists,
             system: &shown,
         };
         if let Some(process) = process {
@@ -117,10 +118,17 @@ impl Server {
     pub fn file_call<T>(
         &mut self,
         task: TaskKey,
-        work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
+        mut work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
     ) -> Result<Came<T>, Stop> {
         let process = self.tasks[task].process;
-        let came = self.on_files(Some(process), work);
+        let mut came = self.on_files(Some(process), &mut work);
+        if matches!(came, Err(koito_vfs::Stop::Background(Intent::Write)))
+            && self.is_deaf(task, Signal::TERMINAL_OUTPUT)
+        {
+            self.insists = true;
+            came = self.on_files(Some(process), work);
+            self.insists = false;
+        }
         self.settle_files();
         came.map_err(|stop| self.stop_at(task, stop))
     }
@@ -173,7 +181,7 @@ impl Server {
         self.leave_queues(task);
         self.world.vfs.queues.enter(queue, Token(task.number().into()));
         self.tasks[task].queues.push(queue);
-        self.console.want(&self.world.vfs);
+        self.await_keys();
         Stop::Wait
     }
 
@@ -185,7 +193,13 @@ impl Server {
             self.world.vfs.wait_for(file, Token(task.number().into()), &mut queues);
         }
         self.tasks[task].queues = queues;
-        self.console.want(&self.world.vfs);
+        self.await_keys();
+    }
+
+    /// Asks for keys, if somebody waits for them; they may come at once.
+    pub fn await_keys(&mut self) {
+        self.console.attend(&mut self.world.vfs);
+        self.settle_files();
     }
 
     /// A thread does not wait for files any more.
@@ -196,15 +210,24 @@ impl Server {
         }
     }
 
+    /// Whether a signal means nothing to a thread: it is held back or ignored.
+    fn is_deaf(&self, task: TaskKey, signal: Signal) -> bool {
+        let action = &self.process_of(task).actions[signal.index()];
+        self.tasks[task].mask.contains(signal) || action.ignores(signal)
+    }
+
     /// The group of a process in the background gets a signal; what it wanted is tried again afterwards.
     fn stop_background(&mut self, task: TaskKey, intent: Intent) -> Stop {
         let signal = match intent {
             Intent::Read => Signal::TERMINAL_INPUT,
             Intent::Write => Signal::TERMINAL_OUTPUT,
         };
+        if self.is_deaf(task, signal) {
+            return Stop::Error(Errno::EIO);
+        }
         let group = self.process_of(task).group;
         self.send_to_group(group, signal);
-        if self.is_interrupted(task) { Stop::Wait } else { Stop::Error(Errno::EIO) }
+        Stop::Wait
     }
 
     /// Sends a signal of the system's own to all processes of a group.

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_posix_core::{
-    Action, AlternateStack, Detail, Info, Key, Life, Pending, Signal, SignalSet,
+    Action, AlternateStack, Detail, Info, Key, Life, Limits, Pending, Signal, SignalSet,
 };
 use nun::Descriptor;
 
@@ -22,6 +22,8 @@ pub type ProcessKey = Key<Process>;
 
 /// Most threads at a time.
 const MOST_TASKS: usize = 1024;
+/// Most processes of one session: others have room, whatever one does.
+const MOST_OF_SESSION: usize = 512;
 /// Most processes at a time, ended ones included.
 const MOST_PROCESSES: usize = 1024;
 
@@ -67,6 +69,8 @@ pub struct Process {
     pub life: Life,
     /// Whether its parent has yet to be told that.
     pub is_news: bool,
+    /// What it may have.
+    pub limits: Limits,
     /// What it wishes for signals.
     pub actions: [Action; 64],
     /// Signals that any of its threads may take.
@@ -177,10 +181,13 @@ impl Server {
         own.map(|(key, _)| key).collect()
     }
 
-    /// Refuses more processes and threads than there can be.
-    pub fn check_room(&self) -> Result<(), Errno> {
+    /// Refuses more processes and threads than there can be, for a session or none.
+    pub fn check_room(&self, session: Option<u32>) -> Result<(), Errno> {
+        let of_session =
+            self.processes.iter().filter(|(_, it)| Some(it.session) == session).count();
         let full = self.tasks.iter().count() >= MOST_TASKS
-            || self.processes.iter().count() >= MOST_PROCESSES;
+            || self.processes.iter().count() >= MOST_PROCESSES
+            || of_session >= MOST_OF_SESSION;
         if full { Err(Errno::EAGAIN) } else { Ok(()) }
     }
 
@@ -205,7 +212,7 @@ impl Server {
 
     /// Starts a program that was loaded, as a process without parent that leads a session.
     pub fn start_loaded(&mut self, loaded: Loaded) -> Result<u32, Errno> {
-        self.check_room()?;
+        self.check_room(None)?;
         let number = self.new_number();
         let name = loaded.name();
         let process = self.processes.add(Process {
@@ -224,6 +231,7 @@ impl Server {
             life: Life::Running,
             is_news: false,
             actions: [Action::default(); 64],
+            limits: Limits::first(),
             pending: Pending::new(),
             exit_signal: 0,
             borrowed_from: None,
@@ -276,6 +284,9 @@ impl Server {
     /// Takes a stopped thread away.
     fn drop_task(&mut self, task: TaskKey) {
         self.stop_waiting(task);
+        for (_, process) in self.processes.iter_mut() {
+            process.borrowed_from = process.borrowed_from.filter(|lender| *lender != task);
+        }
         let Some(ended) = self.tasks.remove(task) else { return };
         if ended.clear_number != 0 {
             let space = self.processes[ended.process].space;

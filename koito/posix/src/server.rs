@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use koito::conventions::{signal, slot};
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Life, Page, Signal, register, trampoline};
+use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
 use koito_vfs::{Place, Vfs};
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
@@ -55,6 +55,8 @@ pub struct Server {
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
     pub caller: Option<TaskKey>,
+    /// The caller may use its terminal from the background.
+    pub insists: bool,
     /// The caller was woken before it waited.
     pub missed: bool,
     /// Threads that may go on.
@@ -106,6 +108,7 @@ impl Server {
             tasks: Arena::new(),
             console,
             clock,
+            insists: false,
             missed: false,
             missing: [0; call::NUMBERS],
             caller: None,
@@ -161,7 +164,15 @@ impl Server {
         answer: Answer,
         (number, arguments): (u32, &Arguments),
     ) -> Message {
+        let mut answer = answer;
         self.go_on();
+        // What it waits for may have happened while others went on.
+        while answer == Err(Stop::Wait) && core::mem::take(&mut self.missed) {
+            if self.tasks.get(task).is_some() {
+                answer = call::dispatch(self, task, number, arguments);
+            }
+            self.go_on();
+        }
         let Some(it) = self.tasks.get(task) else { return Message::verdict(Verdict::Stop) };
         let result = match answer {
             Ok(result) => result,
@@ -173,9 +184,6 @@ impl Server {
             }
             Err(Stop::Wait) => {
                 self.wait_to_repeat(task, number, arguments);
-                if core::mem::take(&mut self.missed) {
-                    self.wake(task);
-                }
                 return Message::verdict(Verdict::Stop);
             }
             Err(Stop::Halt) => return Message::verdict(Verdict::Stop),
@@ -241,8 +249,7 @@ impl Server {
         if bits & signal::ALARM != 0 {
             self.do_what_is_due();
         }
-        self.console.attend(&mut self.world.vfs);
-        self.settle_files();
+        self.await_keys();
     }
 
     /// A fault of `task`; answers whether a signal is to be taken, else it is mended.
@@ -250,6 +257,9 @@ impl Server {
         let Fault { reason, address, code, .. } = *fault;
         let (signal, code) = match reason {
             Some(FaultReason::Page) => {
+                if crate::is_short_of_memory() && self.end_largest() {
+                    return self.tasks.get(task).is_none();
+                }
                 let space = self.process_of(task).space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {
                     Ok(()) => return false,
@@ -257,9 +267,8 @@ impl Server {
                     Err(Refusal::Forbidden) => (Signal::SEGMENTATION, 2),
                     Err(Refusal::PastEnd) => (Signal::BUS, 2),
                     Err(Refusal::NoMemory) => {
-                        let process = self.tasks[task].process;
-                        self.end_process(process, Some(task), Life::Killed(Signal::KILL.number()));
-                        return true;
+                        // It tries again, unless it was the one.
+                        return !self.end_largest() || self.tasks.get(task).is_none();
                     }
                 }
             }

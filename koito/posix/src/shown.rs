@@ -9,6 +9,7 @@ use koito_vfs::{DentryId, FileId, ProcessLink, ProcessText, System, SystemText, 
 use nun::mapped::Mapped;
 
 use crate::clock::Clock;
+use crate::exec::STACK_TOP;
 use crate::machine::Memory;
 use crate::process::{Process, Task};
 use crate::space::Space;
@@ -115,7 +116,11 @@ impl<'a> Shown<'a> {
                 Backing::File { offset, .. } => offset,
                 Backing::Zero => 0,
             };
-            let what = if start == space.heap.start { "[heap]" } else { "" };
+            let what = match start {
+                _ if start == space.heap.start => "[heap]",
+                _ if area.end == STACK_TOP => "[stack]",
+                _ => "",
+            };
             text +=
                 &format!("{start:08x}-{:08x} {r}{w}{x}{s} {offset:08x} 00:00 0 {what}\n", area.end);
         }

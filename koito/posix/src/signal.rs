@@ -24,6 +24,10 @@ impl Server {
         if !self.note(process, signal) {
             return;
         }
+        if signal == Signal::KILL {
+            self.kill(process);
+            return;
+        }
         let it = &mut self.processes[process];
         it.pending.add(info);
         let tasks = self.tasks_of(process);

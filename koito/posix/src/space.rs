@@ -19,6 +19,8 @@ use crate::server::World;
 
 /// Pages that are mapped around one that was needed, if they are there.
 const AROUND: u64 = 16;
+/// Pages that are remembered.
+const RECENT: usize = 4;
 
 /// Why an access cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +50,24 @@ pub struct Space {
     pub top: u64,
     /// Processes that use it.
     pub users: u32,
+    /// Pages that were reached lately, to be reached again without a search.
+    recent: [Recent; RECENT],
     /// Where arguments and environment stand.
     pub arguments: (u64, u64, u64),
+}
+
+/// A page that the server reached in the program's name.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    address: u64,
+    page: Page,
+    /// Whether it was reached to be written.
+    writable: bool,
+}
+
+impl Recent {
+    /// None: no page has this address.
+    const NONE: Self = Self { address: u64::MAX, page: Page(0), writable: false };
 }
 
 impl Space {
@@ -62,6 +80,7 @@ impl Space {
             heap: 0..0,
             top,
             users: 1,
+            recent: [Recent::NONE; RECENT],
             arguments: (0, 0, 0),
         }
     }
@@ -183,6 +202,7 @@ impl Space {
                 return Ok(entry);
             }
             let copy = world.vfs.pages.take_copy(entry.page()).ok_or(Refusal::NoMemory)?;
+            self.recent = [Recent::NONE; RECENT];
             if entry.is_mapped() {
                 // It has to go before somebody else gets it.
                 let unmapped = self.mapping.unmap_one(&world.objects, page, entry.page());
@@ -212,8 +232,21 @@ impl Space {
     }
 
     /// The page at `address`, to be read or written in the program's name.
+    #[inline]
     fn reach(&mut self, world: &mut World, address: u64, tried: Protection) -> Result<Page, Errno> {
         let page = page_of(address);
+        let place = (address / PAGE_BYTES) as usize % RECENT;
+        let recent = self.recent[place];
+        let writable = tried.contains(Protection::WRITE);
+        if recent.address == page && (recent.writable || !writable) {
+            return Ok(recent.page);
+        }
+        let found = self.search(world, page, tried)?;
+        self.recent[place] = Recent { address: page, page: found, writable };
+        Ok(found)
+    }
+
+    fn search(&mut self, world: &mut World, page: u64, tried: Protection) -> Result<Page, Errno> {
         let (start, area) = self.areas.find(page).ok_or(Errno::EFAULT)?;
         if !area.protection.contains(tried) {
             return Err(Errno::EFAULT);
@@ -311,6 +344,7 @@ impl Space {
 
     /// Has the kernel unmap those pages in `range` that are mapped and of which `which` says so.
     fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
+        self.recent = [Recent::NONE; RECENT];
         let shown = |entry: &Entry| entry.is_mapped() && which(*entry);
         let pages = self.pages.within(range.clone()).filter(|(_, entry)| shown(entry));
         let unmapped =
@@ -334,6 +368,7 @@ impl Space {
 
     /// A copy of it, with the same pages: who writes to one first gets a copy of the page.
     pub fn fork(&mut self, world: &mut World, mapping: Mapping) -> Self {
+        self.recent = [Recent::NONE; RECENT];
         for (start, area) in self.areas.iter() {
             if area.sharing == Sharing::Shared || !area.protection.contains(Protection::WRITE) {
                 continue;
@@ -361,6 +396,7 @@ impl Space {
             heap: self.heap.clone(),
             top: self.top,
             users: 1,
+            recent: [Recent::NONE; RECENT],
             arguments: self.arguments,
         }
     }

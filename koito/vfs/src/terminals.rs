@@ -336,7 +336,9 @@ impl<P: Pages> Vfs<P> {
         intent: Intent,
     ) -> Result<()> {
         let terminal = self.terminals.terminal(id);
-        let behind = terminal.session == Some(context.session)
+        let free = intent == Intent::Write && context.insists;
+        let behind = !free
+            && terminal.session == Some(context.session)
             && terminal.foreground.is_some_and(|group| group != context.group);
         if behind { Err(Stop::Background(intent)) } else { Ok(()) }
     }

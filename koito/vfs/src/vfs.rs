@@ -72,6 +72,8 @@ pub struct Context<'a> {
     pub group: u32,
     /// Its session.
     pub session: u32,
+    /// It may change and write to its terminal from the background, too: it does not hear of it.
+    pub insists: bool,
     /// What `/proc` shows.
     pub system: &'a dyn System,
 }

@@ -37,6 +37,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("nun-macros", &[]),
     ("koito-manifest", &[]),
     ("koito-acpi", &[]),
+    ("amateras-devices", &[]),
+    ("amateras-boot", &["amateras-devices"]),
+    ("amateras-machine", &["a9n-abi", "amateras-devices"]),
+    ("amateras-vmm", &["amateras-boot", "amateras-devices", "amateras-machine", "nun"]),
+    ("amateras-alone", &["amateras-vmm", "nun"]),
+    ("amateras-component", &["amateras-vmm", "koito", "nun"]),
     ("koito", &["koito-manifest", "nun"]),
     ("koito-root", &["koito", "koito-acpi", "koito-manifest", "nun", "nun-driver"]),
     ("koito-clock", &["koito", "nun"]),
@@ -74,6 +80,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-hostile", &["a9n-random", "nun"]),
     ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
+    ("a9n-linux-programs", &[]),
     ("a9n-meter", &[]),
     ("a9n-random", &[]),
     ("a9n-storm", &["a9n-random", "nun"]),
@@ -83,7 +90,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-stretch", &["nun"]),
     ("a9n-durability", &["a9n-random", "koito", "nun"]),
     ("a9n-supervision", &["a9n-random", "koito", "nun"]),
-    ("xtask", &["a9n-abi", "koito-manifest", "koito-terminal"]),
+    ("xtask", &["a9n-abi", "koito-manifest", "koito-posix-core", "koito-terminal"]),
 ];
 
 /// Crates, and what their tests may use besides: the simulated machine and the kernel on it, and

@@ -35,6 +35,10 @@ const HOMES: &[(&str, &str)] = &[
     ("tests/framework/src/locals", "reads thread-local words, which need assembly"),
     ("tests/guests/src/code", "reads what its assembly defines"),
     ("tests/hostile/src/machine", "attacks the kernel by hand"),
+    ("tests/linux/programs/src/entry", "is where a program for Linux is entered"),
+    ("tests/linux/programs/src/system", "calls Linux"),
+    ("tests/linux/programs/src/bench/processes", "hands strings to `execve`"),
+    ("tests/linux/programs/src/typist/terminal", "hands strings to `execve`"),
     ("tests/meter/src/emulator", "is called by the emulator"),
     ("tests/stretch/src/machine", "has threads without a stack"),
     ("tests/user-level/src/system", "plays the machine on the host"),
@@ -45,6 +49,10 @@ const HOMES: &[(&str, &str)] = &[
 /// Crates that forbid unsafe code altogether, by the root of their source.
 const PORTABLE: &[&str] = &[
     "abi/src/lib.rs",
+    "amateras/boot/src/lib.rs",
+    "amateras/devices/src/lib.rs",
+    "amateras/machine/src/lib.rs",
+    "amateras/vmm/src/lib.rs",
     "kernel/core/src/lib.rs",
     "kernel/handshake/src/lib.rs",
     "koito/acpi/src/lib.rs",

@@ -6,6 +6,7 @@ use koito_linux::{Errno, raw};
 use koito_posix_core::{Area, Backing, PAGE_BYTES, Protection, Sharing, USER_END, whole_pages};
 
 use crate::call::{Answer, Arguments};
+use crate::mapped::FileKey;
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 
@@ -53,20 +54,50 @@ fn anonymous<F>(end: u64, protection: Protection) -> Area<F> {
 
 /// Makes an area.
 pub fn mmap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[hint, bytes, access, flags, ..] = arguments;
+    let &[hint, bytes, access, flags, file, offset] = arguments;
     let flags = flags as u32;
+    let protection = protection(access);
+    let sharing = match flags & raw::MAP_TYPE {
+        raw::MAP_PRIVATE => Sharing::Private,
+        raw::MAP_SHARED | raw::MAP_SHARED_VALIDATE => Sharing::Shared,
+        _ => return Err(Errno::EINVAL.into()),
+    };
     if bytes == 0 {
         return Err(Errno::EINVAL.into());
     }
-    if flags & raw::MAP_ANONYMOUS == 0 {
-        return Err(Errno::ENODEV.into());
-    }
+    let backing = if flags & raw::MAP_ANONYMOUS == 0 {
+        let file = mappable(server, task, file, (protection, sharing))?;
+        let last = offset.checked_add(bytes).ok_or(Errno::EOVERFLOW)?;
+        if !offset.is_multiple_of(PAGE_BYTES) || last > i64::MAX as u64 {
+            return Err(Errno::EINVAL.into());
+        }
+        Backing::File { file, offset }
+    } else {
+        Backing::Zero
+    };
     let key = server.processes[server.tasks[task].process].space;
     let space = &mut server.spaces[key];
     let start = choose(space, hint, bytes, flags)?;
     let range = pages(start, bytes)?;
-    space.place(&mut server.world, start, anonymous(range.end, protection(access)))?;
+    let area = Area { end: range.end, protection, sharing, backing };
+    space.place(&mut server.world, start, area)?;
     Ok(start)
+}
+
+/// The file behind a descriptor, as areas name it, if it may be mapped so.
+fn mappable(
+    server: &mut Server,
+    task: TaskKey,
+    descriptor: u64,
+    (protection, sharing): (Protection, Sharing),
+) -> Result<FileKey, Errno> {
+    let file = server.file(task, descriptor)?;
+    let flags = server.world.vfs.flags(file);
+    let shares_writes = sharing == Sharing::Shared && protection.contains(Protection::WRITE);
+    if !flags.reads() || (shares_writes && !flags.writes()) {
+        return Err(Errno::EACCES);
+    }
+    server.world.map_file(file)
 }
 
 /// Where an area of `bytes` bytes goes.

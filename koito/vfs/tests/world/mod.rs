@@ -106,6 +106,7 @@ impl World {
                 process: 7,
                 group: 7,
                 session: 7,
+                insists: false,
                 system: &self.processes,
             };
             match operation(&mut self.vfs, &context) {
