@@ -126,6 +126,8 @@ pub enum ProcNode {
     Me(Me),
     /// A process.
     Process(u32),
+    /// A thread, which shows what its process does, but for its threads.
+    Thread(u32),
     /// A file of a process.
     ProcessText(u32, ProcessText),
     /// A link of a process.
@@ -195,17 +197,24 @@ const LINKS: &[(&str, ProcessLink)] =
 impl ProcNode {
     fn kind(self) -> Kind {
         match self {
-            Self::Directory(_) | Self::Process(_) | Self::Threads(_) | Self::Descriptors(_) => {
-                Kind::Directory
-            }
+            Self::Directory(_)
+            | Self::Process(_)
+            | Self::Thread(_)
+            | Self::Threads(_)
+            | Self::Descriptors(_) => Kind::Directory,
             Self::Text(_) | Self::ProcessText(..) => Kind::File,
             Self::Me(_) | Self::Link(..) | Self::Descriptor(..) => Kind::Link,
         }
     }
 
+    fn is_thread(self) -> bool {
+        matches!(self, Self::Thread(_))
+    }
+
     fn process(self) -> Option<u32> {
         match self {
             Self::Process(process)
+            | Self::Thread(process)
             | Self::ProcessText(process, _)
             | Self::Link(process, _)
             | Self::Threads(process)
@@ -228,11 +237,12 @@ impl ProcNode {
                 },
             },
             Self::Directory(prefix) => Self::below(prefix, name),
-            Self::Process(process) => Self::of_process(process, name),
+            Self::Process(process) if name == "task" => Some(Self::Threads(process)),
+            Self::Process(process) | Self::Thread(process) => Self::of_process(process, name),
             Self::Threads(process) => {
                 let thread = number()?;
                 let found = system.next_thread(process, thread) == Some(thread);
-                found.then_some(Self::Process(thread))
+                found.then_some(Self::Thread(thread))
             }
             Self::Descriptors(process) => {
                 let number = u64::from(number()?);
@@ -254,10 +264,8 @@ impl ProcNode {
     }
 
     fn of_process(process: u32, name: &str) -> Option<Self> {
-        match name {
-            "fd" => return Some(Self::Descriptors(process)),
-            "task" => return Some(Self::Threads(process)),
-            _ => {}
+        if name == "fd" {
+            return Some(Self::Descriptors(process));
         }
         let text = PROCESS.iter().find(|it| it.0 == name);
         let link = LINKS.iter().find(|it| it.0 == name);
@@ -278,13 +286,11 @@ impl ProcNode {
                 let names = names.filter(|name| core::mem::replace(&mut last, name) != *name);
                 own.iter().copied().chain(names).nth(index)
             }
-            Self::Process(_) => {
+            Self::Process(_) | Self::Thread(_) => {
+                let own: &[&str] = if self.is_thread() { &["fd"] } else { &["fd", "task"] };
+                let links = LINKS.iter().map(|it| it.0);
                 let texts = PROCESS.iter().map(|it| it.0);
-                ["fd", "task"]
-                    .into_iter()
-                    .chain(LINKS.iter().map(|it| it.0))
-                    .chain(texts)
-                    .nth(index)
+                own.iter().copied().chain(links).chain(texts).nth(index)
             }
             _ => None,
         }

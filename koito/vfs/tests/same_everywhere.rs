@@ -313,7 +313,7 @@ fn what_is_known_is_not_asked_again() {
     let asked = world.asked;
     for _ in 0..10 {
         assert_eq!(world.get("/disk/file").unwrap().len(), 50_000);
-        assert_eq!(world.find("/disk/none").is_err(), true);
+        assert_eq!(world.find("/disk/none"), Err(Errno::ENOENT));
     }
     assert_eq!(world.asked, asked + 1, "only for the name that is not there, once");
 }

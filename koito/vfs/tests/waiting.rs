@@ -323,6 +323,8 @@ fn devices_and_proc_say_what_they_should() {
     );
     assert!(world.list("/proc").unwrap().contains(&"7".to_owned()));
     assert_eq!(world.find("/proc/8"), Err(Errno::ENOENT));
+    assert_eq!(world.list("/proc/7/task").unwrap()[2..], ["7"]);
+    assert_eq!(world.find("/proc/7/task/7/task"), Err(Errno::ENOENT), "or it would never end");
     let (read, write) = world.vfs.pipe(Flags::empty());
     world.processes.descriptors = vec![read, write];
     assert!(world.read_link("/proc/7/fd/0").unwrap().starts_with(b"pipe:["));
