@@ -98,6 +98,9 @@ pub struct BootOptions {
     pub entry: Option<Entry>,
     #[command(flatten)]
     pub guest: GuestOptions,
+    /// Linux programs on the disk, with these folders copied over them
+    #[arg(skip)]
+    pub linux: Option<Vec<PathBuf>>,
 }
 
 /// A Linux guest for the system.
@@ -125,6 +128,9 @@ pub struct RunOptions {
     pub name: Option<String>,
     #[command(flatten)]
     pub boot: BootOptions,
+    /// Folder to copy over the disk's Linux programs, file by file; may be given several times
+    #[arg(long, value_name = "FOLDER")]
+    pub overlay: Vec<PathBuf>,
     /// Give up after this time, for use in scripts
     #[arg(long, value_name = "SECONDS")]
     pub timeout: Option<u64>,

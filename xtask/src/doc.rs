@@ -18,8 +18,8 @@ use crate::repository::Repository;
 
 /// `cargo xtask doc`.
 pub fn run(repository: &Repository) -> Result<ExitCode> {
-    if reference::update(repository)? {
-        println!("rewritten: {}", reference::FILE);
+    for file in reference::update(repository)? {
+        println!("rewritten: {file}");
     }
     let output = repository.products().join("manual");
     match find_program("mdbook") {

@@ -24,6 +24,7 @@ const LEFT: &[u8] = b"QEMU: Terminated";
 pub fn run(repository: &Repository, options: &RunOptions) -> Result<ExitCode> {
     let mut boot = options.boot.clone();
     boot.build.system = boot.build.system.or_else(|| options.name.clone());
+    boot.linux = Some(options.overlay.clone());
     let session = Session::prepare(repository, &boot)?;
     eprintln!("  booting {} (Ctrl-A X leaves)", session.name);
     let mut console = Console::start_on_terminal(&mut session.command(&Serial::Terminal))?;

@@ -10,7 +10,7 @@ use crate::packages::{self, E2FSPROGS};
 use crate::process::{host_cargo_command, watch};
 use crate::progress::Step;
 use crate::repository::Repository;
-use crate::userland::{Freshness, Userland};
+use crate::userland::{Freshness, LIST, Userland};
 
 const PACKAGE: &str = "koito-fs-make";
 /// Size of an image with a folder's contents, where nobody says another.
@@ -26,7 +26,7 @@ pub fn run(repository: &Repository, options: &RootfsOptions) -> Result<ExitCode>
         println!("{} holds {}.", output.display(), tree.display());
     } else {
         let freshness = if options.refresh { Freshness::Newest } else { Freshness::Cached };
-        let mut userland = Userland::gather(repository, freshness, &step)?;
+        let mut userland = Userland::gather(repository, &repository.path(LIST), freshness, &step)?;
         userland.mebibytes = options.mebibytes.unwrap_or(userland.mebibytes);
         let packages = userland.packages;
         userland.write(repository, &options.overlay, &output, &step)?;

@@ -16,6 +16,7 @@ use crate::qemu::{Disk, Machine, Medium, Serial, Writes};
 use crate::repository::Repository;
 use crate::rootfs;
 use crate::system::System;
+use crate::userland::{Freshness, Userland};
 use crate::volume::Volume;
 
 /// Size of a disk whose contents are files, in MiB.
@@ -99,7 +100,8 @@ impl Session {
         let disk = match (&system.files, &system.disk) {
             (Some(tree), _) => {
                 let image = scratch.file("files.img");
-                rootfs::make(repository, tree, DISK_MEBIBYTES, &image, &step)?;
+                let linux = system.userland.as_deref().zip(options.linux.as_deref());
+                fill(repository, tree, linux, &image, &step)?;
                 Some(Disk { image, writes: Writes::Kept })
             }
             (None, Some(image)) => Some(Disk { image: image.clone(), writes: Writes::Forgotten }),
@@ -140,6 +142,29 @@ impl Session {
     pub fn scratch_file(&self, name: &str) -> PathBuf {
         self.scratch.file(name)
     }
+}
+
+/// Makes a disk with the files of `tree` and, where wanted, Linux programs: a list of packages, and what
+/// lies over them. Without packages it goes on without, unless somebody brings files of their own.
+fn fill(
+    repository: &Repository,
+    tree: &Path,
+    linux: Option<(&Path, &[PathBuf])>,
+    image: &Path,
+    step: &Step,
+) -> Result<()> {
+    if let Some((list, overlays)) = linux {
+        let folders = [&[tree.to_owned()], overlays].concat();
+        let filled = Userland::gather(repository, list, Freshness::Cached, step)
+            .and_then(|userland| userland.write(repository, &folders, image, step));
+        match filled {
+            Err(error) if overlays.is_empty() => {
+                step.say(&format!("  there are no Linux programs on the disk: {error:#}\n"));
+            }
+            filled => return filled,
+        }
+    }
+    rootfs::make(repository, tree, DISK_MEBIBYTES, image, step)
 }
 
 /// A folder for one run, removed at its end. Runs at the same time do not share a disk.

@@ -34,6 +34,8 @@ struct Description {
     disk: Option<String>,
     /// Folder whose contents the file system on the emulated disk begins with, in place of `disk`.
     files: Option<PathBuf>,
+    /// List of the Debian packages that `cargo xtask run` fills the disk with, under `files`.
+    userland: Option<PathBuf>,
     /// File with the manifest, for a system whose init starts components by one. Their programs
     /// become boot modules; they are binaries of any package of the workspace.
     manifest: Option<PathBuf>,
@@ -80,6 +82,8 @@ pub struct System {
     pub disk: Option<PathBuf>,
     /// Contents of the file system on the disk, where there is no such file.
     pub files: Option<PathBuf>,
+    /// List of the Debian packages that may lie under those files.
+    pub userland: Option<PathBuf>,
     /// What init starts.
     pub manifest: Option<ManifestFile>,
 }
@@ -143,6 +147,7 @@ impl System {
         Ok(Self {
             disk,
             files,
+            userland: description.userland.map(|list| folder.join(list)),
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             init: description.init,
             modules,

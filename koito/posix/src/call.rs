@@ -57,6 +57,11 @@ static HANDLERS: [Option<Handler>; NUMBERS] = table();
 /// Carries out call `number` of `task`.
 #[inline]
 pub fn dispatch(server: &mut Server, task: TaskKey, number: u32, arguments: &Arguments) -> Answer {
+    if crate::is_short_of_memory()
+        && let Some(stop) = server.refuse_for_shortage(number)
+    {
+        return Err(stop);
+    }
     match HANDLERS.get(number as usize) {
         Some(Some(handler)) => handler(server, task, arguments),
         _ => missing(server, number),

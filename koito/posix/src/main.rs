@@ -23,6 +23,7 @@ mod mounts;
 mod process;
 mod server;
 mod service;
+mod shortage;
 mod shown;
 mod signal;
 mod space;
@@ -34,10 +35,18 @@ use server::Server;
 nun::entry!(main, stack = 256 * 1024);
 
 /// All memory that it allocates.
-const HEAP_BYTES: usize = 8 << 20;
+const HEAP_BYTES: usize = 10 << 20;
+/// What programs may not use of it: a call that goes on has to find enough for itself.
+const RESERVE: usize = 2 << 20;
 
 #[global_allocator]
 static HEAP: nun_heap::Inside<HEAP_BYTES> = nun_heap::Inside::new();
+
+/// Whether the server's own memory is nearly used up.
+#[inline]
+fn is_short_of_memory() -> bool {
+    HEAP.used() > HEAP_BYTES - RESERVE
+}
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;

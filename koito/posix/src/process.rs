@@ -22,6 +22,8 @@ pub type ProcessKey = Key<Process>;
 
 /// Most threads at a time.
 const MOST_TASKS: usize = 1024;
+/// Most processes of one session: others have room, whatever one does.
+const MOST_OF_SESSION: usize = 512;
 /// Most processes at a time, ended ones included.
 const MOST_PROCESSES: usize = 1024;
 
@@ -177,10 +179,13 @@ impl Server {
         own.map(|(key, _)| key).collect()
     }
 
-    /// Refuses more processes and threads than there can be.
-    pub fn check_room(&self) -> Result<(), Errno> {
+    /// Refuses more processes and threads than there can be, for a session or none.
+    pub fn check_room(&self, session: Option<u32>) -> Result<(), Errno> {
+        let of_session =
+            self.processes.iter().filter(|(_, it)| Some(it.session) == session).count();
         let full = self.tasks.iter().count() >= MOST_TASKS
-            || self.processes.iter().count() >= MOST_PROCESSES;
+            || self.processes.iter().count() >= MOST_PROCESSES
+            || of_session >= MOST_OF_SESSION;
         if full { Err(Errno::EAGAIN) } else { Ok(()) }
     }
 
@@ -205,7 +210,7 @@ impl Server {
 
     /// Starts a program that was loaded, as a process without parent that leads a session.
     pub fn start_loaded(&mut self, loaded: Loaded) -> Result<u32, Errno> {
-        self.check_room()?;
+        self.check_room(None)?;
         let number = self.new_number();
         let name = loaded.name();
         let process = self.processes.add(Process {

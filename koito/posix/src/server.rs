@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use koito::conventions::{signal, slot};
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Life, Page, Signal, register, trampoline};
+use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
 use koito_vfs::{Place, Vfs};
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
@@ -257,6 +257,9 @@ impl Server {
         let Fault { reason, address, code, .. } = *fault;
         let (signal, code) = match reason {
             Some(FaultReason::Page) => {
+                if crate::is_short_of_memory() && self.end_largest() {
+                    return self.tasks.get(task).is_none();
+                }
                 let space = self.process_of(task).space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {
                     Ok(()) => return false,
@@ -264,9 +267,8 @@ impl Server {
                     Err(Refusal::Forbidden) => (Signal::SEGMENTATION, 2),
                     Err(Refusal::PastEnd) => (Signal::BUS, 2),
                     Err(Refusal::NoMemory) => {
-                        let process = self.tasks[task].process;
-                        self.end_process(process, Some(task), Life::Killed(Signal::KILL.number()));
-                        return true;
+                        // It tries again, unless it was the one.
+                        return !self.end_largest() || self.tasks.get(task).is_none();
                     }
                 }
             }

@@ -46,8 +46,8 @@ impl Posix for Service<'_> {
 
     fn missing(&self, _: Caller, from: u32) -> Option<CallCount> {
         let server = &**self.0.borrow();
-        let counts = server.missing.iter().enumerate().skip(from as usize);
-        let (number, count) = counts.filter(|(_, count)| **count > 0).next()?;
+        let mut counts = server.missing.iter().enumerate().skip(from as usize);
+        let (number, count) = counts.find(|(_, count)| **count > 0)?;
         let name = system_call_name(number as u32).unwrap_or("?");
         Some(CallCount { number: number as u32, name: name.chars().collect(), count: *count })
     }

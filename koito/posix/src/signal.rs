@@ -25,10 +25,7 @@ impl Server {
             return;
         }
         if signal == Signal::KILL {
-            // Whatever its threads are doing or waiting for.
-            let is_own = |task: &TaskKey| self.tasks.get(*task).is_some_and(|it| it.process == process);
-            let caller = self.caller.filter(is_own);
-            self.end_process(process, caller, Life::Killed(signal.number()));
+            self.kill(process);
             return;
         }
         let it = &mut self.processes[process];

@@ -83,7 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-stretch", &["nun"]),
     ("a9n-durability", &["a9n-random", "koito", "nun"]),
     ("a9n-supervision", &["a9n-random", "koito", "nun"]),
-    ("xtask", &["a9n-abi", "koito-manifest", "koito-terminal"]),
+    ("xtask", &["a9n-abi", "koito-manifest", "koito-posix-core", "koito-terminal"]),
 ];
 
 /// Crates, and what their tests may use besides: the simulated machine and the kernel on it, and

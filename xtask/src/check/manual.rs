@@ -9,12 +9,17 @@ use crate::bench;
 use crate::reference;
 use crate::repository::Repository;
 
-/// Compares the interface reference with what would be written now.
+/// Compares the generated chapters with what would be written now.
 pub fn check(repository: &Repository) -> Result<Outcome> {
-    let path = repository.path(reference::FILE);
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}; `cargo xtask doc` writes it", path.display()))?;
-    Ok(compare(&text, &reference::render()?))
+    let mut complaints = vec![];
+    for (file, current) in reference::chapters()? {
+        let path = repository.path(file);
+        let text = fs::read_to_string(&path).with_context(|| {
+            format!("cannot read {}; `cargo xtask doc` writes it", path.display())
+        })?;
+        complaints.extend(compare(file, &text, &current));
+    }
+    Ok(Outcome::from_complaints(complaints))
 }
 
 /// Compares the manual's table of figures with what is recorded.
@@ -25,16 +30,16 @@ pub fn check_figures(repository: &Repository) -> Result<Outcome> {
     Ok(Outcome::from_complaints(complaints))
 }
 
-fn compare(committed: &str, current: &str) -> Outcome {
+/// What is wrong with a chapter, if anything is.
+fn compare(file: &str, committed: &str, current: &str) -> Option<String> {
     if committed == current {
-        return Outcome::Holds;
+        return None;
     }
     let line = committed.lines().zip(current.lines()).take_while(|(old, new)| old == new).count();
-    Outcome::Broken(vec![format!(
-        "{}:{}: does not say what abi/ says; `cargo xtask doc` writes it anew",
-        reference::FILE,
+    Some(format!(
+        "{file}:{}: does not say what its source says; `cargo xtask doc` writes it anew",
         line + 1
-    )])
+    ))
 }
 
 #[cfg(test)]
@@ -42,9 +47,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stale_reference_is_named_with_its_first_line() {
-        assert_eq!(compare("a\nb\n", "a\nb\n"), Outcome::Holds);
-        let Outcome::Broken(complaints) = compare("a\nb\n", "a\nc\n") else { panic!("passed") };
-        assert!(complaints[0].contains("reference.md:2:") && complaints[0].contains("xtask doc"));
+    fn a_stale_chapter_is_named_with_its_first_line() {
+        assert_eq!(compare("a.md", "a\nb\n", "a\nb\n"), None);
+        let complaint = compare("a.md", "a\nb\n", "a\nc\n").unwrap();
+        assert!(complaint.starts_with("a.md:2:") && complaint.contains("xtask doc"));
     }
 }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use serde::{Deserialize, Serialize};
+
 use super::guest::Guest;
 use super::systems::{Clock, FOLDER, Kernel, Systems};
 use crate::progress::Step;
@@ -24,6 +26,8 @@ const SCRIPTS: &[(&str, &str)] = &[("tests/linux/run", "run"), ("tests/linux/doz
 const IN_GUEST: &str = "/usr/bin/busybox sh /checks/run";
 /// Checks that KOITO has to pass.
 const PASSING: &str = "tests/linux/passing.txt";
+/// File with what Linux made of the last image.
+const ORACLE: &str = "linux-oracle.json";
 /// What stands before the name of a check.
 const HEADING: &str = "### ";
 /// Patience with one check, which the runner ends a little earlier.
@@ -40,7 +44,7 @@ struct Check {
 }
 
 /// What a check came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     /// Exit status, as the guest's shell has it, or what happened instead.
     pub status: String,
@@ -118,6 +122,19 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     paths.sort();
     Ok(paths)
+}
+
+/// What Linux makes of all checks: found out once for an image.
+pub fn oracle(systems: &Systems, repository: &Repository, step: &Step) -> Result<Outcomes> {
+    let file = repository.products().join(ORACLE);
+    let key = systems.digest()?;
+    let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    if let Some((_, outcomes)) = known.filter(|(of, _): &(u64, Outcomes)| *of == key) {
+        return Ok(outcomes);
+    }
+    let outcomes = run(systems, repository, Kernel::Linux, step)?;
+    fs::write(&file, serde_json::to_string(&(key, &outcomes))?)?;
+    Ok(outcomes)
 }
 
 /// Runs all checks. A machine that hangs is replaced; its last check says so.

@@ -35,6 +35,8 @@ export PATH=/usr/lib/busybox HOME=/root TERM=vt100
 mount -t proc proc /proc
 mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
+ln -s /proc/self/fd /dev/fd
+for name in 0,stdin 1,stdout 2,stderr; do ln -s /proc/self/fd/${name%,*} /dev/${name#*,}; done
 mount -t devpts -o mode=620,gid=5 devpts /dev/pts
 mount -t tmpfs shm /dev/shm
 mount -t tmpfs tmp /tmp

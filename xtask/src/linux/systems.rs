@@ -1,6 +1,7 @@
 //! The two systems that run Linux programs, made ready to boot.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use crate::progress::Step;
 use crate::qemu::{Disk, Machine, Medium, Serial, Writes};
 use crate::repository::Repository;
 use crate::session::Session;
-use crate::userland::{Freshness, Userland};
+use crate::userland::{Freshness, LIST, Userland};
 
 /// Programs of ours that are in the image, and their package.
 const PACKAGE: &str = "a9n-linux-programs";
@@ -75,7 +76,8 @@ impl Systems {
             ..BootOptions::default()
         };
         let session = Session::prepare(repository, &options)?;
-        let mut userland = Userland::gather(repository, Freshness::Cached, step)?;
+        let mut userland =
+            Userland::gather(repository, &repository.path(LIST), Freshness::Cached, step)?;
         let builder = Builder::new(repository, Profile::Release, &[])?;
         for (name, file) in PROGRAMS.iter().zip(builder.programs(PACKAGE, PROGRAMS)?) {
             let program = fs::read(&file).with_context(|| format!("{} is gone", file.display()))?;
@@ -90,6 +92,16 @@ impl Systems {
             fs::write(transcript, []).context("cannot begin a transcript")?;
         }
         Ok(Self { linux: kernel::medium(&folder, step)?, session, image, transcripts })
+    }
+
+    /// A number that another kernel or image would hardly have.
+    pub fn digest(&self) -> Result<u64> {
+        let Medium::Direct { kernel, archive, .. } = &self.linux else { return Ok(0) };
+        let mut hasher = DefaultHasher::new();
+        for file in [kernel, archive, &self.image] {
+            fs::read(file)?.hash(&mut hasher);
+        }
+        Ok(hasher.finish())
     }
 
     /// The disk as a kernel left it.

@@ -7,6 +7,7 @@
 mod comments;
 mod layout;
 pub mod notes;
+mod system_calls;
 
 use std::fmt::Write;
 use std::fs;
@@ -85,13 +86,20 @@ pub fn render() -> Result<String> {
     Ok(text)
 }
 
-/// Writes the chapter. Answers whether it was stale.
-pub fn update(repository: &Repository) -> Result<bool> {
-    let path = repository.path(FILE);
-    let text = render()?;
-    let stale = fs::read_to_string(&path).ok().as_deref() != Some(text.as_str());
-    if stale {
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+/// All chapters that are generated: where each stands, and what it should say.
+pub fn chapters() -> Result<[(&'static str, String); 2]> {
+    Ok([(FILE, render()?), (system_calls::FILE, system_calls::render())])
+}
+
+/// Writes the chapters. Answers which were stale.
+pub fn update(repository: &Repository) -> Result<Vec<&'static str>> {
+    let mut stale = vec![];
+    for (file, text) in chapters()? {
+        let path = repository.path(file);
+        if fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            stale.push(file);
+        }
     }
     Ok(stale)
 }

@@ -23,8 +23,8 @@ use crate::repository::Repository;
 use crate::rootfs;
 use crate::supervise::Supervised;
 
-/// The list of packages.
-const LIST: &str = "koito/userland.toml";
+/// The list of packages where nobody names another.
+pub const LIST: &str = "koito/userland.toml";
 /// What lies over the packages in any case: configuration.
 const CONFIGURATION: &str = "koito/userland";
 const BUSYBOX: &str = "usr/bin/busybox";
@@ -41,8 +41,13 @@ pub struct Userland {
 
 impl Userland {
     /// The packages of the list, and our configuration over them.
-    pub fn gather(repository: &Repository, freshness: Freshness, step: &Step) -> Result<Self> {
-        let list = List::read(&repository.path(LIST))?;
+    pub fn gather(
+        repository: &Repository,
+        list: &Path,
+        freshness: Freshness,
+        step: &Step,
+    ) -> Result<Self> {
+        let list = List::read(list)?;
         let wanted = |name: &str| !list.without.iter().any(|without| without == name);
         let packages = Apt::new()?.fetch(&list.packages, wanted, freshness, step)?;
         let mut tree = Tree::new();

@@ -95,7 +95,8 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     if !makes_thread && has(raw::CLONE_SIGHAND) {
         return Err(Errno::EINVAL.into());
     }
-    server.check_room()?;
+    let session = server.process_of(task).session;
+    server.check_room(Some(session))?;
     let parent = server.tasks[task].process;
     let number = server.new_number();
     let process = if makes_thread { parent } else { add_process(server, parent, number, wish)? };

@@ -31,16 +31,29 @@ impl Server {
         bytes: u64,
         tried: Protection,
     ) -> Result<Buffer, Errno> {
-        let space = self.process_of(task).space;
         let mut buffer = Buffer::default();
+        self.fill_buffer(&mut buffer, task, (address, bytes), tried)?;
+        Ok(buffer)
+    }
+
+    /// The same into an empty buffer that is there already: it is large.
+    fn fill_buffer(
+        &mut self,
+        buffer: &mut Buffer,
+        task: TaskKey,
+        (address, bytes): (u64, u64),
+        tried: Protection,
+    ) -> Result<(), Errno> {
+        let space = self.process_of(task).space;
         let length = bytes.min(koito_vfs::MOST_AT_ONCE as u64) as usize;
+        buffer.know(self.world.vfs.pages.all());
         let came =
             self.spaces[space].go_through(&mut self.world, (address, length), tried, |part, _| {
                 buffer.push(part);
             });
         match came {
-            Err(errno) if koito_vfs::Target::room(&buffer) == 0 => Err(errno),
-            _ => Ok(buffer),
+            Err(errno) if koito_vfs::Target::room(buffer) == 0 => Err(errno),
+            _ => Ok(()),
         }
     }
 
@@ -95,13 +108,15 @@ impl Server {
         let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
         let mut done = self.tasks[task].moved;
+        let mut buffer = Buffer::default();
         loop {
             let at = address.wrapping_add(done);
             let asked = (bytes - done.min(bytes)).min(koito_vfs::MOST_AT_ONCE as u64);
-            let moved =
-                self.buffer(task, at, asked, tried).map_err(Stop::from).and_then(|mut it| {
-                    self.step(task, file, way, offset.map(|offset| offset + done), &mut it)
-                });
+            buffer.clear();
+            let moved = match self.fill_buffer(&mut buffer, task, (at, asked), tried) {
+                Ok(()) => self.step(task, file, way, offset.map(|it| it + done), &mut buffer),
+                Err(errno) => Err(errno.into()),
+            };
             match moved {
                 Ok(count) => done += count,
                 // What was written so far is not written again.

@@ -36,6 +36,11 @@ impl Mapping {
         Self { space, windows, tables: Vec::new() }
     }
 
+    /// How many page tables it has.
+    pub const fn tables(&self) -> usize {
+        self.tables.len()
+    }
+
     /// Maps a page where none is mapped.
     pub fn map(
         &mut self,

@@ -10,10 +10,10 @@
 for i in 1 2 3 4 5; do (sleep 0.$i; echo $i) & done; wait
 
 ### kill-child
-sleep 100 & pid=$!; kill $pid; wait $pid; echo $?
+sleep 100 & pid=$!; kill $pid; wait $pid 2>/dev/null; echo $?
 
 ### kill-child-hard
-sleep 100 & pid=$!; kill -KILL $pid; wait $pid; echo $?
+sleep 100 & pid=$!; kill -KILL $pid; wait $pid 2>/dev/null; echo $?
 
 ### kill-nobody
 kill -0 $$; echo $?; sleep 0 & pid=$!; wait $pid; kill -0 $pid 2>/dev/null; echo $?

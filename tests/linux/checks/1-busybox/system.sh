@@ -34,7 +34,7 @@ grep -c ext4 /proc/filesystems; grep -c tmpfs /proc/filesystems
 cat /proc/sys/kernel/ngroups_max /proc/sys/kernel/pid_max; wc -l </proc/sys/kernel/osrelease
 
 ### proc-environment
-A=1 sh -c 'tr "\0" "\n" </proc/self/environ | grep ^A='
+A=1 sh -c 'cat /proc/self/environ' | tr '\0' '\n' | grep ^A=
 
 ### proc-ends-with-its-process
 sleep 100 & p=$!; [ -d /proc/$p ] && echo there; kill $p; wait $p; [ -d /proc/$p ] || echo gone
@@ -87,12 +87,11 @@ linux-typist keys /usr/bin/busybox sh -i; echo $?
 cat >keys <<'END'
 type one line
 await one line
-await one line
 keys half^D
 await half
 keys ^D^D
 END
-linux-typist keys /usr/bin/busybox cat; echo $?
+linux-typist keys /usr/bin/busybox sh -c 'cat >out' >/dev/null; echo $?; cat out
 
 ### terminal-erases
 cat >keys <<'END'
@@ -149,7 +148,7 @@ linux-typist keys /usr/bin/busybox sh -i | grep -c Stopped
 cat >keys <<'END'
 await - f
 keys ihello^[
-await - f
+await - f [modified] 1/1
 keys :wq^M
 END
 linux-typist keys /usr/bin/busybox vi f >/dev/null; cat f
@@ -159,7 +158,7 @@ printf 'one\ntwo\nthree\n' >f
 cat >keys <<'END'
 await - f
 keys jddGonew line^[
-await - f
+await - f [modified] 3/3
 keys :wq^M
 END
 linux-typist keys /usr/bin/busybox vi f >/dev/null; cat f

@@ -84,7 +84,7 @@ await $
 type sleep 0.5; jobs
 await Stopped
 await $
-type kill %1; wait; exit 2
+type kill -KILL %1; wait; exit 2
 END
 PS1='$ ' linux-typist keys /usr/bin/bash-static --norc --noediting -i >/dev/null; echo $?
 
