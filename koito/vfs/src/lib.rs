@@ -18,6 +18,7 @@
 
 extern crate alloc;
 
+mod answers;
 mod arena;
 mod attributes;
 mod buffer;
@@ -38,15 +39,20 @@ mod permission;
 mod pipe;
 mod poll;
 mod proc;
+mod proc_files;
 mod queue;
 mod remote;
+mod rename;
 mod ring;
 mod socket;
 mod socket_names;
+mod socket_transfer;
 mod stop;
+mod terminal_transfer;
 mod terminals;
 mod vfs;
 mod walk;
+mod write_back;
 
 pub use arena::Id;
 pub use attributes::{NewTime, SpaceStatus, Status};

@@ -46,6 +46,7 @@ impl Server {
     ) -> Result<(), Errno> {
         let space = self.process_of(task).space;
         let length = bytes.min(koito_vfs::MOST_AT_ONCE as u64) as usize;
+        buffer.know(self.world.vfs.pages.all());
         let came =
             self.spaces[space].go_through(&mut self.world, (address, length), tried, |part, _| {
                 buffer.push(part);
