@@ -188,6 +188,7 @@ macro_rules! system_calls {
             285 fallocate Partial files::fallocate;
             288 accept4 Full sockets::accept4;
             290 eventfd2 Full descriptors::eventfd2;
+            275 splice Partial files::splice;
             291 epoll_create1 Full poll::epoll_create1;
             292 dup3 Full descriptors::dup3;
             293 pipe2 Full descriptors::pipe2;
