@@ -183,12 +183,12 @@ macro_rules! system_calls {
             270 pselect6 Full poll::pselect6;
             271 ppoll Full poll::ppoll;
             273 set_robust_list Partial process::set_robust_list;
+            275 splice Partial files::splice;
             280 utimensat Full paths::utimensat;
             281 epoll_pwait Full poll::epoll_pwait;
             285 fallocate Partial files::fallocate;
             288 accept4 Full sockets::accept4;
             290 eventfd2 Full descriptors::eventfd2;
-            275 splice Partial files::splice;
             291 epoll_create1 Full poll::epoll_create1;
             292 dup3 Full descriptors::dup3;
             293 pipe2 Full descriptors::pipe2;
