@@ -6,6 +6,7 @@ use koito_linux::{Errno, raw};
 use koito_posix_core::{Area, Backing, PAGE_BYTES, Protection, Sharing, USER_END, whole_pages};
 
 use crate::call::{Answer, Arguments};
+use crate::files::Came;
 use crate::mapped::FileKey;
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
@@ -72,6 +73,8 @@ pub fn mmap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer
             return Err(Errno::EINVAL.into());
         }
         Backing::File { file, offset }
+    } else if sharing == Sharing::Shared {
+        Backing::File { file: shared_memory(server, task, bytes)?, offset: 0 }
     } else {
         Backing::Zero
     };
@@ -82,6 +85,25 @@ pub fn mmap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer
     let area = Area { end: range.end, protection, sharing, backing };
     space.place(&mut server.world, start, area)?;
     Ok(start)
+}
+
+/// Memory that children share: a file without a name.
+fn shared_memory(server: &mut Server, task: TaskKey, bytes: u64) -> Result<FileKey, Errno> {
+    let length = whole_pages(bytes).ok_or(Errno::ENOMEM)?;
+    let process = server.tasks[task].process;
+    let came = server.on_files(Some(process), |vfs, context| {
+        let file = vfs.open_memory(context, b"zero");
+        let resized = vfs.truncate_file(context, file, length);
+        if resized.is_err() {
+            vfs.close(file);
+        }
+        resized.map(|()| file)
+    });
+    let Ok(Came::Value(file)) = came else { return Err(Errno::ENOMEM) };
+    let mapped = server.world.map_file(file);
+    // Its areas hold it from now on.
+    server.world.vfs.close(file);
+    mapped
 }
 
 /// The file behind a descriptor, as areas name it, if it may be mapped so.
