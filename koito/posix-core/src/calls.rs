@@ -144,6 +144,7 @@ macro_rules! system_calls {
             141 setpriority Missing;
             157 prctl Partial system::prctl;
             158 arch_prctl Partial process::arch_prctl;
+            160 setrlimit Partial system::setrlimit;
             161 chroot Full paths::chroot;
             162 sync Full files::sync;
             186 gettid Full identity::gettid;
