@@ -70,7 +70,7 @@ pub use locks::{Exclusion, Owner, Patience, Record};
 pub use page::{HeapPages, PAGE_BYTES, Page, Pages};
 pub use permission::{Credentials, Wish};
 pub use poll::Ready;
-pub use proc::{ProcessLink, ProcessText, System, SystemText};
+pub use proc::{Known, ProcessLink, ProcessText, System, SystemText};
 pub use queue::{QueueId, Queues, Token};
 pub use remote::{Ask, Finished, Maker, New, Rename, Reply, Reported, Request};
 pub use socket::{Received, Receiving, Rights, Shape, Shut, SocketId};

@@ -35,7 +35,7 @@ impl<P: Pages> Vfs<P> {
         let group = if inherits { directory.group } else { context.credentials.group };
         let (user, now) = (context.credentials.user, context.now);
         match self.origin(found.parent) {
-            Origin::Proc => fail(Errno::EPERM),
+            Origin::Proc => fail(Errno::ENOENT),
             Origin::Remote => {
                 let maker = Maker { user, group, permissions, now };
                 let (parent, name) = (found.parent, found.name.clone());

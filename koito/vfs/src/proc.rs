@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 use crate::dentry::DentryId;
 use crate::file::FileId;
 use crate::inode::Kind;
-use crate::terminals::Terminals;
 
 /// Where listings of processes and descriptors begin.
 pub(crate) const FIRST_PROCESS: u64 = 1 << 32;
@@ -105,8 +104,18 @@ pub trait System {
     fn link(&self, process: u32, which: ProcessLink) -> Option<DentryId>;
     /// What the system says; what is known here is not asked.
     fn text(&self, what: SystemText) -> Vec<u8>;
-    /// What is said of a process; `terminals` knows what controls it.
-    fn process_text(&self, process: u32, what: ProcessText, terminals: &Terminals) -> Vec<u8>;
+    /// What is said of a process, with what is known of its files.
+    fn process_text(&self, process: u32, what: ProcessText, known: &dyn Known) -> Vec<u8>;
+}
+
+/// What the files know and [`System`] may have to say.
+pub trait Known {
+    /// The device that controls a session.
+    fn terminal(&self, session: u32) -> Option<(u32, u32)>;
+    /// What an open file is called.
+    fn called(&self, file: FileId) -> Vec<u8>;
+    /// Where an open file lies: file system and number.
+    fn place(&self, file: FileId) -> (u64, u64);
 }
 
 /// Something that `/proc` shows.

@@ -10,9 +10,33 @@ use crate::file::{FileId, Object};
 use crate::inode::{Attributes, Body, Kind};
 use crate::list::Listed;
 use crate::page::Pages;
-use crate::proc::{FIRST_ENTRY, FIRST_PROCESS, Me, ProcNode, ProcTarget, ProcessText, SystemText};
+use crate::proc::{
+    FIRST_ENTRY, FIRST_PROCESS, Known, Me, ProcNode, ProcTarget, ProcessText, SystemText,
+};
 use crate::stop::{Result, fail};
 use crate::vfs::{Context, Origin, Vfs};
+
+/// The files, in somebody's eyes.
+struct Asked<'a, P> {
+    vfs: &'a Vfs<P>,
+    context: &'a Context<'a>,
+}
+
+impl<P: Pages> Known for Asked<'_, P> {
+    fn terminal(&self, session: u32) -> Option<(u32, u32)> {
+        let terminals = &self.vfs.terminals;
+        terminals.of_session(session).map(|id| terminals.device(id))
+    }
+
+    fn called(&self, file: FileId) -> Vec<u8> {
+        self.vfs.called(self.context, file)
+    }
+
+    fn place(&self, file: FileId) -> (u64, u64) {
+        let status = self.vfs.file_status(file);
+        (status.device, status.number)
+    }
+}
 
 impl<P: Pages> Vfs<P> {
     /// Mounts `/proc` on a directory.
@@ -157,7 +181,7 @@ impl<P: Pages> Vfs<P> {
             ProcNode::Text(what) => context.system.text(what),
             ProcNode::ProcessText(process, what) => {
                 context.system.owner(process).ok_or(Errno::ESRCH)?;
-                context.system.process_text(process, what, &self.terminals)
+                context.system.process_text(process, what, &Asked { vfs: self, context })
             }
             _ => return fail(Errno::EISDIR),
         })

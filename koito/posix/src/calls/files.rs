@@ -276,6 +276,9 @@ pub fn sendfile(
     &[to, from, place, bytes, ..]: &Arguments,
 ) -> Answer {
     let [to, from] = [server.file(task, to)?, server.file(task, from)?];
+    if !matches!(server.world.vfs.object(from), Object::File(_)) {
+        return Err(Errno::EINVAL.into());
+    }
     copy(server, task, (from, place), (to, 0), bytes)
 }
 
