@@ -46,6 +46,7 @@ impl Server {
     ) -> Result<(), Errno> {
         let space = self.process_of(task).space;
         let length = bytes.min(koito_vfs::MOST_AT_ONCE as u64) as usize;
+        buffer.know(self.world.vfs.pages.all());
         let came =
             self.spaces[space].go_through(&mut self.world, (address, length), tried, |part, _| {
                 buffer.push(part);
@@ -275,6 +276,9 @@ pub fn sendfile(
     &[to, from, place, bytes, ..]: &Arguments,
 ) -> Answer {
     let [to, from] = [server.file(task, to)?, server.file(task, from)?];
+    if !matches!(server.world.vfs.object(from), Object::File(_)) {
+        return Err(Errno::EINVAL.into());
+    }
     copy(server, task, (from, place), (to, 0), bytes)
 }
 
@@ -411,4 +415,9 @@ pub fn fadvise64(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) ->
         Object::Pipe(..) => Err(Errno::ESPIPE.into()),
         _ => Ok(0),
     }
+}
+
+/// Moves bytes between a pipe and a file: of no kind of file here, which is what programs ask first.
+pub fn splice(_: &mut Server, _: TaskKey, _: &Arguments) -> Answer {
+    Err(Errno::EINVAL.into())
 }
