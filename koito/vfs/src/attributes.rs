@@ -10,7 +10,6 @@ use crate::permission::Wish;
 use crate::remote::{Ask, Reported};
 use crate::stop::{Result, Stop, fail};
 use crate::vfs::{Context, Origin, Vfs};
-use crate::walk::Last;
 
 /// Pipes, sockets and the like have this number of a file system.
 const ANONYMOUS: u64 = 0xf;
@@ -88,23 +87,6 @@ impl<P: Pages> Vfs<P> {
         };
         let attributes = Attributes::new(kind, 0o600, (0, 0), Time::default());
         Status { device: ANONYMOUS, number: it.anonymous, attributes }
-    }
-
-    /// What a path leads to, be it an open file without a name.
-    pub fn find_status(
-        &mut self,
-        context: &Context<'_>,
-        start: DentryId,
-        path: &[u8],
-        last: Last,
-    ) -> Result<Status> {
-        match self.walk(context, start, path, last)?.open {
-            Some(open) => Ok(self.file_status(open)),
-            None => {
-                let name = self.find(context, start, path, last)?;
-                self.status(name)
-            }
-        }
     }
 
     /// Whether the process may do that (`access`).

@@ -81,7 +81,7 @@ impl Server {
         }
         let (start, path) = self.path(task, directory, address)?;
         let last = if flags & NO_FOLLOW == 0 { Last::Follow } else { Last::Keep };
-        match self.file_call(task, |vfs, context| vfs.find_status(context, start, &path, last))? {
+        match self.file_call(task, |vfs, context| vfs.status_at(context, start, &path, last))? {
             Came::Value(status) => Ok(status),
             _ => Err(Errno::EIO.into()),
         }
