@@ -71,7 +71,8 @@ impl<F: Clone + PartialEq> Area<F> {
     }
 
     /// The same from `address` on, where it begins at `start`.
-    fn tail(&self, start: u64, address: u64) -> Self {
+    #[must_use]
+    pub fn tail(&self, start: u64, address: u64) -> Self {
         let backing = match &self.backing {
             Backing::Zero => Backing::Zero,
             Backing::File { file, offset } => {

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 use koito_linux::Errno;
-use koito_vfs::{Source, Target};
+use koito_vfs::{PAGE_BYTES, Page, Source, Target};
 use nun::mapped::Mapped;
 
 /// Pages of a stretch, at most: what one call of the VFS moves, and what sticks out at both ends.
@@ -13,6 +13,8 @@ pub const MOST_PARTS: usize = koito_vfs::MOST_AT_ONCE / 4096 + 1;
 #[derive(Default)]
 pub struct Buffer {
     parts: Vec<Mapped, MOST_PARTS>,
+    /// The memory that all pages lie in, if it knows.
+    memory: Option<Mapped>,
     /// The part that is next, and how much of it is done.
     next: usize,
     done: usize,
@@ -24,6 +26,16 @@ impl Buffer {
     pub fn clear(&mut self) {
         self.parts.clear();
         (self.next, self.done, self.left) = (0, 0, 0);
+    }
+
+    /// Tells it where pages lie, so that bytes go there and come from there without a stop.
+    pub const fn know(&mut self, memory: Mapped) {
+        self.memory = Some(memory);
+    }
+
+    /// A part of a page, if it is known where pages lie.
+    fn part_of(&self, page: Page, offset: usize, length: usize) -> Option<Mapped> {
+        Some(self.memory?.part(page.0 as usize * PAGE_BYTES + offset, length))
     }
 
     /// Adds a part of a page; `false` if there is no room for it.
@@ -66,6 +78,17 @@ impl Target for Buffer {
         }
         Ok(())
     }
+
+    fn put_page(&mut self, page: Page, offset: usize, length: usize) -> Result<bool, Errno> {
+        let Some(from) = self.part_of(page, offset, length) else { return Ok(false) };
+        let mut done = 0;
+        while done < length {
+            let piece = self.advance(length - done).ok_or(Errno::EFAULT)?;
+            piece.copy_of(&from.part(done, piece.bytes()));
+            done += piece.bytes();
+        }
+        Ok(true)
+    }
 }
 
 impl Source for Buffer {
@@ -82,5 +105,16 @@ impl Source for Buffer {
             rest = later;
         }
         Ok(())
+    }
+
+    fn take_to_page(&mut self, page: Page, offset: usize, length: usize) -> Result<bool, Errno> {
+        let Some(to) = self.part_of(page, offset, length) else { return Ok(false) };
+        let mut done = 0;
+        while done < length {
+            let piece = self.advance(length - done).ok_or(Errno::EFAULT)?;
+            to.part(done, piece.bytes()).copy_of(&piece);
+            done += piece.bytes();
+        }
+        Ok(true)
     }
 }

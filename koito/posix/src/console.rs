@@ -53,6 +53,9 @@ impl Console {
 
     /// Shows what programs wrote. The driver returns the carriage by itself.
     pub fn show(&mut self, vfs: &mut Vfs<Memory>) {
+        if vfs.terminals.terminal(self.terminal).output_bytes() == 0 {
+            return;
+        }
         let mut bytes = [0; TEXT_BYTES];
         loop {
             let count = vfs.shown(self.terminal, &mut bytes);

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use koito_posix_core::{Arena, Backing, Life, PAGE_BYTES, Pool, Protection, Sharing, page_of};
-use koito_vfs::{DentryId, FileId, ProcessLink, ProcessText, System, SystemText, Terminals, Vfs};
+use koito_vfs::{DentryId, FileId, Known, ProcessLink, ProcessText, System, SystemText, Vfs};
 use nun::mapped::Mapped;
 
 use crate::clock::Clock;
@@ -101,7 +101,7 @@ impl<'a> Shown<'a> {
         text
     }
 
-    fn maps(&self, process: &Process) -> Vec<u8> {
+    fn maps(&self, process: &Process, known: &dyn Known) -> Vec<u8> {
         let mut text = String::new();
         let Some(space) = self.space(process) else { return Vec::new() };
         for (start, area) in space.areas.within(0..u64::MAX) {
@@ -112,27 +112,34 @@ impl<'a> Shown<'a> {
                 has(Protection::EXECUTE, 'x'),
             );
             let s = if area.sharing == Sharing::Shared { 's' } else { 'p' };
-            let offset = match area.backing {
-                Backing::File { offset, .. } => offset,
-                Backing::Zero => 0,
+            let (offset, file) = match &area.backing {
+                Backing::File { offset, file } => (*offset, Some(*file)),
+                Backing::Zero => (0, None),
             };
-            let what = match start {
-                _ if start == space.heap.start => "[heap]",
-                _ if area.end == STACK_TOP => "[stack]",
-                _ => "",
+            let (device, number) = file.map_or((0, 0), |file| known.place(file));
+            let what = match file {
+                Some(file) => known.called(file),
+                None if start == space.heap.start => b"[heap]".to_vec(),
+                None if area.end == STACK_TOP => b"[stack]".to_vec(),
+                None => Vec::new(),
             };
-            text +=
-                &format!("{start:08x}-{:08x} {r}{w}{x}{s} {offset:08x} 00:00 0 {what}\n", area.end);
+            let what = String::from_utf8_lossy(&what);
+            let line = format!(
+                "{start:08x}-{:08x} {r}{w}{x}{s} {offset:08x} 00:{device:02x} {number}",
+                area.end
+            );
+            let ends = if what.is_empty() { "" } else { " " };
+            text += &format!("{line:<72}{ends}{what}\n");
         }
         text.into_bytes()
     }
 
-    fn stat(&self, number: u32, it: &Process, terminals: &Terminals) -> String {
+    fn stat(&self, number: u32, it: &Process, known: &dyn Known) -> String {
         let (bytes, pages) = self.sizes(it);
         let name = String::from_utf8_lossy(&it.name);
         let state = self.state(it);
         let (parent, group, session) = (it.parent, it.group, it.session);
-        let terminal = terminals.of_session(session).map(|id| terminals.device(id));
+        let terminal = known.terminal(session);
         let terminal = terminal.map_or(0, |(major, minor)| major << 8 | minor);
         let (threads, start) = (self.threads(it), it.started / 10_000_000);
         format!(
@@ -228,6 +235,10 @@ impl System for Shown<'_> {
             }
             SystemText::Version => String::from("Linux version 6.1.0-a9n (A9N)\n"),
             SystemText::Cmdline | SystemText::Mounts | SystemText::Filesystems => "\n".into(),
+            SystemText::Vmstat => format!(
+                "nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
+                self.pages.1
+            ),
             SystemText::Hostname => "a9n\n".into(),
             SystemText::NgroupsMax => "65536\n".into(),
             SystemText::Osrelease => "6.1.0-a9n\n".into(),
@@ -239,19 +250,19 @@ impl System for Shown<'_> {
         text.into_bytes()
     }
 
-    fn process_text(&self, process: u32, what: ProcessText, terminals: &Terminals) -> Vec<u8> {
+    fn process_text(&self, process: u32, what: ProcessText, known: &dyn Known) -> Vec<u8> {
         let Some(it) = self.process(process) else { return Vec::new() };
         let arguments = self.space(it).map_or((0, 0, 0), |space| space.arguments);
         let text = match what {
             ProcessText::Cmdline => return self.bytes(it, arguments.0, arguments.1),
             ProcessText::Environ => return self.bytes(it, arguments.1, arguments.2),
-            ProcessText::Maps | ProcessText::Smaps => return self.maps(it),
+            ProcessText::Maps | ProcessText::Smaps => return self.maps(it, known),
             ProcessText::Comm => {
                 let mut name = it.name.clone();
                 name.push(b'\n');
                 return name;
             }
-            ProcessText::Stat => self.stat(process, it, terminals),
+            ProcessText::Stat => self.stat(process, it, known),
             ProcessText::Status => self.status(process, it),
             ProcessText::Statm => {
                 let (bytes, pages) = self.sizes(it);

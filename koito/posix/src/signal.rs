@@ -14,6 +14,8 @@ use crate::wake::Waiting;
 
 /// Bytes of the `syscall` instruction.
 const CALL_BYTES: u64 = 2;
+/// `rt_sigtimedwait`.
+const TAKES: u32 = 128;
 /// Calls that a handler interrupts for good, whatever is wished: they wait for time or signals.
 const NEVER_REPEATED: [u32; 13] = [7, 23, 34, 35, 128, 130, 202, 230, 232, 270, 271, 281, 219];
 
@@ -30,6 +32,7 @@ impl Server {
         }
         let it = &mut self.processes[process];
         it.pending.add(info);
+        self.wake_takers(process);
         let tasks = self.tasks_of(process);
         let takes = |task: &&TaskKey| !self.tasks[**task].mask.contains(signal);
         if let Some(task) = tasks.iter().find(takes).copied() {
@@ -44,6 +47,7 @@ impl Server {
             return;
         }
         self.tasks[task].pending.add(info);
+        self.wake_takers(process);
         if !self.tasks[task].mask.contains(info.signal) {
             self.alert(task);
         }
@@ -176,6 +180,24 @@ impl Server {
         let action = self.process_of(task).actions[signal.index()];
         self.interrupted(task, &Waiting::Repeat { number, arguments }, &action);
         self.tasks[task].deadline = None;
+    }
+
+    /// Wakes those threads of a process that wait to take a signal by a call.
+    fn wake_takers(&mut self, process: ProcessKey) {
+        for (key, task) in self.tasks.iter() {
+            let takes = matches!(task.waiting, Some(Waiting::Repeat { number: TAKES, .. }));
+            if takes && task.process == process {
+                self.woken.push_back(key);
+            }
+        }
+    }
+
+    /// Takes a signal of `set` that waits for a thread.
+    pub fn take_one_of(&mut self, task: TaskKey, set: SignalSet) -> Option<Info> {
+        let it = &self.tasks[task];
+        let pending = it.pending.set().with(self.processes[it.process].pending.set());
+        let others = SignalSet(!set.0);
+        self.take_pending(task, pending.without(others).first()?)
     }
 
     fn take_pending(&mut self, task: TaskKey, signal: Signal) -> Option<Info> {

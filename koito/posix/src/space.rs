@@ -353,6 +353,26 @@ impl Space {
         self.pages.update(range, |_, entry| if shown(&entry) { entry.unmapped() } else { entry });
     }
 
+    /// Moves what is in `from` to `to`, where nothing is, and which may be longer: the area goes on there.
+    /// `from` lies in one area.
+    pub fn move_area(
+        &mut self,
+        world: &mut World,
+        from: Range<u64>,
+        to: Range<u64>,
+    ) -> Result<(), Errno> {
+        let (start, area) = self.areas.find(from.start).ok_or(Errno::EFAULT)?;
+        let area = Area { end: to.end, ..area.tail(start, from.start) };
+        self.areas.insert(to.start, area)?;
+        self.hide(world, from.clone(), |_| true);
+        let mut moved = Vec::new();
+        self.pages.drain(from.clone(), |address, entry| moved.push((address, entry)));
+        for (address, entry) in moved {
+            self.pages.set(to.start + (address - from.start), entry);
+        }
+        self.areas.remove(from)
+    }
+
     /// Changes what the program may do in `range`.
     pub fn protect(
         &mut self,

@@ -2,12 +2,19 @@
 
 use koito_linux::Errno;
 
+use crate::page::Page;
+
 /// Where a read puts what it reads.
 pub trait Target {
     /// Bytes that it still has room for.
     fn room(&self) -> usize;
     /// Takes all of `bytes`, which are no more than there is room for, or fails.
     fn put(&mut self, bytes: &[u8]) -> Result<(), Errno>;
+
+    /// Takes bytes of a page where they lie, if it knows pages; answers whether it does.
+    fn put_page(&mut self, _: Page, _offset: usize, _length: usize) -> Result<bool, Errno> {
+        Ok(false)
+    }
 }
 
 /// Where a write gets what it writes.
@@ -16,6 +23,11 @@ pub trait Source {
     fn left(&self) -> usize;
     /// Fills all of `bytes`, which are no more than it has, or fails.
     fn take(&mut self, bytes: &mut [u8]) -> Result<(), Errno>;
+
+    /// Puts bytes into a page where they shall lie, if it knows pages; answers whether it does.
+    fn take_to_page(&mut self, _: Page, _offset: usize, _length: usize) -> Result<bool, Errno> {
+        Ok(false)
+    }
 }
 
 impl Target for &mut [u8] {

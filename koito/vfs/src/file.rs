@@ -317,7 +317,7 @@ impl<P: Pages> Vfs<P> {
                 let flags = it.flags;
                 self.write_socket(file, flags, source)
             }
-            Object::Text(_) => fail(Errno::EACCES),
+            Object::Text(_) => fail(Errno::EINVAL),
             Object::Directory(_) => fail(Errno::EISDIR),
             Object::Epoll(_) | Object::Path => fail(Errno::EINVAL),
         }

@@ -18,6 +18,7 @@
 
 extern crate alloc;
 
+mod answers;
 mod arena;
 mod attributes;
 mod buffer;
@@ -38,15 +39,20 @@ mod permission;
 mod pipe;
 mod poll;
 mod proc;
+mod proc_files;
 mod queue;
 mod remote;
+mod rename;
 mod ring;
 mod socket;
 mod socket_names;
+mod socket_transfer;
 mod stop;
+mod terminal_transfer;
 mod terminals;
 mod vfs;
 mod walk;
+mod write_back;
 
 pub use arena::Id;
 pub use attributes::{NewTime, SpaceStatus, Status};
@@ -64,7 +70,7 @@ pub use locks::{Exclusion, Owner, Patience, Record};
 pub use page::{HeapPages, PAGE_BYTES, Page, Pages};
 pub use permission::{Credentials, Wish};
 pub use poll::Ready;
-pub use proc::{ProcessLink, ProcessText, System, SystemText};
+pub use proc::{Known, ProcessLink, ProcessText, System, SystemText};
 pub use queue::{QueueId, Queues, Token};
 pub use remote::{Ask, Finished, Maker, New, Rename, Reply, Reported, Request};
 pub use socket::{Received, Receiving, Rights, Shape, Shut, SocketId};

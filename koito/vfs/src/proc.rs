@@ -3,20 +3,13 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use koito_linux::Errno;
-
 use crate::dentry::DentryId;
-use crate::file::{FileId, Object};
-use crate::inode::{Attributes, Body, Kind};
-use crate::list::Listed;
-use crate::page::Pages;
-use crate::stop::{Result, fail};
-use crate::terminals::Terminals;
-use crate::vfs::{Context, Origin, Vfs};
+use crate::file::FileId;
+use crate::inode::Kind;
 
 /// Where listings of processes and descriptors begin.
-const FIRST_PROCESS: u64 = 1 << 32;
-const FIRST_ENTRY: u64 = 2;
+pub(crate) const FIRST_PROCESS: u64 = 1 << 32;
+pub(crate) const FIRST_ENTRY: u64 = 2;
 
 /// What the system says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +28,8 @@ pub enum SystemText {
     Stat,
     /// `/proc/uptime`.
     Uptime,
+    /// `/proc/vmstat`.
+    Vmstat,
     /// `/proc/version`.
     Version,
     /// `/proc/cmdline`.
@@ -111,8 +106,18 @@ pub trait System {
     fn link(&self, process: u32, which: ProcessLink) -> Option<DentryId>;
     /// What the system says; what is known here is not asked.
     fn text(&self, what: SystemText) -> Vec<u8>;
-    /// What is said of a process; `terminals` knows what controls it.
-    fn process_text(&self, process: u32, what: ProcessText, terminals: &Terminals) -> Vec<u8>;
+    /// What is said of a process, with what is known of its files.
+    fn process_text(&self, process: u32, what: ProcessText, known: &dyn Known) -> Vec<u8>;
+}
+
+/// What the files know and [`System`] may have to say.
+pub trait Known {
+    /// The device that controls a session.
+    fn terminal(&self, session: u32) -> Option<(u32, u32)>;
+    /// What an open file is called.
+    fn called(&self, file: FileId) -> Vec<u8>;
+    /// Where an open file lies: file system and number.
+    fn place(&self, file: FileId) -> (u64, u64);
 }
 
 /// Something that `/proc` shows.
@@ -173,6 +178,7 @@ const SYSTEM: &[(&str, SystemText)] = &[
     ("sys/vm/overcommit_memory", SystemText::OvercommitMemory),
     ("uptime", SystemText::Uptime),
     ("version", SystemText::Version),
+    ("vmstat", SystemText::Vmstat),
 ];
 
 const PROCESS: &[(&str, ProcessText)] = &[
@@ -195,7 +201,7 @@ const LINKS: &[(&str, ProcessLink)] =
     &[("cwd", ProcessLink::Directory), ("exe", ProcessLink::Program), ("root", ProcessLink::Root)];
 
 impl ProcNode {
-    fn kind(self) -> Kind {
+    pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Directory(_)
             | Self::Process(_)
@@ -211,7 +217,7 @@ impl ProcNode {
         matches!(self, Self::Thread(_))
     }
 
-    fn process(self) -> Option<u32> {
+    pub(crate) fn process(self) -> Option<u32> {
         match self {
             Self::Process(process)
             | Self::Thread(process)
@@ -225,7 +231,7 @@ impl ProcNode {
     }
 
     /// What `name` is in this directory.
-    fn child(self, system: &dyn System, name: &str) -> Option<Self> {
+    pub(crate) fn child(self, system: &dyn System, name: &str) -> Option<Self> {
         let number = || name.parse::<u32>().ok().filter(|it| format!("{it}") == name);
         match self {
             Self::Directory("") => match name {
@@ -273,7 +279,7 @@ impl ProcNode {
     }
 
     /// The names in this directory that do not change.
-    fn fixed(self, index: usize) -> Option<&'static str> {
+    pub(crate) fn fixed(self, index: usize) -> Option<&'static str> {
         match self {
             Self::Directory(prefix) => {
                 let own = ["self", "thread-self"];
@@ -294,188 +300,5 @@ impl ProcNode {
             }
             _ => None,
         }
-    }
-}
-
-impl<P: Pages> Vfs<P> {
-    /// Mounts `/proc` on a directory.
-    pub fn mount_proc(&mut self, at: DentryId) {
-        let body = Body::Proc(ProcNode::Directory(""));
-        let root = self.add_filesystem(Origin::Proc, ("proc", "proc"), body, 0o555);
-        self.cover(at, root);
-    }
-
-    pub(crate) fn look_up_proc(
-        &mut self,
-        context: &Context<'_>,
-        parent: DentryId,
-        name: &[u8],
-    ) -> Result<Option<DentryId>> {
-        let Body::Proc(directory) = self.inode(parent)?.body else { return Ok(None) };
-        let filesystem = self.inode(parent)?.filesystem;
-        let child = str::from_utf8(name).ok().and_then(|it| directory.child(context.system, it));
-        let Some(node) = child else { return Ok(None) };
-        let kind = node.kind();
-        let permissions = match kind {
-            Kind::Directory => 0o555,
-            Kind::Link => 0o777,
-            _ => 0o444,
-        };
-        let owner = node.process().and_then(|it| context.system.owner(it)).unwrap_or((0, 0));
-        let mut attributes = Attributes::new(kind, permissions, owner, context.now);
-        attributes.links += u32::from(kind == Kind::Directory);
-        let inode = self.add_inode(filesystem, attributes, Body::Proc(node));
-        let dentry = self.add_name(parent, name, Some(inode));
-        self.unpin(dentry);
-        Ok(Some(dentry))
-    }
-
-    /// Whether a name of `/proc` still means what it meant.
-    pub(crate) fn is_current(&self, context: &Context<'_>, dentry: DentryId) -> bool {
-        let it = &self.dentries[dentry];
-        let parent = self.dentries[it.parent].inode.map(|it| &self.inodes[it].body);
-        let node = it.inode.map(|it| &self.inodes[it].body);
-        let (Some(Body::Proc(parent)), Some(Body::Proc(node))) = (parent, node) else {
-            return true;
-        };
-        let name = str::from_utf8(&it.name).unwrap_or_default();
-        parent.child(context.system, name) == Some(*node)
-    }
-
-    /// The entry of a directory of `/proc` at `at`.
-    pub(crate) fn list_proc(
-        &self,
-        context: &Context<'_>,
-        node: ProcNode,
-        at: u64,
-    ) -> Option<Listed> {
-        let system = context.system;
-        let entry = |name: &[u8], kind, next| {
-            Some(Listed { name: name.into(), number: next, kind: Some(kind), next })
-        };
-        let numbered = |found: Option<u64>, kind| {
-            let number = found?;
-            entry(format!("{number}").as_bytes(), kind, FIRST_PROCESS + number + 1)
-        };
-        if at < FIRST_PROCESS
-            && let Some(name) = node.fixed((at - FIRST_ENTRY) as usize)
-        {
-            let kind = node.child(system, name).map_or(Kind::File, ProcNode::kind);
-            return entry(name.as_bytes(), kind, at + 1);
-        }
-        let from = at.saturating_sub(FIRST_PROCESS);
-        let from_process = u32::try_from(from).ok()?;
-        match node {
-            ProcNode::Directory("") => {
-                numbered(system.next_process(from_process).map(u64::from), Kind::Directory)
-            }
-            ProcNode::Threads(process) => {
-                let thread = system.next_thread(process, from_process);
-                numbered(thread.map(u64::from), Kind::Directory)
-            }
-            ProcNode::Descriptors(process) => {
-                numbered(system.next_descriptor(process, from).map(|it| it.0), Kind::Link)
-            }
-            _ => None,
-        }
-    }
-
-    pub(crate) fn proc_target(&self, context: &Context<'_>, node: ProcNode) -> Result<ProcTarget> {
-        let me = context.process;
-        Ok(match node {
-            ProcNode::Me(Me::Process) => ProcTarget::Text(format!("{me}").into()),
-            ProcNode::Me(Me::Thread) => ProcTarget::Text(format!("{me}/task/{me}").into()),
-            ProcNode::Link(process, which) => {
-                self.check_same(context, process)?;
-                ProcTarget::Name(context.system.link(process, which).ok_or(Errno::ENOENT)?)
-            }
-            ProcNode::Descriptor(process, number) => {
-                self.check_same(context, process)?;
-                let found = context.system.next_descriptor(process, number);
-                let (_, file) = found.filter(|it| it.0 == number).ok_or(Errno::ENOENT)?;
-                ProcTarget::Open(file)
-            }
-            _ => return fail(Errno::EINVAL),
-        })
-    }
-
-    /// Refuses to look into processes of others.
-    fn check_same(&self, context: &Context<'_>, process: u32) -> Result<()> {
-        let (user, _) = context.system.owner(process).ok_or(Errno::ENOENT)?;
-        if context.credentials.is_owner(user) { Ok(()) } else { fail(Errno::EACCES) }
-    }
-
-    /// The target of a link of any kind (`readlink`).
-    pub fn read_link(&mut self, context: &Context<'_>, link: DentryId) -> Result<Vec<u8>> {
-        let Body::Proc(node) = self.inode(link)?.body else { return self.link_target(link) };
-        Ok(match self.proc_target(context, node)? {
-            ProcTarget::Text(text) => text,
-            ProcTarget::Name(dentry) => self.path_of(context, dentry),
-            ProcTarget::Open(file) => self.called(context, file),
-        })
-    }
-
-    /// What an open file is called.
-    pub fn called(&self, context: &Context<'_>, file: FileId) -> Vec<u8> {
-        let it = &self.files[file];
-        match (it.dentry, &it.object) {
-            (Some(dentry), _) => self.path_of(context, dentry),
-            (_, Object::Pipe(..)) => format!("pipe:[{}]", it.anonymous).into(),
-            (_, Object::Socket(_)) => format!("socket:[{}]", it.anonymous).into(),
-            (_, Object::Event(_)) => b"anon_inode:[eventfd]".to_vec(),
-            (_, Object::Epoll(_)) => b"anon_inode:[eventpoll]".to_vec(),
-            _ => b"anon_inode:[unknown]".to_vec(),
-        }
-    }
-
-    pub(crate) fn proc_text(&self, context: &Context<'_>, node: ProcNode) -> Result<Vec<u8>> {
-        Ok(match node {
-            ProcNode::Text(SystemText::Mounts) | ProcNode::ProcessText(_, ProcessText::Mounts) => {
-                self.mounts(context)
-            }
-            ProcNode::ProcessText(_, ProcessText::Mountinfo) => self.mount_info(context),
-            ProcNode::Text(SystemText::Filesystems) => {
-                b"nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\n\text4\n".to_vec()
-            }
-            ProcNode::Text(what) => context.system.text(what),
-            ProcNode::ProcessText(process, what) => {
-                context.system.owner(process).ok_or(Errno::ESRCH)?;
-                context.system.process_text(process, what, &self.terminals)
-            }
-            _ => return fail(Errno::EISDIR),
-        })
-    }
-
-    /// Where a file system is mounted; `None` if another one covers it.
-    fn mounted_at(&self, context: &Context<'_>, root: DentryId) -> Option<Vec<u8>> {
-        self.dentries[root].mounted.is_none().then(|| self.path_of(context, root))
-    }
-
-    fn mounts(&self, context: &Context<'_>) -> Vec<u8> {
-        let mut text = Vec::new();
-        for it in &self.filesystems {
-            if let Some(path) = self.mounted_at(context, it.root) {
-                let (source, kind) = it.called;
-                let path = alloc::string::String::from_utf8_lossy(&path);
-                text.extend(format!("{source} {path} {kind} rw,relatime 0 0\n").into_bytes());
-            }
-        }
-        text
-    }
-
-    fn mount_info(&self, context: &Context<'_>) -> Vec<u8> {
-        let mut text = Vec::new();
-        for (index, it) in self.filesystems.iter().enumerate() {
-            if let Some(path) = self.mounted_at(context, it.root) {
-                let (source, kind) = it.called;
-                let path = alloc::string::String::from_utf8_lossy(&path);
-                let (number, parent, minor) = (index + 20, 20, it.device);
-                let line = format!(
-                    "{number} {parent} 0:{minor} / {path} rw,relatime - {kind} {source} rw\n"
-                );
-                text.extend(line.into_bytes());
-            }
-        }
-        text
     }
 }

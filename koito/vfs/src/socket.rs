@@ -1,26 +1,24 @@
 //! Sockets between programs of this machine (`AF_UNIX`): bytes, messages, and open files that go along.
 
 use alloc::collections::VecDeque;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
 
 use crate::arena::Id;
-use crate::buffer::{Source, Target};
 use crate::file::{File, FileId, Flags, Object};
 use crate::inode::{Body, InodeId};
 use crate::page::Pages;
 use crate::poll::Ready;
 use crate::queue::QueueId;
 use crate::socket_names::Address;
-use crate::stop::{Result, Stop, fail};
+use crate::stop::{Result, fail};
 use crate::vfs::Vfs;
 
 /// Bytes that wait in a socket, at most.
-const MOST_BYTES: usize = 208 << 10;
+pub(crate) const MOST_BYTES: usize = 208 << 10;
 /// Messages that wait in a socket, at most.
-const MOST_MESSAGES: usize = 256;
+pub(crate) const MOST_MESSAGES: usize = 256;
 
 /// How bytes travel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +47,11 @@ pub type Rights = Vec<FileId>;
 
 /// What one send brought.
 #[derive(Clone, Debug)]
-struct Parcel {
-    bytes: Vec<u8>,
-    read: usize,
-    rights: Rights,
-    from: Address,
+pub(crate) struct Parcel {
+    pub bytes: Vec<u8>,
+    pub read: usize,
+    pub rights: Rights,
+    pub from: Address,
 }
 
 /// Who waits to be accepted.
@@ -75,14 +73,14 @@ pub struct Socket {
     pub(crate) connected: bool,
     pub(crate) peer_name: Address,
     pub(crate) backlog: Option<Backlog>,
-    inbox: VecDeque<Parcel>,
-    inbox_bytes: usize,
-    shut_read: bool,
-    shut_write: bool,
+    pub(crate) inbox: VecDeque<Parcel>,
+    pub(crate) inbox_bytes: usize,
+    pub(crate) shut_read: bool,
+    pub(crate) shut_write: bool,
     /// Woken when there is something to read or to accept.
-    readable: QueueId,
+    pub(crate) readable: QueueId,
     /// Woken when others can send it more.
-    writable: QueueId,
+    pub(crate) writable: QueueId,
     /// Process, user and group of whoever made it, and of whoever made its peer.
     pub(crate) owner: (u32, u32, u32),
     pub(crate) peer_owner: (u32, u32, u32),
@@ -295,152 +293,6 @@ impl<P: Pages> Vfs<P> {
         self.wake_socket(socket);
         peer.into_iter().for_each(|peer| self.wake_socket(peer));
         Ok(())
-    }
-
-    /// Sends bytes, with open files whose holds it takes over unless it fails, to the partner or to
-    /// `to`. `EPIPE` means that the process gets a `SIGPIPE`, unless it asked not to.
-    pub fn send(
-        &mut self,
-        file: FileId,
-        source: &mut dyn Source,
-        rights: Rights,
-        to: Option<SocketId>,
-        nonblock: bool,
-    ) -> Result<usize> {
-        let socket = self.socket_of(file)?;
-        let it = &self.sockets[socket];
-        let (shape, from) = (it.shape, it.name.clone());
-        if it.shut_write {
-            return fail(Errno::EPIPE);
-        }
-        let target = match (to, it.peer) {
-            (Some(_), Some(_)) if shape != Shape::Datagrams => return fail(Errno::EISCONN),
-            (Some(to), _) if shape == Shape::Datagrams => to,
-            (_, Some(peer)) => peer,
-            _ if shape == Shape::Datagrams && it.connected => return fail(Errno::ECONNREFUSED),
-            _ if it.connected => return fail(Errno::EPIPE),
-            _ => return fail(Errno::ENOTCONN),
-        };
-        let peer = &self.sockets[target];
-        if peer.shut_read {
-            return fail(Errno::EPIPE);
-        }
-        let length = source.left();
-        if shape != Shape::Stream && length > MOST_BYTES {
-            return fail(Errno::EMSGSIZE);
-        }
-        let room = MOST_BYTES - peer.inbox_bytes.min(MOST_BYTES);
-        let fits = if shape == Shape::Stream { room > 0 } else { room >= length };
-        if !fits || peer.inbox.len() >= MOST_MESSAGES {
-            let writable = peer.writable;
-            return if nonblock { fail(Errno::EAGAIN) } else { Err(Stop::Wait(writable)) };
-        }
-        if shape == Shape::Stream && length == 0 {
-            return Ok(0);
-        }
-        let mut bytes = vec![0; length.min(room)];
-        source.take(&mut bytes)?;
-        let count = bytes.len();
-        let peer = &mut self.sockets[target];
-        peer.inbox_bytes += count;
-        let joins = shape == Shape::Stream && rights.is_empty() && count < 4096;
-        match peer.inbox.back_mut() {
-            // Small pieces of a stream become one.
-            Some(last) if joins && last.rights.is_empty() && last.bytes.len() < 16384 => {
-                last.bytes.append(&mut bytes);
-            }
-            _ => peer.inbox.push_back(Parcel { bytes, read: 0, rights, from }),
-        }
-        let readable = peer.readable;
-        self.queues.wake(readable);
-        Ok(count)
-    }
-
-    /// Receives what was sent: of a stream as much as there is up to the next open files, else one message.
-    pub fn receive(
-        &mut self,
-        file: FileId,
-        target: &mut dyn Target,
-        how: Receiving,
-    ) -> Result<Received> {
-        let socket = self.socket_of(file)?;
-        let it = &mut self.sockets[socket];
-        let is_stream = it.shape == Shape::Stream;
-        if is_stream && target.room() == 0 {
-            return Ok(Received::default());
-        }
-        if it.inbox.is_empty() {
-            let over = it.shut_read || (it.connected && it.peer.is_none());
-            if over && it.shape != Shape::Datagrams {
-                return Ok(Received::default());
-            }
-            if self.sockets[socket].shape != Shape::Datagrams && !self.sockets[socket].connected {
-                return fail(if is_stream { Errno::EINVAL } else { Errno::ENOTCONN });
-            }
-            let peer_shut = self.sockets[socket].peer.is_some_and(|it| self.sockets[it].shut_write);
-            if peer_shut && self.sockets[socket].shape != Shape::Datagrams {
-                return Ok(Received::default());
-            }
-            let readable = self.sockets[socket].readable;
-            return if how.nonblock { fail(Errno::EAGAIN) } else { Err(Stop::Wait(readable)) };
-        }
-        let mut received = Received::default();
-        let mut first = true;
-        while let Some(parcel) = it.inbox.front_mut() {
-            if !first && (!is_stream || !parcel.rights.is_empty() || target.room() == 0) {
-                break;
-            }
-            let rest = &parcel.bytes[parcel.read..];
-            let count = rest.len().min(target.room());
-            match target.put(&rest[..count]) {
-                Err(_) if received.bytes > 0 => break,
-                put => put?,
-            }
-            received.bytes += count;
-            received.message = rest.len();
-            first = false;
-            if how.peeks {
-                received.from = parcel.from.clone();
-                break;
-            }
-            received.rights.append(&mut parcel.rights);
-            parcel.read += count;
-            if !is_stream || parcel.read == parcel.bytes.len() {
-                let used = parcel.bytes.len();
-                received.from = core::mem::take(&mut parcel.from);
-                it.inbox_bytes -= used;
-                it.inbox.pop_front();
-            }
-        }
-        let (writable, peer) = (it.writable, it.peer);
-        self.queues.wake(writable);
-        if let Some(peer) = peer {
-            let writable = self.sockets[peer].writable;
-            self.queues.wake(writable);
-        }
-        Ok(received)
-    }
-
-    pub(crate) fn read_socket(
-        &mut self,
-        file: FileId,
-        flags: Flags,
-        target: &mut dyn Target,
-    ) -> Result<usize> {
-        let nonblock = flags.contains(Flags::NONBLOCK);
-        let received = self.receive(file, target, Receiving { peeks: false, nonblock })?;
-        // Who only reads does not want them.
-        received.rights.into_iter().for_each(|right| self.close(right));
-        Ok(received.bytes)
-    }
-
-    pub(crate) fn write_socket(
-        &mut self,
-        file: FileId,
-        flags: Flags,
-        source: &mut dyn Source,
-    ) -> Result<usize> {
-        self.send(file, source, Rights::new(), None, flags.contains(Flags::NONBLOCK))
     }
 
     /// Process, user and group of the partner's maker.

@@ -4,16 +4,14 @@ use alloc::collections::VecDeque;
 use alloc::format;
 
 use koito_linux::Errno;
-use koito_tty::{Flush, Reading, Settings, Signal, Terminal, WindowSize};
+use koito_tty::{Flush, Settings, Signal, Terminal, WindowSize};
 
 use crate::arena::{Arena, Id};
-use crate::buffer::{Source, Target};
 use crate::file::{FileId, Flags, Object};
 use crate::inode::{Attributes, Body, Kind, Time};
 use crate::page::Pages;
-use crate::poll::Ready;
 use crate::queue::QueueId;
-use crate::stop::{Intent, Result, Stop, fail};
+use crate::stop::{Intent, Result, fail};
 use crate::vfs::{Context, Vfs};
 
 /// Device numbers.
@@ -25,30 +23,30 @@ const SLAVES: u32 = 136;
 /// A terminal, and who is at it.
 #[derive(Clone, Debug)]
 pub struct Line {
-    terminal: Terminal,
+    pub(crate) terminal: Terminal,
     /// Woken when programs can read, or write.
-    readable: QueueId,
-    writable: QueueId,
+    pub(crate) readable: QueueId,
+    pub(crate) writable: QueueId,
     /// Its number among the pseudo-terminals, and what is known of its master.
-    master: Option<Master>,
+    pub(crate) master: Option<Master>,
     /// Open files of programs.
     open: u32,
     /// Nobody is at the other side any more.
-    hung_up: bool,
+    pub(crate) hung_up: bool,
     /// When the read is over that waits for a while.
-    deadline: Option<Time>,
+    pub(crate) deadline: Option<Time>,
 }
 
 #[derive(Clone, Debug)]
-struct Master {
+pub(crate) struct Master {
     number: u32,
     /// Woken when the master can read, or write.
-    readable: QueueId,
-    writable: QueueId,
+    pub(crate) readable: QueueId,
+    pub(crate) writable: QueueId,
     /// Programs cannot open it yet.
     locked: bool,
     /// Programs had it open, and none has any more.
-    left: bool,
+    pub(crate) left: bool,
 }
 
 /// Number of a terminal.
@@ -75,7 +73,7 @@ pub enum TerminalEvent {
 /// All terminals.
 #[derive(Debug, Default)]
 pub struct Terminals {
-    lines: Arena<Line>,
+    pub(crate) lines: Arena<Line>,
     console: Option<TerminalId>,
     events: VecDeque<TerminalEvent>,
 }
@@ -323,147 +321,6 @@ impl<P: Pages> Vfs<P> {
         self.wake_line(id);
     }
 
-    /// Stops who is in the background of its terminal and wants to change it.
-    pub fn check_may_change(&self, context: &Context<'_>, id: TerminalId) -> Result<()> {
-        self.check_foreground(context, id, Intent::Write)
-    }
-
-    /// Stops who is in the background of its terminal.
-    fn check_foreground(
-        &self,
-        context: &Context<'_>,
-        id: TerminalId,
-        intent: Intent,
-    ) -> Result<()> {
-        let terminal = self.terminals.terminal(id);
-        let free = intent == Intent::Write && context.insists;
-        let behind = !free
-            && terminal.session == Some(context.session)
-            && terminal.foreground.is_some_and(|group| group != context.group);
-        if behind { Err(Stop::Background(intent)) } else { Ok(()) }
-    }
-
-    pub(crate) fn read_terminal(
-        &mut self,
-        context: &Context<'_>,
-        end: TerminalEnd,
-        flags: Flags,
-        target: &mut dyn Target,
-    ) -> Result<usize> {
-        if end.is_master {
-            return self.read_master(end.terminal, flags, target);
-        }
-        self.check_foreground(context, end.terminal, Intent::Read)?;
-        let line = &mut self.terminals.lines[end.terminal];
-        if line.hung_up {
-            return Ok(0);
-        }
-        let mut bytes = [0; 4096];
-        let most = target.room().min(bytes.len());
-        let expired = line.deadline.is_some_and(|deadline| deadline <= context.now);
-        let readable = line.readable;
-        match line.terminal.read(&mut bytes[..most], expired) {
-            Reading::Done(count) => {
-                line.deadline = None;
-                let room = line.master.as_ref().map(|master| master.writable);
-                room.into_iter().for_each(|queue| self.queues.wake(queue));
-                target.put(&bytes[..count])?;
-                Ok(count)
-            }
-            _ if flags.contains(Flags::NONBLOCK) => fail(Errno::EAGAIN),
-            Reading::Wait => Err(Stop::Wait(readable)),
-            Reading::WaitTenths(tenths) => {
-                let until = *line.deadline.get_or_insert(later(context.now, tenths));
-                Err(Stop::WaitUntil(readable, until))
-            }
-        }
-    }
-
-    fn read_master(
-        &mut self,
-        id: TerminalId,
-        flags: Flags,
-        target: &mut dyn Target,
-    ) -> Result<usize> {
-        let line = &self.terminals.lines[id];
-        let Some(master) = &line.master else { return fail(Errno::EIO) };
-        if line.terminal.output_bytes() == 0 {
-            return match (master.left, flags.contains(Flags::NONBLOCK)) {
-                (true, _) => fail(Errno::EIO),
-                (_, true) => fail(Errno::EAGAIN),
-                _ => Err(Stop::Wait(master.readable)),
-            };
-        }
-        let mut bytes = [0; 4096];
-        let most = target.room().min(bytes.len());
-        let count = self.shown(id, &mut bytes[..most]);
-        target.put(&bytes[..count])?;
-        Ok(count)
-    }
-
-    pub(crate) fn write_terminal(
-        &mut self,
-        context: &Context<'_>,
-        end: TerminalEnd,
-        flags: Flags,
-        source: &mut dyn Source,
-    ) -> Result<usize> {
-        let id = end.terminal;
-        let line = &self.terminals.lines[id];
-        let stops = koito_tty::Local::STOP_BACKGROUND;
-        if !end.is_master && line.terminal.settings().local.contains(stops) {
-            self.check_foreground(context, id, Intent::Write)?;
-        }
-        if line.hung_up && !end.is_master {
-            return fail(Errno::EIO);
-        }
-        let mut bytes = [0; 4096];
-        let (room, queue) = match &line.master {
-            Some(master) if end.is_master => (line.terminal.input_room(), master.writable),
-            _ if line.terminal.is_writable() => (bytes.len(), line.writable),
-            _ => (0, line.writable),
-        };
-        if source.left() == 0 {
-            return Ok(0);
-        }
-        if room == 0 {
-            let fails = flags.contains(Flags::NONBLOCK);
-            return if fails { fail(Errno::EAGAIN) } else { Err(Stop::Wait(queue)) };
-        }
-        let most = source.left().min(bytes.len()).min(room);
-        source.take(&mut bytes[..most])?;
-        if end.is_master {
-            self.type_in(id, &bytes[..most]);
-            return Ok(most);
-        }
-        let line = &mut self.terminals.lines[id];
-        let count = line.terminal.write(&bytes[..most]);
-        let shown = line.master.as_ref().map(|master| master.readable);
-        shown.into_iter().for_each(|queue| self.queues.wake(queue));
-        Ok(count)
-    }
-
-    pub(crate) fn terminal_ready(&self, end: TerminalEnd) -> Ready {
-        let line = &self.terminals.lines[end.terminal];
-        match &line.master {
-            Some(master) if end.is_master => {
-                let lost = if master.left { Ready::HANG_UP } else { Ready::empty() };
-                let readable = line.terminal.output_bytes() > 0;
-                Ready::when(readable, line.terminal.input_room() > 0) | lost
-            }
-            _ if line.hung_up => Ready::when(true, true) | Ready::HANG_UP | Ready::ERROR,
-            _ => Ready::when(line.terminal.is_readable(), line.terminal.is_writable()),
-        }
-    }
-
-    pub(crate) fn terminal_queues(&self, end: TerminalEnd) -> [QueueId; 2] {
-        let line = &self.terminals.lines[end.terminal];
-        match &line.master {
-            Some(master) if end.is_master => [master.readable, master.writable],
-            _ => [line.readable, line.writable],
-        }
-    }
-
     /// The terminal that a file is; `ENOTTY` else.
     pub fn terminal_of(&self, file: FileId) -> Result<TerminalEnd> {
         match self.files[file].object {
@@ -506,13 +363,5 @@ impl<P: Pages> Vfs<P> {
     pub fn set_window(&mut self, id: TerminalId, window: WindowSize) {
         self.terminals.lines[id].terminal.set_window(window);
         self.terminals.note_signals(id);
-    }
-}
-
-fn later(now: Time, tenths: u8) -> Time {
-    let nanoseconds = u64::from(now.nanoseconds) + u64::from(tenths) * 100_000_000;
-    Time {
-        seconds: now.seconds + (nanoseconds / 1_000_000_000) as i64,
-        nanoseconds: (nanoseconds % 1_000_000_000) as u32,
     }
 }

@@ -6,7 +6,7 @@ use super::source::{Class, Source};
 use super::{Outcome, Report};
 
 /// A part of the kernel: the name of its figure, its folders and files, the most code lines it may have.
-/// What is in several counts in the first.
+/// What is in several counts in the first, and what is compiled for one machine only with that machine.
 const PARTS: &[(&str, &[&str], usize)] = &[
     (
         "virtualisation.lines",
@@ -17,19 +17,18 @@ const PARTS: &[(&str, &[&str], usize)] = &[
             "kernel/hal-x86_64/src/virt/",
         ],
         2300,
+        2500,
     ),
     (
         "kernel.lines",
-        &[
-            "kernel/core/src/",
-            "kernel/store/src/",
-            "kernel/hal/src/",
-            "kernel/fast/src/",
-            "kernel/image/src/",
-        ],
+        &["kernel/core/src/", "kernel/store/src/", "kernel/hal/src/", "kernel/handshake/src/"],
         7000,
     ),
-    ("hal_x86_64.lines", &["kernel/hal-x86_64/src/"], 7000),
+    (
+        "hal_x86_64.lines",
+        &["kernel/hal-x86_64/src/", "kernel/fast/src/", "kernel/image/src/"],
+        7000,
+    ),
 ];
 /// A longer file is a design question.
 const LONGEST_FILE: usize = 800;

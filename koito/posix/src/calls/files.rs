@@ -46,6 +46,7 @@ impl Server {
     ) -> Result<(), Errno> {
         let space = self.process_of(task).space;
         let length = bytes.min(koito_vfs::MOST_AT_ONCE as u64) as usize;
+        buffer.know(self.world.vfs.pages.all());
         let came =
             self.spaces[space].go_through(&mut self.world, (address, length), tried, |part, _| {
                 buffer.push(part);
@@ -275,7 +276,28 @@ pub fn sendfile(
     &[to, from, place, bytes, ..]: &Arguments,
 ) -> Answer {
     let [to, from] = [server.file(task, to)?, server.file(task, from)?];
+    if !matches!(server.world.vfs.object(from), Object::File(_)) {
+        return Err(Errno::EINVAL.into());
+    }
     copy(server, task, (from, place), (to, 0), bytes)
+}
+
+/// Moves bytes from a pipe to a file, or from a file to a pipe.
+pub fn splice(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[from, from_at, to, to_at, bytes, _] = arguments;
+    let [from, to] = [server.file(task, from)?, server.file(task, to)?];
+    let pipe = |file| matches!(server.world.vfs.object(file), Object::Pipe(..));
+    let (source, target) = (pipe(from), pipe(to));
+    if (source && from_at != 0) || (target && to_at != 0) {
+        return Err(Errno::ESPIPE.into());
+    }
+    let known =
+        source && matches!(server.world.vfs.object(to), Object::File(_) | Object::Device(_));
+    let stored = target && matches!(server.world.vfs.object(from), Object::File(_));
+    if !known && !stored {
+        return Err(Errno::EINVAL.into());
+    }
+    copy(server, task, (from, from_at), (to, to_at), bytes)
 }
 
 /// Copies from one file to another, each from an offset that lies in memory, if one is given.

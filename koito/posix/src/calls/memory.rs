@@ -6,6 +6,7 @@ use koito_linux::{Errno, raw};
 use koito_posix_core::{Area, Backing, PAGE_BYTES, Protection, Sharing, USER_END, whole_pages};
 
 use crate::call::{Answer, Arguments};
+use crate::files::Came;
 use crate::mapped::FileKey;
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
@@ -72,6 +73,8 @@ pub fn mmap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer
             return Err(Errno::EINVAL.into());
         }
         Backing::File { file, offset }
+    } else if sharing == Sharing::Shared {
+        Backing::File { file: shared_memory(server, task, bytes)?, offset: 0 }
     } else {
         Backing::Zero
     };
@@ -82,6 +85,25 @@ pub fn mmap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer
     let area = Area { end: range.end, protection, sharing, backing };
     space.place(&mut server.world, start, area)?;
     Ok(start)
+}
+
+/// Memory that children share: a file without a name.
+fn shared_memory(server: &mut Server, task: TaskKey, bytes: u64) -> Result<FileKey, Errno> {
+    let length = whole_pages(bytes).ok_or(Errno::ENOMEM)?;
+    let process = server.tasks[task].process;
+    let came = server.on_files(Some(process), |vfs, context| {
+        let file = vfs.open_memory(context, b"zero");
+        let resized = vfs.truncate_file(context, file, length);
+        if resized.is_err() {
+            vfs.close(file);
+        }
+        resized.map(|()| file)
+    });
+    let Ok(Came::Value(file)) = came else { return Err(Errno::ENOMEM) };
+    let mapped = server.world.map_file(file);
+    // Its areas hold it from now on.
+    server.world.vfs.close(file);
+    mapped
 }
 
 /// The file behind a descriptor, as areas name it, if it may be mapped so.
@@ -158,4 +180,84 @@ pub fn madvise(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Ans
         space.drop_pages(&mut server.world, range);
     }
     Ok(0)
+}
+
+/// Changes the length of an area, and moves it if it has to and may.
+pub fn mremap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[address, old_bytes, new_bytes, flags, wanted, _] = arguments;
+    let flags = flags as u32;
+    let (may_move, fixed) = (flags & raw::MREMAP_MAYMOVE != 0, flags & raw::MREMAP_FIXED != 0);
+    let known = raw::MREMAP_MAYMOVE | raw::MREMAP_FIXED;
+    if flags & !known != 0 || (fixed && !may_move) || old_bytes == 0 || new_bytes == 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let (old, new) = (pages(address, old_bytes)?, pages(address, new_bytes)?);
+    let key = server.process_of(task).space;
+    let space = &mut server.spaces[key];
+    let (start, area) = space.areas.find(old.start).ok_or(Errno::EFAULT)?;
+    if area.end < old.end {
+        return Err(Errno::EFAULT.into());
+    }
+    let grown = Area { end: new.end, ..area.tail(start, old.start) };
+    if !fixed && new.end <= old.end {
+        if new.end < old.end {
+            space.clear(&mut server.world, new.end..old.end)?;
+        }
+        return Ok(old.start);
+    }
+    if !fixed && space.areas.within(old.end..new.end).next().is_none() {
+        let more = grown.tail(old.start, old.end);
+        space.areas.insert(old.end, more)?;
+        return Ok(old.start);
+    }
+    if !may_move {
+        return Err(Errno::ENOMEM.into());
+    }
+    let length = new.end - new.start;
+    let to = match fixed {
+        true => {
+            let to = pages(wanted, new_bytes)?;
+            if to.start < BOTTOM || (to.start < old.end && old.start < to.end) {
+                return Err(Errno::EINVAL.into());
+            }
+            space.clear(&mut server.world, to.clone())?;
+            to
+        }
+        false => {
+            let start = space.areas.gap(length, BOTTOM, space.top).ok_or(Errno::ENOMEM)?;
+            start..start + length
+        }
+    };
+    if to.end - to.start < old.end - old.start {
+        space.clear(&mut server.world, old.start + length..old.end)?;
+    }
+    let from = old.start..old.end.min(old.start + length);
+    space.move_area(&mut server.world, from, to.clone())?;
+    Ok(to.start)
+}
+
+/// Has what was written to mapped files reach them. Whoever reads a file sees the same pages already; when
+/// they last is a matter of `fsync`.
+pub fn msync(
+    server: &mut Server,
+    task: TaskKey,
+    &[address, bytes, flags, ..]: &Arguments,
+) -> Answer {
+    let range = pages(address, bytes)?;
+    let both = raw::MS_ASYNC | raw::MS_SYNC;
+    let flags = flags as u32;
+    if flags & !(both | raw::MS_INVALIDATE) != 0 || flags & both == both {
+        return Err(Errno::EINVAL.into());
+    }
+    let space = server.process_of(task).space;
+    let covered = range.is_empty() || server.spaces[space].areas.covers(range);
+    if covered { Ok(0) } else { Err(Errno::ENOMEM.into()) }
+}
+
+/// Memory never leaves, so it need not be kept from that.
+pub fn mlock(server: &mut Server, task: TaskKey, &[address, bytes, ..]: &Arguments) -> Answer {
+    let range = pages(address & !(PAGE_BYTES - 1), bytes)?;
+    let space = server.process_of(task).space;
+    let covered = range.is_empty() || server.spaces[space].areas.covers(range);
+    if covered { Ok(0) } else { Err(Errno::ENOMEM.into()) }
 }

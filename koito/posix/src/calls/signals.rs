@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use koito_linux::{Errno, raw};
 use koito_posix_core::{Action, AlternateStack, Detail, Info, Signal, SignalSet, register};
 
+use super::time::nanoseconds;
 use crate::call::{Answer, Arguments, Stop};
 use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey};
@@ -211,4 +212,49 @@ pub fn tgkill(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
 /// The same, whatever process it belongs to.
 pub fn tkill(server: &mut Server, task: TaskKey, &[thread, number, ..]: &Arguments) -> Answer {
     tgkill(server, task, &[0, thread, number, 0, 0, 0])
+}
+
+/// Waits for one of some signals, which are held back, and takes it without a handler.
+pub fn rt_sigtimedwait(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[set, info_at, timeout, bytes, ..] = arguments;
+    if bytes != SET_BYTES {
+        return Err(Errno::EINVAL.into());
+    }
+    let [set] = server.read_words(task, set)?.map(SignalSet);
+    if let Some(info) = server.take_one_of(task, set.maskable()) {
+        server.tasks[task].deadline = None;
+        if info_at != 0 {
+            server.write_bytes(task, info_at, &info.bytes())?;
+        }
+        return Ok(info.signal.number().into());
+    }
+    let now = server.clock.now();
+    let deadline = match (server.tasks[task].deadline, timeout) {
+        (Some(deadline), _) => Some(deadline),
+        (None, 0) => None,
+        (None, at) => Some(now.saturating_add(nanoseconds(server.read_words(task, at)?)?)),
+    };
+    if deadline.is_some_and(|deadline| deadline <= now) {
+        return Err(Errno::EAGAIN.into());
+    }
+    server.set_deadline(task, deadline);
+    Err(Stop::Wait)
+}
+
+/// Sends a signal with a value.
+pub fn rt_sigqueueinfo(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[process, number, info_at, ..] = arguments;
+    let signal = signal_or_look(number)?;
+    let [_, code, _, value]: [u64; 4] = server.read_words(task, info_at)?;
+    let to = server.process(process as u32).ok_or(Errno::ESRCH)?;
+    // Only the kernel says that the kernel sent something.
+    if !may_send(server, task, to, signal) || (code as i32) >= 0 {
+        return Err(Errno::EPERM.into());
+    }
+    if let Some(signal) = signal {
+        let own = server.process_of(task);
+        let detail = Detail::Value(own.number, own.owner.users[0], value);
+        server.send(to, Info { signal, code: code as i32, detail });
+    }
+    Ok(0)
 }

@@ -139,3 +139,38 @@ pub fn getrandom(server: &mut Server, task: TaskKey, arguments: &Arguments) -> A
     server.write_bytes(task, to, &bytes[..length])?;
     Ok(length as u64)
 }
+
+/// How a thread is scheduled: as all are (`SCHED_OTHER`).
+pub fn sched_getscheduler(_: &mut Server, _: TaskKey, _: &Arguments) -> Answer {
+    Ok(0)
+}
+
+/// Its priority among those that have one.
+pub fn sched_getparam(server: &mut Server, task: TaskKey, &[_, to, ..]: &Arguments) -> Answer {
+    server.write_bytes(task, to, &[0; 4])?;
+    Ok(0)
+}
+
+/// The highest and the lowest of these priorities.
+pub fn sched_get_priority_max(_: &mut Server, _: TaskKey, &[policy, ..]: &Arguments) -> Answer {
+    match policy as u32 {
+        0 | 3 | 5 => Ok(0),
+        1 | 2 => Ok(99),
+        _ => Err(Errno::EINVAL.into()),
+    }
+}
+
+/// See above.
+pub fn sched_get_priority_min(_: &mut Server, _: TaskKey, &[policy, ..]: &Arguments) -> Answer {
+    match policy as u32 {
+        0 | 3 | 5 => Ok(0),
+        1 | 2 => Ok(1),
+        _ => Err(Errno::EINVAL.into()),
+    }
+}
+
+/// The execution domain: Linux's own.
+pub fn personality(_: &mut Server, _: TaskKey, &[wanted, ..]: &Arguments) -> Answer {
+    const ASK: u32 = u32::MAX;
+    if matches!(wanted as u32, 0 | ASK) { Ok(0) } else { Err(Errno::EINVAL.into()) }
+}

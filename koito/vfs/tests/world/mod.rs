@@ -35,7 +35,7 @@ impl System for Processes {
     fn text(&self, what: SystemText) -> Vec<u8> {
         format!("{what:?}\n").into()
     }
-    fn process_text(&self, process: u32, what: ProcessText, _: &Terminals) -> Vec<u8> {
+    fn process_text(&self, process: u32, what: ProcessText, _: &dyn Known) -> Vec<u8> {
         format!("{process} {what:?}\n").into()
     }
 }

@@ -17,7 +17,7 @@ use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
-use crate::virt::{BREAKPOINTS, Guest, a9n_guest_exit, unusual};
+use crate::virt::{BREAKPOINTS, Guest, unusual};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
@@ -62,8 +62,23 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
     guest.vmx.is_launched.get()
 }
 
-/// What the stub calls when `guest` left, or was `refused`. Answers whom to run.
-pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
+/// How to go on after an exit.
+#[repr(C)]
+pub(crate) struct Next {
+    /// Whom to run, null for nobody; unless
+    run: *const Context,
+    /// it is for this one's monitor.
+    monitored: *const Context,
+}
+
+impl Next {
+    const fn run(run: *const Context) -> Self {
+        Self { run, monitored: ptr::null() }
+    }
+}
+
+/// What the stub calls when `guest` left, or was `refused`.
+pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
     let cpu = Cpu::here();
     let me = cpu.current.load(Relaxed);
     cpu.segments.reload_table();
@@ -89,7 +104,7 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
             keep_event(reason);
             match reason {
                 basic::EXTERNAL_INTERRUPT => {
-                    return interrupted(field(Field::EXIT_EVENT) & 0xff, 0);
+                    return Next::run(interrupted(field(Field::EXIT_EVENT) & 0xff, 0));
                 }
                 basic::EXCEPTION => {
                     let event = Event(field(Field::EXIT_EVENT));
@@ -109,12 +124,7 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
             }
         }
     };
-    // SAFETY: `current` is the context that the guest was entered for, which the portable kernel keeps
-    // as long as it is current.
-    match unsafe { me.as_ref() } {
-        Some(me) if !stays => a9n_guest_exit(cpu, me),
-        _ => me,
-    }
+    if stays { Next::run(me) } else { Next { run: ptr::null(), monitored: me } }
 }
 
 /// Keeps DR6; and if the guest has no breakpoint, it leaves when it touches a debug register again.
