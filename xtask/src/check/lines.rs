@@ -16,7 +16,6 @@ const PARTS: &[(&str, &[&str], usize)] = &[
             "kernel/hal/src/virt.rs",
             "kernel/hal-x86_64/src/virt/",
         ],
-        2300,
         2500,
     ),
     (
