@@ -159,7 +159,7 @@ macro_rules! system_calls {
             150 munlock Full memory::mlock;
             157 prctl Partial system::prctl;
             158 arch_prctl Partial process::arch_prctl;
-            160 setrlimit Missing;
+            160 setrlimit Partial system::setrlimit;
             161 chroot Full paths::chroot;
             162 sync Full files::sync;
             186 gettid Full identity::gettid;

@@ -22,7 +22,7 @@ const STACK_BYTES: u64 = 8 << 20;
 /// Where the page lies with the way into signal handlers: the last one that there is.
 pub const TRAMPOLINE: u64 = USER_END - PAGE_BYTES;
 /// Where the stack ends.
-const STACK_TOP: u64 = TRAMPOLINE;
+pub const STACK_TOP: u64 = TRAMPOLINE;
 /// Most scripts that are each other's interpreters.
 const MOST_INTERPRETERS: usize = 5;
 /// Longest first line of a script.

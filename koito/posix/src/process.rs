@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_posix_core::{
-    Action, AlternateStack, Detail, Info, Key, Life, Pending, Signal, SignalSet,
+    Action, AlternateStack, Detail, Info, Key, Life, Limits, Pending, Signal, SignalSet,
 };
 use nun::Descriptor;
 
@@ -69,6 +69,8 @@ pub struct Process {
     pub life: Life,
     /// Whether its parent has yet to be told that.
     pub is_news: bool,
+    /// What it may have.
+    pub limits: Limits,
     /// What it wishes for signals.
     pub actions: [Action; 64],
     /// Signals that any of its threads may take.
@@ -229,6 +231,7 @@ impl Server {
             life: Life::Running,
             is_news: false,
             actions: [Action::default(); 64],
+            limits: Limits::first(),
             pending: Pending::new(),
             exit_signal: 0,
             borrowed_from: None,
@@ -240,6 +243,7 @@ impl Server {
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
         self.awaited.push(number);
+        self.await_keys();
         Ok(number)
     }
 

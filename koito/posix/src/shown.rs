@@ -9,6 +9,7 @@ use koito_vfs::{DentryId, FileId, Known, ProcessLink, ProcessText, System, Syste
 use nun::mapped::Mapped;
 
 use crate::clock::Clock;
+use crate::exec::STACK_TOP;
 use crate::machine::Memory;
 use crate::process::{Process, Task};
 use crate::space::Space;
@@ -119,7 +120,7 @@ impl<'a> Shown<'a> {
             let what = match file {
                 Some(file) => known.called(file),
                 None if start == space.heap.start => b"[heap]".to_vec(),
-                None if (start..area.end).contains(&space.arguments.0) => b"[stack]".to_vec(),
+                None if area.end == STACK_TOP => b"[stack]".to_vec(),
                 None => Vec::new(),
             };
             let what = String::from_utf8_lossy(&what);

@@ -170,6 +170,7 @@ fn add_process(
         life: Life::Running,
         is_news: false,
         actions: it.actions,
+        limits: it.limits,
         pending: Pending::new(),
         exit_signal: wish.signal,
         borrowed_from: None,

@@ -9,9 +9,6 @@ use crate::call::{Answer, Arguments, Stop};
 use crate::files::Came;
 use crate::server::{Server, TaskKey};
 
-/// Descriptors of a process, at most.
-const MOST: usize = 1024;
-
 impl Server {
     /// Gives the caller a descriptor for a file, from `from` on; it is closed if there is none left.
     pub fn add_descriptor(
@@ -21,7 +18,8 @@ impl Server {
         on_exec: OnExec,
         from: usize,
     ) -> Answer {
-        let added = self.opened(task)?.descriptors.add(file, on_exec, from, MOST);
+        let most = self.process_of(task).limits.files();
+        let added = self.opened(task)?.descriptors.add(file, on_exec, from, most);
         if added.is_err() {
             self.world.vfs.close(file);
             self.settle_files();
@@ -103,7 +101,8 @@ pub fn dup3(
     }
     let file = server.file(task, number)?;
     let descriptor = Descriptor { file, on_exec: on_exec(flags) };
-    let replaced = server.opened(task)?.descriptors.replace(wanted, descriptor, MOST)?;
+    let most = server.process_of(task).limits.files();
+    let replaced = server.opened(task)?.descriptors.replace(wanted, descriptor, most)?;
     server.world.vfs.share(file);
     if let Some(replaced) = replaced {
         server.close_file(task, replaced);
@@ -194,7 +193,7 @@ pub fn fcntl(
     let file = descriptor.file;
     match command as u32 {
         raw::F_DUPFD | raw::F_DUPFD_CLOEXEC => {
-            if argument >= MOST as u64 {
+            if argument >= server.process_of(task).limits.files() as u64 {
                 return Err(Errno::EINVAL.into());
             }
             let closes = command as u32 == raw::F_DUPFD_CLOEXEC;

@@ -23,43 +23,38 @@ pub fn uname(server: &mut Server, task: TaskKey, &[to, ..]: &Arguments) -> Answe
     Ok(0)
 }
 
-/// Limits: they are what they are.
-fn limits(resource: u64) -> Result<[u64; 2], Errno> {
-    const STACK: u64 = 3;
-    const CORE: u64 = 4;
-    const PROCESSES: u64 = 6;
-    const FILES: u64 = 7;
-    match resource {
-        STACK => Ok([8 << 20, u64::MAX]),
-        CORE => Ok([0, u64::MAX]),
-        PROCESSES => Ok([1024; 2]),
-        FILES => Ok([1024, 4096]),
-        0..16 => Ok([u64::MAX; 2]),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
-/// Tells a limit. Setting one changes nothing.
+/// Tells a limit, and sets it, also of another process.
 pub fn prlimit64(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[_, resource, new, old, ..] = arguments;
-    let limits = limits(resource)?;
+    let &[number, kind, new, old, ..] = arguments;
+    let own = server.tasks[task].process;
+    let process = match number {
+        0 => own,
+        _ => server.process(number as u32).ok_or(Errno::ESRCH)?,
+    };
+    let before = server.processes[process].limits.get(kind)?;
     if new != 0 {
-        let [soft, hard] = server.read_words(task, new)?;
-        if soft > hard {
-            return Err(Errno::EINVAL.into());
+        let wanted = server.read_words(task, new)?;
+        let owner = &server.processes[own].owner;
+        let privileged = owner.users[1] == 0;
+        if !privileged && owner.users[0] != server.processes[process].owner.users[0] {
+            return Err(Errno::EPERM.into());
         }
+        server.processes[process].limits.set(kind, wanted, privileged)?;
     }
     if old != 0 {
-        server.write_words(task, old, &limits)?;
+        server.write_words(task, old, &before)?;
     }
     Ok(0)
 }
 
 /// Tells a limit.
-pub fn getrlimit(server: &mut Server, task: TaskKey, &[resource, to, ..]: &Arguments) -> Answer {
-    let limits = limits(resource)?;
-    server.write_words(task, to, &limits)?;
-    Ok(0)
+pub fn getrlimit(server: &mut Server, task: TaskKey, &[kind, to, ..]: &Arguments) -> Answer {
+    prlimit64(server, task, &[0, kind, 0, to, 0, 0])
+}
+
+/// Sets a limit.
+pub fn setrlimit(server: &mut Server, task: TaskKey, &[kind, from, ..]: &Arguments) -> Answer {
+    prlimit64(server, task, &[0, kind, from, 0, 0, 0])
 }
 
 /// What was used: nobody counts.

@@ -119,13 +119,6 @@ await over
 END
 linux-typist keys /usr/bin/busybox sh -c 'stty rows 30 cols 100; stty size; stty -a | grep -o "intr = ^C"; stty -echo; stty -a | grep -o -- "-echo "; echo over'
 
-### terminal-quit
-cat >keys <<'END'
-await dozing
-keys ^\
-END
-linux-typist keys /checks/bin/doze 100; echo $?
-
 ### terminal-stop
 cat >keys <<'END'
 await # 
@@ -148,7 +141,7 @@ linux-typist keys /usr/bin/busybox sh -i | grep -c Stopped
 cat >keys <<'END'
 await - f
 keys ihello^[
-await - f [modified] 1/1
+await - f [Modified] 1/1
 keys :wq^M
 END
 linux-typist keys /usr/bin/busybox vi f >/dev/null; cat f
@@ -158,7 +151,7 @@ printf 'one\ntwo\nthree\n' >f
 cat >keys <<'END'
 await - f
 keys jddGonew line^[
-await - f [modified] 3/3
+await - f [Modified] 3/3
 keys :wq^M
 END
 linux-typist keys /usr/bin/busybox vi f >/dev/null; cat f

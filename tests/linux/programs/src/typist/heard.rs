@@ -36,7 +36,7 @@ impl Heard {
     }
 
     /// Reads and shows until the terminal is closed.
-    pub fn to_the_end(&mut self) {
+    pub fn rest(&mut self) {
         self.length = 0;
         while self.hear() {
             self.length = 0;

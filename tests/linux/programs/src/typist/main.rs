@@ -59,7 +59,7 @@ fn main(arguments: Arguments) -> i32 {
             return FAILED;
         }
     }
-    heard.to_the_end();
+    heard.rest();
     let status = wait(child);
     if status & 0x7f == 0 { status >> 8 & 0xff } else { 128 + (status & 0x7f) }
 }
