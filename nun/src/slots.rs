@@ -65,25 +65,31 @@ impl<const WORDS: usize> SlotAllocator<WORDS> {
         self.take_run(1)
     }
 
-    /// The first of `count` consecutive free slots.
+    /// The first of `count` consecutive free slots. It looks at each word of the books, and each run of
+    /// free slots, at most once.
     pub fn take_run(&mut self, count: u64) -> Option<u64> {
-        let mut first = 0;
-        let mut found = 0;
-        for slot in 0..WORDS as u64 * BITS {
-            if !self.is_free(slot) {
-                found = 0;
-                continue;
-            }
-            if found == 0 {
-                first = slot;
-            }
-            found += 1;
-            if found >= count {
-                (first..=slot).for_each(|slot| self.flip(slot));
+        let mut first = self.next(0, |word| word)?;
+        loop {
+            let end = self.next(first, |word| !word).unwrap_or(WORDS as u64 * BITS);
+            if end - first >= count {
+                (first..first + count).for_each(|slot| self.flip(slot));
                 return Some(first);
             }
+            first = self.next(end, |word| word)?;
         }
-        None
+    }
+
+    /// The first slot from `start` on whose bit is set in what `look` makes of its word.
+    fn next(&self, start: u64, look: impl Fn(u64) -> u64) -> Option<u64> {
+        let place = (start / BITS) as usize;
+        let mut words = self.free.get(place..)?.iter().map(|word| look(*word));
+        let mut word = words.next()? & (u64::MAX << (start % BITS));
+        let mut base = place as u64 * BITS;
+        while word == 0 {
+            word = words.next()?;
+            base += BITS;
+        }
+        Some(base + u64::from(word.trailing_zeros()))
     }
 
     /// Takes back a slot that has been emptied.
@@ -149,6 +155,8 @@ const fn bits<const WORDS: usize>(range: SlotRange) -> [u64; WORDS] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn slots(first: u32, count: u32) -> SlotAllocator {
@@ -196,5 +204,30 @@ mod tests {
         assert_eq!(slots.node(), Node::slot(5));
         assert_eq!(slots.take_run(254), Some(2));
         assert_eq!(slots.take(), None);
+    }
+
+    proptest! {
+        /// Runs come from the lowest place, as a look at every slot would find it.
+        #[test]
+        fn runs_are_the_lowest_that_fit(
+            taken in prop::collection::vec(0..256_u64, 0..200),
+            counts in prop::collection::vec(1..80_u64, 1..20),
+        ) {
+            let mut slots = SlotAllocator::<4>::new(SlotRange { first: 0, count: 256 });
+            let mut free = [true; 256];
+            for slot in taken {
+                if core::mem::take(&mut free[slot as usize]) {
+                    slots.flip(slot);
+                }
+            }
+            for count in counts {
+                let fits = |first: &u64| free[*first as usize..][..count as usize].iter().all(|it| *it);
+                let expected = (0..=256 - count).find(fits);
+                prop_assert_eq!(slots.take_run(count), expected);
+                if let Some(first) = expected {
+                    free[first as usize..][..count as usize].fill(false);
+                }
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use a9n_bench::measure::Measured;
-use nun::{Error, InitInfo, Resources, println};
+use nun::{InitInfo, Resources, println};
 
 use crate::screen::Screen;
 
@@ -17,10 +17,14 @@ pub struct Report {
 }
 
 impl Report {
-    /// Says what is to come.
-    pub fn start(init: &'static InitInfo, resources: &mut Resources) -> Result<Self, Error> {
+    /// Says what is to come. Figures are shown without a screen that cannot be used.
+    pub fn start(init: &'static InitInfo, resources: &mut Resources) -> Self {
         let counts = init.command_line() == COUNT;
-        let screen = if counts { None } else { Screen::of(init, resources)? };
+        let screen = if counts { Ok(None) } else { Screen::of(init, resources) };
+        let screen = screen.unwrap_or_else(|error| {
+            println!("no screen: {error}");
+            None
+        });
         let mut report = Self { counts, screen };
         if !counts {
             let ([major, minor, patch, _], cpus) = (init.kernel_version, init.cpus);
@@ -31,7 +35,7 @@ impl Report {
             let [a, b, c, d] = ["smallest", "median", "90 %", "99 %"];
             report.line(format_args!("{:<24}{a:>10}{b:>10}{c:>10}{d:>10}", "path"));
         }
-        Ok(report)
+        report
     }
 
     /// Whether instructions are counted.

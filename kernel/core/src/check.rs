@@ -22,7 +22,7 @@ use a9n_store::{
 };
 
 use crate::Kernel;
-use crate::scheduler::Cpu;
+use crate::cpu::Cpu;
 
 /// What a test knows and the kernel does not.
 #[derive(Clone, Copy)]

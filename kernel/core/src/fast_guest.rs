@@ -54,6 +54,7 @@ impl<H: Hal> Kernel<H> {
         let (to, identifier) = self.fast_tell::<Guests>(H::cpu_number(cpu), me, Trap::Exit)?;
         let (reason, exit) = self.hal().exit(guest);
         let (info, words) = self.exit_message(guest, (reason, &exit), to);
+        self.hal().rest_guest(guest);
         let context = self.context(to);
         context.answer(identifier, info.0, &words);
         Guests::switch(self.hal(), cpu, context);

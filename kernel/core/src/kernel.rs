@@ -10,8 +10,8 @@ use a9n_hal::{CallFrame, Context, CpuNumber, Fault, Hal, Interrupt, Ticks, Trap}
 use a9n_store::{Capability, Dying, Node, Process, Ref, Slot, Store};
 
 use crate::binding::Binding;
+use crate::cpu::Cpu;
 use crate::outcome::{Budget, Outcome, Stop};
-use crate::scheduler::Cpu;
 
 /// CPUs that one kernel can run.
 pub const MAXIMUM_CPUS: usize = 16;

@@ -32,6 +32,7 @@ mod binding;
 mod boot;
 #[cfg(any(test, feature = "check"))]
 pub mod check;
+mod cpu;
 mod derivation;
 mod destroy;
 mod donation;

@@ -102,6 +102,8 @@ impl Virt for SimMachine {
         (ExitReason::from_number(number).unwrap_or(ExitReason::Other), exit)
     }
 
+    fn rest_guest(&self, _guest: PhysicalAddress) {}
+
     fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
         groups.numbers().for_each(|number| put(self.get(guest, STATE + number as u64)));
     }

@@ -32,7 +32,7 @@ const CAN_SEND: u8 = 0x20;
 #[cfg(feature = "debug-exit")]
 const ALL_SENT: u8 = 0x40;
 
-/// Looks at the line status before a byte is dropped; far more than a byte takes to send.
+/// Looks at the line status before the port is given up; far more than a byte takes to send.
 const PATIENCE: u32 = 1_000_000;
 
 static PRESENT: AtomicBool = AtomicBool::new(false);
@@ -72,8 +72,14 @@ pub fn write_byte(byte: u8) {
 }
 
 fn send(byte: u8) {
-    if PRESENT.load(Relaxed) && (0..PATIENCE).any(|_| read(LINE_STATUS) & CAN_SEND != 0) {
+    if !PRESENT.load(Relaxed) {
+        return;
+    }
+    if (0..PATIENCE).any(|_| read(LINE_STATUS) & CAN_SEND != 0) {
         write(DATA, byte);
+    } else {
+        // What never sends is no serial port, and would take a second for each byte.
+        PRESENT.store(false, Relaxed);
     }
 }
 

@@ -15,7 +15,7 @@
 //! CPUs without PCIDs, and the 2048th and later ones on those with. The kernel's own root has none.
 
 use core::arch::asm;
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed, Ordering::Release};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed, Ordering::Release};
 
 use a9n_hal::{PageSize, PhysicalAddress, Stretch};
 use x86_64::VirtAddr;
@@ -41,6 +41,9 @@ const FORGET_SINGLY: u64 = 32;
 
 /// Tags that are in use; all of them, where CPUs have none.
 static TAGS: Tags = Tags::none();
+
+/// Whether CPUs have tags.
+static HAS_TAGS: AtomicBool = AtomicBool::new(false);
 
 /// Which tags are in use. Changes with the kernel lock held.
 struct Tags([AtomicU64; 1 << (TAG_BITS - u64::BITS.ilog2())]);
@@ -79,6 +82,7 @@ impl Tags {
 /// From now on address spaces get tags. All CPUs have PCIDs and `invpcid`.
 pub(crate) fn allow_tags() {
     TAGS.allow();
+    HAS_TAGS.store(true, Relaxed);
 }
 
 /// A tag for a new address space, 0 for none.
@@ -156,10 +160,10 @@ fn forget_tagged(command: InvPcidCommand) {
 /// Makes the executing CPU forget all translations of all address spaces, but not the kernel's.
 pub(crate) fn forget_everything() {
     virt::forget(Cpu::here());
-    if TAGS.0.iter().all(|word| word.load(Relaxed) == u64::MAX) {
-        reload();
-    } else {
+    if HAS_TAGS.load(Relaxed) {
         forget_tagged(InvPcidCommand::AllExceptGlobal);
+    } else {
+        reload();
     }
 }
 

@@ -49,6 +49,10 @@ pub trait Virt {
     /// Why `guest` was left the last time, for its monitor, with how its processor stands now.
     fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit);
 
+    /// `guest`, which was left on this CPU, is not asked for anything more before somebody else runs
+    /// here. (A general path says so by its end.)
+    fn rest_guest(&self, guest: PhysicalAddress);
+
     /// Hands the words of `groups` to `put`, in order.
     fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: impl FnMut(u64));
 

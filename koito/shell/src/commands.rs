@@ -9,6 +9,7 @@ use koito::services::{
 };
 use koito::{Environment, Missing, Name};
 use nun::service::Failure;
+use time::OffsetDateTime;
 
 use crate::bench;
 use crate::files;
@@ -78,9 +79,14 @@ const COMMANDS: &[Command] = &[
         purpose: "start a component that does not run",
         run: |shell, words, to| shell.supervise("started", words, to, SupervisorClient::start),
     },
-    Command { name: "ls", arguments: "PATH", purpose: "list a directory", run: files::list },
+    Command { name: "ls", arguments: "[PATH]", purpose: "list a directory", run: files::list },
     Command { name: "cat", arguments: "PATH", purpose: "show a file", run: files::print },
-    Command { name: "cp", arguments: "FROM TO", purpose: "copy a file", run: files::copy },
+    Command {
+        name: "cp",
+        arguments: "[-r] FROM TO",
+        purpose: "copy a file, with -r a directory",
+        run: files::copy,
+    },
     Command {
         name: "write",
         arguments: "PATH WORD",
@@ -89,14 +95,14 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "rm",
-        arguments: "PATH",
-        purpose: "remove a file or an empty directory",
+        arguments: "[-r] PATH",
+        purpose: "remove a file or an empty directory, with -r all that is in it",
         run: files::remove,
     },
     Command {
         name: "mkdir",
-        arguments: "PATH",
-        purpose: "make a directory",
+        arguments: "[-p] PATH",
+        purpose: "make a directory, with -p those on the way",
         run: files::make_directory,
     },
     Command { name: "df", arguments: "", purpose: "show the room on the disk", run: files::space },
@@ -112,7 +118,7 @@ const COMMANDS: &[Command] = &[
         purpose: "show the milliseconds since the machine started",
         run: uptime,
     },
-    Command { name: "date", arguments: "", purpose: "show the seconds since 1970", run: date },
+    Command { name: "date", arguments: "", purpose: "show date and time (UTC)", run: date },
     Command {
         name: "bench",
         arguments: "",
@@ -180,6 +186,16 @@ const COMMANDS: &[Command] = &[
     },
 ];
 
+impl Command {
+    /// Whether so many words can be its arguments. Those in brackets may be left out.
+    fn takes(&self, words: usize) -> bool {
+        let all = self.arguments.split_whitespace();
+        let optional = all.clone().filter(|word| word.starts_with('[')).count();
+        let most = all.count();
+        (most - optional..=most).contains(&words)
+    }
+}
+
 impl<'a> Shell<'a> {
     /// With the services that the environment gives.
     pub fn new(environment: &'a Environment) -> Result<Self, Missing> {
@@ -217,7 +233,7 @@ impl<'a> Shell<'a> {
         if command.arguments == REST && !arguments.is_empty() {
             arguments = &rest;
         }
-        if arguments.len() != command.arguments.split_whitespace().count() {
+        if !command.takes(arguments.len()) {
             return writeln!(terminal, "write: {} {}", command.name, command.arguments);
         }
         (command.run)(self, arguments, terminal)
@@ -256,11 +272,17 @@ fn uptime(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result
 }
 
 fn date(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {
-    match shell.clock.epoch().and_then(|epoch| Ok((epoch, shell.clock.now()?))) {
-        Ok((Some(epoch), now)) => writeln!(terminal, "{} s", epoch + now / 1000),
-        Ok((None, _)) => writeln!(terminal, "this machine has no clock"),
-        Err(error) => writeln!(terminal, "{error}"),
-    }
+    let seconds = match shell.clock.epoch().and_then(|epoch| Ok((epoch, shell.clock.now()?))) {
+        Ok((Some(epoch), now)) => epoch + now / 1000,
+        Ok((None, _)) => return writeln!(terminal, "this machine has no clock"),
+        Err(error) => return writeln!(terminal, "{error}"),
+    };
+    let Ok(date) = OffsetDateTime::from_unix_timestamp(seconds as i64) else {
+        return writeln!(terminal, "{seconds} s since 1970 are no date");
+    };
+    let (day, (hour, minute, second)) = (date.date(), date.to_hms());
+    let (year, month, day) = (day.year(), u8::from(day.month()), day.day());
+    writeln!(terminal, "{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
 }
 
 fn random(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Result {

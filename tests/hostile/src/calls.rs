@@ -99,7 +99,10 @@ fn shaped(random: &mut Random) -> (u64, [u64; 6]) {
 fn argument_of(random: &mut Random, name: &str, kind: &str) -> u64 {
     match (kind, name) {
         ("Descriptor", "node") => of_type(random, 3).0,
-        ("Descriptor", "space") => of_type(random, if random.once_in(3) { 19 } else { 6 }).0,
+        ("Descriptor", "space") => {
+            let guest = random.once_in(3);
+            of_type(random, if guest { 19 } else { 6 }).0
+        }
         ("Descriptor", "cpu") => of_type(random, 18).0,
         ("Descriptor", "notification") => of_type(random, 12).0,
         ("Descriptor", "resolver") => of_type(random, 10).0,

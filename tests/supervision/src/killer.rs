@@ -62,8 +62,8 @@ fn main() {
     killer.wait(environment.ticks(20));
     let before = killer.memory();
     killer.kill_all();
-    WRITER_AND_KILLER.map(|part| killer.wait_until(part, Condition::Stopped));
-    STORAGE.map(|part| killer.wait_until_it_runs(part));
+    WRITER_AND_KILLER.into_iter().for_each(|part| killer.wait_until(part, Condition::Stopped));
+    STORAGE.into_iter().for_each(|part| killer.wait_until_it_runs(part));
     let after = killer.memory();
     witness.finish().expect("the witness lives");
     let accounts = [0, 1, 2, 3].map(|place| killer.wait_for_report(&witness, place));

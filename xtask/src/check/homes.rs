@@ -49,6 +49,10 @@ const HOMES: &[(&str, &str)] = &[
 /// Crates that forbid unsafe code altogether, by the root of their source.
 const PORTABLE: &[&str] = &[
     "abi/src/lib.rs",
+    "amateras/boot/src/lib.rs",
+    "amateras/devices/src/lib.rs",
+    "amateras/machine/src/lib.rs",
+    "amateras/vmm/src/lib.rs",
     "kernel/core/src/lib.rs",
     "kernel/handshake/src/lib.rs",
     "koito/acpi/src/lib.rs",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use object::{Object, ObjectSection, ObjectSymbol, SectionFlags};
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind};
 
 use super::{Outcome, Report};
 use crate::compile::{Builder, Destination, Profile};
@@ -14,6 +14,9 @@ use crate::repository::Repository;
 const PANICKING: &[u8] = b"9panicking";
 /// Most bytes of code and constants: 96 KiB, and 16 KiB for two kinds of virtual CPUs.
 const LARGEST: usize = (96 + 16) * 1024;
+/// Parts of the names of what there is for virtual CPUs alone, and the most bytes it may take.
+const VIRTUALISATION: &[&[u8]] = &[b"4virt", b"guest", b"a9n_vmx", b"fast_exit", b"retreat_exit"];
+const LARGEST_VIRTUALISATION: usize = 16 * 1024;
 /// Section flag "executable" (ELF-64 object file format, table 10).
 const EXECUTABLE: u64 = 4;
 
@@ -21,6 +24,7 @@ const EXECUTABLE: u64 = 4;
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Facts {
     text_and_rodata: usize,
+    virtualisation: usize,
     symbols: usize,
     panicking: Vec<String>,
 }
@@ -47,6 +51,7 @@ fn read(path: &Path) -> Result<Facts> {
             facts.text_and_rodata += usize::try_from(section.size())?;
         }
     }
+    facts.virtualisation = virtualisation(&file);
     for symbol in file.symbols() {
         let name = symbol.name_bytes().unwrap_or_default();
         facts.symbols += 1;
@@ -55,6 +60,22 @@ fn read(path: &Path) -> Result<Facts> {
         }
     }
     Ok(facts)
+}
+
+/// Bytes of code for virtual CPUs. Assembly has no sizes, so each symbol reaches to the next.
+fn virtualisation(file: &object::File) -> usize {
+    let mut symbols: Vec<(u64, bool)> = file
+        .symbols()
+        .filter(|symbol| symbol.kind() == SymbolKind::Text)
+        .map(|symbol| {
+            let name = symbol.name_bytes().unwrap_or_default();
+            let has = |part: &&[u8]| name.windows(part.len()).any(|window| window == *part);
+            (symbol.address(), VIRTUALISATION.iter().any(has))
+        })
+        .collect();
+    symbols.sort_unstable();
+    let bytes: u64 = symbols.windows(2).filter(|it| it[0].1).map(|it| it[1].0 - it[0].0).sum();
+    bytes as usize
 }
 
 /// Whether `section` is of code or constants.
@@ -66,6 +87,7 @@ pub fn counts<'a>(section: &impl ObjectSection<'a>) -> bool {
 
 fn judge(facts: &Facts, report: &mut Report) {
     report.figure("kernel.text_rodata_bytes", facts.text_and_rodata);
+    report.figure("virtualisation.text_bytes", facts.virtualisation);
     report.figure("kernel.panic_symbols", facts.panicking.len());
     let mut complaints = facts.panicking.clone();
     if facts.symbols == 0 {
@@ -76,11 +98,17 @@ fn judge(facts: &Facts, report: &mut Report) {
         Ok(Outcome::from_complaints(complaints)),
     );
     let size = facts.text_and_rodata;
-    let complaints = (size > LARGEST)
-        .then(|| format!("code and constants take {size} bytes, more than {LARGEST}"));
+    let virtualisation = facts.virtualisation;
+    let complaints = [
+        (size > LARGEST)
+            .then(|| format!("code and constants take {size} bytes, more than {LARGEST}")),
+        (virtualisation > LARGEST_VIRTUALISATION).then(|| {
+            format!("virtual CPUs take {virtualisation}, more than {LARGEST_VIRTUALISATION}")
+        }),
+    ];
     report.add(
         "the kernel image is small",
-        Ok(Outcome::from_complaints(complaints.into_iter().collect())),
+        Ok(Outcome::from_complaints(complaints.into_iter().flatten().collect())),
     );
 }
 
@@ -99,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_small_clean_image_passes() {
-        let facts = Facts { text_and_rodata: 50_000, symbols: 10, panicking: vec![] };
+        let facts = Facts { text_and_rodata: 50_000, symbols: 10, ..Facts::default() };
         let mut report = Report::default();
         judge(&facts, &mut report);
         assert!(report.verdicts.iter().all(|verdict| verdict.outcome == Outcome::Holds));

@@ -52,7 +52,7 @@ impl Source {
     }
 }
 
-/// All Rust files of the workspace's members, and of fuzz/, which is a workspace of its own.
+/// All Rust and assembly files of the workspace's members, and of fuzz/, which is a workspace of its own.
 pub fn read_all(repository: &Repository, workspace: &Workspace) -> Result<Vec<Source>> {
     let mut paths = BTreeSet::new();
     let folders = workspace.members.iter().map(|member| member.folder.as_str());
@@ -73,7 +73,7 @@ fn collect(folder: &Path, paths: &mut BTreeSet<PathBuf>) {
         let name = entry.file_name();
         if path.is_dir() && name != "target" && !name.to_string_lossy().starts_with('.') {
             collect(&path, paths);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs" || extension == "s") {
             paths.insert(path);
         }
     }

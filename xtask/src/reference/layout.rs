@@ -17,6 +17,7 @@ const MEMORY: &str = include_str!("../../../abi/src/memory.rs");
 const MESSAGE: &str = include_str!("../../../abi/src/message.rs");
 const BUFFER: &str = include_str!("../../../abi/src/buffer.rs");
 const ERROR: &str = include_str!("../../../abi/src/error.rs");
+const GUEST: &str = include_str!("../../../abi/src/guest.rs");
 const INIT: &str = include_str!("../../../abi/src/init.rs");
 
 /// Appends all of it.
@@ -61,6 +62,10 @@ fn render_words(text: &mut String) {
     numbers(text, "MemoryType", "number", &items(MEMORY, "pub enum MemoryType"));
     numbers(text, "Fault reasons", "number", &items(MEMORY, "pub enum FaultReason"));
     numbers(text, "Verdicts", "number", &items(MEMORY, "pub enum Verdict"));
+    numbers(text, "Exit reasons of guests", "number", &items(GUEST, "exit_reasons! {"));
+    let instructions = items(GUEST, "pub enum GuestInstruction");
+    numbers(text, "Instructions that no guest executes", "number", &instructions);
+    numbers(text, "StateGroups", "bit", &items(GUEST, "pub struct StateGroups"));
 }
 
 fn render_message(text: &mut String) {

@@ -7,8 +7,8 @@ use a9n_hal::{CpuNumber, Hal, Ticks};
 use a9n_store::{Dying, Node, Phase, Process, Ref};
 
 use crate::Kernel;
+use crate::cpu::Cpu;
 use crate::kernel::CLAIM_WORDS;
-use crate::scheduler::Cpu;
 
 /// A kernel's state, but for what lies in the machine's memory.
 #[derive(Clone, Debug)]

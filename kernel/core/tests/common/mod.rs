@@ -443,6 +443,11 @@ impl System {
     /// The running process leaves its guest.
     pub fn guest_exit(&mut self) {
         let process = self.current.expect("somebody runs");
+        self.cpu.vectors.set(self.kernel.context(process).vector_state());
+        let departure = self.fast.then(|| self.kernel.fast_exit(&self.cpu, process)).flatten();
+        if departure.is_some_and(|departure| self.leave(departure)) {
+            return;
+        }
         self.current = self.kernel.guest_exit(self.cpu.number, process);
         self.note_current();
         self.deliver_nudges();

@@ -11,7 +11,11 @@ use proptest::prelude::*;
 use crate::common::{CPUS, FREE, GENERIC, path};
 
 /// Slots that random calls play with.
-const SLOTS: std::ops::Range<u64> = FREE..FREE + 24;
+const SLOTS: std::ops::Range<u64> = FREE..FREE + 26;
+
+/// A process that runs a guest, its Virtual CPU, Virtual Address Space and Vector State, at first.
+pub const GUEST: u64 = FREE + 18;
+pub const GUEST_PARTS: [u64; 3] = [FREE + 21, FREE + 22, FREE + 23];
 
 /// A node in one of them, at first.
 pub const NODE: u64 = FREE + 9;
@@ -129,7 +133,7 @@ fn capability_call() -> impl Strategy<Value = CallFrame> {
             .prop_map(|(at, index)| request(node::word::Look, at, &[index])),
         8 => (
             prop_oneof![3 => Just(GENERIC), 1 => any_slot()],
-            2u64..13, size, 1u64..4, any_node(), any_index(),
+            prop_oneof![8 => 2u64..13, 1 => 18u64..20], size, 1u64..4, any_node(), any_index(),
         ).prop_map(|(from, object, size, count, at, index)| {
             request(generic::word::Convert, from, &[object, size, count, at, index])
         }),
@@ -139,9 +143,10 @@ fn capability_call() -> impl Strategy<Value = CallFrame> {
 /// Calls that deal with processes.
 fn process_call() -> impl Strategy<Value = CallFrame> {
     let pcb = prop_oneof![
-        3 => Just(FREE), 3 => Just(FREE + 3), 1 => Just(slot::PROCESS), 1 => any_slot()
+        3 => Just(FREE), 3 => Just(FREE + 3), 2 => Just(GUEST), 1 => Just(slot::PROCESS),
+        1 => any_slot()
     ];
-    (pcb, any_slot(), any_slot(), any_slot(), 0u64..4, 0u32..14).prop_map(
+    (pcb, any_slot(), any_slot(), any_slot(), 0u64..4, 0u32..19).prop_map(
         |(pcb, one, two, three, number, choice)| match choice {
             0 => request(pcb::word::ConfigureSpaces, pcb, &[one, two, three]),
             1 => request(pcb::word::ConfigureSpaces, pcb, &[FREE + 1, slot::NODE, FREE + 2]),
@@ -158,6 +163,14 @@ fn process_call() -> impl Strategy<Value = CallFrame> {
             8 | 9 => request(pcb::word::Suspend, pcb, &[]),
             10 => request(pcb::word::Interrupt, pcb, &[]),
             11 => request(pcb::word::LimitPriority, pcb, &[number * 80]),
+            12 => {
+                let [cpu, space, _] = GUEST_PARTS;
+                request(pcb::word::ConfigureGuest, pcb, &[cpu, space])
+            }
+            13 => request(pcb::word::ConfigureGuest, pcb, &[one, two]),
+            14 => request(pcb::word::ReadGuest, pcb, &[number * 3]),
+            15 => request(pcb::word::WriteGuest, pcb, &[number * 3]),
+            16 => request(pcb::word::ConfigureExit, pcb, &[number, 1 << number]),
             _ => request(pcb::word::Resume, pcb, &[]),
         },
     )

@@ -12,11 +12,11 @@ use a9n_abi::init::slot;
 use a9n_abi::{
     IpcBuffer, MessageInfo, ObjectType, Reason, Rights, Source, Word, frame, ipc_port, node, pcb,
 };
-use a9n_hal::{CallFrame, Fault, FaultReason, UserAddress};
+use a9n_hal::{CallFrame, ExitReason, Fault, FaultReason, PhysicalAddress, UserAddress};
 use a9n_hal_sim::{Resumption, SimContext};
 use a9n_store::{Process, Ref};
 use common::{FREE, GENERIC, Reaction, System};
-use events::{Event, IDLER, NODE, any_event};
+use events::{Event, GUEST, GUEST_PARTS, IDLER, NODE, any_event};
 use proptest::prelude::*;
 
 /// Two processes beside init, with ports, signals, a node and page tables in common; and one that
@@ -32,11 +32,19 @@ fn begin() -> System {
     system.convert(GENERIC, ObjectType::PageTable, 0, 3, FREE + 10).expect("tables");
     system.convert(GENERIC, ObjectType::Frame, 13, 1, FREE + 13).expect("frame");
     system.convert(GENERIC, ObjectType::Generic, 17, 1, FREE + 14).expect("Generic");
+    let [cpu, space, vectors] = GUEST_PARTS;
+    system.process(GUEST, 255);
+    system.convert(GENERIC, ObjectType::VirtualCpu, 0, 1, cpu).expect("virtual CPU");
+    system.convert(GENERIC, ObjectType::VirtualAddressSpace, 0, 1, space).expect("its memory");
+    system.convert(GENERIC, ObjectType::VectorState, 0, 1, vectors).expect("vectors");
+    system.ask(GUEST, pcb::word::ConfigureVector, &[vectors]).expect("attached");
+    system.ask(GUEST, pcb::word::ConfigureGuest, &[cpu, space]).expect("a guest");
     let everything = Rights::all().into_word();
     for (index, source, identifier) in [(15, FREE + 6, 7), (16, FREE + 8, 1)] {
         let arguments = [FREE + index, source, everything, identifier];
         system.ask(slot::NODE, node::word::Mint, &arguments).expect("mint");
     }
+    system.ask(GUEST, pcb::word::ConfigurePorts, &[FREE + 15, 0]).expect("a monitor");
     // Slots for received capabilities in every IPC buffer.
     for word in [FREE + 2, FREE + 5] {
         let address = system.ask(word, frame::word::Address, &[]).expect("address")[0];
@@ -50,6 +58,7 @@ fn begin() -> System {
         system.start(process);
         system.message(port, ipc_port::word::Receive, 0, &[]);
     }
+    system.resume(GUEST);
     assert_eq!(system.current, Some(system.init));
     system
 }
@@ -59,7 +68,9 @@ fn play(events: &[Event]) {
     for event in events {
         system.check();
         match (event, system.current) {
-            (Event::Call(frame), Some(process)) if !is_repeating(&system, process) => {
+            (Event::Call(frame), Some(process))
+                if !is_repeating(&system, process) && guest(&system, process).is_none() =>
+            {
                 call(&mut system, *frame);
             }
             _ => happen(&mut system, event),
@@ -97,6 +108,11 @@ fn view(system: &System) -> Option<Resumption> {
     Some(Resumption::Answer(answer))
 }
 
+/// The virtual CPU that `process` runs, if it is one of those.
+fn guest(system: &System, process: Ref<Process>) -> Option<PhysicalAddress> {
+    system.kernel.context(process).guest()
+}
+
 fn is_repeating(system: &System, process: Ref<Process>) -> bool {
     system.kernel.context(process).resumption() == Resumption::Restart
 }
@@ -114,6 +130,14 @@ fn happen(system: &mut System, event: &Event) {
         return;
     }
     match event {
+        Event::Call(CallFrame { descriptor, .. }) | Event::Begin(CallFrame { descriptor, .. })
+            if let Some(guest) = guest(system, process) =>
+        {
+            let reason = ExitReason::ALL[*descriptor as usize % ExitReason::ALL.len()];
+            system.kernel.hal().leave_guest(guest, reason, *descriptor, 0);
+            system.guest_exit();
+        }
+        Event::Fault if guest(system, process).is_some() => {}
         Event::Call(frame) => {
             system.call(process, *frame);
         }

@@ -75,6 +75,7 @@ a9n_guest:
     jb      a9n_retreat_exit
 
 // An exit for the monitor of the context at rdx. The stack pointer is 8 below the CPU's words.
+a9n_monitored_exit:
     mov     ecx, {ALONE}
     cmp     qword ptr [rip + {OTHERS}], 0
     je      a9n_fast_exit

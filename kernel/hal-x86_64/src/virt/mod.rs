@@ -279,7 +279,8 @@ pub(crate) extern "C" fn after_exit(guest: &Guest) {
 /// What the stubs call when the guest of `me`, which runs on `cpu`, was left for something else than an
 /// interrupt. Answers whom to run.
 pub(crate) extern "C" fn left(cpu: &Cpu, me: &Context, guest: &Guest) -> *const Context {
-    if svm::handle(guest) { core::ptr::from_ref(me) } else { a9n_guest_exit(cpu, me) }
+    let stays = !is_vmx() && svm::handle(guest);
+    if stays { core::ptr::from_ref(me) } else { a9n_guest_exit(cpu, me) }
 }
 
 impl Virt for X86_64 {
@@ -324,6 +325,11 @@ impl Virt for X86_64 {
     #[inline]
     fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
         technique!(exit(guest(state)))
+    }
+
+    #[inline(always)]
+    fn rest_guest(&self, _guest: PhysicalAddress) {
+        vmx::give(Cpu::here(), 0);
     }
 
     fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {

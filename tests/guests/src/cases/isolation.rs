@@ -223,17 +223,43 @@ guest_code!(
     "hlt",
 );
 
-/// AMD's own are told as such; Intel's processors do not know them.
+guest_code!(
+    OTHER_VIRTUAL,
+    "other_virtual",
+    ".code64",
+    "mov eax, 0x7000",
+    "xor ecx, ecx",
+    "vmlaunch",
+    "vmresume",
+    "vmxoff",
+    "vmxon qword ptr [rax]",
+    "vmclear qword ptr [rax]",
+    "vmptrld qword ptr [rax]",
+    "vmread rbx, rcx",
+    "vmwrite rcx, rbx",
+    "invept rcx, xmmword ptr [rax]",
+    "invvpid rcx, xmmword ptr [rax]",
+    "hlt",
+);
+
+/// Those of the other vendor are unknown to the processor, its own leave the guest.
 fn instructions_of_virtualisation(test: &mut Test) -> Verdict {
     let mut guest = Guest::real(test, VIRTUAL())?;
     guest.begin_long()?;
     if !is_amd() {
         guest.set_gate(6, crate::guest::CODE + VIRTUAL().len() as u64 - 1)?;
         check_eq!(guest.start()?.reason, Some(ExitReason::Halt));
-        return Ok(());
+        let mut guest = Guest::real(test, OTHER_VIRTUAL())?;
+        guest.begin_long()?;
+        return leaves_for_each(&mut guest, 10);
     }
+    leaves_for_each(&mut guest, 7)
+}
+
+/// `guest` leaves for so many instructions of virtualisation, then halts.
+fn leaves_for_each(guest: &mut Guest, instructions: u32) -> Verdict {
     let mut left = guest.start()?;
-    for _ in 0..7 {
+    for _ in 0..instructions {
         check!(left.is(ExitReason::Instruction, GuestInstruction::Virtualisation as u64, 0));
         left = guest.answer(Answer::after(left.length(3)))?;
     }

@@ -3,7 +3,8 @@
 //!
 //! Everything that touches the machine leaves the guest: I/O, model-specific registers but those that
 //! are switched, debug registers, `hlt`, `cpuid`, caches, performance counters, every VMX instruction
-//! (always), and host interrupts, which are acknowledged on the way.
+//! (always), and host interrupts, which are acknowledged on the way. `rdtscp` is unknown to a guest, as the
+//! register that it reads besides is the machine's.
 
 use super::capability::Capabilities;
 
@@ -33,7 +34,6 @@ pub const SECONDARY: u32 = 1 << 31;
 
 /// Guest-physical memory is mapped by nested tables.
 pub const EPT: u32 = 1 << 1;
-const RDTSCP: u32 = 1 << 3;
 /// What is cached is tagged.
 pub const VPID_TAGS: u32 = 1 << 5;
 const CACHES: u32 = 1 << 6;
@@ -95,10 +95,9 @@ impl Controls {
                     | SECONDARY,
                 CR3_LOADS | CR3_STORES | INTERRUPT_WINDOW | NMI_WINDOW,
             )?,
-            secondary: capabilities.secondary.adjust(
-                EPT | VPID_TAGS | CACHES | UNRESTRICTED | optional(RDTSCP) | optional(INVPCID),
-                0,
-            )?,
+            secondary: capabilities
+                .secondary
+                .adjust(EPT | VPID_TAGS | CACHES | UNRESTRICTED | optional(INVPCID), 0)?,
             exit: capabilities.exit.adjust(
                 EXIT_SAVE_DEBUG
                     | EXIT_LONG_MODE

@@ -144,20 +144,18 @@ pub fn describe(read: impl Fn(Field) -> u64, detail: u64, value: u64) -> Exit {
     let code = read(Field::GUEST_ES_RIGHTS.of(CODE));
     let stack = read(Field::GUEST_ES_RIGHTS.of(STACK));
     let long = efer >> 10 & 1 != 0;
-    let mut situation = length | (stack >> 5 & 3) << Situation::PRIVILEGE_SHIFT;
-    for (holds, flag) in [
-        (long && code >> 13 & 1 != 0, Situation::CODE_64),
-        (code >> 14 & 1 != 0, Situation::CODE_32),
-        (cr0 & 1 != 0, Situation::PROTECTED),
-        (cr0 >> 31 & 1 != 0, Situation::PAGING),
-        (read(Field::GUEST_RFLAGS) >> 9 & 1 != 0, Situation::INTERRUPTS),
-        (read(Field::INTERRUPTIBILITY) & 3 != 0, Situation::SHADOW),
-        (long, Situation::LONG),
-    ] {
-        if holds {
-            situation |= flag;
-        }
-    }
+    // Bit `from` of `value`, as `flag`.
+    let bit = |value: u64, from: u32, flag: u64| if value >> from & 1 != 0 { flag } else { 0 };
+    let shadow = if read(Field::INTERRUPTIBILITY) & 3 != 0 { Situation::SHADOW } else { 0 };
+    let situation = length
+        | (stack >> 5 & 3) << Situation::PRIVILEGE_SHIFT
+        | if long { bit(code, 13, Situation::CODE_64) } else { 0 }
+        | bit(code, 14, Situation::CODE_32)
+        | bit(cr0, 0, Situation::PROTECTED)
+        | bit(cr0, 31, Situation::PAGING)
+        | bit(read(Field::GUEST_RFLAGS), 9, Situation::INTERRUPTS)
+        | shadow
+        | if long { Situation::LONG } else { 0 };
     Exit {
         instruction: read(Field::GUEST_RIP),
         detail,

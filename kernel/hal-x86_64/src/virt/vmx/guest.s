@@ -52,6 +52,9 @@ a9n_vmx_exit:
     pop     rsi
     sub     rsp, 8
     call    {LEFT}
-    jmp     a9n_resume
+    test    rdx, rdx
+    jz      a9n_resume
+    add     rsp, 8
+    jmp     a9n_monitored_exit
 
 .text

@@ -61,7 +61,9 @@ pub(crate) struct State {
     host: Cell<u64>,
 }
 
-/// Makes the VMCS of `guest`, which runs nowhere else, the current one.
+/// Makes the VMCS of `guest`, which runs nowhere else, the current one. Not inlined, nor is [`let_go`]:
+/// both hand an address on the stack to the CPU, and fast paths have to leave by jumps.
+#[inline(never)]
 fn reach(guest: &Guest) {
     let (cpu, vmcs) = (Cpu::here(), guest.physical.get());
     if cpu.vmcs.load(Relaxed) != vmcs {
@@ -84,6 +86,7 @@ pub(crate) fn give(cpu: &Cpu, next: u64) {
 }
 
 #[cold]
+#[inline(never)]
 fn let_go(cpu: &Cpu) {
     let held = cpu.vmcs.load(Relaxed);
     if held != 0 {

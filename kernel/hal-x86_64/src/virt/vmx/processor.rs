@@ -20,8 +20,8 @@ const VALUES_BYTES: u64 = 16 * LISTED.len() as u64;
 const _: () = assert!(VALUES_BYTES * MAX_CPUS as u64 <= PAGE);
 
 /// Registers that guests reach by themselves, beside the listed ones: those that a VMCS has
-/// (SYSENTER's, the page attribute table, the bases of FS and GS).
-const REACHED: [u32; 6] = [0x174, 0x175, 0x176, 0x277, 0xc000_0100, 0xc000_0101];
+/// (SYSENTER's, the bases of FS and GS).
+const REACHED: [u32; 5] = [0x174, 0x175, 0x176, 0xc000_0100, 0xc000_0101];
 
 /// Whether this CPU has VMX that suits us, and the firmware left it to us.
 pub fn is_there() -> bool {

@@ -8,13 +8,14 @@ use core::cell::Cell;
 use a9n_abi::guest::Event;
 
 use super::controls::{DEBUG_REGISTERS, ENTRY_LONG_MODE};
-use super::field::Field;
+use super::field::{Field, TASK};
 use super::{exit, instructions, reach};
 use crate::virt::{BREAKPOINTS, Guest, unusual};
 
 /// CR0: numeric errors are exceptions, caches are on. Fixed; what the guest wrote is shown to it.
 pub const CR0_KEPT: u64 = 1 << 5 | 1 << 29 | 1 << 30;
-const CR0_FIXED: u64 = 1 << 5;
+/// CR0: of those, what is set.
+pub const CR0_FIXED: u64 = 1 << 5;
 const CR0_PAGING: u64 = 1 << 31;
 
 /// Bits of CR4 that guests may have: VME to PAE, PGE to UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP.
@@ -22,7 +23,7 @@ pub const CR4_FREE: u64 = 0x37_0fbf;
 /// CR4: machine checks are exceptions. Fixed; what the guest wrote is shown to it.
 pub const CR4_KEPT: u64 = 1 << 6;
 /// CR4: that, and VMX is on, which is hidden from the guest.
-const CR4_FIXED: u64 = CR4_KEPT | 1 << 13;
+pub const CR4_FIXED: u64 = CR4_KEPT | 1 << 13;
 
 /// EFER: system calls, long mode on and active, no-execute pages.
 const EFER_FREE: u64 = 0xd01;
@@ -39,8 +40,6 @@ const PRESENT: u64 = 1 << 7;
 const MEMORY: u64 = 1 << 4;
 const ACCESSED: u64 = 1 << 0;
 const BUSY: u64 = 1 << 1;
-/// The task state among the segments.
-const TASK: u32 = 7;
 
 /// Bits of an event, but for its code.
 const EVENT_FREE: u64 = Event::VALID | Event::HAS_CODE | 0x7ff;

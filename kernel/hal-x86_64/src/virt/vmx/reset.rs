@@ -1,41 +1,59 @@
 //! What a VMCS begins with.
 
-use a9n_hal::{PhysicalAddress, StateGroups};
+use a9n_hal::PhysicalAddress;
 
 use super::capability::Capabilities;
 use super::controls::{self, Controls};
-use super::field::Field;
+use super::field::{CODE, Field, LDTR, SEGMENTS, TASK};
 use super::instructions::{vmclear, write};
-use super::{LISTED, ept, reach, registers};
+use super::registers::{CR0_FIXED, CR0_KEPT, CR4_FIXED, CR4_FREE};
+use super::{LISTED, ept, reach};
 use crate::virt::{Guest, WORDS};
 
-/// Words of state after a reset, by their numbers, as far as they are not 0 (Intel SDM, volume 3,
-/// section 10.1.1): RDX, RIP, RFLAGS, CR0, XCR0, segments, tables, page attributes, debug registers.
-const RESET: [(usize, u64); 19] = [
-    (3, 0x600),
-    (16, 0xfff0),
-    (17, 2),
-    (18, 0x6000_0010),
-    (24, 1),
-    (25, DATA),
-    (27, 0xffff_009b_f000),
-    (28, 0xffff_0000),
-    (29, DATA),
-    (31, DATA),
-    (33, DATA),
-    (35, DATA),
-    (37, 0xffff_0082_0000),
-    (39, 0xffff_008b_0000),
-    (42, 0xffff),
-    (44, 0xffff),
-    (53, 0x0007_0406_0007_0406),
-    (58, 0xffff_0ff0),
-    (59, 0x400),
+/// State after a reset (Intel SDM, volume 3, section 10.1.1), without segments and general registers.
+/// What a VMCS begins with is not defined, so zeros are written, too.
+const RESET: [(Field, u64); 30] = [
+    (Field::GUEST_RIP, 0xfff0),
+    (Field::GUEST_RSP, 0),
+    (Field::GUEST_RFLAGS, 2),
+    (Field::GUEST_CR0, RESET_CR0 & !CR0_KEPT | CR0_FIXED),
+    (Field::CR0_SHADOW, RESET_CR0),
+    (Field::GUEST_CR3, 0),
+    (Field::GUEST_CR4, CR4_FIXED),
+    (Field::CR4_SHADOW, 0),
+    (Field::GUEST_EFER, 0),
+    (Field::GUEST_PAT, 0x0007_0406_0007_0406),
+    (Field::GUEST_DR7, 0x400),
+    (Field::GUEST_GDTR_BASE, 0),
+    (Field::GUEST_GDTR_LIMIT, 0xffff),
+    (Field::GUEST_IDTR_BASE, 0),
+    (Field::GUEST_IDTR_LIMIT, 0xffff),
+    (Field::GUEST_SYSENTER_CS, 0),
+    (Field::GUEST_SYSENTER_ESP, 0),
+    (Field::GUEST_SYSENTER_EIP, 0),
+    (Field::GUEST_DEBUGCTL, 0),
+    (Field::PENDING_DEBUG, 0),
+    (Field::ACTIVITY, 0),
+    (Field::INTERRUPTIBILITY, 0),
+    (Field::ENTRY_EVENT, 0),
+    (Field::ENTRY_ERROR_CODE, 0),
+    (Field::TSC_OFFSET, 0),
+    (Field::CR3_TARGETS, 0),
+    (Field::LINK, !0),
+    (Field::VPID, 1),
+    (Field::CR0_MASK, CR0_KEPT),
+    (Field::CR4_MASK, !CR4_FREE),
 ];
-/// Words of state.
-const STATE_WORDS: usize = StateGroups::all().words();
-/// A data segment of 64 KiB.
-const DATA: u64 = 0xffff_0093_0000;
+/// CR0: no caches, an x87 unit.
+const RESET_CR0: u64 = 0x6000_0010;
+const RESET_DR6: u64 = 0xffff_0ff0;
+/// RDX tells the family.
+const RESET_RDX: u64 = 0x600;
+/// Rights of a code or data segment, a local descriptor table, a task state.
+const MEMORY_RIGHTS: u64 = 0x93;
+const CODE_RIGHTS: u64 = 0x9b;
+const LDTR_RIGHTS: u64 = 0x82;
+const TASK_RIGHTS: u64 = 0x8b;
 
 /// Makes `guest`, whose VMCS is zeroed, a processor after its reset; the map of registers lies at
 /// `pages`. It has no memory yet, so it cannot be entered.
@@ -51,11 +69,13 @@ pub fn reset(guest: &Guest, pages: u64) {
     for ([register, _], number) in guest.vmx.listed.iter().zip(LISTED) {
         register.set(number.into());
     }
+    guest.vmx.dr6.set(RESET_DR6);
+    let [_, _, _, rdx, ..] = &guest.registers;
+    rdx.set(RESET_RDX);
     let page = (WORDS * size_of::<u64>()) as u64;
     let listed = guest.physical.get() + page + guest.vmx.listed.as_ptr().addr() as u64 % page;
     let count = LISTED.len() as u64;
-    for (field, value) in [
-        (Field::VPID, 1),
+    let chosen = [
         (Field::PIN_CONTROLS, controls.pin.into()),
         (Field::PROCESSOR_CONTROLS, controls.processor.into()),
         (Field::SECONDARY_CONTROLS, controls.secondary.into()),
@@ -68,20 +88,27 @@ pub fn reset(guest: &Guest, pages: u64) {
         (Field::ENTRY_MSR_LOAD, listed),
         (Field::ENTRY_MSR_LOAD_COUNT, count),
         (Field::EXIT_MSR_LOAD_COUNT, count),
-        (Field::CR0_MASK, registers::CR0_KEPT),
-        (Field::CR4_MASK, !registers::CR4_FREE),
-        (Field::LINK, !0),
-        (Field::CR3_TARGETS, 0),
-        (Field::GUEST_DEBUGCTL, 0),
-        (Field::PENDING_DEBUG, 0),
-        (Field::ACTIVITY, 0),
-    ] {
+    ];
+    for (field, value) in chosen.into_iter().chain(RESET).chain((0..SEGMENTS).flat_map(segment)) {
         // SAFETY: the current VMCS is the guest's; the controls are those that the CPU allows.
         unsafe { write(field, value) };
     }
-    for (number, value) in (0..STATE_WORDS).map(|number| (number, 0)).chain(RESET) {
-        registers::write(guest, number, value);
-    }
+}
+
+/// Segment number `number` after a reset.
+fn segment(number: u32) -> [(Field, u64); 4] {
+    let (selector, base, rights) = match number {
+        CODE => (0xf000, 0xffff_0000, CODE_RIGHTS),
+        LDTR => (0, 0, LDTR_RIGHTS),
+        TASK => (0, 0, TASK_RIGHTS),
+        _ => (0, 0, MEMORY_RIGHTS),
+    };
+    [
+        (Field::GUEST_ES.of(number), selector),
+        (Field::GUEST_ES_BASE.of(number), base),
+        (Field::GUEST_ES_LIMIT.of(number), 0xffff),
+        (Field::GUEST_ES_RIGHTS.of(number), rights),
+    ]
 }
 
 /// `guest` uses the guest-physical memory of `root`.

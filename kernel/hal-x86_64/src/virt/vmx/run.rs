@@ -17,7 +17,7 @@ use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
-use crate::virt::{BREAKPOINTS, Guest, a9n_guest_exit, unusual};
+use crate::virt::{BREAKPOINTS, Guest, unusual};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
@@ -48,10 +48,12 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
         cpu.guest.store(it, Relaxed);
         guest.cpu.set(here);
     }
-    guest.load_unusual();
-    if guest.unusual.get() & unusual::DEBUG != 0 {
-        // SAFETY: tells the guest about exceptions of its own; the machine has none.
-        unsafe { asm!("mov dr6, {}", in(reg) guest.vmx.dr6.get(), options(nomem, nostack)) }
+    if guest.unusual.get() != 0 {
+        guest.load_unusual();
+        if guest.unusual.get() & unusual::DEBUG != 0 {
+            // SAFETY: tells the guest about exceptions of its own; the machine has none.
+            unsafe { asm!("mov dr6, {}", in(reg) guest.vmx.dr6.get(), options(nomem, nostack)) }
+        }
     }
     if Cr2::read_raw() != guest.vmx.cr2.get() {
         // SAFETY: the kernel reads it only right after a page fault.
@@ -60,15 +62,33 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
     guest.vmx.is_launched.get()
 }
 
-/// What the stub calls when `guest` left, or was `refused`. Answers whom to run.
-pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
+/// How to go on after an exit.
+#[repr(C)]
+pub(crate) struct Next {
+    /// Whom to run, null for nobody; unless
+    run: *const Context,
+    /// it is for this one's monitor.
+    monitored: *const Context,
+}
+
+impl Next {
+    const fn run(run: *const Context) -> Self {
+        Self { run, monitored: ptr::null() }
+    }
+}
+
+/// What the stub calls when `guest` left, or was `refused`.
+pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
     let cpu = Cpu::here();
     let me = cpu.current.load(Relaxed);
     cpu.segments.reload_table();
     guest.vmx.cr2.set(Cr2::read_raw());
-    guest.store_unusual();
-    if guest.unusual.get() & unusual::DEBUG != 0 {
-        keep_debug(guest);
+    // What sets XCR0 leaves the guest, so where nothing was unusual before, nothing is.
+    if guest.unusual.get() != 0 {
+        guest.store_unusual();
+        if guest.unusual.get() & unusual::DEBUG != 0 {
+            keep_debug(guest);
+        }
     }
     // SAFETY: the current VMCS is the guest's.
     let field = |field| unsafe { read(field) };
@@ -84,7 +104,7 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
             keep_event(reason);
             match reason {
                 basic::EXTERNAL_INTERRUPT => {
-                    return interrupted(field(Field::EXIT_EVENT) & 0xff, 0);
+                    return Next::run(interrupted(field(Field::EXIT_EVENT) & 0xff, 0));
                 }
                 basic::EXCEPTION => {
                     let event = Event(field(Field::EXIT_EVENT));
@@ -104,12 +124,7 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> *const Context {
             }
         }
     };
-    // SAFETY: `current` is the context that the guest was entered for, which the portable kernel keeps
-    // as long as it is current.
-    match unsafe { me.as_ref() } {
-        Some(me) if !stays => a9n_guest_exit(cpu, me),
-        _ => me,
-    }
+    if stays { Next::run(me) } else { Next { run: ptr::null(), monitored: me } }
 }
 
 /// Keeps DR6; and if the guest has no breakpoint, it leaves when it touches a debug register again.
@@ -202,9 +217,10 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     reach(guest);
     // SAFETY: the current VMCS is the guest's.
     let field = |field| unsafe { read(field) };
-    let [rax, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(|cell| cell.get());
+    let [rax, rbx, rcx, rdx, ..] = &guest.registers;
+    let general = General { rax: rax.get(), rbx: rbx.get(), rcx: rcx.get(), rdx: rdx.get() };
     let (reason, detail, value) = match guest.vmx.refused.get() {
-        0 => exit::decode(field, &General { rax, rbx, rcx, rdx }),
+        0 => exit::decode(field, &general),
         error => (ExitReason::Invalid, error, 0),
     };
     (reason, exit::describe(field, detail, value))

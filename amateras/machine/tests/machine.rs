@@ -1,0 +1,319 @@
+//! The machine's answers, with the tests playing guest and kernel.
+
+use a9n_abi::guest::{
+    Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation, StateGroups,
+};
+use amateras_devices::Time;
+use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
+use proptest::prelude::*;
+
+const NOW: Time = Time(0);
+/// 64-bit code with paging and interrupts allowed.
+const OPEN: u64 = Situation::LONG
+    | Situation::PAGING
+    | Situation::PROTECTED
+    | Situation::CODE_64
+    | Situation::INTERRUPTS;
+
+/// A processor of which only some registers exist.
+#[derive(Default)]
+struct Registers {
+    control: [u64; 7],
+    system: [u64; 9],
+    time: u64,
+    code_base: u64,
+}
+
+impl Registers {
+    fn word(&mut self, group: StateGroups, index: usize) -> &mut u64 {
+        match group {
+            StateGroups::CONTROL => &mut self.control[index],
+            StateGroups::SYSTEM => &mut self.system[index],
+            StateGroups::TIME => &mut self.time,
+            StateGroups::SEGMENTS if index == 3 => &mut self.code_base,
+            other => panic!("{other:?} {index}"),
+        }
+    }
+}
+
+impl Processor for Registers {
+    fn get(&mut self, group: StateGroups, index: usize) -> u64 {
+        *self.word(group, index)
+    }
+
+    fn set(&mut self, group: StateGroups, index: usize, value: u64) {
+        *self.word(group, index) = value;
+    }
+}
+
+/// A machine on a processor that has every feature there is.
+fn machine() -> Machine {
+    Machine::new(Identity::of(|leaf, _| highest(leaf)), 0)
+}
+
+fn highest(leaf: u32) -> [u32; 4] {
+    match leaf {
+        0 => [0x20, 1, 2, 3],
+        0x8000_0000 => [0x8000_001f, 1, 2, 3],
+        _ => [u32::MAX; 4],
+    }
+}
+
+fn exit(situation: u64, detail: u64, value: u64) -> Exit {
+    let situation = Situation(situation);
+    Exit { instruction: 0x1000, detail, value, situation, ..Exit::default() }
+}
+
+/// The answer to an exit in a machine without memory.
+fn answer(machine: &mut Machine, reason: ExitReason, exit: &Exit) -> Next {
+    machine.exit(reason as u32, exit, &mut Registers::default(), &[][..], NOW)
+}
+
+fn run(next: Next) -> Answer {
+    match next {
+        Next::Run(answer) => answer,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn port(port: u64, bytes: u64, flags: u64) -> u64 {
+    port | bytes << PortAccess::BYTES_SHIFT | flags
+}
+
+/// Lets the serial port ask for an interrupt.
+fn ask(machine: &mut Machine) {
+    let setup = [
+        (0x20, 0x11),
+        (0x21, 0x30),
+        (0x21, 0x04),
+        (0x21, 0x01),
+        (0x21, 0x00),
+        (0x3fc, 0x0b),
+        (0x3f9, 0x01),
+    ];
+    for (port, value) in setup {
+        machine.board.write(port, 1, value, NOW);
+    }
+    machine.board.input(b"x");
+}
+
+#[test]
+fn identification_is_answered_in_four_registers() {
+    let it = run(answer(&mut machine(), ExitReason::Identify, &exit(OPEN | 2, 0x4000_0000, 0)));
+    assert!(it.verdict.has(GuestVerdict::SET_FOUR) && it.verdict.is_resumption());
+    assert_eq!(it.verdict.bytes_done(), 2);
+    let name: Vec<u8> =
+        it.words[1..4].iter().flat_map(|word| (*word as u32).to_le_bytes()).collect();
+    assert_eq!(name, b"A9N Amateras");
+}
+
+#[test]
+fn what_no_guest_can_have_is_not_identified() {
+    let identity = Identity::of(|leaf, _| highest(leaf));
+    let [_, b, c, d] = identity.answer(1, 0);
+    for (what, bit) in [("VMX", 5), ("x2APIC", 21), ("PCID", 17), ("XSAVE", 26), ("AVX", 28)] {
+        assert_eq!(c >> bit & 1, 0, "{what}");
+    }
+    for (what, bit) in [("MCE", 7), ("APIC", 9), ("MTRR", 12), ("MCA", 14)] {
+        assert_eq!(d >> bit & 1, 0, "{what}");
+    }
+    assert_eq!((b >> 16, c >> 31), (0, 1), "processor 0 of 1, under a monitor");
+    let [_, _, c, d] = identity.answer(0x8000_0001, 0);
+    assert_eq!((c >> 2 & 1, d >> 27 & 1), (0, 0), "SVM, RDTSCP");
+    assert_eq!(identity.answer(0xd, 0), [0; 4]);
+    assert_eq!(identity.answer(0x8000_001f, 0), [0; 4]);
+    assert_eq!(identity.answer(7, 1), [0; 4]);
+    let small = Identity::of(|leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
+    assert_eq!(small.answer(7, 0)[1], 2, "of a leaf that is not there, only what needs no machine");
+}
+
+#[test]
+fn narrow_reads_keep_the_rest_of_the_register() {
+    let mut machine = machine();
+    let mut read = |bytes| {
+        let exit = exit(OPEN | 1, port(0x3ff, bytes, PortAccess::IN), 0x1122_3344_5566_7788);
+        run(answer(&mut machine, ExitReason::Port, &exit)).words[0]
+    };
+    assert_eq!(read(1), 0x1122_3344_5566_7700);
+    assert_eq!(read(2), 0x1122_3344_5566_ff00);
+    assert_eq!(read(4), 0xffff_ff00);
+}
+
+#[test]
+fn an_interrupt_goes_in_with_the_instruction_that_is_done() {
+    let mut machine = machine();
+    ask(&mut machine);
+    let out = exit(OPEN | Situation::SHADOW | 1, port(0x80, 1, 0), 0);
+    let it = run(answer(&mut machine, ExitReason::Port, &out));
+    assert!(it.verdict.has(GuestVerdict::INJECT) && !it.verdict.has(GuestVerdict::WINDOW));
+    assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::interrupt(0x34).0, 1));
+    assert!(!machine.board.has_interrupt(), "it was taken");
+}
+
+#[test]
+fn an_interrupt_that_cannot_go_in_yet_waits_for_its_window() {
+    let closed = OPEN & !Situation::INTERRUPTS;
+    let taken = Exit { interrupted: Event::interrupt(0x30), ..exit(OPEN, 0, 0) };
+    let shadow = exit(OPEN | Situation::SHADOW, 0, 0);
+    for exit in [exit(closed, 0, 0), shadow, taken] {
+        let mut machine = machine();
+        ask(&mut machine);
+        let it = run(answer(&mut machine, ExitReason::Kick, &exit));
+        assert!(it.verdict.has(GuestVerdict::WINDOW) && !it.verdict.has(GuestVerdict::INJECT));
+        assert!(machine.board.has_interrupt(), "nobody took it");
+    }
+    let mut machine = machine();
+    ask(&mut machine);
+    let it = run(answer(&mut machine, ExitReason::InterruptWindow, &exit(OPEN, 0, 0)));
+    assert_eq!(it.words[4], Event::interrupt(0x34).0);
+    let it = run(answer(&mut machine, ExitReason::Kick, &exit(OPEN, 0, 0)));
+    assert_eq!(it, Answer::default(), "nothing is left");
+}
+
+#[test]
+fn who_halts_sleeps_until_an_interrupt_or_for_good() {
+    let mut machine = machine();
+    let halt = exit(OPEN | 1, 0, 0);
+    assert_eq!(answer(&mut machine, ExitReason::Halt, &halt), Next::Halt(1));
+    let dead = exit(OPEN & !Situation::INTERRUPTS | 1, 0, 0);
+    assert_eq!(answer(&mut machine, ExitReason::Halt, &dead), Next::Stop(Stop::Off));
+    ask(&mut machine);
+    let it = run(answer(&mut machine, ExitReason::Halt, &halt));
+    assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::interrupt(0x34).0, 1));
+}
+
+#[test]
+fn long_mode_is_switched_as_the_architecture_says() {
+    const FEATURES: u64 = 0xc000_0080;
+    let mut machine = machine();
+    let mut registers = Registers::default();
+    let mut write = |registers: &mut Registers, value| {
+        let exit = exit(OPEN | 2, FEATURES, value);
+        run(machine.exit(ExitReason::WriteRegister as u32, &exit, registers, &[][..], NOW))
+    };
+    assert_eq!(write(&mut registers, 0x901).verdict.bytes_done(), 2);
+    assert_eq!(registers.control[5], 0x901);
+    registers.control[0] = 1 << 31;
+    registers.control[5] |= 1 << 10;
+    write(&mut registers, 0x100);
+    assert_eq!(registers.control[5], 0x500, "active is not the guest's to say");
+    let protection = Event::exception_with_code(13, 0).0;
+    assert_eq!(write(&mut registers, 0).words[4], protection, "not while paging is on");
+    assert_eq!(write(&mut registers, 1 << 12 | 0x500).words[4], protection, "no virtualisation");
+    let read = exit(OPEN | 2, FEATURES, 0);
+    let it = machine.exit(ExitReason::ReadRegister as u32, &read, &mut registers, &[][..], NOW);
+    let it = run(it);
+    assert!(it.verdict.has(GuestVerdict::SET_PAIR));
+    assert_eq!((it.words[0], it.words[3]), (0x500, 0));
+}
+
+#[test]
+fn registers_that_are_not_there_fault() {
+    let mut machine = machine();
+    for reason in [ExitReason::ReadRegister, ExitReason::WriteRegister] {
+        let it = run(answer(&mut machine, reason, &exit(OPEN | 2, 0x1b, 0)));
+        assert_eq!(it.words[4], Event::exception_with_code(13, 0).0);
+        assert_eq!(it.verdict.bytes_done(), 0, "it is the instruction that faults");
+    }
+    let types = exit(OPEN | 2, 0x277, 0x02);
+    let it = run(answer(&mut machine, ExitReason::WriteRegister, &types));
+    assert!(it.verdict.has(GuestVerdict::INJECT), "no memory type has number 2");
+}
+
+#[test]
+fn what_a_guest_may_not_do_is_undefined_to_it() {
+    let mut machine = machine();
+    let instruction = |which| exit(OPEN | 3, which as u64, 0);
+    let virtualisation = instruction(GuestInstruction::Virtualisation);
+    for (reason, exit) in [
+        (ExitReason::Instruction, virtualisation),
+        (ExitReason::Hypercall, exit(OPEN | 3, 0, 0)),
+        (ExitReason::SetExtended, exit(OPEN | 3, 0, 7)),
+    ] {
+        let it = run(answer(&mut machine, reason, &exit));
+        assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::exception(6).0, 0));
+    }
+    let flush = instruction(GuestInstruction::WriteBack);
+    let it = run(answer(&mut machine, ExitReason::Instruction, &flush));
+    assert_eq!((it.verdict.bytes_done(), it.words[4]), (3, 0));
+}
+
+#[test]
+fn ends_say_why() {
+    let mut machine = machine();
+    let plain = exit(OPEN, 0, 0xfee0_0000);
+    assert_eq!(answer(&mut machine, ExitReason::Shutdown, &plain), Next::Stop(Stop::Reset));
+    let memory = answer(&mut machine, ExitReason::Memory, &plain);
+    assert_eq!(memory, Next::Stop(Stop::NoMemory(0xfee0_0000)));
+    let reset = exit(OPEN | 1, port(0x64, 1, 0), 0xfe);
+    assert_eq!(answer(&mut machine, ExitReason::Port, &reset), Next::Stop(Stop::Reset));
+    let unread = exit(OPEN, 0, 0);
+    let identify = answer(&mut machine, ExitReason::Identify, &unread);
+    assert_eq!(identify, Next::Stop(Stop::NoInstruction(0x1000)), "there is no memory to read it");
+}
+
+/// Memory with page tables that lead the page at `address` to the one at 0x5000.
+fn mapped(address: u64) -> Vec<u8> {
+    let mut memory = vec![0; 0x6000];
+    for (table, level) in [(0x1000, 39), (0x2000, 30), (0x3000, 21), (0x4000, 12)] {
+        let at = table + (address >> level & 511) as usize * 8;
+        memory[at..at + 8].copy_from_slice(&(table as u64 + 0x1003).to_le_bytes());
+    }
+    memory
+}
+
+#[test]
+fn lengths_are_read_through_the_guests_page_tables_and_remembered() {
+    let address = 0xffff_8000_1234_5000;
+    let mut memory = mapped(address);
+    // cpuid with two prefixes.
+    memory[0x5010..0x5014].copy_from_slice(&[0x66, 0x48, 0x0f, 0xa2]);
+    let mut machine = machine();
+    let exit = Exit { instruction: address + 0x10, page_table: 0x1000, ..exit(OPEN, 0, 0) };
+    let mut length = |memory: &[u8], exit: &Exit| {
+        let it =
+            machine.exit(ExitReason::Identify as u32, exit, &mut Registers::default(), memory, NOW);
+        run(it).verdict.bytes_done()
+    };
+    assert_eq!(length(&memory, &exit), 4);
+    assert_eq!(length(&[], &exit), 4, "it need not be read again");
+    let other = Exit { page_table: 0x1008, ..exit };
+    memory[0x5010..0x5012].copy_from_slice(&[0x0f, 0xa2]);
+    memory.copy_within(0x1000..0x1ff8, 0x1008);
+    assert_eq!(
+        length(&memory, &Exit { page_table: 0x1000, instruction: address + 0x10, ..other }),
+        4
+    );
+}
+
+#[test]
+fn without_paging_the_code_segment_counts() {
+    let mut memory = vec![0; 0x2000];
+    memory[0x1230..0x1232].copy_from_slice(&[0x0f, 0xa2]);
+    let mut registers = Registers { code_base: 0x1200, ..Registers::default() };
+    let real = Exit { instruction: 0x30, ..exit(0, 0, 0) };
+    let it = machine().exit(ExitReason::Identify as u32, &real, &mut registers, &memory[..], NOW);
+    assert_eq!(run(it).verdict.bytes_done(), 2);
+}
+
+proptest! {
+    /// Whatever a guest is left for, with whatever words: there is an answer.
+    #[test]
+    fn every_exit_has_an_answer(
+        exits in prop::collection::vec((0u32..20, any::<[u64; 6]>(), 0u64..1 << 34), 0..40),
+        bytes: Vec<u8>,
+    ) {
+        let mut machine = machine();
+        for (label, words, now) in exits {
+            let exit = Exit::from_words(&words);
+            let mut registers = Registers::default();
+            let next = machine.exit(label, &exit, &mut registers, &bytes[..], Time(now));
+            if let Next::Run(answer) = next {
+                prop_assert!(answer.verdict.is_resumption());
+                let both = GuestVerdict::INJECT | GuestVerdict::WINDOW;
+                let is_nested = answer.verdict.has(both) && Event(answer.words[4]).kind() == 0;
+                prop_assert!(!is_nested, "an interrupt goes in, or waits");
+            }
+        }
+    }
+}
