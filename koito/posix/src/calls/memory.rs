@@ -238,7 +238,11 @@ pub fn mremap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
 
 /// Has what was written to mapped files reach them. Whoever reads a file sees the same pages already; when
 /// they last is a matter of `fsync`.
-pub fn msync(server: &mut Server, task: TaskKey, &[address, bytes, flags, ..]: &Arguments) -> Answer {
+pub fn msync(
+    server: &mut Server,
+    task: TaskKey,
+    &[address, bytes, flags, ..]: &Arguments,
+) -> Answer {
     let range = pages(address, bytes)?;
     let both = raw::MS_ASYNC | raw::MS_SYNC;
     let flags = flags as u32;
