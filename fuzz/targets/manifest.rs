@@ -3,7 +3,7 @@
 
 #![no_main]
 
-use koito_manifest::{HIGHEST_PRIORITY, MEMORY_BITS, MOST_COMPONENTS, Manifest, SUPERVISOR};
+use koito_manifest::{HIGHEST_PRIORITY, MEMORY_BITS, MOST_COMPONENTS, Manifest, is_of_root};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|packed: &[u8]| {
@@ -31,7 +31,7 @@ fuzz_target!(|packed: &[u8]| {
         assert!(component.priority <= HIGHEST_PRIORITY);
         assert!(MEMORY_BITS.contains(&component.memory_bits));
         for service in &component.uses {
-            assert!(*service == SUPERVISOR || manifest.provider(service).is_some());
+            assert!(is_of_root(service) || manifest.provider(service).is_some());
         }
         for range in &component.io_ports {
             assert!(range.first <= range.last);

@@ -52,7 +52,7 @@ pub enum Command {
     /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
-    /// defaults for the options of the same names.
+    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk.
     Drive(DriveOptions),
 }
 
@@ -109,9 +109,10 @@ pub struct GuestOptions {
     /// Bring a Linux guest along: Debian's kernel, and a first file system with its busybox
     #[arg(long)]
     pub guest: bool,
-    /// A kernel of your own for the guest (bzImage)
-    #[arg(long, value_name = "FILE", requires = "guest")]
-    pub guest_kernel: Option<PathBuf>,
+    /// Another kernel for the guest: a file (bzImage), or a package of Debian's [default:
+    /// linux-image-amd64]
+    #[arg(long, value_name = "FILE|PACKAGE", requires = "guest")]
+    pub guest_kernel: Option<String>,
     /// A first file system of your own for it (cpio, compressed or not)
     #[arg(long, value_name = "FILE", requires = "guest")]
     pub guest_initrd: Option<PathBuf>,

@@ -129,6 +129,7 @@ impl Script {
         match key {
             "system" => self.options.build.system = Some(value.to_owned()),
             "resets" => self.resets = value == "yes",
+            "linux" => self.options.linux = (value == "yes").then(Vec::new),
             "memory" => self.options.memory = Some(value.to_owned()),
             "cpus" => {
                 self.options.cpus =
@@ -152,6 +153,7 @@ impl Script {
         merged.memory = merged.memory.or_else(|| self.options.memory.clone());
         merged.cpus = merged.cpus.or(self.options.cpus);
         merged.entry = merged.entry.or(self.options.entry);
+        merged.linux = merged.linux.or_else(|| self.options.linux.clone());
         merged
     }
 

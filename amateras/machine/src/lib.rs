@@ -13,10 +13,10 @@ mod lengths;
 mod machine;
 mod processor;
 mod registers;
+mod string;
 mod walk;
 
 pub use answer::{Answer, Next, Stop};
 pub use identity::{Identity, LEAVES};
 pub use machine::Machine;
 pub use processor::Processor;
-pub use walk::{Fault, translate};

@@ -7,7 +7,7 @@ use amateras_devices::{Board, GuestMemory, Request, Time};
 
 use crate::answer::{PROTECTION, UNDEFINED};
 use crate::lengths::Lengths;
-use crate::{Answer, Identity, Next, Processor, Stop, registers};
+use crate::{Answer, Identity, Next, Processor, Stop, registers, string};
 
 /// A machine.
 #[derive(Clone, Debug)]
@@ -30,7 +30,7 @@ impl Machine {
         label: u32,
         exit: &Exit,
         processor: &mut impl Processor,
-        memory: &(impl GuestMemory + ?Sized),
+        memory: &mut (impl GuestMemory + ?Sized),
         now: Time,
     ) -> Next {
         let Some(reason) = ExitReason::from_number(label) else {
@@ -44,7 +44,14 @@ impl Machine {
                 let leaf = self.identity.answer(number, exit.value as u32);
                 Answer::after(length).with_four(leaf.map(u64::from))
             }),
-            ExitReason::Port => length().and_then(|length| self.access_port(exit, length, now)),
+            ExitReason::Port => length().and_then(|length| {
+                let done = if PortAccess(exit.detail).has(PortAccess::STRING) {
+                    string::transfer(exit, length, processor, memory, &mut self.board, now)
+                } else {
+                    Ok(self.access_port(exit, length, now))
+                };
+                self.heed(done, now)
+            }),
             ExitReason::Halt => match length() {
                 Ok(length) => return self.halt(exit, length, now),
                 Err(stop) => Err(stop),
@@ -104,14 +111,11 @@ impl Machine {
         Next::Run(Answer::after(length).with_event(self.take_interrupt()))
     }
 
-    fn access_port(&mut self, exit: &Exit, length: u8, now: Time) -> Result<Answer, Stop> {
+    fn access_port(&mut self, exit: &Exit, length: u8, now: Time) -> Answer {
         let access = PortAccess(exit.detail);
-        if access.has(PortAccess::STRING) {
-            return Err(Stop::Unknown(ExitReason::Port as u32, exit.detail));
-        }
         let (port, bytes) = (access.port(), access.bytes());
         let answer = Answer::after(length);
-        let answer = if access.has(PortAccess::IN) {
+        if access.has(PortAccess::IN) {
             let read = u64::from(self.board.read(port, bytes, now));
             // Only a read of four bytes clears what is above.
             let kept = match bytes {
@@ -123,14 +127,16 @@ impl Machine {
         } else {
             self.board.write(port, bytes, exit.value as u32, now);
             answer
-        };
-        match self.board.take_request() {
-            Some(Request::Reset) => Err(Stop::Reset),
-            None => {
-                self.board.advance(now);
-                Ok(answer)
-            }
         }
+    }
+
+    /// Does what an access to a port asked of the whole machine.
+    fn heed(&mut self, done: Result<Answer, Stop>, now: Time) -> Result<Answer, Stop> {
+        if self.board.take_request() == Some(Request::Reset) {
+            return Err(Stop::Reset);
+        }
+        self.board.advance(now);
+        done
     }
 
     fn go_on(&mut self, answer: Answer, exit: &Exit, now: Time) -> Next {

@@ -11,10 +11,19 @@ pub trait Processor {
     fn set(&mut self, group: StateGroups, index: usize, value: u64);
 }
 
-/// Where CS begins among the words of the segments.
+/// Where ES, CS and DS begin among the words of the segments.
+pub const EXTRA_BASE: usize = 1;
 pub const CODE_BASE: usize = 3;
-/// CR0 and EFER among the words of the control registers.
+pub const DATA_BASE: usize = 7;
+/// Some of the general registers.
+pub const RCX: usize = 2;
+pub const RSI: usize = 4;
+pub const RDI: usize = 5;
+/// RFLAGS beside RIP.
+pub const FLAGS: usize = 1;
+/// CR0, CR2 and EFER among the words of the control registers.
 pub const CR0: usize = 0;
+pub const CR2: usize = 1;
 pub const EFER: usize = 5;
 /// The page attribute table among the words of the system's registers.
 pub const PAT: usize = 8;

@@ -3,6 +3,8 @@
 use amateras_devices::GuestMemory;
 
 const PRESENT: u64 = 1;
+const WRITABLE: u64 = 1 << 1;
+const USER: u64 = 1 << 2;
 const LARGE: u64 = 1 << 7;
 /// Where an address stands in an entry.
 const ADDRESS: u64 = 0x000f_ffff_ffff_f000;
@@ -13,20 +15,32 @@ const LEVELS: [u32; 4] = [39, 30, 21, 12];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault;
 
-/// The guest-physical address that the tables at `page_table` (CR3) give `address`. The tables are
-/// not changed, also where the processor would mark an entry as accessed.
+/// What is done at an address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Something is written. The kernel may not do so either where it is forbidden.
+    pub write: bool,
+    /// It is not the kernel's.
+    pub user: bool,
+}
+
+/// The guest-physical address that the tables at `page_table` (CR3) give `address` for `access`. The
+/// tables are not changed, also where the processor would mark an entry as accessed.
 pub fn translate(
     memory: &(impl GuestMemory + ?Sized),
     page_table: u64,
     address: u64,
+    access: Access,
 ) -> Result<u64, Fault> {
+    let needed =
+        PRESENT | if access.write { WRITABLE } else { 0 } | if access.user { USER } else { 0 };
     let mut table = page_table & ADDRESS;
     for level in LEVELS {
         let mut entry = [0; 8];
         let at = table + (address >> level & 511) * 8;
         memory.read(at, &mut entry).map_err(|_| Fault)?;
         let entry = u64::from_le_bytes(entry);
-        if entry & PRESENT == 0 {
+        if entry & needed != needed {
             return Err(Fault);
         }
         table = entry & ADDRESS;
@@ -50,7 +64,7 @@ pub fn read(
     while done < bytes.len() {
         let at = address.wrapping_add(done as u64);
         let physical = match page_table {
-            Some(table) => translate(memory, table, at),
+            Some(table) => translate(memory, table, at, Access::default()),
             None => Ok(at),
         };
         let Ok(physical) = physical else { break };

@@ -22,6 +22,9 @@ struct Registers {
     system: [u64; 9],
     time: u64,
     code_base: u64,
+    general: [u64; 16],
+    execution: [u64; 2],
+    segments: [u64; 16],
 }
 
 impl Registers {
@@ -31,7 +34,10 @@ impl Registers {
             StateGroups::SYSTEM => &mut self.system[index],
             StateGroups::TIME => &mut self.time,
             StateGroups::SEGMENTS if index == 3 => &mut self.code_base,
-            other => panic!("{other:?} {index}"),
+            StateGroups::SEGMENTS => &mut self.segments[index],
+            StateGroups::GENERAL => &mut self.general[index],
+            StateGroups::EXECUTION => &mut self.execution[index],
+            other => panic!("{other:?}"),
         }
     }
 }
@@ -66,7 +72,7 @@ fn exit(situation: u64, detail: u64, value: u64) -> Exit {
 
 /// The answer to an exit in a machine without memory.
 fn answer(machine: &mut Machine, reason: ExitReason, exit: &Exit) -> Next {
-    machine.exit(reason as u32, exit, &mut Registers::default(), &[][..], NOW)
+    machine.exit(reason as u32, exit, &mut Registers::default(), &mut [][..], NOW)
 }
 
 fn run(next: Next) -> Answer {
@@ -189,7 +195,7 @@ fn long_mode_is_switched_as_the_architecture_says() {
     let mut registers = Registers::default();
     let mut write = |registers: &mut Registers, value| {
         let exit = exit(OPEN | 2, FEATURES, value);
-        run(machine.exit(ExitReason::WriteRegister as u32, &exit, registers, &[][..], NOW))
+        run(machine.exit(ExitReason::WriteRegister as u32, &exit, registers, &mut [][..], NOW))
     };
     assert_eq!(write(&mut registers, 0x901).verdict.bytes_done(), 2);
     assert_eq!(registers.control[5], 0x901);
@@ -201,7 +207,7 @@ fn long_mode_is_switched_as_the_architecture_says() {
     assert_eq!(write(&mut registers, 0).words[4], protection, "not while paging is on");
     assert_eq!(write(&mut registers, 1 << 12 | 0x500).words[4], protection, "no virtualisation");
     let read = exit(OPEN | 2, FEATURES, 0);
-    let it = machine.exit(ExitReason::ReadRegister as u32, &read, &mut registers, &[][..], NOW);
+    let it = machine.exit(ExitReason::ReadRegister as u32, &read, &mut registers, &mut [][..], NOW);
     let it = run(it);
     assert!(it.verdict.has(GuestVerdict::SET_PAIR));
     assert_eq!((it.words[0], it.words[3]), (0x500, 0));
@@ -270,18 +276,18 @@ fn lengths_are_read_through_the_guests_page_tables_and_remembered() {
     memory[0x5010..0x5014].copy_from_slice(&[0x66, 0x48, 0x0f, 0xa2]);
     let mut machine = machine();
     let exit = Exit { instruction: address + 0x10, page_table: 0x1000, ..exit(OPEN, 0, 0) };
-    let mut length = |memory: &[u8], exit: &Exit| {
+    let mut length = |memory: &mut [u8], exit: &Exit| {
         let it =
             machine.exit(ExitReason::Identify as u32, exit, &mut Registers::default(), memory, NOW);
         run(it).verdict.bytes_done()
     };
-    assert_eq!(length(&memory, &exit), 4);
-    assert_eq!(length(&[], &exit), 4, "it need not be read again");
+    assert_eq!(length(&mut memory, &exit), 4);
+    assert_eq!(length(&mut [], &exit), 4, "it need not be read again");
     let other = Exit { page_table: 0x1008, ..exit };
     memory[0x5010..0x5012].copy_from_slice(&[0x0f, 0xa2]);
     memory.copy_within(0x1000..0x1ff8, 0x1008);
     assert_eq!(
-        length(&memory, &Exit { page_table: 0x1000, instruction: address + 0x10, ..other }),
+        length(&mut memory, &Exit { page_table: 0x1000, instruction: address + 0x10, ..other }),
         4
     );
 }
@@ -292,8 +298,74 @@ fn without_paging_the_code_segment_counts() {
     memory[0x1230..0x1232].copy_from_slice(&[0x0f, 0xa2]);
     let mut registers = Registers { code_base: 0x1200, ..Registers::default() };
     let real = Exit { instruction: 0x30, ..exit(0, 0, 0) };
-    let it = machine().exit(ExitReason::Identify as u32, &real, &mut registers, &memory[..], NOW);
+    let it =
+        machine().exit(ExitReason::Identify as u32, &real, &mut registers, &mut memory[..], NOW);
     assert_eq!(run(it).verdict.bytes_done(), 2);
+}
+
+/// Sends or receives strings at the serial port's scratch register and data.
+fn string(
+    machine: &mut Machine,
+    registers: &mut Registers,
+    exit: &Exit,
+    memory: &mut [u8],
+) -> Answer {
+    run(machine.exit(ExitReason::Port as u32, exit, registers, memory, NOW))
+}
+
+#[test]
+fn a_repeated_outs_sends_what_is_in_memory() {
+    const ADDRESS: u64 = 0xffff_8000_1234_5000;
+    let mut memory = mapped(ADDRESS);
+    memory[0x5ffd..0x6000].copy_from_slice(b"abc");
+    let mut machine = machine();
+    let mut registers = Registers::default();
+    (registers.general[2], registers.general[4]) = (5, ADDRESS + 0xffd);
+    let out = port(0x3f8, 1, PortAccess::STRING | PortAccess::REPEATED);
+    let exit = Exit { page_table: 0x1000, ..exit(OPEN | 2, out, 0) };
+    let it = string(&mut machine, &mut registers, &exit, &mut memory);
+    assert_eq!(it.verdict.bytes_done(), 0, "there is more");
+    assert_eq!((registers.general[2], registers.general[4]), (2, ADDRESS + 0x1000));
+    let mut sent = [0; 8];
+    assert_eq!((machine.board.take_output(&mut sent), &sent[..3]), (3, &b"abc"[..]));
+    let it = string(&mut machine, &mut registers, &exit, &mut memory);
+    assert_eq!(it.words[4], Event::exception_with_code(14, 0).0, "the next page is not there");
+    assert_eq!(registers.control[1], ADDRESS + 0x1000);
+}
+
+#[test]
+fn an_ins_writes_only_where_it_may() {
+    const ADDRESS: u64 = 0xffff_8000_1234_5000;
+    let mut machine = machine();
+    machine.board.write(0x3ff, 1, 0x5a, NOW);
+    let input = port(0x3ff, 1, PortAccess::STRING | PortAccess::IN);
+    let kernel = Exit { page_table: 0x1000, ..exit(OPEN | 1, input, 0) };
+    let mut registers = Registers::default();
+    (registers.general[5], registers.execution[1]) = (ADDRESS + 7, 1 << 10);
+    let mut memory = mapped(ADDRESS);
+    let it = string(&mut machine, &mut registers, &kernel, &mut memory);
+    assert_eq!((it.verdict.bytes_done(), memory[0x5007]), (1, 0x5a));
+    assert_eq!(registers.general[5], ADDRESS + 6, "downwards");
+    let user = Exit { situation: Situation(OPEN | 3 << 8 | 1), ..kernel };
+    let it = string(&mut machine, &mut registers, &user, &mut memory);
+    assert_eq!(it.words[4], Event::exception_with_code(14, 0b110).0, "it is the kernel's page");
+}
+
+#[test]
+fn strings_of_16_bit_code_wrap_in_their_segment() {
+    let mut machine = machine();
+    let mut memory = vec![0; 0x3_0000];
+    memory[0x1_ffff] = b'x';
+    memory[0x1_0000] = b'y';
+    let mut registers = Registers::default();
+    (registers.general[2], registers.general[4]) = (0xabcd_0002, 0xabcd_ffff);
+    registers.segments[7] = 0x1_0000;
+    let out = port(0x3f8, 1, PortAccess::STRING | PortAccess::REPEATED);
+    let it = string(&mut machine, &mut registers, &exit(2, out, 0), &mut memory);
+    assert_eq!(it.verdict.bytes_done(), 2);
+    assert_eq!((registers.general[2], registers.general[4]), (0xabcd_0000, 0xabcd_0001));
+    let mut sent = [0; 2];
+    assert_eq!((machine.board.take_output(&mut sent), sent), (2, *b"xy"));
 }
 
 proptest! {
@@ -301,13 +373,13 @@ proptest! {
     #[test]
     fn every_exit_has_an_answer(
         exits in prop::collection::vec((0u32..20, any::<[u64; 6]>(), 0u64..1 << 34), 0..40),
-        bytes: Vec<u8>,
+        mut bytes: Vec<u8>,
     ) {
         let mut machine = machine();
         for (label, words, now) in exits {
             let exit = Exit::from_words(&words);
             let mut registers = Registers::default();
-            let next = machine.exit(label, &exit, &mut registers, &bytes[..], Time(now));
+            let next = machine.exit(label, &exit, &mut registers, &mut bytes[..], Time(now));
             if let Next::Run(answer) = next {
                 prop_assert!(answer.verdict.is_resumption());
                 let both = GuestVerdict::INJECT | GuestVerdict::WINDOW;

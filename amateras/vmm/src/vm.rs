@@ -153,7 +153,7 @@ impl<'a> Vm<'a> {
         self.exits += 1;
         let exit = Exit::from_words(words);
         let now = self.clock.time(ticks());
-        let next = self.machine.exit(label, &exit, &mut Cpu(self.pcb), &self.memory, now);
+        let next = self.machine.exit(label, &exit, &mut Cpu(self.pcb), &mut self.memory, now);
         let (verdict, words) = match next {
             Next::Run(answer) => {
                 self.awaited = answer.verdict.has(GuestVerdict::WINDOW);

@@ -133,21 +133,33 @@ impl RootWord {
         }
         let tag = Pcid::new(self.tag() as u16).ok().filter(|tag| tag.value() != 0);
         match (stretch.filter(|stretch| stretch.pages <= FORGET_SINGLY), tag) {
-            (Some(stretch), None) => addresses(stretch).for_each(tlb::flush),
-            (Some(stretch), Some(tag)) => {
-                addresses(stretch).for_each(|at| forget_tagged(InvPcidCommand::Address(at, tag)));
-            }
+            (Some(stretch), None) => each_page(stretch, forget_page),
+            (Some(stretch), Some(tag)) => each_page(stretch, |page| {
+                let page = VirtAddr::new_truncate(page);
+                forget_tagged(InvPcidCommand::Address(page, tag));
+            }),
             (None, None) => reload(),
             (None, Some(tag)) => forget_tagged(InvPcidCommand::Single(tag)),
         }
     }
 }
 
-/// An address in each page of `stretch`.
-fn addresses(Stretch { address, pages }: Stretch) -> impl Iterator<Item = VirtAddr> {
-    (0..pages).map(move |page| {
-        VirtAddr::new_truncate(address.0.wrapping_add(page << PageSize::Small.bits()))
-    })
+/// Hands `visit` the address of each page of `stretch`. A CPU that waits for the lock may have to do
+/// this several times, so the loop is short.
+#[inline(always)]
+fn each_page(Stretch { address, pages }: Stretch, visit: impl Fn(u64)) {
+    let mut page = address.0;
+    for _ in 0..pages {
+        visit(page);
+        page = page.wrapping_add(PageSize::Small.bytes());
+    }
+}
+
+/// Makes the executing CPU forget the page at `address` of the loaded address space.
+#[inline(always)]
+fn forget_page(address: u64) {
+    // SAFETY: what is forgotten is looked up anew in the tables.
+    unsafe { asm!("invlpg [{}]", in(reg) address, options(nostack, preserves_flags)) }
 }
 
 /// Makes the executing CPU forget what is cached under tags.

@@ -55,7 +55,7 @@ impl Pool {
     }
 
     fn seed(&mut self) {
-        let sources = [self.from_processor(), self.from_device()];
+        let sources = [self.ask_processor(), self.ask_device()];
         if sources == [None; 2] {
             return;
         }
@@ -70,14 +70,14 @@ impl Pool {
         self.left = ANSWERS;
     }
 
-    fn from_processor(&mut self) -> Option<Seed> {
+    fn ask_processor(&mut self) -> Option<Seed> {
         let mut seed = Seed::default();
         // It fails only if the processor gives nothing many times in a row.
         self.processor.as_mut()?.try_fill_bytes(&mut seed).ok()?;
         Some(seed)
     }
 
-    fn from_device(&self) -> Option<Seed> {
+    fn ask_device(&self) -> Option<Seed> {
         let (a, b, c, d) = self.device.as_ref()?.random().ok()?;
         let mut seed = Seed::default();
         for (place, word) in seed.as_chunks_mut().0.iter_mut().zip([a, b, c, d]) {

@@ -170,7 +170,7 @@ macro_rules! system_calls {
             200 tkill Full signals::tkill;
             201 time Full time::time;
             202 futex Partial futex::futex;
-            203 sched_setaffinity Missing;
+            203 sched_setaffinity Partial system::sched_setaffinity;
             204 sched_getaffinity Partial system::sched_getaffinity;
             213 epoll_create Full poll::epoll_create;
             217 getdents64 Full paths::getdents64;
@@ -204,6 +204,7 @@ macro_rules! system_calls {
             270 pselect6 Full poll::pselect6;
             271 ppoll Full poll::ppoll;
             273 set_robust_list Partial process::set_robust_list;
+            275 splice Partial files::splice;
             280 utimensat Full paths::utimensat;
             281 epoll_pwait Full poll::epoll_pwait;
             282 signalfd Missing;

@@ -99,6 +99,20 @@ impl Disk {
         finished
     }
 
+    /// Has what the server was told last. Whoever needs to know that it does calls `fsync`.
+    pub fn commit(&mut self) {
+        if let Some(epoch) = self.unsynced
+            && self.client.sync_since(epoch).is_ok()
+        {
+            self.unsynced = None;
+        }
+    }
+
+    /// Whether the server was told something that need not last yet.
+    pub const fn is_unsynced(&self) -> bool {
+        self.unsynced.is_some()
+    }
+
     /// Puts a name where the server finds it.
     fn name(&self, directory: u32, place: usize, name: &[u8]) -> NameIn {
         let place = NAMES[place];

@@ -17,6 +17,8 @@ use crate::shown::Shown;
 use crate::wake::Waiting;
 
 const NANOSECONDS: u64 = 1_000_000_000;
+/// What was written is on the disk after so long, in nanoseconds.
+const WRITE_BACK_AFTER: u64 = 5 * NANOSECONDS;
 
 /// What a process has open, and from where it looks at files.
 #[derive(Debug)]
@@ -274,6 +276,25 @@ impl Server {
         while let Some(request) = self.world.vfs.background() {
             let _ = self.world.disk.ask(&mut self.world.vfs, &request);
         }
+        let World { vfs, disk, .. } = &self.world;
+        if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
+            self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
+            self.arm(self.write_back_at);
+        }
+    }
+
+    /// Writes back what is only here, and has it last, if it is time.
+    pub fn write_back(&mut self, now: u64) {
+        if now < self.write_back_at {
+            return;
+        }
+        self.write_back_at = u64::MAX;
+        let World { vfs, disk, .. } = &mut self.world;
+        while let Some(request) = vfs.write_back() {
+            // What cannot be written is told by `fsync`.
+            let _ = disk.ask(vfs, &request);
+        }
+        disk.commit();
     }
 
     /// Closes all that a process has open: it ends.

@@ -61,6 +61,8 @@ pub struct Server {
     pub missed: bool,
     /// Threads that may go on.
     pub woken: VecDeque<TaskKey>,
+    /// When it is time to write back, in nanoseconds since the start.
+    pub write_back_at: u64,
     /// When the server is woken, in nanoseconds since the start.
     pub armed: u64,
     /// Processes whose end a client of the service wants to know.
@@ -113,6 +115,7 @@ impl Server {
             missing: [0; call::NUMBERS],
             caller: None,
             woken: VecDeque::new(),
+            write_back_at: u64::MAX,
             armed: u64::MAX,
             awaited: Vec::new(),
             last_number: 0,

@@ -235,6 +235,10 @@ impl System for Shown<'_> {
             }
             SystemText::Version => String::from("Linux version 6.1.0-a9n (A9N)\n"),
             SystemText::Cmdline | SystemText::Mounts | SystemText::Filesystems => "\n".into(),
+            SystemText::Vmstat => format!(
+                "nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
+                self.pages.1
+            ),
             SystemText::Hostname => "a9n\n".into(),
             SystemText::NgroupsMax => "65536\n".into(),
             SystemText::Osrelease => "6.1.0-a9n\n".into(),

@@ -177,7 +177,8 @@ impl Server {
     pub fn do_what_is_due(&mut self) {
         let now = self.clock.now();
         self.armed = u64::MAX;
-        let mut next = u64::MAX;
+        self.write_back(now);
+        let mut next = self.write_back_at;
         let mut over: Vec<TaskKey> = Vec::new();
         for (key, task) in self.tasks.iter() {
             match task.deadline {

@@ -1,5 +1,7 @@
 //! Commands for files.
 
+#![expect(clippy::result_large_err, reason = "there is no heap, and the path is what helps")]
+
 use core::fmt::{self, Display, Write};
 
 use koito::services::{FileError, FileKind, FilesClient, ListedEntry, PIECE_BYTES, Path, lasting};

@@ -15,6 +15,9 @@ use crate::vfs::{Context, Vfs};
 
 /// Where entries of a directory in memory begin: before are `.` and `..`.
 const FIRST: u64 = 2;
+/// Where the first entry of a directory in memory is put. Each one goes before the last: a listing begins with the
+/// newest, as that of Linux does.
+pub(crate) const OLDEST: u64 = 1 << 62;
 
 /// An entry of a directory.
 #[derive(Clone, Debug, PartialEq, Eq)]

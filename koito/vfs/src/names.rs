@@ -4,6 +4,7 @@ use koito_linux::Errno;
 
 use crate::dentry::DentryId;
 use crate::inode::{Attributes, Body, InodeId, Kind, Time};
+use crate::list::OLDEST;
 use crate::page::Pages;
 use crate::permission::{SET_GROUP, Wish};
 use crate::remote::{Ask, Maker, New};
@@ -46,7 +47,7 @@ impl<P: Pages> Vfs<P> {
                 let mut attributes = Attributes::new(kind, permissions, (user, group), now);
                 let body = match new {
                     New::File => Body::File(Default::default()),
-                    New::Directory => Body::Directory(Default::default(), 2),
+                    New::Directory => Body::Directory(Default::default(), OLDEST),
                     New::Link(target) => {
                         attributes.size = target.len() as u64;
                         Body::Link(Some(target.into()))
@@ -95,7 +96,7 @@ impl<P: Pages> Vfs<P> {
             if let Body::Directory(entries, next) = &mut it.body {
                 entries.insert(*next, dentry);
                 self.dentries[dentry].cookie = *next;
-                *next += 1;
+                *next -= 1;
             }
         }
     }

@@ -28,6 +28,8 @@ pub enum SystemText {
     Stat,
     /// `/proc/uptime`.
     Uptime,
+    /// `/proc/vmstat`.
+    Vmstat,
     /// `/proc/version`.
     Version,
     /// `/proc/cmdline`.
@@ -176,6 +178,7 @@ const SYSTEM: &[(&str, SystemText)] = &[
     ("sys/vm/overcommit_memory", SystemText::OvercommitMemory),
     ("uptime", SystemText::Uptime),
     ("version", SystemText::Version),
+    ("vmstat", SystemText::Vmstat),
 ];
 
 const PROCESS: &[(&str, ProcessText)] = &[

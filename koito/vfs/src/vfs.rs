@@ -13,6 +13,7 @@ use crate::dentry::{Dentry, DentryId};
 use crate::epoll::Epoll;
 use crate::file::File;
 use crate::inode::{Attributes, Body, Inode, InodeId, Kind, Remote, Time};
+use crate::list::OLDEST;
 use crate::locks::Locks;
 use crate::page::Pages;
 use crate::permission::Credentials;
@@ -162,7 +163,7 @@ impl<P: Pages> Vfs<P> {
         this.add_filesystem(
             Origin::Memory,
             ("rootfs", "tmpfs"),
-            Body::Directory(Default::default(), 2),
+            Body::Directory(Default::default(), OLDEST),
             0o755,
         );
         this
@@ -195,7 +196,7 @@ impl<P: Pages> Vfs<P> {
 
     /// Mounts an empty file system in memory on a directory.
     pub fn mount_memory(&mut self, at: DentryId, name: &'static str, permissions: u16) {
-        let body = Body::Directory(Default::default(), 2);
+        let body = Body::Directory(Default::default(), OLDEST);
         let root = self.add_filesystem(Origin::Memory, (name, name), body, permissions);
         self.cover(at, root);
     }

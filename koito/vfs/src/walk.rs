@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use koito_linux::Errno;
 
+use crate::attributes::Status;
 use crate::dentry::DentryId;
 use crate::file::FileId;
 use crate::inode::{Body, Kind};
@@ -163,11 +164,32 @@ impl<P: Pages> Vfs<P> {
         last: Last,
     ) -> Result<DentryId> {
         let found = self.walk(context, start, path, last)?;
+        self.existing(&found)
+    }
+
+    /// What was found, which exists, and is a directory if a slash says so.
+    fn existing(&self, found: &Found) -> Result<DentryId> {
         let dentry = found.existing()?;
         if found.slash && self.inode(dentry)?.attributes.kind != Kind::Directory {
             return fail(Errno::ENOTDIR);
         }
         Ok(dentry)
+    }
+
+    /// What is known of what a path leads to: of an open file without a name, too, to which links of `/proc`
+    /// lead.
+    pub fn status_at(
+        &mut self,
+        context: &Context<'_>,
+        start: DentryId,
+        path: &[u8],
+        last: Last,
+    ) -> Result<Status> {
+        let found = self.walk(context, start, path, last)?;
+        match found.open {
+            Some(file) => Ok(self.file_status(file)),
+            None => self.existing(&found).and_then(|name| self.status(name)),
+        }
     }
 
     /// Refuses to look for names in what is no directory, or may not be searched.

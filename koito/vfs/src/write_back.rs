@@ -56,6 +56,11 @@ impl<P: Pages> Vfs<P> {
         }
     }
 
+    /// Whether something has to be written back.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
     /// The next request that writes something back, if there is anything.
     pub fn write_back(&mut self) -> Option<crate::remote::Request> {
         for _ in 0..self.dirty.len() {

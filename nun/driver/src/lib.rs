@@ -11,7 +11,7 @@
 //! | [`Registers`] | registers that are mapped, through `safe-mmio` |
 //! | [`DmaPool`], [`DmaBuffer`] | memory that devices reach |
 //! | [`pci`] | finding functions, their BARs, capabilities and MSI-X tables, through `pci_types` |
-//! | [`virtio`] | devices of `virtio-drivers`, over PCI, and a disk whose requests nobody waits for |
+//! | [`virtio`] | devices of `virtio-drivers`, over PCI, and a disk and a source of random numbers that nobody waits for |
 //! | [`DeviceMemory`] | frames of device space, by physical address |
 
 #![no_std]

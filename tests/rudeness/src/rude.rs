@@ -16,7 +16,7 @@ const CALLS: u64 = 100_000;
 const EPOCH: u32 = 1;
 const EPOCH_SHIFT: u32 = 16;
 /// Ordinals are mostly below this.
-const ORDINALS: u64 = 24;
+const ORDINALS: u64 = 32;
 /// Most words of a message.
 const WORDS: usize = 120;
 /// Longest text that is almost right, in bytes.

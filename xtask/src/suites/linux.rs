@@ -5,8 +5,9 @@
 //! reported; one that did not run counts for nothing.
 
 use std::fs;
+use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::Tally;
 use crate::linux::checks::{self, Outcome, Outcomes};
@@ -22,12 +23,21 @@ const SHOWN: usize = 12;
 /// File with all differences, listed or not.
 const DIFFERENCES: &str = "linux-differences.txt";
 
-/// Boots both, compares.
+/// Boots both, side by side, and compares.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     let systems = Systems::prepare(repository, step)?;
     let listed = checks::passing(repository)?;
     let mut tally = Tally::default();
-    let expected = checks::oracle(&systems, repository, step)?;
+    let runs = systems.runs_programs(Kernel::Koito)?;
+    let (expected, found) = thread::scope(|scope| {
+        let koito = scope.spawn(|| match runs {
+            true => checks::run(&systems, repository, Kernel::Koito, step).map(Some),
+            false => Ok(None),
+        });
+        let linux = checks::oracle(&systems, repository, step);
+        (linux, koito.join().unwrap_or_else(|_| bail!("a thread panicked")))
+    });
+    let expected = expected?;
     for (name, outcome) in &expected {
         if outcome.status == KILLED || outcome.status.parse::<u8>().is_err() {
             tally.fail(format!("{name} under Linux: {}", describe(outcome)));
@@ -35,14 +45,13 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     }
     let unknown = listed.iter().filter(|name| !expected.contains_key(*name));
     tally.failures.extend(unknown.map(|name| format!("{name} did not run under Linux")));
-    if !systems.runs_programs(Kernel::Koito)? {
+    let Some(found) = found? else {
         tally.notes.push(format!("{} checks ran under Linux only", expected.len()));
         if !listed.is_empty() {
             tally.fail("KOITO runs no Linux program");
         }
         return Ok(tally);
-    }
-    let found = checks::run(&systems, repository, Kernel::Koito, step)?;
+    };
     compare(&expected, &found, &listed, &mut tally);
     match rootfs::judge(&systems.disk(Kernel::Koito)) {
         Ok(()) => tally.passed += 1,

@@ -9,6 +9,7 @@ use super::Tally;
 use crate::bochs::{Bochs, NEEDS};
 use crate::cli::{BootOptions, BuildOptions, Entry, GuestOptions};
 use crate::console::{Cleaner, Event, Port};
+use crate::guest::SMALL_KERNEL;
 use crate::packages;
 use crate::progress::Step;
 use crate::repository::Repository;
@@ -29,7 +30,11 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     let options = BootOptions {
         build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
         entry: Some(Entry::Direct),
-        guest: GuestOptions { guest: true, ..GuestOptions::default() },
+        guest: GuestOptions {
+            guest: true,
+            guest_kernel: Some(SMALL_KERNEL.into()),
+            ..GuestOptions::default()
+        },
         ..BootOptions::default()
     };
     let session = Session::prepare(repository, &options)?;

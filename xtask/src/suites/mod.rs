@@ -10,6 +10,7 @@ mod fuzz;
 mod guest;
 mod host;
 mod hostile;
+mod hostile_guest;
 mod koito;
 mod libtest;
 mod linux;
@@ -29,6 +30,7 @@ use clap::ValueEnum;
 
 use crate::check;
 use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
+use crate::guest::SMALL_KERNEL;
 use crate::progress::Step;
 use crate::repository::Repository;
 
@@ -87,10 +89,17 @@ fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
     Ok(tally)
 }
 
-/// A machine that brings a guest along.
-fn with_guest() -> BootOptions {
-    let guest = GuestOptions { guest: true, ..GuestOptions::default() };
-    BootOptions { guest, ..BootOptions::default() }
+/// Sessions with Linux as a guest, and with guests that mean no good.
+fn linux_guest(repository: &Repository, step: &Step) -> Result<Tally> {
+    let options = |kernel: &str| {
+        let guest_kernel = Some(kernel.to_owned());
+        let guest = GuestOptions { guest: true, guest_kernel, ..GuestOptions::default() };
+        BootOptions { guest, ..BootOptions::default() }
+    };
+    let mut tally = boot::run(repository, step, "tests/linux-guest", &options(SMALL_KERNEL))?;
+    let hostile = hostile_guest::write(repository)?;
+    tally.add(boot::run(repository, step, "tests/hostile-guest", &options(&hostile))?);
+    Ok(tally)
 }
 
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
@@ -119,7 +128,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Linux => linux::run(repository, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
-        Suite::LinuxGuest => boot::run(repository, &step, "tests/linux-guest", &with_guest()),
+        Suite::LinuxGuest => linux_guest(repository, &step),
         Suite::Check => check::tally(repository, &step),
     };
     let elapsed = step.elapsed().as_secs_f64();

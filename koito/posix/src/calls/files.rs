@@ -282,6 +282,24 @@ pub fn sendfile(
     copy(server, task, (from, place), (to, 0), bytes)
 }
 
+/// Moves bytes from a pipe to a file, or from a file to a pipe.
+pub fn splice(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[from, from_at, to, to_at, bytes, _] = arguments;
+    let [from, to] = [server.file(task, from)?, server.file(task, to)?];
+    let pipe = |file| matches!(server.world.vfs.object(file), Object::Pipe(..));
+    let (source, target) = (pipe(from), pipe(to));
+    if (source && from_at != 0) || (target && to_at != 0) {
+        return Err(Errno::ESPIPE.into());
+    }
+    let known =
+        source && matches!(server.world.vfs.object(to), Object::File(_) | Object::Device(_));
+    let stored = target && matches!(server.world.vfs.object(from), Object::File(_));
+    if !known && !stored {
+        return Err(Errno::EINVAL.into());
+    }
+    copy(server, task, (from, from_at), (to, to_at), bytes)
+}
+
 /// Copies from one file to another, each from an offset that lies in memory, if one is given.
 pub fn copy_file_range(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
     let &[from, from_at, to, to_at, bytes, flags] = arguments;

@@ -65,6 +65,28 @@ impl Server {
         self.name(task, &from, last)
     }
 
+    /// What is known of what a path leads to; with `AT_EMPTY_PATH`, an empty path means the descriptor.
+    fn status_at(
+        &mut self,
+        task: TaskKey,
+        (directory, address): (u64, u64),
+        flags: u64,
+    ) -> Result<Status, Stop> {
+        if flags & EMPTY_PATH != 0
+            && directory as u32 != HERE as u32
+            && self.read_string(task, address, PATH_BYTES)?.is_empty()
+        {
+            let file = self.file(task, directory)?;
+            return Ok(self.world.vfs.file_status(file));
+        }
+        let (start, path) = self.path(task, directory, address)?;
+        let last = if flags & NO_FOLLOW == 0 { Last::Follow } else { Last::Keep };
+        match self.file_call(task, |vfs, context| vfs.status_at(context, start, &path, last))? {
+            Came::Value(status) => Ok(status),
+            _ => Err(Errno::EIO.into()),
+        }
+    }
+
     /// What a descriptor leads to, which has a name.
     fn named_file(&self, task: TaskKey, file: u64) -> Result<DentryId, Errno> {
         let file = self.file(task, file)?;
@@ -158,14 +180,7 @@ pub fn newfstatat(
     task: TaskKey,
     &[at, path, to, flags, ..]: &Arguments,
 ) -> Answer {
-    if flags & EMPTY_PATH != 0
-        && at as u32 != HERE as u32
-        && server.read_string(task, path, PATH_BYTES)?.is_empty()
-    {
-        return fstat(server, task, &[at, to, 0, 0, 0, 0]);
-    }
-    let name = server.name_at(task, (at, path), flags)?;
-    let status = server.world.vfs.status(name).map_err(|_| Errno::ENOENT)?;
+    let status = server.status_at(task, (at, path), flags)?;
     server.write_status(task, to, &status)
 }
 
@@ -192,16 +207,7 @@ pub fn statx(
     task: TaskKey,
     &[at, path, flags, _, to, _]: &Arguments,
 ) -> Answer {
-    let status = if flags & EMPTY_PATH != 0
-        && at as u32 != HERE as u32
-        && server.read_string(task, path, PATH_BYTES)?.is_empty()
-    {
-        let file = server.file(task, at)?;
-        server.world.vfs.file_status(file)
-    } else {
-        let name = server.name_at(task, (at, path), flags)?;
-        server.world.vfs.status(name).map_err(|_| Errno::ENOENT)?
-    };
+    let status = server.status_at(task, (at, path), flags)?;
     let it = &status.attributes;
     let mut words = [0_u64; 32];
     // The basic fields.

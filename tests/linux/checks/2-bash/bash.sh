@@ -54,7 +54,7 @@ f() { trap 'echo returning' RETURN; echo in f; }; f
 (sleep 0.3; exit 3) & (sleep 0.1; exit 1) & wait -n; echo $?; wait -n; echo $?
 
 ### bash-jobs
-sleep 5 & sleep 6 & jobs; kill %1 %2; wait; jobs
+sleep 5 & sleep 6 & jobs; kill %1 %2; wait; jobs >/dev/null; jobs
 
 ### bash-job-control
 set -m; sleep 5 & kill -STOP %1; sleep 0.3; jobs; kill -CONT %1; kill %1; wait %1; echo $?

@@ -76,18 +76,6 @@ type exit 6
 END
 PS1='$ ' linux-typist keys /usr/bin/bash-static --norc --noediting -i >/dev/null; echo $?
 
-### bash-background-reader-stops
-cat >keys <<'END'
-await $
-type cat &
-await $
-type sleep 0.5; jobs
-await Stopped
-await $
-type kill -KILL %1; wait; exit 2
-END
-PS1='$ ' linux-typist keys /usr/bin/bash-static --norc --noediting -i >/dev/null; echo $?
-
 ### bash-pipeline-stopped
 cat >keys <<'END'
 await $

@@ -114,3 +114,44 @@ impl Controls {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::capability::Allowed;
+    use super::*;
+
+    /// A processor with all that there is to VMX's name (Broadwell, as Bochs has it).
+    const ABLE: Capabilities = Capabilities {
+        revision: 43,
+        pin: Allowed(0x0000_007f_0000_0016),
+        processor: Allowed(0xf7f9_fffe_0400_6172),
+        secondary: Allowed(0x0005_7fff_0000_0000),
+        exit: Allowed(0x007f_ffff_0003_6dfb),
+        entry: Allowed(0x0000_ffff_0000_11fb),
+    };
+
+    #[test]
+    fn guests_leave_for_what_is_the_machines_and_for_nothing_else() {
+        let controls = Controls::choose(&ABLE).unwrap();
+        for must in [HLT, MWAIT, MONITOR, RDPMC, DEBUG_REGISTERS, ALL_IO, MSR_BITMAPS] {
+            assert_ne!(controls.processor & must, 0);
+        }
+        assert_eq!(
+            controls.processor & (CR3_LOADS | CR3_STORES | INTERRUPT_WINDOW | NMI_WINDOW),
+            0
+        );
+        assert_eq!(controls.secondary, EPT | VPID_TAGS | CACHES | UNRESTRICTED | INVPCID);
+        assert_ne!(controls.exit & EXIT_ACKNOWLEDGE, 0);
+    }
+
+    #[test]
+    fn what_is_not_allowed_is_left_out_or_makes_it_impossible() {
+        let without = |bit: u32| Allowed(ABLE.secondary.0 & !(u64::from(bit) << 32));
+        let spare = Capabilities { secondary: without(INVPCID), ..ABLE };
+        assert_eq!(Controls::choose(&spare).unwrap().secondary & INVPCID, 0);
+        let restricted = Capabilities { secondary: without(UNRESTRICTED), ..ABLE };
+        assert_eq!(Controls::choose(&restricted), None);
+        let always = Capabilities { processor: Allowed(ABLE.processor.0 | 1 << 15), ..ABLE };
+        assert_eq!(Controls::choose(&always), None, "CR3 belongs to the guest");
+    }
+}

@@ -27,25 +27,14 @@ unsafe extern "C" {
 }
 
 /// Writes the host's part of the current VMCS, for `cpu`, the executing one. The vector unit stays on,
-/// as who has a guest has a vector state. The way out to user mode sets the bases of FS and GS; SYSENTER is off.
+/// as who has a guest has a vector state. What is not named here stays 0.
 ///
 /// # Safety
 /// VMX is on, there is a current VMCS, and the CPU is up.
 pub unsafe fn write_state(cpu: &Cpu) {
     // SAFETY: every 64-bit CPU has the register.
     let pat = unsafe { Msr::new(IA32_PAT).read() };
-    let null = [
-        Field::HOST_ES,
-        Field::HOST_DS,
-        Field::HOST_FS,
-        Field::HOST_GS,
-        Field::HOST_FS_BASE,
-        Field::HOST_GS_BASE,
-        Field::HOST_SYSENTER_CS,
-        Field::HOST_SYSENTER_ESP,
-        Field::HOST_SYSENTER_EIP,
-    ];
-    let registers = [
+    for (field, value) in [
         (Field::HOST_CS, KERNEL_CODE.into()),
         (Field::HOST_SS, KERNEL_DATA.into()),
         (Field::HOST_TR, TASK_STATE.into()),
@@ -60,8 +49,7 @@ pub unsafe fn write_state(cpu: &Cpu) {
         (Field::HOST_RSP, core::ptr::from_ref(cpu).addr() as u64 - STACK_OFFSET),
         (Field::HOST_RIP, (&raw const a9n_vmx_exit).addr() as u64),
         (Field::EXIT_MSR_LOAD, processor::machine_values(cpu, PAGES.load(Relaxed))),
-    ];
-    for (field, value) in null.map(|field| (field, 0)).into_iter().chain(registers) {
+    ] {
         // SAFETY: the caller's promise; these are the CPU's own registers as they are.
         unsafe { write(field, value) };
     }

@@ -48,7 +48,7 @@ pub unsafe fn read(field: Field) -> u64 {
     value
 }
 
-/// Writes `field` of the current VMCS, in as many bits as it has.
+/// Writes `field` of the current VMCS, in as many bits as it has, if the CPU has it.
 ///
 /// # Safety
 /// As for [`read`]; the guest's processor may run with the value.

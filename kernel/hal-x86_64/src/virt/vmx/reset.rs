@@ -10,35 +10,33 @@ use super::registers::{CR0_FIXED, CR0_KEPT, CR4_FIXED, CR4_FREE};
 use super::{LISTED, ept, reach};
 use crate::virt::{Guest, WORDS};
 
+/// First and last number of fields that begin with 0: what a VMCS begins with is not defined. They are the
+/// state of guest and host, the event at entry, the offset of time, CR3's targets, what CR4 shows. Fields among them
+/// that a CPU has not it leaves alone.
+const ZEROED: [(u32, u32); 11] = [
+    (0x0800, 0x080e),
+    (0x0c00, 0x0c0c),
+    (0x2010, 0x2010),
+    (0x2802, 0x2806),
+    (0x400a, 0x400a),
+    (0x4016, 0x4018),
+    (0x4800, 0x482a),
+    (0x4c00, 0x4c00),
+    (0x6006, 0x6006),
+    (0x6800, 0x6826),
+    (0x6c00, 0x6c16),
+];
 /// State after a reset (Intel SDM, volume 3, section 10.1.1), without segments and general registers.
-/// What a VMCS begins with is not defined, so zeros are written, too.
-const RESET: [(Field, u64); 30] = [
+const RESET: [(Field, u64); 13] = [
     (Field::GUEST_RIP, 0xfff0),
-    (Field::GUEST_RSP, 0),
     (Field::GUEST_RFLAGS, 2),
     (Field::GUEST_CR0, RESET_CR0 & !CR0_KEPT | CR0_FIXED),
     (Field::CR0_SHADOW, RESET_CR0),
-    (Field::GUEST_CR3, 0),
     (Field::GUEST_CR4, CR4_FIXED),
-    (Field::CR4_SHADOW, 0),
-    (Field::GUEST_EFER, 0),
     (Field::GUEST_PAT, 0x0007_0406_0007_0406),
     (Field::GUEST_DR7, 0x400),
-    (Field::GUEST_GDTR_BASE, 0),
     (Field::GUEST_GDTR_LIMIT, 0xffff),
-    (Field::GUEST_IDTR_BASE, 0),
     (Field::GUEST_IDTR_LIMIT, 0xffff),
-    (Field::GUEST_SYSENTER_CS, 0),
-    (Field::GUEST_SYSENTER_ESP, 0),
-    (Field::GUEST_SYSENTER_EIP, 0),
-    (Field::GUEST_DEBUGCTL, 0),
-    (Field::PENDING_DEBUG, 0),
-    (Field::ACTIVITY, 0),
-    (Field::INTERRUPTIBILITY, 0),
-    (Field::ENTRY_EVENT, 0),
-    (Field::ENTRY_ERROR_CODE, 0),
-    (Field::TSC_OFFSET, 0),
-    (Field::CR3_TARGETS, 0),
     (Field::LINK, !0),
     (Field::VPID, 1),
     (Field::CR0_MASK, CR0_KEPT),
@@ -89,7 +87,12 @@ pub fn reset(guest: &Guest, pages: u64) {
         (Field::ENTRY_MSR_LOAD_COUNT, count),
         (Field::EXIT_MSR_LOAD_COUNT, count),
     ];
-    for (field, value) in chosen.into_iter().chain(RESET).chain((0..SEGMENTS).flat_map(segment)) {
+    let zeroed = ZEROED
+        .into_iter()
+        .flat_map(|(first, last)| (first..=last).step_by(2))
+        .map(|number| (Field(number), 0));
+    let segments = (0..SEGMENTS).flat_map(segment);
+    for (field, value) in zeroed.chain(chosen).chain(RESET).chain(segments) {
         // SAFETY: the current VMCS is the guest's; the controls are those that the CPU allows.
         unsafe { write(field, value) };
     }
