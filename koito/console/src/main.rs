@@ -137,6 +137,14 @@ impl Console for Shared {
         until(|| self.0.borrow_mut().keys()).await
     }
 
+    fn give_back(&self, _: Caller, keys: Vec<u8, KEY_BYTES>) {
+        let input = &mut self.0.borrow_mut().input;
+        for key in keys.into_iter().rev() {
+            // Keys that nobody reads are lost.
+            let _ = input.push_front(key);
+        }
+    }
+
     async fn write_bytes(&self, _: Caller, bytes: Vec<u8, TEXT_BYTES>) {
         until(|| self.0.borrow_mut().queue_bytes(&bytes)).await;
     }

@@ -31,22 +31,32 @@ impl Console {
         Ok(Self { client, channel, terminal: vfs.console(), keys: None })
     }
 
-    /// Asks for keys as long as a program waits for some, and takes those that came.
+    /// Whether keys are for programs: some session has the terminal, or somebody reads it.
+    fn is_used(&self, vfs: &Vfs<Memory>) -> bool {
+        vfs.terminals.terminal(self.terminal).session.is_some() || vfs.is_read(self.terminal)
+    }
+
+    /// Asks for keys as long as the terminal is used, so that those that are signals come through at any
+    /// time, and takes those that came. What comes when it is not used any more is given back.
     pub fn attend(&mut self, vfs: &mut Vfs<Memory>) {
         let Some(end) = self.channel else { return };
         loop {
-            if self.keys.is_none() && vfs.is_read(self.terminal) {
+            if self.keys.is_none() && self.is_used(vfs) {
                 self.keys = Some(Box::pin(async { ConsoleAsync::new(end).read().await }));
             }
             let Some(keys) = &mut self.keys else { return };
-            match keys.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Pending => return,
-                Poll::Ready(Ok(keys)) => vfs.type_in(self.terminal, &keys),
-                // It died with the request; who waits goes on waiting, and asks the next one.
-                Poll::Ready(Err(_)) => self.keys = None,
-            }
-            if self.keys.take().is_none() {
+            let Poll::Ready(came) = keys.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            else {
                 return;
+            };
+            self.keys = None;
+            match came {
+                Ok(keys) if self.is_used(vfs) => vfs.type_in(self.terminal, &keys),
+                Ok(keys) => {
+                    let _ = self.client.give_back(keys);
+                }
+                // It died with the request; who waits goes on waiting, and asks the next one.
+                Err(_) => return,
             }
         }
     }

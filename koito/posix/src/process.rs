@@ -243,6 +243,7 @@ impl Server {
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
         self.awaited.push(number);
+        self.await_keys();
         Ok(number)
     }
 

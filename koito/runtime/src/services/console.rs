@@ -8,7 +8,7 @@ pub const TEXT_BYTES: usize = 240;
 pub const KEY_BYTES: usize = 64;
 
 /// Writes text and reads keys.
-#[nun::service(version = 2)]
+#[nun::service(version = 3)]
 pub trait Console {
     /// Writes `text`; a line feed also returns the carriage. Waits while there is no room. When
     /// the driver dies, some text may come twice.
@@ -21,4 +21,8 @@ pub trait Console {
     /// [`write`](Self::write).
     #[method(ordinal = 3, retry = idempotent, waits)]
     fn write_bytes(&self, bytes: Vec<u8, TEXT_BYTES>);
+    /// Gives back keys that [`read`](Self::read) answered and that are somebody else's: they are the next to
+    /// be read.
+    #[method(ordinal = 4, retry = at_most_once)]
+    fn give_back(&self, keys: Vec<u8, KEY_BYTES>);
 }
