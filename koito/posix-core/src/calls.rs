@@ -170,7 +170,7 @@ macro_rules! system_calls {
             200 tkill Full signals::tkill;
             201 time Full time::time;
             202 futex Partial futex::futex;
-            203 sched_setaffinity Missing;
+            203 sched_setaffinity Partial system::sched_setaffinity;
             204 sched_getaffinity Partial system::sched_getaffinity;
             213 epoll_create Full poll::epoll_create;
             217 getdents64 Full paths::getdents64;

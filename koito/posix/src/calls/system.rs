@@ -87,6 +87,16 @@ pub fn getpriority(_: &mut Server, _: TaskKey, _: &Arguments) -> Answer {
     Ok(20)
 }
 
+/// Has a thread run on some processors only: there is the first, which has to be among them.
+pub fn sched_setaffinity(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[_, bytes, from, ..] = arguments;
+    if bytes < 8 {
+        return Err(Errno::EINVAL.into());
+    }
+    let [processors] = server.read_words(task, from)?;
+    if processors & 1 == 0 { Err(Errno::EINVAL.into()) } else { Ok(0) }
+}
+
 /// On which processors a thread may run.
 pub fn sched_getaffinity(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
     let &[_, bytes, to, ..] = arguments;

@@ -124,7 +124,7 @@ END
 PS1='# ' linux-typist keys /usr/bin/bash --norc --noediting -i >/dev/null; echo $?
 
 ### many-processes-at-once
-for i in $(seq 100); do sleep 4 & done; jobs -r | wc -l; wait; echo over
+for i in $(seq 100); do sleep 1000 & done; jobs -r | wc -l; kill $(jobs -p); wait 2>/dev/null; echo over
 
 ### many-forks-dynamic
 for i in $(seq 100); do /usr/bin/true; done; echo $?
@@ -136,7 +136,7 @@ f() { if [ $1 -gt 0 ]; then (f $(($1 - 1))) & (f $(($1 - 1))) & wait; else echo 
 for i in $(seq 20); do perl -e 'my $x = "x" x 10_000_000; print length $x, "\n"'; done | uniq -c
 
 ### segmentation-fault
-(perl -e 'kill SEGV => $$') 2>/dev/null; echo $?; (bash -c 'kill -ABRT $$') 2>/dev/null; echo $?
+{ perl -e 'kill SEGV => $$'; } 2>/dev/null; echo $?; { bash -c 'kill -ABRT $$'; } 2>/dev/null; echo $?
 
 ### large-file-on-disk
 head -c 20000000 /dev/zero >/var/tmp/large; wc -c </var/tmp/large; cp /var/tmp/large /var/tmp/larger; cmp /var/tmp/large /var/tmp/larger && echo same; rm /var/tmp/large /var/tmp/larger
