@@ -46,6 +46,13 @@ impl<P: Pages> Vfs<P> {
             None if how == Rename::Exchange => return fail(Errno::ENOENT),
             _ => {}
         }
+        if self.lies_in(to.parent, dentry) {
+            return fail(Errno::EINVAL);
+        }
+        if replaced.is_some_and(|it| self.lies_in(from.parent, it)) {
+            let exchanges = how == Rename::Exchange;
+            return fail(if exchanges { Errno::EINVAL } else { Errno::ENOTEMPTY });
+        }
         if let Some(replaced) = replaced {
             if self.inode_id(replaced)? == self.inode_id(dentry)? {
                 return Ok(());
@@ -54,11 +61,6 @@ impl<P: Pages> Vfs<P> {
         }
         if directory.links == 0 {
             return fail(Errno::ENOENT);
-        }
-        if self.lies_in(to.parent, dentry)
-            || (how == Rename::Exchange && replaced.is_some_and(|it| self.lies_in(from.parent, it)))
-        {
-            return fail(Errno::EINVAL);
         }
         if self.dentries[dentry].covers.is_some() {
             return fail(Errno::EBUSY);

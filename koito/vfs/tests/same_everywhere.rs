@@ -156,7 +156,7 @@ fn play(world: &mut World, root: &str, open: &mut Option<FileId>, step: &Step) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn memory_and_server_agree(steps in prop::collection::vec(any_step(), 1..120)) {
