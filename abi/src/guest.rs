@@ -340,20 +340,23 @@ impl StateGroups {
 
     /// Numbers of their words, in order, where the words of all groups are numbered from 0.
     pub fn numbers(self) -> impl Iterator<Item = usize> {
-        let mut first = 0;
-        Self::WORDS
-            .iter()
-            .zip(0..)
-            .map(move |(words, group)| {
-                let start = first;
-                first += usize::from(*words);
-                (group, start..first)
-            })
-            .filter(move |(group, _)| self.bits() >> *group & 1 != 0)
-            .flat_map(|(_, words): (u32, core::ops::Range<usize>)| words)
+        // A bit for each word.
+        let (mut left, mut first) = (0u64, 0);
+        for (group, words) in Self::WORDS.into_iter().enumerate() {
+            if self.bits() >> group & 1 != 0 {
+                left |= ((1 << words) - 1) << first;
+            }
+            first += u32::from(words);
+        }
+        core::iter::from_fn(move || {
+            let number = (left != 0).then_some(left.trailing_zeros())?;
+            left &= left - 1;
+            Some(number as usize)
+        })
     }
 }
 
+const _: () = assert!(StateGroups::all().words() <= u64::BITS as usize);
 const _: () = assert!(MESSAGE_REGISTERS + StateGroups::all().words() <= MESSAGE_WORDS);
 
 impl Word for StateGroups {

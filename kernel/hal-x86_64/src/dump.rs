@@ -9,31 +9,15 @@ use x86_64::registers::control::{Cr2, Cr3};
 use crate::{apic, console, cpu, exceptions};
 
 /// Registers as `entry` pushed them, last pushed first.
-#[repr(C)]
-pub(crate) struct Registers {
-    r15: u64,
-    r14: u64,
-    r13: u64,
-    r12: u64,
-    r11: u64,
-    r10: u64,
-    r9: u64,
-    r8: u64,
-    rdi: u64,
-    rsi: u64,
-    rbp: u64,
-    rbx: u64,
-    rdx: u64,
-    rcx: u64,
-    rax: u64,
-    vector: u64,
-    error: u64,
-    rip: u64,
-    cs: u64,
-    rflags: u64,
-    rsp: u64,
-    ss: u64,
-}
+#[repr(transparent)]
+pub(crate) struct Registers([u64; NAMES.len()]);
+
+/// Their names.
+const NAMES: [[u8; 3]; 22] = [
+    *b"r15", *b"r14", *b"r13", *b"r12", *b"r11", *b"r10", *b"r9 ", *b"r8 ", *b"rdi", *b"rsi",
+    *b"rbp", *b"rbx", *b"rdx", *b"rcx", *b"rax", *b"vec", *b"err", *b"rip", *b"cs ", *b"rfl",
+    *b"rsp", *b"ss ",
+];
 
 /// Where an exception that nothing can be done about ends.
 pub(crate) extern "C" fn fatal_exception(registers: &Registers) -> ! {
@@ -42,25 +26,15 @@ pub(crate) extern "C" fn fatal_exception(registers: &Registers) -> ! {
 
 impl Registers {
     fn say(&self, text: &mut Text<'_>) {
-        let vector = self.vector as u8;
-        text.text(exceptions::name(vector)).text(" (").number(vector.into());
-        text.text("), error ").hexadecimal(self.error);
-        text.text(if self.cs & 3 == 0 { ", in kernel mode" } else { ", in user mode" });
-        let cr3 = Cr3::read().0.start_address().as_u64();
-        for row in [
-            [("rip", self.rip), ("rsp", self.rsp), ("rfl", self.rflags)],
-            [("cs ", self.cs), ("ss ", self.ss), ("cr2", Cr2::read_raw())],
-            [("cr3", cr3), ("rax", self.rax), ("rbx", self.rbx)],
-            [("rcx", self.rcx), ("rdx", self.rdx), ("rsi", self.rsi)],
-            [("rdi", self.rdi), ("rbp", self.rbp), ("r8 ", self.r8)],
-            [("r9 ", self.r9), ("r10", self.r10), ("r11", self.r11)],
-            [("r12", self.r12), ("r13", self.r13), ("r14", self.r14)],
-            [("r15", self.r15), ("", 0), ("", 0)],
-        ] {
-            text.text("\n");
-            for (name, value) in row.iter().filter(|(name, _)| !name.is_empty()) {
-                text.text("  ").text(name).text(" ").digits(*value, 16);
-            }
+        let [.., vector, error, _, segment, _, _, _] = self.0;
+        text.text(exceptions::name(vector as u8)).text(", error ").hexadecimal(error);
+        text.text(if segment & 3 == 0 { ", in kernel mode" } else { ", in user mode" });
+        let control =
+            [(b"cr2", Cr2::read_raw()), (b"cr3", Cr3::read_raw().0.start_address().as_u64())];
+        let named = NAMES.iter().zip(self.0).chain(control);
+        for (place, (name, value)) in named.enumerate() {
+            text.text(if place % 3 == 0 { "\n  " } else { "  " });
+            text.bytes(name).text(" ").digits(value, 16);
         }
     }
 }

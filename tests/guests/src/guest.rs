@@ -128,8 +128,8 @@ impl Guest {
     pub fn prepare_tables(&self) {
         const WRITABLE: u64 = 3;
         const LARGE: u64 = 0x83;
-        self.memory.write(TABLES, TABLES as u64 + 0x1000 | WRITABLE);
-        self.memory.write(TABLES + 0x1000, TABLES as u64 + 0x2000 | WRITABLE);
+        self.memory.write(TABLES, (TABLES as u64 + 0x1000) | WRITABLE);
+        self.memory.write(TABLES + 0x1000, (TABLES as u64 + 0x2000) | WRITABLE);
         self.memory.write(TABLES + 0x2000, LARGE);
         for (number, descriptor) in
             [0, 0x00af_9b00_0000_ffff, 0x00cf_9300_0000_ffff, 0x00cf_9b00_0000_ffff]

@@ -283,6 +283,18 @@ pub(crate) extern "C" fn left(cpu: &Cpu, me: &Context, guest: &Guest) -> *const 
     if stays { core::ptr::from_ref(me) } else { a9n_guest_exit(cpu, me) }
 }
 
+/// Hands the words of `groups` to `put`. One copy of the code, whoever asks.
+#[inline(never)]
+fn read_groups(guest: &Guest, groups: StateGroups, put: &mut dyn FnMut(u64)) {
+    groups.numbers().for_each(|number| put(technique!(read(guest, number))));
+}
+
+/// Takes the words of `groups` from `take`.
+#[inline(never)]
+fn write_groups(guest: &Guest, groups: StateGroups, take: &mut dyn FnMut() -> u64) {
+    groups.numbers().for_each(|number| technique!(write(guest, number, take())));
+}
+
 impl Virt for X86_64 {
     fn guest_bits(&self) -> Option<u32> {
         (TECHNIQUE.load(Relaxed) != 0).then_some(size_of::<Guest>().ilog2())
@@ -333,8 +345,7 @@ impl Virt for X86_64 {
     }
 
     fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
-        let guest = guest(state);
-        groups.numbers().for_each(|number| put(technique!(read(guest, number))));
+        read_groups(guest(state), groups, &mut put);
     }
 
     fn write_guest(
@@ -343,8 +354,7 @@ impl Virt for X86_64 {
         groups: StateGroups,
         mut take: impl FnMut() -> u64,
     ) {
-        let guest = guest(state);
-        groups.numbers().for_each(|number| technique!(write(guest, number, take())));
+        write_groups(guest(state), groups, &mut take);
     }
 
     #[inline]

@@ -34,6 +34,7 @@ guest_code!(
 const COUNTER: usize = 0x3010;
 /// States of a process, by number.
 const STOPPED: u64 = 0;
+const CALLING: u64 = 4;
 
 /// A guest that counts on `cpu`, running.
 fn counting(test: &mut Test, cpu: u64) -> Result<Guest, Error> {
@@ -47,11 +48,22 @@ fn counting(test: &mut Test, cpu: u64) -> Result<Guest, Error> {
 /// Sleeps until `guest` has counted on; `false` if it does not.
 fn counts(test: &mut Test, guest: &Guest) -> Result<bool, Error> {
     let before = guest.memory.read(COUNTER);
-    for _ in 0..50 {
+    for _ in 0..500 {
         test.sleep(200)?;
         if guest.memory.read(COUNTER) != before {
             return Ok(true);
         }
+    }
+    Ok(false)
+}
+
+/// Sleeps until the process of `guest` is in `state`; `false` if it never is.
+fn becomes(test: &mut Test, guest: &Guest, state: u64) -> Result<bool, Error> {
+    for _ in 0..500 {
+        if guest.pcb.information()?.2 == state {
+            return Ok(true);
+        }
+        test.sleep(200)?;
     }
     Ok(false)
 }
@@ -103,7 +115,7 @@ fn interrupts_of_the_machine(test: &mut Test) -> Verdict {
     for _ in 0..20 {
         test.sleep(1000)?;
     }
-    check!(guest.memory.read(COUNTER) > 0);
+    check!(counts(test, &guest)?);
     check!(guest.pcb.information()?.0 > 0);
     Ok(())
 }
@@ -229,7 +241,7 @@ fn a_monitor_that_dies(test: &mut Test) -> Verdict {
     let other = counting(test, 0)?;
     // The port goes while the exit waits there.
     nun::Reply::OWED.reply(&crate::guest::message(Answer::after(1)))?;
-    test.sleep(10)?;
+    check!(becomes(test, &guest, CALLING)?);
     test.node().remove(index(guest.port))?;
     check_eq!(guest.pcb.information()?.2, STOPPED);
     check!(counts(test, &other)?);
@@ -245,8 +257,7 @@ fn a_guest_without_monitor(test: &mut Test) -> Verdict {
     let guest = Guest::real(test, LEAVE())?;
     test.node().remove(index(guest.port))?;
     guest.pcb.resume()?;
-    test.sleep(200)?;
-    check_eq!(guest.pcb.information()?.2, STOPPED);
+    check!(becomes(test, &guest, STOPPED)?);
     Ok(())
 }
 

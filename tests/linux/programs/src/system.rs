@@ -231,6 +231,9 @@ pub fn handle(signal: u32, handler: extern "C" fn(i32)) -> isize {
 }
 
 /// Where a handler returns to.
+///
+/// # Safety
+/// The stack pointer is where the kernel put the handler's frame, without its return address.
 #[unsafe(naked)]
 unsafe extern "C" fn give_back() {
     naked_asm!("mov eax, {number}", "syscall", number = const __NR_rt_sigreturn)

@@ -26,81 +26,27 @@ const EXTENDED: usize = offset_of!(Guest, extended);
 /// Limits of descriptor tables stand above the place of a selector.
 const LIMIT: usize = 4;
 
-/// Where the words of all groups stand, in order: offsets in bytes.
+/// Where the words of all groups stand, in order: offsets in bytes. A line for each group, or half of it.
+#[rustfmt::skip]
 const PLACES: [usize; STATE_WORDS] = [
-    // General.
-    vmcb::RAX,
-    REGISTERS + 8,
-    REGISTERS + 2 * 8,
-    REGISTERS + 3 * 8,
-    REGISTERS + 4 * 8,
-    REGISTERS + 5 * 8,
-    REGISTERS + 6 * 8,
-    vmcb::RSP,
-    REGISTERS + 8 * 8,
-    REGISTERS + 9 * 8,
-    REGISTERS + 10 * 8,
-    REGISTERS + 11 * 8,
-    REGISTERS + 12 * 8,
-    REGISTERS + 13 * 8,
-    REGISTERS + 14 * 8,
-    REGISTERS + 15 * 8,
-    // Execution.
-    vmcb::RIP,
-    vmcb::RFLAGS,
-    // Control.
-    vmcb::CR0,
-    vmcb::CR2,
-    vmcb::CR3,
-    vmcb::CR4,
-    vmcb::VIRTUAL_INTERRUPT,
-    vmcb::EFER,
-    EXTENDED,
-    // Segments.
-    vmcb::ES,
-    vmcb::ES + 8,
-    vmcb::CS,
-    vmcb::CS + 8,
-    vmcb::SS,
-    vmcb::SS + 8,
-    vmcb::DS,
-    vmcb::DS + 8,
-    vmcb::FS,
-    vmcb::FS + 8,
-    vmcb::GS,
-    vmcb::GS + 8,
-    vmcb::LDTR,
-    vmcb::LDTR + 8,
-    vmcb::TR,
-    vmcb::TR + 8,
-    // Tables.
-    vmcb::GDTR + 8,
-    vmcb::GDTR + LIMIT,
-    vmcb::IDTR + 8,
-    vmcb::IDTR + LIMIT,
-    // System.
-    vmcb::STAR,
-    vmcb::LSTAR,
-    vmcb::CSTAR,
-    vmcb::SFMASK,
-    vmcb::KERNEL_GS_BASE,
-    vmcb::SYSENTER_CS,
-    vmcb::SYSENTER_ESP,
-    vmcb::SYSENTER_EIP,
-    vmcb::PAT,
-    // Debug.
-    DEBUG,
-    DEBUG + 8,
-    DEBUG + 16,
-    DEBUG + 24,
-    vmcb::DR6,
-    vmcb::DR7,
-    // Events.
-    vmcb::EVENT,
-    vmcb::SHADOW,
-    // Time.
+    vmcb::RAX, general(1), general(2), general(3), general(4), general(5), general(6), vmcb::RSP,
+    general(8), general(9), general(10), general(11), general(12), general(13), general(14), general(15),
+    vmcb::RIP, vmcb::RFLAGS,
+    vmcb::CR0, vmcb::CR2, vmcb::CR3, vmcb::CR4, vmcb::VIRTUAL_INTERRUPT, vmcb::EFER, EXTENDED,
+    vmcb::ES, vmcb::ES + 8, vmcb::CS, vmcb::CS + 8, vmcb::SS, vmcb::SS + 8, vmcb::DS, vmcb::DS + 8,
+    vmcb::FS, vmcb::FS + 8, vmcb::GS, vmcb::GS + 8, vmcb::LDTR, vmcb::LDTR + 8, vmcb::TR, vmcb::TR + 8,
+    vmcb::GDTR + 8, GDTR_LIMIT, vmcb::IDTR + 8, IDTR_LIMIT,
+    vmcb::STAR, vmcb::LSTAR, vmcb::CSTAR, vmcb::SFMASK, vmcb::KERNEL_GS_BASE,
+    vmcb::SYSENTER_CS, vmcb::SYSENTER_ESP, vmcb::SYSENTER_EIP, vmcb::PAT,
+    DEBUG, DEBUG + 8, DEBUG + 16, DEBUG + 24, vmcb::DR6, vmcb::DR7,
+    vmcb::EVENT, vmcb::SHADOW,
     vmcb::TIME_OFFSET,
 ];
+
+/// Place of general register `number`.
+const fn general(number: usize) -> usize {
+    REGISTERS + 8 * number
+}
 
 const GDTR_LIMIT: usize = vmcb::GDTR + LIMIT;
 const IDTR_LIMIT: usize = vmcb::IDTR + LIMIT;

@@ -6,14 +6,16 @@
 
 use x86_64::registers::model_specific::Msr;
 
+use super::controls::{EPT, SECONDARY, VPID_TAGS};
+
 const IA32_FEATURE_CONTROL: u32 = 0x3a;
-const IA32_VMX_BASIC: u32 = 0x480;
-const IA32_VMX_PROCBASED2: u32 = 0x48b;
+pub const IA32_VMX_BASIC: u32 = 0x480;
+pub const IA32_VMX_PROCBASED2: u32 = 0x48b;
 const IA32_VMX_EPT_VPID: u32 = 0x48c;
-const IA32_VMX_TRUE_PINBASED: u32 = 0x48d;
-const IA32_VMX_TRUE_PROCBASED: u32 = 0x48e;
-const IA32_VMX_TRUE_EXIT: u32 = 0x48f;
-const IA32_VMX_TRUE_ENTRY: u32 = 0x490;
+pub const IA32_VMX_TRUE_PINBASED: u32 = 0x48d;
+pub const IA32_VMX_TRUE_PROCBASED: u32 = 0x48e;
+pub const IA32_VMX_TRUE_EXIT: u32 = 0x48f;
+pub const IA32_VMX_TRUE_ENTRY: u32 = 0x490;
 
 /// IA32_FEATURE_CONTROL: it cannot be changed before the next reset.
 const LOCKED: u64 = 1 << 0;
@@ -42,53 +44,18 @@ impl Allowed {
     }
 }
 
-/// Capabilities of the executing CPU.
-#[derive(Clone, Copy, Debug)]
-pub struct Capabilities {
-    /// What a VMXON region and each VMCS begin with.
-    pub revision: u32,
-    /// Pin-based controls.
-    pub pin: Allowed,
-    /// Primary processor-based controls.
-    pub processor: Allowed,
-    /// Secondary processor-based controls.
-    pub secondary: Allowed,
-    /// VM-exit controls.
-    pub exit: Allowed,
-    /// VM-entry controls.
-    pub entry: Allowed,
-}
-
-impl Capabilities {
-    /// Asks the CPU; `None` if it lacks what we rely on, or if the firmware has switched VMX off.
-    ///
-    /// # Safety
-    /// CPUID says that there is VMX.
-    pub unsafe fn read() -> Option<Self> {
-        // SAFETY: CPUs with VMX have the first two; the true ones are there as the second says, and
-        // the others as the controls say, which those CPUs allow. Reading changes nothing.
-        let read = |number| unsafe { Msr::new(number).read() };
-        let basic = read(IA32_VMX_BASIC);
-        if !may_be_enabled(read(IA32_FEATURE_CONTROL))
-            || basic & TRUE_CONTROLS == 0
-            || basic >> 50 & 0xf != WRITE_BACK
-        {
-            return None;
-        }
-        let processor = Allowed(read(IA32_VMX_TRUE_PROCBASED));
-        processor.adjust(super::controls::SECONDARY, 0)?;
-        let secondary = Allowed(read(IA32_VMX_PROCBASED2));
-        secondary.adjust(super::controls::EPT | super::controls::VPID_TAGS, 0)?;
-        let nested = read(IA32_VMX_EPT_VPID);
-        (nested & EPT_NEEDED == EPT_NEEDED).then(|| Self {
-            revision: basic as u32 & 0x7fff_ffff,
-            pin: Allowed(read(IA32_VMX_TRUE_PINBASED)),
-            processor,
-            secondary,
-            exit: Allowed(read(IA32_VMX_TRUE_EXIT)),
-            entry: Allowed(read(IA32_VMX_TRUE_ENTRY)),
-        })
-    }
+/// Whether the registers that `read` reads by number are those of a CPU with VMX that suits us, and the
+/// firmware left it to us.
+pub fn suits(read: impl Fn(u32) -> u64) -> bool {
+    let basic = read(IA32_VMX_BASIC);
+    let usable = may_be_enabled(read(IA32_FEATURE_CONTROL))
+        && basic & TRUE_CONTROLS != 0
+        && basic >> 50 & 0xf == WRITE_BACK;
+    // The others are there as these controls say, which CPUs with the last one allow.
+    usable
+        && Allowed(read(IA32_VMX_TRUE_PROCBASED)).adjust(SECONDARY, 0).is_some()
+        && Allowed(read(IA32_VMX_PROCBASED2)).adjust(EPT | VPID_TAGS, 0).is_some()
+        && read(IA32_VMX_EPT_VPID) & EPT_NEEDED == EPT_NEEDED
 }
 
 /// Whether the firmware left VMX to us.

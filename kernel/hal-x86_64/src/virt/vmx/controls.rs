@@ -6,7 +6,9 @@
 //! (always), and host interrupts, which are acknowledged on the way. `rdtscp` is unknown to a guest, as the
 //! register that it reads besides is the machine's.
 
-use super::capability::Capabilities;
+use x86_64::registers::model_specific::Msr;
+
+use super::capability::{self, Allowed};
 
 const EXTERNAL_INTERRUPTS: u32 = 1 << 0;
 const NMIS: u32 = 1 << 3;
@@ -63,6 +65,8 @@ const ENTRY_LOAD_EFER: u32 = 1 << 15;
 /// The words of controls that all guests run with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Controls {
+    /// What a VMXON region and each VMCS begin with.
+    pub revision: u32,
     /// Pin-based.
     pub pin: u32,
     /// Primary processor-based, without windows.
@@ -76,12 +80,29 @@ pub struct Controls {
 }
 
 impl Controls {
-    /// What we want on a CPU with `capabilities`; `None` if it cannot do it.
-    pub fn choose(capabilities: &Capabilities) -> Option<Self> {
-        let optional = |bit| if capabilities.secondary.adjust(bit, 0).is_some() { bit } else { 0 };
+    /// What we want on this CPU; `None` if it cannot do it, or may not.
+    ///
+    /// # Safety
+    /// CPUID says that there is VMX.
+    pub unsafe fn of_cpu() -> Option<Self> {
+        // SAFETY: CPUs with VMX have the first registers that are asked for, and these say which others
+        // there are. Reading changes nothing.
+        Self::choose(|number| unsafe { Msr::new(number).read() })
+    }
+
+    /// The same on a CPU whose capabilities `read` reads, by the numbers of their registers.
+    fn choose(read: impl Fn(u32) -> u64) -> Option<Self> {
+        if !capability::suits(&read) {
+            return None;
+        }
+        let allowed = |number| Allowed(read(number));
+        let secondary = allowed(capability::IA32_VMX_PROCBASED2);
+        let optional = |bit| if secondary.adjust(bit, 0).is_some() { bit } else { 0 };
         Some(Self {
-            pin: capabilities.pin.adjust(EXTERNAL_INTERRUPTS | NMIS | VIRTUAL_NMIS, 0)?,
-            processor: capabilities.processor.adjust(
+            revision: read(capability::IA32_VMX_BASIC) as u32 & 0x7fff_ffff,
+            pin: allowed(capability::IA32_VMX_TRUE_PINBASED)
+                .adjust(EXTERNAL_INTERRUPTS | NMIS | VIRTUAL_NMIS, 0)?,
+            processor: allowed(capability::IA32_VMX_TRUE_PROCBASED).adjust(
                 TSC_OFFSETTING
                     | HLT
                     | MWAIT
@@ -95,10 +116,9 @@ impl Controls {
                     | SECONDARY,
                 CR3_LOADS | CR3_STORES | INTERRUPT_WINDOW | NMI_WINDOW,
             )?,
-            secondary: capabilities
-                .secondary
+            secondary: secondary
                 .adjust(EPT | VPID_TAGS | CACHES | UNRESTRICTED | optional(INVPCID), 0)?,
-            exit: capabilities.exit.adjust(
+            exit: allowed(capability::IA32_VMX_TRUE_EXIT).adjust(
                 EXIT_SAVE_DEBUG
                     | EXIT_LONG_MODE
                     | EXIT_ACKNOWLEDGE
@@ -108,8 +128,7 @@ impl Controls {
                     | EXIT_LOAD_EFER,
                 0,
             )?,
-            entry: capabilities
-                .entry
+            entry: allowed(capability::IA32_VMX_TRUE_ENTRY)
                 .adjust(ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, ENTRY_LONG_MODE)?,
         })
     }
@@ -117,22 +136,31 @@ impl Controls {
 
 #[cfg(test)]
 mod tests {
-    use super::super::capability::Allowed;
     use super::*;
 
-    /// A processor with all that there is to VMX's name (Broadwell, as Bochs has it).
-    const ABLE: Capabilities = Capabilities {
-        revision: 43,
-        pin: Allowed(0x0000_007f_0000_0016),
-        processor: Allowed(0xf7f9_fffe_0400_6172),
-        secondary: Allowed(0x0005_7fff_0000_0000),
-        exit: Allowed(0x007f_ffff_0003_6dfb),
-        entry: Allowed(0x0000_ffff_0000_11fb),
-    };
+    /// Registers of a processor with all that there is to VMX's name (Broadwell, as Bochs has it).
+    fn able(number: u32) -> u64 {
+        match number {
+            0x3a => 5,
+            0x480 => 0x00d8_1000_0000_002b,
+            0x48b => 0x0005_7fff_0000_0000,
+            0x48c => 0x0000_0f01_0633_4141,
+            0x48d => 0x0000_007f_0000_0016,
+            0x48e => 0xf7f9_fffe_0400_6172,
+            0x48f => 0x007f_ffff_0003_6dfb,
+            0x490 => 0x0000_ffff_0000_11fb,
+            _ => panic!("there is no register {number:#x}"),
+        }
+    }
+
+    /// The same, but that `bits` of register `of` are others.
+    fn but(of: u32, bits: u64) -> Option<Controls> {
+        Controls::choose(|number| able(number) ^ if number == of { bits } else { 0 })
+    }
 
     #[test]
     fn guests_leave_for_what_is_the_machines_and_for_nothing_else() {
-        let controls = Controls::choose(&ABLE).unwrap();
+        let controls = Controls::choose(able).unwrap();
         for must in [HLT, MWAIT, MONITOR, RDPMC, DEBUG_REGISTERS, ALL_IO, MSR_BITMAPS] {
             assert_ne!(controls.processor & must, 0);
         }
@@ -142,16 +170,17 @@ mod tests {
         );
         assert_eq!(controls.secondary, EPT | VPID_TAGS | CACHES | UNRESTRICTED | INVPCID);
         assert_ne!(controls.exit & EXIT_ACKNOWLEDGE, 0);
+        assert_eq!(controls.revision, 43);
     }
 
     #[test]
     fn what_is_not_allowed_is_left_out_or_makes_it_impossible() {
-        let without = |bit: u32| Allowed(ABLE.secondary.0 & !(u64::from(bit) << 32));
-        let spare = Capabilities { secondary: without(INVPCID), ..ABLE };
-        assert_eq!(Controls::choose(&spare).unwrap().secondary & INVPCID, 0);
-        let restricted = Capabilities { secondary: without(UNRESTRICTED), ..ABLE };
-        assert_eq!(Controls::choose(&restricted), None);
-        let always = Capabilities { processor: Allowed(ABLE.processor.0 | 1 << 15), ..ABLE };
-        assert_eq!(Controls::choose(&always), None, "CR3 belongs to the guest");
+        let forbid = |bit: u32| but(0x48b, u64::from(bit) << 32);
+        assert_eq!(forbid(INVPCID).unwrap().secondary & INVPCID, 0);
+        assert_eq!(forbid(UNRESTRICTED), None);
+        assert_eq!(but(0x48e, CR3_LOADS.into()), None, "CR3 belongs to the guest");
+        assert_eq!(but(0x3a, 4), None, "switched off by the firmware");
+        assert_eq!(but(0x48c, 1 << 26), None, "translations could not be forgotten");
+        assert_eq!(but(0x480, 1 << 55), None, "no true capabilities");
     }
 }

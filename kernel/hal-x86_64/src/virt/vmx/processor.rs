@@ -6,7 +6,7 @@ use x86_64::registers::control::{Cr4, Cr4Flags};
 use x86_64::registers::model_specific::Msr;
 
 use super::LISTED;
-use super::capability::{self, Capabilities};
+use super::capability;
 use super::controls::Controls;
 use super::instructions;
 use crate::cpu::{Cpu, MAX_CPUS};
@@ -27,8 +27,7 @@ const REACHED: [u32; 5] = [0x174, 0x175, 0x176, 0xc000_0100, 0xc000_0101];
 pub fn is_there() -> bool {
     let has_vmx = CpuId::new().get_feature_info().is_some_and(|info| info.has_vmx());
     // SAFETY: CPUID says that it is there.
-    let found = has_vmx.then(|| unsafe { Capabilities::read() }).flatten();
-    found.and_then(|found| Controls::choose(&found)).is_some()
+    has_vmx && unsafe { Controls::of_cpu() }.is_some()
 }
 
 /// Fills in the shared pages.
@@ -67,10 +66,10 @@ fn seen(physical: u64) -> *mut u8 {
 pub unsafe fn start(region: PhysicalAddress) {
     // SAFETY: the caller's promise.
     unsafe {
-        let Some(capabilities) = Capabilities::read() else { return };
+        let Some(controls) = Controls::of_cpu() else { return };
         capability::allow();
         Cr4::update(|cr4| cr4.insert(Cr4Flags::VIRTUAL_MACHINE_EXTENSIONS));
-        seen(region.0).cast::<u32>().write(capabilities.revision);
+        seen(region.0).cast::<u32>().write(controls.revision);
         instructions::vmxon(region);
     }
 }

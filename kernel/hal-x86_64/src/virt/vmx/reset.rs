@@ -2,7 +2,6 @@
 
 use a9n_hal::PhysicalAddress;
 
-use super::capability::Capabilities;
 use super::controls::{self, Controls};
 use super::field::{CODE, Field, LDTR, SEGMENTS, TASK};
 use super::instructions::{vmclear, write};
@@ -57,10 +56,9 @@ const TASK_RIGHTS: u64 = 0x8b;
 /// `pages`. It has no memory yet, so it cannot be entered.
 pub fn reset(guest: &Guest, pages: u64) {
     // SAFETY: there is VMX, or nobody would ask.
-    let Some(capabilities) = (unsafe { Capabilities::read() }) else { return };
-    let Some(controls) = Controls::choose(&capabilities) else { return };
+    let Some(controls) = (unsafe { Controls::of_cpu() }) else { return };
     let [revision, ..] = &guest.control;
-    revision.set(capabilities.revision.into());
+    revision.set(controls.revision.into());
     // SAFETY: the page is the guest's own, and no CPU holds anything of it.
     unsafe { vmclear(PhysicalAddress(guest.physical.get())) };
     reach(guest);
