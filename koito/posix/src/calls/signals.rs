@@ -7,7 +7,7 @@ use koito_posix_core::{Action, AlternateStack, Detail, Info, Signal, SignalSet, 
 
 use super::time::nanoseconds;
 use crate::call::{Answer, Arguments, Stop};
-use crate::process::ProcessKey;
+use crate::process::{Process, ProcessKey};
 use crate::server::{Server, TaskKey};
 
 /// Bytes of a set of signals.
@@ -141,14 +141,26 @@ pub fn sigaltstack(server: &mut Server, task: TaskKey, &[new, old, ..]: &Argumen
     Ok(0)
 }
 
-/// Whether the caller may send a signal to a process.
-fn may_send(server: &Server, task: TaskKey, to: ProcessKey, signal: Option<Signal>) -> bool {
-    let (own, other) = (server.process_of(task), &server.processes[to]);
-    let [real, effective, _] = own.owner.users;
-    let [its_real, _, its_saved] = other.owner.users;
-    effective == 0
-        || [real, effective].iter().any(|user| [its_real, its_saved].contains(user))
-        || (signal == Some(Signal::CONTINUE) && own.session == other.session)
+/// Who sends signals, as far as it decides to whom.
+struct Sender {
+    real: u32,
+    effective: u32,
+    session: u32,
+}
+
+impl Sender {
+    fn of(process: &Process) -> Self {
+        let [real, effective, _] = process.owner.users;
+        Self { real, effective, session: process.session }
+    }
+
+    /// Whether it may send a signal to a process.
+    fn may_send(&self, to: &Process, signal: Option<Signal>) -> bool {
+        let [its_real, _, its_saved] = to.owner.users;
+        self.effective == 0
+            || [self.real, self.effective].iter().any(|user| [its_real, its_saved].contains(user))
+            || (signal == Some(Signal::CONTINUE) && self.session == to.session)
+    }
 }
 
 /// The signal with a number, or none for 0, which only looks who is there.
@@ -161,6 +173,7 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
     let signal = signal_or_look(number)?;
     let own = server.process_of(task);
     let (own_number, own_group, user) = (own.number, own.group, own.owner.users[0]);
+    let sender = Sender::of(own);
     let is_meant = |number: u32, group: u32| match who as i32 {
         0 => group == own_group,
         -1 => number != 1 && number != own_number,
@@ -175,8 +188,9 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
     }
     let mut result = Err(Errno::EPERM.into());
     for process in meant {
-        // One may have ended with the signal to another.
-        if server.processes.get(process).is_none() || !may_send(server, task, process, signal) {
+        // One may have ended with the signal to another, and the sender with the one to itself.
+        let Some(to) = server.processes.get(process) else { continue };
+        if !sender.may_send(to, signal) {
             continue;
         }
         result = Ok(0);
@@ -198,7 +212,7 @@ pub fn tgkill(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
     };
     let found = server.tasks.iter().find(|(_, it)| is_it(it.number, it.process));
     let (key, to) = found.map(|(key, it)| (key, it.process)).ok_or(Errno::ESRCH)?;
-    if !may_send(server, task, to, signal) {
+    if !Sender::of(server.process_of(task)).may_send(&server.processes[to], signal) {
         return Err(Errno::EPERM.into());
     }
     if let Some(signal) = signal {
@@ -248,7 +262,9 @@ pub fn rt_sigqueueinfo(server: &mut Server, task: TaskKey, arguments: &Arguments
     let [_, code, _, value]: [u64; 4] = server.read_words(task, info_at)?;
     let to = server.process(process as u32).ok_or(Errno::ESRCH)?;
     // Only the kernel says that the kernel sent something.
-    if !may_send(server, task, to, signal) || (code as i32) >= 0 {
+    if !Sender::of(server.process_of(task)).may_send(&server.processes[to], signal)
+        || (code as i32) >= 0
+    {
         return Err(Errno::EPERM.into());
     }
     if let Some(signal) = signal {

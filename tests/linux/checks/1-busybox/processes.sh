@@ -7,7 +7,7 @@
 (exit 5) & wait $!; echo $?
 
 ### background-many
-for i in 1 2 3 4 5; do (sleep 0.$i; echo $i) & done; wait
+for i in 1 2 3; do (sleep $i; echo $i) & done; wait
 
 ### kill-child
 sleep 100 & pid=$!; kill $pid; wait $pid 2>/dev/null; echo $?

@@ -79,7 +79,7 @@ echo x >f; ln f g; [ f -ef g ] && echo one; readlink -f /bin/sh; realpath --rela
 f=$(mktemp -p . x.XXXX); stat -c '%a %s' $f; mktemp -d -p . | wc -c
 
 ### gnu-timeout
-timeout 0.5 sleep 5; echo $?; timeout -s KILL 0.5 sleep 5; echo $?; timeout --preserve-status 0.5 sleep 5; echo $?
+timeout 0.5 sleep 5; echo $?; { timeout -s KILL 0.5 sleep 5; } 2>/dev/null; echo $?; timeout --preserve-status 0.5 sleep 5; echo $?
 
 ### gnu-nice-and-nohup
 nice -n 3 nice; nohup true 2>&1 | wc -l; stdbuf -oL echo unbuffered; env -i A=1 env
