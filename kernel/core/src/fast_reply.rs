@@ -130,6 +130,7 @@ impl<H: Hal> Kernel<H> {
             return None;
         }
 
+        server.count_message();
         if let Some(place) = place {
             place.clear_reply();
             client.reply_slot.set(None);
@@ -180,6 +181,7 @@ impl<H: Hal> Kernel<H> {
             return None;
         }
 
+        sender.count_message();
         port.receivers.drop_front(&self.store, receiver);
         let [word0, word1, word2, word3, ..] = sender.context.call().words;
         pcb.context.answer(identifier, info, &[word0, word1, word2, word3, word4, word5]);

@@ -62,7 +62,7 @@ impl<H: Hal> Kernel<H> {
     /// it is stopped by.
     pub(crate) fn deliver(&self, sender: Ref<Process>, receiver: Ref<Process>, identifier: u64) {
         let pcb = self.store.get(sender);
-        pcb.messages.set(pcb.messages.get().wrapping_add(1));
+        pcb.count_message();
         let trap = if pcb.state.get().is_trapped() { pcb.trap.get() } else { None };
         if let Some(trap) = trap {
             let (info, words) = match self.guest(sender) {

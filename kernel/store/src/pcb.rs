@@ -111,7 +111,7 @@ pub struct Pcb<C> {
     pub batch: Cell<(u32, u32)>,
     /// CPU time used, in ticks, up to the last scheduling decision.
     pub time: Cell<Ticks>,
-    /// Messages sent on the general path.
+    /// Messages sent, but for calls and `reply_receive`s on their fast paths.
     pub messages: Cell<u64>,
     /// Next object to be destroyed, while this one is.
     pub dying_next: Cell<Option<Dying>>,
@@ -150,5 +150,11 @@ impl<C> Pcb<C> {
             dying_next: Cell::new(None),
             slots: core::array::from_fn(|_| Slot::default()),
         }
+    }
+
+    /// One message more was sent.
+    #[inline(always)]
+    pub fn count_message(&self) {
+        self.messages.set(self.messages.get().wrapping_add(1));
     }
 }
