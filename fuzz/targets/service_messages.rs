@@ -87,6 +87,7 @@ impl Console for Everything {
     fn give_back(&self, _: Caller, keys: Vec<u8, KEY_BYTES>) {
         assert!(keys.len() <= KEY_BYTES);
     }
+    fn end_reads(&self, _: Caller) {}
 }
 
 impl Clock for Everything {

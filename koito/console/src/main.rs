@@ -28,7 +28,7 @@ fn main() -> Result<(), Missing> {
     let (ports, first) = environment.io_ports(0)?;
     let interrupt = environment.interrupt(0)?;
     let uart = Uart::start(ports, first);
-    let terminal = Terminal { uart, output: Deque::new(), input: Deque::new() };
+    let terminal = Terminal { uart, output: Deque::new(), input: Deque::new(), ends: 0 };
     let service = ConsoleServer(Shared(RefCell::new(terminal)));
     // In this order: an edge that comes while the line is masked is lost, so whatever came before is
     // looked for once it is open.
@@ -53,6 +53,8 @@ struct Terminal {
     uart: Uart,
     output: Deque<u8, OUTPUT>,
     input: Deque<u8, INPUT>,
+    /// How often all reads that waited were ended.
+    ends: u64,
 }
 
 impl Terminal {
@@ -113,9 +115,12 @@ impl Terminal {
         Some(())
     }
 
-    /// What was typed, if anything was.
-    fn keys(&mut self) -> Option<Vec<u8, KEY_BYTES>> {
+    /// What was typed, if anything was; nothing for who began to wait when `ends` was less than now.
+    fn keys(&mut self, ends: u64) -> Option<Vec<u8, KEY_BYTES>> {
         let mut keys = Vec::new();
+        if ends != self.ends {
+            return Some(keys);
+        }
         while !keys.is_full()
             && let Some(key) = self.input.pop_front()
         {
@@ -134,7 +139,8 @@ impl Console for Shared {
     }
 
     async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
-        until(|| self.0.borrow_mut().keys()).await
+        let ends = self.0.borrow().ends;
+        until(|| self.0.borrow_mut().keys(ends)).await
     }
 
     fn give_back(&self, _: Caller, keys: Vec<u8, KEY_BYTES>) {
@@ -143,6 +149,10 @@ impl Console for Shared {
             // Keys that nobody reads are lost.
             let _ = input.push_front(key);
         }
+    }
+
+    fn end_reads(&self, _: Caller) {
+        self.0.borrow_mut().ends += 1;
     }
 
     async fn write_bytes(&self, _: Caller, bytes: Vec<u8, TEXT_BYTES>) {

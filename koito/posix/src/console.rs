@@ -21,6 +21,8 @@ pub struct Console {
     channel: Option<&'static ClientEnd>,
     terminal: TerminalId,
     keys: Option<Keys>,
+    /// Whether the driver was told that nobody waits for them any more.
+    ended: bool,
 }
 
 impl Console {
@@ -28,7 +30,7 @@ impl Console {
     pub fn open(environment: &Environment, vfs: &mut Vfs<Memory>) -> Result<Self, Missing> {
         let client = ConsoleClient::new(environment.service("console")?);
         let channel = environment.channel("console").ok().map(|end| &*Box::leak(Box::new(end)));
-        Ok(Self { client, channel, terminal: vfs.console(), keys: None })
+        Ok(Self { client, channel, terminal: vfs.console(), keys: None, ended: false })
     }
 
     /// Whether keys are for programs: some session has the terminal, or somebody reads it.
@@ -37,21 +39,28 @@ impl Console {
     }
 
     /// Asks for keys as long as the terminal is used, so that those that are signals come through at any
-    /// time, and takes those that came. What comes when it is not used any more is given back.
+    /// time, and takes those that came. When it is not used any more, no more are asked for, and what was on
+    /// its way is given back.
     pub fn attend(&mut self, vfs: &mut Vfs<Memory>) {
         let Some(end) = self.channel else { return };
         loop {
-            if self.keys.is_none() && self.is_used(vfs) {
+            let is_used = self.is_used(vfs);
+            if self.keys.is_none() && is_used {
                 self.keys = Some(Box::pin(async { ConsoleAsync::new(end).read().await }));
+                self.ended = false;
             }
             let Some(keys) = &mut self.keys else { return };
+            if !self.ended && !is_used {
+                self.ended = self.client.end_reads().is_ok();
+            }
             let Poll::Ready(came) = keys.as_mut().poll(&mut Context::from_waker(Waker::noop()))
             else {
                 return;
             };
             self.keys = None;
             match came {
-                Ok(keys) if self.is_used(vfs) => vfs.type_in(self.terminal, &keys),
+                Ok(keys) if is_used => vfs.type_in(self.terminal, &keys),
+                Ok(keys) if keys.is_empty() => {}
                 Ok(keys) => {
                     let _ = self.client.give_back(keys);
                 }
