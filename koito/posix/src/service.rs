@@ -41,6 +41,8 @@ impl Posix for Service<'_> {
         }
         server.processes.remove(key);
         server.awaited.retain(|it| *it != number);
+        // Keys are the caller's from now on.
+        server.await_keys();
         Ok(Some(life.status()))
     }
 
