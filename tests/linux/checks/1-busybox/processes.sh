@@ -67,7 +67,8 @@ deep() { if [ $1 = 0 ]; then echo bottom; else (deep $(($1 - 1))); fi; }; deep 2
 [ $$ -gt 1 ] && echo fine; sh -c '[ $PPID = '$$' ] && echo my child'; (echo $$) | grep -x $$ >/dev/null && echo same
 
 ### process-list
-sleep 5 & ps -o comm | grep -x sleep; kill $!; ps -o pid,comm | grep -c "^ *$$ "
+sleep 5 & until grep -q sleep /proc/$!/cmdline; do :; done
+ps -o comm | grep -x sleep; kill $!; ps -o pid,comm | grep -c "^ *$$ "
 
 ### exit-in-pipeline
 exit 3 | exit 4; echo $?
