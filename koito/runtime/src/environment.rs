@@ -107,6 +107,14 @@ pub struct Device {
     pub dma: Option<(u64, u64)>,
 }
 
+impl Device {
+    /// Address and length of what is mapped of a BAR.
+    pub fn window(&self, bar: u8) -> Option<(u64, u64)> {
+        let window = self.windows.iter().find(|window| window.bar == bar)?;
+        Some((window.address, window.bytes))
+    }
+}
+
 /// Bytes of configuration space that a component is told.
 pub const CONFIGURATION_BYTES: usize = 256;
 /// Most BARs of a device.

@@ -40,6 +40,24 @@ pub struct Dentry {
     pub idle: bool,
 }
 
+impl Dentry {
+    /// One that somebody holds, with nothing in it or mounted on it.
+    fn held_once(parent: DentryId, name: Box<[u8]>, inode: Option<InodeId>) -> Self {
+        Self {
+            parent,
+            name,
+            inode,
+            uses: 1,
+            mounted: None,
+            covers: None,
+            cookie: 0,
+            found: true,
+            recent: true,
+            idle: false,
+        }
+    }
+}
+
 /// Number of a name.
 pub type DentryId = Id<Dentry>;
 
@@ -65,18 +83,7 @@ impl<P: Pages> Vfs<P> {
         name: &[u8],
         inode: Option<InodeId>,
     ) -> DentryId {
-        let dentry = self.dentries.insert(Dentry {
-            parent,
-            name: name.into(),
-            inode,
-            uses: 1,
-            mounted: None,
-            covers: None,
-            cookie: 0,
-            found: true,
-            recent: true,
-            idle: false,
-        });
+        let dentry = self.dentries.insert(Dentry::held_once(parent, name.into(), inode));
         self.pin(parent);
         self.hash_in(dentry);
         dentry
@@ -85,18 +92,7 @@ impl<P: Pages> Vfs<P> {
     /// Adds a root, held once.
     pub(crate) fn add_root(&mut self, inode: InodeId) -> DentryId {
         let root = DentryId::new(u32::MAX);
-        let dentry = self.dentries.insert(Dentry {
-            parent: root,
-            name: Box::default(),
-            inode: Some(inode),
-            uses: 1,
-            mounted: None,
-            covers: None,
-            cookie: 0,
-            found: true,
-            recent: true,
-            idle: false,
-        });
+        let dentry = self.dentries.insert(Dentry::held_once(root, Box::default(), Some(inode)));
         self.dentries[dentry].parent = dentry;
         dentry
     }

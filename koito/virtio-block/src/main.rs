@@ -18,7 +18,7 @@ use nun::mapped::Mapped;
 use nun::service::Caller;
 use nun_driver::virtio::virtio_drivers::transport::DeviceType;
 use nun_driver::virtio::{BlockDevice, PciTransport, Request};
-use nun_driver::{DmaBuffer, DmaPool, Registers};
+use nun_driver::{DmaBuffer, DmaPool};
 
 nun::entry!(main, stack = 128 * 1024);
 
@@ -49,11 +49,9 @@ fn start(environment: &Environment) -> Result<BlockDevice, Missing> {
     let device = environment.device()?;
     let (physical, bytes) = device.dma.ok_or(Missing::Device)?;
     DmaPool::in_workspace(DMA_ADDRESS, physical, bytes as usize / PAGE_BYTES).install();
-    let mapped = |bar| {
-        let window = device.windows.iter().find(|window| window.bar == bar)?;
-        Some(Registers::in_workspace(window.address, window.bytes as usize))
-    };
-    let transport = PciTransport::of_copy(DeviceType::Block, &device.configuration, mapped, VECTOR);
+    let window = |bar| device.window(bar);
+    let transport =
+        PciTransport::in_workspace(DeviceType::Block, &device.configuration, window, VECTOR);
     // A device that does not start is reset once more, by a new instance.
     let disk = BlockDevice::new(transport.ok_or(Missing::Device)?);
     Ok(disk.expect("the device starts"))

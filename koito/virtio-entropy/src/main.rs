@@ -10,9 +10,9 @@ use koito::conventions::{DMA_ADDRESS, signal};
 use koito::services::{Entropy, EntropyError, EntropyServer};
 use koito::{Environment, Missing, Server};
 use nun::service::{Caller, Vec};
+use nun_driver::DmaPool;
 use nun_driver::virtio::virtio_drivers::transport::DeviceType;
 use nun_driver::virtio::{ENTROPY_BYTES, EntropyDevice, PciTransport};
-use nun_driver::{DmaPool, Registers};
 
 nun::entry!(main);
 
@@ -41,12 +41,13 @@ fn start(environment: &Environment) -> Result<EntropyDevice, Missing> {
     let device = environment.device()?;
     let (physical, bytes) = device.dma.ok_or(Missing::Device)?;
     DmaPool::in_workspace(DMA_ADDRESS, physical, bytes as usize / PAGE_BYTES).install();
-    let mapped = |bar| {
-        let window = device.windows.iter().find(|window| window.bar == bar)?;
-        Some(Registers::in_workspace(window.address, window.bytes as usize))
-    };
-    let transport =
-        PciTransport::of_copy(DeviceType::EntropySource, &device.configuration, mapped, VECTOR);
+    let window = |bar| device.window(bar);
+    let transport = PciTransport::in_workspace(
+        DeviceType::EntropySource,
+        &device.configuration,
+        window,
+        VECTOR,
+    );
     // A device that does not start is reset once more, by a new instance.
     let source = EntropyDevice::new(transport.ok_or(Missing::Device)?);
     Ok(source.expect("the device starts"))

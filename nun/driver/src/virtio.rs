@@ -79,6 +79,21 @@ impl PciTransport {
         Self::new(device, &Layout::read(&copy, &function)?, mapped, Some(vector))
     }
 
+    /// The same for one whose BARs whoever started this driver has mapped in the
+    /// [workspace](nun::aci::WORKSPACE_ADDRESS): `window` answers the address and length of each.
+    pub fn in_workspace(
+        device: DeviceType,
+        configuration: &[u8],
+        window: impl Fn(u8) -> Option<(u64, u64)>,
+        vector: u16,
+    ) -> Option<Self> {
+        let mapped = |bar| {
+            let (address, bytes) = window(bar)?;
+            Some(Registers::in_workspace(address, bytes as usize))
+        };
+        Self::of_copy(device, configuration, mapped, vector)
+    }
+
     fn configuration(&self, offset: usize, bytes: usize) -> Result<Registers, Error> {
         let all = self.configuration.ok_or(Error::ConfigSpaceMissing)?;
         all.part(offset, bytes).ok_or(Error::ConfigSpaceTooSmall)

@@ -96,19 +96,9 @@ pub fn collect(port: &mut dyn Port, step: &Step) -> Result<Figures> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::recorded::Recorded;
     use super::*;
     use crate::qemu::Ending;
-
-    struct Recorded(Vec<Event>);
-
-    impl Port for Recorded {
-        fn next(&mut self, _: Instant) -> Event {
-            self.0.remove(0)
-        }
-        fn send(&mut self, _: &[u8]) -> Result<()> {
-            Ok(())
-        }
-    }
 
     fn collected(text: &str) -> Result<Figures> {
         let events = vec![Event::Output(text.as_bytes().to_vec()), Event::Ended(Ending::Quiet)];

@@ -48,19 +48,9 @@ fn wait_for_prompt(port: &mut dyn Port) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::recorded::Recorded;
     use super::*;
     use crate::qemu::Ending;
-
-    struct Recorded(Vec<Event>);
-
-    impl Port for Recorded {
-        fn next(&mut self, _: Instant) -> Event {
-            self.0.remove(0)
-        }
-        fn send(&mut self, _: &[u8]) -> Result<()> {
-            Ok(())
-        }
-    }
 
     #[test]
     fn a_prompt_may_come_in_pieces_but_must_come() {

@@ -10,6 +10,8 @@ mod koito;
 mod linux;
 mod listing;
 mod manual;
+#[cfg(test)]
+mod recorded;
 mod remote;
 pub mod symbols;
 mod table;

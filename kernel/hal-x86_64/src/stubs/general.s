@@ -18,17 +18,7 @@ a9n_retreat:
 
 // The general path of a system call: rdx is the caller's context, the stack pointer as above.
 a9n_general:
-    mov     [rdx + {RAX}], rax
-    mov     [rdx + {RSI}], rsi
-    mov     [rdx + {RDI}], rdi
-    mov     [rdx + {R8}], r8
-    mov     [rdx + {R9}], r9
-    mov     [rdx + {R10}], r10
-    mov     [rdx + {RFLAGS}], r11
-    mov     [rdx + {R12}], r12
-    mov     [rdx + {R13}], r13
-    mov     [rdx + {R14}], r14
-    mov     [rdx + {R15}], r15
+    a9n_save_rest
     mov     rax, [rsp + 8 + {USER_RDX}]
     mov     [rdx + {RDX}], rax
 

@@ -27,8 +27,9 @@
     lea     rsp, [rip + {CPUS} + {AREA} * \number + {CPU} - 8]
 .endm
 
-// Saves the registers of a foreign system call, and makes a message of them. Keeps rcx.
-.macro a9n_save_foreign
+// Saves the registers that `a9n_save` did not, but for rdx: its value at the call is among the CPU's
+// words.
+.macro a9n_save_rest
     mov     [rdx + {RAX}], rax
     mov     [rdx + {RSI}], rsi
     mov     [rdx + {RDI}], rdi
@@ -40,6 +41,11 @@
     mov     [rdx + {R13}], r13
     mov     [rdx + {R14}], r14
     mov     [rdx + {R15}], r15
+.endm
+
+// Saves the registers of a foreign system call, and makes a message of them. Keeps rcx.
+.macro a9n_save_foreign
+    a9n_save_rest
     mov     dword ptr [rdx + {MODE}], {WHOLE}
     mov     r14, [rsp + 8 + {USER_RDX}]
     mov     [rdx + {RDX}], r14

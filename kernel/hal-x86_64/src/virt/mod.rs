@@ -99,6 +99,32 @@ pub(crate) struct Guest {
     pub(crate) vmx: vmx::State,
 }
 
+impl Guest {
+    /// Sets the registers that `verdict` has in `words`. RAX is where the technique keeps it.
+    #[inline(always)]
+    pub(crate) fn set_registers(
+        &self,
+        rax: &Cell<u64>,
+        verdict: GuestVerdict,
+        words: &[u64; MESSAGE_REGISTERS],
+    ) {
+        let [w0, w1, w2, w3, ..] = *words;
+        let [_, rbx, rcx, rdx, ..] = &self.registers;
+        let four = verdict.has(GuestVerdict::SET_FOUR);
+        let pair = four || verdict.has(GuestVerdict::SET_PAIR);
+        if pair || verdict.has(GuestVerdict::SET_RAX) {
+            rax.set(w0);
+        }
+        if pair {
+            rdx.set(w3);
+        }
+        if four {
+            rbx.set(w1);
+            rcx.set(w2);
+        }
+    }
+}
+
 /// Bits of [`Guest::unusual`].
 pub(crate) mod unusual {
     /// XCR0 differs from the machine's.

@@ -209,8 +209,6 @@ fn exception(vector: u8, error: u64) -> u64 {
 /// Does what `verdict` says, but for the groups.
 #[inline]
 pub(crate) fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE_REGISTERS]) {
-    let [w0, w1, w2, w3, event, _] = *words;
-    let [_, rbx, rcx, rdx, ..] = &guest.registers;
     let done = verdict.bytes_done();
     if done != 0 {
         let rip = word(guest, vmcb::RIP);
@@ -218,19 +216,9 @@ pub(crate) fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE
         let shadow = word(guest, vmcb::SHADOW);
         shadow.set(shadow.get() & !vmcb::IN_SHADOW);
     }
-    let four = verdict.has(GuestVerdict::SET_FOUR);
-    let pair = four || verdict.has(GuestVerdict::SET_PAIR);
-    if pair || verdict.has(GuestVerdict::SET_RAX) {
-        word(guest, vmcb::RAX).set(w0);
-    }
-    if pair {
-        rdx.set(w3);
-    }
-    if four {
-        rbx.set(w1);
-        rcx.set(w2);
-    }
+    guest.set_registers(word(guest, vmcb::RAX), verdict, words);
     if verdict.has(GuestVerdict::INJECT) {
+        let [_, _, _, _, event, _] = *words;
         word(guest, vmcb::EVENT).set(event);
     }
     ask_window(guest, verdict.has(GuestVerdict::WINDOW));

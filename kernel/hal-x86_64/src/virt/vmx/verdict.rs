@@ -24,21 +24,10 @@ pub fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE_REGIST
         0 => {}
         bytes => advance(bytes),
     }
-    let [w0, w1, w2, w3, event, _] = *words;
-    let [rax, rbx, rcx, rdx, ..] = &guest.registers;
-    let four = verdict.has(GuestVerdict::SET_FOUR);
-    let pair = four || verdict.has(GuestVerdict::SET_PAIR);
-    if pair || verdict.has(GuestVerdict::SET_RAX) {
-        rax.set(w0);
-    }
-    if pair {
-        rdx.set(w3);
-    }
-    if four {
-        rbx.set(w1);
-        rcx.set(w2);
-    }
+    let [rax, ..] = &guest.registers;
+    guest.set_registers(rax, verdict, words);
     if verdict.has(GuestVerdict::INJECT) {
+        let [_, _, _, _, event, _] = *words;
         inject(Event(event));
     }
     await_window(&guest.vmx.awaits_window, verdict.has(GuestVerdict::WINDOW));
