@@ -1,9 +1,10 @@
 //! The board: which device answers at which port, and whose line goes where.
 //!
 //! The bus is the old one, a byte wide: a wider access is one to each of its bytes. Where nothing is,
-//! reads are all ones and writes get lost. PCI is not there, and says so by that.
+//! reads are all ones and writes get lost. [PCI](crate::pci) is wider, and sees an access first, whole.
 
-use crate::{Clock, Line, Pics, Pit, Time, Uart};
+use crate::pci::{INTERRUPT_LINES, Pci};
+use crate::{Clock, Line, Pics, Pit, Time, Uart, mask};
 
 /// What a guest asks of the whole machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,6 @@ const RESET_PULSE: u8 = 0xfe;
 /// Port 0x92: reset; line 20 of the addresses is open.
 const FAST_RESET: u8 = 0x01;
 const A20_OPEN: u8 = 0x02;
-/// Where PCI is told which register is meant.
-const PCI_ADDRESS: u16 = 0xcf8;
 /// Port 0xcf9: reset, now.
 const RESET_NOW: u8 = 0x04;
 
@@ -32,23 +31,42 @@ pub struct Board {
     pit: Pit,
     uart: Uart,
     clock: Clock,
+    /// What is on its bus.
+    pub pci: Pci,
     request: Option<Request>,
 }
 
 impl Board {
     /// A machine that is switched on `epoch` seconds after 1970 began.
     pub fn new(epoch: u64) -> Self {
+        let mut pics = Pics::default();
+        // Firmware tells the controllers where pins of PCI are, which share lines.
+        let levels = INTERRUPT_LINES.iter().fold(0_u16, |lines, line| lines | 1 << line);
+        pics.write_triggers(0x4d0, levels as u8);
+        pics.write_triggers(0x4d1, (levels >> 8) as u8);
         Self {
-            pics: Pics::default(),
+            pics,
             pit: Pit::default(),
             uart: Uart::default(),
             clock: Clock::new(epoch),
+            pci: Pci::default(),
             request: None,
         }
     }
 
+    /// Switches it off, and on again `epoch` seconds after 1970 began. What is on its bus stays there.
+    pub fn restart(&mut self, epoch: u64) {
+        let mut pci = core::mem::take(&mut self.pci);
+        pci.restart();
+        *self = Self { pci, ..Self::new(epoch) };
+    }
+
     /// Reads `bytes` bytes, at most 4, from `port` on.
     pub fn read(&mut self, port: u16, bytes: u8, now: Time) -> u32 {
+        if let Some(value) = self.pci.read_port(port, bytes) {
+            self.connect_pci();
+            return value;
+        }
         let mut value = [0xff; 4];
         for (port, byte) in (port..=u16::MAX).zip(value.iter_mut().take(bytes.into())) {
             *byte = self.read_byte(port, now);
@@ -58,9 +76,8 @@ impl Board {
 
     /// Writes the lowest `bytes` bytes of `value`, at most 4, from `port` on.
     pub fn write(&mut self, port: u16, bytes: u8, value: u32, now: Time) {
-        // The only access that is wider than the bus: to PCI, in whose address the reset would lie.
-        if (port, bytes) == (PCI_ADDRESS, 4) {
-            return;
+        if self.pci.write_port(port, bytes, value) {
+            return self.connect_pci();
         }
         for (port, byte) in (port..=u16::MAX).zip(value.to_le_bytes()).take(bytes.into()) {
             self.write_byte(port, byte, now);
@@ -162,16 +179,17 @@ impl Board {
         }
     }
 
+    /// Has the lines be as the devices on the bus want them, after something was done for one of these.
+    pub fn connect_pci(&mut self) {
+        let lines = self.pci.lines();
+        for line in INTERRUPT_LINES {
+            // All of them are lines.
+            let Some(name) = Line::new(line) else { continue };
+            self.pics.set_line(name, lines & 1 << line != 0);
+        }
+    }
+
     fn connect_uart(&mut self) {
         self.pics.set_line(Line::SERIAL, self.uart.is_interrupting());
-    }
-}
-
-/// The lowest `bytes` bytes of a value of four.
-const fn mask(bytes: u8) -> u32 {
-    match bytes {
-        0 => 0,
-        1..=3 => (1 << (bytes as u32 * 8)) - 1,
-        _ => u32::MAX,
     }
 }

@@ -10,10 +10,12 @@ mod board;
 mod clock;
 mod counter;
 mod memory;
+pub mod pci;
 mod pic;
 mod pics;
 mod pit;
 mod uart;
+pub mod virtio;
 
 pub use board::{Board, Request};
 pub use clock::Clock;
@@ -23,6 +25,15 @@ pub use pic::Pic;
 pub use pics::{Line, Pics};
 pub use pit::{HERTZ as PIT_HERTZ, Pit};
 pub use uart::Uart;
+
+/// The lowest `bytes` bytes of a value of four.
+const fn mask(bytes: u8) -> u32 {
+    match bytes {
+        0 => 0,
+        1..=3 => (1 << (bytes as u32 * 8)) - 1,
+        _ => u32::MAX,
+    }
+}
 
 /// Nanoseconds since the machine was switched on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
