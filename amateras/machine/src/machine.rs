@@ -92,7 +92,7 @@ impl Machine {
 
     /// Switches it off and on again, `epoch` seconds after 1970 began.
     pub fn restart(&mut self, epoch: u64) {
-        self.board = Board::new(epoch);
+        self.board.restart(epoch);
     }
 
     /// The pending interrupt, to be injected.

@@ -3,6 +3,7 @@
 use core::fmt::{self, Write};
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
+use amateras_devices::virtio::{Description, Kind, Transport};
 use amateras_machine::{Identity, Machine, Next, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
@@ -47,6 +48,8 @@ pub struct Guest<'a> {
     pub initrd: &'a [u8],
     /// Its command line. What only its machine knows is added: how fast the time-stamp counter is.
     pub command_line: &'a str,
+    /// What is plugged into its bus.
+    pub devices: &'a [Description],
 }
 
 /// Why a guest does not start.
@@ -130,8 +133,10 @@ impl<'a> Vm<'a> {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });
+        let mut machine = Machine::new(identity, options.epoch);
+        guest.devices.iter().for_each(|device| machine.board.pci.plug(*device));
         let mut vm = Self {
-            machine: Machine::new(identity, options.epoch),
+            machine,
             exits: 0,
             pcb,
             memory: Memory::new(maker, space, physical, options.memory)?,
@@ -174,12 +179,19 @@ impl<'a> Vm<'a> {
         Message::new(verdict.0, words)
     }
 
-    /// Sees whether time or input brought an interrupt, and lets the guest have it.
+    /// The first device of this kind on its bus, with the memory that it works on. Whoever does something for
+    /// it calls [`attend`](Self::attend) afterwards.
+    pub fn device(&mut self, kind: Kind) -> Option<(&mut Transport, &mut Memory)> {
+        Some((self.machine.board.pci.device(kind)?, &mut self.memory))
+    }
+
+    /// Sees whether time, input or a device brought an interrupt, and lets the guest have it.
     pub fn attend(&mut self) -> Result<(), Error> {
         if self.paused || self.ended.is_some() {
             return Ok(());
         }
         let now = self.clock.time(ticks());
+        self.machine.board.connect_pci();
         self.machine.board.advance(now);
         if !self.machine.board.has_interrupt() {
             return Ok(());
@@ -263,7 +275,7 @@ impl<'a> Vm<'a> {
 
     /// Puts the guest into memory, and its processor before it.
     fn load(&mut self) -> Result<(), StartError> {
-        let Guest { kernel, initrd, command_line } = self.guest;
+        let Guest { kernel, initrd, command_line, .. } = self.guest;
         let mut text = String::<COMMAND_LINE_BYTES>::new();
         let kilohertz = self.options.ticks_per_millisecond;
         write!(text, "{command_line} tsc_early_khz={kilohertz}")
