@@ -2,8 +2,9 @@
 
 use core::cell::RefCell;
 
+use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{Kind, Transport};
-use amateras_vmm::{Memory, Vm as Machine};
+use amateras_vmm::Vm as Machine;
 use koito::conventions::signal;
 use koito::services::{
     ClockClient, ConsoleClient, KEY_BYTES, Logger, TEXT_BYTES, Vm, VmCondition, VmError, VmStatus,
@@ -67,16 +68,14 @@ impl<'a> Desk<'a> {
     pub fn with<R>(
         &self,
         kind: Kind,
-        act: impl FnOnce(&mut Transport, &mut Memory) -> R,
+        act: impl FnOnce(&mut Transport, &mut dyn GuestMemory) -> R,
     ) -> Option<R> {
-        let mut state = self.0.borrow_mut();
-        let (transport, memory) = state.vm.device(kind)?;
-        Some(act(transport, memory))
+        self.0.borrow_mut().vm.with_device(kind, act)
     }
 
     /// Whether a driver of the guest's notified a device of something to do.
     pub fn is_notified(&self) -> bool {
-        self.0.borrow().vm.machine.board.pci.is_notified()
+        self.0.borrow().vm.machine.board.bus.is_notified()
     }
 
     /// Something rang: the alarm, perhaps.

@@ -7,10 +7,10 @@
 use core::cell::Cell;
 use core::convert::Infallible;
 
+use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{
     Block, BlockSize, Kind, MOST_BLOCK_BYTES, Operation, Request,
 };
-use amateras_vmm::Memory;
 use koito::services::{DiskAsync, DiskClient, DiskError, Stretch};
 use koito::{Environment, Missing};
 use nun::channel::ClientEnd;
@@ -106,7 +106,7 @@ impl Disk {
     }
 
     /// Puts what is to be written where KOITO's driver finds it. What cannot be read is zero.
-    fn collect(&self, memory: &Memory, place: usize, request: &Request) {
+    fn collect(&self, memory: &dyn GuestMemory, place: usize, request: &Request) {
         let Operation::Write(bytes) = request.operation else { return };
         let mut buffer = [0; PIECE];
         for (offset, length) in pieces(bytes) {
@@ -117,7 +117,7 @@ impl Disk {
     }
 
     /// Hands over what KOITO's driver has read. Whether there was room.
-    fn deliver(&self, memory: &mut Memory, place: usize, request: &Request) -> bool {
+    fn deliver(&self, memory: &mut dyn GuestMemory, place: usize, request: &Request) -> bool {
         let Operation::Read(bytes) = request.operation else { return true };
         let mut buffer = [0; PIECE];
         pieces(bytes).all(|(offset, length)| {

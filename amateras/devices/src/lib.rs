@@ -7,8 +7,10 @@
 #![forbid(unsafe_code)]
 
 mod board;
+mod bus;
 mod clock;
 mod counter;
+mod interrupts;
 mod memory;
 pub mod pci;
 mod pic;
@@ -17,21 +19,23 @@ mod pit;
 mod uart;
 pub mod virtio;
 
-pub use board::{Board, Request};
+pub use board::{Board, Request, Visit};
+pub use bus::{Bus, NoBus, Place, World};
 pub use clock::Clock;
 pub use counter::Counter;
+pub use interrupts::Interrupts;
 pub use memory::{GuestMemory, Outside};
 pub use pic::Pic;
 pub use pics::{Line, Pics};
 pub use pit::{HERTZ as PIT_HERTZ, Pit};
 pub use uart::Uart;
 
-/// The lowest `bytes` bytes of a value of four.
-const fn mask(bytes: u8) -> u32 {
+/// The lowest `bytes` bytes of a value of eight.
+const fn mask(bytes: u8) -> u64 {
     match bytes {
         0 => 0,
-        1..=3 => (1 << (bytes as u32 * 8)) - 1,
-        _ => u32::MAX,
+        1..=7 => (1 << (bytes as u32 * 8)) - 1,
+        _ => u64::MAX,
     }
 }
 

@@ -3,7 +3,9 @@
 use core::fmt::{self, Write};
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
+use amateras_devices::pci::Pci;
 use amateras_devices::virtio::{Description, Kind, Transport};
+use amateras_devices::{GuestMemory, Visit};
 use amateras_machine::{Identity, Machine, Next, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
@@ -94,7 +96,7 @@ impl From<Error> for StartError {
 /// A virtual machine.
 pub struct Vm<'a> {
     /// What the guest sees.
-    pub machine: Machine,
+    pub machine: Machine<Pci>,
     /// How often it was left.
     pub exits: u64,
     pcb: Pcb,
@@ -133,10 +135,10 @@ impl<'a> Vm<'a> {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });
-        let mut machine = Machine::new(identity, options.epoch);
-        guest.devices.iter().for_each(|device| machine.board.pci.plug(*device));
+        let mut pci = Pci::default();
+        guest.devices.iter().for_each(|device| pci.plug(*device));
         let mut vm = Self {
-            machine,
+            machine: Machine::new(identity, options.epoch, pci),
             exits: 0,
             pcb,
             memory: Memory::new(maker, space, physical, options.memory)?,
@@ -158,7 +160,8 @@ impl<'a> Vm<'a> {
         self.exits += 1;
         let exit = Exit::from_words(words);
         let now = self.clock.time(ticks());
-        let next = self.machine.exit(label, &exit, &mut Cpu(self.pcb), &mut self.memory, now);
+        let visit = Visit { processor: 0, memory: &mut self.memory, now };
+        let next = self.machine.exit(label, &exit, &mut Cpu(self.pcb), visit);
         let (verdict, words) = match next {
             Next::Run(answer) => {
                 self.awaited = answer.verdict.has(GuestVerdict::WINDOW);
@@ -179,10 +182,20 @@ impl<'a> Vm<'a> {
         Message::new(verdict.0, words)
     }
 
-    /// The first device of this kind on its bus, with the memory that it works on. Whoever does something for
-    /// it calls [`attend`](Self::attend) afterwards.
-    pub fn device(&mut self, kind: Kind) -> Option<(&mut Transport, &mut Memory)> {
-        Some((self.machine.board.pci.device(kind)?, &mut self.memory))
+    /// Does something for the first device of this kind on its bus, with the memory that it works on; `None`
+    /// if there is no such device. [`attend`](Self::attend) is due afterwards.
+    pub fn with_device<T>(
+        &mut self,
+        kind: Kind,
+        act: impl FnOnce(&mut Transport, &mut dyn GuestMemory) -> T,
+    ) -> Option<T> {
+        let now = self.clock.time(ticks());
+        let visit = Visit { processor: 0, memory: &mut self.memory, now };
+        self.machine.board.with_bus(visit, |pci, world| {
+            let done = pci.device(kind).map(|device| act(device, world.memory));
+            pci.connect(world.interrupts);
+            done
+        })
     }
 
     /// Sees whether time, input or a device brought an interrupt, and lets the guest have it.
@@ -191,7 +204,6 @@ impl<'a> Vm<'a> {
             return Ok(());
         }
         let now = self.clock.time(ticks());
-        self.machine.board.connect_pci();
         self.machine.board.advance(now);
         if !self.machine.board.has_interrupt() {
             return Ok(());

@@ -3,9 +3,8 @@
 use heapless::Vec;
 
 use super::{Configuration, Identity};
-use crate::mask;
-use crate::virtio::{Description, Kind, Message, Transport};
-use crate::virtio::{MESSAGE_BYTES, PORT_COUNT, Place};
+use crate::virtio::{Description, Kind, MESSAGE_BYTES, Message, PORT_COUNT, Socket, Transport};
+use crate::{Bus, Interrupts, Line, Place, World};
 
 /// Most functions besides the bridge.
 const MOST: usize = 8;
@@ -43,19 +42,13 @@ impl Pci {
     pub fn plug(&mut self, description: Description) {
         let index = self.functions.len();
         let line = INTERRUPT_LINES[index % INTERRUPT_LINES.len()];
-        let place = Place {
+        let socket = Socket {
             port: FIRST_PORT + PORT_COUNT * index as u16,
             address: MEMORY.start as u32 + MESSAGE_BYTES * index as u32,
             line,
         };
         // As said.
-        let _ = self.functions.push(Transport::new(description, place));
-    }
-
-    /// Switches the machine off and on.
-    pub fn restart(&mut self) {
-        (self.address, self.bridge) = (0, Configuration::new(BRIDGE));
-        self.functions.iter_mut().for_each(Transport::restart);
+        let _ = self.functions.push(Transport::new(description, socket));
     }
 
     /// The first device of this kind.
@@ -73,58 +66,51 @@ impl Pci {
         self.functions.iter_mut().find_map(Transport::take_message)
     }
 
-    /// The interrupt lines that are up, a bit each.
-    pub fn lines(&mut self) -> u16 {
-        self.functions.iter_mut().filter_map(|it| it.pin().then_some(1 << it.place.line)).fold(0, |lines, line: u16| lines | line)
-    }
-
-    /// Reads `bytes` bytes, at most 4, at `port`; `None` if nothing of PCI is there.
-    pub fn read_port(&mut self, port: u16, bytes: u8) -> Option<u32> {
-        match port {
-            ADDRESS if bytes == 4 => Some(self.address),
-            DATA..=0xcff => Some(self.read_configuration(port - DATA, bytes) & mask(bytes)),
-            _ => {
-                let (function, (bar, offset)) =
-                    self.answering(|it| it.configuration.port(port))?;
-                Some(function.read(bar, offset, bytes))
+    /// Has the lines be as the functions want them, after something was done for one of these.
+    pub fn connect(&mut self, interrupts: &mut Interrupts) {
+        let lines = self.functions.iter_mut().filter_map(|it| it.pin().then_some(it.socket.line));
+        let up = lines.fold(0_u16, |up, line| up | 1 << line);
+        for line in INTERRUPT_LINES {
+            if let Some(name) = Line::new(line) {
+                interrupts.set_line(name, up & 1 << line != 0);
             }
         }
     }
 
-    /// Writes `bytes` bytes, at most 4, at `port`. Whether something of PCI is there.
-    pub fn write_port(&mut self, port: u16, bytes: u8, value: u32) -> bool {
+    fn read_port(&mut self, port: u16, bytes: u8) -> Option<u32> {
+        match port {
+            ADDRESS if bytes == 4 => Some(self.address),
+            DATA..=0xcff => Some(self.read_configuration(port - DATA, bytes)),
+            _ => self.read_register(Place::Port(port), bytes),
+        }
+    }
+
+    fn write_port(&mut self, port: u16, bytes: u8, value: u32) -> Option<()> {
         match port {
             ADDRESS if bytes == 4 => self.address = value & ADDRESS_BITS,
             DATA..=0xcff => self.write_configuration(port - DATA, bytes, value),
-            _ => match self.answering(|it| it.configuration.port(port)) {
-                Some((function, (bar, offset))) => function.write(bar, offset, bytes, value),
-                None => return false,
-            },
+            _ => return self.write_register(Place::Port(port), bytes, value),
         }
-        true
+        Some(())
     }
 
-    /// Reads `bytes` bytes, at most 4, at an address of memory; `None` if no register is there.
-    pub fn read_memory(&mut self, address: u64, bytes: u8) -> Option<u32> {
-        let (function, (bar, offset)) = self.answering(|it| it.configuration.memory(address))?;
+    fn read_register(&mut self, place: Place, bytes: u8) -> Option<u32> {
+        let (function, (bar, offset)) = self.answering(place)?;
         Some(function.read(bar, offset, bytes))
     }
 
-    /// Writes `bytes` bytes, at most 4, at an address of memory. Whether a register is there.
-    pub fn write_memory(&mut self, address: u64, bytes: u8, value: u32) -> bool {
-        match self.answering(|it| it.configuration.memory(address)) {
-            Some((function, (bar, offset))) => function.write(bar, offset, bytes, value),
-            None => return false,
-        }
-        true
+    fn write_register(&mut self, place: Place, bytes: u8, value: u32) -> Option<()> {
+        let (function, (bar, offset)) = self.answering(place)?;
+        function.write(bar, offset, bytes, value);
+        Some(())
     }
 
     /// The first function that answers, and where in which of its BARs.
-    fn answering(
-        &mut self,
-        place: impl Fn(&Transport) -> Option<(usize, u64)>,
-    ) -> Option<(&mut Transport, (usize, u64))> {
-        self.functions.iter_mut().find_map(|it| place(it).map(|place| (it, place)))
+    fn answering(&mut self, place: Place) -> Option<(&mut Transport, (usize, u64))> {
+        self.functions.iter_mut().find_map(|it| {
+            let found = it.configuration.register(place)?;
+            Some((it, found))
+        })
     }
 
     /// What of configuration space the address register means: device and offset.
@@ -158,5 +144,43 @@ impl Pci {
             }
             None => {}
         }
+    }
+}
+
+impl Bus for Pci {
+    fn read(&mut self, place: Place, bytes: u8, world: &mut World<'_>) -> Option<u64> {
+        let value = match place {
+            Place::Port(port) => self.read_port(port, bytes)?.into(),
+            Place::Memory(address) => {
+                let low = self.read_register(place, bytes)?;
+                let high = match bytes {
+                    8 => self.read_register(Place::Memory(address + 4), 4)?,
+                    _ => 0,
+                };
+                u64::from(low) | u64::from(high) << 32
+            }
+        };
+        self.connect(world.interrupts);
+        Some(value)
+    }
+
+    fn write(&mut self, place: Place, bytes: u8, value: u64, world: &mut World<'_>) -> Option<()> {
+        match place {
+            Place::Port(port) => self.write_port(port, bytes, value as u32)?,
+            Place::Memory(address) => {
+                self.write_register(place, bytes, value as u32)?;
+                if bytes == 8 {
+                    let high = (value >> 32) as u32;
+                    self.write_register(Place::Memory(address + 4), 4, high)?;
+                }
+            }
+        }
+        self.connect(world.interrupts);
+        Some(())
+    }
+
+    fn reset(&mut self) {
+        (self.address, self.bridge) = (0, Configuration::new(BRIDGE));
+        self.functions.iter_mut().for_each(Transport::restart);
     }
 }

@@ -4,6 +4,8 @@
 //! PCI wants it to, by the address bits that stay zero whatever is written (PCI Local Bus 3.0, section
 //! 6.2.5.1).
 
+use crate::Place;
+
 /// Bytes of the space.
 const BYTES: usize = 256;
 /// Offsets in the header.
@@ -143,14 +145,23 @@ impl Configuration {
         }
     }
 
-    /// Whether the function answers at `port`: the BAR, and the offset in it.
-    pub fn port(&self, port: u16) -> Option<(usize, u64)> {
-        self.place(DECODE_PORTS, true, port.into())
-    }
-
-    /// Whether it answers at this address of memory: likewise.
-    pub fn memory(&self, address: u64) -> Option<(usize, u64)> {
-        self.place(DECODE_MEMORY, false, address)
+    /// Whether the function answers at `place`: the BAR, and the offset in it.
+    pub fn register(&self, place: Place) -> Option<(usize, u64)> {
+        let (decode, in_ports, address) = match place {
+            Place::Port(port) => (DECODE_PORTS, true, port.into()),
+            Place::Memory(address) => (DECODE_MEMORY, false, address),
+        };
+        if self.command() & decode == 0 {
+            return None;
+        }
+        self.lengths.iter().enumerate().find_map(|(number, length)| {
+            let value = self.read(BARS + 4 * number, 4);
+            if *length == 0 || (value & IN_PORTS != 0) != in_ports {
+                return None;
+            }
+            let offset = address.checked_sub(u64::from(value & !(length - 1)))?;
+            (offset < u64::from(*length)).then_some((number, offset))
+        })
     }
 
     /// Whether it may reach memory by itself, and send messages.
@@ -165,20 +176,6 @@ impl Configuration {
             self.bytes[STATUS] |= PIN_IS_UP;
         }
         wanted && self.command() & NO_PIN == 0
-    }
-
-    fn place(&self, decode: u16, in_ports: bool, address: u64) -> Option<(usize, u64)> {
-        if self.command() & decode == 0 {
-            return None;
-        }
-        self.lengths.iter().enumerate().find_map(|(number, length)| {
-            let value = self.read(BARS + 4 * number, 4);
-            if *length == 0 || (value & IN_PORTS != 0) != in_ports {
-                return None;
-            }
-            let offset = address.checked_sub(u64::from(value & !(length - 1)))?;
-            (offset < u64::from(*length)).then_some((number, offset))
-        })
     }
 
     fn command(&self) -> u16 {

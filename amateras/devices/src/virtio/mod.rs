@@ -20,7 +20,7 @@ pub use entropy::Entropy;
 pub use msix::Message;
 pub use queue::{MOST_ENTRIES, Malformed};
 pub use transport::{Description, Kind, Transport};
-pub(crate) use transport::{MESSAGE_BYTES, PORT_COUNT, Place};
+pub(crate) use transport::{MESSAGE_BYTES, PORT_COUNT, Socket};
 
 /// Features of every kind (section 6).
 pub(crate) mod feature {

@@ -104,7 +104,7 @@ pub struct Description {
 
 /// Where the monitor puts a device: its first port, the address of its table of messages, its interrupt line.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct Socket {
     pub port: u16,
     pub address: u32,
     pub line: u8,
@@ -114,7 +114,7 @@ pub(crate) struct Place {
 #[derive(Clone, Debug)]
 pub struct Transport {
     pub(crate) configuration: Configuration,
-    pub(crate) place: Place,
+    pub(crate) socket: Socket,
     description: Description,
     /// Where the capabilities are whose registers do something.
     access: usize,
@@ -137,8 +137,8 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// A device at `place`, as after power was switched on.
-    pub(crate) fn new(description: Description, place: Place) -> Self {
+    /// A device in `socket`, as after power was switched on.
+    pub(crate) fn new(description: Description, socket: Socket) -> Self {
         let identity = Identity {
             vendor: VENDOR,
             device: FIRST_KIND + description.kind as u16,
@@ -146,9 +146,9 @@ impl Transport {
             class: description.class,
         };
         let mut configuration = Configuration::new(identity)
-            .with_bar(PORTS, Bar::Ports(place.port, PORT_COUNT))
-            .with_bar(MESSAGES, Bar::Memory(place.address, MESSAGE_BYTES))
-            .with_pin(place.line);
+            .with_bar(PORTS, Bar::Ports(socket.port, PORT_COUNT))
+            .with_bar(MESSAGES, Bar::Memory(socket.address, MESSAGE_BYTES))
+            .with_pin(socket.line);
         for part in [&COMMON, &INTERRUPT_STATUS, &OWN] {
             configuration.add_capability(VENDOR_CAPABILITY, &part.capability(16));
         }
@@ -171,7 +171,7 @@ impl Transport {
         let offered = feature::VERSION_1 | feature::INDIRECT | feature::EVENT_INDEX;
         let mut it = Self {
             configuration,
-            place,
+            socket,
             access,
             messages,
             offered: offered | description.features,
@@ -195,7 +195,7 @@ impl Transport {
     /// Switches it off and on.
     pub(crate) fn restart(&mut self) {
         let resets = self.resets;
-        *self = Self::new(self.description, self.place);
+        *self = Self::new(self.description, self.socket);
         self.resets += resets;
     }
 
@@ -279,7 +279,7 @@ impl Transport {
     pub(crate) fn read_configuration(&mut self, offset: usize, bytes: u8) -> u32 {
         if let Some((register, width)) = self.accessed(offset) {
             let value = self.read(PORTS, register, width);
-            return value >> (8 * (offset - self.access - 16)) & mask(bytes);
+            return value >> (8 * (offset - self.access - 16)) & mask(bytes) as u32;
         }
         self.configuration.read(offset, bytes)
     }
@@ -310,7 +310,7 @@ impl Transport {
         } else {
             0
         };
-        value & mask(bytes)
+        value & mask(bytes) as u32
     }
 
     /// Writes `bytes` bytes, at most 4, at `offset` of a BAR.
@@ -320,7 +320,7 @@ impl Transport {
                 self.table.write(at, byte);
             }
         } else if let Some(at) = COMMON.at(offset) {
-            self.write_common(at, value & mask(bytes));
+            self.write_common(at, value & mask(bytes) as u32);
         } else if NOTIFY.at(offset) == Some(0) {
             let number = (value & 0xffff) as usize;
             if self.running(number).is_some() {
