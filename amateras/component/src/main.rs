@@ -13,8 +13,8 @@ use core::fmt;
 use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 
-use amateras_vmm::{Guest, Options, StartError};
 use amateras_devices::virtio::Description;
+use amateras_vmm::{Guest, Options, StartError};
 use desk::Desk;
 use disk::Disk;
 use koito::conventions::slot;

@@ -3,7 +3,9 @@
 //! Its own ports are those of the old bus, a byte wide: a wider access is one to each of its bytes. A
 //! [`Bus`] is asked before them. Where nothing is, reads are all ones and writes get lost.
 
-use crate::{Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World, mask};
+use crate::{
+    Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World, mask,
+};
 
 /// What a guest asks of the whole machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

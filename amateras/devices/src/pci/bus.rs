@@ -21,7 +21,8 @@ const DATA: u16 = 0xcfc;
 const ENABLE: u32 = 1 << 31;
 const ADDRESS_BITS: u32 = 0x80ff_fffc;
 /// The bridge from the processor to the bus: the plainest of Intel's, which nobody works around.
-const BRIDGE: Identity = Identity { vendor: 0x8086, device: 0x0d57, revision: 0, class: 0x06_00_00 };
+const BRIDGE: Identity =
+    Identity { vendor: 0x8086, device: 0x0d57, revision: 0, class: 0x06_00_00 };
 
 /// A bus with its functions.
 #[derive(Clone, Debug)]
@@ -152,7 +153,7 @@ impl Bus for Pci {
         let value = match place {
             Place::Port(port) => self.read_port(port, bytes)?.into(),
             Place::Memory(address) => {
-                let low = self.read_register(place, bytes)?;
+                let low = self.read_register(place, bytes.min(4))?;
                 let high = match bytes {
                     8 => self.read_register(Place::Memory(address + 4), 4)?,
                     _ => 0,
@@ -168,7 +169,7 @@ impl Bus for Pci {
         match place {
             Place::Port(port) => self.write_port(port, bytes, value as u32)?,
             Place::Memory(address) => {
-                self.write_register(place, bytes, value as u32)?;
+                self.write_register(place, bytes.min(4), value as u32)?;
                 if bytes == 8 {
                     let high = (value >> 32) as u32;
                     self.write_register(Place::Memory(address + 4), 4, high)?;
