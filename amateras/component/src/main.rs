@@ -9,7 +9,7 @@ mod memory;
 
 use core::fmt;
 
-use amateras_vmm::{Guest, Options, StartError};
+use amateras_vmm::{Guest, NoBus, Options, StartError};
 use desk::Desk;
 use koito::conventions::slot;
 use koito::services::VmServer;
@@ -22,8 +22,9 @@ nun::entry!(main, stack = 256 * 1024);
 
 /// Below its monitor, whatever that is, and what the monitor calls.
 const PRIORITY: u8 = 50;
-/// Memory of the guest where the manifest entry names none.
+/// Memory of the guest, in MiB, and its processors, where the manifest entry names none.
 const MEBIBYTES: u64 = 96;
+const PROCESSORS: usize = 1;
 
 /// Why there is no guest.
 enum Failure {
@@ -67,14 +68,16 @@ fn main() -> Result<(), Failure> {
         initrd: module("guest-initrd")?,
         command_line: str::from_utf8(module("guest-cmdline")?).unwrap_or_default(),
     };
+    let mut words = environment.arguments.split_whitespace();
+    let mebibytes = words.next().and_then(|word| word.parse().ok()).unwrap_or(MEBIBYTES);
     let options = Options {
-        memory: environment.arguments.parse().unwrap_or(MEBIBYTES) << 20,
+        memory: mebibytes << 20,
+        processors: words.next().and_then(|word| word.parse().ok()).unwrap_or(PROCESSORS),
         priority: PRIORITY,
-        cpu: 0,
         epoch: Desk::now(&environment)?,
         ticks_per_millisecond: environment.ticks_per_millisecond,
     };
-    let vm = amateras_vmm::Vm::start(&mut pool, &mut space, port, options, guest)
+    let vm = amateras_vmm::Vm::start(&mut pool, &mut space, port, options, guest, NoBus)
         .map_err(Failure::Start)?;
     serve(port, environment.epoch, &VmServer(Desk::new(&environment, vm)?))
 }
@@ -89,8 +92,8 @@ fn serve(port: IpcPort, epoch: u16, desk: &VmServer<Desk<'_>>) -> Result<(), Fai
             None => port.receive()?,
         };
         match received {
-            Received::Other { info, words, .. } if info.source() == Some(Source::VirtualCpu) => {
-                answer = Some(desk.0.exit(info.label(), &words));
+            Received::Other { sender, info, words } if info.source() == Some(Source::VirtualCpu) => {
+                answer = Some(desk.0.exit(sender, info.label(), &words));
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);

@@ -4,13 +4,17 @@ use crate::Pic;
 
 /// An interrupt line of the machine, 0 to 15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line(u8);
+pub struct Line(pub(crate) u8);
 
 impl Line {
     /// The timer.
     pub const TIMER: Self = Self(0);
     /// The first serial port.
     pub const SERIAL: Self = Self(4);
+    /// The ACPI's own events.
+    pub const ACPI: Self = Self(9);
+    /// Pins of PCI devices, which share these lines.
+    pub const PCI: [Self; 2] = [Self(10), Self(11)];
 
     /// Line `number`, unless there is none or it is taken by the second controller.
     pub const fn new(number: u8) -> Option<Self> {
@@ -22,6 +26,9 @@ impl Line {
 const CASCADE: u8 = 2;
 /// Lines that are edge-triggered whatever is written: timer, keyboard, cascade, clock, coprocessor.
 const FIXED_EDGES: [u8; 2] = [0b0000_0111, 0b0010_0001];
+
+/// Lines of the second one that are level-triggered from the beginning: ACPI's and PCI's.
+const SHARED: u8 = 0b0000_1110;
 
 /// Both controllers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +42,10 @@ impl Default for Pics {
         let mut first = Pic::default();
         // The output of the other controller is high as long as it wants something.
         first.set_level_triggered(1 << CASCADE);
-        Self { first, second: Pic::default() }
+        // As firmware leaves it.
+        let mut second = Pic::default();
+        second.set_level_triggered(SHARED);
+        Self { first, second }
     }
 }
 

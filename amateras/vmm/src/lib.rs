@@ -7,10 +7,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-mod clock;
 mod memory;
+mod processors;
 mod state;
 mod vm;
 
+pub use amateras_devices::NoBus;
 pub use memory::Memory;
 pub use vm::{Guest, Options, StartError, Vm};
