@@ -9,7 +9,7 @@
 
 use core::fmt;
 
-use amateras_vmm::{Guest, NoBus, Options, StartError, Vm};
+use amateras_vmm::{Guest, Options, StartError, Vm};
 use nun::abi::Source;
 use nun::abi::guest::{Exit, ExitReason};
 use nun::abi::init::slot;
@@ -75,9 +75,9 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
         epoch: 0,
         ticks_per_millisecond: init.ticks_per_second / 1000,
     };
-    let guest = Guest { kernel, initrd, command_line };
+    let guest = Guest { kernel, initrd, command_line, devices: &[] };
     let (pool, space) = resources.parts();
-    let mut vm = Vm::start(pool, space, port, options, guest, NoBus).map_err(Failure::Start)?;
+    let mut vm = Vm::start(pool, space, port, options, guest).map_err(Failure::Start)?;
 
     let (mut armed, mut answer) = (None, None);
     let start = ticks();
@@ -100,7 +100,9 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             None => port.receive()?,
         };
         match received {
-            Received::Other { sender, info, words } if info.source() == Some(Source::VirtualCpu) => {
+            Received::Other { sender, info, words }
+                if info.source() == Some(Source::VirtualCpu) =>
+            {
                 let reply = vm.exit(sender, info.label(), &words);
                 if log {
                     let reason = ExitReason::from_number(info.label());

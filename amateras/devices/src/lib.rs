@@ -16,12 +16,14 @@ mod interrupts;
 mod io_apic;
 mod local_apic;
 mod memory;
+pub mod pci;
 mod pic;
 mod pics;
 mod pit;
 mod timeline;
 mod uart;
 mod vectors;
+pub mod virtio;
 
 pub use board::{Board, Request, Visit};
 pub use bus::{Bus, NoBus, Place, World};
@@ -36,6 +38,15 @@ pub use pics::{Line, Pics};
 pub use pit::{HERTZ as PIT_HERTZ, Pit};
 pub use timeline::Timeline;
 pub use uart::Uart;
+
+/// The lowest `bytes` bytes of a value of eight.
+const fn mask(bytes: u8) -> u64 {
+    match bytes {
+        0 => 0,
+        1..=7 => (1 << (bytes as u32 * 8)) - 1,
+        _ => u64::MAX,
+    }
+}
 
 /// Nanoseconds since the machine was switched on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! The two interrupt controllers of a PC: the second one's output is line 2 of the first.
 
 use crate::Pic;
+use crate::pci::INTERRUPT_LINES;
 
 /// An interrupt line of the machine, 0 to 15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,8 +14,6 @@ impl Line {
     pub const SERIAL: Self = Self(4);
     /// The ACPI's own events.
     pub const ACPI: Self = Self(9);
-    /// Pins of PCI devices, which share these lines.
-    pub const PCI: [Self; 2] = [Self(10), Self(11)];
 
     /// Line `number`, unless there is none or it is taken by the second controller.
     pub const fn new(number: u8) -> Option<Self> {
@@ -26,9 +25,6 @@ impl Line {
 const CASCADE: u8 = 2;
 /// Lines that are edge-triggered whatever is written: timer, keyboard, cascade, clock, coprocessor.
 const FIXED_EDGES: [u8; 2] = [0b0000_0111, 0b0010_0001];
-
-/// Lines of the second one that are level-triggered from the beginning: ACPI's and PCI's.
-const SHARED: u8 = 0b0000_1110;
 
 /// Both controllers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,10 +38,13 @@ impl Default for Pics {
         let mut first = Pic::default();
         // The output of the other controller is high as long as it wants something.
         first.set_level_triggered(1 << CASCADE);
-        // As firmware leaves it.
-        let mut second = Pic::default();
-        second.set_level_triggered(SHARED);
-        Self { first, second }
+        let mut it = Self { first, second: Pic::default() };
+        // Firmware tells the controllers which lines are shared: pins of PCI, and ACPI's.
+        let shared =
+            INTERRUPT_LINES.iter().fold(1_u16 << Line::ACPI.0, |lines, line| lines | 1 << line);
+        it.write_triggers(0x4d0, shared as u8);
+        it.write_triggers(0x4d1, (shared >> 8) as u8);
+        it
     }
 }
 

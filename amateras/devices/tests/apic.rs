@@ -1,6 +1,8 @@
 //! The local APICs and the I/O APIC, by their registers, with their messages to one another.
 
-use amateras_devices::{Board, IO_APIC_ADDRESS, LOCAL_APIC_ADDRESS, Line, NoBus, Place, Start, Time, Visit};
+use amateras_devices::{
+    Board, IO_APIC_ADDRESS, LOCAL_APIC_ADDRESS, Line, NoBus, Place, Start, Time, Visit,
+};
 use proptest::prelude::*;
 
 const START: Time = Time(0);

@@ -12,6 +12,5 @@ mod processors;
 mod state;
 mod vm;
 
-pub use amateras_devices::NoBus;
 pub use memory::Memory;
 pub use vm::{Guest, Options, StartError, Vm};

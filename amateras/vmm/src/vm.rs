@@ -3,7 +3,9 @@
 use core::fmt::{self, Write};
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
-use amateras_devices::{Bus, MOST_PROCESSORS, NoBus, Start, Timeline, Visit, World};
+use amateras_devices::pci::Pci;
+use amateras_devices::virtio::{Description, Kind, Transport};
+use amateras_devices::{GuestMemory, MOST_PROCESSORS, Start, Timeline, Visit};
 use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
@@ -48,6 +50,8 @@ pub struct Guest<'a> {
     pub initrd: &'a [u8],
     /// Its command line. What only its machine knows is added: how fast the time-stamp counter is.
     pub command_line: &'a str,
+    /// What is plugged into its bus.
+    pub devices: &'a [Description],
 }
 
 /// Why a guest does not start.
@@ -90,9 +94,9 @@ impl From<Error> for StartError {
 }
 
 /// A virtual machine, with devices on a bus.
-pub struct Vm<'a, B = NoBus> {
+pub struct Vm<'a> {
     /// What the guest sees.
-    pub machine: Machine<B>,
+    pub machine: Machine<Pci>,
     /// How often it was left.
     pub exits: u64,
     processors: VirtualProcessors,
@@ -104,7 +108,7 @@ pub struct Vm<'a, B = NoBus> {
     ended: Option<Stop>,
 }
 
-impl<'a, B: Bus> Vm<'a, B> {
+impl<'a> Vm<'a> {
     /// Makes one of objects from `maker`, and starts `guest` in it. Exits of its processors go to
     /// `resolver`, with their numbers as identifiers. Its memory is mapped in the own address space
     /// `space`, too.
@@ -114,7 +118,6 @@ impl<'a, B: Bus> Vm<'a, B> {
         resolver: IpcPort,
         options: Options,
         guest: Guest<'a>,
-        bus: B,
     ) -> Result<Self, StartError> {
         let physical: VirtualAddressSpace = maker.make(0)?;
         let mut processors = VirtualProcessors::new();
@@ -128,9 +131,11 @@ impl<'a, B: Bus> Vm<'a, B> {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });
+        let mut pci = Pci::default();
+        guest.devices.iter().for_each(|device| pci.plug(*device));
         let time = (Timeline::new(ticks(), options.ticks_per_millisecond), options.epoch);
         let mut vm = Self {
-            machine: Machine::new(identity, processors.len(), time, bus),
+            machine: Machine::new(identity, processors.len(), time, pci),
             exits: 0,
             processors,
             memory: Memory::new(maker, space, physical, options.memory)?,
@@ -171,7 +176,23 @@ impl<'a, B: Bus> Vm<'a, B> {
         Message::new(answer.verdict.0, answer.words)
     }
 
-    /// Sees whether time or input brought an interrupt, and lets the guest have it.
+    /// Does something for the first device of this kind on its bus, with the memory that it works on; `None`
+    /// if there is no such device. [`attend`](Self::attend) is due afterwards.
+    pub fn with_device<T>(
+        &mut self,
+        kind: Kind,
+        act: impl FnOnce(&mut Transport, &mut dyn GuestMemory) -> T,
+    ) -> Option<T> {
+        let now = self.machine.timeline.time(ticks());
+        let visit = Visit { processor: 0, memory: &mut self.memory, now };
+        self.machine.board.with_bus(visit, |pci, world| {
+            let done = pci.device(kind).map(|device| act(device, world.memory));
+            pci.connect(world.interrupts);
+            done
+        })
+    }
+
+    /// Sees whether time, input or a device brought an interrupt, and lets the guest have it.
     pub fn attend(&mut self) -> Result<(), Error> {
         if self.paused.is_some() || self.ended.is_some() {
             return Ok(());
@@ -222,19 +243,6 @@ impl<'a, B: Bus> Vm<'a, B> {
             return None;
         }
         self.machine.board.deadline().map(|time| self.machine.timeline.ticks(time))
-    }
-
-    /// Lets the devices of its bus do `what` they do by themselves, and gives the guest the interrupts
-    /// that come of it.
-    pub fn with_bus<T>(
-        &mut self,
-        what: impl FnOnce(&mut B, &mut World<'_>) -> T,
-    ) -> Result<T, Error> {
-        let now = self.machine.timeline.time(ticks());
-        let visit = Visit { processor: 0, memory: &mut self.memory, now };
-        let done = self.machine.board.with_bus(visit, what);
-        self.attend()?;
-        Ok(done)
     }
 
     /// Whether all its processors wait for something.
@@ -337,7 +345,7 @@ impl<'a, B: Bus> Vm<'a, B> {
 
     /// Puts the guest into memory. Answers the groups of the first processor's state.
     fn load(&mut self) -> Result<StateGroups, StartError> {
-        let Guest { kernel, initrd, command_line } = self.guest;
+        let Guest { kernel, initrd, command_line, .. } = self.guest;
         let mut text = String::<COMMAND_LINE_BYTES>::new();
         let kilohertz = self.options.ticks_per_millisecond;
         write!(text, "{command_line} tsc_early_khz={kilohertz}")
