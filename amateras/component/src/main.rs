@@ -28,8 +28,9 @@ nun::entry!(main, stack = 256 * 1024);
 
 /// Below its monitor, whatever that is, and what the monitor calls.
 const PRIORITY: u8 = 50;
-/// Memory of the guest where the manifest entry names none.
+/// Memory of the guest, in MiB, and its processors, where the manifest entry names none.
 const MEBIBYTES: u64 = 96;
+const PROCESSORS: usize = 1;
 
 /// Most devices on a guest's bus.
 const MOST_DEVICES: usize = 4;
@@ -83,10 +84,12 @@ fn main() -> Result<(), Failure> {
         command_line: str::from_utf8(module("guest-cmdline")?).unwrap_or_default(),
         devices: &devices,
     };
+    let mut words = environment.arguments.split_whitespace();
+    let mebibytes = words.next().and_then(|word| word.parse().ok()).unwrap_or(MEBIBYTES);
     let options = Options {
-        memory: environment.arguments.parse().unwrap_or(MEBIBYTES) << 20,
+        memory: mebibytes << 20,
+        processors: words.next().and_then(|word| word.parse().ok()).unwrap_or(PROCESSORS),
         priority: PRIORITY,
-        cpu: 0,
         epoch: Desk::now(&environment)?,
         ticks_per_millisecond: environment.ticks_per_millisecond,
     };
@@ -130,8 +133,10 @@ fn serve(
             None => port.receive()?,
         };
         match received {
-            Received::Other { info, words, .. } if info.source() == Some(Source::VirtualCpu) => {
-                answer = Some(desk.0.exit(info.label(), &words));
+            Received::Other { sender, info, words }
+                if info.source() == Some(Source::VirtualCpu) =>
+            {
+                answer = Some(desk.0.exit(sender, info.label(), &words));
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);

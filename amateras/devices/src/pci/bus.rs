@@ -63,12 +63,16 @@ impl Pci {
     }
 
     /// The next interrupt that is a message.
-    pub fn take_message(&mut self) -> Option<Message> {
+    fn take_message(&mut self) -> Option<Message> {
         self.functions.iter_mut().find_map(Transport::take_message)
     }
 
-    /// Has the lines be as the functions want them, after something was done for one of these.
+    /// Sends the messages of the functions, and has the lines be as they want them, after something was
+    /// done for one of these.
     pub fn connect(&mut self, interrupts: &mut Interrupts) {
+        while let Some(Message { address, data }) = self.take_message() {
+            interrupts.message(address, data);
+        }
         let lines = self.functions.iter_mut().filter_map(|it| it.pin().then_some(it.socket.line));
         let up = lines.fold(0_u16, |up, line| up | 1 << line);
         for line in INTERRUPT_LINES {

@@ -79,7 +79,7 @@ impl Machine {
         let kind = description.kind;
         pci.plug(description);
         let memory = Memory { bytes: vec![0; MEMORY], reads: 0.into(), written: vec![] };
-        let interrupts = Interrupts::default();
+        let interrupts = Interrupts::new(1);
         let mut it = Self { pci, memory, interrupts, kind, available: 0 };
         // It may master the bus, and answers at its addresses.
         it.configure(4, 4, 7);
