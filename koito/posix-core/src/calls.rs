@@ -162,6 +162,7 @@ macro_rules! system_calls {
             160 setrlimit Partial system::setrlimit;
             161 chroot Full paths::chroot;
             162 sync Full files::sync;
+            169 reboot Partial power::reboot;
             186 gettid Full identity::gettid;
             190 fsetxattr Missing;
             191 getxattr Partial paths::getxattr;

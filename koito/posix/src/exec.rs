@@ -13,7 +13,7 @@ use koito_vfs::{Context, Credentials, DentryId, Flags, Kind, Last, Stop, Wish};
 
 use crate::files::Came;
 use crate::mapped::FileKey;
-use crate::process::ProcessKey;
+use crate::process::{Owner, ProcessKey};
 use crate::server::Server;
 use crate::space::Space;
 
@@ -27,6 +27,9 @@ pub const STACK_TOP: u64 = TRAMPOLINE;
 const MOST_INTERPRETERS: usize = 5;
 /// Longest first line of a script.
 const LINE_BYTES: usize = 256;
+/// Permissions of programs that act in their owner's name, or their group's.
+const SET_USER: u16 = 0o4000;
+const SET_GROUP: u16 = 0o2010;
 /// Where programs go that can lie anywhere, and interpreters.
 const MOVABLE: u64 = 0x5555_5555_4000;
 
@@ -43,6 +46,8 @@ pub struct Loaded {
     pub path: Vec<u8>,
     /// Where its program is; held.
     pub program: DentryId,
+    /// In whose name it acts.
+    pub owner: Owner,
 }
 
 impl Loaded {
@@ -122,11 +127,13 @@ impl Server {
             random: self.clock.random(),
             auxiliary: Vec::new(),
         };
-        match self.fill(process, &mut space, file, program, image) {
+        let name = self.world.vfs.place_of(file).ok_or(Errno::EACCES)?;
+        let owner = self.owner_by(process, name);
+        match self.fill(process, &mut space, file, program, (image, &owner)) {
             Ok((entry, stack)) => {
-                let program = self.world.vfs.place_of(file).ok_or(Errno::EACCES)?;
-                self.world.vfs.pin(program);
-                Ok(Loaded { space: self.spaces.add(space), entry, stack, path, program })
+                self.world.vfs.pin(name);
+                let (space, program) = (self.spaces.add(space), name);
+                Ok(Loaded { space, entry, stack, path, program, owner })
             }
             Err(errno) => {
                 space.dissolve(&mut self.world);
@@ -135,13 +142,33 @@ impl Server {
         }
     }
 
+    /// In whose name a process acts that runs the program at `name`: that of the program's owner or group, if its
+    /// permissions say so.
+    fn owner_by(&self, process: Option<ProcessKey>, name: DentryId) -> Owner {
+        let mut owner = match process {
+            Some(process) => self.processes[process].owner.clone(),
+            None => Owner::default(),
+        };
+        if let Ok(status) = self.world.vfs.status(name) {
+            let it = &status.attributes;
+            if it.permissions & SET_USER != 0 {
+                owner.users[1] = it.user;
+            }
+            if it.permissions & SET_GROUP == SET_GROUP {
+                owner.groups[1] = it.group;
+            }
+        }
+        (owner.users[2], owner.groups[2]) = (owner.users[1], owner.groups[1]);
+        owner
+    }
+
     fn fill(
         &mut self,
         process: Option<ProcessKey>,
         space: &mut Space,
         file: FileKey,
         program: Program,
-        mut image: Image,
+        (mut image, owner): (Image, &Owner),
     ) -> Result<(u64, u64), Errno> {
         let program = if program.is_movable { program.moved(MOVABLE) } else { program };
         for segment in &program.segments {
@@ -172,6 +199,8 @@ impl Server {
         };
         space.place(&mut self.world, STACK_TOP - STACK_BYTES, stack)?;
         space.place_code(&mut self.world, TRAMPOLINE, self.trampoline)?;
+        let ([user, effective_user, _], [group, effective_group, _]) = (owner.users, owner.groups);
+        let is_secure = user != effective_user || group != effective_group;
         image.auxiliary = vec![
             (auxiliary::HWCAP, 0),
             (auxiliary::PAGESZ, PAGE_BYTES),
@@ -182,11 +211,11 @@ impl Server {
             (auxiliary::BASE, base),
             (auxiliary::FLAGS, 0),
             (auxiliary::ENTRY, program.entry),
-            (auxiliary::UID, 0),
-            (auxiliary::EUID, 0),
-            (auxiliary::GID, 0),
-            (auxiliary::EGID, 0),
-            (auxiliary::SECURE, 0),
+            (auxiliary::UID, user.into()),
+            (auxiliary::EUID, effective_user.into()),
+            (auxiliary::GID, group.into()),
+            (auxiliary::EGID, effective_group.into()),
+            (auxiliary::SECURE, is_secure.into()),
             (auxiliary::HWCAP2, 0),
             (auxiliary::MINSIGSTKSZ, 4096),
         ];

@@ -13,7 +13,6 @@ mod buffer;
 mod call;
 mod calls;
 mod clock;
-mod console;
 mod disk;
 mod exec;
 mod files;
@@ -27,6 +26,7 @@ mod shortage;
 mod shown;
 mod signal;
 mod space;
+mod terminals;
 mod wake;
 
 use koito::{Environment, Missing};
@@ -50,7 +50,8 @@ fn is_short_of_memory() -> bool {
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
-    let mut server = Server::new(&environment)?;
+    let mut server = Server::new(&environment);
+    server.start_first();
     let error = server.serve();
     panic!("the port is gone: {error}");
 }

@@ -210,8 +210,9 @@ impl Server {
         Ok(key)
     }
 
-    /// Starts a program that was loaded, as a process without parent that leads a session.
-    pub fn start_loaded(&mut self, loaded: Loaded) -> Result<u32, Errno> {
+    /// Starts a program that was loaded, as a process without parent that leads a session, on the terminal at this
+    /// path.
+    pub fn start_loaded(&mut self, loaded: Loaded, terminal: &[u8]) -> Result<u32, Errno> {
         self.check_room(None)?;
         let number = self.new_number();
         let name = loaded.name();
@@ -220,7 +221,7 @@ impl Server {
             parent: 0,
             group: number,
             session: number,
-            owner: Owner::default(),
+            owner: loaded.owner,
             space: loaded.space,
             program: loaded.path,
             program_name: Some(loaded.program),
@@ -237,13 +238,11 @@ impl Server {
             borrowed_from: None,
             alarm: None,
         });
-        self.open_console(process)?;
+        self.open_terminal(process, terminal)?;
         let task = self.add_task(process, number, SignalSet::default())?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
-        self.awaited.push(number);
-        self.await_keys();
         Ok(number)
     }
 
@@ -260,6 +259,7 @@ impl Server {
     /// Ends a process: `life` is what its parent is told. `caller` is the thread, if it is one of its own,
     /// that is about to be stopped.
     pub fn end_process(&mut self, process: ProcessKey, caller: Option<TaskKey>, life: Life) {
+        assert!(self.first != Some(process), "process 1 ended: everything begins anew");
         for task in self.tasks_of(process) {
             let is_stopped = caller == Some(task) || self.tasks[task].waiting.is_some();
             if !is_stopped {
@@ -277,7 +277,7 @@ impl Server {
         let (number, parent) = (it.number, it.parent);
         self.orphan_children(number);
         self.tell_parent(process);
-        if parent == 0 && !self.awaited.contains(&number) {
+        if parent == 0 && !self.awaited.iter().any(|(_, awaited)| *awaited == number) {
             self.processes.remove(process);
         }
     }

@@ -239,7 +239,7 @@ impl System for Shown<'_> {
                 "nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
                 self.pages.1
             ),
-            SystemText::Hostname => "a9n\n".into(),
+            SystemText::Hostname => "koito\n".into(),
             SystemText::NgroupsMax => "65536\n".into(),
             SystemText::Osrelease => "6.1.0-a9n\n".into(),
             SystemText::Ostype => "Linux\n".into(),

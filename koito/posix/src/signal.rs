@@ -55,7 +55,11 @@ impl Server {
 
     /// What a signal does by merely being sent; answers whether somebody has to take it.
     fn note(&mut self, process: ProcessKey, signal: Signal) -> bool {
-        if self.processes[process].life.is_over() {
+        let it = &self.processes[process];
+        // Process 1 takes only what it asked for: its end would be everybody's.
+        let spared = self.first == Some(process)
+            && it.actions[signal.index()].handler == Action::DEFAULT;
+        if it.life.is_over() || spared {
             return false;
         }
         let forgotten = match signal.default_effect() {

@@ -106,6 +106,11 @@ impl Terminal {
         }
     }
 
+    /// A new one, shown by something of that size.
+    pub fn with_window(window: WindowSize) -> Self {
+        Self { window, ..Self::new() }
+    }
+
     /// How it behaves.
     pub const fn settings(&self) -> &Settings {
         &self.settings
@@ -248,6 +253,13 @@ impl Terminal {
         if what != Flush::Input {
             self.output.clear();
         }
+    }
+
+    /// Takes out what was typed and not read, lines that are not whole included.
+    pub fn take_unread(&mut self) -> Vec<u8> {
+        self.lines.clear();
+        self.literal = false;
+        self.ready.drain(..).chain(self.editing.drain(..)).collect()
     }
 
     /// Holds the output, or lets it go (`tcflow`).

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod memory;
 pub mod paths;
 pub mod poll;
+pub mod power;
 pub mod process;
 pub mod signals;
 pub mod sockets;

@@ -66,6 +66,7 @@ pub fn execve(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
     let it = &mut server.processes[process];
     it.space = loaded.space;
     it.name = loaded.name();
+    it.owner = loaded.owner.clone();
     it.has_executed = true;
     for action in &mut it.actions {
         if action.handler != Action::IGNORE {
