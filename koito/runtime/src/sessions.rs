@@ -9,7 +9,7 @@ use crate::environment::Environment;
 use crate::services::Keys;
 
 /// Bytes of keys that a session keeps; further ones are lost.
-const TYPED_BYTES: usize = 1024;
+const TYPED_BYTES: usize = 4096;
 
 /// Where the epoch stands in the number of a key: no driver lives to see more keys.
 const EPOCH_SHIFT: u32 = 40;

@@ -182,7 +182,7 @@ impl<P: Pages> Vfs<P> {
     /// A terminal begins anew, for another user; answers what was typed and nobody read.
     pub fn renew_terminal(&mut self, id: TerminalId, window: WindowSize) -> Vec<u8> {
         let terminal = &mut self.terminals.lines[id].terminal;
-        let unread = terminal.take_unread();
+        let unread = terminal.take_typed();
         let (session, foreground) = (terminal.session, terminal.foreground);
         *terminal = Terminal::with_window(window);
         (terminal.session, terminal.foreground) = (session, foreground);
