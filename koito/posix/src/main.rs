@@ -50,7 +50,7 @@ fn is_short_of_memory() -> bool {
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
-    let mut server = Server::new(&environment);
+    let mut server = Server::new(&environment)?;
     server.start_first();
     let error = server.serve();
     panic!("the port is gone: {error}");

@@ -65,27 +65,23 @@ impl Terminals {
     /// What the manifest gives, as terminals of `vfs`.
     pub fn open(environment: &Environment, vfs: &mut Vfs<Memory>) -> Self {
         let mut logins = Vec::new();
-        let console = environment.service("console").ok().map(ConsoleClient::new);
-        let channel = environment.channel("console").ok();
-        if let Some((client, end)) = console.clone().zip(channel) {
+        let console = || environment.service("console").ok().map(ConsoleClient::new);
+        if let Some((client, end)) = console().zip(environment.channel("console").ok()) {
             let terminal = vfs.add_terminal(SERIAL);
-            let read: fn(_, _) -> _ =
-                |end, taken| Box::pin(async move { ConsoleAsync::new(end).read(taken).await });
-            logins.push(Login::new(terminal, Display::Console(client), end, read));
+            logins.push(Login::new(terminal, Display::Console(client), end, read_console));
         }
         let screen = environment.service("screen").ok().map(ScreenClient::new);
-        let keyboard = environment.service("keyboard").ok().map(KeyboardClient::new);
         if let Some((client, end)) = screen.zip(environment.channel("keyboard").ok()) {
             let terminal = vfs.add_terminal(SCREEN);
             if let Ok(size) = client.size() {
                 let (rows, columns) = (size.rows, size.columns);
                 vfs.set_window(terminal, WindowSize { rows, columns, ..WindowSize::default() });
             }
-            let read: fn(_, _) -> _ =
-                |end, taken| Box::pin(async move { KeyboardAsync::new(end).read(taken).await });
-            logins.push(Login::new(terminal, Display::Screen(client), end, read));
+            logins.push(Login::new(terminal, Display::Screen(client), end, read_keyboard));
         }
-        Self { logins, relays: Vec::new(), console, keyboard }
+        let keyboard = environment.service("keyboard").ok().map(KeyboardClient::new);
+        let (relays, console) = (Vec::new(), console());
+        Self { logins, relays, console, keyboard }
     }
 
     /// Brings the logins to the front, as a system begins.
@@ -127,6 +123,14 @@ impl Terminals {
         };
         Some((terminal, vfs.terminals.device(terminal)))
     }
+}
+
+fn read_console(end: &'static ClientEnd, taken: u64) -> Awaited {
+    Box::pin(async move { ConsoleAsync::new(end).read(taken).await })
+}
+
+fn read_keyboard(end: &'static ClientEnd, taken: u64) -> Awaited {
+    Box::pin(async move { KeyboardAsync::new(end).read(taken).await })
 }
 
 impl Login {

@@ -13,7 +13,7 @@ use koito_terminal::{Cell, GLYPH_HEIGHT, GLYPH_WIDTH, Grid, Painter, Terminal};
 use nun::service::{Caller, String, Vec};
 use pixels::Pixels;
 
-nun::entry!(main, stack = 1020 * 1024);
+nun::entry!(main, stack = 2044 * 1024);
 
 /// Most cells; what of a screen lies below stays black.
 const CELLS: usize = 24 * 1024;
