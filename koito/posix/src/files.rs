@@ -163,7 +163,7 @@ impl Server {
     }
 
     /// What a call does that files stop.
-    fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
+    pub fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
         match stop {
             koito_vfs::Stop::Error(errno) => Stop::Error(errno),
             koito_vfs::Stop::Wait(queue) => self.wait_at(task, queue),
@@ -239,8 +239,9 @@ impl Server {
         }
     }
 
-    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
-    pub fn settle_files(&mut self) {
+    /// Wakes those who waited for files of which something has come.
+    #[inline]
+    pub fn wake_woken(&mut self) {
         while let Some(token) = self.world.vfs.queues.next_woken() {
             let key = task(token);
             let waiting = self.tasks.get(key).map(|it| it.waiting);
@@ -249,6 +250,11 @@ impl Server {
                 self.wake(key);
             }
         }
+    }
+
+    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
+    pub fn settle_files(&mut self) {
+        self.wake_woken();
         while let Some(event) = self.world.vfs.terminals.next_event() {
             match event {
                 TerminalEvent::Signal(group, signal) => {

@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod account;
 mod buffer;
 mod call;
 mod calls;
@@ -27,6 +28,7 @@ mod shown;
 mod signal;
 mod space;
 mod terminals;
+mod timers;
 mod wake;
 
 use koito::{Environment, Missing};

@@ -145,8 +145,7 @@ impl Login {
 
     fn attend(&mut self, vfs: &mut Vfs<Memory>) {
         loop {
-            let awaited =
-                self.awaited.get_or_insert_with(|| (self.read)(self.channel, self.taken));
+            let awaited = self.awaited.get_or_insert_with(|| (self.read)(self.channel, self.taken));
             let Poll::Ready(came) = awaited.as_mut().poll(&mut Context::from_waker(Waker::noop()))
             else {
                 return;

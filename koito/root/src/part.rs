@@ -5,8 +5,8 @@ use koito::conventions::{
 };
 use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
-    Component, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES,
-    POWER, SUPERVISOR, Vec,
+    Component, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES, POWER,
+    SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::aci::{self, Convention};

@@ -5,7 +5,8 @@ use core::fmt::Write;
 
 use koito::Name;
 use koito::services::{
-    Condition, Description, Event, Events, Memory, Power, PowerState, Status, Supervisor, SupervisorError,
+    Condition, Description, Event, Events, Memory, Power, PowerState, Status, Supervisor,
+    SupervisorError,
 };
 use koito_manifest::PortRange;
 use nun::service::{Caller, String};

@@ -132,7 +132,11 @@ mod tests {
         typed.add(b"d");
         let rest = typed.look(keys.end());
         assert_eq!((rest.first, rest.bytes.as_slice()), (keys.end(), &b"d"[..]));
-        assert_eq!(typed.look(2 << EPOCH_SHIFT), rest, "a number of another driver's takes nothing");
+        assert_eq!(
+            typed.look(2 << EPOCH_SHIFT),
+            rest,
+            "a number of another driver's takes nothing"
+        );
     }
 
     #[test]
