@@ -72,7 +72,7 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
         epoch: 0,
         ticks_per_millisecond: init.ticks_per_second / 1000,
     };
-    let guest = Guest { kernel, initrd, command_line };
+    let guest = Guest { kernel, initrd, command_line, devices: &[] };
     let (pool, space) = resources.parts();
     let mut vm = Vm::start(pool, space, port, options, guest).map_err(Failure::Start)?;
 

@@ -3,7 +3,7 @@
 //! Its own ports are those of the old bus, a byte wide: a wider access is one to each of its bytes. A
 //! [`Bus`] is asked before them. Where nothing is, reads are all ones and writes get lost.
 
-use crate::{Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World};
+use crate::{Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World, mask};
 
 /// What a guest asks of the whole machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl Visit<'_> {
 #[derive(Clone, Debug)]
 pub struct Board<B = NoBus> {
     /// Devices beside those here.
-    bus: B,
+    pub bus: B,
     interrupts: Interrupts,
     pit: Pit,
     uart: Uart,
@@ -225,14 +225,5 @@ impl<B: Bus> Board<B> {
 
     fn connect_uart(&mut self) {
         self.interrupts.set_line(Line::SERIAL, self.uart.is_interrupting());
-    }
-}
-
-/// The lowest `bytes` bytes of a value of eight.
-const fn mask(bytes: u8) -> u64 {
-    match bytes {
-        0 => 0,
-        1..=7 => (1 << (bytes as u32 * 8)) - 1,
-        _ => u64::MAX,
     }
 }

@@ -12,10 +12,12 @@ mod clock;
 mod counter;
 mod interrupts;
 mod memory;
+pub mod pci;
 mod pic;
 mod pics;
 mod pit;
 mod uart;
+pub mod virtio;
 
 pub use board::{Board, Request, Visit};
 pub use bus::{Bus, NoBus, Place, World};
@@ -27,6 +29,15 @@ pub use pic::Pic;
 pub use pics::{Line, Pics};
 pub use pit::{HERTZ as PIT_HERTZ, Pit};
 pub use uart::Uart;
+
+/// The lowest `bytes` bytes of a value of eight.
+const fn mask(bytes: u8) -> u64 {
+    match bytes {
+        0 => 0,
+        1..=7 => (1 << (bytes as u32 * 8)) - 1,
+        _ => u64::MAX,
+    }
+}
 
 /// Nanoseconds since the machine was switched on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

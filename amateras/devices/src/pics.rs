@@ -1,6 +1,7 @@
 //! The two interrupt controllers of a PC: the second one's output is line 2 of the first.
 
 use crate::Pic;
+use crate::pci::INTERRUPT_LINES;
 
 /// An interrupt line of the machine, 0 to 15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,12 @@ impl Default for Pics {
         let mut first = Pic::default();
         // The output of the other controller is high as long as it wants something.
         first.set_level_triggered(1 << CASCADE);
-        Self { first, second: Pic::default() }
+        let mut it = Self { first, second: Pic::default() };
+        // Firmware tells the controllers where pins of PCI are, which share lines.
+        let levels = INTERRUPT_LINES.iter().fold(0_u16, |lines, line| lines | 1 << line);
+        it.write_triggers(0x4d0, levels as u8);
+        it.write_triggers(0x4d1, (levels >> 8) as u8);
+        it
     }
 }
 

@@ -3,7 +3,9 @@
 use core::fmt::{self, Write};
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
-use amateras_devices::{NoBus, Visit};
+use amateras_devices::pci::Pci;
+use amateras_devices::virtio::{Description, Kind, Transport};
+use amateras_devices::{GuestMemory, Visit};
 use amateras_machine::{Identity, Machine, Next, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
@@ -48,6 +50,8 @@ pub struct Guest<'a> {
     pub initrd: &'a [u8],
     /// Its command line. What only its machine knows is added: how fast the time-stamp counter is.
     pub command_line: &'a str,
+    /// What is plugged into its bus.
+    pub devices: &'a [Description],
 }
 
 /// Why a guest does not start.
@@ -92,7 +96,7 @@ impl From<Error> for StartError {
 /// A virtual machine.
 pub struct Vm<'a> {
     /// What the guest sees.
-    pub machine: Machine,
+    pub machine: Machine<Pci>,
     /// How often it was left.
     pub exits: u64,
     pcb: Pcb,
@@ -131,8 +135,10 @@ impl<'a> Vm<'a> {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });
+        let mut pci = Pci::default();
+        guest.devices.iter().for_each(|device| pci.plug(*device));
         let mut vm = Self {
-            machine: Machine::new(identity, options.epoch, NoBus),
+            machine: Machine::new(identity, options.epoch, pci),
             exits: 0,
             pcb,
             memory: Memory::new(maker, space, physical, options.memory)?,
@@ -176,7 +182,23 @@ impl<'a> Vm<'a> {
         Message::new(verdict.0, words)
     }
 
-    /// Sees whether time or input brought an interrupt, and lets the guest have it.
+    /// Does something for the first device of this kind on its bus, with the memory that it works on; `None`
+    /// if there is no such device. [`attend`](Self::attend) is due afterwards.
+    pub fn with_device<T>(
+        &mut self,
+        kind: Kind,
+        act: impl FnOnce(&mut Transport, &mut dyn GuestMemory) -> T,
+    ) -> Option<T> {
+        let now = self.clock.time(ticks());
+        let visit = Visit { processor: 0, memory: &mut self.memory, now };
+        self.machine.board.with_bus(visit, |pci, world| {
+            let done = pci.device(kind).map(|device| act(device, world.memory));
+            pci.connect(world.interrupts);
+            done
+        })
+    }
+
+    /// Sees whether time, input or a device brought an interrupt, and lets the guest have it.
     pub fn attend(&mut self) -> Result<(), Error> {
         if self.paused || self.ended.is_some() {
             return Ok(());
@@ -265,7 +287,7 @@ impl<'a> Vm<'a> {
 
     /// Puts the guest into memory, and its processor before it.
     fn load(&mut self) -> Result<(), StartError> {
-        let Guest { kernel, initrd, command_line } = self.guest;
+        let Guest { kernel, initrd, command_line, .. } = self.guest;
         let mut text = String::<COMMAND_LINE_BYTES>::new();
         let kilohertz = self.options.ticks_per_millisecond;
         write!(text, "{command_line} tsc_early_khz={kilohertz}")

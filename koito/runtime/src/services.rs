@@ -20,7 +20,9 @@ pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{
     Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, Keys, TEXT_BYTES,
 };
-pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
+pub use disk::{
+    Disk, DiskAsync, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch,
+};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};
 pub use events::{Event, Events, EventsClient, EventsServer};
