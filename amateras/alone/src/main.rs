@@ -2,7 +2,7 @@
 //! the early console; nothing comes back.
 //!
 //! Boot modules: `guest-kernel`, `guest-initrd`, `guest-cmdline`. Command line: the guest's memory in
-//! MiB; then `log` to have every exit shown.
+//! MiB, and how many processors it has; then `log` to have every exit shown.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -56,6 +56,7 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     let command_line = str::from_utf8(module("guest-cmdline")??).unwrap_or_default();
     let mut words = init.command_line().split_whitespace();
     let memory = words.next().and_then(|word| word.parse().ok()).unwrap_or(MEBIBYTES) << 20;
+    let processors = words.next().and_then(|word| word.parse().ok()).unwrap_or(1);
     let log = words.next() == Some("log");
 
     let port: IpcPort = resources.make(0)?;
@@ -67,8 +68,8 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
 
     let options = Options {
         memory,
+        processors,
         priority: PRIORITY,
-        cpu: 0,
         epoch: 0,
         ticks_per_millisecond: init.ticks_per_second / 1000,
     };
@@ -97,8 +98,8 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             None => port.receive()?,
         };
         match received {
-            Received::Exit { left, .. } => {
-                let reply = vm.exit(left.number, &left.exit.words());
+            Received::Exit { process, left } => {
+                let reply = vm.exit(process, left.number, &left.exit.words());
                 if log {
                     nun::println!("{:x?} {:x?} {reply:x?}", left.reason(), left.exit);
                 }

@@ -59,9 +59,9 @@ impl<'a> Desk<'a> {
         Ok(clock.epoch().ok().flatten().map_or(0, |epoch| epoch + up))
     }
 
-    /// The guest was left.
-    pub fn exit(&self, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
-        self.0.borrow_mut().vm.exit(label, words)
+    /// A processor left the guest.
+    pub fn exit(&self, processor: u64, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
+        self.0.borrow_mut().vm.exit(processor, label, words)
     }
 
     /// Does something for a device of this kind, on the memory of the guest; `None` if there is no such.

@@ -8,9 +8,7 @@ use core::cell::Cell;
 use core::convert::Infallible;
 
 use amateras_devices::GuestMemory;
-use amateras_devices::virtio::{
-    Block, BlockSize, Kind, MOST_BLOCK_BYTES, Operation, Request,
-};
+use amateras_devices::virtio::{Block, BlockSize, Kind, MOST_BLOCK_BYTES, Operation, Request};
 use koito::services::{DiskAsync, DiskClient, DiskError, Stretch};
 use koito::{Environment, Missing};
 use nun::channel::ClientEnd;

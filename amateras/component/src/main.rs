@@ -13,14 +13,13 @@ use core::fmt;
 use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 
-use amateras_vmm::{Guest, Options, StartError};
 use amateras_devices::virtio::Description;
+use amateras_vmm::{Guest, Options, StartError};
 use desk::Desk;
 use disk::Disk;
 use koito::conventions::slot;
 use koito::services::VmServer;
 use koito::{Environment, Missing};
-use nun::abi::Source;
 use nun::service::{Vec, respond};
 use nun::{Error, IpcPort, Received};
 
@@ -28,8 +27,9 @@ nun::entry!(main, stack = 256 * 1024);
 
 /// Below its monitor, whatever that is, and what the monitor calls.
 const PRIORITY: u8 = 50;
-/// Memory of the guest where the manifest entry names none.
+/// Memory of the guest, in MiB, and its processors, where the manifest entry names none.
 const MEBIBYTES: u64 = 96;
+const PROCESSORS: usize = 1;
 
 /// Most devices on a guest's bus.
 const MOST_DEVICES: usize = 4;
@@ -83,10 +83,12 @@ fn main() -> Result<(), Failure> {
         command_line: str::from_utf8(module("guest-cmdline")?).unwrap_or_default(),
         devices: &devices,
     };
+    let mut words = environment.arguments.split_whitespace();
+    let mebibytes = words.next().and_then(|word| word.parse().ok()).unwrap_or(MEBIBYTES);
     let options = Options {
-        memory: environment.arguments.parse().unwrap_or(MEBIBYTES) << 20,
+        memory: mebibytes << 20,
+        processors: words.next().and_then(|word| word.parse().ok()).unwrap_or(PROCESSORS),
         priority: PRIORITY,
-        cpu: 0,
         epoch: Desk::now(&environment)?,
         ticks_per_millisecond: environment.ticks_per_millisecond,
     };
@@ -130,8 +132,8 @@ fn serve(
             None => port.receive()?,
         };
         match received {
-            Received::Exit { left, .. } => {
-                answer = Some(desk.0.exit(left.number, &left.exit.words()));
+            Received::Exit { process, left } => {
+                answer = Some(desk.0.exit(process, left.number, &left.exit.words()));
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);

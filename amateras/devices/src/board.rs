@@ -3,7 +3,10 @@
 //! Its own ports are those of the old bus, a byte wide: a wider access is one to each of its bytes. A
 //! [`Bus`] is asked before them. Where nothing is, reads are all ones and writes get lost.
 
-use crate::{Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World, mask};
+use crate::{
+    Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World, mask,
+};
+use crate::{io_apic, local_apic};
 
 /// What a guest asks of the whole machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,11 @@ pub enum Request {
     Reset,
 }
 
+/// Where the interrupt controllers are in memory.
+const LOCAL: u64 = local_apic::ADDRESS;
+const LOCAL_END: u64 = LOCAL + local_apic::BYTES;
+const IO: u64 = io_apic::ADDRESS;
+const IO_END: u64 = IO + io_apic::BYTES;
 /// Status of the keyboard controller: its output is full, and stays so. That is how drivers find out
 /// at once that there is none. It can be written to.
 const NO_KEYBOARD: u8 = 0x01;
@@ -56,10 +64,11 @@ pub struct Board<B = NoBus> {
 
 impl<B: Bus> Board<B> {
     /// A machine with `bus` that is switched on `epoch` seconds after 1970 began.
-    pub fn new(epoch: u64, bus: B) -> Self {
+    /// It has `processors` processors.
+    pub fn new(epoch: u64, processors: usize, bus: B) -> Self {
         Self {
             bus,
-            interrupts: Interrupts::default(),
+            interrupts: Interrupts::new(processors),
             pit: Pit::default(),
             uart: Uart::default(),
             clock: Clock::new(epoch),
@@ -70,7 +79,7 @@ impl<B: Bus> Board<B> {
     /// Switches it off and on again, `epoch` seconds after 1970 began.
     pub fn restart(&mut self, epoch: u64) {
         self.bus.reset();
-        self.interrupts = Interrupts::default();
+        self.interrupts = Interrupts::new(self.interrupts.processors());
         (self.pit, self.uart, self.clock) = (Pit::default(), Uart::default(), Clock::new(epoch));
         self.request = None;
     }
@@ -87,11 +96,17 @@ impl<B: Bus> Board<B> {
 
     /// Reads `bytes` bytes, 1, 2, 4 or 8, at `place`.
     pub fn read(&mut self, place: Place, bytes: u8, visit: Visit<'_>) -> u64 {
-        let now = visit.now;
+        let (now, processor) = (visit.now, visit.processor);
+        if let Place::Memory(address @ LOCAL..LOCAL_END) = place {
+            return self.interrupts.read_local(processor, (address - LOCAL) / 16, now).into();
+        }
         let value = self.with_bus(visit, |bus, world| bus.read(place, bytes, world));
         let value = match (value, place) {
             (Some(value), _) => value,
             (None, Place::Port(port)) => self.read_port(port, bytes, now).into(),
+            (None, Place::Memory(address @ IO..IO_END)) => {
+                self.interrupts.io.read(address - IO).into()
+            }
             (None, Place::Memory(_)) => u64::MAX,
         };
         value & mask(bytes)
@@ -99,10 +114,17 @@ impl<B: Bus> Board<B> {
 
     /// Writes the lowest `bytes` bytes, 1, 2, 4 or 8, of `value` to `place`.
     pub fn write(&mut self, place: Place, bytes: u8, value: u64, visit: Visit<'_>) {
-        let now = visit.now;
+        let (now, processor) = (visit.now, visit.processor);
+        if let Place::Memory(address @ LOCAL..LOCAL_END) = place {
+            let number = (address - LOCAL) / 16;
+            return self.interrupts.write_local(processor, number, value as u32, now);
+        }
         let written =
             self.with_bus(visit, |bus, world| bus.write(place, bytes, value & mask(bytes), world));
         match (written, place) {
+            (None, Place::Memory(address @ IO..IO_END)) => {
+                self.interrupts.write_io(address - IO, value as u32);
+            }
             (Some(()), _) | (None, Place::Memory(_)) => {}
             (None, Place::Port(port)) => self.write_port(port, bytes, value, now),
         }
@@ -133,24 +155,23 @@ impl<B: Bus> Board<B> {
         if self.pit.timer().take_rises(now) > 0 {
             self.interrupts.pulse(Line::TIMER);
         }
+        self.interrupts.advance(now);
     }
 
     /// When [`advance`](Self::advance) has to be called next, even if the guest does nothing.
     pub fn deadline(&mut self) -> Option<Time> {
-        if self.interrupts.pics.is_masked(Line::TIMER) {
-            return None;
-        }
-        self.pit.timer().next_rise()
+        let timer = self.pit.timer().next_rise().filter(|_| self.interrupts.hears(Line::TIMER));
+        timer.into_iter().chain(self.interrupts.deadline()).min()
     }
 
-    /// Whether the processor is asked for an interrupt.
-    pub const fn has_interrupt(&self) -> bool {
-        self.interrupts.is_pending()
+    /// The interrupt controllers.
+    pub const fn interrupts(&mut self) -> &mut Interrupts {
+        &mut self.interrupts
     }
 
-    /// The processor takes the interrupt; answers its vector.
-    pub fn take_interrupt(&mut self) -> u8 {
-        self.interrupts.take()
+    /// Whether `processor` is asked for an interrupt.
+    pub fn has_interrupt(&self, processor: usize) -> bool {
+        self.interrupts.is_pending(processor)
     }
 
     /// What the guest asked of the machine since this was last called.

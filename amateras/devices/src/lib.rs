@@ -6,28 +6,37 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod apic_timer;
 mod board;
 mod bus;
 mod clock;
 mod counter;
+mod delivery;
 mod interrupts;
+mod io_apic;
+mod local_apic;
 mod memory;
 pub mod pci;
 mod pic;
 mod pics;
 mod pit;
+mod timeline;
 mod uart;
+mod vectors;
 pub mod virtio;
 
 pub use board::{Board, Request, Visit};
 pub use bus::{Bus, NoBus, Place, World};
 pub use clock::Clock;
 pub use counter::Counter;
-pub use interrupts::Interrupts;
+pub use interrupts::{Interrupts, MOST_PROCESSORS, Start};
+pub use io_apic::{ADDRESS as IO_APIC_ADDRESS, ID as IO_APIC_ID};
+pub use local_apic::ADDRESS as LOCAL_APIC_ADDRESS;
 pub use memory::{GuestMemory, Outside};
 pub use pic::Pic;
 pub use pics::{Line, Pics};
 pub use pit::{HERTZ as PIT_HERTZ, Pit};
+pub use timeline::Timeline;
 pub use uart::Uart;
 
 /// The lowest `bytes` bytes of a value of eight.

@@ -21,7 +21,8 @@ const DATA: u16 = 0xcfc;
 const ENABLE: u32 = 1 << 31;
 const ADDRESS_BITS: u32 = 0x80ff_fffc;
 /// The bridge from the processor to the bus: the plainest of Intel's, which nobody works around.
-const BRIDGE: Identity = Identity { vendor: 0x8086, device: 0x0d57, revision: 0, class: 0x06_00_00 };
+const BRIDGE: Identity =
+    Identity { vendor: 0x8086, device: 0x0d57, revision: 0, class: 0x06_00_00 };
 
 /// A bus with its functions.
 #[derive(Clone, Debug)]
@@ -62,12 +63,16 @@ impl Pci {
     }
 
     /// The next interrupt that is a message.
-    pub fn take_message(&mut self) -> Option<Message> {
+    fn take_message(&mut self) -> Option<Message> {
         self.functions.iter_mut().find_map(Transport::take_message)
     }
 
-    /// Has the lines be as the functions want them, after something was done for one of these.
+    /// Sends the messages of the functions, and has the lines be as they want them, after something was
+    /// done for one of these.
     pub fn connect(&mut self, interrupts: &mut Interrupts) {
+        while let Some(Message { address, data }) = self.take_message() {
+            interrupts.message(address, data);
+        }
         let lines = self.functions.iter_mut().filter_map(|it| it.pin().then_some(it.socket.line));
         let up = lines.fold(0_u16, |up, line| up | 1 << line);
         for line in INTERRUPT_LINES {

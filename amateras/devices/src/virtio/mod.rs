@@ -13,7 +13,9 @@ mod msix;
 mod queue;
 mod transport;
 
-pub use block::{Block, BlockSize, MOST_BYTES as MOST_BLOCK_BYTES, Operation, Request, SECTOR_BYTES};
+pub use block::{
+    Block, BlockSize, MOST_BYTES as MOST_BLOCK_BYTES, Operation, Request, SECTOR_BYTES,
+};
 pub use chain::{Chain, MOST_BUFFERS};
 pub use console::Console;
 pub use entropy::Entropy;

@@ -46,9 +46,10 @@ impl Table {
 
     /// What is to be sent next, if the function as a whole may.
     pub fn take(&mut self) -> Option<Message> {
-        let (number, entry) = self.entries.iter().enumerate().find(|(number, entry)| {
-            self.raised & 1 << number != 0 && entry[12] & MASKED == 0
-        })?;
+        let (number, entry) =
+            self.entries.iter().enumerate().find(|(number, entry)| {
+                self.raised & 1 << number != 0 && entry[12] & MASKED == 0
+            })?;
         self.raised &= !(1 << number);
         let [address @ .., d0, d1, d2, d3, _, _, _, _] = *entry;
         Some(Message {

@@ -9,8 +9,8 @@ use super::chain::Chain;
 use super::feature;
 use super::msix::{Message, NO_VECTOR, PENDING_OFFSET, Table, VECTORS};
 use super::queue::{MOST_ENTRIES, Malformed, Queue};
-use crate::{GuestMemory, mask};
 use crate::pci::{Bar, Configuration, Identity};
+use crate::{GuestMemory, mask};
 
 /// Most queues of a device.
 pub const MOST_QUEUES: usize = 2;
