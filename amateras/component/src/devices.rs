@@ -38,7 +38,9 @@ impl State<'_> {
                 Console::input(transport, memory, ready)
             });
             let Some(taken @ 1..) = taken else { return };
-            (0..taken).for_each(|_| drop(self.typed.pop_front()));
+            for _ in 0..taken {
+                self.typed.pop_front();
+            }
         }
     }
 
