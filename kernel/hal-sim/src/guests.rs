@@ -101,6 +101,12 @@ impl Exits for SimMachine {
 }
 
 impl Virt for SimMachine {
+    type Exits = Self;
+
+    fn exits(&self) -> &Self {
+        self
+    }
+
     fn guest_bits(&self) -> Option<u32> {
         Some(BITS)
     }
@@ -121,15 +127,8 @@ impl Virt for SimMachine {
         StateGroups::from_bits_truncate(self.get(guest, GROUPS + reason as u64))
     }
 
-    fn set_exit_groups(
-        &self,
-        guest: PhysicalAddress,
-        reason: Option<ExitReason>,
-        groups: StateGroups,
-    ) {
-        for chosen in ExitReason::ALL.iter().filter(|one| reason.is_none_or(|it| it == **one)) {
-            self.put(guest, GROUPS + *chosen as u64, groups.bits());
-        }
+    fn set_exit_groups(&self, guest: PhysicalAddress, reason: ExitReason, groups: StateGroups) {
+        self.put(guest, GROUPS + reason as u64, groups.bits());
     }
 
     fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {

@@ -39,7 +39,13 @@ pub trait Exits {
 
 /// A machine's virtualisation. While a guest does not run, its state can be reached from every CPU, and
 /// its memory can become something else at any time.
-pub trait Virt: Exits {
+pub trait Virt {
+    /// What it does at exits.
+    type Exits: Exits;
+
+    /// By the technique that it uses.
+    fn exits(&self) -> &Self::Exits;
+
     /// Logarithm of the bytes of a virtual CPU, at least a page; `None` if there can be none.
     fn guest_bits(&self) -> Option<u32>;
 
@@ -56,13 +62,8 @@ pub trait Virt: Exits {
     /// Which groups of state go with the message of an exit for `reason`.
     fn exit_groups(&self, guest: PhysicalAddress, reason: ExitReason) -> StateGroups;
 
-    /// Says so; `None` stands for every reason.
-    fn set_exit_groups(
-        &self,
-        guest: PhysicalAddress,
-        reason: Option<ExitReason>,
-        groups: StateGroups,
-    );
+    /// Says so.
+    fn set_exit_groups(&self, guest: PhysicalAddress, reason: ExitReason, groups: StateGroups);
 
     /// Hands the words of `groups` to `put`, in order.
     fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: impl FnMut(u64));

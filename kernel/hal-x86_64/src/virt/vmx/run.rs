@@ -1,6 +1,7 @@
 //! Into a guest, and out of it; the assembly itself stands in `stubs`.
 
 use core::arch::asm;
+use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -8,16 +9,15 @@ use a9n_abi::guest::{Event, Exit, ExitReason};
 use x86_64::registers::control::Cr2;
 
 use super::controls::MACHINE_CHECK;
-use super::exit::{self, General, basic};
+use super::exit::{self, basic};
 use super::field::Field;
 use super::instructions::{invept_all, read, write};
-use super::registers::{self, CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, inject, watch_debug};
-use super::verdict::advance;
+use super::registers::{CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, advance, inject, watch_debug};
 use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
-use crate::virt::{BREAKPOINTS, Guest, unusual};
+use crate::virt::{BREAKPOINTS, Guest, takes_over, unusual};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
@@ -41,12 +41,9 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
         unsafe { host::write_state(cpu) };
         guest.vmx.host.set(here);
     }
-    let it = ptr::from_ref(guest).addr() as u64;
-    if cpu.guest.load(Relaxed) != it || guest.cpu.get() != here {
+    if takes_over(cpu, guest) {
         // SAFETY: VMX is on.
         unsafe { invept_all() };
-        cpu.guest.store(it, Relaxed);
-        guest.cpu.set(here);
     }
     if guest.unusual.get() != 0 {
         guest.load_unusual();
@@ -188,39 +185,41 @@ fn control_register(guest: &Guest) -> bool {
     // SAFETY: as above; what is shown to the guest is its own business.
     let show = |field, value| unsafe { write(field, value) };
     let qualification = field(Field::QUALIFICATION);
-    let general = qualification >> 8 & 0xf;
-    let number = INTERFACE_ORDER.get(general as usize).map_or(0, |number| usize::from(*number));
-    let value = registers::read(guest, number);
+    let register = INTERFACE_ORDER.get((qualification >> 8 & 0xf) as usize);
+    let register = register.and_then(|number| guest.registers.get(usize::from(*number)));
+    let value = register.map_or_else(|| field(Field::GUEST_RSP), Cell::get);
+    let length = field(Field::EXIT_LENGTH);
     match (qualification & 0xf, qualification >> 4 & 3) {
         (0, 0) => show(Field::CR0_SHADOW, value & CR0_KEPT),
         (4, 0) if value & !(CR4_FREE | CR4_KEPT) == 0 => show(Field::CR4_SHADOW, value & CR4_KEPT),
-        (4, 0) => inject(Event::exception_with_code(PROTECTION, 0)),
-        (8, 0) if value > 0xf => inject(Event::exception_with_code(PROTECTION, 0)),
+        (4, 0) => inject(guest, Event::exception_with_code(PROTECTION, 0)),
+        (8, 0) if value > 0xf => inject(guest, Event::exception_with_code(PROTECTION, 0)),
         (8, 0) => {
             guest.vmx.cr8.set(value);
-            advance(field(Field::EXIT_LENGTH));
+            advance(guest, length);
         }
         (8, 1) => {
-            registers::write(guest, number, guest.vmx.cr8.get());
-            advance(field(Field::EXIT_LENGTH));
+            let priority = guest.vmx.cr8.get();
+            register.map_or_else(|| show(Field::GUEST_RSP, priority), |cell| cell.set(priority));
+            advance(guest, length);
         }
         _ => return false,
     }
     true
 }
 
-/// General registers in the order of instructions, by their places in the interface.
-const INTERFACE_ORDER: [u8; 16] = [0, 2, 3, 1, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
+/// General registers in the order of instructions, by their places in the interface. RSP has none: it is
+/// in the VMCS.
+const INTERFACE_ORDER: [u8; 16] = [0, 2, 3, 1, 16, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Why `guest` was left the last time.
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     reach(guest);
     // SAFETY: the current VMCS is the guest's.
     let field = |field| unsafe { read(field) };
-    let [rax, rbx, rcx, rdx, ..] = &guest.registers;
-    let general = General { rax: rax.get(), rbx: rbx.get(), rcx: rcx.get(), rdx: rdx.get() };
+    let [rax, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
     let (reason, detail, value) = match guest.vmx.refused.get() {
-        0 => exit::decode(field, &general),
+        0 => exit::decode(field, [rax, rbx, rcx, rdx]),
         error => (ExitReason::Invalid, error, 0),
     };
     (reason, exit::describe(field, detail, value))
