@@ -8,7 +8,6 @@
 //! state of every guest that does not run in memory, and nothing is written to memory that was a
 //! guest's.
 
-mod capability;
 mod controls;
 pub(crate) mod ept;
 mod exit;

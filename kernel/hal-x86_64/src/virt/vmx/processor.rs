@@ -6,8 +6,7 @@ use x86_64::registers::control::{Cr4, Cr4Flags};
 use x86_64::registers::model_specific::Msr;
 
 use super::LISTED;
-use super::capability;
-use super::controls::Controls;
+use super::controls::{Controls, allow};
 use super::instructions;
 use crate::cpu::{Cpu, MAX_CPUS};
 use crate::virt::{permit, seen};
@@ -52,7 +51,7 @@ pub unsafe fn start(region: PhysicalAddress) {
     // SAFETY: the caller's promise.
     unsafe {
         let Some(controls) = Controls::of_cpu() else { return };
-        capability::allow();
+        allow();
         Cr4::update(|cr4| cr4.insert(Cr4Flags::VIRTUAL_MACHINE_EXTENSIONS));
         seen::<u32>(region.0).write(controls.revision);
         instructions::vmxon(region);

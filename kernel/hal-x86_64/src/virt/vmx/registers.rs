@@ -87,13 +87,13 @@ fn plain_field(number: usize) -> Option<Field> {
 }
 
 /// Reads `field` of the guest's VMCS, which is the current one.
-fn field(field: Field) -> u64 {
+pub fn field(field: Field) -> u64 {
     // SAFETY: whoever gets here reached a guest; every CPU that we use has all fields.
     unsafe { instructions::read(field) }
 }
 
 /// Writes it.
-fn set_field(field: Field, value: u64) {
+pub fn set_field(field: Field, value: u64) {
     // SAFETY: as for `field`. What controls the machine itself is not written by this function's
     // callers but from constants.
     unsafe { instructions::write(field, value) }

@@ -11,8 +11,10 @@ use x86_64::registers::control::Cr2;
 use super::controls::MACHINE_CHECK;
 use super::exit::{self, basic};
 use super::field::Field;
-use super::instructions::{invept_all, read, write};
-use super::registers::{CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, advance, inject, watch_debug};
+use super::instructions::invept_all;
+use super::registers::{
+    CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, advance, field, inject, set_field, watch_debug,
+};
 use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
@@ -87,8 +89,6 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
             keep_debug(guest);
         }
     }
-    // SAFETY: the current VMCS is the guest's.
-    let field = |field| unsafe { read(field) };
     let error = if refused { field(Field::INSTRUCTION_ERROR) } else { 0 };
     guest.vmx.refused.set(error);
     let reason = field(Field::EXIT_REASON);
@@ -130,9 +130,7 @@ fn keep_debug(guest: &Guest) {
     // SAFETY: reads a register.
     unsafe { asm!("mov {}, dr6", out(reg) dr6, options(nomem, nostack, preserves_flags)) };
     guest.vmx.dr6.set(dr6);
-    // SAFETY: the current VMCS is the guest's.
-    let dr7 = unsafe { read(Field::GUEST_DR7) };
-    if dr7 & BREAKPOINTS == 0 {
+    if field(Field::GUEST_DR7) & BREAKPOINTS == 0 {
         watch_debug(guest, true);
     }
 }
@@ -140,24 +138,21 @@ fn keep_debug(guest: &Guest) {
 /// Makes what was being delivered to the guest, when it left for `reason`, be delivered again. What an
 /// instruction raised is raised again by that.
 fn keep_event(reason: u64) {
-    // SAFETY: the current VMCS is the guest's; an event that it had is one that it can have.
-    unsafe {
-        let event = Event(read(Field::VECTORING_EVENT));
-        if event.is_valid() && event.kind() <= Event::EXCEPTION {
-            write(Field::ENTRY_EVENT, event.0 & EVENT);
-            write(Field::ENTRY_ERROR_CODE, read(Field::VECTORING_ERROR_CODE));
-        }
-        let unblocked = match reason {
-            basic::EXCEPTION => read(Field::EXIT_EVENT),
-            basic::MEMORY => read(Field::QUALIFICATION),
-            _ => 0,
-        };
-        let blocking = read(Field::INTERRUPTIBILITY);
-        if event.is_valid() && event.kind() == NON_MASKABLE {
-            write(Field::INTERRUPTIBILITY, blocking & !NMI_BLOCKED);
-        } else if unblocked & NMI_UNBLOCKED != 0 {
-            write(Field::INTERRUPTIBILITY, blocking | NMI_BLOCKED);
-        }
+    let event = Event(field(Field::VECTORING_EVENT));
+    if event.is_valid() && event.kind() <= Event::EXCEPTION {
+        set_field(Field::ENTRY_EVENT, event.0 & EVENT);
+        set_field(Field::ENTRY_ERROR_CODE, field(Field::VECTORING_ERROR_CODE));
+    }
+    let unblocked = match reason {
+        basic::EXCEPTION => field(Field::EXIT_EVENT),
+        basic::MEMORY => field(Field::QUALIFICATION),
+        _ => 0,
+    };
+    let blocking = field(Field::INTERRUPTIBILITY);
+    if event.is_valid() && event.kind() == NON_MASKABLE {
+        set_field(Field::INTERRUPTIBILITY, blocking & !NMI_BLOCKED);
+    } else if unblocked & NMI_UNBLOCKED != 0 {
+        set_field(Field::INTERRUPTIBILITY, blocking | NMI_BLOCKED);
     }
 }
 
@@ -180,18 +175,16 @@ fn take_own(event: Event) -> bool {
 /// instruction is done again, by the CPU; other bits of CR4 that make the guest leave it cannot have.
 /// `false` if it is something else.
 fn control_register(guest: &Guest) -> bool {
-    // SAFETY: the current VMCS is the guest's.
-    let field = |field| unsafe { read(field) };
-    // SAFETY: as above; what is shown to the guest is its own business.
-    let show = |field, value| unsafe { write(field, value) };
     let qualification = field(Field::QUALIFICATION);
     let register = INTERFACE_ORDER.get((qualification >> 8 & 0xf) as usize);
     let register = register.and_then(|number| guest.registers.get(usize::from(*number)));
     let value = register.map_or_else(|| field(Field::GUEST_RSP), Cell::get);
     let length = field(Field::EXIT_LENGTH);
     match (qualification & 0xf, qualification >> 4 & 3) {
-        (0, 0) => show(Field::CR0_SHADOW, value & CR0_KEPT),
-        (4, 0) if value & !(CR4_FREE | CR4_KEPT) == 0 => show(Field::CR4_SHADOW, value & CR4_KEPT),
+        (0, 0) => set_field(Field::CR0_SHADOW, value & CR0_KEPT),
+        (4, 0) if value & !(CR4_FREE | CR4_KEPT) == 0 => {
+            set_field(Field::CR4_SHADOW, value & CR4_KEPT)
+        }
         (4, 0) => inject(guest, Event::exception_with_code(PROTECTION, 0)),
         (8, 0) if value > 0xf => inject(guest, Event::exception_with_code(PROTECTION, 0)),
         (8, 0) => {
@@ -200,7 +193,8 @@ fn control_register(guest: &Guest) -> bool {
         }
         (8, 1) => {
             let priority = guest.vmx.cr8.get();
-            register.map_or_else(|| show(Field::GUEST_RSP, priority), |cell| cell.set(priority));
+            register
+                .map_or_else(|| set_field(Field::GUEST_RSP, priority), |cell| cell.set(priority));
             advance(guest, length);
         }
         _ => return false,
@@ -215,8 +209,6 @@ const INTERFACE_ORDER: [u8; 16] = [0, 2, 3, 1, 16, 6, 4, 5, 8, 9, 10, 11, 12, 13
 /// Why `guest` was left the last time.
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     reach(guest);
-    // SAFETY: the current VMCS is the guest's.
-    let field = |field| unsafe { read(field) };
     let [rax, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
     let (reason, detail, value) = match guest.vmx.refused.get() {
         0 => exit::decode(field, [rax, rbx, rcx, rdx]),
