@@ -6,7 +6,7 @@
 
 use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
 use a9n_hal::{
-    CallFrame, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap,
+    CallFrame, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap, Words,
 };
 use a9n_store::{Capability, Internal, Phase, Process, Ref};
 
@@ -124,7 +124,7 @@ impl<H: Hal> Kernel<H> {
         guest: PhysicalAddress,
         trap: Trap,
         receiver: Ref<Process>,
-    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
+    ) -> (MessageInfo, Words) {
         let (mut reason, mut exit) = self.hal().exits().exit(guest);
         if matches!(trap, Trap::Stopped) {
             (reason, exit.detail, exit.value) = (ExitReason::Kick, 0, 0);
@@ -178,7 +178,7 @@ impl<H: Hal> Kernel<H> {
         technique: &impl Exits,
         guest: PhysicalAddress,
         server: Ref<Process>,
-        (verdict, words): (GuestVerdict, &[u64; MESSAGE_REGISTERS]),
+        (verdict, words): (GuestVerdict, &Words),
     ) {
         technique.answer_exit(guest, verdict, words);
         if verdict.has(GuestVerdict::GROUPS) {

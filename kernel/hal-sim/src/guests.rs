@@ -1,9 +1,7 @@
 //! Simulated virtual CPUs: their state is words that nobody gives a meaning to, but for a few. A test
 //! plays the guest: it says why the guest is left, and calls the kernel.
 
-use a9n_hal::{
-    Exit, ExitReason, Exits, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
-};
+use a9n_hal::{Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Virt, Words};
 
 use crate::SimMachine;
 
@@ -73,12 +71,7 @@ impl Exits for SimMachine {
 
     fn rest_guest(&self, _guest: PhysicalAddress) {}
 
-    fn answer_exit(
-        &self,
-        guest: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
+    fn answer_exit(&self, guest: PhysicalAddress, verdict: GuestVerdict, words: &Words) {
         let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
         self.put(guest, STATE + RIP, done);
         self.put(guest, WINDOW, verdict.has(GuestVerdict::WINDOW).into());

@@ -16,7 +16,7 @@
 
 use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 
-use crate::{MESSAGE_REGISTERS, PhysicalAddress};
+use crate::{PhysicalAddress, Words};
 
 /// What happens at every exit, by one technique of a machine, or by the one that it uses. A `guest` is
 /// the address of a virtual CPU that [`prepare_guest`](Virt::prepare_guest) made.
@@ -25,12 +25,7 @@ pub trait Exits {
     fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit);
 
     /// Does to `guest` what a verdict says that comes with `words`, but for the groups.
-    fn answer_exit(
-        &self,
-        guest: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    );
+    fn answer_exit(&self, guest: PhysicalAddress, verdict: GuestVerdict, words: &Words);
 
     /// `guest`, which was left on this CPU, is not asked for anything more before somebody else runs
     /// here. (A general path says so by its end.)

@@ -31,9 +31,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use a9n_abi::guest::Event;
-use a9n_hal::{
-    Exit, ExitReason, Exits, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
-};
+use a9n_hal::{Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Virt, Words};
 
 use x86_64::registers::xcontrol::XCr0;
 
@@ -72,12 +70,7 @@ impl Exits for Technique {
     }
 
     #[inline(always)]
-    fn answer_exit(
-        &self,
-        state: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
+    fn answer_exit(&self, state: PhysicalAddress, verdict: GuestVerdict, words: &Words) {
         let (guest, [.., event, _]) = (guest(state), *words);
         by!(self, reach(guest));
         let done = verdict.bytes_done();
@@ -177,12 +170,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// Sets the registers that `verdict` has in `words`. RAX is where the technique keeps it.
     #[inline(always)]
-    pub(crate) fn set_registers(
-        &self,
-        rax: &Cell<u64>,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
+    fn set_registers(&self, rax: &Cell<u64>, verdict: GuestVerdict, words: &Words) {
         let [w0, w1, w2, w3, ..] = *words;
         let [_, rbx, rcx, rdx, ..] = &self.registers;
         let four = verdict.has(GuestVerdict::SET_FOUR);
@@ -263,16 +251,15 @@ pub(crate) const fn address(state: PhysicalAddress) -> u64 {
     DIRECT_MAP | state.0
 }
 
-/// `guest` is about to be entered on `cpu`, the executing one. Answers whether what that has cached of
-/// guests may be another one's, or be wrong.
-fn takes_over(cpu: &Cpu, guest: &Guest) -> bool {
+/// `guest` is about to be entered on `cpu`, the executing one: what that has cached of guests is forgotten if
+/// it may be another one's, or wrong.
+fn take_over(cpu: &Cpu, guest: &Guest) {
     let (here, it) = (ptr::from_ref(cpu) as u64, ptr::from_ref(guest) as u64);
-    let same = cpu.guest.load(Relaxed) == it && guest.cpu.get() == here;
-    if !same {
+    if cpu.guest.load(Relaxed) != it || guest.cpu.get() != here {
+        by!(technique(), forget_on_entry(guest));
         cpu.guest.store(it, Relaxed);
         guest.cpu.set(here);
     }
-    !same
 }
 
 /// This CPU may have translations of guests cached that are not so any more.
@@ -313,7 +300,7 @@ impl Guest {
         }
     }
 
-    /// After it was left: the machine's again.
+    /// After it was left: the machine's again. Debug registers without breakpoints are not switched any more.
     pub(crate) fn store_unusual(&self) {
         let unusual = self.unusual.get();
         let machine = vector::enabled_components();
@@ -335,6 +322,9 @@ impl Guest {
             for (cell, value) in self.debug.iter().zip([first, second, third, fourth]) {
                 cell.set(value);
             }
+            if by!(technique(), read(self, state::DR7)) & BREAKPOINTS == 0 {
+                by!(technique(), use_debug(self, false));
+            }
         }
     }
 }
@@ -354,9 +344,7 @@ unsafe extern "Rust" {
 
 /// What the stubs call on the way in where something is not as it usually is.
 pub(crate) extern "C" fn before_entry(cpu: &Cpu, guest: &Guest) {
-    if takes_over(cpu, guest) {
-        svm::forget_on_entry(guest);
-    }
+    take_over(cpu, guest);
     guest.load_unusual();
 }
 

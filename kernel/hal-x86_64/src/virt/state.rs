@@ -1,6 +1,7 @@
 //! The words of a guest's state, by their numbers (see [`StateGroups`]): what both techniques agree on. Where
 //! each stands is theirs to know.
 
+use a9n_abi::guest::Situation;
 use a9n_hal::StateGroups;
 
 /// How many there are.
@@ -43,6 +44,33 @@ pub(crate) const RESET: [u64; COUNT] = [
     0, 0,
     0,
 ];
+
+/// EFER: long mode is on; and active.
+const EFER_LONG: u64 = 1 << 8;
+pub(crate) const EFER_ACTIVE: u64 = 1 << 10;
+
+/// EFER with `value` beside `cr0`: long mode is active if it is on and so is paging.
+pub(crate) const fn efer(value: u64, cr0: u64) -> u64 {
+    let active = value & EFER_LONG != 0 && cr0 >> 31 & 1 != 0;
+    value & !EFER_ACTIVE | if active { EFER_ACTIVE } else { 0 }
+}
+
+/// How a processor stands, but for its instruction: `code` and `stack` are the first words of those segments;
+/// `shadow` is 1 if the instruction before holds interrupts off.
+#[inline(always)]
+pub(crate) fn situation([code, stack]: [u64; 2], [flags, cr0, efer]: [u64; 3], shadow: u64) -> u64 {
+    // A bit of a register where it stands in the situation.
+    let up = |value: u64, by: u32, flags: u64| value << by & flags;
+    let down = |value: u64, by: u32, flags: u64| value >> by & flags;
+    // The level is that of the stack segment's descriptor.
+    down(stack, 13, 3 << Situation::PRIVILEGE_SHIFT)
+        | down(code, 15, Situation::CODE_64 | Situation::CODE_32)
+        | up(cr0, 12, Situation::PROTECTED)
+        | down(cr0, 18, Situation::PAGING)
+        | up(flags, 5, Situation::INTERRUPTS)
+        | up(shadow, 15, Situation::SHADOW)
+        | up(efer, 6, Situation::LONG)
+}
 
 /// Of `value`, what word `number` may have, as far as that does not depend on the technique.
 pub(crate) const fn admitted(number: usize, value: u64) -> u64 {

@@ -10,7 +10,7 @@ use super::Guest;
 use super::state::use_debug;
 use super::vmcb::{self, half, word};
 use crate::exceptions;
-use crate::virt::{BREAKPOINTS, unusual};
+use crate::virt::state;
 
 /// Code of the first exception, and of a machine check.
 const EXCEPTION: u32 = 0x40;
@@ -42,8 +42,7 @@ pub(crate) fn handle(guest: &Guest) -> bool {
     true
 }
 
-/// What an exit interrupted is injected again; and debug registers without breakpoints are not switched
-/// any more.
+/// What an exit interrupted is injected again.
 pub(crate) fn keep_event(guest: &Guest) {
     let interrupted = Event(word(guest, vmcb::EXIT_EVENT).replace(0));
     let repeats = interrupted.kind() == SOFTWARE
@@ -51,10 +50,6 @@ pub(crate) fn keep_event(guest: &Guest) {
             && BREAKPOINT_OR_OVERFLOW.contains(&interrupted.vector());
     if interrupted.is_valid() && !repeats {
         inject(guest, interrupted);
-    }
-    let breaks = word(guest, vmcb::DR7).get() & BREAKPOINTS != 0;
-    if guest.unusual.get() & unusual::DEBUG != 0 && !breaks {
-        use_debug(guest, false);
     }
 }
 
@@ -97,35 +92,17 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
         code => (ExitReason::Other, code.into(), first),
     };
     let length = Some(next.wrapping_sub(rip)).filter(|length| *length <= LONGEST).unwrap_or(0);
+    let control = [vmcb::RFLAGS, vmcb::CR0, vmcb::EFER].map(get);
+    let situation = state::situation([get(vmcb::CS), get(vmcb::SS)], control, get(vmcb::SHADOW));
     let exit = Exit {
         instruction: rip,
         detail,
         value,
-        situation: Situation(situation(guest).0 | length),
+        situation: Situation(situation | length),
         interrupted: Event(get(vmcb::EVENT)),
         page_table: get(vmcb::CR3),
     };
     (reason, exit)
-}
-
-/// How the processor stands.
-#[inline(always)]
-fn situation(guest: &Guest) -> Situation {
-    let get = |offset| word(guest, offset).get();
-    // A bit of a register where it stands in the situation.
-    let up = |value: u64, by: u32, flags: u64| value << by & flags;
-    let down = |value: u64, by: u32, flags: u64| value >> by & flags;
-    let (cs, cr0) = (get(vmcb::CS), get(vmcb::CR0));
-    Situation(
-        // The level is that of the stack segment's descriptor.
-        down(get(vmcb::SS), 13, 3 << Situation::PRIVILEGE_SHIFT)
-            | down(cs, 15, Situation::CODE_64 | Situation::CODE_32)
-            | up(cr0, 12, Situation::PROTECTED)
-            | down(cr0, 18, Situation::PAGING)
-            | up(get(vmcb::RFLAGS), 5, Situation::INTERRUPTS)
-            | up(get(vmcb::SHADOW), 15, Situation::SHADOW)
-            | up(get(vmcb::EFER), 6, Situation::LONG),
-    )
 }
 
 /// An access to a port from the first word about it: bit 0 IN, 2 a string, 3 repeated, 4 to 7 a bit for

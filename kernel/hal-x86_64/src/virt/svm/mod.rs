@@ -16,7 +16,7 @@ use x86_64::registers::control::{Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 
 pub(super) use self::exit::{advance, await_window, exit, handle, inject, keep_event, rax};
-pub(super) use self::state::{read, reset, write};
+pub(super) use self::state::{read, reset, use_debug, write};
 use super::{Guest, permit, seen};
 
 /// VM_CR: the firmware has switched SVM off.

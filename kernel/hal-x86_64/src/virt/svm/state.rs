@@ -7,11 +7,8 @@ use super::{Guest, PORT_MAP, REGISTER_MAP};
 use crate::virt::{BREAKPOINTS, state, unusual};
 
 const EFER_SVM: u64 = 1 << 12;
-const CR0_PAGING: u64 = 1 << 31;
-/// Bits of EFER that a guest may have: SCE, LME, LMA, NXE, FFXSR.
-const EFER_LONG: u64 = 1 << 8;
-const EFER_ACTIVE: u64 = 1 << 10;
-const EFER_FREE: u64 = 1 << 0 | 1 << 8 | 1 << 10 | 1 << 11 | 1 << 14;
+/// Bits of EFER that a guest may have: SCE, LME, NXE, FFXSR.
+const EFER_FREE: u64 = 1 << 0 | 1 << 8 | 1 << 11 | 1 << 14;
 
 /// Not in the control block.
 const NOWHERE: usize = 0;
@@ -60,7 +57,6 @@ pub(crate) fn write(guest: &Guest, number: usize, value: u64) {
     let (place, cell) = find(guest, number);
     let mixed = |mask: u64| cell.get() & !mask | value & mask;
     cell.set(match place {
-        vmcb::EFER => value & EFER_FREE | EFER_SVM,
         vmcb::VIRTUAL_INTERRUPT => mixed(vmcb::TASK_PRIORITY),
         vmcb::SHADOW => mixed(vmcb::IN_SHADOW),
         GDTR_LIMIT | IDTR_LIMIT => value << 32,
@@ -70,20 +66,17 @@ pub(crate) fn write(guest: &Guest, number: usize, value: u64) {
         // The processor keeps the privilege level beside the stack segment, whose it is.
         vmcb::SS => vmcb::set_byte(guest, vmcb::CPL, (value >> 21) as u8 & 3),
         vmcb::DR7 => use_debug(guest, value & BREAKPOINTS != 0),
-        vmcb::CR0 | vmcb::EFER => activate_long_mode(guest),
+        // The processor takes our word for it.
+        vmcb::CR0 | vmcb::EFER => {
+            let (efer, cr0) = (word(guest, vmcb::EFER), word(guest, vmcb::CR0).get());
+            efer.set(state::efer(efer.get() & EFER_FREE, cr0) | EFER_SVM);
+        }
         _ => {}
     }
 }
 
-/// Long mode is active where it is on and so is paging. The processor takes our word for it.
-fn activate_long_mode(guest: &Guest) {
-    let (efer, paging) = (word(guest, vmcb::EFER), word(guest, vmcb::CR0).get() & CR0_PAGING != 0);
-    let active = if paging && efer.get() & EFER_LONG != 0 { EFER_ACTIVE } else { 0 };
-    efer.set(efer.get() & !EFER_ACTIVE | active);
-}
-
 /// Gives the guest its debug registers, which are switched then, or lets it ask for them.
-pub(super) fn use_debug(guest: &Guest, on: bool) {
+pub(crate) fn use_debug(guest: &Guest, on: bool) {
     guest.set_unusual(unusual::DEBUG, on);
     vmcb::set_half(guest, vmcb::INTERCEPT_DEBUG, if on { 0 } else { !0 });
 }

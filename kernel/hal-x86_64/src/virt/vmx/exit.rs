@@ -4,6 +4,8 @@
 use a9n_abi::guest::{Event, Exit, ExitReason, GuestInstruction, PortAccess, Situation};
 
 use super::field::{CODE, Field, STACK};
+use super::registers::{BLOCKED, attributes};
+use crate::virt::state;
 
 /// Basic exit reasons, as far as the backend compares them itself.
 pub mod basic {
@@ -123,27 +125,15 @@ pub fn with_code(information: u64, code: impl FnOnce() -> u64) -> Event {
 pub fn describe(read: impl Fn(Field) -> u64, detail: u64, value: u64) -> Exit {
     let length =
         if has_length(read(Field::EXIT_REASON)) { read(Field::EXIT_LENGTH) & 15 } else { 0 };
-    let (cr0, efer) = (read(Field::GUEST_CR0), read(Field::GUEST_EFER));
-    let code = read(Field::GUEST_ES_RIGHTS.of(CODE));
-    let stack = read(Field::GUEST_ES_RIGHTS.of(STACK));
-    let long = efer >> 10 & 1 != 0;
-    // Bit `from` of `value`, as `flag`.
-    let bit = |value: u64, from: u32, flag: u64| if value >> from & 1 != 0 { flag } else { 0 };
-    let shadow = if read(Field::INTERRUPTIBILITY) & 3 != 0 { Situation::SHADOW } else { 0 };
-    let situation = length
-        | (stack >> 5 & 3) << Situation::PRIVILEGE_SHIFT
-        | if long { bit(code, 13, Situation::CODE_64) } else { 0 }
-        | bit(code, 14, Situation::CODE_32)
-        | bit(cr0, 0, Situation::PROTECTED)
-        | bit(cr0, 31, Situation::PAGING)
-        | bit(read(Field::GUEST_RFLAGS), 9, Situation::INTERRUPTS)
-        | shadow
-        | if long { Situation::LONG } else { 0 };
+    let control = [Field::GUEST_RFLAGS, Field::GUEST_CR0, Field::GUEST_EFER].map(&read);
+    let segment = |number| attributes(read(Field::GUEST_ES_RIGHTS.of(number))) << 16;
+    let shadow = u64::from(read(Field::INTERRUPTIBILITY) & BLOCKED != 0);
+    let situation = state::situation([CODE, STACK].map(segment), control, shadow);
     Exit {
         instruction: read(Field::GUEST_RIP),
         detail,
         value,
-        situation: Situation(situation),
+        situation: Situation(situation | length),
         interrupted: with_code(read(Field::ENTRY_EVENT), || read(Field::ENTRY_ERROR_CODE)),
         page_table: read(Field::GUEST_CR3),
     }

@@ -25,7 +25,7 @@ use core::sync::atomic::Ordering::Relaxed;
 use a9n_hal::PhysicalAddress;
 
 pub(super) use processor::{is_there, prepare, start};
-pub(super) use registers::{advance, await_window, inject, rax, read, write};
+pub(super) use registers::{advance, await_window, inject, rax, read, use_debug, write};
 pub(super) use reset::{reset, set_memory};
 pub(super) use run::exit;
 
@@ -68,6 +68,12 @@ pub(super) fn reach(guest: &Guest) {
         guest.vmx.is_launched.set(false);
         cpu.vmcs.store(vmcs, Relaxed);
     }
+}
+
+/// `guest`, when it is entered next, which is at once, finds no translations of old.
+pub(super) fn forget_on_entry(_guest: &Guest) {
+    // SAFETY: VMX is on.
+    unsafe { instructions::invept_all() };
 }
 
 /// Writes what `cpu`, the executing one, holds of a VMCS to memory, unless it is that of `next`,

@@ -11,14 +11,15 @@ use a9n_abi::guest::Event;
 use super::controls::{DEBUG_REGISTERS, ENTRY_LONG_MODE, INTERRUPT_WINDOW};
 use super::field::{CODE, Field, TASK};
 use super::{exit, instructions, reach};
-use crate::virt::state::{CR0, CR2, CR3, CR4, CR8, DR6, DR7, EFER, EVENT, HELD_OFF};
+use crate::virt::state::{
+    self, CR0, CR2, CR3, CR4, CR8, DR6, DR7, EFER, EFER_ACTIVE, EVENT, HELD_OFF,
+};
 use crate::virt::{BREAKPOINTS, Guest, unusual};
 
 /// CR0: numeric errors are exceptions, caches are on. Fixed; what the guest wrote is shown to it.
 pub const CR0_KEPT: u64 = 1 << 5 | 1 << 29 | 1 << 30;
 /// CR0: of those, what is set.
 const CR0_FIXED: u64 = 1 << 5;
-const CR0_PAGING: u64 = 1 << 31;
 
 /// Bits of CR4 that guests may have: VME to PAE, PGE to UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP.
 pub const CR4_FREE: u64 = 0x37_0fbf;
@@ -27,10 +28,8 @@ pub const CR4_KEPT: u64 = 1 << 6;
 /// CR4: that, and VMX is on, which is hidden from the guest.
 const CR4_FIXED: u64 = CR4_KEPT | 1 << 13;
 
-/// EFER: system calls, long mode on and active, no-execute pages.
-const EFER_FREE: u64 = 0xd01;
-const EFER_LONG: u64 = 1 << 8;
-const EFER_ACTIVE: u64 = 1 << 10;
+/// EFER: system calls, long mode on, no-execute pages.
+const EFER_FREE: u64 = 0x901;
 
 /// Attributes of a segment, as the CPU has them and as the interface does (see
 /// [`Segment`](a9n_abi::guest::Segment)): AVL to G stand four bits higher, and there is one for *none*.
@@ -153,19 +152,17 @@ pub fn write(guest: &Guest, number: usize, value: u64) {
         },
     }
     match number {
-        DR7 => watch_debug(guest, value & BREAKPOINTS == 0),
+        DR7 => use_debug(guest, value & BREAKPOINTS != 0),
         CR0 | CR3 | CR4 | EFER => guest.cpu.set(0),
         _ => {}
     }
 }
 
-/// Sets EFER. Long mode is active if it is on and so is paging.
+/// Sets EFER, beside CR0 as it stands.
 fn set_efer(value: u64) {
-    let paging = field(Field::GUEST_CR0) & CR0_PAGING != 0;
-    let active = paging && value & EFER_LONG != 0;
-    let active_bit = if active { EFER_ACTIVE } else { 0 };
-    set_field(Field::GUEST_EFER, value & EFER_FREE & !EFER_ACTIVE | active_bit);
-    change(Field::ENTRY_CONTROLS, ENTRY_LONG_MODE, active);
+    let efer = state::efer(value & EFER_FREE, field(Field::GUEST_CR0));
+    set_field(Field::GUEST_EFER, efer);
+    change(Field::ENTRY_CONTROLS, ENTRY_LONG_MODE, efer & EFER_ACTIVE != 0);
 }
 
 /// Sets `bit` of the controls in `field`, or takes it away.
@@ -174,10 +171,10 @@ pub fn change(controls: Field, bit: u32, on: bool) {
     set_field(controls, others | if on { u64::from(bit) } else { 0 });
 }
 
-/// Whether `guest` leaves when it touches its debug registers; if not, they are loaded.
-pub fn watch_debug(guest: &Guest, watch: bool) {
-    guest.set_unusual(unusual::DEBUG, !watch);
-    change(Field::PROCESSOR_CONTROLS, DEBUG_REGISTERS, watch);
+/// Gives `guest` its debug registers, which are loaded then, or lets it ask for them.
+pub fn use_debug(guest: &Guest, on: bool) {
+    guest.set_unusual(unusual::DEBUG, on);
+    change(Field::PROCESSOR_CONTROLS, DEBUG_REGISTERS, !on);
 }
 
 /// What is about to be injected.
@@ -218,7 +215,7 @@ pub fn await_window(guest: &Guest, wanted: bool) {
 }
 
 /// Attributes of a segment with `rights`.
-const fn attributes(rights: u64) -> u64 {
+pub const fn attributes(rights: u64) -> u64 {
     if rights & UNUSABLE != 0 { 0 } else { rights & 0xff | rights >> 4 & 0xf00 }
 }
 

@@ -11,15 +11,14 @@ use x86_64::registers::control::Cr2;
 use super::controls::MACHINE_CHECK;
 use super::exit::{self, basic};
 use super::field::Field;
-use super::instructions::invept_all;
 use super::registers::{
-    CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, advance, field, inject, set_field, watch_debug,
+    CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, advance, field, inject, set_field, use_debug,
 };
 use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
-use crate::virt::{BREAKPOINTS, Guest, takes_over, unusual};
+use crate::virt::{Guest, take_over, unusual};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
@@ -43,10 +42,7 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
         unsafe { host::write_state(cpu) };
         guest.vmx.host.set(here);
     }
-    if takes_over(cpu, guest) {
-        // SAFETY: VMX is on.
-        unsafe { invept_all() };
-    }
+    take_over(cpu, guest);
     if guest.unusual.get() != 0 {
         guest.load_unusual();
         if guest.unusual.get() & unusual::DEBUG != 0 {
@@ -61,20 +57,9 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
     guest.vmx.is_launched.get()
 }
 
-/// How to go on after an exit.
+/// How to go on after an exit: whom to run, null for nobody; unless it is for the monitor of the second.
 #[repr(C)]
-pub(crate) struct Next {
-    /// Whom to run, null for nobody; unless
-    run: *const Context,
-    /// it is for this one's monitor.
-    monitored: *const Context,
-}
-
-impl Next {
-    const fn run(run: *const Context) -> Self {
-        Self { run, monitored: ptr::null() }
-    }
-}
+pub(crate) struct Next(*const Context, *const Context);
 
 /// What the stub calls when `guest` left, or was `refused`.
 pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
@@ -84,10 +69,13 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
     guest.vmx.cr2.set(Cr2::read_raw());
     // What sets XCR0 leaves the guest, so where nothing was unusual before, nothing is.
     if guest.unusual.get() != 0 {
-        guest.store_unusual();
+        let dr6;
+        // SAFETY: reads a register.
+        unsafe { asm!("mov {}, dr6", out(reg) dr6, options(nomem, nostack, preserves_flags)) };
         if guest.unusual.get() & unusual::DEBUG != 0 {
-            keep_debug(guest);
+            guest.vmx.dr6.set(dr6);
         }
+        guest.store_unusual();
     }
     let error = if refused { field(Field::INSTRUCTION_ERROR) } else { 0 };
     guest.vmx.refused.set(error);
@@ -101,7 +89,8 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
             keep_event(reason);
             match reason {
                 basic::EXTERNAL_INTERRUPT => {
-                    return Next::run(interrupted(field(Field::EXIT_EVENT) & 0xff, 0));
+                    let vector = field(Field::EXIT_EVENT) & 0xff;
+                    return Next(interrupted(vector, 0), ptr::null());
                 }
                 basic::EXCEPTION => {
                     let event = Event(field(Field::EXIT_EVENT));
@@ -114,25 +103,14 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
                 basic::INIT => true,
                 basic::CONTROL_REGISTER => control_register(guest),
                 basic::DEBUG_REGISTER => {
-                    watch_debug(guest, false);
+                    use_debug(guest, true);
                     true
                 }
                 _ => false,
             }
         }
     };
-    if stays { Next::run(me) } else { Next { run: ptr::null(), monitored: me } }
-}
-
-/// Keeps DR6; and if the guest has no breakpoint, it leaves when it touches a debug register again.
-fn keep_debug(guest: &Guest) {
-    let dr6;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, dr6", out(reg) dr6, options(nomem, nostack, preserves_flags)) };
-    guest.vmx.dr6.set(dr6);
-    if field(Field::GUEST_DR7) & BREAKPOINTS == 0 {
-        watch_debug(guest, true);
-    }
+    if stays { Next(me, ptr::null()) } else { Next(ptr::null(), me) }
 }
 
 /// Makes what was being delivered to the guest, when it left for `reason`, be delivered again. What an
