@@ -36,7 +36,7 @@ const MODULES: [&str; 6] =
 pub const DISKS: [&str; 2] = ["guest-disk-1", "guest-disk-2"];
 
 /// For the kernel: a PC without ACPI, and nothing on the console that nobody asked for.
-const COMMAND_LINE: &str = "console=ttyS0 acpi=off nokaslr quiet";
+const COMMAND_LINE: &str = "console=ttyS0 acpi=off pci=nomsi nokaslr quiet";
 
 /// Where a guest's parts are.
 #[derive(Debug)]
