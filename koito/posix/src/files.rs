@@ -285,15 +285,18 @@ impl Server {
     /// Sees what the file server has answered, and sends it what nobody waits for.
     fn settle_disk(&mut self) {
         let World { vfs, disk, acting, .. } = &mut self.world;
-        if matches!(acting, Acting::Awaiting(_)) {
-            // Until the caller is known to wait.
-            return;
+        // While a call is made, what it has found is not taken away.
+        let is_between = *acting == Acting::Nobody;
+        if is_between {
+            disk.advance(vfs);
         }
-        disk.advance(vfs);
         disk.send_behind(vfs);
         if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
             self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
             self.arm(self.write_back_at);
+        }
+        if !is_between {
+            return;
         }
         while let Some(answered) = self.world.disk.next_answer() {
             self.hear_of_disk(answered);
