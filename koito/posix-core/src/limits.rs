@@ -54,6 +54,11 @@ impl Limits {
         Ok(())
     }
 
+    /// Threads that a user may have for this process to make one.
+    pub const fn processes(&self) -> u64 {
+        self.0[PROCESSES][0]
+    }
+
     /// Descriptors that a process may have.
     pub fn files(&self) -> usize {
         self.0[FILES][0] as usize

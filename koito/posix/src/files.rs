@@ -240,8 +240,7 @@ impl Server {
 
     /// Sends a signal of the system's own to all processes of a group.
     pub fn send_to_group(&mut self, group: u32, signal: Signal) {
-        let members = self.processes.iter().filter(|(_, it)| it.group == group);
-        let members: Vec<ProcessKey> = members.map(|(key, _)| key).collect();
+        let members: Vec<ProcessKey> = self.numbers.members(group).collect();
         for process in members {
             self.send(process, Info { signal, code: 0x80, detail: Detail::Sender(0, 0) });
         }

@@ -1,11 +1,11 @@
 //! The server: one loop over system calls, faults, clients and signals.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use koito::conventions::{signal, slot};
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
+use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline};
 use koito_vfs::{Finished, Place, Vfs};
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
@@ -76,8 +76,10 @@ pub struct Server {
     pub trampoline: Page,
     /// Bytes of an extended state, once they were asked for.
     pub state_bytes: u64,
-    /// The process number given last.
-    pub last_number: u32,
+    /// Who has which number.
+    pub numbers: Numbers<Process, Task>,
+    /// How many threads each user has, but for root.
+    pub users: BTreeMap<u32, u64>,
     epoch: u16,
 }
 
@@ -130,7 +132,8 @@ impl Server {
             write_back_at: u64::MAX,
             armed: u64::MAX,
             awaited: Vec::new(),
-            last_number: 0,
+            numbers: Numbers::new(),
+            users: BTreeMap::new(),
             epoch: environment.epoch,
         };
         server.mount_all();

@@ -33,13 +33,12 @@ impl Posix for Service<'_> {
 
     fn ended(&self, _: Caller, number: u32) -> Result<Option<u32>, PosixError> {
         let server = &mut **self.0.borrow_mut();
-        let found = server.processes.iter().find(|(_, it)| it.number == number);
-        let (key, process) = found.ok_or(PosixError::NoProcess)?;
-        let life = process.life;
+        let key = server.process(number).ok_or(PosixError::NoProcess)?;
+        let life = server.processes[key].life;
         if !life.is_over() {
             return Ok(None);
         }
-        server.processes.remove(key);
+        server.forget_process(key);
         server.awaited.retain(|it| *it != number);
         // Keys are the caller's from now on.
         server.await_keys();

@@ -188,10 +188,9 @@ impl Server {
 
     /// Wakes those threads of a process that wait to take a signal by a call.
     fn wake_takers(&mut self, process: ProcessKey) {
-        for (key, task) in self.tasks.iter() {
-            let takes = matches!(task.waiting, Some(Waiting::Repeat { number: TAKES, .. }));
-            if takes && task.process == process {
-                self.woken.push_back(key);
+        for key in &self.processes[process].tasks {
+            if let Some(Waiting::Repeat { number: TAKES, .. }) = self.tasks[*key].waiting {
+                self.woken.push_back(*key);
             }
         }
     }

@@ -91,12 +91,11 @@ impl Server {
 
     /// Wakes those threads of a process that wait for its children.
     pub fn wake_waiters(&mut self, process: ProcessKey) {
-        for (key, task) in self.tasks.iter() {
-            if task.process == process
-                && let Some(Waiting::Repeat { number, .. }) = task.waiting
+        for key in &self.processes[process].tasks {
+            if let Some(Waiting::Repeat { number, .. }) = self.tasks[*key].waiting
                 && WAITS.contains(&number)
             {
-                self.woken.push_back(key);
+                self.woken.push_back(*key);
             }
         }
     }

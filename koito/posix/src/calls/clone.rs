@@ -1,5 +1,7 @@
 //! New processes and threads.
 
+use alloc::vec::Vec;
+
 use koito_linux::{Errno, raw};
 use koito_posix_core::{Key, Life, Pending, Signal, register};
 
@@ -95,10 +97,9 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     if !makes_thread && has(raw::CLONE_SIGHAND) {
         return Err(Errno::EINVAL.into());
     }
-    let session = server.process_of(task).session;
-    server.check_room(Some(session))?;
     let parent = server.tasks[task].process;
-    let number = server.new_number();
+    server.check_room(Some(parent))?;
+    let number = server.new_number()?;
     let process = if makes_thread { parent } else { add_process(server, parent, number, wish)? };
     let mask = server.tasks[task].mask;
     let child = match server.add_task(process, number, mask) {
@@ -107,7 +108,7 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
             if !makes_thread {
                 server.leave_space(process);
                 server.close_all(process);
-                server.processes.remove(process);
+                server.forget_process(process);
             }
             return Err(errno.into());
         }
@@ -129,6 +130,7 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     begin(server, task, child, wish);
     if has(raw::CLONE_VFORK) {
         server.processes[process].borrowed_from = Some(task);
+        server.tasks[task].lends_to = Some(process);
         server.tasks[task].waiting = Some(Waiting::Answer(number.into()));
         return Err(Stop::Halt);
     }
@@ -160,6 +162,7 @@ fn add_process(
         group: it.group,
         session: it.session,
         owner: it.owner.clone(),
+        tasks: Vec::new(),
         space,
         program: it.program.clone(),
         program_name: it.program_name,
@@ -176,7 +179,7 @@ fn add_process(
         borrowed_from: None,
         alarm: None,
     };
-    Ok(server.processes.add(child))
+    Ok(server.enter_process(child))
 }
 
 fn copy_space(server: &mut Server, space: Key<Space>) -> Result<Key<Space>, Errno> {

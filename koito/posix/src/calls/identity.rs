@@ -69,25 +69,27 @@ pub fn setpgid(server: &mut Server, task: TaskKey, &[number, group, ..]: &Argume
     if (group as i32) < 0 {
         return Err(Errno::EINVAL.into());
     }
-    let mut others = server.processes.iter().map(|(_, other)| other);
-    let exists = others.any(|other| other.group == group && other.session == own_session);
-    drop(others);
+    let mut members = server.numbers.members(group);
+    let exists = members.any(|member| server.processes[member].session == own_session);
+    drop(members);
     let leads = it.session == it.number;
     if it.session != own_session || leads || (group != it.number && !exists) {
         return Err(Errno::EPERM.into());
     }
-    server.processes[process].group = group;
+    let kin = Kin { group, ..it.kin() };
+    server.set_kin(process, kin);
     Ok(0)
 }
 
 /// Makes the process the first of a session.
 pub fn setsid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
     let number = server.process_of(task).number;
-    if server.processes.iter().any(|(_, it)| it.group == number) {
+    if server.numbers.members(number).next().is_some() {
         return Err(Errno::EPERM.into());
     }
-    let process = server.process_of_mut(task);
-    (process.group, process.session) = (number, number);
+    let process = server.tasks[task].process;
+    let kin = Kin { group: number, session: number, ..server.processes[process].kin() };
+    server.set_kin(process, kin);
     Ok(number.into())
 }
 

@@ -73,8 +73,8 @@ pub fn execve(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
         }
     }
     let number = it.number;
+    server.set_number(task, number);
     let it = &mut server.tasks[task];
-    it.number = number;
     it.clear_number = 0;
     it.alternate = AlternateStack::default();
     let body = it.body;
