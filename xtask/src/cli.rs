@@ -119,6 +119,10 @@ pub struct GuestOptions {
     /// The guest's command line
     #[arg(long, value_name = "TEXT", requires = "guest")]
     pub guest_cmdline: Option<String>,
+    /// A disk for it: a file with the contents, which what it writes stays in. Given twice, the second is
+    /// that of guest-2
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    pub guest_disk: Vec<PathBuf>,
 }
 
 /// Options of `run`.

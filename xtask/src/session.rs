@@ -56,7 +56,8 @@ impl Session {
             files.extend(guest::Parts::gather(repository, &options.guest, &step)?.modules());
             step.done();
         }
-        let system = System::find_with(repository, options.build.system.as_deref(), &files)?;
+        let parts = &guest::DISKS[..options.guest.guest_disk.len().min(guest::DISKS.len())];
+        let system = System::find_with(repository, options.build.system.as_deref(), &files, parts)?;
         Self::of(repository, &system, options)
     }
 
@@ -121,6 +122,7 @@ impl Session {
                 meter: None,
                 debugger: None,
                 disk,
+                guest_disks: guest::disks(&options.guest)?,
                 resets: false,
             },
             medium,

@@ -1,7 +1,7 @@
 //! The processor that a guest sees: what `cpuid` answers.
 //!
 //! It is the machine's own without what the smallest PC has not, or what a guest cannot be given:
-//! no local interrupt controller, no memory type ranges, no machine checks, no counters, no extended
+//! no memory type ranges, no machine checks, no counters, no extended
 //! states beyond SSE, no virtualisation. The maker's name stays, since it says how some instructions
 //! behave.
 
@@ -34,8 +34,11 @@ const NAME: &[u8; 12] = b"A9N Amateras";
 /// random numbers.
 const FEATURES_C: u32 =
     1 << 0 | 1 << 1 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 22 | 1 << 23 | 1 << 25 | 1 << 30;
-/// Leaf 1, ECX: a monitor is there.
-const MONITORED: u32 = 1 << 31;
+/// Leaf 1, ECX, whatever the machine can do: the local interrupt controller takes deadlines of the
+/// time-stamp counter; a monitor is there.
+const ALWAYS_C: u32 = 1 << 24 | 1 << 31;
+/// Leaf 1, EDX, likewise: a local interrupt controller.
+const ALWAYS_D: u32 = 1 << 9;
 /// Leaf 1, EDX: FPU, debugging, large pages, counter, MSRs, PAE, CMPXCHG8B, SYSENTER, global pages, CMOV,
 /// PAT, PSE-36, CLFLUSH, MMX, FXSAVE, SSE, SSE2, and that caches see one's own changes.
 const FEATURES_D: u32 = 1 << 0
@@ -91,8 +94,8 @@ impl Identity {
         Self { leaves }
     }
 
-    /// What `cpuid` answers for `leaf`; it is the same for every second number.
-    pub fn answer(&self, leaf: u32, second: u32) -> Leaf {
+    /// What `cpuid` answers for `leaf`, and the second number, on processor `processor`.
+    pub fn answer(&self, leaf: u32, second: u32, processor: usize) -> Leaf {
         match leaf {
             MONITOR => {
                 let [b, c, d] = [0, 4, 8].map(|at| {
@@ -106,7 +109,10 @@ impl Identity {
             7 if second != 0 => [0; 4],
             _ => {
                 let found = LEAVES.iter().position(|(number, _)| *number == leaf);
-                found.and_then(|at| self.leaves.get(at)).copied().unwrap_or_default()
+                let [a, b, c, d] =
+                    found.and_then(|at| self.leaves.get(at)).copied().unwrap_or_default();
+                let number = if leaf == 1 { (processor as u32) << 24 } else { 0 };
+                [a, b | number, c, d]
             }
         }
     }
@@ -116,8 +122,8 @@ impl Identity {
 fn visible(leaf: u32, [a, b, c, d]: Leaf) -> Leaf {
     match leaf {
         0 => [HIGHEST, b, c, d],
-        // One processor, number 0, whose cache lines are as long as the machine's.
-        1 => [a, b & 0xff00, c & FEATURES_C | MONITORED, d & FEATURES_D],
+        // One processor, whose cache lines are as long as the machine's.
+        1 => [a, b & 0xff00, c & FEATURES_C | ALWAYS_C, d & FEATURES_D | ALWAYS_D],
         7 => [0, b & MORE_FEATURES_B | COUNTER_ADJUSTMENT, 0, 0],
         0x8000_0000 => [HIGHEST_EXTENDED, b, c, d],
         0x8000_0001 => [a, 0, c & EXTENDED_C, d & EXTENDED_D],

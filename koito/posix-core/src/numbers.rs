@@ -126,6 +126,12 @@ impl<P, T> Numbers<P, T> {
         self.line(number).process.checked_sub(1).map(|key| Key::new(key.into()))
     }
 
+    /// The lowest number of a process from `from` on.
+    pub fn next_process(&self, from: u32) -> Option<u32> {
+        let lines = self.lines.iter().enumerate().skip(from as usize);
+        lines.filter(|(_, line)| line.process != 0).map(|(number, _)| number as u32).next()
+    }
+
     /// The thread with a number.
     pub fn thread(&self, number: u32) -> Option<Key<T>> {
         self.line(number).thread.checked_sub(1).map(|key| Key::new(key.into()))
@@ -296,6 +302,8 @@ mod tests {
                     prop_assert_eq!(numbers.thread(number), threads.get(&number).copied());
                     prop_assert_eq!(sorted(numbers.children(number)), of(&model, |kin| kin.parent == number));
                     prop_assert_eq!(sorted(numbers.members(number)), of(&model, |kin| kin.group == number));
+                    let next = model.iter().map(|it| it.0).filter(|it| *it >= number).min();
+                    prop_assert_eq!(numbers.next_process(number), next);
                     let of_session = of(&model, |kin| kin.session == number).len();
                     prop_assert_eq!(numbers.of_session(number), of_session);
                 }

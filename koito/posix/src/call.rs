@@ -3,8 +3,9 @@
 use koito_linux::Errno;
 
 use crate::calls::{
-    attributes, clone, descriptors, files, futex, identity, memory, names, paths, place, poll,
-    process, signals, sockets, status, system, terminal, time, wait,
+    attributes, clone, descriptors, files, futex, identity, memory, names, other_memory, paths,
+    place, poll, power, privileges, process, process_files, resources, schedule, signals, sockets,
+    status, system, terminal, time, timers, wait,
 };
 use crate::disk::{Acting, Ticket};
 use crate::server::{Server, TaskKey};

@@ -4,11 +4,14 @@ use alloc::vec::Vec;
 
 use koito_linux::{Errno, raw};
 use koito_posix_core::{Key, Life, Pending, Signal, register};
+use koito_vfs::Flags;
 
+use crate::account::Account;
 use crate::call::{Answer, Arguments, Stop};
-use crate::process::{Process, ProcessKey};
+use crate::process::{Process, ProcessKey, Wishes};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
+use crate::timers::Timers;
 use crate::wake::Waiting;
 
 /// Number of the FS base among a process's registers.
@@ -26,6 +29,7 @@ const KNOWN: u64 = THREAD
         | raw::CLONE_CHILD_CLEARTID
         | raw::CLONE_CHILD_SETTID
         | raw::CLONE_DETACHED
+        | raw::CLONE_PIDFD
         | raw::CLONE_VFORK) as u64;
 
 /// What `clone` and its relatives are asked.
@@ -39,6 +43,8 @@ struct Wish {
     thread_base: u64,
     /// Where the number is written: for the caller, and for the new one.
     number_at: (u64, u64),
+    /// Where a descriptor for the new process is written.
+    process_at: u64,
 }
 
 /// A copy of the process.
@@ -63,6 +69,7 @@ pub fn clone(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answe
         stack,
         thread_base,
         number_at: (parent, child),
+        process_at: parent,
     };
     carry_out(server, task, &wish)
 }
@@ -73,7 +80,7 @@ pub fn clone3(server: &mut Server, task: TaskKey, &[at, bytes, ..]: &Arguments) 
         return Err(Errno::EINVAL.into());
     }
     let words: [u64; 8] = server.read_words(task, at)?;
-    let [flags, _, child, parent, signal, stack, stack_bytes, thread_base] = words;
+    let [flags, process_at, child, parent, signal, stack, stack_bytes, thread_base] = words;
     if signal > 64 || flags & 0xff != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -83,6 +90,7 @@ pub fn clone3(server: &mut Server, task: TaskKey, &[at, bytes, ..]: &Arguments) 
         stack: if stack == 0 { 0 } else { stack.wrapping_add(stack_bytes) },
         thread_base,
         number_at: (parent, child),
+        process_at,
     };
     carry_out(server, task, &wish)
 }
@@ -92,6 +100,9 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     let has = |flag: u32| flags & u64::from(flag) != 0;
     let makes_thread = has(raw::CLONE_THREAD);
     if flags & !KNOWN != 0 || (makes_thread && flags & THREAD != THREAD) {
+        return Err(Errno::EINVAL.into());
+    }
+    if makes_thread && has(raw::CLONE_PIDFD) {
         return Err(Errno::EINVAL.into());
     }
     if !makes_thread && has(raw::CLONE_SIGHAND) {
@@ -126,6 +137,11 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     }
     if has(raw::CLONE_CHILD_SETTID) {
         let _ = server.write_bytes(child, wish.number_at.1, &number_bytes);
+    }
+    if has(raw::CLONE_PIDFD)
+        && let Ok(file) = server.add_process_file(task, number, Flags::empty())
+    {
+        let _ = server.write_bytes(task, wish.process_at, &(file as u32).to_le_bytes());
     }
     begin(server, task, child, wish);
     if has(raw::CLONE_VFORK) {
@@ -177,9 +193,13 @@ fn add_process(
         pending: Pending::new(),
         exit_signal: wish.signal,
         borrowed_from: None,
-        alarm: None,
+        timers: Timers::of_child(),
+        account: Account::default(),
+        wishes: Wishes { parent_death_signal: 0, adopts: false, ..it.wishes },
     };
-    Ok(server.enter_process(child))
+    let child = server.enter_process(child);
+    server.attend_cpu_limit(child);
+    Ok(child)
 }
 
 fn copy_space(server: &mut Server, space: Key<Space>) -> Result<Key<Space>, Errno> {

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
+use koito_posix_core::Kin;
 
 use crate::call::{Answer, Arguments};
 use crate::process::ProcessKey;
@@ -144,13 +145,13 @@ fn saved(own: [u32; 3], real: u32, effective: u32) -> u32 {
 }
 
 macro_rules! setters {
-    ($field:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
+    ($field:ident by $set:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
         /// Becomes somebody; root for good.
         pub fn $one(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Answer {
             let (wanted, root) = (wanted as u32, is_root(server, task));
             let wanted = if root { [wanted; 3] } else { [SAME, wanted, SAME] };
             let own = server.process_of(task).owner.$field;
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
             Ok(0)
         }
 
@@ -160,7 +161,7 @@ macro_rules! setters {
             let (real, effective, root) = (real as u32, effective as u32, is_root(server, task));
             let own = server.process_of(task).owner.$field;
             let wanted = [real, effective, saved(own, real, effective)];
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
             Ok(0)
         }
 
@@ -169,7 +170,7 @@ macro_rules! setters {
             let &[real, effective, saved, ..] = arguments;
             let wanted = [real as u32, effective as u32, saved as u32];
             let (own, root) = (server.process_of(task).owner.$field, is_root(server, task));
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
             Ok(0)
         }
 
@@ -184,8 +185,8 @@ macro_rules! setters {
     };
 }
 
-setters!(users: setuid, setreuid, setresuid, getresuid);
-setters!(groups: setgid, setregid, setresgid, getresgid);
+setters!(users by set_users: setuid, setreuid, setresuid, getresuid);
+setters!(groups by set_groups: setgid, setregid, setresgid, getresgid);
 
 /// Further groups of users.
 pub fn getgroups(server: &mut Server, task: TaskKey, &[room, to, ..]: &Arguments) -> Answer {

@@ -317,6 +317,17 @@ impl Disk {
         self.flushing = true;
     }
 
+    /// Has everything written back now, and leaves the disk in order, as far as that can be done.
+    pub fn leave(&mut self, vfs: &mut Vfs<Memory>) {
+        while vfs.is_dirty() {
+            // Behind everything that is on its way comes a sync.
+            let Some(request) = vfs.write_back().or_else(|| vfs.sync_request()) else { break };
+            let _ = self.ask_and_wait(vfs, request);
+        }
+        // Whoever begins again mends what was not.
+        let _ = self.client.leave();
+    }
+
     /// Whether the server was told something that need not last yet.
     pub const fn is_unsynced(&self) -> bool {
         self.unsynced.is_some() && !self.flushing
