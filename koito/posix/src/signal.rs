@@ -145,6 +145,10 @@ impl Server {
     /// A signal comes to a thread that waits.
     fn interrupt_wait(&mut self, task: TaskKey) {
         let Some(signal) = self.has_signal(task) else { return };
+        if let Some(Waiting::Disk { .. } | Waiting::Page(_)) = self.tasks[task].waiting {
+            // It takes the signal when the file server has answered.
+            return;
+        }
         let action = self.process_of(task).actions[signal.index()];
         if action.handler == Action::DEFAULT && signal.default_effect() == Effect::Stop {
             // Its wait goes on meanwhile.
@@ -157,7 +161,7 @@ impl Server {
             // Nothing ends that but what it waits for.
             return;
         }
-        self.tasks[task].waiting = None;
+        self.take_waiting(task);
         self.tasks[task].deadline = None;
         self.interrupted(task, &waiting, &action);
         self.run(task);
@@ -201,10 +205,9 @@ impl Server {
     /// Wakes those threads of a process that wait to take a signal by a call, or by reading it.
     fn wake_takers(&mut self, process: ProcessKey) {
         self.world.vfs.signal_waits();
-        for (key, task) in self.tasks.iter() {
-            let takes = matches!(task.waiting, Some(Waiting::Repeat { number: TAKES, .. }));
-            if takes && task.process == process {
-                self.woken.push_back(key);
+        for key in &self.processes[process].tasks {
+            if let Some(Waiting::Repeat { number: TAKES, .. }) = self.tasks[*key].waiting {
+                self.woken.push_back(*key);
             }
         }
     }
