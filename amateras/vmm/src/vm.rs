@@ -351,7 +351,12 @@ impl<'a> Vm<'a> {
         write!(text, "{command_line} tsc_early_khz={kilohertz}")
             .map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
         let command_line = &text;
-        let wishes = Wishes { memory: self.options.memory, command_line, initrd };
+        let wishes = Wishes {
+            memory: self.options.memory,
+            processors: self.processors.len(),
+            command_line,
+            initrd,
+        };
         let image = Image::parse(kernel)?;
         let plan = image.plan(wishes)?;
         plan.load(&mut self.memory).map_err(|_| Refused::Memory {
