@@ -20,7 +20,6 @@ use disk::Disk;
 use koito::conventions::slot;
 use koito::services::VmServer;
 use koito::{Environment, Missing};
-use nun::abi::Source;
 use nun::service::{Vec, respond};
 use nun::{Error, IpcPort, Received};
 
@@ -131,10 +130,8 @@ fn serve(
             None => port.receive()?,
         };
         match received {
-            Received::Other { sender, info, words }
-                if info.source() == Some(Source::VirtualCpu) =>
-            {
-                answer = Some(desk.0.exit(sender, info.label(), &words));
+            Received::Exit { process, left } => {
+                answer = Some(desk.0.exit(process, left.number, &left.exit.words()));
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);

@@ -45,12 +45,14 @@ pub const HIGHEST_PRIORITY: u8 = 250;
 pub const MEMORY_BITS: core::ops::RangeInclusive<u8> = 16..=34;
 /// The service that the root server offers itself: starting and stopping components.
 pub const SUPERVISOR: &str = "supervisor";
-/// The other one: what happened to components.
+/// Another one: what happened to components.
 pub const EVENTS: &str = "events";
+/// The last one: switching the machine off.
+pub const POWER: &str = "power";
 
 /// Whether it is the root server that offers `service`.
 pub fn is_of_root(service: &str) -> bool {
-    [SUPERVISOR, EVENTS].contains(&service)
+    [SUPERVISOR, EVENTS, POWER].contains(&service)
 }
 
 /// A system.

@@ -3,8 +3,9 @@
 use koito_linux::Errno;
 
 use crate::calls::{
-    clone, descriptors, files, futex, identity, memory, paths, poll, process, signals, sockets,
-    system, terminal, time, wait,
+    attributes, clone, descriptors, files, futex, identity, memory, names, other_memory, paths,
+    place, poll, power, privileges, process, process_files, resources, schedule, signals, sockets,
+    status, system, terminal, time, timers, wait,
 };
 use crate::server::{Server, TaskKey};
 

@@ -108,6 +108,12 @@ impl Disk {
         }
     }
 
+    /// Leaves the disk in order, as far as that can be done.
+    pub fn leave(&self) {
+        // Whoever begins again mends what was not.
+        let _ = self.client.leave();
+    }
+
     /// Whether the server was told something that need not last yet.
     pub const fn is_unsynced(&self) -> bool {
         self.unsynced.is_some()

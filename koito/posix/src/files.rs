@@ -163,7 +163,7 @@ impl Server {
     }
 
     /// What a call does that files stop.
-    fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
+    pub fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
         match stop {
             koito_vfs::Stop::Error(errno) => Stop::Error(errno),
             koito_vfs::Stop::Wait(queue) => self.wait_at(task, queue),
@@ -183,7 +183,6 @@ impl Server {
         self.leave_queues(task);
         self.world.vfs.queues.enter(queue, Token(task.number().into()));
         self.tasks[task].queues.push(queue);
-        self.await_keys();
         Stop::Wait
     }
 
@@ -195,12 +194,11 @@ impl Server {
             self.world.vfs.wait_for(file, Token(task.number().into()), &mut queues);
         }
         self.tasks[task].queues = queues;
-        self.await_keys();
     }
 
-    /// Asks for keys, if somebody waits for them; they may come at once.
+    /// Takes keys that came to logins, and asks for more.
     pub fn await_keys(&mut self) {
-        self.console.attend(&mut self.world.vfs);
+        self.terminals.attend(&mut self.world.vfs);
         self.settle_files();
     }
 
@@ -241,8 +239,9 @@ impl Server {
         }
     }
 
-    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
-    pub fn settle_files(&mut self) {
+    /// Wakes those who waited for files of which something has come.
+    #[inline]
+    pub fn wake_woken(&mut self) {
         while let Some(token) = self.world.vfs.queues.next_woken() {
             let key = task(token);
             let waiting = self.tasks.get(key).map(|it| it.waiting);
@@ -251,6 +250,11 @@ impl Server {
                 self.wake(key);
             }
         }
+    }
+
+    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
+    pub fn settle_files(&mut self) {
+        self.wake_woken();
         while let Some(event) = self.world.vfs.terminals.next_event() {
             match event {
                 TerminalEvent::Signal(group, signal) => {
@@ -272,7 +276,7 @@ impl Server {
                 }
             }
         }
-        self.console.show(&mut self.world.vfs);
+        self.terminals.show(&mut self.world.vfs);
         while let Some(request) = self.world.vfs.background() {
             let _ = self.world.disk.ask(&mut self.world.vfs, &request);
         }
@@ -319,10 +323,10 @@ impl Server {
         self.settle_files();
     }
 
-    /// Opens the console three times, for a process without parent; it becomes its controlling terminal.
-    pub fn open_console(&mut self, process: ProcessKey) -> Result<(), Errno> {
+    /// Opens a terminal three times, for a process without parent; it becomes its controlling terminal.
+    pub fn open_terminal(&mut self, process: ProcessKey, path: &[u8]) -> Result<(), Errno> {
         let came = self.on_files(Some(process), |vfs, context| {
-            vfs.open(context, context.place.root, b"/dev/console", Flags::READ_WRITE, 0)
+            vfs.open(context, context.place.root, path, Flags::READ_WRITE, 0)
         });
         let Ok(Came::Value(file)) = came else { return Err(Errno::ENXIO) };
         let World { vfs, .. } = &mut self.world;

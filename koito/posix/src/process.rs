@@ -10,11 +10,13 @@ use nun::Descriptor;
 
 use koito_vfs::{DentryId, FileId, QueueId};
 
+use crate::account::Account;
 use crate::exec::Loaded;
 use crate::files::Opened;
 use crate::machine::Body;
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
+use crate::timers::Timers;
 use crate::wake::Waiting;
 
 /// A process, as others name it.
@@ -79,8 +81,12 @@ pub struct Process {
     pub exit_signal: u8,
     /// Who waits until it leaves the memory that it borrowed.
     pub borrowed_from: Option<TaskKey>,
-    /// When it gets `SIGALRM`, in nanoseconds since the start, and how long until the next.
-    pub alarm: Option<(u64, u64)>,
+    /// Its timers.
+    pub timers: Timers,
+    /// What it has used.
+    pub account: Account,
+    /// What it wishes for itself.
+    pub wishes: Wishes,
 }
 
 /// A thread.
@@ -116,6 +122,29 @@ pub struct Task {
     pub deadline: Option<u64>,
     /// Whether it could go on, but for its process being stopped.
     pub held: bool,
+    /// Where the list of locks stands that it may hold when it ends; 0 for nowhere.
+    pub robust_list: u64,
+    /// What its body had used before it came.
+    pub ticks_before: u64,
+}
+
+/// What a process wishes for itself by `prctl` and the like.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    /// How nice it is to others, from -20 to 19.
+    pub nice: i32,
+    /// The signal that it gets when its parent ends; 0 for none.
+    pub parent_death_signal: u8,
+    /// It keeps its capabilities when it is root no more.
+    pub keeps_capabilities: bool,
+    /// It gets no more rights from programs that it runs.
+    pub no_new_privileges: bool,
+    /// Others may not look into it.
+    pub hides: bool,
+    /// Orphans among its descendants become its children.
+    pub adopts: bool,
+    /// How late it may be woken, in nanoseconds; 0 for as late as others.
+    pub timer_slack: u64,
 }
 
 impl Task {
@@ -137,6 +166,8 @@ impl Task {
             waiting: None,
             deadline: None,
             held: false,
+            robust_list: 0,
+            ticks_before: 0,
         }
     }
 }
@@ -207,11 +238,13 @@ impl Server {
         }
         let key = Key::new(body.number);
         self.tasks.set(key, Task::new(process, body, number, mask));
+        self.tasks[key].ticks_before = self.tasks[key].ticks();
         Ok(key)
     }
 
-    /// Starts a program that was loaded, as a process without parent that leads a session.
-    pub fn start_loaded(&mut self, loaded: Loaded) -> Result<u32, Errno> {
+    /// Starts a program that was loaded, as a process without parent that leads a session, on the terminal at this
+    /// path.
+    pub fn start_loaded(&mut self, loaded: Loaded, terminal: &[u8]) -> Result<u32, Errno> {
         self.check_room(None)?;
         let number = self.new_number();
         let name = loaded.name();
@@ -235,15 +268,15 @@ impl Server {
             pending: Pending::new(),
             exit_signal: 0,
             borrowed_from: None,
-            alarm: None,
+            timers: Timers::default(),
+            account: Account::default(),
+            wishes: Wishes::default(),
         });
-        self.open_console(process)?;
+        self.open_terminal(process, terminal)?;
         let task = self.add_task(process, number, SignalSet::default())?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
-        self.awaited.push(number);
-        self.await_keys();
         Ok(number)
     }
 
@@ -260,6 +293,7 @@ impl Server {
     /// Ends a process: `life` is what its parent is told. `caller` is the thread, if it is one of its own,
     /// that is about to be stopped.
     pub fn end_process(&mut self, process: ProcessKey, caller: Option<TaskKey>, life: Life) {
+        assert!(self.first != Some(process), "process 1 ended: everything begins anew");
         for task in self.tasks_of(process) {
             let is_stopped = caller == Some(task) || self.tasks[task].waiting.is_some();
             if !is_stopped {
@@ -273,11 +307,12 @@ impl Server {
         let it = &mut self.processes[process];
         it.life = life;
         it.is_news = true;
-        it.alarm = None;
+        it.timers = Timers::default();
         let (number, parent) = (it.number, it.parent);
+        self.world.vfs.process_ended(number);
         self.orphan_children(number);
         self.tell_parent(process);
-        if parent == 0 && !self.awaited.contains(&number) {
+        if parent == 0 && !self.awaited.iter().any(|(_, awaited)| *awaited == number) {
             self.processes.remove(process);
         }
     }
@@ -288,7 +323,9 @@ impl Server {
         for (_, process) in self.processes.iter_mut() {
             process.borrowed_from = process.borrowed_from.filter(|lender| *lender != task);
         }
+        self.release_locks(task);
         let Some(ended) = self.tasks.remove(task) else { return };
+        self.processes[ended.process].account.ended += ended.ticks();
         if ended.clear_number != 0 {
             let space = self.processes[ended.process].space;
             // Whoever waits for it looks at the number first.
@@ -315,16 +352,33 @@ impl Server {
         }
     }
 
-    /// Gives the children of a process that ended to process 1, or to nobody.
+    /// Who adopts the children of a process that ended: the next of its ancestors that wishes to, process 1,
+    /// or nobody.
+    fn heir_of(&self, number: u32) -> u32 {
+        let lives = |key: &ProcessKey| !self.processes[*key].life.is_over();
+        let mut at = number;
+        while let Some(key) = self.process(at) {
+            at = self.processes[key].parent;
+            let parent = self.process(at).filter(lives);
+            if parent.is_some_and(|key| self.processes[key].wishes.adopts) {
+                return at;
+            }
+        }
+        if number != 1 && self.process(1).is_some_and(|key| lives(&key)) { 1 } else { 0 }
+    }
+
+    /// Gives the children of a process that ended to another.
     fn orphan_children(&mut self, number: u32) {
-        let heir = match self.process(1) {
-            Some(key) if number != 1 && !self.processes[key].life.is_over() => 1,
-            _ => 0,
-        };
+        let heir = self.heir_of(number);
         let children = self.processes.iter().filter(|(_, it)| it.parent == number);
         let children: Vec<ProcessKey> = children.map(|(key, _)| key).collect();
         for child in children {
             self.processes[child].parent = heir;
+            let wanted = Signal::new(self.processes[child].wishes.parent_death_signal.into());
+            if let Ok(signal) = wanted {
+                let detail = Detail::Sender(number, 0);
+                self.send(child, Info { signal, code: 0, detail });
+            }
             if self.processes[child].life.is_over() {
                 if heir == 0 {
                     self.processes.remove(child);

@@ -4,6 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use koito::conventions::{signal, slot};
+use koito::services::PowerClient;
 use koito::{Environment, Missing};
 use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
 use koito_vfs::{Place, Vfs};
@@ -12,13 +13,13 @@ use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Receive
 
 use crate::call::{self, Answer, Arguments, Stop};
 use crate::clock::Clock;
-use crate::console::Console;
 use crate::disk::Disk;
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
-use crate::process::{Process, Task};
+use crate::process::{Process, ProcessKey, Task};
 use crate::service;
 use crate::space::{Refusal, Space, tried};
+use crate::terminals::Terminals;
 
 /// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
 const FILES_SHARE: usize = 3;
@@ -47,10 +48,12 @@ pub struct Server {
     pub tasks: Arena<Task>,
     /// From where the server itself looks at files.
     pub place: Place,
-    /// The console of programs.
-    pub console: Console,
+    /// The terminals that others show.
+    pub terminals: Terminals,
     /// What time it is.
     pub clock: Clock,
+    /// What switches the machine off.
+    pub power: Option<PowerClient>,
     /// How often each call was made that is not there.
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
@@ -65,15 +68,18 @@ pub struct Server {
     pub write_back_at: u64,
     /// When the server is woken, in nanoseconds since the start.
     pub armed: u64,
-    /// Processes whose end a client of the service wants to know.
-    pub awaited: Vec<u32>,
+    /// Process 1, if the system began with one.
+    pub first: Option<ProcessKey>,
+    /// Clients of the service, and the processes whose end they want to know.
+    pub awaited: Vec<(u64, u32)>,
     /// The page with the way into signal handlers.
     pub trampoline: Page,
     /// Bytes of an extended state, once they were asked for.
     pub state_bytes: u64,
     /// The process number given last.
     pub last_number: u32,
-    epoch: u16,
+    /// Which instance of the server it is.
+    pub epoch: u16,
 }
 
 /// A thread, as handlers name it.
@@ -92,7 +98,7 @@ impl Server {
         if let Some((node, attributes)) = root {
             vfs.mount_remote(vfs.root(), node, attributes);
         }
-        let console = Console::open(environment, &mut vfs)?;
+        let terminals = Terminals::open(environment, &mut vfs);
         let place = vfs.first_place();
         let mut clock = Clock::new(environment);
         let [low, high] = [clock.random(), clock.random()];
@@ -108,8 +114,9 @@ impl Server {
             spaces: Arena::new(),
             processes: Arena::new(),
             tasks: Arena::new(),
-            console,
+            terminals,
             clock,
+            power: environment.service("power").ok().map(PowerClient::new),
             insists: false,
             missed: false,
             missing: [0; call::NUMBERS],
@@ -117,6 +124,7 @@ impl Server {
             woken: VecDeque::new(),
             write_back_at: u64::MAX,
             armed: u64::MAX,
+            first: None,
             awaited: Vec::new(),
             last_number: 0,
             epoch: environment.epoch,

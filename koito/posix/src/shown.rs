@@ -142,10 +142,19 @@ impl<'a> Shown<'a> {
         let terminal = known.terminal(session);
         let terminal = terminal.map_or(0, |(major, minor)| major << 8 | minor);
         let (threads, start) = (self.threads(it), it.started / 10_000_000);
+        let of_it = |task: &&Task| {
+            self.processes.get(task.process).is_some_and(|process| process.number == it.number)
+        };
+        let tasks = self.tasks.iter().map(|(_, task)| task).filter(of_it);
+        let ticks = it.account.ended + tasks.map(Task::ticks).sum::<u64>();
+        let [used, children] =
+            [ticks, it.account.children].map(|it| self.clock.nanoseconds_of(it) / 10_000_000);
+        let nice = it.wishes.nice;
         format!(
             "{number} ({name}) {state} {parent} {group} {session} {terminal} -1 4194304 0 0 0 0 \
-             0 0 0 0 20 0 {threads} 0 {start} {bytes} {pages} 18446744073709551615 0 0 0 0 0 0 0 \
-             0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+             {used} 0 {children} 0 {} {nice} {threads} 0 {start} {bytes} {pages} 18446744073709551615 0 0 0 0 0 0 0 \
+             0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+            20 + nice
         )
     }
 
@@ -239,7 +248,7 @@ impl System for Shown<'_> {
                 "nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
                 self.pages.1
             ),
-            SystemText::Hostname => "a9n\n".into(),
+            SystemText::Hostname => "koito\n".into(),
             SystemText::NgroupsMax => "65536\n".into(),
             SystemText::Osrelease => "6.1.0-a9n\n".into(),
             SystemText::Ostype => "Linux\n".into(),
@@ -268,9 +277,7 @@ impl System for Shown<'_> {
                 let (bytes, pages) = self.sizes(it);
                 format!("{} {pages} 0 0 0 {pages} 0\n", bytes / PAGE_BYTES)
             }
-            ProcessText::Limits => String::from(
-                "Limit                     Soft Limit           Hard Limit           Units     \n",
-            ),
+            ProcessText::Limits => it.limits.shown(),
             ProcessText::OomScoreAdj | ProcessText::Wchan => "0".into(),
             // The files know these.
             ProcessText::Mounts | ProcessText::Mountinfo => String::new(),

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use koito::SupervisorAlarm;
 use koito_linux::Errno;
-use koito_posix_core::{Detail, Info, Key, Page, Signal};
+use koito_posix_core::{Key, Page};
 use nun::executor::Alarm;
 
 use crate::call::{self, Arguments, Stop};
@@ -90,6 +90,7 @@ impl Server {
 
     /// Lets all who were woken go on, as far as they can.
     pub fn go_on(&mut self) {
+        self.wake_woken();
         while let Some(task) = self.woken.pop_front() {
             let waiting = self.tasks.get_mut(task).and_then(|it| it.waiting.take());
             match waiting {
@@ -196,20 +197,8 @@ impl Server {
                 _ => self.wake(task),
             }
         }
-        let mut rung: Vec<ProcessKey> = Vec::new();
-        for (key, process) in self.processes.iter_mut() {
-            let Some((deadline, period)) = process.alarm else { continue };
-            if deadline <= now {
-                process.alarm = (period > 0).then(|| (now + period, period));
-                rung.push(key);
-            }
-            if let Some((deadline, _)) = process.alarm {
-                next = next.min(deadline);
-            }
-        }
-        for process in rung {
-            let detail = Detail::Sender(0, 0);
-            self.send(process, Info { signal: Signal::ALARM, code: 0x80, detail });
+        if let Some(deadline) = self.ring_timers(now) {
+            next = next.min(deadline);
         }
         if next != u64::MAX {
             self.arm(next);

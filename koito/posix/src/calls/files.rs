@@ -4,6 +4,7 @@ use koito_linux::Errno;
 use koito_posix_core::{Detail, Info, Protection, Signal};
 use koito_vfs::{Context, FileId, Flags, Object, Vfs, Whence};
 
+use super::signals::read_signals;
 use crate::buffer::Buffer;
 use crate::call::{Answer, Arguments, Stop};
 use crate::files::Came;
@@ -103,7 +104,16 @@ impl Server {
         offset: Option<u64>,
         (address, bytes): (u64, u64),
     ) -> Answer {
-        let bytes = bytes.min(MOST_BYTES);
+        let bytes = match way {
+            Way::Read => bytes.min(MOST_BYTES),
+            Way::Write => self.within_limit(task, file, offset, bytes.min(MOST_BYTES))?,
+        };
+        if let Object::Signals(set) = *self.world.vfs.object(file) {
+            return match way {
+                Way::Read => read_signals(self, task, (file, set), (address, bytes)),
+                Way::Write => Err(Errno::EINVAL.into()),
+            };
+        }
         let tried = if way == Way::Read { Protection::WRITE } else { Protection::READ };
         let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
@@ -135,6 +145,45 @@ impl Server {
         }
         self.tasks[task].moved = 0;
         Ok(done)
+    }
+
+    /// How much of `bytes` may be written to a file, as large as the process may make one; who is at the end
+    /// of that gets a signal.
+    fn within_limit(
+        &mut self,
+        task: TaskKey,
+        file: FileId,
+        offset: Option<u64>,
+        bytes: u64,
+    ) -> Result<u64, Errno> {
+        let limit = self.process_of(task).limits.file_bytes();
+        if limit == u64::MAX || !matches!(self.world.vfs.object(file), Object::File(_)) {
+            return Ok(bytes);
+        }
+        let vfs = &self.world.vfs;
+        let start = match offset {
+            Some(offset) => offset,
+            None if vfs.flags(file).contains(Flags::APPEND) => {
+                vfs.file_status(file).attributes.size
+            }
+            None => vfs.offset(file),
+        };
+        match limit.saturating_sub(start) {
+            0 if bytes > 0 => Err(self.refuse_size(task)),
+            left => Ok(bytes.min(left)),
+        }
+    }
+
+    /// Refuses a file of `size` bytes that would be larger than the process may make one.
+    pub fn check_size(&mut self, task: TaskKey, size: u64) -> Result<(), Errno> {
+        let fits = size <= self.process_of(task).limits.file_bytes();
+        if fits { Ok(()) } else { Err(self.refuse_size(task)) }
+    }
+
+    fn refuse_size(&mut self, task: TaskKey) -> Errno {
+        let detail = Detail::Sender(self.process_of(task).number, 0);
+        self.send_to_task(task, Info { signal: Signal::FILE_LIMIT, code: 0, detail });
+        Errno::EFBIG
     }
 
     fn transfer_vector(
@@ -245,6 +294,30 @@ pub fn pwritev(
 ) -> Answer {
     let file = server.file(task, file)?;
     server.transfer_vector(task, file, Way::Write, offset(at)?, (vector, count))
+}
+
+/// The offset of the newer vectors: none stands for where the file is. Of their flags there is the one that
+/// asks for haste.
+fn vector_offset(at: u64, flags: u64) -> Result<Option<u64>, Errno> {
+    const HASTE: u64 = 1;
+    if flags & !HASTE != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if at == u64::MAX { Ok(None) } else { offset(at) }
+}
+
+/// Reads several pieces, at an offset or where the file is.
+pub fn preadv2(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[file, vector, count, at, _, flags] = arguments;
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Read, vector_offset(at, flags)?, (vector, count))
+}
+
+/// Writes several pieces so.
+pub fn pwritev2(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[file, vector, count, at, _, flags] = arguments;
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Write, vector_offset(at, flags)?, (vector, count))
 }
 
 /// Moves an open file.
@@ -400,10 +473,33 @@ pub fn sync(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
     server.number_call(task, |vfs, _| vfs.sync_all().map(|()| 0))
 }
 
+/// Has all of a file system last.
+pub fn syncfs(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
+    server.file(task, file)?;
+    sync(server, task, &[0; 6])
+}
+
+/// Has part of a file on its way to the disk: all of it.
+pub fn sync_file_range(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
+    fsync(server, task, &[file, 0, 0, 0, 0, 0])
+}
+
+/// Has part of a file read before it is asked for, which changes nothing.
+pub fn readahead(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
+    let file = server.file(task, file)?;
+    let is_file = matches!(server.world.vfs.object(file), Object::File(_));
+    let reads = server.world.vfs.flags(file).reads();
+    if !reads {
+        return Err(Errno::EBADF.into());
+    }
+    if is_file { Ok(0) } else { Err(Errno::EINVAL.into()) }
+}
+
 /// Sets the length of an open file.
 pub fn ftruncate(server: &mut Server, task: TaskKey, &[file, size, ..]: &Arguments) -> Answer {
     let file = server.file(task, file)?;
     let size = offset(size)?.unwrap_or(0);
+    server.check_size(task, size)?;
     server.number_call(task, |vfs, context| vfs.truncate_file(context, file, size).map(|()| 0))
 }
 
@@ -419,6 +515,7 @@ pub fn fallocate(
     let end = end.ok_or(Errno::EINVAL)?;
     match mode {
         0 => {
+            server.check_size(task, end)?;
             server.number_call(task, |vfs, context| vfs.extend_file(context, file, end).map(|()| 0))
         }
         KEEP_SIZE => Ok(0),

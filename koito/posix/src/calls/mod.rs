@@ -1,20 +1,31 @@
 //! The system calls, by what they are about. Each takes its arguments as they came: every number and
 //! pointer is checked where it is used.
 
+pub mod attributes;
 pub mod clone;
 pub mod descriptors;
 pub mod files;
 pub mod futex;
 pub mod identity;
 pub mod memory;
+pub mod names;
+pub mod other_memory;
 pub mod paths;
+pub mod place;
 pub mod poll;
+pub mod power;
+pub mod privileges;
 pub mod process;
+pub mod process_files;
+pub mod resources;
+pub mod schedule;
 pub mod signals;
 pub mod sockets;
+pub mod status;
 pub mod system;
 pub mod terminal;
 pub mod time;
+pub mod timers;
 pub mod wait;
 
 use alloc::vec;
