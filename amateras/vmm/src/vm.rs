@@ -127,7 +127,7 @@ impl<'a> Vm<'a> {
             // There is room for the most that there can be.
             let _ = processors.push(VirtualProcessor { pcb, doing, awaited: false });
         }
-        let identity = Identity::of(|leaf, second| {
+        let identity = Identity::of(processors.len(), |leaf, second| {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });
