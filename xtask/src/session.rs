@@ -53,7 +53,9 @@ impl Session {
         let mut files = vec![];
         if options.guest.guest {
             let step = Step::start("gathering the guest");
-            files.extend(guest::Parts::gather(repository, &options.guest, &step)?.modules());
+            let cpus = options.cpus.unwrap_or(1).min(guest::MOST_CPUS);
+            let parts = guest::Parts::gather(repository, &options.guest, cpus, &step)?;
+            files.extend(parts.modules());
             step.done();
         }
         let parts = &guest::DISKS[..options.guest.guest_disk.len().min(guest::DISKS.len())];
