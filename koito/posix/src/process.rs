@@ -11,6 +11,7 @@ use nun::Descriptor;
 use koito_vfs::{DentryId, FileId, QueueId};
 
 use crate::account::Account;
+use crate::disk::{Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
 use crate::machine::Body;
@@ -118,6 +119,8 @@ pub struct Task {
     pub opening: Option<FileId>,
     /// What it waits for. It is stopped then.
     pub waiting: Option<Waiting>,
+    /// What the file server answered that it waits for.
+    pub served: Option<Served>,
     /// When its wait is over, in nanoseconds since the start.
     pub deadline: Option<u64>,
     /// Whether it could go on, but for its process being stopped.
@@ -164,6 +167,7 @@ impl Task {
             moved: 0,
             opening: None,
             waiting: None,
+            served: None,
             deadline: None,
             held: false,
             robust_list: 0,
@@ -326,6 +330,7 @@ impl Server {
         self.release_locks(task);
         let Some(ended) = self.tasks.remove(task) else { return };
         self.processes[ended.process].account.ended += ended.ticks();
+        ended.served.into_iter().for_each(|it| give_back(&mut self.world.vfs, it));
         if ended.clear_number != 0 {
             let space = self.processes[ended.process].space;
             // Whoever waits for it looks at the number first.
