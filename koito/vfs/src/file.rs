@@ -449,7 +449,12 @@ impl<P: Pages> Vfs<P> {
             Whence::Data | Whence::Hole => {
                 let within = u64::try_from(offset).ok().filter(|offset| *offset < size);
                 let Some(within) = within else { return fail(Errno::ENXIO) };
-                let place = if whence == Whence::Data { within } else { size };
+                let place = match it.object {
+                    Object::File(inode) => self.next_kept(inode, within, whence == Whence::Hole),
+                    _ if whence == Whence::Data => Some(within),
+                    _ => Some(size),
+                };
+                let Some(place) = place else { return fail(Errno::ENXIO) };
                 self.files[file].offset = place;
                 return Ok(place);
             }

@@ -100,6 +100,8 @@ pub struct Vfs<P> {
     /// Sockets with names that are no paths.
     pub(crate) abstract_names: HashMap<Box<[u8]>, SocketId>,
     pub(crate) epolls: Arena<Epoll>,
+    /// Files that became shorter.
+    pub(crate) cuts: Vec<(InodeId, u64)>,
     /// Files that tell what happens to others; how many watches they have; and the last move that was told.
     pub(crate) watchers: Arena<Watcher>,
     pub(crate) watches: usize,
@@ -156,6 +158,7 @@ impl<P: Pages> Vfs<P> {
             sockets: Arena::new(),
             abstract_names: HashMap::new(),
             epolls: Arena::new(),
+            cuts: Vec::new(),
             watchers: Arena::new(),
             watches: 0,
             last_move: 0,

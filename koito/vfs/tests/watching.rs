@@ -71,7 +71,8 @@ fn a_file_that_is_gone_is_watched_no_more() {
     world.write(file, b"one").unwrap();
     world.write(file, b"two").unwrap();
     world.unlink("/tmp/x").unwrap();
-    let happened = [Happening::MODIFY, Happening::ATTRIBUTES, Happening::DELETE_SELF, Happening::IGNORED];
+    let happened =
+        [Happening::MODIFY, Happening::ATTRIBUTES, Happening::DELETE_SELF, Happening::IGNORED];
     assert_eq!(world.told(watcher), happened.map(|what| (1, what, String::new())));
     assert_eq!(world.run(|vfs, _| vfs.unwatch(watcher, 1)), Err(Errno::EINVAL));
     world.vfs.close(watcher);
