@@ -51,10 +51,10 @@ macro_rules! system_calls {
             20 writev Full files::writev;
             21 access Full paths::access;
             22 pipe Full descriptors::pipe;
-            23 select Partial poll::select;
+            23 select Full poll::select;
             24 sched_yield Full process::sched_yield;
             25 mremap Full memory::mremap;
-            26 msync Partial memory::msync;
+            26 msync Full memory::msync;
             27 mincore Full memory::mincore;
             28 madvise Partial memory::madvise;
             29 shmget Missing;

@@ -128,6 +128,13 @@ impl World {
         }
     }
 
+    /// The page of a file at `offset` was written by a program that has it mapped.
+    pub fn note_written(&mut self, file: FileKey, offset: u64) {
+        if let (Ok(inode), Ok(index)) = (self.inode(file), u32::try_from(offset / PAGE_BYTES)) {
+            self.vfs.mark_dirty(inode, index);
+        }
+    }
+
     /// Up to a page of a file from `offset` on, to be looked at.
     pub fn look(&mut self, file: FileKey, offset: u64, most: usize) -> Result<Vec<u8>, Errno> {
         let size = self.vfs.file_status(file).attributes.size;
