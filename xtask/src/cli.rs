@@ -221,6 +221,8 @@ pub enum Suite {
     Koito,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
+    /// Larger Linux programs: languages, compilers and the like. Runs by name only.
+    LinuxLarge,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.
