@@ -2,6 +2,7 @@
 
 mod clock;
 mod console;
+mod devices;
 mod disk;
 mod echo;
 mod entropy;
@@ -17,6 +18,10 @@ mod vm;
 
 pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
+pub use devices::{
+    DeviceInterrupt, DevicePlace, DeviceTable, Devices, DevicesClient, DevicesServer, Extent,
+    Extents, Order, Task,
+};
 pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};
