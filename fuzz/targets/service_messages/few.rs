@@ -26,7 +26,7 @@ impl Devices for Everything {
         Some(Order {
             number: 7,
             task: Task::SetUp,
-            kind: (0x1af4, 0x1042),
+            kind: (0x1af4, 0x1042, 0),
             place: Some(place),
             interrupt: Some(interrupt),
             masters: true,

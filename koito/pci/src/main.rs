@@ -70,8 +70,9 @@ impl Server {
         Ok(true)
     }
 
-    fn find(&self, kind: (u16, u16)) -> Option<DevicePlace> {
-        let found = scan(&self.access).find(|it| (it.vendor, it.device) == kind)?;
+    fn find(&self, (vendor, device, which): (u16, u16, u8)) -> Option<DevicePlace> {
+        let is_it = |it: &Function| (it.vendor, it.device) == (vendor, device);
+        let found = scan(&self.access).filter(is_it).nth(which.into())?;
         let Bars(bars) = found.bars(&self.access);
         let bus = u16::from(found.address.bus()) << 8;
         let number = found.address.device() << 3 | found.address.function();

@@ -62,6 +62,8 @@ signals! {
     URGENT = 23 Nothing;
     CPU_LIMIT = 24 Dump;
     FILE_LIMIT = 25 Dump;
+    VIRTUAL_ALARM = 26 End;
+    PROFILE = 27 End;
     WINDOW = 28 Nothing;
     SYSTEM_CALL = 31 Dump;
 }
@@ -85,6 +87,11 @@ impl Signal {
     /// Whether a process can have a wish about it.
     pub const fn can_be_handled(self) -> bool {
         self.0 != Self::KILL.0 && self.0 != Self::STOP.0
+    }
+
+    /// Whether it is one for real time: each that is sent is taken.
+    pub const fn is_queued(self) -> bool {
+        self.0 >= 32
     }
 
     /// Whether it is of those that an instruction causes.
@@ -201,6 +208,8 @@ pub enum Detail {
     Value(u32, u32, u64),
     /// A child changed: its number, user and status.
     Child(u32, u32, u32),
+    /// A timer rang: its number, how often more it did meanwhile, and the value that it was given.
+    Timer(u32, u32, u64),
     /// An access failed at this address.
     Address(u64),
 }
@@ -230,18 +239,60 @@ impl Info {
                 put(20, &user.to_le_bytes());
                 put(24, &status.to_le_bytes());
             }
+            Detail::Timer(timer, overrun, value) => {
+                put(16, &timer.to_le_bytes());
+                put(20, &overrun.to_le_bytes());
+                put(24, &value.to_le_bytes());
+            }
             Detail::Address(address) => put(16, &address.to_le_bytes()),
+        }
+        bytes
+    }
+
+    /// As it is read from a file of signals (`struct signalfd_siginfo`).
+    pub fn file_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &u32::from(self.signal.0).to_le_bytes());
+        put(8, &self.code.to_le_bytes());
+        match self.detail {
+            Detail::Sender(process, user) => {
+                put(12, &process.to_le_bytes());
+                put(16, &user.to_le_bytes());
+            }
+            Detail::Value(process, user, value) => {
+                put(12, &process.to_le_bytes());
+                put(16, &user.to_le_bytes());
+                put(44, &(value as u32).to_le_bytes());
+                put(48, &value.to_le_bytes());
+            }
+            Detail::Child(process, user, status) => {
+                put(12, &process.to_le_bytes());
+                put(16, &user.to_le_bytes());
+                put(40, &status.to_le_bytes());
+            }
+            Detail::Timer(timer, overrun, value) => {
+                put(24, &timer.to_le_bytes());
+                put(32, &overrun.to_le_bytes());
+                put(44, &(value as u32).to_le_bytes());
+                put(48, &value.to_le_bytes());
+            }
+            Detail::Address(address) => put(72, &address.to_le_bytes()),
         }
         bytes
     }
 }
 
-/// Signals that were sent and not yet taken: each at most once, with what is told of it.
+/// Signals that were sent and not yet taken, with what is told of them: of the first ones each at most once,
+/// of those for real time as many as were sent, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Pending {
     set: SignalSet,
     told: alloc::vec::Vec<Info>,
 }
+
+/// Signals that wait at one place, at most.
+const MOST_PENDING: usize = 256;
 
 impl Pending {
     /// None.
@@ -255,19 +306,41 @@ impl Pending {
         self.set
     }
 
-    /// One more, unless it is there.
-    pub fn add(&mut self, info: Info) {
-        if !self.set.contains(info.signal) {
-            self.set = self.set.with(SignalSet::of(info.signal));
-            self.told.push(info);
+    /// One more; one that is not queued is left out if it is there already. `EAGAIN` if too many wait.
+    pub fn add(&mut self, info: Info) -> Result<(), Errno> {
+        let is_there = self.set.contains(info.signal);
+        if is_there && !info.signal.is_queued() {
+            return Ok(());
         }
+        if is_there && self.told.len() >= MOST_PENDING {
+            return Err(Errno::EAGAIN);
+        }
+        self.set = self.set.with(SignalSet::of(info.signal));
+        self.told.push(info);
+        Ok(())
     }
 
-    /// Takes `signal` out.
+    /// Takes `signal` out: the oldest of it.
     pub fn take(&mut self, signal: Signal) -> Option<Info> {
-        self.set = self.set.without(SignalSet::of(signal));
         let place = self.told.iter().position(|info| info.signal == signal)?;
-        Some(self.told.swap_remove(place))
+        let info = self.told.remove(place);
+        if !self.told.iter().any(|info| info.signal == signal) {
+            self.set = self.set.without(SignalSet::of(signal));
+        }
+        Some(info)
+    }
+
+    /// A timer rang again whose last signal still waits: that one tells it, too. Whether there is one.
+    pub fn ring_again(&mut self, timer: u32, rings: u64) -> bool {
+        let told = self.told.iter_mut().find_map(|info| match &mut info.detail {
+            Detail::Timer(number, overrun, _) if *number == timer => Some(overrun),
+            _ => None,
+        });
+        let is_there = told.is_some();
+        if let Some(overrun) = told {
+            *overrun = overrun.saturating_add(rings.min(u64::from(u32::MAX)) as u32);
+        }
+        is_there
     }
 
     /// Forgets all of `set`.
@@ -297,7 +370,7 @@ mod tests {
         for signal in
             [Signal::TERMINATE, Signal::INTERRUPT, Signal::TERMINATE, Signal::SEGMENTATION]
         {
-            pending.add(info(signal));
+            pending.add(info(signal)).unwrap();
         }
         let mut taken = alloc::vec::Vec::new();
         while let Some(signal) = pending.set().first() {
@@ -305,6 +378,22 @@ mod tests {
         }
         assert_eq!(taken, [Signal::SEGMENTATION, Signal::INTERRUPT, Signal::TERMINATE]);
         assert_eq!(pending.take(Signal::TERMINATE), None);
+    }
+
+    #[test]
+    fn signals_for_real_time_queue_up_in_order() {
+        let mut pending = Pending::new();
+        let signal = Signal::new(40).unwrap();
+        let told = |value| Info { detail: Detail::Value(5, 7, value), ..info(signal) };
+        for value in 0..MOST_PENDING as u64 {
+            pending.add(told(value)).unwrap();
+        }
+        assert_eq!(pending.add(told(0)), Err(Errno::EAGAIN));
+        assert_eq!(pending.add(info(Signal::TERMINATE)), Ok(()));
+        for value in 0..MOST_PENDING as u64 {
+            assert_eq!(pending.take(signal), Some(told(value)));
+        }
+        assert_eq!(pending.set(), SignalSet::of(Signal::TERMINATE));
     }
 
     #[test]

@@ -9,11 +9,11 @@
 
 extern crate alloc;
 
+mod account;
 mod buffer;
 mod call;
 mod calls;
 mod clock;
-mod console;
 mod disk;
 mod exec;
 mod files;
@@ -27,6 +27,8 @@ mod shortage;
 mod shown;
 mod signal;
 mod space;
+mod terminals;
+mod timers;
 mod wake;
 
 use koito::{Environment, Missing};
@@ -51,6 +53,7 @@ fn is_short_of_memory() -> bool {
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
     let mut server = Server::new(&environment)?;
+    server.start_first();
     let error = server.serve();
     panic!("the port is gone: {error}");
 }

@@ -159,13 +159,13 @@ impl Device {
     /// component.
     pub fn order(&self, index: usize, runs: bool, waits: bool) -> Option<Order> {
         let task = match self.stage {
-            Stage::Unknown => Task::Find,
-            Stage::Found => Task::Measure,
+            Stage::Unknown if waits => Task::Find,
+            Stage::Found if waits => Task::Measure,
             Stage::Given if !runs => Task::Quiesce,
             Stage::Resting(ready) if waits && ready <= ticks() => Task::SetUp,
             _ => return None,
         };
-        let PciDevice { vendor, device } = self.kind;
+        let PciDevice { vendor, device, index: which } = self.kind;
         let told = |it: &Interrupts| DeviceInterrupt {
             table: table_address(index) + it.offset,
             table_bytes: it.bytes,
@@ -175,7 +175,7 @@ impl Device {
         Some(Order {
             number: number(index, self.count),
             task,
-            kind: (vendor, device),
+            kind: (vendor, device, which),
             place: self.place,
             interrupt: self.interrupts.as_ref().map(told),
             masters: self.dma.is_some(),

@@ -7,7 +7,7 @@ use koito::services::Order;
 use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
     Component, DEVICES, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES,
-    SUPERVISOR, Vec,
+    POWER, SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::aci::{self, Convention};
@@ -46,9 +46,11 @@ pub mod sender {
     /// A call of the service that tells events.
     pub const EVENTS: u64 = 3 << 32;
     /// A call of the service that has PCI devices managed.
-    pub const DEVICES: u64 = 5 << 32;
+    pub const DEVICES: u64 = 6 << 32;
     /// The end of a program that came to it.
     pub const ENDED: u64 = 4 << 32;
+    /// A call of the service that ends the machine.
+    pub const POWER: u64 = 5 << 32;
 
     /// The component in an identifier, counted from 0, and its kind.
     pub const fn split(identifier: u64) -> (usize, u64) {
@@ -257,6 +259,7 @@ impl Part {
             Some(&SUPERVISOR) => sender::SUPERVISOR,
             Some(&EVENTS) => sender::EVENTS,
             Some(&DEVICES) => sender::DEVICES,
+            Some(&POWER) => sender::POWER,
             _ => 0,
         };
         let identifier = sender::join(self.index, kind);

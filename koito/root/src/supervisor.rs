@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use koito::services::{DevicesServer, EventsServer, SupervisorServer};
+use koito::services::{DevicesServer, EventsServer, PowerServer, SupervisorServer};
 use koito_manifest::{Component, MOST_COMPONENTS, Manifest, Patience, Vec};
 use nun::abi::init;
 use nun::aci;
@@ -173,6 +173,7 @@ impl Supervisor {
             sender::DEVICES => {
                 respond(&DevicesServer(Service(&self.state)), EPOCH, sender, message)
             }
+            sender::POWER => respond(&PowerServer(Service(&self.state)), EPOCH, sender, message),
             _ => None,
         };
         self.answer(answer);

@@ -16,6 +16,7 @@ mod heap;
 mod rate;
 mod server;
 pub mod services;
+mod sessions;
 mod time;
 
 pub use environment::{
@@ -25,4 +26,5 @@ pub use environment::{
 pub use heap::pool_memory;
 pub use rate::RateLimit;
 pub use server::{Server, run, wait};
+pub use sessions::{Session, Sessions, Typed};
 pub use time::{SupervisorAlarm, sleep};

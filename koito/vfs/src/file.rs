@@ -19,7 +19,9 @@ use crate::pipe::{Ends, PipeId};
 use crate::socket::SocketId;
 use crate::stop::{Result, fail};
 use crate::terminals::TerminalEnd;
+use crate::timer::TimerFile;
 use crate::vfs::{Context, Vfs};
+use crate::witness::ProcessFile;
 
 bitflags! {
     /// Flags of an open file, and of opening one, as Linux numbers them.
@@ -106,6 +108,12 @@ pub enum Object {
     Event(Event),
     /// A set of files to wait for.
     Epoll(EpollId),
+    /// A timer.
+    Timer(TimerFile),
+    /// Signals of a set that wait for who reads.
+    Signals(u64),
+    /// A process.
+    Process(ProcessFile),
     /// A device.
     Device(Device),
     /// A terminal.
@@ -188,6 +196,9 @@ impl<P: Pages> Vfs<P> {
             Object::Socket(socket) => self.close_socket(socket),
             Object::Epoll(epoll) => self.close_epoll(epoll),
             Object::Event(event) => self.queues.remove(event.queue),
+            Object::Timer(timer) => self.close_timer(file, timer),
+            Object::Process(process) => self.close_process(file, process),
+            Object::Signals(_) => self.signal_files -= 1,
             Object::Terminal(end) => self.close_terminal(end),
             _ => {}
         }
@@ -269,8 +280,15 @@ impl<P: Pages> Vfs<P> {
                 let flags = it.flags;
                 self.read_socket(file, flags, target)
             }
+            Object::Timer(timer) => {
+                let timer = *timer;
+                self.read_timer(file, timer, target)
+            }
             Object::Directory(_) => fail(Errno::EISDIR),
-            Object::Epoll(_) | Object::Path => fail(Errno::EINVAL),
+            // What tells of signals is read by who keeps them.
+            Object::Epoll(_) | Object::Signals(_) | Object::Process(_) | Object::Path => {
+                fail(Errno::EINVAL)
+            }
         }
     }
 
@@ -317,9 +335,13 @@ impl<P: Pages> Vfs<P> {
                 let flags = it.flags;
                 self.write_socket(file, flags, source)
             }
-            Object::Text(_) => fail(Errno::EINVAL),
             Object::Directory(_) => fail(Errno::EISDIR),
-            Object::Epoll(_) | Object::Path => fail(Errno::EINVAL),
+            Object::Text(_)
+            | Object::Epoll(_)
+            | Object::Timer(_)
+            | Object::Signals(_)
+            | Object::Process(_)
+            | Object::Path => fail(Errno::EINVAL),
         }
     }
 

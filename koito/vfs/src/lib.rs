@@ -50,8 +50,10 @@ mod socket_transfer;
 mod stop;
 mod terminal_transfer;
 mod terminals;
+mod timer;
 mod vfs;
 mod walk;
+mod witness;
 mod write_back;
 
 pub use arena::Id;
@@ -77,5 +79,6 @@ pub use socket::{Received, Receiving, Rights, Shape, Shut, SocketId};
 pub use socket_names::Address;
 pub use stop::{Intent, Result, Stop};
 pub use terminals::{TerminalEnd, TerminalEvent, TerminalId, Terminals};
+pub use timer::Timer;
 pub use vfs::{Context, Place, Vfs};
 pub use walk::{Found, Last, NAME_BYTES, PATH_BYTES};

@@ -4,8 +4,10 @@ use koito_linux::Errno;
 use koito_posix_core::{Detail, Info, Protection, Signal};
 use koito_vfs::{Context, FileId, Flags, Object, Vfs, Whence};
 
+use super::signals::read_signals;
 use crate::buffer::Buffer;
 use crate::call::{Answer, Arguments, Stop};
+use crate::disk::Acting;
 use crate::files::Came;
 use crate::machine::Memory;
 use crate::server::{Server, TaskKey};
@@ -103,7 +105,16 @@ impl Server {
         offset: Option<u64>,
         (address, bytes): (u64, u64),
     ) -> Answer {
-        let bytes = bytes.min(MOST_BYTES);
+        let bytes = match way {
+            Way::Read => bytes.min(MOST_BYTES),
+            Way::Write => self.within_limit(task, file, offset, bytes.min(MOST_BYTES))?,
+        };
+        if let Object::Signals(set) = *self.world.vfs.object(file) {
+            return match way {
+                Way::Read => read_signals(self, task, (file, set), (address, bytes)),
+                Way::Write => Err(Errno::EINVAL.into()),
+            };
+        }
         let tried = if way == Way::Read { Protection::WRITE } else { Protection::READ };
         let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
@@ -119,10 +130,10 @@ impl Server {
             };
             match moved {
                 Ok(count) => done += count,
-                // What was written so far is not written again.
-                Err(Stop::Wait) if way == Way::Write && waits => {
+                // What was moved so far is not moved again.
+                Err(stop) if done > 0 && self.goes_on(stop, way == Way::Write && waits) => {
                     self.tasks[task].moved = done;
-                    return Err(Stop::Wait);
+                    return Err(stop);
                 }
                 Err(_) if done > 0 => break,
                 Err(stop) => return Err(stop),
@@ -137,37 +148,92 @@ impl Server {
         Ok(done)
     }
 
+    /// Whether a transfer that was stopped goes on from there: one that waits for the file server, and one
+    /// that `waits` for anything.
+    fn goes_on(&self, stop: Stop, waits: bool) -> bool {
+        matches!(self.world.acting, Acting::Awaiting(_)) || (waits && stop == Stop::Wait)
+    }
+
+    /// How much of `bytes` may be written to a file, as large as the process may make one; who is at the end
+    /// of that gets a signal.
+    fn within_limit(
+        &mut self,
+        task: TaskKey,
+        file: FileId,
+        offset: Option<u64>,
+        bytes: u64,
+    ) -> Result<u64, Errno> {
+        let limit = self.process_of(task).limits.file_bytes();
+        if limit == u64::MAX || !matches!(self.world.vfs.object(file), Object::File(_)) {
+            return Ok(bytes);
+        }
+        let vfs = &self.world.vfs;
+        let start = match offset {
+            Some(offset) => offset,
+            None if vfs.flags(file).contains(Flags::APPEND) => {
+                vfs.file_status(file).attributes.size
+            }
+            None => vfs.offset(file),
+        };
+        match limit.saturating_sub(start) {
+            0 if bytes > 0 => Err(self.refuse_size(task)),
+            left => Ok(bytes.min(left)),
+        }
+    }
+
+    /// Refuses a file of `size` bytes that would be larger than the process may make one.
+    pub fn check_size(&mut self, task: TaskKey, size: u64) -> Result<(), Errno> {
+        let fits = size <= self.process_of(task).limits.file_bytes();
+        if fits { Ok(()) } else { Err(self.refuse_size(task)) }
+    }
+
+    fn refuse_size(&mut self, task: TaskKey) -> Errno {
+        let detail = Detail::Sender(self.process_of(task).number, 0);
+        self.send_to_task(task, Info { signal: Signal::FILE_LIMIT, code: 0, detail });
+        Errno::EFBIG
+    }
+
     fn transfer_vector(
         &mut self,
         task: TaskKey,
         file: FileId,
         way: Way,
-        mut offset: Option<u64>,
+        offset: Option<u64>,
         (vector, count): (u64, u64),
     ) -> Answer {
         if count > MOST_PIECES {
             return Err(Errno::EINVAL.into());
         }
-        let mut done = 0;
+        // What was moved before it had to wait.
+        let mut before = core::mem::take(&mut self.tasks[task].moved);
+        let mut done = before;
         for index in 0..count {
-            let [address, bytes] =
-                self.read_words(task, vector.wrapping_add(index * 16)).map_err(Stop::from)?;
-            if bytes == 0 {
-                continue;
-            }
-            match self.transfer(task, file, way, offset, (address, bytes)) {
-                Ok(moved) => {
+            let at = vector.wrapping_add(index * 16);
+            let piece = self.read_words(task, at).map_err(Stop::from);
+            let moved = piece.and_then(|[address, bytes]| {
+                let skipped = before.min(bytes);
+                before -= skipped;
+                let rest = (address.wrapping_add(skipped), bytes - skipped);
+                let offset = offset.map(|offset| offset + done);
+                let moved =
+                    if rest.1 > 0 { self.transfer(task, file, way, offset, rest)? } else { 0 };
+                Ok((moved, moved == rest.1))
+            });
+            match moved {
+                Ok((moved, whole)) => {
                     done += moved;
-                    offset = offset.map(|offset| offset + moved);
-                    if moved < bytes {
+                    if !whole {
                         break;
                     }
                 }
-                Err(_) if done > 0 => {
-                    self.tasks[task].moved = 0;
-                    break;
+                Err(stop) => {
+                    done += core::mem::take(&mut self.tasks[task].moved);
+                    if done > 0 && self.goes_on(stop, stop == Stop::Wait && way == Way::Write) {
+                        self.tasks[task].moved = done;
+                        return Err(stop);
+                    }
+                    return if done > 0 { Ok(done) } else { Err(stop) };
                 }
-                Err(stop) => return Err(stop),
             }
         }
         Ok(done)
@@ -245,6 +311,30 @@ pub fn pwritev(
 ) -> Answer {
     let file = server.file(task, file)?;
     server.transfer_vector(task, file, Way::Write, offset(at)?, (vector, count))
+}
+
+/// The offset of the newer vectors: none stands for where the file is. Of their flags there is the one that
+/// asks for haste.
+fn vector_offset(at: u64, flags: u64) -> Result<Option<u64>, Errno> {
+    const HASTE: u64 = 1;
+    if flags & !HASTE != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if at == u64::MAX { Ok(None) } else { offset(at) }
+}
+
+/// Reads several pieces, at an offset or where the file is.
+pub fn preadv2(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[file, vector, count, at, _, flags] = arguments;
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Read, vector_offset(at, flags)?, (vector, count))
+}
+
+/// Writes several pieces so.
+pub fn pwritev2(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[file, vector, count, at, _, flags] = arguments;
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Write, vector_offset(at, flags)?, (vector, count))
 }
 
 /// Moves an open file.
@@ -329,6 +419,7 @@ fn copy(
     let mut source = read_place(server, from_at)?;
     let mut target = read_place(server, to_at)?;
     let mut done = 0;
+    let mut failed = None;
     let mut piece = [0; 4096];
     while done < bytes.min(MOST_BYTES) {
         let most = (bytes - done).min(piece.len() as u64) as usize;
@@ -363,9 +454,7 @@ fn copy(
                 if stop == Stop::Error(Errno::EPIPE) {
                     server.broken_pipe(task);
                 }
-                if done == 0 {
-                    return Err(stop);
-                }
+                failed = Some(stop);
                 0
             }
         };
@@ -373,6 +462,9 @@ fn copy(
         if source.is_none() && written < count {
             let back = -((count - written) as i64);
             let _ = server.world.vfs.seek(from, back, Whence::Current);
+        }
+        if let Some(stop) = failed.filter(|_| done == 0) {
+            return Err(stop);
         }
         done += written;
         source = source.map(|place| place + written);
@@ -400,10 +492,33 @@ pub fn sync(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
     server.number_call(task, |vfs, _| vfs.sync_all().map(|()| 0))
 }
 
+/// Has all of a file system last.
+pub fn syncfs(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
+    server.file(task, file)?;
+    sync(server, task, &[0; 6])
+}
+
+/// Has part of a file on its way to the disk: all of it.
+pub fn sync_file_range(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
+    fsync(server, task, &[file, 0, 0, 0, 0, 0])
+}
+
+/// Has part of a file read before it is asked for, which changes nothing.
+pub fn readahead(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
+    let file = server.file(task, file)?;
+    let is_file = matches!(server.world.vfs.object(file), Object::File(_));
+    let reads = server.world.vfs.flags(file).reads();
+    if !reads {
+        return Err(Errno::EBADF.into());
+    }
+    if is_file { Ok(0) } else { Err(Errno::EINVAL.into()) }
+}
+
 /// Sets the length of an open file.
 pub fn ftruncate(server: &mut Server, task: TaskKey, &[file, size, ..]: &Arguments) -> Answer {
     let file = server.file(task, file)?;
     let size = offset(size)?.unwrap_or(0);
+    server.check_size(task, size)?;
     server.number_call(task, |vfs, context| vfs.truncate_file(context, file, size).map(|()| 0))
 }
 
@@ -419,6 +534,7 @@ pub fn fallocate(
     let end = end.ok_or(Errno::EINVAL)?;
     match mode {
         0 => {
+            server.check_size(task, end)?;
             server.number_call(task, |vfs, context| vfs.extend_file(context, file, end).map(|()| 0))
         }
         KEEP_SIZE => Ok(0),

@@ -61,6 +61,12 @@ impl Server {
         if at == 0 { Ok(None) } else { nanoseconds(self.read_words(task, at)?).map(Some) }
     }
 
+    /// Has files that tell of signals tell of those that wait for a thread.
+    fn show_signals(&mut self, task: TaskKey) {
+        let signals = self.waiting_signals(task);
+        self.world.vfs.show_signals(signals.0);
+    }
+
     fn ready(&self, task: TaskKey, descriptor: u32) -> (Ready, Option<FileId>) {
         match self.file(task, descriptor.into()) {
             Ok(file) => (self.world.vfs.ready(file), Some(file)),
@@ -79,6 +85,7 @@ fn poll_until(
     if count > MOST {
         return Err(Errno::EINVAL.into());
     }
+    server.show_signals(task);
     let mut entries = server.read_bytes(task, at, count as usize * 8)?;
     let mut found = 0;
     let mut files = Vec::new();
@@ -128,6 +135,7 @@ fn select_until(
     (count, sets): (u64, [u64; 3]),
     timeout: Option<u64>,
 ) -> Answer {
+    server.show_signals(task);
     if count > MOST {
         return Err(Errno::EINVAL.into());
     }
@@ -279,6 +287,7 @@ fn epoll_until(
     }
     let count = count.min(MOST) as usize;
     let set = server.file(task, set)?;
+    server.show_signals(task);
     let mut events: Vec<u8> = Vec::new();
     let came = server.file_call(task, |vfs, _| {
         vfs.epoll_collect(set, &mut |ready, data| {
@@ -308,6 +317,17 @@ pub fn epoll_wait(
     &[set, at, count, timeout, ..]: &Arguments,
 ) -> Answer {
     let timeout = u32::try_from(timeout as i32).ok().map(|it| u64::from(it) * MILLISECOND);
+    epoll_until(server, task, set, (at, count), timeout)
+}
+
+/// The same, with signals held back meanwhile and a finer timeout.
+pub fn epoll_pwait2(
+    server: &mut Server,
+    task: TaskKey,
+    &[set, at, count, timeout, mask, _]: &Arguments,
+) -> Answer {
+    let timeout = server.timeout(task, timeout)?;
+    server.mask_for_wait(task, mask)?;
     epoll_until(server, task, set, (at, count), timeout)
 }
 

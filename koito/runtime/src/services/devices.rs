@@ -28,8 +28,9 @@ pub struct Order {
     pub number: u64,
     /// What to do.
     pub task: Task,
-    /// Maker of the device, and the maker's number for its kind.
-    pub kind: (u16, u16),
+    /// Maker of the device, the maker's number for its kind, and which of several of them it is, counted
+    /// from 0.
+    pub kind: (u16, u16, u8),
     /// Where it is, unless it is to be found.
     pub place: Option<DevicePlace>,
     /// How it interrupts, if it is to be set up, and does.
