@@ -107,15 +107,12 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
 
 /// An access to a port from the first word about it: bit 0 IN, 2 a string, 3 repeated, 4 to 7 a bit for
 /// 1, 2 and 4 bytes, 7 to 10 one for addresses of 2, 4 and 8 bytes, from 16 on the port.
-fn port_access(info: u64) -> u64 {
-    let flag = |bit: u32, flag: u64| if info >> bit & 1 != 0 { flag } else { 0 };
-    let addresses = (info >> 7 & 7) << 1;
+const fn port_access(info: u64) -> u64 {
     info >> 16 & 0xffff
         | (info >> 4 & 7) << PortAccess::BYTES_SHIFT
-        | flag(0, PortAccess::IN)
-        | flag(2, PortAccess::STRING)
-        | flag(3, PortAccess::REPEATED)
-        | addresses << PortAccess::ADDRESS_SHIFT
+        | (info & 1) * PortAccess::IN
+        | (info >> 2 & 3) * PortAccess::STRING
+        | (info >> 7 & 7) << 1 << PortAccess::ADDRESS_SHIFT
 }
 
 /// What was tried when a nested fault came, from the first word about it.
@@ -157,18 +154,13 @@ pub(crate) fn inject(guest: &Guest, event: Event) {
     word(guest, vmcb::EVENT).set(event.0);
 }
 
-/// Lets the guest be left as soon as it could take an interrupt, or does not.
-#[inline(always)]
+/// Lets the guest be left as soon as it could take an interrupt, or not any more.
 pub(crate) fn await_window(guest: &Guest, wanted: bool) {
     let (interrupt, first) =
         (word(guest, vmcb::VIRTUAL_INTERRUPT), half(guest, vmcb::INTERCEPT_FIRST));
-    if wanted {
-        interrupt.set(interrupt.get() | vmcb::WAITING);
-        vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first | vmcb::INTERCEPT_WINDOW);
-    } else if first & vmcb::INTERCEPT_WINDOW != 0 {
-        interrupt.set(interrupt.get() & !vmcb::WAITING);
-        vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first & !vmcb::INTERCEPT_WINDOW);
-    }
+    let waiting = if wanted { vmcb::WAITING } else { 0 };
+    interrupt.set(interrupt.get() & !vmcb::WAITING | waiting);
+    vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first ^ vmcb::INTERCEPT_WINDOW);
 }
 
 #[cfg(test)]
