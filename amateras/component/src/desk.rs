@@ -2,7 +2,10 @@
 
 use core::cell::RefCell;
 
+use amateras_devices::GuestMemory;
+use amateras_devices::virtio::{Kind, Transport};
 use amateras_vmm::Vm as Machine;
+use koito::conventions::signal;
 use koito::services::{
     ClockClient, ConsoleClient, KEY_BYTES, Logger, TEXT_BYTES, Vm, VmCondition, VmError, VmStatus,
 };
@@ -56,16 +59,35 @@ impl<'a> Desk<'a> {
         Ok(clock.epoch().ok().flatten().map_or(0, |epoch| epoch + up))
     }
 
-    /// The guest was left.
-    pub fn exit(&self, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
-        self.0.borrow_mut().vm.exit(label, words)
+    /// A processor left the guest.
+    pub fn exit(&self, processor: u64, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
+        self.0.borrow_mut().vm.exit(processor, label, words)
     }
 
-    /// A time came, or something else that rang.
-    pub fn woken(&self) -> Result<(), Error> {
-        let mut state = self.0.borrow_mut();
-        state.armed = None;
-        state.vm.attend()
+    /// Does something for a device of this kind, on the memory of the guest; `None` if there is no such.
+    pub fn with<R>(
+        &self,
+        kind: Kind,
+        act: impl FnOnce(&mut Transport, &mut dyn GuestMemory) -> R,
+    ) -> Option<R> {
+        self.0.borrow_mut().vm.with_device(kind, act)
+    }
+
+    /// Whether a driver of the guest's notified a device of something to do.
+    pub fn is_notified(&self) -> bool {
+        self.0.borrow().vm.machine.board.bus.is_notified()
+    }
+
+    /// Something rang: the alarm, perhaps.
+    pub fn heard(&self, signals: u64) {
+        if signals & signal::ALARM != 0 {
+            self.0.borrow_mut().armed = None;
+        }
+    }
+
+    /// Sees whether time or a device brought an interrupt for the guest.
+    pub fn attend(&self) -> Result<(), Error> {
+        self.0.borrow_mut().vm.attend()
     }
 
     /// Does what is due before the next wait: moves bytes to and from the guest, sets the alarm.

@@ -45,12 +45,14 @@ pub const HIGHEST_PRIORITY: u8 = 250;
 pub const MEMORY_BITS: core::ops::RangeInclusive<u8> = 16..=34;
 /// The service that the root server offers itself: starting and stopping components.
 pub const SUPERVISOR: &str = "supervisor";
-/// The other one: what happened to components.
+/// Another one: what happened to components.
 pub const EVENTS: &str = "events";
+/// The last one: switching the machine off.
+pub const POWER: &str = "power";
 
 /// Whether it is the root server that offers `service`.
 pub fn is_of_root(service: &str) -> bool {
-    [SUPERVISOR, EVENTS].contains(&service)
+    [SUPERVISOR, EVENTS, POWER].contains(&service)
 }
 
 /// A system.
@@ -126,18 +128,22 @@ pub struct PortRange {
     pub last: u16,
 }
 
-/// A PCI device, by the numbers that it says of itself.
+/// A PCI device, by the numbers that it says of itself, and which of those that are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PciDevice {
     /// Its maker.
     pub vendor: u16,
     /// The maker's number for its kind.
     pub device: u16,
+    /// How many that are alike come before it, in the order of their addresses.
+    pub index: u8,
 }
 
 impl core::fmt::Display for PciDevice {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:04x}:{:04x}", self.vendor, self.device)
+        let Self { vendor, device, index } = self;
+        write!(f, "{vendor:04x}:{device:04x}")?;
+        if *index > 0 { write!(f, "/{index}") } else { Ok(()) }
     }
 }
 

@@ -217,16 +217,18 @@ fn damaged_bytes_are_an_error_or_a_manifest_that_can_be_checked() {
 
 #[test]
 fn a_device_belongs_to_one_who_alone_shares_memory_with_it() {
-    let disk = Some(PciDevice { vendor: 0x1af4, device: 0x1042 });
+    let disk = Some(PciDevice { vendor: 0x1af4, device: 0x1042, index: 0 });
+    let another = disk.map(|disk| PciDevice { index: 1, ..disk });
     let bad = manifest([
         Component { pci: disk, dma_bits: 18, ..component("disk") },
+        Component { pci: another, dma_bits: 18, ..component("twin") },
         Component { pci: disk, dma_bits: 30, ..component("thief") },
         Component { dma_bits: 18, ..component("dreamer") },
     ]);
     let expected = [
-        (1, Field::Dma, Defect::BadDma),
-        (1, Field::Pci, Defect::DeviceTaken("disk")),
         (2, Field::Dma, Defect::BadDma),
+        (2, Field::Pci, Defect::DeviceTaken("disk")),
+        (3, Field::Dma, Defect::BadDma),
     ];
     assert_eq!(defects(&bad), expected);
 }

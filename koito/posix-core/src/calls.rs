@@ -176,7 +176,7 @@ macro_rules! system_calls {
             164 settimeofday Partial time::settimeofday;
             165 mount Missing;
             166 umount2 Missing;
-            169 reboot Missing;
+            169 reboot Partial power::reboot;
             170 sethostname Missing;
             175 init_module Missing;
             179 quotactl Missing;

@@ -83,9 +83,9 @@ impl Server {
             Some(Finished::Made(name)) => return Ok(Came::Made(name)),
             Some(Finished::Again) | None => {}
         }
-        let Self { world, place, processes, tasks, spaces, clock, .. } = self;
+        let Self { world, place, processes, tasks, numbers, spaces, clock, .. } = self;
         let World { vfs, disk, acting, .. } = world;
-        let shown = Shown::new(vfs, processes, tasks, spaces, clock);
+        let shown = Shown::new(vfs, (processes, tasks), numbers, spaces, clock);
         let mut context = Context {
             place,
             credentials: Credentials::default(),
@@ -189,7 +189,6 @@ impl Server {
         self.leave_queues(task);
         self.world.vfs.queues.enter(queue, Token(task.number().into()));
         self.tasks[task].queues.push(queue);
-        self.await_keys();
         Stop::Wait
     }
 
@@ -201,12 +200,11 @@ impl Server {
             self.world.vfs.wait_for(file, Token(task.number().into()), &mut queues);
         }
         self.tasks[task].queues = queues;
-        self.await_keys();
     }
 
-    /// Asks for keys, if somebody waits for them; they may come at once.
+    /// Takes keys that came to logins, and asks for more.
     pub fn await_keys(&mut self) {
-        self.console.attend(&mut self.world.vfs);
+        self.terminals.attend(&mut self.world.vfs);
         self.settle_files();
     }
 
@@ -240,8 +238,7 @@ impl Server {
 
     /// Sends a signal of the system's own to all processes of a group.
     pub fn send_to_group(&mut self, group: u32, signal: Signal) {
-        let members = self.processes.iter().filter(|(_, it)| it.group == group);
-        let members: Vec<ProcessKey> = members.map(|(key, _)| key).collect();
+        let members: Vec<ProcessKey> = self.numbers.members(group).collect();
         for process in members {
             self.send(process, Info { signal, code: 0x80, detail: Detail::Sender(0, 0) });
         }
@@ -285,21 +282,24 @@ impl Server {
                 }
             }
         }
-        self.console.show(&mut self.world.vfs);
+        self.terminals.show(&mut self.world.vfs);
     }
 
     /// Sees what the file server has answered, and sends it what nobody waits for.
     fn settle_disk(&mut self) {
         let World { vfs, disk, acting, .. } = &mut self.world;
-        if matches!(acting, Acting::Awaiting(_)) {
-            // Until the caller is known to wait.
-            return;
+        // While a call is made, what it has found is not taken away.
+        let is_between = *acting == Acting::Nobody;
+        if is_between {
+            disk.advance(vfs);
         }
-        disk.advance(vfs);
         disk.send_behind(vfs);
         if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
             self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
             self.arm(self.write_back_at);
+        }
+        if !is_between {
+            return;
         }
         while let Some(answered) = self.world.disk.next_answer() {
             self.hear_of_disk(answered);
@@ -343,10 +343,10 @@ impl Server {
         self.settle_files();
     }
 
-    /// Opens the console three times, for a process without parent; it becomes its controlling terminal.
-    pub fn open_console(&mut self, process: ProcessKey) -> Result<(), Errno> {
+    /// Opens a terminal three times, for a process without parent; it becomes its controlling terminal.
+    pub fn open_terminal(&mut self, process: ProcessKey, path: &[u8]) -> Result<(), Errno> {
         let came = self.on_files(Some(process), |vfs, context| {
-            vfs.open(context, context.place.root, b"/dev/console", Flags::READ_WRITE, 0)
+            vfs.open(context, context.place.root, path, Flags::READ_WRITE, 0)
         });
         let Ok(Came::Value(file)) = came else { return Err(Errno::ENXIO) };
         let World { vfs, .. } = &mut self.world;

@@ -14,7 +14,6 @@ mod buffer;
 mod call;
 mod calls;
 mod clock;
-mod console;
 mod disk;
 mod exec;
 mod files;
@@ -30,6 +29,7 @@ mod shortage;
 mod shown;
 mod signal;
 mod space;
+mod terminals;
 mod timers;
 mod wake;
 
@@ -55,6 +55,7 @@ fn is_short_of_memory() -> bool {
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
     let mut server = Server::new(&environment)?;
+    server.start_first();
     let error = server.serve();
     panic!("the port is gone: {error}");
 }

@@ -67,7 +67,11 @@ impl Server {
 
     /// What a signal does by merely being sent; answers whether somebody has to take it.
     fn note(&mut self, process: ProcessKey, signal: Signal) -> bool {
-        if self.processes[process].life.is_over() {
+        let it = &self.processes[process];
+        // Process 1 takes only what it asked for: its end would be everybody's.
+        let spared =
+            self.first == Some(process) && it.actions[signal.index()].handler == Action::DEFAULT;
+        if it.life.is_over() || spared {
             return false;
         }
         let forgotten = match signal.default_effect() {
@@ -157,7 +161,7 @@ impl Server {
             // Nothing ends that but what it waits for.
             return;
         }
-        self.tasks[task].waiting = None;
+        self.take_waiting(task);
         self.tasks[task].deadline = None;
         self.interrupted(task, &waiting, &action);
         self.run(task);
@@ -201,10 +205,9 @@ impl Server {
     /// Wakes those threads of a process that wait to take a signal by a call, or by reading it.
     fn wake_takers(&mut self, process: ProcessKey) {
         self.world.vfs.signal_waits();
-        for (key, task) in self.tasks.iter() {
-            let takes = matches!(task.waiting, Some(Waiting::Repeat { number: TAKES, .. }));
-            if takes && task.process == process {
-                self.woken.push_back(key);
+        for key in &self.processes[process].tasks {
+            if let Some(Waiting::Repeat { number: TAKES, .. }) = self.tasks[*key].waiting {
+                self.woken.push_back(*key);
             }
         }
     }

@@ -48,7 +48,7 @@ impl Machine {
 
     fn find(&self, wanted: PciDevice) -> Option<Function> {
         let is_it = |it: &Function| (it.vendor, it.device) == (wanted.vendor, wanted.device);
-        scan(&self.access).find(is_it)
+        scan(&self.access).filter(is_it).nth(wanted.index.into())
     }
 
     /// The frame of BAR `number`, and its length in bytes; `None` if it is not in memory or too large.

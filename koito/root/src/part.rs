@@ -5,7 +5,7 @@ use koito::conventions::{
 };
 use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
-    Component, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES,
+    Component, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES, POWER,
     SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
@@ -46,6 +46,8 @@ pub mod sender {
     pub const EVENTS: u64 = 3 << 32;
     /// The end of a program that came to it.
     pub const ENDED: u64 = 4 << 32;
+    /// A call of the service that ends the machine.
+    pub const POWER: u64 = 5 << 32;
 
     /// The component in an identifier, counted from 0, and its kind.
     pub const fn split(identifier: u64) -> (usize, u64) {
@@ -238,6 +240,7 @@ impl Part {
         let kind = match self.component.uses.get(entry) {
             Some(&SUPERVISOR) => sender::SUPERVISOR,
             Some(&EVENTS) => sender::EVENTS,
+            Some(&POWER) => sender::POWER,
             _ => 0,
         };
         let identifier = sender::join(self.index, kind);

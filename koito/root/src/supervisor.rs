@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use koito::services::{EventsServer, SupervisorServer};
+use koito::services::{EventsServer, PowerServer, SupervisorServer};
 use koito_manifest::{Component, MOST_COMPONENTS, Manifest, Vec};
 use nun::abi::init;
 use nun::aci;
@@ -161,6 +161,7 @@ impl Supervisor {
                 respond(&service, EPOCH, sender, message)
             }
             sender::EVENTS => respond(&EventsServer(Service(&self.state)), EPOCH, sender, message),
+            sender::POWER => respond(&PowerServer(Service(&self.state)), EPOCH, sender, message),
             _ => None,
         };
         self.answer(answer);

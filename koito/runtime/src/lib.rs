@@ -15,6 +15,7 @@ mod environment;
 mod rate;
 mod server;
 pub mod services;
+mod sessions;
 mod time;
 
 pub use environment::{
@@ -23,4 +24,5 @@ pub use environment::{
 };
 pub use rate::RateLimit;
 pub use server::{Server, run};
+pub use sessions::{Session, Sessions, Typed};
 pub use time::{SupervisorAlarm, sleep};

@@ -167,7 +167,12 @@ pub fn run(
 }
 
 /// Listens to the runner until it is over, or says nothing any more; which of the two.
-fn listen(guest: &mut Guest, patience: Duration, step: &Step, mut found: impl FnMut(&str, Outcome)) -> bool {
+fn listen(
+    guest: &mut Guest,
+    patience: Duration,
+    step: &Step,
+    mut found: impl FnMut(&str, Outcome),
+) -> bool {
     let mut output = vec![];
     while let Some(line) = guest.line(Instant::now() + patience) {
         if let Some(text) = line.strip_prefix("| ") {

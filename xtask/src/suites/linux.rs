@@ -24,11 +24,7 @@ const SHOWN: usize = 12;
 const SECOND_TRIES: usize = 5;
 
 /// Boots both, side by side, and compares.
-pub fn run(
-    repository: &Repository,
-    collection: &'static Collection,
-    step: &Step,
-) -> Result<Tally> {
+pub fn run(repository: &Repository, collection: &'static Collection, step: &Step) -> Result<Tally> {
     let systems = Systems::prepare(repository, collection, step)?;
     let listed = checks::passing(repository, collection)?;
     let mut tally = Tally::default();

@@ -79,6 +79,10 @@ impl Userland {
             add_applets(repository, &mut tree, Path::new(folder), step)?;
         }
         tree.add_folder(&repository.path(CONFIGURATION))?;
+        for (path, owned) in &list.owned {
+            let there = tree.own(Path::new(path), owned.user, owned.group, owned.mode);
+            ensure!(there, "the list says whose {path:?} is, and there is no such file");
+        }
         Ok(Self { tree, mebibytes: list.mebibytes, packages: packages.len() })
     }
 

@@ -148,6 +148,12 @@ impl Server {
         Ok(done)
     }
 
+    /// Whether a transfer that was stopped goes on from there: one that waits for the file server, and one
+    /// that `waits` for anything.
+    fn goes_on(&self, stop: Stop, waits: bool) -> bool {
+        matches!(self.world.acting, Acting::Awaiting(_)) || (waits && stop == Stop::Wait)
+    }
+
     /// How much of `bytes` may be written to a file, as large as the process may make one; who is at the end
     /// of that gets a signal.
     fn within_limit(
@@ -185,12 +191,6 @@ impl Server {
         let detail = Detail::Sender(self.process_of(task).number, 0);
         self.send_to_task(task, Info { signal: Signal::FILE_LIMIT, code: 0, detail });
         Errno::EFBIG
-    }
-
-    /// Whether a transfer that was stopped goes on from there: one that waits for the file server, and one
-    /// that `waits` for anything.
-    fn goes_on(&self, stop: Stop, waits: bool) -> bool {
-        matches!(self.world.acting, Acting::Awaiting(_)) || (waits && stop == Stop::Wait)
     }
 
     fn transfer_vector(

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
+use koito_posix_core::Kin;
 
 use crate::call::{Answer, Arguments};
 use crate::process::ProcessKey;
@@ -69,25 +70,27 @@ pub fn setpgid(server: &mut Server, task: TaskKey, &[number, group, ..]: &Argume
     if (group as i32) < 0 {
         return Err(Errno::EINVAL.into());
     }
-    let mut others = server.processes.iter().map(|(_, other)| other);
-    let exists = others.any(|other| other.group == group && other.session == own_session);
-    drop(others);
+    let mut members = server.numbers.members(group);
+    let exists = members.any(|member| server.processes[member].session == own_session);
+    drop(members);
     let leads = it.session == it.number;
     if it.session != own_session || leads || (group != it.number && !exists) {
         return Err(Errno::EPERM.into());
     }
-    server.processes[process].group = group;
+    let kin = Kin { group, ..it.kin() };
+    server.set_kin(process, kin);
     Ok(0)
 }
 
 /// Makes the process the first of a session.
 pub fn setsid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
     let number = server.process_of(task).number;
-    if server.processes.iter().any(|(_, it)| it.group == number) {
+    if server.numbers.members(number).next().is_some() {
         return Err(Errno::EPERM.into());
     }
-    let process = server.process_of_mut(task);
-    (process.group, process.session) = (number, number);
+    let process = server.tasks[task].process;
+    let kin = Kin { group: number, session: number, ..server.processes[process].kin() };
+    server.set_kin(process, kin);
     Ok(number.into())
 }
 
@@ -153,14 +156,14 @@ fn saved(own: [u32; 3], real: u32, effective: u32) -> u32 {
 }
 
 macro_rules! setters {
-    ($field:ident $capability:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
+    ($field:ident by $set:ident, $capability:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
         /// Becomes somebody; root for good.
         pub fn $one(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Answer {
             let before = server.process_of(task).owner.users;
             let (wanted, root) = (wanted as u32, has(server, task, $capability));
             let wanted = if root { [wanted; 3] } else { [SAME, wanted, SAME] };
             let own = server.process_of(task).owner.$field;
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
             follow(server, task, before);
             Ok(0)
         }
@@ -173,7 +176,7 @@ macro_rules! setters {
             let root = has(server, task, $capability);
             let own = server.process_of(task).owner.$field;
             let wanted = [real, effective, saved(own, real, effective)];
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
             follow(server, task, before);
             Ok(0)
         }
@@ -185,7 +188,7 @@ macro_rules! setters {
             let wanted = [real as u32, effective as u32, saved as u32];
             let own = server.process_of(task).owner.$field;
             let root = has(server, task, $capability);
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
             follow(server, task, before);
             Ok(0)
         }
@@ -201,8 +204,8 @@ macro_rules! setters {
     };
 }
 
-setters!(users USERS: setuid, setreuid, setresuid, getresuid);
-setters!(groups GROUPS: setgid, setregid, setresgid, getresgid);
+setters!(users by set_users, USERS: setuid, setreuid, setresuid, getresuid);
+setters!(groups by set_groups, GROUPS: setgid, setregid, setresgid, getresgid);
 
 /// Further groups of users.
 pub fn getgroups(server: &mut Server, task: TaskKey, &[room, to, ..]: &Arguments) -> Answer {

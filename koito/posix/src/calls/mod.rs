@@ -17,6 +17,7 @@ pub mod other_memory;
 pub mod paths;
 pub mod place;
 pub mod poll;
+pub mod power;
 pub mod privileges;
 pub mod process;
 pub mod process_files;

@@ -115,8 +115,8 @@ fn execute(
         }
     }
     let number = it.number;
+    server.set_number(task, number);
     let it = &mut server.tasks[task];
-    it.number = number;
     it.clear_number = 0;
     it.alternate = AlternateStack::default();
     let body = it.body;
@@ -203,10 +203,7 @@ pub fn get_robust_list(
 ) -> Answer {
     let who = match number as u32 {
         0 => task,
-        number => {
-            let found = server.tasks.iter().find(|(_, it)| it.number == number);
-            found.map(|(key, _)| key).ok_or(Errno::ESRCH)?
-        }
+        number => server.numbers.thread(number).ok_or(Errno::ESRCH)?,
     };
     let [user, own] = [who, task].map(|task| server.process_of(task).owner.users[1]);
     if own != 0 && own != user {

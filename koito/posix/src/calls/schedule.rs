@@ -24,15 +24,15 @@ fn meant(
     let or = |own| if who as u32 == 0 { own } else { who as u32 };
     let all = server.processes.iter();
     let found: Vec<ProcessKey> = match which as u32 {
-        0 => all.filter(|(_, it)| it.number == or(number)).map(|(key, _)| key).collect(),
-        1 => all.filter(|(_, it)| it.group == or(group)).map(|(key, _)| key).collect(),
+        0 => server.process(or(number)).into_iter().collect(),
+        1 => server.numbers.members(or(group)).collect(),
         2 => all.filter(|(_, it)| it.owner.users[0] == or(user)).map(|(key, _)| key).collect(),
         _ => return Err(Errno::EINVAL),
     };
-    let thread = server.tasks.iter().find(|(_, it)| it.number == who as u32);
+    let thread = server.numbers.thread(who as u32);
     match (found.is_empty(), which as u32, thread) {
         (false, ..) => Ok(found),
-        (true, 0, Some((_, thread))) => Ok([thread.process].into()),
+        (true, 0, Some(thread)) => Ok([server.tasks[thread].process].into()),
         _ => Err(Errno::ESRCH),
     }
 }
@@ -102,8 +102,8 @@ fn threads_process(server: &Server, task: TaskKey, who: u64) -> Result<ProcessKe
     if who as u32 == 0 {
         return Ok(server.tasks[task].process);
     }
-    let found = server.tasks.iter().find(|(_, it)| it.number == who as u32);
-    found.map(|(_, it)| it.process).ok_or(Errno::ESRCH)
+    let thread = server.numbers.thread(who as u32).ok_or(Errno::ESRCH)?;
+    Ok(server.tasks[thread].process)
 }
 
 /// How a thread is scheduled: as all are (`SCHED_OTHER`).

@@ -217,9 +217,9 @@ pub fn setsockopt(
     &[socket, level, option, ..]: &Arguments,
 ) -> Answer {
     server.socket(task, socket)?;
-    // SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE.
+    // SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, and SO_PASSCRED, where nobody sends credentials along.
     match (level as u32, option) {
-        (SOCKET, 2 | 7 | 8 | 9) => Ok(0),
+        (SOCKET, 2 | 7 | 8 | 9 | 16) => Ok(0),
         _ => Err(Errno::ENOPROTOOPT.into()),
     }
 }

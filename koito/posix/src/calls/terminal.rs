@@ -138,8 +138,8 @@ fn terminal(server: &mut Server, task: TaskKey, file: FileId, arguments: &Argume
         request::SET_GROUP => {
             check_own(server, task, id, false)?;
             let group = read_number(server, task, argument)?;
-            let member = |it: &crate::process::Process| it.group == group && it.session == session;
-            if !server.processes.iter().any(|(_, it)| member(it)) {
+            let of_session = |key| server.processes[key].session == session;
+            if !server.numbers.members(group).any(of_session) {
                 return Err(Errno::EPERM.into());
             }
             server.number_call(task, |vfs, context| {
