@@ -11,7 +11,7 @@ use nun::Descriptor;
 use koito_vfs::{DentryId, FileId, QueueId};
 
 use crate::account::Account;
-use crate::disk::{Served, give_back};
+use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
 use crate::machine::Body;
@@ -396,8 +396,11 @@ impl Server {
 
     /// Takes a stopped thread away.
     fn drop_task(&mut self, task: TaskKey) {
+        // It is not made again that somebody ends.
+        let acting = core::mem::replace(&mut self.world.acting, Acting::Nobody);
         self.stop_waiting(task);
         self.release_locks(task);
+        self.world.acting = acting;
         let Some(ended) = self.tasks.remove(task) else { return };
         ended.served.into_iter().for_each(|it| give_back(&mut self.world.vfs, it));
         let it = &mut self.processes[ended.process];

@@ -6,4 +6,4 @@ mod objects;
 
 pub use mapping::Mapping;
 pub use memory::Memory;
-pub use objects::{Body, IDENTIFIER, Objects};
+pub use objects::{Body, HEAP_BYTES, IDENTIFIER, Objects};

@@ -10,6 +10,7 @@ use koito_posix_core::{PAGE_BYTES, Page};
 use nun::aci;
 use nun::capability::Capability;
 use nun::mapped::Mapped;
+use nun::memory::HeapMemory;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, ObjectType, PageTable,
     Pcb, Rights, VectorState, Window, map_pages, range_around,
@@ -23,6 +24,8 @@ pub const IDENTIFIER: u64 = 1 << 32;
 const PRIORITY: u64 = 100;
 /// Frames that the memory of programs consists of.
 pub const FRAMES: usize = 2;
+/// Bytes of the server's own heap.
+pub const HEAP_BYTES: usize = 8 << 20;
 /// Address spaces are kept for the next program with at most so many page tables.
 const KEPT_TABLES: usize = 24;
 
@@ -54,8 +57,9 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Takes what the manifest gives; answers the memory for programs as well, mapped.
-    pub fn new() -> Result<(Self, Mapped), Error> {
+    /// Takes what the manifest gives; answers the memory for programs as well, mapped, and that for the server's
+    /// heap. Allocates nothing.
+    pub fn new() -> Result<(Self, Mapped, HeapMemory), Error> {
         let all = Generic::slot(aci::slot::HEAP_MEMORY);
         let (_, bits, ..) = all.information()?;
         let mut next_slot = aci::slot::FREE;
@@ -68,8 +72,10 @@ impl Objects {
             let slot = take();
             all.convert(ObjectType::Generic, bits, 1, root(), slot).map(|_| Generic::slot(slot))
         };
-        let parts = [carve(bits - 1)?, carve(bits - 2)?];
+        let larger = carve(bits - 1)?;
         let memory = carve(bits - 2)?;
+        let parts = [larger, carve(bits - 3)?];
+        let heap = carve(u64::from(HEAP_BYTES.trailing_zeros()))?;
         let mut objects = Self {
             memory,
             next_slot,
@@ -90,7 +96,10 @@ impl Objects {
         }
         objects.pristine = objects.make(0)?;
         let mapped = Mapped::in_workspace(aci::WORKSPACE_ADDRESS, pages * PAGE_BYTES);
-        Ok((objects, mapped))
+        let node: Node = objects.make(u64::from(aci::HEAP_RADIX))?;
+        let space = AddressSpace::slot(aci::slot::ADDRESS_SPACE);
+        let heap = HeapMemory::from_quota(heap, node, BUILDER_RADIX, space)?;
+        Ok((objects, mapped, heap))
     }
 
     /// A thread's body, stopped; its registers are anybody's.
