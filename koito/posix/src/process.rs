@@ -14,7 +14,7 @@ use crate::account::Account;
 use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
-use crate::machine::Body;
+use crate::machine::{Body, urgency};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 use crate::timers::Timers;
@@ -292,14 +292,27 @@ impl Server {
         self.numbers.add_thread(number, task);
     }
 
-    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's.
+    /// How urgent the threads of a process are.
+    pub fn urgency(&self, process: ProcessKey) -> u8 {
+        let it = &self.processes[process];
+        urgency(it.wishes.nice, self.numbers.of_session(it.session))
+    }
+
+    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's. It runs where its
+    /// `maker` may.
     pub fn add_task(
         &mut self,
         process: ProcessKey,
         number: u32,
-        mask: SignalSet,
+        (mask, maker): (SignalSet, Option<TaskKey>),
     ) -> Result<TaskKey, Errno> {
-        let body = self.world.objects.take_body().map_err(|_| Errno::EAGAIN)?;
+        let urgency = self.urgency(process);
+        let placement = &self.world.objects.placement;
+        let allowed = match maker {
+            Some(maker) => placement.allowed(self.tasks[maker].body),
+            None => placement.all(),
+        };
+        let body = self.world.objects.take_body(allowed, urgency).map_err(|_| Errno::EAGAIN)?;
         let space = self.spaces[self.processes[process].space].mapping.space;
         let (none, nothing) = (Descriptor::NULL, Descriptor::NULL);
         if body.pcb.configure_spaces(space, none, nothing).is_err() {
@@ -350,7 +363,7 @@ impl Server {
             wishes: Wishes::default(),
         });
         self.open_terminal(process, terminal)?;
-        let task = self.add_task(process, number, SignalSet::default())?;
+        let task = self.add_task(process, number, (SignalSet::default(), None))?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;

@@ -17,11 +17,10 @@ use nun::{
 };
 
 use super::Mapping;
+use super::placement::Placement;
 
 /// The identifier of body 0 at the server's port. Clients of the service have lower ones.
 pub const IDENTIFIER: u64 = 1 << 32;
-/// Priority of programs.
-const PRIORITY: u64 = 100;
 /// Frames that the memory of programs consists of.
 pub const FRAMES: usize = 2;
 /// Bytes of the server's own heap.
@@ -51,6 +50,8 @@ pub struct Objects {
     /// Never runs: its registers are those that programs start with.
     pristine: Pcb,
     bodies: Vec<Body>,
+    /// Where they run.
+    pub placement: Placement,
     idle_bodies: Vec<u32>,
     idle_spaces: Vec<Mapping>,
     idle_tables: Vec<Table>,
@@ -82,6 +83,7 @@ impl Objects {
             frames: [(Frame::slot(0), 0); FRAMES],
             pristine: Pcb::slot(0),
             bodies: Vec::new(),
+            placement: Placement::default(),
             idle_bodies: Vec::new(),
             idle_spaces: Vec::new(),
             idle_tables: Vec::new(),
@@ -95,6 +97,7 @@ impl Objects {
             pages += objects.frames[place].1;
         }
         objects.pristine = objects.make(0)?;
+        objects.placement = Placement::new(objects.pristine);
         let mapped = Mapped::in_workspace(aci::WORKSPACE_ADDRESS, pages * PAGE_BYTES);
         let node: Node = objects.make(u64::from(aci::HEAP_RADIX))?;
         let space = AddressSpace::slot(aci::slot::ADDRESS_SPACE);
@@ -102,11 +105,20 @@ impl Objects {
         Ok((objects, mapped, heap))
     }
 
-    /// A thread's body, stopped; its registers are anybody's.
-    pub fn take_body(&mut self) -> Result<Body, Error> {
-        if let Some(number) = self.idle_bodies.pop() {
-            return Ok(self.bodies[number as usize]);
+    /// A thread's body, stopped, for one of the `allowed` processors; its registers are anybody's.
+    pub fn take_body(&mut self, allowed: u64, urgency: u8) -> Result<Body, Error> {
+        let body = match self.idle_bodies.pop() {
+            Some(number) => self.bodies[number as usize],
+            None => self.make_body()?,
+        };
+        let begun = self.placement.begin(body, allowed, urgency);
+        if begun.is_err() {
+            self.idle_bodies.push(body.number);
         }
+        begun.map(|()| body)
+    }
+
+    fn make_body(&mut self) -> Result<Body, Error> {
         let number = self.bodies.len() as u32;
         let pcb: Pcb = self.make(0)?;
         let state: VectorState = self.make(0)?;
@@ -114,15 +126,16 @@ impl Objects {
         let identifier = IDENTIFIER | u64::from(number);
         root().mint(port, IpcPort::slot(slot::SERVED), Rights::WRITE | Rights::COPY, identifier)?;
         pcb.configure_vector(state)?;
-        pcb.configure_schedule(PRIORITY, 0, 1)?;
         pcb.configure_ports(IpcPort::slot(port), Descriptor::NULL)?;
         let body = Body { pcb, number };
+        self.placement.add(body)?;
         self.bodies.push(body);
         Ok(body)
     }
 
     /// Takes a body back that is stopped, or will be before anything else happens.
     pub fn put_body(&mut self, body: Body) {
+        self.placement.end(body);
         self.idle_bodies.push(body.number);
     }
 
