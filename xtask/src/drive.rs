@@ -135,7 +135,8 @@ impl Script {
             "memory" => self.options.memory = Some(value.to_owned()),
             "disk-requests-a-second" => {
                 let rate = value.parse();
-                self.disk_rate = Some(rate.with_context(|| format!("{key}: {value:?} is no number"))?);
+                self.disk_rate =
+                    Some(rate.with_context(|| format!("{key}: {value:?} is no number"))?);
             }
             "cpus" => {
                 self.options.cpus =

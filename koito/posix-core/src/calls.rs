@@ -51,10 +51,10 @@ macro_rules! system_calls {
             20 writev Full files::writev;
             21 access Full paths::access;
             22 pipe Full descriptors::pipe;
-            23 select Partial poll::select;
+            23 select Full poll::select;
             24 sched_yield Full process::sched_yield;
             25 mremap Full memory::mremap;
-            26 msync Partial memory::msync;
+            26 msync Full memory::msync;
             27 mincore Full memory::mincore;
             28 madvise Partial memory::madvise;
             29 shmget Missing;
@@ -227,9 +227,9 @@ macro_rules! system_calls {
             250 keyctl Missing;
             251 ioprio_set Missing;
             252 ioprio_get Missing;
-            253 inotify_init Missing;
-            254 inotify_add_watch Missing;
-            255 inotify_rm_watch Missing;
+            253 inotify_init Full watches::inotify_init;
+            254 inotify_add_watch Full watches::inotify_add_watch;
+            255 inotify_rm_watch Full watches::inotify_rm_watch;
             257 openat Full paths::openat;
             258 mkdirat Full names::mkdirat;
             259 mknodat Full names::mknodat;
@@ -265,7 +265,7 @@ macro_rules! system_calls {
             291 epoll_create1 Full poll::epoll_create1;
             292 dup3 Full descriptors::dup3;
             293 pipe2 Full descriptors::pipe2;
-            294 inotify_init1 Missing;
+            294 inotify_init1 Full watches::inotify_init1;
             295 preadv Full files::preadv;
             296 pwritev Full files::pwritev;
             297 rt_tgsigqueueinfo Full signals::rt_tgsigqueueinfo;

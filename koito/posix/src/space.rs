@@ -336,9 +336,42 @@ impl Space {
 
     /// Takes everything in `range` away.
     pub fn clear(&mut self, world: &mut World, range: Range<u64>) -> Result<(), Errno> {
+        self.note_written(world, range.clone());
         self.areas.remove(range.clone())?;
         self.drop_pages(world, range);
         Ok(())
+    }
+
+    /// The same, once: what is written from now on is told by a fault again.
+    pub fn note_written_once(&mut self, world: &mut World, range: Range<u64>) {
+        self.note_written(world, range.clone());
+        let is_shared = |(start, area): (u64, &Area<FileKey>)| {
+            let part = start.max(range.start)..area.end.min(range.end);
+            (area.sharing == Sharing::Shared).then_some(part)
+        };
+        let parts: Vec<Range<u64>> =
+            self.areas.within(range.clone()).filter_map(is_shared).collect();
+        for part in parts {
+            self.hide(world, part, Entry::is_writable);
+        }
+    }
+
+    /// Has files know what the program may have written to pages that it shares with them: the kernel tells
+    /// only the first time.
+    pub fn note_written(&self, world: &mut World, range: Range<u64>) {
+        for (start, area) in self.areas.within(range.clone()) {
+            if area.sharing == Sharing::Private || !area.protection.contains(Protection::WRITE) {
+                continue;
+            }
+            let part = start.max(range.start)..area.end.min(range.end);
+            for (page, entry) in self.pages.within(part) {
+                if entry.is_writable()
+                    && let Some((file, offset)) = area.file_at(start, page)
+                {
+                    world.note_written(file, offset);
+                }
+            }
+        }
     }
 
     /// Gives the pages in `range` back; what is there next is as the areas say.
@@ -388,6 +421,7 @@ impl Space {
         range: Range<u64>,
         protection: Protection,
     ) -> Result<(), Errno> {
+        self.note_written(world, range.clone());
         self.areas.protect(range.clone(), protection)?;
         // What is needed again comes back by a fault, with what is allowed then.
         self.hide(world, range, |_| true);
@@ -431,6 +465,7 @@ impl Space {
 
     /// Gives everything back.
     pub fn dissolve(mut self, world: &mut World) {
+        self.note_written(world, 0..u64::MAX);
         self.drop_pages(world, 0..u64::MAX);
         world.objects.put_space(self.mapping);
     }

@@ -21,6 +21,7 @@ use crate::stop::{Result, fail};
 use crate::terminals::TerminalEnd;
 use crate::timer::TimerFile;
 use crate::vfs::{Context, Vfs};
+use crate::watch::{Happening, WatcherId};
 use crate::witness::ProcessFile;
 
 bitflags! {
@@ -114,6 +115,8 @@ pub enum Object {
     Signals(u64),
     /// A process.
     Process(ProcessFile),
+    /// What happens to other files.
+    Watcher(WatcherId),
     /// A device.
     Device(Device),
     /// A terminal.
@@ -190,6 +193,14 @@ impl<P: Pages> Vfs<P> {
         }
         self.unlock_file(file);
         self.leave_epolls(file);
+        if let Some(dentry) = self.files[file].dentry.filter(|_| self.watches > 0) {
+            let flags = self.files[file].flags;
+            let writes = flags.writes();
+            let what = if writes { Happening::CLOSE_WRITE } else { Happening::CLOSE_OTHER };
+            if !flags.contains(Flags::PATH) {
+                self.happened_at(dentry, what);
+            }
+        }
         let Some(it) = self.files.remove(file) else { return };
         match it.object {
             Object::Pipe(pipe, ends) => self.close_end(pipe, ends),
@@ -198,6 +209,7 @@ impl<P: Pages> Vfs<P> {
             Object::Event(event) => self.queues.remove(event.queue),
             Object::Timer(timer) => self.close_timer(file, timer),
             Object::Process(process) => self.close_process(file, process),
+            Object::Watcher(watcher) => self.close_watcher(watcher),
             Object::Signals(_) => self.signal_files -= 1,
             Object::Terminal(end) => self.close_terminal(end),
             _ => {}
@@ -284,6 +296,10 @@ impl<P: Pages> Vfs<P> {
                 let timer = *timer;
                 self.read_timer(file, timer, target)
             }
+            Object::Watcher(watcher) => {
+                let watcher = *watcher;
+                self.read_watcher(file, watcher, target)
+            }
             Object::Directory(_) => fail(Errno::EISDIR),
             // What tells of signals is read by who keeps them.
             Object::Epoll(_) | Object::Signals(_) | Object::Process(_) | Object::Path => {
@@ -341,6 +357,7 @@ impl<P: Pages> Vfs<P> {
             | Object::Timer(_)
             | Object::Signals(_)
             | Object::Process(_)
+            | Object::Watcher(_)
             | Object::Path => fail(Errno::EINVAL),
         }
     }
@@ -363,6 +380,9 @@ impl<P: Pages> Vfs<P> {
                 let done = self.read_content(inode, offset, target)?;
                 if notes && done > 0 {
                     self.note_access(inode, context.now);
+                }
+                if self.watches > 0 && done > 0 {
+                    self.file_happened(file, Happening::ACCESS);
                 }
                 Ok(done)
             }
@@ -398,6 +418,9 @@ impl<P: Pages> Vfs<P> {
                 let inode = *inode;
                 let done = self.write_content(inode, offset, source, context.now)?;
                 self.drop_identity(context, inode);
+                if self.watches > 0 && done > 0 {
+                    self.file_happened(file, Happening::MODIFY);
+                }
                 Ok(done)
             }
             Object::Device(device) => {
@@ -426,7 +449,12 @@ impl<P: Pages> Vfs<P> {
             Whence::Data | Whence::Hole => {
                 let within = u64::try_from(offset).ok().filter(|offset| *offset < size);
                 let Some(within) = within else { return fail(Errno::ENXIO) };
-                let place = if whence == Whence::Data { within } else { size };
+                let place = match it.object {
+                    Object::File(inode) => self.next_kept(inode, within, whence == Whence::Hole),
+                    _ if whence == Whence::Data => Some(within),
+                    _ => Some(size),
+                };
+                let Some(place) = place else { return fail(Errno::ENXIO) };
                 self.files[file].offset = place;
                 return Ok(place);
             }

@@ -53,6 +53,7 @@ mod terminals;
 mod timer;
 mod vfs;
 mod walk;
+mod watch;
 mod witness;
 mod write_back;
 
@@ -82,3 +83,4 @@ pub use terminals::{TerminalEnd, TerminalEvent, TerminalId, Terminals};
 pub use timer::Timer;
 pub use vfs::{Context, Place, Vfs};
 pub use walk::{Found, Last, NAME_BYTES, PATH_BYTES};
+pub use watch::Happening;

@@ -147,7 +147,10 @@ pub fn truncate(server: &mut Server, task: TaskKey, &[path, size, ..]: &Argument
     }
     let name = server.name_at(task, (HERE, path), 0)?;
     server.check_size(task, size)?;
-    server.number_call(task, |vfs, context| vfs.truncate(context, name, size).map(|()| 0))
+    let done =
+        server.number_call(task, |vfs, context| vfs.truncate(context, name, size).map(|()| 0));
+    server.settle_cuts();
+    done
 }
 
 /// No file has extended attributes.

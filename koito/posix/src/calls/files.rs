@@ -534,7 +534,10 @@ pub fn ftruncate(server: &mut Server, task: TaskKey, &[file, size, ..]: &Argumen
     let file = server.file(task, file)?;
     let size = offset(size)?.unwrap_or(0);
     server.check_size(task, size)?;
-    server.number_call(task, |vfs, context| vfs.truncate_file(context, file, size).map(|()| 0))
+    let done =
+        server.number_call(task, |vfs, context| vfs.truncate_file(context, file, size).map(|()| 0));
+    server.settle_cuts();
+    done
 }
 
 /// Sees to it that a file is long enough. Space is taken when it is written.

@@ -27,6 +27,7 @@ pub mod terminal;
 pub mod time;
 pub mod timers;
 pub mod wait;
+pub mod watches;
 
 use alloc::vec;
 use alloc::vec::Vec;

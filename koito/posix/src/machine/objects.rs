@@ -24,7 +24,7 @@ pub const IDENTIFIER: u64 = 1 << 32;
 /// Frames that the memory of programs consists of.
 pub const FRAMES: usize = 2;
 /// Bytes of the server's own heap.
-pub const HEAP_BYTES: usize = 8 << 20;
+pub const HEAP_BYTES: usize = 16 << 20;
 /// Address spaces are kept for the next program with at most so many page tables.
 const KEPT_TABLES: usize = 24;
 
