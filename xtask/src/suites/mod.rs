@@ -33,7 +33,6 @@ use crate::check;
 use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
 use crate::guest::SMALL_KERNEL;
 use crate::linux::{LARGE, USUAL};
-use crate::cli::{BootOptions, Suite, TestOptions};
 use crate::progress::Step;
 use crate::repository::Repository;
 
