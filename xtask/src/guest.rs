@@ -35,8 +35,11 @@ const MODULES: [&str; 6] =
 /// What guests' disks are called in a manifest, in their order.
 pub const DISKS: [&str; 2] = ["guest-disk-1", "guest-disk-2"];
 
-/// For the kernel: a PC without ACPI, and nothing on the console that nobody asked for.
-const COMMAND_LINE: &str = "console=ttyS0 acpi=off pci=nomsi nokaslr quiet";
+/// Most processors of a guest.
+pub const MOST_CPUS: u32 = 8;
+
+/// For the kernel: nothing on the console that nobody asked for.
+const COMMAND_LINE: &str = "console=ttyS0 nokaslr quiet";
 
 /// Where a guest's parts are.
 #[derive(Debug)]
@@ -45,8 +48,14 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Gathers what `options` say: files of the user's, or Debian's.
-    pub fn gather(repository: &Repository, options: &GuestOptions, step: &Step) -> Result<Self> {
+    /// Gathers what `options` say: files of the user's, or Debian's. The guest has `cpus` processors, unless
+    /// they say otherwise.
+    pub fn gather(
+        repository: &Repository,
+        options: &GuestOptions,
+        cpus: u32,
+        step: &Step,
+    ) -> Result<Self> {
         let folder = repository.products().join("guest");
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -67,10 +76,10 @@ impl Parts {
             }
         };
         let command_line = options.guest_cmdline.as_deref().unwrap_or(COMMAND_LINE);
+        let cpus = options.guest_cpus.unwrap_or(cpus).to_string();
         let parts = Self { folder };
-        for (name, contents) in
-            parts.modules().into_iter().zip([kernel, initrd, command_line.into()])
-        {
+        let contents = [kernel, initrd, command_line.into(), cpus.into()];
+        for (name, contents) in parts.modules().into_iter().zip(contents) {
             fs::write(&name, contents)
                 .with_context(|| format!("cannot write {}", name.display()))?;
         }
@@ -78,8 +87,9 @@ impl Parts {
     }
 
     /// Their files, which are called as the boot modules are.
-    pub fn modules(&self) -> [PathBuf; 3] {
-        ["guest-kernel", "guest-initrd", "guest-cmdline"].map(|name| self.folder.join(name))
+    pub fn modules(&self) -> [PathBuf; 4] {
+        ["guest-kernel", "guest-initrd", "guest-cmdline", "guest-cpus"]
+            .map(|name| self.folder.join(name))
     }
 }
 

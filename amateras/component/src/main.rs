@@ -28,9 +28,8 @@ nun::entry!(main, stack = 256 * 1024);
 
 /// Below its monitor, whatever that is, and what the monitor calls.
 const PRIORITY: u8 = 50;
-/// Memory of the guest, in MiB, and its processors, where the manifest entry names none.
+/// Memory of the guest, in MiB, where the manifest entry names none.
 const MEBIBYTES: u64 = 96;
-const PROCESSORS: usize = 1;
 
 /// Most devices on a guest's bus.
 const MOST_DEVICES: usize = 4;
@@ -85,11 +84,10 @@ fn main() -> Result<(), Failure> {
         command_line: str::from_utf8(module("guest-cmdline")?).unwrap_or_default(),
         devices: &devices,
     };
-    let mut words = environment.arguments.split_whitespace();
-    let mebibytes = words.next().and_then(|word| word.parse().ok()).unwrap_or(MEBIBYTES);
+    let processors = str::from_utf8(module("guest-cpus")?).ok().and_then(|it| it.parse().ok());
     let options = Options {
-        memory: mebibytes << 20,
-        processors: words.next().and_then(|word| word.parse().ok()).unwrap_or(PROCESSORS),
+        memory: environment.arguments.parse().unwrap_or(MEBIBYTES) << 20,
+        processors: processors.unwrap_or(1),
         priority: PRIORITY,
         epoch: Desk::now(&environment)?,
         ticks_per_millisecond: environment.ticks_per_millisecond,

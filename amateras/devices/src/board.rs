@@ -3,16 +3,19 @@
 //! Its own ports are those of the old bus, a byte wide: a wider access is one to each of its bytes. A
 //! [`Bus`] is asked before them. Where nothing is, reads are all ones and writes get lost.
 
+use crate::power::Power;
 use crate::{
     Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World, mask,
 };
-use crate::{io_apic, local_apic};
+use crate::{io_apic, local_apic, power};
 
 /// What a guest asks of the whole machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// To start again from the beginning.
     Reset,
+    /// To be switched off.
+    Off,
 }
 
 /// Where the interrupt controllers are in memory.
@@ -59,6 +62,7 @@ pub struct Board<B = NoBus> {
     pit: Pit,
     uart: Uart,
     clock: Clock,
+    power: Power,
     request: Option<Request>,
 }
 
@@ -72,6 +76,7 @@ impl<B: Bus> Board<B> {
             pit: Pit::default(),
             uart: Uart::default(),
             clock: Clock::new(epoch),
+            power: Power::default(),
             request: None,
         }
     }
@@ -81,7 +86,7 @@ impl<B: Bus> Board<B> {
         self.bus.reset();
         self.interrupts = Interrupts::new(self.interrupts.processors());
         (self.pit, self.uart, self.clock) = (Pit::default(), Uart::default(), Clock::new(epoch));
-        self.request = None;
+        (self.power, self.request) = (Power::default(), None);
     }
 
     /// Lets the bus do `what` it does by itself.
@@ -216,6 +221,7 @@ impl<B: Bus> Board<B> {
             0x64 => NO_KEYBOARD,
             0x71 => self.clock.read(now),
             0x92 => A20_OPEN,
+            power::EVENT..power::END => self.power.read(port, now),
             0x3f8..=0x3ff => {
                 let value = self.uart.read(port - 0x3f8);
                 self.connect_uart();
@@ -235,7 +241,13 @@ impl<B: Bus> Board<B> {
             0x70 => self.clock.select(value),
             0x71 => self.clock.write(value),
             0x92 if value & FAST_RESET != 0 => self.request = Some(Request::Reset),
-            0xcf9 if value & RESET_NOW != 0 => self.request = Some(Request::Reset),
+            power::RESET if value & RESET_NOW != 0 => self.request = Some(Request::Reset),
+            power::EVENT..power::END => {
+                let is_off = self.power.write(port, value);
+                if is_off {
+                    self.request = Some(Request::Off);
+                }
+            }
             0x3f8..=0x3ff => {
                 self.uart.write(port - 0x3f8, value);
                 self.connect_uart();

@@ -20,6 +20,7 @@ pub mod pci;
 mod pic;
 mod pics;
 mod pit;
+pub mod power;
 mod timeline;
 mod uart;
 mod vectors;

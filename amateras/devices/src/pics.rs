@@ -1,7 +1,7 @@
 //! The two interrupt controllers of a PC: the second one's output is line 2 of the first.
 
-use crate::Pic;
 use crate::pci::INTERRUPT_LINES;
+use crate::{Pic, power};
 
 /// An interrupt line of the machine, 0 to 15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ impl Line {
     /// The first serial port.
     pub const SERIAL: Self = Self(4);
     /// The ACPI's own events.
-    pub const ACPI: Self = Self(9);
+    pub const ACPI: Self = Self(power::LINE);
 
     /// Line `number`, unless there is none or it is taken by the second controller.
     pub const fn new(number: u8) -> Option<Self> {

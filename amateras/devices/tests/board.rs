@@ -1,6 +1,6 @@
 //! The devices together, at their ports.
 
-use amateras_devices::{Board, Bus, Line, NoBus, Place, Request, Time, Visit, World};
+use amateras_devices::{Board, Bus, Line, NoBus, Place, Request, Time, Visit, World, power};
 use proptest::prelude::*;
 
 const START: Time = Time(0);
@@ -186,4 +186,26 @@ proptest! {
             board.take_output(&mut [0; 3]);
         }
     }
+}
+
+#[test]
+fn the_machine_is_switched_off_by_its_kind_of_sleep_and_no_other() {
+    let mut board = board();
+    assert_eq!(read_port(&mut board, power::CONTROL, 2, START) & 1, 1, "ACPI is on");
+    for (value, expected) in
+        [(5 << 10, None), (4 << 10 | 1 << 13, None), (5 << 10 | 1 << 13, Some(Request::Off))]
+    {
+        write_place(&mut board, Place::Port(power::CONTROL), 2, value, START);
+        assert_eq!(board.take_request(), expected, "{value:x}");
+    }
+    write_place(&mut board, Place::Port(power::EVENT + 2), 2, 0x120, START);
+    assert_eq!(read_port(&mut board, power::EVENT, 4, START), 0x120 << 16, "nothing happened");
+}
+
+#[test]
+fn the_power_timer_counts_its_cycles() {
+    let mut board = board();
+    assert_eq!(read_port(&mut board, power::TIMER, 4, second(1)), 3_579_545);
+    let wrapped = read_port(&mut board, power::TIMER, 4, second(1_200));
+    assert_eq!(u64::from(wrapped), 1_200 * 3_579_545 - (1 << 32));
 }

@@ -5,6 +5,8 @@
 //! states beyond SSE, no virtualisation. The maker's name stays, since it says how some instructions
 //! behave.
 
+use amateras_devices::MOST_PROCESSORS;
+
 /// What an answer consists of: EAX, EBX, ECX, EDX.
 pub type Leaf = [u32; 4];
 
@@ -24,8 +26,15 @@ pub const LEAVES: [(u32, u32); 11] = [
 ];
 
 /// The highest ordinary and extended leaf.
-const HIGHEST: u32 = 7;
-const HIGHEST_EXTENDED: u32 = 0x8000_0008;
+const HIGHEST: u32 = TOPOLOGY;
+const HIGHEST_EXTENDED: u32 = CORES;
+/// How wide addresses are, and, in AMD's way, how many cores there are.
+const CORES: u32 = 0x8000_0008;
+/// Where the processor says which of how many it is.
+const TOPOLOGY: u32 = 0xb;
+/// Bits of a processor's number, all of which tell cores of one package apart.
+const NUMBER_BITS: u32 = 3;
+const _: () = assert!(MOST_PROCESSORS <= 1 << NUMBER_BITS);
 /// Where a monitor tells its name.
 const MONITOR: u32 = 0x4000_0000;
 const NAME: &[u8; 12] = b"A9N Amateras";
@@ -78,12 +87,14 @@ const STEADY_COUNTER: u32 = 1 << 8;
 /// A processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
+    processors: u32,
     leaves: [Leaf; LEAVES.len()],
 }
 
 impl Identity {
-    /// A part of the processor whose `cpuid` answers as `machine` does, for each of [`LEAVES`].
-    pub fn of(mut machine: impl FnMut(u32, u32) -> Leaf) -> Self {
+    /// A part of the processor whose `cpuid` answers as `machine` does, for each of [`LEAVES`]; one of
+    /// `processors`, cores of one package.
+    pub fn of(processors: usize, mut machine: impl FnMut(u32, u32) -> Leaf) -> Self {
         let highest = machine(0, 0)[0];
         let highest_extended = machine(0x8000_0000, 0)[0];
         let known = |leaf: u32| leaf <= if leaf < 0x8000_0000 { highest } else { highest_extended };
@@ -91,11 +102,12 @@ impl Identity {
             let answer = if known(leaf) { machine(leaf, second) } else { [0; 4] };
             visible(leaf, answer)
         });
-        Self { leaves }
+        Self { processors: processors as u32, leaves }
     }
 
     /// What `cpuid` answers for `leaf`, and the second number, on processor `processor`.
     pub fn answer(&self, leaf: u32, second: u32, processor: usize) -> Leaf {
+        let (number, processors) = (processor as u32, self.processors);
         match leaf {
             MONITOR => {
                 let [b, c, d] = [0, 4, 8].map(|at| {
@@ -107,12 +119,21 @@ impl Identity {
             }
             0x8000_0007 => [0, 0, 0, STEADY_COUNTER],
             7 if second != 0 => [0; 4],
+            // Threads of a core: one. Cores. Then the list ends.
+            TOPOLOGY => match second {
+                0 => [0, 1, 1 << 8, number],
+                1 => [NUMBER_BITS, processors, 1 | 2 << 8, number],
+                _ => [0, 0, second & 0xff, number],
+            },
             _ => {
                 let found = LEAVES.iter().position(|(number, _)| *number == leaf);
                 let [a, b, c, d] =
                     found.and_then(|at| self.leaves.get(at)).copied().unwrap_or_default();
-                let number = if leaf == 1 { (processor as u32) << 24 } else { 0 };
-                [a, b | number, c, d]
+                match leaf {
+                    1 => [a, b | number << 24, c, d],
+                    CORES => [a, b, processors.saturating_sub(1) | NUMBER_BITS << 12, d],
+                    _ => [a, b, c, d],
+                }
             }
         }
     }
@@ -127,8 +148,7 @@ fn visible(leaf: u32, [a, b, c, d]: Leaf) -> Leaf {
         7 => [0, b & MORE_FEATURES_B | COUNTER_ADJUSTMENT, 0, 0],
         0x8000_0000 => [HIGHEST_EXTENDED, b, c, d],
         0x8000_0001 => [a, 0, c & EXTENDED_C, d & EXTENDED_D],
-        // How wide addresses are.
-        0x8000_0008 => [a & 0xffff, 0, 0, 0],
+        CORES => [a & 0xffff, 0, 0, 0],
         _ => [a, b, c, d],
     }
 }

@@ -194,8 +194,10 @@ impl<B: Bus> Machine<B> {
 
     /// Does what an access asked of the whole machine.
     fn heed(&mut self, done: Result<Answer, Stop>, now: Time) -> Result<Answer, Stop> {
-        if self.board.take_request() == Some(Request::Reset) {
-            return Err(Stop::Reset);
+        match self.board.take_request() {
+            Some(Request::Reset) => return Err(Stop::Reset),
+            Some(Request::Off) => return Err(Stop::Off),
+            None => {}
         }
         self.board.advance(now);
         done

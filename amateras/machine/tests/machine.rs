@@ -54,7 +54,12 @@ impl Processor for Registers {
 
 /// A machine on a processor that has every feature there is.
 fn machine() -> Machine {
-    Machine::new(Identity::of(|leaf, _| highest(leaf)), 1, (Timeline::new(0, 1_000_000), 0), NoBus)
+    Machine::new(
+        Identity::of(4, |leaf, _| highest(leaf)),
+        1,
+        (Timeline::new(0, 1_000_000), 0),
+        NoBus,
+    )
 }
 
 fn highest(leaf: u32) -> [u32; 4] {
@@ -120,7 +125,7 @@ fn identification_is_answered_in_four_registers() {
 
 #[test]
 fn what_no_guest_can_have_is_not_identified() {
-    let identity = Identity::of(|leaf, _| highest(leaf));
+    let identity = Identity::of(4, |leaf, _| highest(leaf));
     let [_, b, c, d] = identity.answer(1, 0, 0);
     for (what, bit) in [("VMX", 5), ("x2APIC", 21), ("PCID", 17), ("XSAVE", 26), ("AVX", 28)] {
         assert_eq!(c >> bit & 1, 0, "{what}");
@@ -135,7 +140,9 @@ fn what_no_guest_can_have_is_not_identified() {
     assert_eq!(identity.answer(0xd, 0, 0), [0; 4]);
     assert_eq!(identity.answer(0x8000_001f, 0, 0), [0; 4]);
     assert_eq!(identity.answer(7, 1, 0), [0; 4]);
-    let small = Identity::of(|leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
+    assert_eq!(identity.answer(0xb, 1, 3), [3, 4, 0x201, 3], "one of four cores");
+    assert_eq!(identity.answer(0x8000_0008, 0, 3)[2], 3 << 12 | 3, "in the other way");
+    let small = Identity::of(4, |leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
     assert_eq!(
         small.answer(7, 0, 0)[1],
         2,

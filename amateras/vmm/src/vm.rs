@@ -127,7 +127,7 @@ impl<'a> Vm<'a> {
             // There is room for the most that there can be.
             let _ = processors.push(VirtualProcessor { pcb, doing, awaited: false });
         }
-        let identity = Identity::of(|leaf, second| {
+        let identity = Identity::of(processors.len(), |leaf, second| {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });
@@ -351,7 +351,12 @@ impl<'a> Vm<'a> {
         write!(text, "{command_line} tsc_early_khz={kilohertz}")
             .map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
         let command_line = &text;
-        let wishes = Wishes { memory: self.options.memory, command_line, initrd };
+        let wishes = Wishes {
+            memory: self.options.memory,
+            processors: self.processors.len(),
+            command_line,
+            initrd,
+        };
         let image = Image::parse(kernel)?;
         let plan = image.plan(wishes)?;
         plan.load(&mut self.memory).map_err(|_| Refused::Memory {

@@ -30,9 +30,14 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::check;
-use crate::cli::{BootOptions, Suite, TestOptions};
+use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
+use crate::guest::SMALL_KERNEL;
+use crate::linux::{LARGE, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
+
+/// Suites that are too long to be run with all others.
+const BY_NAME_ONLY: &[Suite] = &[Suite::LinuxLarge];
 
 /// The result of a suite.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -62,7 +67,8 @@ impl Tally {
 pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
     let mut sum = Tally::default();
     for suite in Suite::value_variants() {
-        if options.suites.is_empty() || options.suites.contains(suite) {
+        let is_usual = options.suites.is_empty() && !BY_NAME_ONLY.contains(suite);
+        if is_usual || options.suites.contains(suite) {
             sum.add(run_suite(repository, *suite));
         }
     }
@@ -112,7 +118,8 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Disk => disk::run(repository, &step),
         Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
-        Suite::Linux => linux::run(repository, &step),
+        Suite::Linux => linux::run(repository, &USUAL, &step),
+        Suite::LinuxLarge => linux::run(repository, &LARGE, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
         Suite::LinuxGuest => linux_guest::run(repository, &step),
