@@ -294,7 +294,9 @@ alarm = true
         assert_eq!(disk("pci = \"1af4:1042\""), "line 19: \"serial\" has this device, too");
         assert!(disk("dma = \"64K\"").starts_with("line 19: a component with a PCI device"));
         assert!(disk("pci = \"1af4\"").starts_with("line 19: \"1af4\" is no PCI device"));
-        assert!(disk("pci = \"1af4:1042/x\"").starts_with("line 19: \"1af4:1042/x\" is no PCI device"));
+        assert!(
+            disk("pci = \"1af4:1042/x\"").starts_with("line 19: \"1af4:1042/x\" is no PCI device")
+        );
         let text = GOOD.replacen("interrupts = [4]", "pci = \"1af4:1042\"", 1);
         let file = ManifestFile::parse(&text.replacen("alarm = true", "pci = \"1af4:1042/1\"", 1));
         let pci = file.unwrap().manifest().unwrap().components[1].pci.unwrap();

@@ -169,8 +169,9 @@ impl Disk {
     /// itself. The system finds disks in the order of their numbers.
     fn attach(&self, command: &mut Command, number: u32) {
         let image = escape(&self.image);
-        let plain =
-            |snapshot: &str| format!("if=none,id=disk{number},format=raw,snapshot={snapshot},file={image}");
+        let plain = |snapshot: &str| {
+            format!("if=none,id=disk{number},format=raw,snapshot={snapshot},file={image}")
+        };
         match &self.writes {
             Writes::Forgotten => command.args(["-drive", &plain("on")]),
             Writes::Kept => command.args(["-drive", &plain("off")]),

@@ -5,7 +5,9 @@
 //! nobody's business. The machine keeps the state; this file carries its words.
 
 use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
-use a9n_hal::{CallFrame, Exit, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap};
+use a9n_hal::{
+    CallFrame, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap, Words,
+};
 use a9n_store::{Capability, Internal, Phase, Process, Ref};
 
 use crate::Kernel;
@@ -77,11 +79,12 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<Outcome, Stop> {
         let guest = self.stopped_guest(process)?;
         let number = u32::try_from(reason).unwrap_or(u32::MAX);
-        let reason = ExitReason::from_number(number);
-        if reason.is_none() && number != 0 {
+        if number != 0 && ExitReason::from_number(number).is_none() {
             return Err(bad_argument(Reason::InvalidArgument, 1).into());
         }
-        self.hal().set_exit_groups(guest, reason, groups);
+        for one in ExitReason::ALL.iter().filter(|one| number == 0 || **one as u32 == number) {
+            self.hal().set_exit_groups(guest, *one, groups);
+        }
         Ok(Outcome::NOTHING)
     }
 
@@ -121,14 +124,11 @@ impl<H: Hal> Kernel<H> {
         guest: PhysicalAddress,
         trap: Trap,
         receiver: Ref<Process>,
-    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
-        let (reason, exit) = self.hal().exit(guest);
-        let kick = Exit { detail: 0, value: 0, ..exit };
-        let told = match trap {
-            Trap::Stopped => (ExitReason::Kick, &kick),
-            _ => (reason, &exit),
-        };
-        let (reason, exit) = told;
+    ) -> (MessageInfo, Words) {
+        let (mut reason, mut exit) = self.hal().exits().exit(guest);
+        if matches!(trap, Trap::Stopped) {
+            (reason, exit.detail, exit.value) = (ExitReason::Kick, 0, 0);
+        }
         (self.exit_info(guest, reason, receiver), exit.words())
     }
 
@@ -160,7 +160,7 @@ impl<H: Hal> Kernel<H> {
         answer: &CallFrame,
     ) -> bool {
         let verdict = GuestVerdict(MessageInfo(answer.info).label());
-        self.apply_answer(self.hal(), guest, server, (verdict, &answer.words));
+        self.apply_answer(self.hal().exits(), guest, server, (verdict, &answer.words));
         let state = &self.store.get(process).state;
         if verdict.is_resumption() {
             self.store.get(process).trap.set(None);
@@ -178,7 +178,7 @@ impl<H: Hal> Kernel<H> {
         technique: &impl Exits,
         guest: PhysicalAddress,
         server: Ref<Process>,
-        (verdict, words): (GuestVerdict, &[u64; MESSAGE_REGISTERS]),
+        (verdict, words): (GuestVerdict, &Words),
     ) {
         technique.answer_exit(guest, verdict, words);
         if verdict.has(GuestVerdict::GROUPS) {

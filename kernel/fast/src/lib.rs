@@ -23,8 +23,7 @@ use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
 use a9n_hal_x86_64::entry::{
-    Entered, a9n_retreat_exit, a9n_retreat_exit_locked, a9n_save_answer,
-    a9n_save_answer_locked,
+    Entered, a9n_retreat_exit, a9n_retreat_exit_locked, a9n_save_answer, a9n_save_answer_locked,
 };
 use a9n_hal_x86_64::lock::Exclusive;
 use a9n_hal_x86_64::virt::Technique;

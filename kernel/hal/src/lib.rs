@@ -24,7 +24,7 @@ mod virt;
 pub use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 pub use a9n_abi::{Access, FaultReason, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
-pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
+pub use context::{CallFrame, Context, MESSAGE_REGISTERS, Words};
 pub use devices::{Devices, Interrupt, InterruptMessage, PortWidth};
 pub use fault::{Fault, Trap};
 pub use memory::Memory;

@@ -157,7 +157,7 @@ impl Bus for Pci {
         let value = match place {
             Place::Port(port) => self.read_port(port, bytes)?.into(),
             Place::Memory(address) => {
-                let low = self.read_register(place, bytes)?;
+                let low = self.read_register(place, bytes.min(4))?;
                 let high = match bytes {
                     8 => self.read_register(Place::Memory(address + 4), 4)?,
                     _ => 0,
@@ -173,7 +173,7 @@ impl Bus for Pci {
         match place {
             Place::Port(port) => self.write_port(port, bytes, value as u32)?,
             Place::Memory(address) => {
-                self.write_register(place, bytes, value as u32)?;
+                self.write_register(place, bytes.min(4), value as u32)?;
                 if bytes == 8 {
                     let high = (value >> 32) as u32;
                     self.write_register(Place::Memory(address + 4), 4, high)?;

@@ -444,7 +444,10 @@ impl System {
     pub fn guest_exit(&mut self) {
         let process = self.current.expect("somebody runs");
         self.cpu.vectors.set(self.kernel.context(process).vector_state());
-        let departure = self.fast.then(|| self.kernel.fast_exit(&self.cpu, process, self.kernel.hal())).flatten();
+        let departure = self
+            .fast
+            .then(|| self.kernel.fast_exit(&self.cpu, process, self.kernel.hal()))
+            .flatten();
         if departure.is_some_and(|departure| self.leave(departure)) {
             return;
         }

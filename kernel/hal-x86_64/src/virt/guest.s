@@ -7,14 +7,9 @@
     \each 3, rdx
     \each 5, rdi
     \each 6, rbp
-    \each 8, r8
-    \each 9, r9
-    \each 10, r10
-    \each 11, r11
-    \each 12, r12
-    \each 13, r13
-    \each 14, r14
-    \each 15, r15
+.irp number, 8, 9, 10, 11, 12, 13, 14, 15
+    \each \number, r\number
+.endr
 .endm
 .macro a9n_load_register number, register
     mov     \register, [rsi + {REGISTERS} + 8 * \number]
