@@ -27,6 +27,9 @@ impl State<'_> {
             SupervisorAlarm.set(ticks());
             self.armed = None;
         }
+        if let Some((kind, how)) = self.vm.machine.board.bus.take_complaint() {
+            self.log.line(format_args!("the guest's driver of {kind}: {how}"));
+        }
     }
 
     /// Types as much as the guest's second console takes.
@@ -51,7 +54,6 @@ impl State<'_> {
             Console::output(transport, memory, &mut bytes)
         });
         let Some(Some(count)) = written else { return false };
-        self.to_second = true;
         for text in bytes.get(..count).unwrap_or_default().chunks(TEXT_BYTES) {
             self.put(text);
         }

@@ -31,7 +31,6 @@ use clap::ValueEnum;
 
 use crate::check;
 use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
-use crate::guest::SMALL_KERNEL;
 use crate::linux::{LARGE, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
