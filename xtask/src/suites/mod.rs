@@ -30,8 +30,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::check;
-use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
-use crate::guest::SMALL_KERNEL;
+use crate::cli::{BootOptions, Suite, TestOptions};
 use crate::linux::{LARGE, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
