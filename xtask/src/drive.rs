@@ -132,6 +132,7 @@ impl Script {
             "system" => self.options.build.system = Some(value.to_owned()),
             "resets" => self.resets = value == "yes",
             "linux" => self.options.linux = (value == "yes").then(Vec::new),
+            "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
             "memory" => self.options.memory = Some(value.to_owned()),
             "disk-requests-a-second" => {
                 let rate = value.parse();
@@ -160,6 +161,9 @@ impl Script {
         merged.memory = merged.memory.or_else(|| self.options.memory.clone());
         merged.cpus = merged.cpus.or(self.options.cpus);
         merged.entry = merged.entry.or(self.options.entry);
+        let guest = &mut merged.guest;
+        let command_line = self.options.guest.guest_cmdline.clone();
+        guest.guest_cmdline = guest.guest_cmdline.take().or(command_line);
         merged.linux = merged.linux.or_else(|| self.options.linux.clone());
         merged
     }

@@ -31,6 +31,7 @@ use clap::ValueEnum;
 
 use crate::check;
 use crate::cli::{BootOptions, Suite, TestOptions};
+use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
 use crate::linux::{LARGE, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
