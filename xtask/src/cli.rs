@@ -52,7 +52,8 @@ pub enum Command {
     /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
-    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk.
+    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
+    /// `# disk-requests-a-second: N` slows that.
     Drive(DriveOptions),
 }
 
@@ -221,6 +222,8 @@ pub enum Suite {
     Koito,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
+    /// Larger Linux programs: languages, compilers and the like. Runs by name only.
+    LinuxLarge,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.

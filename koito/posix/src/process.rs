@@ -11,10 +11,11 @@ use nun::Descriptor;
 use koito_vfs::{DentryId, FileId, QueueId};
 
 use crate::account::Account;
-use crate::disk::{Served, give_back};
+use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
-use crate::machine::Body;
+use crate::machine::{Body, urgency};
+use crate::owner::{Owner, Wishes};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 use crate::timers::Timers;
@@ -27,17 +28,6 @@ pub type ProcessKey = Key<Process>;
 const MOST: usize = 4096;
 /// Most processes of one session: others have room, whatever one does.
 const MOST_OF_SESSION: usize = MOST / 2;
-
-/// In whose name a process acts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owner {
-    /// Real, effective and saved user.
-    pub users: [u32; 3],
-    /// Real, effective and saved group.
-    pub groups: [u32; 3],
-    /// Further groups.
-    pub others: Vec<u32>,
-}
 
 /// A process: what its threads share.
 #[derive(Debug)]
@@ -131,25 +121,6 @@ pub struct Task {
     pub robust_list: u64,
     /// What its body had used before it came.
     pub ticks_before: u64,
-}
-
-/// What a process wishes for itself by `prctl` and the like.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wishes {
-    /// How nice it is to others, from -20 to 19.
-    pub nice: i32,
-    /// The signal that it gets when its parent ends; 0 for none.
-    pub parent_death_signal: u8,
-    /// It keeps its capabilities when it is root no more.
-    pub keeps_capabilities: bool,
-    /// It gets no more rights from programs that it runs.
-    pub no_new_privileges: bool,
-    /// Others may not look into it.
-    pub hides: bool,
-    /// Orphans among its descendants become its children.
-    pub adopts: bool,
-    /// How late it may be woken, in nanoseconds; 0 for as late as others.
-    pub timer_slack: u64,
 }
 
 impl Task {
@@ -292,14 +263,27 @@ impl Server {
         self.numbers.add_thread(number, task);
     }
 
-    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's.
+    /// How urgent the threads of a process are.
+    pub fn urgency(&self, process: ProcessKey) -> u8 {
+        let it = &self.processes[process];
+        urgency(it.wishes.nice, self.numbers.of_session(it.session))
+    }
+
+    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's. It runs where its
+    /// `maker` may.
     pub fn add_task(
         &mut self,
         process: ProcessKey,
         number: u32,
-        mask: SignalSet,
+        (mask, maker): (SignalSet, Option<TaskKey>),
     ) -> Result<TaskKey, Errno> {
-        let body = self.world.objects.take_body().map_err(|_| Errno::EAGAIN)?;
+        let urgency = self.urgency(process);
+        let placement = &self.world.objects.placement;
+        let allowed = match maker {
+            Some(maker) => placement.allowed(self.tasks[maker].body),
+            None => placement.all(),
+        };
+        let body = self.world.objects.take_body(allowed, urgency).map_err(|_| Errno::EAGAIN)?;
         let space = self.spaces[self.processes[process].space].mapping.space;
         let (none, nothing) = (Descriptor::NULL, Descriptor::NULL);
         if body.pcb.configure_spaces(space, none, nothing).is_err() {
@@ -350,7 +334,7 @@ impl Server {
             wishes: Wishes::default(),
         });
         self.open_terminal(process, terminal)?;
-        let task = self.add_task(process, number, SignalSet::default())?;
+        let task = self.add_task(process, number, (SignalSet::default(), None))?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
@@ -396,8 +380,11 @@ impl Server {
 
     /// Takes a stopped thread away.
     fn drop_task(&mut self, task: TaskKey) {
+        // It is not made again that somebody ends.
+        let acting = core::mem::replace(&mut self.world.acting, Acting::Nobody);
         self.stop_waiting(task);
         self.release_locks(task);
+        self.world.acting = acting;
         let Some(ended) = self.tasks.remove(task) else { return };
         ended.served.into_iter().for_each(|it| give_back(&mut self.world.vfs, it));
         let it = &mut self.processes[ended.process];

@@ -8,7 +8,8 @@ use koito_vfs::Flags;
 
 use crate::account::Account;
 use crate::call::{Answer, Arguments, Stop};
-use crate::process::{Process, ProcessKey, Wishes};
+use crate::owner::Wishes;
+use crate::process::{Process, ProcessKey};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 use crate::timers::Timers;
@@ -113,7 +114,7 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     let number = server.new_number()?;
     let process = if makes_thread { parent } else { add_process(server, parent, number, wish)? };
     let mask = server.tasks[task].mask;
-    let child = match server.add_task(process, number, mask) {
+    let child = match server.add_task(process, number, (mask, Some(task))) {
         Ok(child) => child,
         Err(errno) => {
             if !makes_thread {

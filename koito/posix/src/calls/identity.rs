@@ -114,9 +114,20 @@ pub fn getegid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
     Ok(server.process_of(task).owner.groups[1].into())
 }
 
-/// Whether the caller may become whoever it wants.
-fn is_root(server: &Server, task: TaskKey) -> bool {
-    server.process_of(task).owner.users[1] == 0
+/// `CAP_SETGID` and `CAP_SETUID`, by which the caller may belong to whatever groups it wants, and become
+/// whoever it wants.
+const GROUPS: u32 = 6;
+const USERS: u32 = 7;
+
+fn has(server: &Server, task: TaskKey, capability: u32) -> bool {
+    server.process_of(task).owner.capabilities.effective >> capability & 1 != 0
+}
+
+/// The users of the caller were `before`: its capabilities follow.
+fn follow(server: &mut Server, task: TaskKey, before: [u32; 3]) {
+    let it = server.process_of_mut(task);
+    let (owner, keeps) = (&mut it.owner, it.wishes.keeps_capabilities);
+    owner.capabilities = owner.capabilities.after(before, owner.users, keeps);
 }
 
 /// What identities become of `own`: real, effective and saved, each as wanted or the same. Who is not
@@ -145,32 +156,40 @@ fn saved(own: [u32; 3], real: u32, effective: u32) -> u32 {
 }
 
 macro_rules! setters {
-    ($field:ident by $set:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
+    ($field:ident by $set:ident, $capability:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
         /// Becomes somebody; root for good.
         pub fn $one(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Answer {
-            let (wanted, root) = (wanted as u32, is_root(server, task));
+            let before = server.process_of(task).owner.users;
+            let (wanted, root) = (wanted as u32, has(server, task, $capability));
             let wanted = if root { [wanted; 3] } else { [SAME, wanted, SAME] };
             let own = server.process_of(task).owner.$field;
             server.$set(server.tasks[task].process, changed(own, wanted, root)?);
+            follow(server, task, before);
             Ok(0)
         }
 
         /// Sets real and effective identity.
         pub fn $two(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+            let before = server.process_of(task).owner.users;
             let &[real, effective, ..] = arguments;
-            let (real, effective, root) = (real as u32, effective as u32, is_root(server, task));
+            let (real, effective) = (real as u32, effective as u32);
+            let root = has(server, task, $capability);
             let own = server.process_of(task).owner.$field;
             let wanted = [real, effective, saved(own, real, effective)];
             server.$set(server.tasks[task].process, changed(own, wanted, root)?);
+            follow(server, task, before);
             Ok(0)
         }
 
         /// Sets real, effective and saved identity.
         pub fn $three(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+            let before = server.process_of(task).owner.users;
             let &[real, effective, saved, ..] = arguments;
             let wanted = [real as u32, effective as u32, saved as u32];
-            let (own, root) = (server.process_of(task).owner.$field, is_root(server, task));
+            let own = server.process_of(task).owner.$field;
+            let root = has(server, task, $capability);
             server.$set(server.tasks[task].process, changed(own, wanted, root)?);
+            follow(server, task, before);
             Ok(0)
         }
 
@@ -185,8 +204,8 @@ macro_rules! setters {
     };
 }
 
-setters!(users by set_users: setuid, setreuid, setresuid, getresuid);
-setters!(groups by set_groups: setgid, setregid, setresgid, getresgid);
+setters!(users by set_users, USERS: setuid, setreuid, setresuid, getresuid);
+setters!(groups by set_groups, GROUPS: setgid, setregid, setresgid, getresgid);
 
 /// Further groups of users.
 pub fn getgroups(server: &mut Server, task: TaskKey, &[room, to, ..]: &Arguments) -> Answer {
@@ -203,7 +222,7 @@ pub fn getgroups(server: &mut Server, task: TaskKey, &[room, to, ..]: &Arguments
 
 /// Sets them.
 pub fn setgroups(server: &mut Server, task: TaskKey, &[count, from, ..]: &Arguments) -> Answer {
-    if !is_root(server, task) {
+    if !has(server, task, GROUPS) {
         return Err(Errno::EPERM.into());
     }
     if count > MOST_GROUPS {

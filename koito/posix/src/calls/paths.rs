@@ -138,6 +138,9 @@ pub fn openat(
             }
         }
     };
+    if flags.contains(Flags::TRUNCATE) {
+        server.settle_cuts();
+    }
     server.tasks[task].opening = Some(file);
     server.number_call(task, |vfs, _| vfs.is_met(file).map(|()| 0))?;
     server.tasks[task].opening = None;

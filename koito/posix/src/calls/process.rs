@@ -10,6 +10,7 @@ use nun::Descriptor;
 use super::paths::{EMPTY_PATH, NO_FOLLOW};
 use crate::call::{Answer, Arguments, Stop};
 use crate::files::Came;
+use crate::owner::Capabilities;
 use crate::server::{Server, TaskKey};
 
 /// Number of the FS base among a process's registers.
@@ -104,6 +105,7 @@ fn execute(
     owner.users[1] = user.unwrap_or(owner.users[1]);
     owner.groups[1] = group.unwrap_or(owner.groups[1]);
     (owner.users[2], owner.groups[2]) = (owner.users[1], owner.groups[1]);
+    owner.capabilities = Capabilities::of(owner.users);
     it.space = loaded.space;
     it.name = loaded.name();
     it.has_executed = true;

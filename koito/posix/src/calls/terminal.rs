@@ -64,6 +64,7 @@ fn readable(server: &mut Server, file: FileId) -> Result<usize, Errno> {
     let vfs = &server.world.vfs;
     match vfs.object(file) {
         Object::Pipe(..) => Ok(vfs.pipe_bytes(file)),
+        Object::Watcher(watcher) => Ok(vfs.watched_bytes(*watcher)),
         Object::Socket(_) => vfs.socket_bytes(file).map_err(|_| Errno::ENOTTY),
         Object::Terminal(end) => Ok(vfs.terminals.readable_bytes(*end)),
         Object::File(_) => {
