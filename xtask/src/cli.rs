@@ -52,7 +52,8 @@ pub enum Command {
     /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
-    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk.
+    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
+    /// `# disk-requests-a-second: N` slows that.
     Drive(DriveOptions),
 }
 

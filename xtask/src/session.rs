@@ -124,6 +124,7 @@ impl Session {
                 meter: None,
                 debugger: None,
                 disk,
+                disk_rate: None,
                 guest_disks: guest::disks(&options.guest)?,
                 resets: false,
             },

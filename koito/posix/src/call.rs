@@ -27,6 +27,8 @@ pub enum Stop {
     Wait,
     /// The call is made again when this request to the file server was answered.
     Disk(Ticket),
+    /// The caller makes it again, on its own time: it goes on from there, and others have their turn.
+    Again,
     /// The caller stays stopped: it ended, or gets its answer from somebody else.
     Halt,
 }

@@ -11,10 +11,10 @@ use nun::Descriptor;
 use koito_vfs::{DentryId, FileId, QueueId};
 
 use crate::account::Account;
-use crate::disk::{Served, give_back};
+use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
-use crate::machine::Body;
+use crate::machine::{Body, urgency};
 use crate::owner::{Owner, Wishes};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
@@ -266,14 +266,27 @@ impl Server {
         self.numbers.add_thread(number, task);
     }
 
-    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's.
+    /// How urgent the threads of a process are.
+    pub fn urgency(&self, process: ProcessKey) -> u8 {
+        let it = &self.processes[process];
+        urgency(it.wishes.nice, self.numbers.of_session(it.session))
+    }
+
+    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's. It runs where its
+    /// `maker` may.
     pub fn add_task(
         &mut self,
         process: ProcessKey,
         number: u32,
-        mask: SignalSet,
+        (mask, maker): (SignalSet, Option<TaskKey>),
     ) -> Result<TaskKey, Errno> {
-        let body = self.world.objects.take_body().map_err(|_| Errno::EAGAIN)?;
+        let urgency = self.urgency(process);
+        let placement = &self.world.objects.placement;
+        let allowed = match maker {
+            Some(maker) => placement.allowed(self.tasks[maker].body),
+            None => placement.all(),
+        };
+        let body = self.world.objects.take_body(allowed, urgency).map_err(|_| Errno::EAGAIN)?;
         let space = self.spaces[self.processes[process].space].mapping.space;
         let (none, nothing) = (Descriptor::NULL, Descriptor::NULL);
         if body.pcb.configure_spaces(space, none, nothing).is_err() {
@@ -324,7 +337,7 @@ impl Server {
             wishes: Wishes::default(),
         });
         self.open_terminal(process, terminal)?;
-        let task = self.add_task(process, number, SignalSet::default())?;
+        let task = self.add_task(process, number, (SignalSet::default(), None))?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
@@ -370,8 +383,11 @@ impl Server {
 
     /// Takes a stopped thread away.
     fn drop_task(&mut self, task: TaskKey) {
+        // It is not made again that somebody ends.
+        let acting = core::mem::replace(&mut self.world.acting, Acting::Nobody);
         self.stop_waiting(task);
         self.release_locks(task);
+        self.world.acting = acting;
         let Some(ended) = self.tasks.remove(task) else { return };
         ended.served.into_iter().for_each(|it| give_back(&mut self.world.vfs, it));
         let it = &mut self.processes[ended.process];

@@ -9,6 +9,7 @@ use koito::services::PowerClient;
 use koito::{Environment, Missing};
 use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline};
 use koito_vfs::{Finished, Place, Vfs};
+use nun::mapped::Mapped;
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
 
@@ -98,9 +99,12 @@ pub struct Server {
 pub type TaskKey = Key<Task>;
 
 impl Server {
-    /// One without programs.
-    pub fn new(environment: &Environment) -> Result<Self, Missing> {
-        let (objects, mapped) = Objects::new().expect("the manifest gives memory for programs");
+    /// One without programs, which are made of `objects` and have the memory that is `mapped`.
+    pub fn new(
+        environment: &Environment,
+        objects: Objects,
+        mapped: Mapped,
+    ) -> Result<Self, Missing> {
         let mut memory = Memory::new(mapped);
         let trampoline = memory.take_zero().expect("there is memory for programs");
         memory.page(trampoline).copy_from(0, &trampoline::CODE);
@@ -221,6 +225,10 @@ impl Server {
             Ok(result) => result,
             Err(Stop::Error(errno)) => errno.answer(),
             Err(Stop::Whole) => return self.finish(task),
+            Err(Stop::Again) => {
+                self.make_again(task, number);
+                return self.finish(task);
+            }
             Err(Stop::Wait) if self.is_interrupted(task) => {
                 self.interrupt_call(task, number, *arguments);
                 return self.finish(task);

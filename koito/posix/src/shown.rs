@@ -27,6 +27,8 @@ pub struct Shown<'a> {
     spaces: &'a Arena<Space>,
     clock: &'a Clock,
     memory: Mapped,
+    /// How many processors there are.
+    cpus: usize,
     /// All pages, and the free ones.
     pages: (usize, usize),
 }
@@ -38,11 +40,11 @@ impl<'a> Shown<'a> {
         (processes, tasks): (&'a Arena<Process>, &'a Arena<Task>),
         numbers: &'a Numbers<Process, Task>,
         spaces: &'a Arena<Space>,
-        clock: &'a Clock,
+        (clock, cpus): (&'a Clock, usize),
     ) -> Self {
         let pool: &Pool = &vfs.pages.pool;
         let pages = (pool.len(), pool.free());
-        Self { processes, tasks, numbers, spaces, clock, memory: vfs.pages.all(), pages }
+        Self { processes, tasks, numbers, spaces, clock, memory: vfs.pages.all(), cpus, pages }
     }
 
     /// The process with this number, or that of the thread with this number.
@@ -208,9 +210,13 @@ impl System for Shown<'_> {
         let now = self.clock.now() / 10_000_000;
         let (seconds, rest) = (now / 100, now % 100);
         let text = match what {
-            SystemText::Cpuinfo => String::from(
-                "processor\t: 0\nvendor_id\t: unknown\nmodel name\t: x86-64\nflags\t\t: fpu\n\n",
-            ),
+            SystemText::Cpuinfo => (0..self.cpus)
+                .map(|cpu| {
+                    format!(
+                        "processor\t: {cpu}\nvendor_id\t: unknown\nmodel name\t: x86-64\nflags\t\t: fpu\n\n"
+                    )
+                })
+                .collect(),
             SystemText::Meminfo => format!(
                 "MemTotal:       {all:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {free:8} kB\n\
                  Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n\

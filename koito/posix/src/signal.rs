@@ -12,8 +12,6 @@ use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey};
 use crate::wake::Waiting;
 
-/// Bytes of the `syscall` instruction.
-const CALL_BYTES: u64 = 2;
 /// `rt_sigtimedwait`.
 const TAKES: u32 = 128;
 /// Calls that a handler interrupts for good, whatever is wished: they wait for time or signals.
@@ -183,12 +181,7 @@ impl Server {
         };
         let repeats = action.flags & Action::RESTART != 0 || action.handler <= Action::IGNORE;
         let written = match again {
-            Some(number) if repeats => {
-                pcb.read_register(register::RIP as u64).and_then(|instruction| {
-                    pcb.write_register(register::RAX as u64, number.into())?;
-                    pcb.write_register(register::RIP as u64, instruction - CALL_BYTES)
-                })
-            }
+            Some(number) if repeats => return self.make_again(task, number),
             _ => pcb.write_register(register::RAX as u64, Errno::EINTR.answer()),
         };
         written.expect("a stopped thread can be written to");
@@ -289,6 +282,7 @@ impl Server {
 
     /// Has a stopped thread enter a handler next, by way of the code in its own memory.
     fn enter_handler(&mut self, task: TaskKey, info: &Info, action: &Action) -> Result<(), Errno> {
+        self.end_again(task);
         let signal = info.signal;
         let it = &mut self.tasks[task];
         let (pcb, mask, alternate) = (it.body.pcb, it.mask, it.alternate);

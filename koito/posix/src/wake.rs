@@ -7,7 +7,7 @@ use core::cmp::Reverse;
 
 use koito::SupervisorAlarm;
 use koito_linux::Errno;
-use koito_posix_core::{Arena, Key, PAGE_BYTES, Page, Signal, page_of};
+use koito_posix_core::{Arena, Key, PAGE_BYTES, Page, Signal, page_of, register};
 use koito_vfs::Finished;
 use nun::executor::Alarm;
 
@@ -17,6 +17,8 @@ use crate::process::{ProcessKey, Task};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 
+/// Bytes of the `syscall` instruction.
+const CALL_BYTES: u64 = 2;
 /// Number of the register for results.
 const RESULT: u64 = 0;
 /// Points in time of waits that are over are forgotten when there are more of them than this.
@@ -158,6 +160,30 @@ impl Server {
         self.answer_repeated(task, (number, arguments), answer);
     }
 
+    /// Has a stopped thread, which is behind its call, make that again.
+    pub fn make_again(&mut self, task: TaskKey, number: u32) {
+        let pcb = self.tasks[task].body.pcb;
+        let written = pcb.read_register(register::RIP as u64).and_then(|instruction| {
+            pcb.write_register(register::RAX as u64, number.into())?;
+            pcb.write_register(register::RIP as u64, instruction - CALL_BYTES)
+        });
+        written.expect("a stopped thread can be written to");
+    }
+
+    /// A thread that was to go on with a call enters a handler instead: the call gives what it has moved.
+    pub fn end_again(&mut self, task: TaskKey) {
+        let moved = core::mem::take(&mut self.tasks[task].moved);
+        if moved == 0 {
+            return;
+        }
+        let pcb = self.tasks[task].body.pcb;
+        let written = pcb.read_register(register::RIP as u64).and_then(|instruction| {
+            pcb.write_register(register::RAX as u64, moved)?;
+            pcb.write_register(register::RIP as u64, instruction + CALL_BYTES)
+        });
+        written.expect("a stopped thread can be written to");
+    }
+
     /// Notes what the file server answered to a thread, and wakes it; answers whether it is there.
     pub fn hear_of_disk(&mut self, answered: Answered) -> bool {
         let Answered { ticket, task, served } = answered;
@@ -215,6 +241,10 @@ impl Server {
     ) {
         match answer {
             Err(Stop::Wait) => self.wait_to_repeat(task, number, arguments),
+            Err(Stop::Again) => {
+                self.make_again(task, number);
+                self.answer(task, Err(Stop::Whole));
+            }
             Err(Stop::Disk(ticket)) => {
                 let arguments = *arguments;
                 self.tasks[task].waiting = Some(Waiting::Disk { ticket, number, arguments });
@@ -234,7 +264,7 @@ impl Server {
             Ok(result) => result,
             Err(Stop::Error(errno)) => errno.answer(),
             Err(Stop::Whole) => return self.run(task),
-            Err(Stop::Halt | Stop::Wait | Stop::Disk(_)) => return,
+            Err(Stop::Halt | Stop::Wait | Stop::Disk(_) | Stop::Again) => return,
         };
         // It is stopped, so it can be written to.
         let _ = pcb.write_register(RESULT, result);

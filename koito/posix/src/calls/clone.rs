@@ -114,7 +114,7 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     let number = server.new_number()?;
     let process = if makes_thread { parent } else { add_process(server, parent, number, wish)? };
     let mask = server.tasks[task].mask;
-    let child = match server.add_task(process, number, mask) {
+    let child = match server.add_task(process, number, (mask, Some(task))) {
         Ok(child) => child,
         Err(errno) => {
             if !makes_thread {

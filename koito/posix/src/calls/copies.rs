@@ -3,7 +3,7 @@
 use koito_linux::Errno;
 use koito_vfs::{FileId, Object, Whence};
 
-use super::files::{MOST_BYTES, offset};
+use super::files::{ON_ONE_TURN, offset};
 use crate::call::{Answer, Arguments, Stop};
 use crate::server::{Server, TaskKey};
 
@@ -69,7 +69,8 @@ fn copy(
     let mut done = 0;
     let mut failed = None;
     let mut piece = [0; 4096];
-    while done < bytes.min(MOST_BYTES) {
+    // Whoever wants more asks again.
+    while done < bytes.min(ON_ONE_TURN) {
         let most = (bytes - done).min(piece.len() as u64) as usize;
         let came = server.number_call(task, |vfs, context| {
             let ready = vfs.ready(to).contains(koito_vfs::Ready::OUT);

@@ -13,7 +13,9 @@ use crate::machine::Memory;
 use crate::server::{Server, TaskKey};
 
 /// Most bytes of a read or write.
-pub const MOST_BYTES: u64 = 0x7fff_f000;
+const MOST_BYTES: u64 = 0x7fff_f000;
+/// Bytes that a call moves before others have their turn.
+pub const ON_ONE_TURN: u64 = 1 << 20;
 /// Most pieces of a vector.
 const MOST_PIECES: u64 = 1024;
 
@@ -118,7 +120,8 @@ impl Server {
         let tried = if way == Way::Read { Protection::WRITE } else { Protection::READ };
         let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
-        let mut done = self.tasks[task].moved;
+        let before = self.tasks[task].moved;
+        let mut done = before;
         let mut buffer = Buffer::default();
         loop {
             let at = address.wrapping_add(done);
@@ -129,7 +132,13 @@ impl Server {
                 Err(errno) => Err(errno.into()),
             };
             match moved {
-                Ok(count) => done += count,
+                Ok(count) => {
+                    done += count;
+                    if in_steps && done < bytes && done - before >= ON_ONE_TURN && count == asked {
+                        self.tasks[task].moved = done;
+                        return Err(Stop::Again);
+                    }
+                }
                 // What was moved so far is not moved again.
                 Err(stop) if done > 0 && self.goes_on(stop, way == Way::Write && waits) => {
                     self.tasks[task].moved = done;
@@ -151,7 +160,8 @@ impl Server {
     /// Whether a transfer that was stopped goes on from there: one that waits for the file server, and one
     /// that `waits` for anything.
     fn goes_on(&self, stop: Stop, waits: bool) -> bool {
-        matches!(self.world.acting, Acting::Awaiting(_)) || (waits && stop == Stop::Wait)
+        let waits_for_disk = matches!(self.world.acting, Acting::Awaiting(_));
+        waits_for_disk || stop == Stop::Again || (waits && stop == Stop::Wait)
     }
 
     /// How much of `bytes` may be written to a file, as large as the process may make one; who is at the end
@@ -205,8 +215,8 @@ impl Server {
             return Err(Errno::EINVAL.into());
         }
         // What was moved before it had to wait.
-        let mut before = core::mem::take(&mut self.tasks[task].moved);
-        let mut done = before;
+        let start = core::mem::take(&mut self.tasks[task].moved);
+        let (mut before, mut done) = (start, start);
         for index in 0..count {
             let at = vector.wrapping_add(index * 16);
             let piece = self.read_words(task, at).map_err(Stop::from);
@@ -224,6 +234,10 @@ impl Server {
                     done += moved;
                     if !whole {
                         break;
+                    }
+                    if done - start >= ON_ONE_TURN && index + 1 < count {
+                        self.tasks[task].moved = done;
+                        return Err(Stop::Again);
                     }
                 }
                 Err(stop) => {

@@ -62,39 +62,63 @@ pub fn setpriority(
             result = Err(Errno::EACCES.into());
         } else {
             it.wishes.nice = nice;
+            let urgency = server.urgency(process);
+            for thread in server.tasks_of(process) {
+                let body = server.tasks[thread].body;
+                let urged = server.world.objects.placement.urge(body, urgency);
+                urged.map_err(|_| Errno::EPERM)?;
+            }
         }
     }
     result
 }
 
-/// Has a thread run on some processors only: there is the first, which has to be among them.
+/// Has a thread run on some processors only; at least one of them has to be there.
 pub fn sched_setaffinity(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[_, bytes, from, ..] = arguments;
+    let &[who, bytes, from, ..] = arguments;
     if bytes < 8 {
         return Err(Errno::EINVAL.into());
     }
-    let [processors] = server.read_words(task, from)?;
-    if processors & 1 == 0 { Err(Errno::EINVAL.into()) } else { Ok(0) }
+    let thread = meant_thread(server, task, who)?;
+    let [wanted] = server.read_words(task, from)?;
+    let placement = &mut server.world.objects.placement;
+    let allowed = wanted & placement.all();
+    let body = server.tasks[thread].body;
+    if allowed == 0 || placement.allow(body, allowed).is_err() {
+        return Err(Errno::EINVAL.into());
+    }
+    Ok(0)
 }
 
 /// On which processors a thread may run.
 pub fn sched_getaffinity(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[_, bytes, to, ..] = arguments;
+    let &[who, bytes, to, ..] = arguments;
     if bytes < 8 || !bytes.is_multiple_of(8) {
         return Err(Errno::EINVAL.into());
     }
-    server.write_words(task, to, &[1])?;
+    let thread = meant_thread(server, task, who)?;
+    let allowed = server.world.objects.placement.allowed(server.tasks[thread].body);
+    server.write_words(task, to, &[allowed])?;
     Ok(8)
 }
 
 /// On which processor it runs.
 pub fn getcpu(server: &mut Server, task: TaskKey, &[cpu, node, ..]: &Arguments) -> Answer {
-    for at in [cpu, node] {
+    let own = server.world.objects.placement.cpu(server.tasks[task].body);
+    for (at, number) in [(cpu, own as u32), (node, 0)] {
         if at != 0 {
-            server.write_bytes(task, at, &[0; 4])?;
+            server.write_bytes(task, at, &number.to_le_bytes())?;
         }
     }
     Ok(0)
+}
+
+/// The thread that a call names; 0 for the caller.
+fn meant_thread(server: &Server, task: TaskKey, who: u64) -> Result<TaskKey, Errno> {
+    match who as u32 {
+        0 => Ok(task),
+        number => server.numbers.thread(number).ok_or(Errno::ESRCH),
+    }
 }
 
 /// The process of a thread, as a call names it; 0 for the caller.
