@@ -121,6 +121,8 @@ pub struct Task {
     pub robust_list: u64,
     /// What its body had used before it came.
     pub ticks_before: u64,
+    /// What it is called, if not as its process.
+    pub name: Vec<u8>,
 }
 
 impl Task {
@@ -146,6 +148,7 @@ impl Task {
             held: false,
             robust_list: 0,
             ticks_before: 0,
+            name: Vec::new(),
         }
     }
 }
