@@ -66,7 +66,7 @@ macro_rules! system_calls {
             37 alarm Full timers::alarm;
             38 setitimer Full timers::setitimer;
             39 getpid Full identity::getpid;
-            40 sendfile Full files::sendfile;
+            40 sendfile Full copies::sendfile;
             41 socket Partial sockets::socket;
             42 connect Partial sockets::connect;
             43 accept Full sockets::accept;
@@ -248,7 +248,7 @@ macro_rules! system_calls {
             272 unshare Missing;
             273 set_robust_list Full process::set_robust_list;
             274 get_robust_list Full process::get_robust_list;
-            275 splice Partial files::splice;
+            275 splice Partial copies::splice;
             276 tee Missing;
             277 sync_file_range Full files::sync_file_range;
             278 vmsplice Missing;
@@ -292,7 +292,7 @@ macro_rules! system_calls {
             323 userfaultfd Missing;
             324 membarrier Missing;
             325 mlock2 Full memory::mlock;
-            326 copy_file_range Full files::copy_file_range;
+            326 copy_file_range Full copies::copy_file_range;
             327 preadv2 Partial files::preadv2;
             328 pwritev2 Partial files::pwritev2;
             329 pkey_mprotect Missing;

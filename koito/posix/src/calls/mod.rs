@@ -3,6 +3,7 @@
 
 pub mod attributes;
 pub mod clone;
+pub mod copies;
 pub mod descriptors;
 pub mod files;
 pub mod futex;

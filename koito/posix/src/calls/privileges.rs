@@ -8,7 +8,7 @@ use koito_linux::Errno;
 use koito_posix_core::Signal;
 
 use crate::call::{Answer, Arguments};
-use crate::process::Capabilities;
+use crate::owner::Capabilities;
 use crate::server::{Server, TaskKey};
 
 /// The version of the interface that has two words for each set.

@@ -10,7 +10,7 @@ use nun::Descriptor;
 use super::paths::{EMPTY_PATH, NO_FOLLOW};
 use crate::call::{Answer, Arguments, Stop};
 use crate::files::Came;
-use crate::process::Capabilities;
+use crate::owner::Capabilities;
 use crate::server::{Server, TaskKey};
 
 /// Number of the FS base among a process's registers.
