@@ -25,6 +25,7 @@ mod process;
 mod registry;
 mod server;
 mod service;
+mod sharing;
 mod shortage;
 mod shown;
 mod signal;

@@ -1,4 +1,4 @@
-//! In whose name processes act, and what that allows them.
+//! In whose name processes act, and what they wish for themselves.
 
 use alloc::vec::Vec;
 
@@ -56,4 +56,23 @@ impl Default for Capabilities {
     fn default() -> Self {
         Self { effective: Self::ALL, permitted: Self::ALL }
     }
+}
+
+/// What a process wishes for itself by `prctl` and the like.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wishes {
+    /// How nice it is to others, from -20 to 19.
+    pub nice: i32,
+    /// The signal that it gets when its parent ends; 0 for none.
+    pub parent_death_signal: u8,
+    /// It keeps its capabilities when it is root no more.
+    pub keeps_capabilities: bool,
+    /// It gets no more rights from programs that it runs.
+    pub no_new_privileges: bool,
+    /// Others may not look into it.
+    pub hides: bool,
+    /// Orphans among its descendants become its children.
+    pub adopts: bool,
+    /// How late it may be woken, in nanoseconds; 0 for as late as others.
+    pub timer_slack: u64,
 }

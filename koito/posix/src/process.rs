@@ -15,7 +15,7 @@ use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
 use crate::machine::{Body, urgency};
-use crate::owner::Owner;
+use crate::owner::{Owner, Wishes};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 use crate::timers::Timers;
@@ -116,25 +116,6 @@ pub struct Task {
     pub robust_list: u64,
     /// What its body had used before it came.
     pub ticks_before: u64,
-}
-
-/// What a process wishes for itself by `prctl` and the like.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wishes {
-    /// How nice it is to others, from -20 to 19.
-    pub nice: i32,
-    /// The signal that it gets when its parent ends; 0 for none.
-    pub parent_death_signal: u8,
-    /// It keeps its capabilities when it is root no more.
-    pub keeps_capabilities: bool,
-    /// It gets no more rights from programs that it runs.
-    pub no_new_privileges: bool,
-    /// Others may not look into it.
-    pub hides: bool,
-    /// Orphans among its descendants become its children.
-    pub adopts: bool,
-    /// How late it may be woken, in nanoseconds; 0 for as late as others.
-    pub timer_slack: u64,
 }
 
 impl Task {

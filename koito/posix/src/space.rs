@@ -342,38 +342,6 @@ impl Space {
         Ok(())
     }
 
-    /// The same, once: what is written from now on is told by a fault again.
-    pub fn note_written_once(&mut self, world: &mut World, range: Range<u64>) {
-        self.note_written(world, range.clone());
-        let is_shared = |(start, area): (u64, &Area<FileKey>)| {
-            let part = start.max(range.start)..area.end.min(range.end);
-            (area.sharing == Sharing::Shared).then_some(part)
-        };
-        let parts: Vec<Range<u64>> =
-            self.areas.within(range.clone()).filter_map(is_shared).collect();
-        for part in parts {
-            self.hide(world, part, Entry::is_writable);
-        }
-    }
-
-    /// Has files know what the program may have written to pages that it shares with them: the kernel tells
-    /// only the first time.
-    pub fn note_written(&self, world: &mut World, range: Range<u64>) {
-        for (start, area) in self.areas.within(range.clone()) {
-            if area.sharing == Sharing::Private || !area.protection.contains(Protection::WRITE) {
-                continue;
-            }
-            let part = start.max(range.start)..area.end.min(range.end);
-            for (page, entry) in self.pages.within(part) {
-                if entry.is_writable()
-                    && let Some((file, offset)) = area.file_at(start, page)
-                {
-                    world.note_written(file, offset);
-                }
-            }
-        }
-    }
-
     /// Gives the pages in `range` back; what is there next is as the areas say.
     pub fn drop_pages(&mut self, world: &mut World, range: Range<u64>) {
         self.hide(world, range.clone(), |_| true);
@@ -384,7 +352,7 @@ impl Space {
     }
 
     /// Has the kernel unmap those pages in `range` that are mapped and of which `which` says so.
-    fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
+    pub fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
         self.recent = [Recent::NONE; RECENT];
         let shown = |entry: &Entry| entry.is_mapped() && which(*entry);
         let pages = self.pages.within(range.clone()).filter(|(_, entry)| shown(entry));

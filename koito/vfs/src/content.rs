@@ -350,33 +350,6 @@ impl<P: Pages> Vfs<P> {
         }
     }
 
-    /// A file that became shorter since this was asked last, and its new size: what is mapped of the rest is
-    /// there no more.
-    pub fn next_cut(&mut self) -> Option<(InodeId, u64)> {
-        self.cuts.pop()
-    }
-
-    /// The first byte from `offset` on that is kept, or that is not if a `hole` is looked for; what the file
-    /// server has is all taken for kept.
-    pub(crate) fn next_kept(&self, inode: InodeId, offset: u64, hole: bool) -> Option<u64> {
-        let it = &self.inodes[inode];
-        let size = it.attributes.size;
-        let Body::File(content) = &it.body else { return None };
-        if it.remote.is_some() {
-            return Some(if hole { size } else { offset });
-        }
-        let first = (offset / PAGE_BYTES as u64) as u32;
-        let mut kept = content.pages.range(first..).map(|(index, _)| *index);
-        let index = if hole {
-            let run = kept.zip(first..).take_while(|(index, next)| index == next).count();
-            Some(first + run as u32)
-        } else {
-            kept.next()
-        };
-        let place = index.map(|index| (u64::from(index) * PAGE_BYTES as u64).max(offset));
-        if hole { place.map(|place| place.min(size)) } else { place.filter(|place| *place < size) }
-    }
-
     /// Sets the size of a file.
     pub(crate) fn resize(&mut self, inode: InodeId, size: u64, now: Time) -> Result<()> {
         if size > MOST_BYTES {

@@ -145,21 +145,6 @@ pub struct File {
 /// Number of an open file.
 pub type FileId = Id<File>;
 
-/// From where an offset counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whence {
-    /// The start.
-    Start,
-    /// Where the file stands.
-    Current,
-    /// The end.
-    End,
-    /// The first data from there on.
-    Data,
-    /// The first hole from there on.
-    Hole,
-}
-
 impl File {
     pub(crate) fn new(object: Object, flags: Flags, dentry: Option<DentryId>) -> Self {
         Self { object, dentry, flags: flags - Flags::OPENING, offset: 0, uses: 1, anonymous: 0 }
@@ -430,38 +415,5 @@ impl<P: Pages> Vfs<P> {
             Object::Directory(_) => fail(Errno::EISDIR),
             _ => fail(Errno::ESPIPE),
         }
-    }
-
-    /// Moves a file to where its next read or write begins.
-    pub fn seek(&mut self, file: FileId, offset: i64, whence: Whence) -> Result<u64> {
-        let it = &self.files[file];
-        let size = match &it.object {
-            Object::File(inode) => self.inodes[*inode].attributes.size,
-            Object::Text(text) => text.len() as u64,
-            Object::Directory(_) => 0,
-            Object::Device(_) => return Ok(0),
-            _ => return fail(Errno::ESPIPE),
-        };
-        let from = match whence {
-            Whence::Start => 0,
-            Whence::Current => it.offset,
-            Whence::End => size,
-            Whence::Data | Whence::Hole => {
-                let within = u64::try_from(offset).ok().filter(|offset| *offset < size);
-                let Some(within) = within else { return fail(Errno::ENXIO) };
-                let place = match it.object {
-                    Object::File(inode) => self.next_kept(inode, within, whence == Whence::Hole),
-                    _ if whence == Whence::Data => Some(within),
-                    _ => Some(size),
-                };
-                let Some(place) = place else { return fail(Errno::ENXIO) };
-                self.files[file].offset = place;
-                return Ok(place);
-            }
-        };
-        let place = from.checked_add_signed(offset).filter(|place| *place <= i64::MAX as u64);
-        let Some(place) = place else { return fail(Errno::EINVAL) };
-        self.files[file].offset = place;
-        Ok(place)
     }
 }

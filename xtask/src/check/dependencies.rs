@@ -59,6 +59,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-posix-core", &["koito-linux"]),
     ("koito-entropy", &["koito", "nun"]),
     ("koito-files", &["koito", "koito-block", "koito-fs", "nun", "nun-heap"]),
+    ("koito-pci", &["koito", "nun", "nun-driver"]),
     ("koito-virtio-block", &["koito", "nun", "nun-driver"]),
     ("koito-virtio-entropy", &["koito", "nun", "nun-driver"]),
     ("koito-screen", &["koito", "koito-terminal", "nun"]),

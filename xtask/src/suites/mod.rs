@@ -14,6 +14,7 @@ mod hostile_guest;
 mod koito;
 mod libtest;
 mod linux;
+mod linux_guest;
 mod linux_vmx;
 mod locks;
 mod promises;
@@ -29,8 +30,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::check;
-use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
-use crate::guest::SMALL_KERNEL;
+use crate::cli::{BootOptions, Suite, TestOptions};
 use crate::linux::{LARGE, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
@@ -94,19 +94,6 @@ fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Sessions with Linux as a guest, and with guests that mean no good.
-fn linux_guest(repository: &Repository, step: &Step) -> Result<Tally> {
-    let options = |kernel: &str| {
-        let guest_kernel = Some(kernel.to_owned());
-        let guest = GuestOptions { guest: true, guest_kernel, ..GuestOptions::default() };
-        BootOptions { guest, ..BootOptions::default() }
-    };
-    let mut tally = boot::run(repository, step, "tests/linux-guest", &options(SMALL_KERNEL))?;
-    let hostile = hostile_guest::write(repository)?;
-    tally.add(boot::run(repository, step, "tests/hostile-guest", &options(&hostile))?);
-    Ok(tally)
-}
-
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
 fn run_suite(repository: &Repository, suite: Suite) -> Tally {
     let name =
@@ -134,7 +121,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::LinuxLarge => linux::run(repository, &LARGE, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
-        Suite::LinuxGuest => linux_guest(repository, &step),
+        Suite::LinuxGuest => linux_guest::run(repository, &step),
         Suite::Check => check::tally(repository, &step),
     };
     let elapsed = step.elapsed().as_secs_f64();

@@ -152,21 +152,3 @@ pub fn truncate(server: &mut Server, task: TaskKey, &[path, size, ..]: &Argument
     server.settle_cuts();
     done
 }
-
-/// No file has extended attributes.
-pub fn getxattr(server: &mut Server, task: TaskKey, &[path, ..]: &Arguments) -> Answer {
-    server.name_at(task, (HERE, path), 0)?;
-    Err(Errno::ENODATA.into())
-}
-
-/// Nor has a link.
-pub fn lgetxattr(server: &mut Server, task: TaskKey, &[path, ..]: &Arguments) -> Answer {
-    server.name_at(task, (HERE, path), NO_FOLLOW)?;
-    Err(Errno::ENODATA.into())
-}
-
-/// Nor an open file.
-pub fn fgetxattr(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    server.file(task, file)?;
-    Err(Errno::ENODATA.into())
-}

@@ -8,7 +8,8 @@ use koito_vfs::Flags;
 
 use crate::account::Account;
 use crate::call::{Answer, Arguments, Stop};
-use crate::process::{Process, ProcessKey, Wishes};
+use crate::owner::Wishes;
+use crate::process::{Process, ProcessKey};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 use crate::timers::Timers;

@@ -1,4 +1,4 @@
-//! Copying from one file to another.
+//! Copies from file to file, without a way through the program.
 
 use koito_linux::Errno;
 use koito_vfs::{FileId, Object, Whence};

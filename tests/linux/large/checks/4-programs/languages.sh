@@ -10,7 +10,7 @@ lua -e 'local f = assert(io.open("x", "w")) f:write("one\ntwo\n") f:close() for 
 perl -MList::Util=sum,shuffle -MPOSIX=floor -MData::Dumper -MFile::Temp=tempfile -e '$Data::Dumper::Sortkeys = 1; print sum(1 .. 100), " ", floor(3.7), "\n", Dumper({a => [1, 2], b => {c => 3}}); my ($h, $n) = tempfile(); print {$h} "x" x 1000; close $h; print -s $n, "\n"; unlink $n'
 
 ### perl-processes
-perl -MSocket -e 'socketpair(A, B, AF_UNIX, SOCK_STREAM, 0) or die; if (my $p = fork) { close B; print A "hello\n"; print scalar <A>; waitpid $p, 0; print $? >> 8, "\n" } else { close A; select B; $| = 1; my $l = <B>; print "got $l"; exit 5 }'
+perl -MSocket -MIO::Handle -e 'socketpair(A, B, AF_UNIX, SOCK_STREAM, 0) or die; if (my $p = fork) { close B; A->autoflush(1); print A "hello\n"; print scalar <A>; waitpid $p, 0; print $? >> 8, "\n" } else { close A; select B; $| = 1; my $l = <B>; print "got $l"; exit 5 }'
 
 ### perl-signals
 perl -e '$SIG{ALRM} = sub { print "rang\n" }; alarm 1; sleep 3; $SIG{USR1} = sub { $n++ }; kill "USR1", $$ for 1 .. 10; print "$n\n"; print join(",", map { $_ >= 0 ? "fine" : "bad" } times), "\n"'
