@@ -10,8 +10,6 @@
 use core::fmt;
 
 use amateras_vmm::{Guest, Options, StartError, Vm};
-use nun::abi::Source;
-use nun::abi::guest::{Exit, ExitReason};
 use nun::abi::init::slot;
 use nun::{
     Descriptor, Error, InitInfo, IpcPort, NotificationPort, Pcb, Received, Resources, Rights,
@@ -99,11 +97,10 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             None => port.receive()?,
         };
         match received {
-            Received::Other { info, words, .. } if info.source() == Some(Source::VirtualCpu) => {
-                let reply = vm.exit(info.label(), &words);
+            Received::Exit { left, .. } => {
+                let reply = vm.exit(left.number, &left.exit.words());
                 if log {
-                    let reason = ExitReason::from_number(info.label());
-                    nun::println!("{reason:x?} {:x?} {reply:x?}", Exit::from_words(&words));
+                    nun::println!("{:x?} {:x?} {reply:x?}", left.reason(), left.exit);
                 }
                 answer = Some(reply);
             }

@@ -14,7 +14,6 @@ use desk::Desk;
 use koito::conventions::slot;
 use koito::services::VmServer;
 use koito::{Environment, Missing};
-use nun::abi::Source;
 use nun::service::respond;
 use nun::{Error, IpcPort, Received};
 
@@ -89,8 +88,8 @@ fn serve(port: IpcPort, epoch: u16, desk: &VmServer<Desk<'_>>) -> Result<(), Fai
             None => port.receive()?,
         };
         match received {
-            Received::Other { info, words, .. } if info.source() == Some(Source::VirtualCpu) => {
-                answer = Some(desk.0.exit(info.label(), &words));
+            Received::Exit { left, .. } => {
+                answer = Some(desk.0.exit(left.number, &left.exit.words()));
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);

@@ -1,9 +1,9 @@
-//! The board: which device answers at which port, and whose line goes where.
+//! The board: which device answers at which address, and whose line goes where.
 //!
-//! The bus is the old one, a byte wide: a wider access is one to each of its bytes. Where nothing is,
-//! reads are all ones and writes get lost. PCI is not there, and says so by that.
+//! Its own ports are those of the old bus, a byte wide: a wider access is one to each of its bytes. A
+//! [`Bus`] is asked before them. Where nothing is, reads are all ones and writes get lost.
 
-use crate::{Clock, Line, Pics, Pit, Time, Uart};
+use crate::{Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World};
 
 /// What a guest asks of the whole machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,21 +25,41 @@ const PCI_ADDRESS: u16 = 0xcf8;
 /// Port 0xcf9: reset, now.
 const RESET_NOW: u8 = 0x04;
 
+/// An access, but for what is moved.
+pub struct Visit<'a> {
+    /// The processor that comes, counted from 0.
+    pub processor: usize,
+    /// The guest's memory.
+    pub memory: &'a mut dyn GuestMemory,
+    /// The time.
+    pub now: Time,
+}
+
+impl Visit<'_> {
+    /// The same once more.
+    pub fn again(&mut self) -> Visit<'_> {
+        Visit { processor: self.processor, memory: &mut *self.memory, now: self.now }
+    }
+}
+
 /// All devices of the machine.
 #[derive(Clone, Debug)]
-pub struct Board {
-    pics: Pics,
+pub struct Board<B = NoBus> {
+    /// Devices beside those here.
+    bus: B,
+    interrupts: Interrupts,
     pit: Pit,
     uart: Uart,
     clock: Clock,
     request: Option<Request>,
 }
 
-impl Board {
-    /// A machine that is switched on `epoch` seconds after 1970 began.
-    pub fn new(epoch: u64) -> Self {
+impl<B: Bus> Board<B> {
+    /// A machine with `bus` that is switched on `epoch` seconds after 1970 began.
+    pub fn new(epoch: u64, bus: B) -> Self {
         Self {
-            pics: Pics::default(),
+            bus,
+            interrupts: Interrupts::default(),
             pit: Pit::default(),
             uart: Uart::default(),
             clock: Clock::new(epoch),
@@ -47,18 +67,57 @@ impl Board {
         }
     }
 
-    /// Reads `bytes` bytes, at most 4, from `port` on.
-    pub fn read(&mut self, port: u16, bytes: u8, now: Time) -> u32 {
+    /// Switches it off and on again, `epoch` seconds after 1970 began.
+    pub fn restart(&mut self, epoch: u64) {
+        self.bus.reset();
+        self.interrupts = Interrupts::default();
+        (self.pit, self.uart, self.clock) = (Pit::default(), Uart::default(), Clock::new(epoch));
+        self.request = None;
+    }
+
+    /// Lets the bus do `what` it does by itself.
+    pub fn with_bus<T>(
+        &mut self,
+        visit: Visit<'_>,
+        what: impl FnOnce(&mut B, &mut World<'_>) -> T,
+    ) -> T {
+        let Visit { memory, now, .. } = visit;
+        what(&mut self.bus, &mut World { memory, interrupts: &mut self.interrupts, now })
+    }
+
+    /// Reads `bytes` bytes, 1, 2, 4 or 8, at `place`.
+    pub fn read(&mut self, place: Place, bytes: u8, visit: Visit<'_>) -> u64 {
+        let now = visit.now;
+        let value = self.with_bus(visit, |bus, world| bus.read(place, bytes, world));
+        let value = match (value, place) {
+            (Some(value), _) => value,
+            (None, Place::Port(port)) => self.read_port(port, bytes, now).into(),
+            (None, Place::Memory(_)) => u64::MAX,
+        };
+        value & mask(bytes)
+    }
+
+    /// Writes the lowest `bytes` bytes, 1, 2, 4 or 8, of `value` to `place`.
+    pub fn write(&mut self, place: Place, bytes: u8, value: u64, visit: Visit<'_>) {
+        let now = visit.now;
+        let written =
+            self.with_bus(visit, |bus, world| bus.write(place, bytes, value & mask(bytes), world));
+        match (written, place) {
+            (Some(()), _) | (None, Place::Memory(_)) => {}
+            (None, Place::Port(port)) => self.write_port(port, bytes, value, now),
+        }
+    }
+
+    fn read_port(&mut self, port: u16, bytes: u8, now: Time) -> u32 {
         let mut value = [0xff; 4];
         for (port, byte) in (port..=u16::MAX).zip(value.iter_mut().take(bytes.into())) {
             *byte = self.read_byte(port, now);
         }
-        u32::from_le_bytes(value) & mask(bytes)
+        u32::from_le_bytes(value)
     }
 
-    /// Writes the lowest `bytes` bytes of `value`, at most 4, from `port` on.
-    pub fn write(&mut self, port: u16, bytes: u8, value: u32, now: Time) {
-        // The only access that is wider than the bus: to PCI, in whose address the reset would lie.
+    fn write_port(&mut self, port: u16, bytes: u8, value: u64, now: Time) {
+        // The one port where PCI would be told which register is meant has a reset in its middle.
         if (port, bytes) == (PCI_ADDRESS, 4) {
             return;
         }
@@ -72,24 +131,26 @@ impl Board {
         // The line falls in between, however often the output rose: rises that nobody took in time
         // are one.
         if self.pit.timer().take_rises(now) > 0 {
-            self.pics.set_line(Line::TIMER, false);
-            self.pics.set_line(Line::TIMER, true);
+            self.interrupts.pulse(Line::TIMER);
         }
     }
 
     /// When [`advance`](Self::advance) has to be called next, even if the guest does nothing.
     pub fn deadline(&mut self) -> Option<Time> {
-        if self.pics.is_masked(Line::TIMER) { None } else { self.pit.timer().next_rise() }
+        if self.interrupts.pics.is_masked(Line::TIMER) {
+            return None;
+        }
+        self.pit.timer().next_rise()
     }
 
     /// Whether the processor is asked for an interrupt.
     pub const fn has_interrupt(&self) -> bool {
-        self.pics.is_pending()
+        self.interrupts.is_pending()
     }
 
     /// The processor takes the interrupt; answers its vector.
     pub fn take_interrupt(&mut self) -> u8 {
-        self.pics.acknowledge()
+        self.interrupts.take()
     }
 
     /// What the guest asked of the machine since this was last called.
@@ -125,9 +186,9 @@ impl Board {
         match port {
             0x20 | 0x21 | 0xa0 | 0xa1 => {
                 self.advance(now);
-                self.pics.read(port)
+                self.interrupts.pics.read(port)
             }
-            0x4d0 | 0x4d1 => self.pics.read_triggers(port),
+            0x4d0 | 0x4d1 => self.interrupts.pics.read_triggers(port),
             0x40..=0x43 => self.pit.read(port, now),
             0x61 => self.pit.read_speaker(now),
             0x60 => 0,
@@ -145,8 +206,8 @@ impl Board {
 
     fn write_byte(&mut self, port: u16, value: u8, now: Time) {
         match port {
-            0x20 | 0x21 | 0xa0 | 0xa1 => self.pics.write(port, value),
-            0x4d0 | 0x4d1 => self.pics.write_triggers(port, value),
+            0x20 | 0x21 | 0xa0 | 0xa1 => self.interrupts.pics.write(port, value),
+            0x4d0 | 0x4d1 => self.interrupts.pics.write_triggers(port, value),
             0x40..=0x43 => self.pit.write(port, value, now),
             0x61 => self.pit.write_speaker(value, now),
             0x64 if value == RESET_PULSE => self.request = Some(Request::Reset),
@@ -163,15 +224,15 @@ impl Board {
     }
 
     fn connect_uart(&mut self) {
-        self.pics.set_line(Line::SERIAL, self.uart.is_interrupting());
+        self.interrupts.set_line(Line::SERIAL, self.uart.is_interrupting());
     }
 }
 
-/// The lowest `bytes` bytes of a value of four.
-const fn mask(bytes: u8) -> u32 {
+/// The lowest `bytes` bytes of a value of eight.
+const fn mask(bytes: u8) -> u64 {
     match bytes {
         0 => 0,
-        1..=3 => (1 << (bytes as u32 * 8)) - 1,
-        _ => u32::MAX,
+        1..=7 => (1 << (bytes as u32 * 8)) - 1,
+        _ => u64::MAX,
     }
 }

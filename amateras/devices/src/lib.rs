@@ -7,17 +7,21 @@
 #![forbid(unsafe_code)]
 
 mod board;
+mod bus;
 mod clock;
 mod counter;
+mod interrupts;
 mod memory;
 mod pic;
 mod pics;
 mod pit;
 mod uart;
 
-pub use board::{Board, Request};
+pub use board::{Board, Request, Visit};
+pub use bus::{Bus, NoBus, Place, World};
 pub use clock::Clock;
 pub use counter::Counter;
+pub use interrupts::Interrupts;
 pub use memory::{GuestMemory, Outside};
 pub use pic::Pic;
 pub use pics::{Line, Pics};

@@ -17,6 +17,20 @@ pub trait GuestMemory {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outside;
 
+impl<M: GuestMemory + ?Sized> GuestMemory for &mut M {
+    fn bytes(&self) -> u64 {
+        (**self).bytes()
+    }
+
+    fn read(&self, address: u64, bytes: &mut [u8]) -> Result<(), Outside> {
+        (**self).read(address, bytes)
+    }
+
+    fn write(&mut self, address: u64, bytes: &[u8]) -> Result<(), Outside> {
+        (**self).write(address, bytes)
+    }
+}
+
 impl GuestMemory for [u8] {
     fn bytes(&self) -> u64 {
         self.len() as u64

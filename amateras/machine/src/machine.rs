@@ -3,25 +3,29 @@
 use a9n_abi::guest::{
     Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation,
 };
-use amateras_devices::{Board, GuestMemory, Request, Time};
+use amateras_devices::{Board, Bus, NoBus, Place, Request, Time, Visit};
 
 use crate::answer::{PROTECTION, UNDEFINED};
+use crate::emulate::Emulator;
 use crate::lengths::Lengths;
 use crate::{Answer, Identity, Next, Processor, Stop, registers, string};
 
 /// A machine.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct Machine<B = NoBus> {
     /// Its devices.
-    pub board: Board,
+    pub board: Board<B>,
     identity: Identity,
     lengths: Lengths,
+    emulator: Emulator,
 }
 
-impl Machine {
-    /// One that is switched on `epoch` seconds after 1970 began, with such a processor.
-    pub fn new(identity: Identity, epoch: u64) -> Self {
-        Self { board: Board::new(epoch), identity, lengths: Lengths::new() }
+impl<B: Bus> Machine<B> {
+    /// One that is switched on `epoch` seconds after 1970 began, with such a processor, and with the
+    /// devices of `bus`.
+    pub fn new(identity: Identity, epoch: u64, bus: B) -> Self {
+        let board = Board::new(epoch, bus);
+        Self { board, identity, lengths: Lengths::new(), emulator: Emulator::new() }
     }
 
     /// What becomes of the guest after an exit, for the reason with number `label`.
@@ -30,14 +34,14 @@ impl Machine {
         label: u32,
         exit: &Exit,
         processor: &mut impl Processor,
-        memory: &mut (impl GuestMemory + ?Sized),
-        now: Time,
+        visit: Visit<'_>,
     ) -> Next {
+        let now = visit.now;
         let Some(reason) = ExitReason::from_number(label) else {
             return Next::Stop(Stop::Unknown(label, exit.detail));
         };
         let number = exit.detail as u32;
-        let length = self.lengths.of(reason, exit, processor, memory);
+        let length = self.lengths.of(reason, exit, processor, visit.memory);
         let length = || length.ok_or(Stop::NoInstruction(exit.instruction));
         let answer = match reason {
             ExitReason::Identify => length().map(|length| {
@@ -46,9 +50,9 @@ impl Machine {
             }),
             ExitReason::Port => length().and_then(|length| {
                 let done = if PortAccess(exit.detail).has(PortAccess::STRING) {
-                    string::transfer(exit, length, processor, memory, &mut self.board, now)
+                    string::transfer(exit, length, processor, &mut self.board, visit)
                 } else {
-                    Ok(self.access_port(exit, length, now))
+                    Ok(self.access_port(exit, length, visit))
                 };
                 self.heed(done, now)
             }),
@@ -78,7 +82,10 @@ impl Machine {
                 TASK_SWITCH => Err(Stop::Unknown(label, exit.detail)),
                 _ => Ok(Answer::default().with_event(UNDEFINED)),
             },
-            ExitReason::Memory => Err(Stop::NoMemory(exit.value)),
+            ExitReason::Memory => {
+                let done = self.emulator.carry_out(exit, processor, &mut self.board, visit);
+                self.heed(done, now)
+            }
             ExitReason::Shutdown => Err(Stop::Reset),
             ExitReason::ControlRegister | ExitReason::Invalid | ExitReason::Other => {
                 Err(Stop::Unknown(label, exit.detail))
@@ -92,7 +99,7 @@ impl Machine {
 
     /// Switches it off and on again, `epoch` seconds after 1970 began.
     pub fn restart(&mut self, epoch: u64) {
-        self.board = Board::new(epoch);
+        self.board.restart(epoch);
     }
 
     /// The pending interrupt, to be injected.
@@ -111,12 +118,12 @@ impl Machine {
         Next::Run(Answer::after(length).with_event(self.take_interrupt()))
     }
 
-    fn access_port(&mut self, exit: &Exit, length: u8, now: Time) -> Answer {
+    fn access_port(&mut self, exit: &Exit, length: u8, visit: Visit<'_>) -> Answer {
         let access = PortAccess(exit.detail);
-        let (port, bytes) = (access.port(), access.bytes());
+        let (port, bytes) = (Place::Port(access.port()), access.bytes());
         let answer = Answer::after(length);
         if access.has(PortAccess::IN) {
-            let read = u64::from(self.board.read(port, bytes, now));
+            let read = self.board.read(port, bytes, visit);
             // Only a read of four bytes clears what is above.
             let kept = match bytes {
                 1 => exit.value & !0xff,
@@ -125,12 +132,12 @@ impl Machine {
             };
             answer.with_result(kept | read)
         } else {
-            self.board.write(port, bytes, exit.value as u32, now);
+            self.board.write(port, bytes, exit.value, visit);
             answer
         }
     }
 
-    /// Does what an access to a port asked of the whole machine.
+    /// Does what an access asked of the whole machine.
     fn heed(&mut self, done: Result<Answer, Stop>, now: Time) -> Result<Answer, Stop> {
         if self.board.take_request() == Some(Request::Reset) {
             return Err(Stop::Reset);

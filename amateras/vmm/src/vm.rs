@@ -3,6 +3,7 @@
 use core::fmt::{self, Write};
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
+use amateras_devices::{NoBus, Visit};
 use amateras_machine::{Identity, Machine, Next, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
@@ -131,7 +132,7 @@ impl<'a> Vm<'a> {
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });
         let mut vm = Self {
-            machine: Machine::new(identity, options.epoch),
+            machine: Machine::new(identity, options.epoch, NoBus),
             exits: 0,
             pcb,
             memory: Memory::new(maker, space, physical, options.memory)?,
@@ -153,7 +154,8 @@ impl<'a> Vm<'a> {
         self.exits += 1;
         let exit = Exit::from_words(words);
         let now = self.clock.time(ticks());
-        let next = self.machine.exit(label, &exit, &mut Cpu(self.pcb), &mut self.memory, now);
+        let visit = Visit { processor: 0, memory: &mut self.memory, now };
+        let next = self.machine.exit(label, &exit, &mut Cpu(self.pcb), visit);
         let (verdict, words) = match next {
             Next::Run(answer) => {
                 self.awaited = answer.verdict.has(GuestVerdict::WINDOW);

@@ -5,7 +5,7 @@
 //! nobody's business. The machine keeps the state; this file carries its words.
 
 use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
-use a9n_hal::{CallFrame, Exit, ExitReason, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap};
+use a9n_hal::{CallFrame, Exit, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap};
 use a9n_store::{Capability, Internal, Phase, Process, Ref};
 
 use crate::Kernel;
@@ -16,11 +16,14 @@ impl<H: Hal> Kernel<H> {
     /// The virtual CPU that `process` runs, if it is one of those.
     #[inline(always)]
     pub(crate) fn guest(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
-        let pcb = self.store.get(process);
-        if !pcb.state.get().is_guest() {
-            return None;
-        }
-        pcb.slots[Internal::VirtualCpu as usize].virtual_cpu()
+        let is_guest = self.store.get(process).state.get().is_guest();
+        is_guest.then(|| self.fast_guest(process))?
+    }
+
+    /// The same, of one that is known to run a guest.
+    #[inline(always)]
+    pub(crate) fn fast_guest(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
+        self.store.get(process).slots[Internal::VirtualCpu as usize].virtual_cpu()
     }
 
     /// Refuses what makes no sense for a process that runs a guest.
@@ -125,24 +128,26 @@ impl<H: Hal> Kernel<H> {
             Trap::Stopped => (ExitReason::Kick, &kick),
             _ => (reason, &exit),
         };
-        self.exit_message(guest, told, receiver)
+        let (reason, exit) = told;
+        (self.exit_info(guest, reason, receiver), exit.words())
     }
 
-    /// The message of an exit, the state that was asked for included.
+    /// The info of the message of an exit for `reason`, with the state that was asked for put behind its
+    /// words.
     #[inline(always)]
-    pub(crate) fn exit_message(
+    pub(crate) fn exit_info(
         &self,
         guest: PhysicalAddress,
-        (reason, exit): (ExitReason, &Exit),
+        reason: ExitReason,
         receiver: Ref<Process>,
-    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
+    ) -> MessageInfo {
         let groups = self.hal().exit_groups(guest, reason);
         let more = match groups.is_empty() {
             true => 0,
             false => self.put_groups(guest, groups, receiver).unwrap_or(0),
         };
         let info = MessageInfo::new(reason as u32, MESSAGE_REGISTERS.wrapping_add(more));
-        (info.from_source(Source::VirtualCpu), exit.words())
+        info.from_source(Source::VirtualCpu)
     }
 
     /// The monitor `server` answers the exit of `process`, whose virtual CPU is `guest`, with `answer`.
@@ -154,7 +159,8 @@ impl<H: Hal> Kernel<H> {
         server: Ref<Process>,
         answer: &CallFrame,
     ) -> bool {
-        let verdict = self.apply_answer(guest, server, answer);
+        let verdict = GuestVerdict(MessageInfo(answer.info).label());
+        self.apply_answer(self.hal(), guest, server, (verdict, &answer.words));
         let state = &self.store.get(process).state;
         if verdict.is_resumption() {
             self.store.get(process).trap.set(None);
@@ -165,22 +171,21 @@ impl<H: Hal> Kernel<H> {
         verdict.is_resumption()
     }
 
-    /// Does to `guest` what its monitor `server` answers with `answer`, and says whether it goes on.
+    /// Does to `guest`, by `technique`, what its monitor `server` answers.
     #[inline(always)]
     pub(crate) fn apply_answer(
         &self,
+        technique: &impl Exits,
         guest: PhysicalAddress,
         server: Ref<Process>,
-        answer: &CallFrame,
-    ) -> GuestVerdict {
-        let verdict = GuestVerdict(MessageInfo(answer.info).label());
-        self.hal().answer_exit(guest, verdict, &answer.words);
+        (verdict, words): (GuestVerdict, &[u64; MESSAGE_REGISTERS]),
+    ) {
+        technique.answer_exit(guest, verdict, words);
         if verdict.has(GuestVerdict::GROUPS) {
-            let [.., groups] = answer.words;
+            let [.., groups] = *words;
             // Without a buffer there is nothing to take.
             let _ = self.take_groups(guest, StateGroups::from_bits_truncate(groups), server);
         }
-        verdict
     }
 
     /// Copies `groups` of `guest` to the IPC buffer of `process`, behind the words in registers;

@@ -2,7 +2,7 @@
 //! plays the guest: it says why the guest is left, and calls the kernel.
 
 use a9n_hal::{
-    Exit, ExitReason, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
+    Exit, ExitReason, Exits, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
 };
 
 use crate::SimMachine;
@@ -58,6 +58,48 @@ impl SimMachine {
     }
 }
 
+impl Exits for SimMachine {
+    fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit) {
+        let number = self.get(guest, REASON) as u32;
+        let exit = Exit {
+            instruction: self.get(guest, STATE + RIP),
+            detail: self.get(guest, DETAIL),
+            value: self.get(guest, VALUE),
+            page_table: self.get(guest, STATE + CR3),
+            ..Exit::default()
+        };
+        (ExitReason::from_number(number).unwrap_or(ExitReason::Other), exit)
+    }
+
+    fn rest_guest(&self, _guest: PhysicalAddress) {}
+
+    fn answer_exit(
+        &self,
+        guest: PhysicalAddress,
+        verdict: GuestVerdict,
+        words: &[u64; MESSAGE_REGISTERS],
+    ) {
+        let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
+        self.put(guest, STATE + RIP, done);
+        self.put(guest, WINDOW, verdict.has(GuestVerdict::WINDOW).into());
+        let sets: &[usize] = if verdict.has(GuestVerdict::SET_FOUR) {
+            &[0, 1, 2, 3]
+        } else if verdict.has(GuestVerdict::SET_PAIR) {
+            &[0, 3]
+        } else if verdict.has(GuestVerdict::SET_RAX) {
+            &[0]
+        } else {
+            &[]
+        };
+        for number in sets {
+            self.put(guest, STATE + RAX + *number as u64, words[*number]);
+        }
+        if verdict.has(GuestVerdict::INJECT) {
+            self.put(guest, STATE + EVENT, words[4]);
+        }
+    }
+}
+
 impl Virt for SimMachine {
     fn guest_bits(&self) -> Option<u32> {
         Some(BITS)
@@ -90,20 +132,6 @@ impl Virt for SimMachine {
         }
     }
 
-    fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit) {
-        let number = self.get(guest, REASON) as u32;
-        let exit = Exit {
-            instruction: self.get(guest, STATE + RIP),
-            detail: self.get(guest, DETAIL),
-            value: self.get(guest, VALUE),
-            page_table: self.get(guest, STATE + CR3),
-            ..Exit::default()
-        };
-        (ExitReason::from_number(number).unwrap_or(ExitReason::Other), exit)
-    }
-
-    fn rest_guest(&self, _guest: PhysicalAddress) {}
-
     fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
         groups.numbers().for_each(|number| put(self.get(guest, STATE + number as u64)));
     }
@@ -115,31 +143,5 @@ impl Virt for SimMachine {
         mut take: impl FnMut() -> u64,
     ) {
         groups.numbers().for_each(|number| self.put(guest, STATE + number as u64, take()));
-    }
-
-    fn answer_exit(
-        &self,
-        guest: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
-        let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
-        self.put(guest, STATE + RIP, done);
-        self.put(guest, WINDOW, verdict.has(GuestVerdict::WINDOW).into());
-        let sets: &[usize] = if verdict.has(GuestVerdict::SET_FOUR) {
-            &[0, 1, 2, 3]
-        } else if verdict.has(GuestVerdict::SET_PAIR) {
-            &[0, 3]
-        } else if verdict.has(GuestVerdict::SET_RAX) {
-            &[0]
-        } else {
-            &[]
-        };
-        for number in sets {
-            self.put(guest, STATE + RAX + *number as u64, words[*number]);
-        }
-        if verdict.has(GuestVerdict::INJECT) {
-            self.put(guest, STATE + EVENT, words[4]);
-        }
     }
 }

@@ -18,10 +18,28 @@ use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 
 use crate::{MESSAGE_REGISTERS, PhysicalAddress};
 
-/// A machine's virtualisation. A `guest` is the address of a virtual CPU that
-/// [`prepare_guest`](Virt::prepare_guest) made. While it does not run, its state can be reached from
-/// every CPU, and its memory can become something else at any time.
-pub trait Virt {
+/// What happens at every exit, by one technique of a machine, or by the one that it uses. A `guest` is
+/// the address of a virtual CPU that [`prepare_guest`](Virt::prepare_guest) made.
+pub trait Exits {
+    /// Why `guest` was left the last time, for its monitor, with how its processor stands now.
+    fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit);
+
+    /// Does to `guest` what a verdict says that comes with `words`, but for the groups.
+    fn answer_exit(
+        &self,
+        guest: PhysicalAddress,
+        verdict: GuestVerdict,
+        words: &[u64; MESSAGE_REGISTERS],
+    );
+
+    /// `guest`, which was left on this CPU, is not asked for anything more before somebody else runs
+    /// here. (A general path says so by its end.)
+    fn rest_guest(&self, guest: PhysicalAddress);
+}
+
+/// A machine's virtualisation. While a guest does not run, its state can be reached from every CPU, and
+/// its memory can become something else at any time.
+pub trait Virt: Exits {
     /// Logarithm of the bytes of a virtual CPU, at least a page; `None` if there can be none.
     fn guest_bits(&self) -> Option<u32>;
 
@@ -46,25 +64,10 @@ pub trait Virt {
         groups: StateGroups,
     );
 
-    /// Why `guest` was left the last time, for its monitor, with how its processor stands now.
-    fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit);
-
-    /// `guest`, which was left on this CPU, is not asked for anything more before somebody else runs
-    /// here. (A general path says so by its end.)
-    fn rest_guest(&self, guest: PhysicalAddress);
-
     /// Hands the words of `groups` to `put`, in order.
     fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: impl FnMut(u64));
 
     /// Replaces `groups` by as many words as they have from `take`, in order. Bits that no guest may
     /// have are taken away; whatever the words are, entering the guest harms nobody else.
     fn write_guest(&self, guest: PhysicalAddress, groups: StateGroups, take: impl FnMut() -> u64);
-
-    /// Does to `guest` what a verdict says that comes with `words`, but for the groups.
-    fn answer_exit(
-        &self,
-        guest: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    );
 }

@@ -19,7 +19,7 @@ nun::entry!(main);
 /// Bytes that wait to be sent.
 const OUTPUT: usize = 2048;
 /// Keys that nobody has read; further ones are lost.
-const INPUT: usize = 256;
+const INPUT: usize = 4096;
 /// The signal of the port's interrupt: the first of the manifest entry.
 const INTERRUPT: u64 = 1;
 

@@ -3,8 +3,8 @@
 use koito_linux::Errno;
 
 use crate::calls::{
-    clone, descriptors, files, futex, identity, memory, paths, poll, process, signals, sockets,
-    system, terminal, time, wait,
+    attributes, clone, descriptors, files, futex, identity, memory, names, paths, place, poll,
+    process, signals, sockets, status, system, terminal, time, wait,
 };
 use crate::server::{Server, TaskKey};
 

@@ -40,7 +40,7 @@ impl Console {
 
     /// Asks for keys as long as the terminal is used, so that those that are signals come through at any
     /// time, and takes those that came. When it is not used any more, no more are asked for, and what was on
-    /// its way is given back.
+    /// its way or not read is given back.
     pub fn attend(&mut self, vfs: &mut Vfs<Memory>) {
         let Some(end) = self.channel else { return };
         loop {
@@ -49,7 +49,9 @@ impl Console {
                 self.keys = Some(Box::pin(async { ConsoleAsync::new(end).read().await }));
                 self.ended = false;
             }
-            let Some(keys) = &mut self.keys else { return };
+            let Some(keys) = &mut self.keys else {
+                return self.give_back(&vfs.take_typed(self.terminal));
+            };
             if !self.ended && !is_used {
                 self.ended = self.client.end_reads().is_ok();
             }
@@ -60,13 +62,23 @@ impl Console {
             self.keys = None;
             match came {
                 Ok(keys) if is_used => vfs.type_in(self.terminal, &keys),
-                Ok(keys) if keys.is_empty() => {}
-                Ok(keys) => {
-                    let _ = self.client.give_back(keys);
-                }
+                Ok(keys) => self.give_back(&keys),
                 // It died with the request; who waits goes on waiting, and asks the next one.
                 Err(_) => return,
             }
+        }
+    }
+
+    /// Whether keys are on their way to programs that are all gone. Until they are given back, who reads the
+    /// console would find those that were typed later first.
+    pub fn owes_keys(&self, vfs: &Vfs<Memory>) -> bool {
+        self.keys.is_some() && !self.is_used(vfs)
+    }
+
+    /// Gives keys back to the driver, the last ones first: each call puts its keys before the others.
+    fn give_back(&self, keys: &[u8]) {
+        for keys in keys.rchunks(KEY_BYTES) {
+            let _ = self.client.give_back(keys.iter().copied().collect());
         }
     }
 

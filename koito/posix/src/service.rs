@@ -36,13 +36,13 @@ impl Posix for Service<'_> {
         let found = server.processes.iter().find(|(_, it)| it.number == number);
         let (key, process) = found.ok_or(PosixError::NoProcess)?;
         let life = process.life;
-        if !life.is_over() {
+        // Keys are the caller's from now on.
+        server.await_keys();
+        if !life.is_over() || server.console.owes_keys(&server.world.vfs) {
             return Ok(None);
         }
         server.processes.remove(key);
         server.awaited.retain(|it| *it != number);
-        // Keys are the caller's from now on.
-        server.await_keys();
         Ok(Some(life.status()))
     }
 

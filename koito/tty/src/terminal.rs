@@ -205,6 +205,14 @@ impl Terminal {
         }
     }
 
+    /// Takes out all that was typed and not read, whether it is a whole line or not: for whose terminal it
+    /// is when the programs at it are gone.
+    pub fn take_typed(&mut self) -> Vec<u8> {
+        self.lines.clear();
+        self.literal = false;
+        self.ready.drain(..).chain(self.editing.drain(..)).collect()
+    }
+
     fn take_ready(&mut self, into: &mut [u8]) -> usize {
         let bytes = self.ready.drain(..into.len());
         into.iter_mut().zip(bytes).for_each(|(place, byte)| *place = byte);

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::format;
+use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_tty::{Flush, Settings, Signal, Terminal, WindowSize};
@@ -187,6 +188,11 @@ impl<P: Pages> Vfs<P> {
         self.terminals.lines[id].terminal.receive(bytes);
         self.terminals.note_signals(id);
         self.wake_line(id);
+    }
+
+    /// What somebody typed and nobody read, which is taken away.
+    pub fn take_typed(&mut self, id: TerminalId) -> Vec<u8> {
+        self.terminals.lines[id].terminal.take_typed()
     }
 
     /// What is to be shown, up to the length of `into`; answers how many bytes.

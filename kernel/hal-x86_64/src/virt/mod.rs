@@ -29,7 +29,7 @@ use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use a9n_hal::{
-    Exit, ExitReason, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
+    Exit, ExitReason, Exits, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
 };
 
 use crate::boot_error::BootError;
@@ -50,6 +50,55 @@ pub enum Technique {
     Vmx = 2,
 }
 
+impl Exits for Technique {
+    #[inline(always)]
+    fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
+        match self {
+            Self::Svm => svm::exit(guest(state)),
+            Self::Vmx => vmx::exit(guest(state)),
+        }
+    }
+
+    #[inline(always)]
+    fn answer_exit(
+        &self,
+        state: PhysicalAddress,
+        verdict: GuestVerdict,
+        words: &[u64; MESSAGE_REGISTERS],
+    ) {
+        match self {
+            Self::Svm => svm::answer(guest(state), verdict, words),
+            Self::Vmx => vmx::answer(guest(state), verdict, words),
+        }
+    }
+
+    #[inline(always)]
+    fn rest_guest(&self, _guest: PhysicalAddress) {
+        if *self == Self::Vmx {
+            vmx::give(Cpu::here(), 0);
+        }
+    }
+}
+
+impl Exits for X86_64 {
+    fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
+        technique().exit(state)
+    }
+
+    fn answer_exit(
+        &self,
+        state: PhysicalAddress,
+        verdict: GuestVerdict,
+        words: &[u64; MESSAGE_REGISTERS],
+    ) {
+        technique().answer_exit(state, verdict, words);
+    }
+
+    fn rest_guest(&self, state: PhysicalAddress) {
+        technique().rest_guest(state);
+    }
+}
+
 /// The [`Technique`] in use, 0 for none.
 pub(crate) static TECHNIQUE: AtomicU8 = AtomicU8::new(0);
 
@@ -59,9 +108,14 @@ pub(crate) static PAGES: AtomicU64 = AtomicU64::new(0);
 pub(crate) const SHARED_PAGES: u64 = 5;
 const PAGE: u64 = 4096;
 
+/// The one in use.
+pub(crate) fn technique() -> Technique {
+    if TECHNIQUE.load(Relaxed) == Technique::Vmx as u8 { Technique::Vmx } else { Technique::Svm }
+}
+
 /// Whether it is Intel's.
 pub(crate) fn is_vmx() -> bool {
-    TECHNIQUE.load(Relaxed) == Technique::Vmx as u8
+    technique() == Technique::Vmx
 }
 
 /// The result of a function that both techniques have.
@@ -360,16 +414,6 @@ impl Virt for X86_64 {
         }
     }
 
-    #[inline]
-    fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
-        technique!(exit(guest(state)))
-    }
-
-    #[inline(always)]
-    fn rest_guest(&self, _guest: PhysicalAddress) {
-        vmx::give(Cpu::here(), 0);
-    }
-
     fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
         read_groups(guest(state), groups, &mut put);
     }
@@ -381,15 +425,5 @@ impl Virt for X86_64 {
         mut take: impl FnMut() -> u64,
     ) {
         write_groups(guest(state), groups, &mut take);
-    }
-
-    #[inline]
-    fn answer_exit(
-        &self,
-        state: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
-        technique!(answer(guest(state), verdict, words));
     }
 }

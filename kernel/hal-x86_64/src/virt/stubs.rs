@@ -1,7 +1,10 @@
 //! The way into a guest and out of it.
 //!
 //! `a9n_guest` is where the way out of the kernel ends for a context of mode `Guest`: interrupts are off,
-//! the kernel lock is given back, rdx is the context, and the stack pointer is 8 below the CPU's words.
+//! the kernel lock is given back, rdx is the context, and the stack pointer is 8 below the CPU's words. There
+//! it is again when the guest leaves. From a monitor's answer on its fast path, `a9n_enter_guest` goes on with
+//! the monitor's page tables: SVM switches them itself, and a CPU that is asked to leave them is interrupted in
+//! its guest. With VMX, an exit loads what [`host`](super::vmx::host) wrote, so the kernel's own come first.
 //!
 //! What an interrupt of the machine does to a guest is what it does to an idle CPU: the guest is left,
 //! interrupts are let in for one instruction with nothing on the stack, and the interrupt's frame is
@@ -12,13 +15,15 @@
 //!   [`entry`](crate::entry) and [`lock`](crate::lock) hold.
 //! - From `clgi` to `stgi` the CPU takes no interrupt, not even one that cannot be masked; between them the
 //!   guest's segments and hidden state are loaded and the machine's loaded again.
-//! - All general registers are the guest's while it runs, and stored in the virtual CPU behind it.
+//! - All general registers are the guest's while it runs, and stored in the virtual CPU behind it; as they were
+//!   loaded if the CPU refuses to enter.
 //! - A virtual CPU lives as long as its process is current: the portable kernel has it stopped first.
 
 use core::arch::global_asm;
 use core::mem::offset_of;
 
 use super::svm::vmcb;
+use super::vmx::{host, run};
 use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
 use crate::context::Context;
 use crate::cpu::{AREA_BYTES, CPUS, Cpu, OTHERS};
@@ -34,6 +39,7 @@ const MONITORED: u32 = 0x64;
 
 global_asm!(
     include_str!("guest.s"),
+    include_str!("vmx/guest.s"),
     TECHNIQUE = sym TECHNIQUE,
     VMX = const Technique::Vmx as u8,
     CURRENT = const offset_of!(Cpu, current),
@@ -66,4 +72,7 @@ global_asm!(
     BEFORE_ENTRY = sym before_entry,
     AFTER_EXIT = sym after_exit,
     LEFT = sym left,
+    ENTER = sym run::enter,
+    LEFT_VMX = sym run::left,
+    STACK_OFFSET = const host::STACK_OFFSET,
 );

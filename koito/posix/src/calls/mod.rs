@@ -1,17 +1,21 @@
 //! The system calls, by what they are about. Each takes its arguments as they came: every number and
 //! pointer is checked where it is used.
 
+pub mod attributes;
 pub mod clone;
 pub mod descriptors;
 pub mod files;
 pub mod futex;
 pub mod identity;
 pub mod memory;
+pub mod names;
 pub mod paths;
+pub mod place;
 pub mod poll;
 pub mod process;
 pub mod signals;
 pub mod sockets;
+pub mod status;
 pub mod system;
 pub mod terminal;
 pub mod time;

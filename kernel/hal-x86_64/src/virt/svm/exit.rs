@@ -98,7 +98,7 @@ fn pair(high: u64, low: u64) -> u64 {
 }
 
 /// Why `guest` was left, for its monitor.
-#[inline]
+#[inline(always)]
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     let code = half(guest, vmcb::EXIT_CODE);
     let (first, second) =
@@ -207,7 +207,7 @@ fn exception(vector: u8, error: u64) -> u64 {
 }
 
 /// Does what `verdict` says, but for the groups.
-#[inline]
+#[inline(always)]
 pub(crate) fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE_REGISTERS]) {
     let done = verdict.bytes_done();
     if done != 0 {
@@ -225,7 +225,7 @@ pub(crate) fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE
 }
 
 /// Lets the guest be left as soon as it could take an interrupt, or does not.
-#[inline]
+#[inline(always)]
 fn ask_window(guest: &Guest, wanted: bool) {
     let (interrupt, first) =
         (word(guest, vmcb::VIRTUAL_INTERRUPT), half(guest, vmcb::INTERCEPT_FIRST));

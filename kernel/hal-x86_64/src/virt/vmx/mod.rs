@@ -13,14 +13,12 @@ mod controls;
 pub(crate) mod ept;
 mod exit;
 mod field;
-mod host;
+pub(super) mod host;
 mod instructions;
 mod processor;
 mod registers;
 mod reset;
-mod run;
-#[cfg(target_os = "none")]
-mod stubs;
+pub(super) mod run;
 mod verdict;
 
 use core::cell::Cell;
