@@ -6,6 +6,7 @@ use crate::calls::{
     attributes, clone, descriptors, files, futex, identity, memory, names, paths, place, poll,
     process, signals, sockets, status, system, terminal, time, wait,
 };
+use crate::disk::{Acting, Ticket};
 use crate::server::{Server, TaskKey};
 
 /// Numbers of calls that can be there.
@@ -23,6 +24,8 @@ pub enum Stop {
     Whole,
     /// The call is made again when the caller is woken.
     Wait,
+    /// The call is made again when this request to the file server was answered.
+    Disk(Ticket),
     /// The caller stays stopped: it ended, or gets its answer from somebody else.
     Halt,
 }
@@ -62,8 +65,15 @@ pub fn dispatch(server: &mut Server, task: TaskKey, number: u32, arguments: &Arg
     {
         return Err(stop);
     }
+    server.world.acting = Acting::Thread(task);
     match HANDLERS.get(number as usize) {
-        Some(Some(handler)) => handler(server, task, arguments),
+        Some(Some(handler)) => match handler(server, task, arguments) {
+            // Whatever it made of that.
+            Err(Stop::Error(_)) if let Acting::Awaiting(ticket) = server.world.acting => {
+                Err(Stop::Disk(ticket))
+            }
+            answer => answer,
+        },
         _ => missing(server, number),
     }
 }

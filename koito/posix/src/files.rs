@@ -10,6 +10,7 @@ use koito_vfs::{
 };
 
 use crate::call::Stop;
+use crate::disk::Acting;
 use crate::machine::Memory;
 use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey, World};
@@ -77,8 +78,13 @@ impl Server {
         process: Option<ProcessKey>,
         mut work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
     ) -> koito_vfs::Result<Came<T>> {
+        match self.world.finished.take() {
+            Some(Finished::Done) => return Ok(Came::Done),
+            Some(Finished::Made(name)) => return Ok(Came::Made(name)),
+            Some(Finished::Again) | None => {}
+        }
         let Self { world, place, processes, tasks, spaces, clock, .. } = self;
-        let World { vfs, disk, .. } = world;
+        let World { vfs, disk, acting, .. } = world;
         let shown = Shown::new(vfs, processes, tasks, spaces, clock);
         let mut context = Context {
             place,
@@ -101,17 +107,17 @@ impl Server {
             (context.process, context.group, context.session) = (it.number, it.group, it.session);
         }
         loop {
-            match work(vfs, &context) {
+            let request = match work(vfs, &context) {
                 Ok(value) => return Ok(Came::Value(value)),
-                Err(koito_vfs::Stop::Fetch(request)) => {
-                    disk.ask(vfs, &request)?;
-                }
-                Err(koito_vfs::Stop::Commit(request)) => match disk.ask(vfs, &request)? {
-                    Finished::Again => {}
-                    Finished::Done => return Ok(Came::Done),
-                    Finished::Made(name) => return Ok(Came::Made(name)),
-                },
+                Err(koito_vfs::Stop::Fetch(request) | koito_vfs::Stop::Commit(request)) => request,
                 Err(stop) => return Err(stop),
+            };
+            match disk.ask(vfs, request, acting)? {
+                Some(Finished::Again) => {}
+                Some(Finished::Done) => return Ok(Came::Done),
+                Some(Finished::Made(name)) => return Ok(Came::Made(name)),
+                // The call is made again, whatever it makes of this.
+                None => return Err(Errno::EAGAIN.into()),
             }
         }
     }
@@ -243,6 +249,7 @@ impl Server {
 
     /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
     pub fn settle_files(&mut self) {
+        self.settle_disk();
         while let Some(token) = self.world.vfs.queues.next_woken() {
             let key = task(token);
             let waiting = self.tasks.get(key).map(|it| it.waiting);
@@ -273,13 +280,28 @@ impl Server {
             }
         }
         self.console.show(&mut self.world.vfs);
-        while let Some(request) = self.world.vfs.background() {
-            let _ = self.world.disk.ask(&mut self.world.vfs, &request);
+    }
+
+    /// Sees what the file server has answered, and sends it what nobody waits for.
+    fn settle_disk(&mut self) {
+        let World { vfs, disk, acting, .. } = &mut self.world;
+        if matches!(acting, Acting::Awaiting(_)) {
+            // Until the caller is known to wait.
+            return;
         }
-        let World { vfs, disk, .. } = &self.world;
+        disk.advance(vfs);
+        disk.send_behind(vfs);
         if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
             self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
             self.arm(self.write_back_at);
+        }
+        while let Some(answered) = self.world.disk.next_answer() {
+            self.hear_of_disk(answered);
+        }
+        while let Some(turn) = self.world.disk.next_turn() {
+            if self.hear_of_disk(turn) {
+                break;
+            }
         }
     }
 
@@ -289,12 +311,8 @@ impl Server {
             return;
         }
         self.write_back_at = u64::MAX;
-        let World { vfs, disk, .. } = &mut self.world;
-        while let Some(request) = vfs.write_back() {
-            // What cannot be written is told by `fsync`.
-            let _ = disk.ask(vfs, &request);
-        }
-        disk.commit();
+        // What cannot be written is told by `fsync`.
+        self.world.disk.flush();
     }
 
     /// Closes all that a process has open: it ends.

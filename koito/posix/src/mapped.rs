@@ -6,6 +6,7 @@ use koito_linux::Errno;
 use koito_posix_core::{Arena, Backing, PAGE_BYTES, Page};
 use koito_vfs::{FileId, InodeId, Object, Stop};
 
+use crate::disk::Acting;
 use crate::server::World;
 use crate::space::{Refusal, Space};
 
@@ -87,7 +88,11 @@ impl World {
                     return Ok(Page(page.0));
                 }
                 Err(Stop::Fetch(request)) => {
-                    self.disk.ask(&mut self.vfs, &request).map_err(|_| Refusal::PastEnd)?;
+                    let Self { vfs, disk, acting, .. } = self;
+                    disk.ask(vfs, request, acting).map_err(|_| Refusal::PastEnd)?;
+                    if let Acting::Awaiting(ticket) = *acting {
+                        return Err(Refusal::Awaited(ticket));
+                    }
                 }
                 Err(Stop::Error(Errno::ENOSPC)) => return Err(Refusal::NoMemory),
                 Err(_) => return Err(Refusal::PastEnd),

@@ -10,6 +10,7 @@ use nun::Descriptor;
 
 use koito_vfs::{DentryId, FileId, QueueId};
 
+use crate::disk::{Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
 use crate::machine::Body;
@@ -112,6 +113,8 @@ pub struct Task {
     pub opening: Option<FileId>,
     /// What it waits for. It is stopped then.
     pub waiting: Option<Waiting>,
+    /// What the file server answered that it waits for.
+    pub served: Option<Served>,
     /// When its wait is over, in nanoseconds since the start.
     pub deadline: Option<u64>,
     /// Whether it could go on, but for its process being stopped.
@@ -135,6 +138,7 @@ impl Task {
             moved: 0,
             opening: None,
             waiting: None,
+            served: None,
             deadline: None,
             held: false,
         }
@@ -289,6 +293,7 @@ impl Server {
             process.borrowed_from = process.borrowed_from.filter(|lender| *lender != task);
         }
         let Some(ended) = self.tasks.remove(task) else { return };
+        ended.served.into_iter().for_each(|it| give_back(&mut self.world.vfs, it));
         if ended.clear_number != 0 {
             let space = self.processes[ended.process].space;
             // Whoever waits for it looks at the number first.

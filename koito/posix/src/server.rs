@@ -6,19 +6,20 @@ use alloc::vec::Vec;
 use koito::conventions::{signal, slot};
 use koito::{Environment, Missing};
 use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
-use koito_vfs::{Place, Vfs};
+use koito_vfs::{Finished, Place, Vfs};
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
 
 use crate::call::{self, Answer, Arguments, Stop};
 use crate::clock::Clock;
 use crate::console::Console;
-use crate::disk::Disk;
+use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
 use crate::process::{Process, Task};
 use crate::service;
 use crate::space::{Refusal, Space, tried};
+use crate::wake::Waiting;
 
 /// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
 const FILES_SHARE: usize = 3;
@@ -29,6 +30,10 @@ pub struct World {
     pub vfs: Vfs<Memory>,
     /// The file server.
     pub disk: Disk,
+    /// In whose name it is asked.
+    pub acting: Acting,
+    /// What it did for the call that is being made again.
+    pub finished: Option<Finished>,
     /// The files that areas name.
     pub mapped: MappedFiles,
     /// What programs are made of.
@@ -103,7 +108,14 @@ impl Server {
         let mut server = Self {
             trampoline,
             state_bytes: 0,
-            world: World { vfs, disk, mapped: MappedFiles::default(), objects },
+            world: World {
+                vfs,
+                disk,
+                acting: Acting::Nobody,
+                finished: None,
+                mapped: MappedFiles::default(),
+                objects,
+            },
             place,
             spaces: Arena::new(),
             processes: Arena::new(),
@@ -168,11 +180,21 @@ impl Server {
         (number, arguments): (u32, &Arguments),
     ) -> Message {
         let mut answer = answer;
+        self.world.acting = Acting::Nobody;
+        if let Err(Stop::Disk(ticket)) = answer {
+            self.tasks[task].waiting =
+                Some(Waiting::Disk { ticket, number, arguments: *arguments });
+        }
         self.go_on();
         // What it waits for may have happened while others went on.
         while answer == Err(Stop::Wait) && core::mem::take(&mut self.missed) {
             if self.tasks.get(task).is_some() {
                 answer = call::dispatch(self, task, number, arguments);
+                self.world.acting = Acting::Nobody;
+            }
+            if let Err(Stop::Disk(ticket)) = answer {
+                let arguments = *arguments;
+                self.tasks[task].waiting = Some(Waiting::Disk { ticket, number, arguments });
             }
             self.go_on();
         }
@@ -189,7 +211,7 @@ impl Server {
                 self.wait_to_repeat(task, number, arguments);
                 return Message::verdict(Verdict::Stop);
             }
-            Err(Stop::Halt) => return Message::verdict(Verdict::Stop),
+            Err(Stop::Halt | Stop::Disk(_)) => return Message::verdict(Verdict::Stop),
         };
         if !it.attention {
             return Message::new(Verdict::Resume as u32, [result]);
@@ -202,6 +224,7 @@ impl Server {
     /// Lets the thread whose message is being answered go on with its registers as they are, once its
     /// signals are taken.
     fn finish(&mut self, task: TaskKey) -> Message {
+        self.world.acting = Acting::Nobody;
         let runs = match self.tasks.get(task) {
             None => false,
             Some(it) => !it.attention || self.take_signals(task),
@@ -217,10 +240,16 @@ impl Server {
             Received::Fault { process, fault } => {
                 let task = task(process);
                 self.caller = Some(task);
-                if self.tasks.get(task).is_some() && !self.fault(task, &fault) {
-                    return Some(Message::EMPTY);
+                if self.tasks.get(task).is_none() {
+                    return Some(Message::verdict(Verdict::Stop));
                 }
-                Some(self.finish(task))
+                self.world.acting = Acting::Thread(task);
+                let mended = self.fault(task, &fault);
+                match mended {
+                    Mended::Goes => Some(Message::EMPTY),
+                    Mended::Waits => Some(Message::verdict(Verdict::Stop)),
+                    Mended::Looks => Some(self.finish(task)),
+                }
             }
             Received::Stopped { process, .. } => {
                 let task = task(process);
@@ -229,6 +258,7 @@ impl Server {
             }
             Received::Message { sender, message } => {
                 self.caller = None;
+                self.world.acting = Acting::Nobody;
                 let epoch = self.epoch;
                 let answer = respond(&service::Service::over(self), epoch, sender, &message);
                 self.go_on();
@@ -245,6 +275,7 @@ impl Server {
     }
 
     fn hear(&mut self, bits: u64) {
+        self.world.acting = Acting::Nobody;
         if bits & signal::ALIVE != 0 {
             // A component that is never asked has nothing there, and no need.
             let _ = NotificationPort::slot(slot::HEARTBEAT).notify();
@@ -255,23 +286,31 @@ impl Server {
         self.await_keys();
     }
 
-    /// A fault of `task`; answers whether a signal is to be taken, else it is mended.
-    fn fault(&mut self, task: TaskKey, fault: &Fault) -> bool {
+    /// A fault of `task`.
+    fn fault(&mut self, task: TaskKey, fault: &Fault) -> Mended {
         let Fault { reason, address, code, .. } = *fault;
         let (signal, code) = match reason {
             Some(FaultReason::Page) => {
                 if crate::is_short_of_memory() && self.end_largest() {
-                    return self.tasks.get(task).is_none();
+                    return self.tries_again(task);
                 }
                 let space = self.process_of(task).space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {
-                    Ok(()) => return false,
+                    Ok(()) => return Mended::Goes,
+                    Err(Refusal::Awaited(ticket)) => {
+                        self.tasks[task].waiting = Some(Waiting::Page(ticket));
+                        return Mended::Waits;
+                    }
                     Err(Refusal::Nothing) => (Signal::SEGMENTATION, 1),
                     Err(Refusal::Forbidden) => (Signal::SEGMENTATION, 2),
                     Err(Refusal::PastEnd) => (Signal::BUS, 2),
                     Err(Refusal::NoMemory) => {
                         // It tries again, unless it was the one.
-                        return !self.end_largest() || self.tasks.get(task).is_none();
+                        return if self.end_largest() {
+                            self.tries_again(task)
+                        } else {
+                            Mended::Looks
+                        };
                     }
                 }
             }
@@ -284,8 +323,23 @@ impl Server {
             _ => (Signal::SEGMENTATION, 0x80),
         };
         self.fault_signal(task, signal, code, address);
-        true
+        Mended::Looks
     }
+
+    /// What becomes of a thread after memory was found, unless it was the one.
+    fn tries_again(&self, task: TaskKey) -> Mended {
+        if self.tasks.get(task).is_some() { Mended::Goes } else { Mended::Looks }
+    }
+}
+
+/// What becomes of a thread that faulted.
+enum Mended {
+    /// It goes on.
+    Goes,
+    /// It stays stopped until the file server has answered.
+    Waits,
+    /// It looks for signals first, or has ended.
+    Looks,
 }
 
 /// The thread that the kernel means by an identifier.

@@ -129,6 +129,10 @@ impl Server {
     /// A signal comes to a thread that waits.
     fn interrupt_wait(&mut self, task: TaskKey) {
         let Some(signal) = self.has_signal(task) else { return };
+        if let Some(Waiting::Disk { .. } | Waiting::Page(_)) = self.tasks[task].waiting {
+            // It takes the signal when the file server has answered.
+            return;
+        }
         let action = self.process_of(task).actions[signal.index()];
         if action.handler == Action::DEFAULT && signal.default_effect() == Effect::Stop {
             // Its wait goes on meanwhile.

@@ -13,6 +13,7 @@ use koito_posix_core::{
 };
 use nun::Access;
 
+use crate::disk::{Acting, Ticket};
 use crate::machine::{Mapping, Memory};
 use crate::mapped::FileKey;
 use crate::server::World;
@@ -33,6 +34,8 @@ pub enum Refusal {
     PastEnd,
     /// There is no memory left.
     NoMemory,
+    /// It comes with the answer to this request to the file server.
+    Awaited(Ticket),
 }
 
 /// An address space. Several threads may use it, and after `vfork` several processes.
@@ -294,11 +297,16 @@ impl Space {
         })
     }
 
-    /// Writes to the program's memory.
+    /// Writes to the program's memory: what a call gives mostly, which is not made again then. So the server
+    /// waits for pages that the file server has.
     pub fn write(&mut self, world: &mut World, address: u64, bytes: &[u8]) -> Result<(), Errno> {
-        self.go_through(world, (address, bytes.len()), Protection::WRITE, |part, at| {
-            part.copy_from(0, &bytes[at..at + part.bytes()]);
-        })
+        let acting = core::mem::replace(&mut world.acting, Acting::Nobody);
+        let written =
+            self.go_through(world, (address, bytes.len()), Protection::WRITE, |part, at| {
+                part.copy_from(0, &bytes[at..at + part.bytes()]);
+            });
+        world.acting = acting;
+        written
     }
 
     /// Enters an area, in place of whatever is there.

@@ -7,9 +7,11 @@ use alloc::vec::Vec;
 use koito::SupervisorAlarm;
 use koito_linux::Errno;
 use koito_posix_core::{Detail, Info, Key, Page, Signal};
+use koito_vfs::Finished;
 use nun::executor::Alarm;
 
 use crate::call::{self, Arguments, Stop};
+use crate::disk::{Acting, Answered, Ticket, give_back};
 use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
@@ -38,6 +40,17 @@ pub enum Waiting {
         /// By which bits it can be woken.
         bits: u32,
     },
+    /// It makes its call again as soon as the file server has answered. Signals do not change that.
+    Disk {
+        /// The request.
+        ticket: Ticket,
+        /// Number of the call.
+        number: u32,
+        /// Its arguments.
+        arguments: Arguments,
+    },
+    /// It makes its access to memory again as soon as the file server has answered this request.
+    Page(Ticket),
 }
 
 /// A word of memory at which threads wait.
@@ -93,16 +106,74 @@ impl Server {
         while let Some(task) = self.woken.pop_front() {
             let waiting = self.tasks.get_mut(task).and_then(|it| it.waiting.take());
             match waiting {
+                Some(Waiting::Disk { .. } | Waiting::Page(_)) => {
+                    self.go_on_after_disk(task, waiting)
+                }
                 // It was woken twice, or ended, or is about to wait.
                 None => self.missed |= self.caller == Some(task),
                 Some(Waiting::Answer(answer)) => self.answer(task, Ok(answer)),
                 Some(Waiting::Futex { .. }) => self.answer(task, Ok(0)),
                 Some(Waiting::Repeat { number, arguments }) => {
-                    let answer = call::dispatch(self, task, number, &arguments);
-                    self.answer_repeated(task, (number, &arguments), answer);
+                    self.repeat(task, number, &arguments)
                 }
             }
         }
+    }
+
+    /// Makes the call of a stopped thread again.
+    fn repeat(&mut self, task: TaskKey, number: u32, arguments: &Arguments) {
+        let answer = call::dispatch(self, task, number, arguments);
+        self.world.acting = Acting::Nobody;
+        self.answer_repeated(task, (number, arguments), answer);
+    }
+
+    /// Notes what the file server answered to a thread, and wakes it; answers whether it is there.
+    pub fn hear_of_disk(&mut self, answered: Answered) -> bool {
+        let Answered { ticket, task, served } = answered;
+        if let Some(it) = self.tasks.get_mut(task)
+            && let Some(Waiting::Disk { ticket: wanted, .. } | Waiting::Page(wanted)) = it.waiting
+            && wanted == ticket
+        {
+            it.served = Some(served);
+            self.wake(task);
+            return true;
+        }
+        give_back(&mut self.world.vfs, served);
+        false
+    }
+
+    /// Lets a thread go on that waits for the file server, if that has answered.
+    fn go_on_after_disk(&mut self, task: TaskKey, waiting: Option<Waiting>) {
+        let Some(it) = self.tasks.get_mut(task) else { return };
+        let Some(served) = it.served.take() else {
+            it.waiting = waiting;
+            return;
+        };
+        match (waiting, served) {
+            (Some(Waiting::Disk { number, arguments, .. }), Ok(finished)) => {
+                self.world.finished = Some(finished).filter(|it| *it != Finished::Again);
+                self.repeat(task, number, &arguments);
+                // It did not come to that: its memory has changed.
+                let unused = self.world.finished.take();
+                unused.into_iter().for_each(|it| give_back(&mut self.world.vfs, Ok(it)));
+            }
+            (Some(Waiting::Disk { .. }), Err(errno)) => {
+                let answer = match self.end_file_wait(task) {
+                    0 => Err(errno.into()),
+                    moved => Ok(moved),
+                };
+                self.answer(task, answer);
+            }
+            (_, Ok(_)) => self.run(task),
+            (_, Err(_)) => {
+                self.fault_signal(task, Signal::BUS, 2, 0);
+                if self.tasks.get(task).is_some() {
+                    self.run(task);
+                }
+            }
+        }
+        // Others may have their turn with the file server.
+        self.settle_files();
     }
 
     fn answer_repeated(
@@ -113,6 +184,10 @@ impl Server {
     ) {
         match answer {
             Err(Stop::Wait) => self.wait_to_repeat(task, number, arguments),
+            Err(Stop::Disk(ticket)) => {
+                let arguments = *arguments;
+                self.tasks[task].waiting = Some(Waiting::Disk { ticket, number, arguments });
+            }
             answer => self.answer(task, answer),
         }
     }
@@ -128,7 +203,7 @@ impl Server {
             Ok(result) => result,
             Err(Stop::Error(errno)) => errno.answer(),
             Err(Stop::Whole) => return self.run(task),
-            Err(Stop::Halt | Stop::Wait) => return,
+            Err(Stop::Halt | Stop::Wait | Stop::Disk(_)) => return,
         };
         // It is stopped, so it can be written to.
         let _ = pcb.write_register(RESULT, result);

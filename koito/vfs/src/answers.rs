@@ -52,6 +52,12 @@ impl<P: Pages> Vfs<P> {
         self.release_inode(request.inode);
     }
 
+    /// Takes back a request that was not sent, and whose operation is made again. Only those of
+    /// [`Stop::Commit`](crate::Stop::Commit) can be taken back.
+    pub fn withdraw(&mut self, request: &Request) {
+        self.release(request);
+    }
+
     /// Takes the server's answer to a request. An error is the result of the operation.
     pub fn answer(
         &mut self,

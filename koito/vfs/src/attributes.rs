@@ -7,7 +7,7 @@ use crate::file::{FileId, Object};
 use crate::inode::{Attributes, Body, Changes, InodeId, Kind, Time};
 use crate::page::{PAGE_BYTES, Pages};
 use crate::permission::Wish;
-use crate::remote::{Ask, Reported};
+use crate::remote::{Ask, Reported, Request};
 use crate::stop::{Result, Stop, fail};
 use crate::vfs::{Context, Origin, Vfs};
 
@@ -337,10 +337,13 @@ impl<P: Pages> Vfs<P> {
         if !self.dirty.is_empty() {
             return Err(Stop::Wait(self.written));
         }
-        let Some(root) = self.filesystems.iter().find(|it| it.origin == Origin::Remote) else {
-            return Ok(());
-        };
-        let root = self.inode_id(root.root)?;
-        Err(Stop::Commit(self.request_of(root, Ask::Sync)))
+        self.sync_request().map_or(Ok(()), |request| Err(Stop::Commit(request)))
+    }
+
+    /// Asks the file server to have everything last that it was told; `None` if there is none.
+    pub fn sync_request(&mut self) -> Option<Request> {
+        let remote = self.filesystems.iter().find(|it| it.origin == Origin::Remote)?;
+        let root = self.dentries[remote.root].inode?;
+        Some(self.request_of(root, Ask::Sync))
     }
 }

@@ -6,6 +6,7 @@ use koito_vfs::{Context, FileId, Flags, Object, Vfs, Whence};
 
 use crate::buffer::Buffer;
 use crate::call::{Answer, Arguments, Stop};
+use crate::disk::Acting;
 use crate::files::Came;
 use crate::machine::Memory;
 use crate::server::{Server, TaskKey};
@@ -119,10 +120,10 @@ impl Server {
             };
             match moved {
                 Ok(count) => done += count,
-                // What was written so far is not written again.
-                Err(Stop::Wait) if way == Way::Write && waits => {
+                // What was moved so far is not moved again.
+                Err(stop) if done > 0 && self.goes_on(stop, way == Way::Write && waits) => {
                     self.tasks[task].moved = done;
-                    return Err(Stop::Wait);
+                    return Err(stop);
                 }
                 Err(_) if done > 0 => break,
                 Err(stop) => return Err(stop),
@@ -137,37 +138,53 @@ impl Server {
         Ok(done)
     }
 
+    /// Whether a transfer that was stopped goes on from there: one that waits for the file server, and one
+    /// that `waits` for anything.
+    fn goes_on(&self, stop: Stop, waits: bool) -> bool {
+        matches!(self.world.acting, Acting::Awaiting(_)) || (waits && stop == Stop::Wait)
+    }
+
     fn transfer_vector(
         &mut self,
         task: TaskKey,
         file: FileId,
         way: Way,
-        mut offset: Option<u64>,
+        offset: Option<u64>,
         (vector, count): (u64, u64),
     ) -> Answer {
         if count > MOST_PIECES {
             return Err(Errno::EINVAL.into());
         }
-        let mut done = 0;
+        // What was moved before it had to wait.
+        let mut before = core::mem::take(&mut self.tasks[task].moved);
+        let mut done = before;
         for index in 0..count {
-            let [address, bytes] =
-                self.read_words(task, vector.wrapping_add(index * 16)).map_err(Stop::from)?;
-            if bytes == 0 {
-                continue;
-            }
-            match self.transfer(task, file, way, offset, (address, bytes)) {
-                Ok(moved) => {
+            let at = vector.wrapping_add(index * 16);
+            let piece = self.read_words(task, at).map_err(Stop::from);
+            let moved = piece.and_then(|[address, bytes]| {
+                let skipped = before.min(bytes);
+                before -= skipped;
+                let rest = (address.wrapping_add(skipped), bytes - skipped);
+                let offset = offset.map(|offset| offset + done);
+                let moved =
+                    if rest.1 > 0 { self.transfer(task, file, way, offset, rest)? } else { 0 };
+                Ok((moved, moved == rest.1))
+            });
+            match moved {
+                Ok((moved, whole)) => {
                     done += moved;
-                    offset = offset.map(|offset| offset + moved);
-                    if moved < bytes {
+                    if !whole {
                         break;
                     }
                 }
-                Err(_) if done > 0 => {
-                    self.tasks[task].moved = 0;
-                    break;
+                Err(stop) => {
+                    done += core::mem::take(&mut self.tasks[task].moved);
+                    if done > 0 && self.goes_on(stop, stop == Stop::Wait && way == Way::Write) {
+                        self.tasks[task].moved = done;
+                        return Err(stop);
+                    }
+                    return if done > 0 { Ok(done) } else { Err(stop) };
                 }
-                Err(stop) => return Err(stop),
             }
         }
         Ok(done)
@@ -329,6 +346,7 @@ fn copy(
     let mut source = read_place(server, from_at)?;
     let mut target = read_place(server, to_at)?;
     let mut done = 0;
+    let mut failed = None;
     let mut piece = [0; 4096];
     while done < bytes.min(MOST_BYTES) {
         let most = (bytes - done).min(piece.len() as u64) as usize;
@@ -363,9 +381,7 @@ fn copy(
                 if stop == Stop::Error(Errno::EPIPE) {
                     server.broken_pipe(task);
                 }
-                if done == 0 {
-                    return Err(stop);
-                }
+                failed = Some(stop);
                 0
             }
         };
@@ -373,6 +389,9 @@ fn copy(
         if source.is_none() && written < count {
             let back = -((count - written) as i64);
             let _ = server.world.vfs.seek(from, back, Whence::Current);
+        }
+        if let Some(stop) = failed.filter(|_| done == 0) {
+            return Err(stop);
         }
         done += written;
         source = source.map(|place| place + written);

@@ -9,6 +9,7 @@ use koito_vfs::{Address, FileId, Flags, OnExec, Received, Receiving, Rights, Sha
 
 use crate::call::{Answer, Arguments, Stop};
 use crate::calls::descriptors::add_two;
+use crate::disk::Acting;
 use crate::files::Came;
 use crate::server::{Server, TaskKey};
 
@@ -90,6 +91,8 @@ impl Server {
         if at == 0 || length_at == 0 {
             return Ok(());
         }
+        // What was received is not received again.
+        self.world.acting = Acting::Nobody;
         let mut bytes = vec![UNIX as u8, 0];
         match address {
             Address::None => {}
