@@ -5,7 +5,9 @@
 //! nobody's business. The machine keeps the state; this file carries its words.
 
 use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
-use a9n_hal::{CallFrame, Exit, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap};
+use a9n_hal::{
+    CallFrame, Exit, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap,
+};
 use a9n_store::{Capability, Internal, Phase, Process, Ref};
 
 use crate::Kernel;

@@ -169,7 +169,7 @@ impl Server {
     }
 
     /// What a call does that files stop.
-    fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
+    pub fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
         match stop {
             koito_vfs::Stop::Error(errno) => Stop::Error(errno),
             koito_vfs::Stop::Wait(queue) => self.wait_at(task, queue),
@@ -186,10 +186,16 @@ impl Server {
     }
 
     fn wait_at(&mut self, task: TaskKey, queue: QueueId) -> Stop {
+        let stop = self.wait_in(task, queue);
+        self.await_keys();
+        stop
+    }
+
+    /// A call waits in a queue for something that has nothing to do with keys.
+    pub fn wait_in(&mut self, task: TaskKey, queue: QueueId) -> Stop {
         self.leave_queues(task);
         self.world.vfs.queues.enter(queue, Token(task.number().into()));
         self.tasks[task].queues.push(queue);
-        self.await_keys();
         Stop::Wait
     }
 
@@ -247,9 +253,9 @@ impl Server {
         }
     }
 
-    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
-    pub fn settle_files(&mut self) {
-        self.settle_disk();
+    /// Lets those go on who waited for what an operation on files brought about.
+    #[inline]
+    pub fn settle_woken(&mut self) {
         while let Some(token) = self.world.vfs.queues.next_woken() {
             let key = task(token);
             let waiting = self.tasks.get(key).map(|it| it.waiting);
@@ -258,6 +264,12 @@ impl Server {
                 self.wake(key);
             }
         }
+    }
+
+    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
+    pub fn settle_files(&mut self) {
+        self.settle_disk();
+        self.settle_woken();
         while let Some(event) = self.world.vfs.terminals.next_event() {
             match event {
                 TerminalEvent::Signal(group, signal) => {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use koito::conventions::{signal, slot};
 use koito::{Environment, Missing};
+use koito_linux::Errno;
 use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
 use koito_vfs::{Finished, Place, Vfs};
 use nun::service::respond;
@@ -144,7 +145,13 @@ impl Server {
         loop {
             let answer = match came.foreign_call() {
                 Some((process, number, arguments)) => {
-                    Some(self.call(task(process), number, arguments))
+                    match self.call(task(process), number, arguments) {
+                        Ok(result) => {
+                            came = port.resume_and_await(result);
+                            continue;
+                        }
+                        Err(verdict) => Some(verdict),
+                    }
                 }
                 None => match came.received() {
                     Ok(received) => self.take(received),
@@ -158,16 +165,23 @@ impl Server {
         }
     }
 
-    /// A system call; answers what becomes of the caller.
+    /// A system call; answers its result, or what else becomes of the caller.
     #[inline(always)]
-    fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Message {
+    fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Result<u64, Message> {
+        // Nobody is to be considered for what cannot be there.
+        if number as usize >= call::NUMBERS {
+            return Ok(Errno::ENOSYS.answer());
+        }
         self.caller = Some(task);
         let answer = call::dispatch(self, task, number, arguments);
-        match answer {
-            Ok(result) if self.woken.is_empty() && !self.tasks[task].attention => {
-                Message::new(Verdict::Resume as u32, [result])
-            }
-            answer => self.finish_call(task, answer, (number, arguments)),
+        let result = match answer {
+            Ok(result) => result,
+            Err(Stop::Error(errno)) => errno.answer(),
+            Err(_) => return Err(self.finish_call(task, answer, (number, arguments))),
+        };
+        match self.woken.is_empty() && !self.tasks[task].attention {
+            true => Ok(result),
+            false => Err(self.finish_call(task, answer, (number, arguments))),
         }
     }
 

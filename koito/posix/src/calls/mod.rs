@@ -13,6 +13,7 @@ pub mod paths;
 pub mod place;
 pub mod poll;
 pub mod process;
+mod short;
 pub mod signals;
 pub mod sockets;
 pub mod status;

@@ -174,20 +174,27 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
     let own = server.process_of(task);
     let (own_number, own_group, user) = (own.number, own.group, own.owner.users[0]);
     let sender = Sender::of(own);
-    let is_meant = |number: u32, group: u32| match who as i32 {
-        0 => group == own_group,
-        -1 => number != 1 && number != own_number,
-        who if who < 0 => group == who.unsigned_abs(),
-        who => number == who.unsigned_abs(),
+    let one;
+    let many: Vec<ProcessKey>;
+    let meant = if who as i32 > 0 {
+        one = server.process(who as u32).ok_or(Errno::ESRCH)?;
+        core::slice::from_ref(&one)
+    } else {
+        let is_meant = |number: u32, group: u32| match who as i32 {
+            0 => group == own_group,
+            -1 => number != 1 && number != own_number,
+            who => group == who.unsigned_abs(),
+        };
+        let processes = server.processes.iter();
+        let found = processes.filter(|(_, it)| is_meant(it.number, it.group));
+        many = found.map(|(key, _)| key).collect();
+        &many
     };
-    let processes = server.processes.iter();
-    let meant = processes.filter(|(_, it)| is_meant(it.number, it.group));
-    let meant: Vec<ProcessKey> = meant.map(|(key, _)| key).collect();
     if meant.is_empty() {
         return Err(Errno::ESRCH.into());
     }
     let mut result = Err(Errno::EPERM.into());
-    for process in meant {
+    for &process in meant {
         // One may have ended with the signal to another, and the sender with the one to itself.
         let Some(to) = server.processes.get(process) else { continue };
         if !sender.may_send(to, signal) {

@@ -22,12 +22,12 @@ fn anonymous() {
         best = best.min(touch(memory));
         unmap(memory);
     }
-    println!("bench fault.anonymous {best}");
     let memory = map(PAGES * PAGE);
     watch("fault.anonymous", PAGES, || {
         touch(memory);
     });
     unmap(memory);
+    println!("bench fault.anonymous {best}");
 }
 
 /// A page that parent and child share until one of them writes to it.
@@ -38,13 +38,13 @@ fn copied() {
     for _ in 0..ROUNDS {
         with_a_copy(|| best = best.min(touch(memory)));
     }
-    println!("bench fault.copied {best}");
     with_a_copy(|| {
         watch("fault.copied", PAGES, || {
             touch(memory);
         });
     });
     unmap(memory);
+    println!("bench fault.copied {best}");
 }
 
 /// Does something while a child shares all memory, which does nothing.

@@ -62,8 +62,9 @@ fn through() {
     }
     let (turns, pages) = (64, CHUNK / PAGE);
     let mut turn = || assert!(write(to, &chunk) == CHUNK as isize);
-    println!("bench pipe.page {}", crate::best(turns, &mut turn) / pages as u64);
+    let figure = crate::best(turns, &mut turn) / pages as u64;
     watch("pipe.page", WATCHED * pages, || (0..WATCHED).for_each(|_| turn()));
+    println!("bench pipe.page {figure}");
     finish(child, &[to, from]);
 }
 
