@@ -21,8 +21,10 @@ use crate::space::Space;
 const STACK_BYTES: u64 = 8 << 20;
 /// Where the page lies with the way into signal handlers: the last one that there is.
 pub const TRAMPOLINE: u64 = USER_END - PAGE_BYTES;
+/// Where the library lies that tells the time.
+const VDSO: u64 = TRAMPOLINE - PAGE_BYTES;
 /// Where the stack ends.
-pub const STACK_TOP: u64 = TRAMPOLINE;
+pub const STACK_TOP: u64 = VDSO;
 /// Most scripts that are each other's interpreters.
 const MOST_INTERPRETERS: usize = 5;
 /// Longest first line of a script.
@@ -172,7 +174,9 @@ impl Server {
         };
         space.place(&mut self.world, STACK_TOP - STACK_BYTES, stack)?;
         space.place_code(&mut self.world, TRAMPOLINE, self.trampoline)?;
+        space.place_code(&mut self.world, VDSO, self.vdso)?;
         image.auxiliary = vec![
+            (auxiliary::SYSINFO_EHDR, VDSO),
             (auxiliary::HWCAP, 0),
             (auxiliary::PAGESZ, PAGE_BYTES),
             (auxiliary::CLKTCK, 100),

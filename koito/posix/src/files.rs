@@ -301,12 +301,12 @@ impl Server {
             // Until the caller is known to wait.
             return;
         }
+        if disk.is_idle() && !vfs.has_background() {
+            return self.see_to_write_back();
+        }
         disk.advance(vfs);
         disk.send_behind(vfs);
-        if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
-            self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
-            self.arm(self.write_back_at);
-        }
+        self.see_to_write_back();
         while let Some(answered) = self.world.disk.next_answer() {
             self.hear_of_disk(answered);
         }
@@ -314,6 +314,16 @@ impl Server {
             if self.hear_of_disk(turn) {
                 break;
             }
+        }
+    }
+
+    /// Sees to it that what is only here is written back in time.
+    #[inline]
+    pub fn see_to_write_back(&mut self) {
+        let World { vfs, disk, .. } = &self.world;
+        if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
+            self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
+            self.arm(self.write_back_at);
         }
     }
 

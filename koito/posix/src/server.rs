@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use koito::conventions::{signal, slot};
 use koito::{Environment, Missing};
 use koito_linux::Errno;
-use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
+use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline, vdso};
 use koito_vfs::{Finished, Place, Vfs};
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
@@ -73,8 +73,12 @@ pub struct Server {
     pub armed: u64,
     /// Processes whose end a client of the service wants to know.
     pub awaited: Vec<u32>,
+    /// Room for the pages that a read or write goes to, between two of them.
+    pub room: Vec<nun::mapped::Mapped>,
     /// The page with the way into signal handlers.
     pub trampoline: Page,
+    /// The page with the library that tells the time.
+    pub vdso: Page,
     /// Bytes of an extended state, once they were asked for.
     pub state_bytes: u64,
     /// The process number given last.
@@ -92,6 +96,10 @@ impl Server {
         let mut memory = Memory::new(mapped);
         let trampoline = memory.take_zero().expect("there is memory for programs");
         memory.page(trampoline).copy_from(0, &trampoline::CODE);
+        let mut clock = Clock::new(environment);
+        let vdso = memory.take_zero().expect("there is memory for programs");
+        let (nanoseconds_per_tick, epoch) = clock.numbers();
+        memory.page(vdso).copy_from(0, &vdso::library(nanoseconds_per_tick, epoch));
         let most_pages = memory.pool.len() / FILES_SHARE;
         let mut vfs = Vfs::new(memory, most_pages);
         let (disk, root) = Disk::open(environment)?;
@@ -100,7 +108,6 @@ impl Server {
         }
         let console = Console::open(environment, &mut vfs)?;
         let place = vfs.first_place();
-        let mut clock = Clock::new(environment);
         let [low, high] = [clock.random(), clock.random()];
         let mut seed = [0; 32];
         seed[..16].copy_from_slice(&low);
@@ -108,6 +115,7 @@ impl Server {
         vfs.seed(seed);
         let mut server = Self {
             trampoline,
+            vdso,
             state_bytes: 0,
             world: World {
                 vfs,
@@ -131,6 +139,7 @@ impl Server {
             write_back_at: u64::MAX,
             armed: u64::MAX,
             awaited: Vec::new(),
+            room: Vec::new(),
             last_number: 0,
             epoch: environment.epoch,
         };
@@ -145,7 +154,7 @@ impl Server {
         loop {
             let answer = match came.foreign_call() {
                 Some((process, number, arguments)) => {
-                    match self.call(task(process), number, arguments) {
+                    match self.call(task(process), number, &arguments) {
                         Ok(result) => {
                             came = port.resume_and_await(result);
                             continue;

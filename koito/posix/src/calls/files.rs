@@ -104,18 +104,33 @@ impl Server {
         offset: Option<u64>,
         (address, bytes): (u64, u64),
     ) -> Answer {
+        let mut buffer = Buffer::over(core::mem::take(&mut self.room));
+        let answer = self.transfer_by(&mut buffer, task, file, way, offset, (address, bytes));
+        self.room = buffer.into_room();
+        answer
+    }
+
+    /// The same by a buffer that is there already.
+    fn transfer_by(
+        &mut self,
+        buffer: &mut Buffer,
+        task: TaskKey,
+        file: FileId,
+        way: Way,
+        offset: Option<u64>,
+        (address, bytes): (u64, u64),
+    ) -> Answer {
         let bytes = bytes.min(MOST_BYTES);
         let tried = if way == Way::Read { Protection::WRITE } else { Protection::READ };
         let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
         let mut done = self.tasks[task].moved;
-        let mut buffer = Buffer::default();
         loop {
             let at = address.wrapping_add(done);
             let asked = (bytes - done.min(bytes)).min(koito_vfs::MOST_AT_ONCE as u64);
             buffer.clear();
-            let moved = match self.fill_buffer(&mut buffer, task, (at, asked), tried) {
-                Ok(()) => self.step(task, file, way, offset.map(|it| it + done), &mut buffer),
+            let moved = match self.fill_buffer(buffer, task, (at, asked), tried) {
+                Ok(()) => self.step(task, file, way, offset.map(|it| it + done), buffer),
                 Err(errno) => Err(errno.into()),
             };
             match moved {
@@ -199,7 +214,7 @@ fn offset(offset: u64) -> Result<Option<u64>, Errno> {
 /// Reads.
 pub fn read(server: &mut Server, task: TaskKey, &[file, to, bytes, ..]: &Arguments) -> Answer {
     let file = server.file(task, file)?;
-    match server.read_shortly(task, file, (to, bytes)) {
+    match server.read_shortly(task, file, None, (to, bytes)) {
         Some(answer) => answer,
         None => server.transfer(task, file, Way::Read, None, (to, bytes)),
     }
@@ -223,7 +238,11 @@ pub fn pread64(
     &[file, to, bytes, at, ..]: &Arguments,
 ) -> Answer {
     let file = server.file(task, file)?;
-    server.transfer(task, file, Way::Read, offset(at)?, (to, bytes))
+    let offset = offset(at)?;
+    match server.read_shortly(task, file, offset, (to, bytes)) {
+        Some(answer) => answer,
+        None => server.transfer(task, file, Way::Read, offset, (to, bytes)),
+    }
 }
 
 /// Writes at an offset.

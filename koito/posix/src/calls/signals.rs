@@ -28,7 +28,7 @@ pub fn rt_sigaction(server: &mut Server, task: TaskKey, arguments: &Arguments) -
     if bytes != SET_BYTES || (new != 0 && !signal.can_be_handled()) {
         return Err(Errno::EINVAL.into());
     }
-    let before = server.process_of(task).actions[signal.index()];
+    let key = server.tasks[task].process;
     let wanted = match new {
         0 => None,
         _ => {
@@ -37,15 +37,15 @@ pub fn rt_sigaction(server: &mut Server, task: TaskKey, arguments: &Arguments) -
         }
     };
     if old != 0 {
+        let before = server.processes[key].actions[signal.index()];
         let words = [before.handler, before.flags, before.restorer, before.mask.0];
         server.write_words(task, old, &words)?;
     }
     if let Some(action) = wanted {
-        let process = server.process_of_mut(task);
+        let process = &mut server.processes[key];
         process.actions[signal.index()] = action;
         if action.ignores(signal) {
             process.pending.forget(SignalSet::of(signal));
-            let key = server.tasks[task].process;
             for task in server.tasks_of(key) {
                 server.tasks[task].pending.forget(SignalSet::of(signal));
             }

@@ -31,8 +31,6 @@ struct Run {
 impl Mapping {
     /// Logarithm of the addresses that a program has.
     pub(super) const BITS: u32 = 47;
-    /// Where they end.
-    pub const END: u64 = 1 << Self::BITS;
 
     pub(super) const fn new(space: AddressSpace, windows: [Window; FRAMES]) -> Self {
         Self { space, windows, tables: Vec::new() }

@@ -31,7 +31,7 @@ fn main(arguments: Arguments) -> i32 {
     if arguments.get(1).is_some_and(|word| word == processes::CHILD) {
         return 0;
     }
-    calls::all();
+    calls::all(arguments);
     memory::all();
     pipes::all();
     processes::all(arguments);
