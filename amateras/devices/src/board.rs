@@ -3,15 +3,26 @@
 //! Its own ports are those of the old bus, a byte wide: a wider access is one to each of its bytes. A
 //! [`Bus`] is asked before them. Where nothing is, reads are all ones and writes get lost.
 
-use crate::{Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World};
+use crate::power::Power;
+use crate::{
+    Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World, mask,
+};
+use crate::{io_apic, local_apic, power};
 
 /// What a guest asks of the whole machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// To start again from the beginning.
     Reset,
+    /// To be switched off.
+    Off,
 }
 
+/// Where the interrupt controllers are in memory.
+const LOCAL: u64 = local_apic::ADDRESS;
+const LOCAL_END: u64 = LOCAL + local_apic::BYTES;
+const IO: u64 = io_apic::ADDRESS;
+const IO_END: u64 = IO + io_apic::BYTES;
 /// Status of the keyboard controller: its output is full, and stays so. That is how drivers find out
 /// at once that there is none. It can be written to.
 const NO_KEYBOARD: u8 = 0x01;
@@ -46,23 +57,26 @@ impl Visit<'_> {
 #[derive(Clone, Debug)]
 pub struct Board<B = NoBus> {
     /// Devices beside those here.
-    bus: B,
+    pub bus: B,
     interrupts: Interrupts,
     pit: Pit,
     uart: Uart,
     clock: Clock,
+    power: Power,
     request: Option<Request>,
 }
 
 impl<B: Bus> Board<B> {
     /// A machine with `bus` that is switched on `epoch` seconds after 1970 began.
-    pub fn new(epoch: u64, bus: B) -> Self {
+    /// It has `processors` processors.
+    pub fn new(epoch: u64, processors: usize, bus: B) -> Self {
         Self {
             bus,
-            interrupts: Interrupts::default(),
+            interrupts: Interrupts::new(processors),
             pit: Pit::default(),
             uart: Uart::default(),
             clock: Clock::new(epoch),
+            power: Power::default(),
             request: None,
         }
     }
@@ -70,9 +84,9 @@ impl<B: Bus> Board<B> {
     /// Switches it off and on again, `epoch` seconds after 1970 began.
     pub fn restart(&mut self, epoch: u64) {
         self.bus.reset();
-        self.interrupts = Interrupts::default();
+        self.interrupts = Interrupts::new(self.interrupts.processors());
         (self.pit, self.uart, self.clock) = (Pit::default(), Uart::default(), Clock::new(epoch));
-        self.request = None;
+        (self.power, self.request) = (Power::default(), None);
     }
 
     /// Lets the bus do `what` it does by itself.
@@ -87,11 +101,17 @@ impl<B: Bus> Board<B> {
 
     /// Reads `bytes` bytes, 1, 2, 4 or 8, at `place`.
     pub fn read(&mut self, place: Place, bytes: u8, visit: Visit<'_>) -> u64 {
-        let now = visit.now;
+        let (now, processor) = (visit.now, visit.processor);
+        if let Place::Memory(address @ LOCAL..LOCAL_END) = place {
+            return self.interrupts.read_local(processor, (address - LOCAL) / 16, now).into();
+        }
         let value = self.with_bus(visit, |bus, world| bus.read(place, bytes, world));
         let value = match (value, place) {
             (Some(value), _) => value,
             (None, Place::Port(port)) => self.read_port(port, bytes, now).into(),
+            (None, Place::Memory(address @ IO..IO_END)) => {
+                self.interrupts.io.read(address - IO).into()
+            }
             (None, Place::Memory(_)) => u64::MAX,
         };
         value & mask(bytes)
@@ -99,10 +119,17 @@ impl<B: Bus> Board<B> {
 
     /// Writes the lowest `bytes` bytes, 1, 2, 4 or 8, of `value` to `place`.
     pub fn write(&mut self, place: Place, bytes: u8, value: u64, visit: Visit<'_>) {
-        let now = visit.now;
+        let (now, processor) = (visit.now, visit.processor);
+        if let Place::Memory(address @ LOCAL..LOCAL_END) = place {
+            let number = (address - LOCAL) / 16;
+            return self.interrupts.write_local(processor, number, value as u32, now);
+        }
         let written =
             self.with_bus(visit, |bus, world| bus.write(place, bytes, value & mask(bytes), world));
         match (written, place) {
+            (None, Place::Memory(address @ IO..IO_END)) => {
+                self.interrupts.write_io(address - IO, value as u32);
+            }
             (Some(()), _) | (None, Place::Memory(_)) => {}
             (None, Place::Port(port)) => self.write_port(port, bytes, value, now),
         }
@@ -133,24 +160,23 @@ impl<B: Bus> Board<B> {
         if self.pit.timer().take_rises(now) > 0 {
             self.interrupts.pulse(Line::TIMER);
         }
+        self.interrupts.advance(now);
     }
 
     /// When [`advance`](Self::advance) has to be called next, even if the guest does nothing.
     pub fn deadline(&mut self) -> Option<Time> {
-        if self.interrupts.pics.is_masked(Line::TIMER) {
-            return None;
-        }
-        self.pit.timer().next_rise()
+        let timer = self.pit.timer().next_rise().filter(|_| self.interrupts.hears(Line::TIMER));
+        timer.into_iter().chain(self.interrupts.deadline()).min()
     }
 
-    /// Whether the processor is asked for an interrupt.
-    pub const fn has_interrupt(&self) -> bool {
-        self.interrupts.is_pending()
+    /// The interrupt controllers.
+    pub const fn interrupts(&mut self) -> &mut Interrupts {
+        &mut self.interrupts
     }
 
-    /// The processor takes the interrupt; answers its vector.
-    pub fn take_interrupt(&mut self) -> u8 {
-        self.interrupts.take()
+    /// Whether `processor` is asked for an interrupt.
+    pub fn has_interrupt(&self, processor: usize) -> bool {
+        self.interrupts.is_pending(processor)
     }
 
     /// What the guest asked of the machine since this was last called.
@@ -195,6 +221,7 @@ impl<B: Bus> Board<B> {
             0x64 => NO_KEYBOARD,
             0x71 => self.clock.read(now),
             0x92 => A20_OPEN,
+            power::EVENT..power::END => self.power.read(port, now),
             0x3f8..=0x3ff => {
                 let value = self.uart.read(port - 0x3f8);
                 self.connect_uart();
@@ -214,7 +241,13 @@ impl<B: Bus> Board<B> {
             0x70 => self.clock.select(value),
             0x71 => self.clock.write(value),
             0x92 if value & FAST_RESET != 0 => self.request = Some(Request::Reset),
-            0xcf9 if value & RESET_NOW != 0 => self.request = Some(Request::Reset),
+            power::RESET if value & RESET_NOW != 0 => self.request = Some(Request::Reset),
+            power::EVENT..power::END => {
+                let is_off = self.power.write(port, value);
+                if is_off {
+                    self.request = Some(Request::Off);
+                }
+            }
             0x3f8..=0x3ff => {
                 self.uart.write(port - 0x3f8, value);
                 self.connect_uart();
@@ -225,14 +258,5 @@ impl<B: Bus> Board<B> {
 
     fn connect_uart(&mut self) {
         self.interrupts.set_line(Line::SERIAL, self.uart.is_interrupting());
-    }
-}
-
-/// The lowest `bytes` bytes of a value of eight.
-const fn mask(bytes: u8) -> u64 {
-    match bytes {
-        0 => 0,
-        1..=7 => (1 << (bytes as u32 * 8)) - 1,
-        _ => u64::MAX,
     }
 }

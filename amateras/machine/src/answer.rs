@@ -60,6 +60,8 @@ pub enum Next {
     Run(Answer),
     /// It waits for an interrupt: after an instruction of so many bytes.
     Halt(u8),
+    /// It waits until another processor starts it.
+    Wait,
     /// It ends here.
     Stop(Stop),
 }

@@ -3,7 +3,7 @@
 use a9n_abi::guest::{
     Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation, StateGroups,
 };
-use amateras_devices::{NoBus, Place, Time, Visit};
+use amateras_devices::{NoBus, Place, Time, Timeline, Visit};
 use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
 use proptest::prelude::*;
 
@@ -54,7 +54,12 @@ impl Processor for Registers {
 
 /// A machine on a processor that has every feature there is.
 fn machine() -> Machine {
-    Machine::new(Identity::of(|leaf, _| highest(leaf)), 0, NoBus)
+    Machine::new(
+        Identity::of(4, |leaf, _| highest(leaf)),
+        1,
+        (Timeline::new(0, 1_000_000), 0),
+        NoBus,
+    )
 }
 
 fn highest(leaf: u32) -> [u32; 4] {
@@ -120,22 +125,29 @@ fn identification_is_answered_in_four_registers() {
 
 #[test]
 fn what_no_guest_can_have_is_not_identified() {
-    let identity = Identity::of(|leaf, _| highest(leaf));
-    let [_, b, c, d] = identity.answer(1, 0);
+    let identity = Identity::of(4, |leaf, _| highest(leaf));
+    let [_, b, c, d] = identity.answer(1, 0, 0);
     for (what, bit) in [("VMX", 5), ("x2APIC", 21), ("PCID", 17), ("XSAVE", 26), ("AVX", 28)] {
         assert_eq!(c >> bit & 1, 0, "{what}");
     }
-    for (what, bit) in [("MCE", 7), ("APIC", 9), ("MTRR", 12), ("MCA", 14)] {
+    for (what, bit) in [("MCE", 7), ("MTRR", 12), ("MCA", 14)] {
         assert_eq!(d >> bit & 1, 0, "{what}");
     }
-    assert_eq!((b >> 16, c >> 31), (0, 1), "processor 0 of 1, under a monitor");
-    let [_, _, c, d] = identity.answer(0x8000_0001, 0);
+    assert_eq!((b >> 16, c >> 31), (0, 1), "processor 0, under a monitor");
+    assert_eq!(identity.answer(1, 0, 3)[1] >> 24, 3, "each has its number");
+    let [_, _, c, d] = identity.answer(0x8000_0001, 0, 0);
     assert_eq!((c >> 2 & 1, d >> 27 & 1), (0, 0), "SVM, RDTSCP");
-    assert_eq!(identity.answer(0xd, 0), [0; 4]);
-    assert_eq!(identity.answer(0x8000_001f, 0), [0; 4]);
-    assert_eq!(identity.answer(7, 1), [0; 4]);
-    let small = Identity::of(|leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
-    assert_eq!(small.answer(7, 0)[1], 2, "of a leaf that is not there, only what needs no machine");
+    assert_eq!(identity.answer(0xd, 0, 0), [0; 4]);
+    assert_eq!(identity.answer(0x8000_001f, 0, 0), [0; 4]);
+    assert_eq!(identity.answer(7, 1, 0), [0; 4]);
+    assert_eq!(identity.answer(0xb, 1, 3), [3, 4, 0x201, 3], "one of four cores");
+    assert_eq!(identity.answer(0x8000_0008, 0, 3)[2], 3 << 12 | 3, "in the other way");
+    let small = Identity::of(4, |leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
+    assert_eq!(
+        small.answer(7, 0, 0)[1],
+        2,
+        "of a leaf that is not there, only what needs no machine"
+    );
 }
 
 #[test]
@@ -158,7 +170,7 @@ fn an_interrupt_goes_in_with_the_instruction_that_is_done() {
     let it = run(answer(&mut machine, ExitReason::Port, &out));
     assert!(it.verdict.has(GuestVerdict::INJECT) && !it.verdict.has(GuestVerdict::WINDOW));
     assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::interrupt(0x34).0, 1));
-    assert!(!machine.board.has_interrupt(), "it was taken");
+    assert!(!machine.board.has_interrupt(0), "it was taken");
 }
 
 #[test]
@@ -171,7 +183,7 @@ fn an_interrupt_that_cannot_go_in_yet_waits_for_its_window() {
         ask(&mut machine);
         let it = run(answer(&mut machine, ExitReason::Kick, &exit));
         assert!(it.verdict.has(GuestVerdict::WINDOW) && !it.verdict.has(GuestVerdict::INJECT));
-        assert!(machine.board.has_interrupt(), "nobody took it");
+        assert!(machine.board.has_interrupt(0), "nobody took it");
     }
     let mut machine = machine();
     ask(&mut machine);
@@ -232,7 +244,7 @@ fn long_mode_is_switched_as_the_architecture_says() {
 fn registers_that_are_not_there_fault() {
     let mut machine = machine();
     for reason in [ExitReason::ReadRegister, ExitReason::WriteRegister] {
-        let it = run(answer(&mut machine, reason, &exit(OPEN | 2, 0x1b, 0)));
+        let it = run(answer(&mut machine, reason, &exit(OPEN | 2, 0xfe, 0)));
         assert_eq!(it.words[4], Event::exception_with_code(13, 0).0);
         assert_eq!(it.verdict.bytes_done(), 0, "it is the instruction that faults");
     }

@@ -1,7 +1,7 @@
 //! Instructions that reach for registers of devices, with what comes of them written down by hand from the manuals.
 
 use a9n_abi::guest::{Event, Exit, ExitReason, Situation, StateGroups};
-use amateras_devices::{Bus, GuestMemory, Place, Time, Visit, World};
+use amateras_devices::{Bus, GuestMemory, Place, Time, Timeline, Visit, World};
 use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
 use proptest::prelude::*;
 
@@ -129,7 +129,8 @@ fn memory() -> Vec<u8> {
 
 fn guest() -> (Guest, DeviceCell) {
     let device = DeviceCell::default();
-    let machine = Machine::new(Identity::of(|_, _| [0; 4]), 0, device.clone());
+    let machine =
+        Machine::new(Identity::of(1, |_, _| [0; 4]), 1, (Timeline::new(0, 1), 0), device.clone());
     (Guest { machine, memory: memory(), registers: Registers::default() }, device)
 }
 

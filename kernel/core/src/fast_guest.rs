@@ -2,11 +2,9 @@
 //! guest go on. They rely on what the paths in `fast_trap` rely on; a process that runs a guest is told
 //! from others by its state, so those paths never take one.
 
-use core::cell::Cell;
-
 use a9n_abi::MessageInfo;
-use a9n_hal::{Context, CpuNumber, Exits, GuestVerdict, Hal, Trap};
-use a9n_store::{Pcb, Phase, Process, Ref, State};
+use a9n_hal::{Context, Exits, GuestVerdict, Hal, Trap};
+use a9n_store::{Phase, Process, Ref, State};
 
 use crate::Kernel;
 use crate::fast::{Owners, Vectors};
@@ -17,28 +15,8 @@ pub(crate) enum Guests {}
 
 impl Owners for Guests {
     #[inline(always)]
-    fn mask<C>(pcb: &Pcb<C>) -> u64 {
-        Vectors::mask(pcb)
-    }
-
-    #[inline(always)]
-    fn afresh(state: &Cell<State>, phase: Phase, number: CpuNumber) -> State {
-        Vectors::afresh(state, phase, number)
-    }
-
-    #[inline(always)]
     fn is(state: State, expected: State) -> bool {
         Vectors::is(state.with_guest(false), expected)
-    }
-
-    #[inline(always)]
-    fn can_switch<H: Hal>(hal: &H) -> bool {
-        Vectors::can_switch(hal)
-    }
-
-    #[inline(always)]
-    fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context) {
-        Vectors::switch(hal, cpu, to);
     }
 }
 

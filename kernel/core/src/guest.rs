@@ -6,7 +6,7 @@
 
 use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
 use a9n_hal::{
-    CallFrame, Exit, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap,
+    CallFrame, Exit, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap, Words,
 };
 use a9n_store::{Capability, Internal, Phase, Process, Ref};
 
@@ -79,11 +79,12 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<Outcome, Stop> {
         let guest = self.stopped_guest(process)?;
         let number = u32::try_from(reason).unwrap_or(u32::MAX);
-        let reason = ExitReason::from_number(number);
-        if reason.is_none() && number != 0 {
+        if number != 0 && ExitReason::from_number(number).is_none() {
             return Err(bad_argument(Reason::InvalidArgument, 1).into());
         }
-        self.hal().set_exit_groups(guest, reason, groups);
+        for one in ExitReason::ALL.iter().filter(|one| number == 0 || **one as u32 == number) {
+            self.hal().set_exit_groups(guest, *one, groups);
+        }
         Ok(Outcome::NOTHING)
     }
 
@@ -123,14 +124,11 @@ impl<H: Hal> Kernel<H> {
         guest: PhysicalAddress,
         trap: Trap,
         receiver: Ref<Process>,
-    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
-        let (reason, exit) = self.hal().exit(guest);
-        let kick = Exit { detail: 0, value: 0, ..exit };
-        let told = match trap {
-            Trap::Stopped => (ExitReason::Kick, &kick),
-            _ => (reason, &exit),
-        };
-        let (reason, exit) = told;
+    ) -> (MessageInfo, Words) {
+        let (mut reason, mut exit) = self.hal().exits().exit(guest);
+        if matches!(trap, Trap::Stopped) {
+            (reason, exit.detail, exit.value) = (ExitReason::Kick, 0, 0);
+        }
         (self.exit_info(guest, reason, receiver), exit.words())
     }
 
@@ -162,7 +160,7 @@ impl<H: Hal> Kernel<H> {
         answer: &CallFrame,
     ) -> bool {
         let verdict = GuestVerdict(MessageInfo(answer.info).label());
-        self.apply_answer(self.hal(), guest, server, (verdict, &answer.words));
+        self.apply_answer(self.hal().exits(), guest, server, (verdict, &answer.words));
         let state = &self.store.get(process).state;
         if verdict.is_resumption() {
             self.store.get(process).trap.set(None);
@@ -180,7 +178,7 @@ impl<H: Hal> Kernel<H> {
         technique: &impl Exits,
         guest: PhysicalAddress,
         server: Ref<Process>,
-        (verdict, words): (GuestVerdict, &[u64; MESSAGE_REGISTERS]),
+        (verdict, words): (GuestVerdict, &Words),
     ) {
         technique.answer_exit(guest, verdict, words);
         if verdict.has(GuestVerdict::GROUPS) {
@@ -201,7 +199,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Option<usize> {
         let buffer = self.buffer(process)?;
         let mut index = MESSAGE_REGISTERS;
-        self.hal().read_guest(guest, groups, |word| {
+        self.hal().read_guest(guest, groups, &mut |word| {
             self.store.write_word(buffer, index, word);
             index = index.wrapping_add(1);
         });
@@ -218,7 +216,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Option<()> {
         let buffer = self.buffer(process)?;
         let mut index = MESSAGE_REGISTERS;
-        self.hal().write_guest(guest, groups, || {
+        self.hal().write_guest(guest, groups, &mut || {
             let word = self.store.read_word(buffer, index);
             index = index.wrapping_add(1);
             word

@@ -2,7 +2,7 @@
 //! plays the guest: it says why the guest is left, and calls the kernel.
 
 use a9n_hal::{
-    Exit, ExitReason, Exits, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
+    Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Take, Virt, Words,
 };
 
 use crate::SimMachine;
@@ -73,12 +73,7 @@ impl Exits for SimMachine {
 
     fn rest_guest(&self, _guest: PhysicalAddress) {}
 
-    fn answer_exit(
-        &self,
-        guest: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
+    fn answer_exit(&self, guest: PhysicalAddress, verdict: GuestVerdict, words: &Words) {
         let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
         self.put(guest, STATE + RIP, done);
         self.put(guest, WINDOW, verdict.has(GuestVerdict::WINDOW).into());
@@ -101,6 +96,12 @@ impl Exits for SimMachine {
 }
 
 impl Virt for SimMachine {
+    type Exits = Self;
+
+    fn exits(&self) -> &Self {
+        self
+    }
+
     fn guest_bits(&self) -> Option<u32> {
         Some(BITS)
     }
@@ -121,27 +122,15 @@ impl Virt for SimMachine {
         StateGroups::from_bits_truncate(self.get(guest, GROUPS + reason as u64))
     }
 
-    fn set_exit_groups(
-        &self,
-        guest: PhysicalAddress,
-        reason: Option<ExitReason>,
-        groups: StateGroups,
-    ) {
-        for chosen in ExitReason::ALL.iter().filter(|one| reason.is_none_or(|it| it == **one)) {
-            self.put(guest, GROUPS + *chosen as u64, groups.bits());
-        }
+    fn set_exit_groups(&self, guest: PhysicalAddress, reason: ExitReason, groups: StateGroups) {
+        self.put(guest, GROUPS + reason as u64, groups.bits());
     }
 
-    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
+    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64)) {
         groups.numbers().for_each(|number| put(self.get(guest, STATE + number as u64)));
     }
 
-    fn write_guest(
-        &self,
-        guest: PhysicalAddress,
-        groups: StateGroups,
-        mut take: impl FnMut() -> u64,
-    ) {
+    fn write_guest(&self, guest: PhysicalAddress, groups: StateGroups, take: Take<'_>) {
         groups.numbers().for_each(|number| self.put(guest, STATE + number as u64, take()));
     }
 }

@@ -5,6 +5,9 @@ use crate::{PhysicalAddress, UserAddress};
 /// Message words that travel in registers on every kernel call.
 pub const MESSAGE_REGISTERS: usize = 6;
 
+/// Those words.
+pub type Words = [u64; MESSAGE_REGISTERS];
+
 /// The registers of a kernel call as the general path reads them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallFrame {

@@ -3,8 +3,9 @@
 use koito_linux::Errno;
 
 use crate::calls::{
-    attributes, clone, descriptors, files, futex, identity, memory, names, paths, place, poll,
-    process, signals, sockets, status, system, terminal, time, wait,
+    attributes, clone, copies, descriptors, extended, files, futex, identity, lasting, memory,
+    messages, names, other_memory, paths, place, poll, power, privileges, process, process_files,
+    resources, schedule, signals, sockets, status, system, terminal, time, timers, wait, watches,
 };
 use crate::disk::{Acting, Ticket};
 use crate::server::{Server, TaskKey};
@@ -26,6 +27,8 @@ pub enum Stop {
     Wait,
     /// The call is made again when this request to the file server was answered.
     Disk(Ticket),
+    /// The caller makes it again, on its own time: it goes on from there, and others have their turn.
+    Again,
     /// The caller stays stopped: it ended, or gets its answer from somebody else.
     Halt,
 }

@@ -47,6 +47,11 @@ impl Clock {
         (self.nanoseconds_per_tick, self.epoch)
     }
 
+    /// The nanoseconds that a number of ticks takes.
+    pub fn nanoseconds_of(&self, ticks: u64) -> u64 {
+        ((u128::from(ticks) * u128::from(self.nanoseconds_per_tick)) >> FRACTION) as u64
+    }
+
     /// Nanoseconds since 1970.
     pub fn real(&self) -> u64 {
         self.epoch + self.now()

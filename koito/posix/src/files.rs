@@ -83,9 +83,10 @@ impl Server {
             Some(Finished::Made(name)) => return Ok(Came::Made(name)),
             Some(Finished::Again) | None => {}
         }
-        let Self { world, place, processes, tasks, spaces, clock, .. } = self;
-        let World { vfs, disk, acting, .. } = world;
-        let shown = Shown::new(vfs, processes, tasks, spaces, clock);
+        let Self { world, place, processes, tasks, numbers, spaces, clock, .. } = self;
+        let World { vfs, disk, acting, objects, .. } = world;
+        let shown =
+            Shown::new(vfs, (processes, tasks), numbers, spaces, (clock, objects.placement.cpus()));
         let mut context = Context {
             place,
             credentials: Credentials::default(),
@@ -207,12 +208,11 @@ impl Server {
             self.world.vfs.wait_for(file, Token(task.number().into()), &mut queues);
         }
         self.tasks[task].queues = queues;
-        self.await_keys();
     }
 
-    /// Asks for keys, if somebody waits for them; they may come at once.
+    /// Takes keys that came to logins, and asks for more.
     pub fn await_keys(&mut self) {
-        self.console.attend(&mut self.world.vfs);
+        self.terminals.attend(&mut self.world.vfs);
         self.settle_files();
     }
 
@@ -246,16 +246,15 @@ impl Server {
 
     /// Sends a signal of the system's own to all processes of a group.
     pub fn send_to_group(&mut self, group: u32, signal: Signal) {
-        let members = self.processes.iter().filter(|(_, it)| it.group == group);
-        let members: Vec<ProcessKey> = members.map(|(key, _)| key).collect();
+        let members: Vec<ProcessKey> = self.numbers.members(group).collect();
         for process in members {
             self.send(process, Info { signal, code: 0x80, detail: Detail::Sender(0, 0) });
         }
     }
 
-    /// Lets those go on who waited for what an operation on files brought about.
+    /// Wakes those who waited for files of which something has come.
     #[inline]
-    pub fn settle_woken(&mut self) {
+    pub fn wake_woken(&mut self) {
         while let Some(token) = self.world.vfs.queues.next_woken() {
             let key = task(token);
             let waiting = self.tasks.get(key).map(|it| it.waiting);
@@ -269,7 +268,7 @@ impl Server {
     /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
     pub fn settle_files(&mut self) {
         self.settle_disk();
-        self.settle_woken();
+        self.wake_woken();
         while let Some(event) = self.world.vfs.terminals.next_event() {
             match event {
                 TerminalEvent::Signal(group, signal) => {
@@ -291,22 +290,25 @@ impl Server {
                 }
             }
         }
-        self.console.show(&mut self.world.vfs);
+        self.terminals.show(&mut self.world.vfs);
     }
 
     /// Sees what the file server has answered, and sends it what nobody waits for.
     fn settle_disk(&mut self) {
         let World { vfs, disk, acting, .. } = &mut self.world;
-        if matches!(acting, Acting::Awaiting(_)) {
-            // Until the caller is known to wait.
-            return;
-        }
         if disk.is_idle() && !vfs.has_background() {
             return self.see_to_write_back();
         }
-        disk.advance(vfs);
+        // While a call is made, what it has found is not taken away.
+        let is_between = *acting == Acting::Nobody;
+        if is_between {
+            disk.advance(vfs);
+        }
         disk.send_behind(vfs);
         self.see_to_write_back();
+        if !is_between {
+            return;
+        }
         while let Some(answered) = self.world.disk.next_answer() {
             self.hear_of_disk(answered);
         }
@@ -359,10 +361,10 @@ impl Server {
         self.settle_files();
     }
 
-    /// Opens the console three times, for a process without parent; it becomes its controlling terminal.
-    pub fn open_console(&mut self, process: ProcessKey) -> Result<(), Errno> {
+    /// Opens a terminal three times, for a process without parent; it becomes its controlling terminal.
+    pub fn open_terminal(&mut self, process: ProcessKey, path: &[u8]) -> Result<(), Errno> {
         let came = self.on_files(Some(process), |vfs, context| {
-            vfs.open(context, context.place.root, b"/dev/console", Flags::READ_WRITE, 0)
+            vfs.open(context, context.place.root, path, Flags::READ_WRITE, 0)
         });
         let Ok(Came::Value(file)) = came else { return Err(Errno::ENXIO) };
         let World { vfs, .. } = &mut self.world;

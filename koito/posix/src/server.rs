@@ -1,26 +1,29 @@
 //! The server: one loop over system calls, faults, clients and signals.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use koito::conventions::{signal, slot};
+use koito::services::PowerClient;
 use koito::{Environment, Missing};
 use koito_linux::Errno;
-use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline, vdso};
+use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, vdso};
 use koito_vfs::{Finished, Place, Vfs};
+use nun::mapped::Mapped;
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
 
 use crate::call::{self, Answer, Arguments, Stop};
 use crate::clock::Clock;
-use crate::console::Console;
 use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
-use crate::process::{Process, Task};
+use crate::process::{Process, ProcessKey, Task};
 use crate::service;
 use crate::space::{Refusal, Space, tried};
-use crate::wake::Waiting;
+use crate::terminals::Terminals;
+use crate::wake::{Waiting, Word};
 
 /// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
 const FILES_SHARE: usize = 3;
@@ -53,10 +56,12 @@ pub struct Server {
     pub tasks: Arena<Task>,
     /// From where the server itself looks at files.
     pub place: Place,
-    /// The console of programs.
-    pub console: Console,
+    /// The terminals that others show.
+    pub terminals: Terminals,
     /// What time it is.
     pub clock: Clock,
+    /// What switches the machine off.
+    pub power: Option<PowerClient>,
     /// How often each call was made that is not there.
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
@@ -71,28 +76,40 @@ pub struct Server {
     pub write_back_at: u64,
     /// When the server is woken, in nanoseconds since the start.
     pub armed: u64,
-    /// Processes whose end a client of the service wants to know.
-    pub awaited: Vec<u32>,
+    /// Process 1, if the system began with one.
+    pub first: Option<ProcessKey>,
+    /// Clients of the service, and the processes whose end they want to know.
+    pub awaited: Vec<(u64, u32)>,
     /// Room for the pages that a read or write goes to, between two of them.
-    pub room: Vec<nun::mapped::Mapped>,
+    pub room: Vec<Mapped>,
     /// The page with the way into signal handlers.
     pub trampoline: Page,
     /// The page with the library that tells the time.
     pub vdso: Page,
     /// Bytes of an extended state, once they were asked for.
     pub state_bytes: u64,
-    /// The process number given last.
-    pub last_number: u32,
-    epoch: u16,
+    /// Who has which number.
+    pub numbers: Numbers<Process, Task>,
+    /// Who waits at which word of memory, those who came first at first.
+    pub words: BTreeMap<Word, Vec<TaskKey>>,
+    /// When waits are over; of those that still last, the one that a thread has now counts.
+    pub deadlines: BinaryHeap<Reverse<(u64, TaskKey)>>,
+    /// How many threads each user has, but for root.
+    pub users: BTreeMap<u32, u64>,
+    /// Which instance of the server it is.
+    pub epoch: u16,
 }
 
 /// A thread, as handlers name it.
 pub type TaskKey = Key<Task>;
 
 impl Server {
-    /// One without programs.
-    pub fn new(environment: &Environment) -> Result<Self, Missing> {
-        let (objects, mapped) = Objects::new().expect("the manifest gives memory for programs");
+    /// One without programs, which are made of `objects` and have the memory that is `mapped`.
+    pub fn new(
+        environment: &Environment,
+        objects: Objects,
+        mapped: Mapped,
+    ) -> Result<Self, Missing> {
         let mut memory = Memory::new(mapped);
         let trampoline = memory.take_zero().expect("there is memory for programs");
         memory.page(trampoline).copy_from(0, &trampoline::CODE);
@@ -106,7 +123,7 @@ impl Server {
         if let Some((node, attributes)) = root {
             vfs.mount_remote(vfs.root(), node, attributes);
         }
-        let console = Console::open(environment, &mut vfs)?;
+        let terminals = Terminals::open(environment, &mut vfs);
         let place = vfs.first_place();
         let [low, high] = [clock.random(), clock.random()];
         let mut seed = [0; 32];
@@ -129,8 +146,9 @@ impl Server {
             spaces: Arena::new(),
             processes: Arena::new(),
             tasks: Arena::new(),
-            console,
+            terminals,
             clock,
+            power: environment.service("power").ok().map(PowerClient::new),
             insists: false,
             missed: false,
             missing: [0; call::NUMBERS],
@@ -138,9 +156,13 @@ impl Server {
             woken: VecDeque::new(),
             write_back_at: u64::MAX,
             armed: u64::MAX,
+            first: None,
             awaited: Vec::new(),
+            numbers: Numbers::new(),
+            words: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
+            users: BTreeMap::new(),
             room: Vec::new(),
-            last_number: 0,
             epoch: environment.epoch,
         };
         server.mount_all();
@@ -226,6 +248,10 @@ impl Server {
             Ok(result) => result,
             Err(Stop::Error(errno)) => errno.answer(),
             Err(Stop::Whole) => return self.finish(task),
+            Err(Stop::Again) => {
+                self.make_again(task, number);
+                return self.finish(task);
+            }
             Err(Stop::Wait) if self.is_interrupted(task) => {
                 self.interrupt_call(task, number, *arguments);
                 return self.finish(task);

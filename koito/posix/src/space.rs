@@ -355,6 +355,7 @@ impl Space {
 
     /// Takes everything in `range` away.
     pub fn clear(&mut self, world: &mut World, range: Range<u64>) -> Result<(), Errno> {
+        self.note_written(world, range.clone());
         self.areas.remove(range.clone())?;
         self.drop_pages(world, range);
         Ok(())
@@ -370,7 +371,7 @@ impl Space {
     }
 
     /// Has the kernel unmap those pages in `range` that are mapped and of which `which` says so.
-    fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
+    pub fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
         self.recent = [Recent::NONE; RECENT];
         let shown = |entry: &Entry| entry.is_mapped() && which(*entry);
         let pages = self.pages.within(range.clone()).filter(|(_, entry)| shown(entry));
@@ -407,6 +408,7 @@ impl Space {
         range: Range<u64>,
         protection: Protection,
     ) -> Result<(), Errno> {
+        self.note_written(world, range.clone());
         self.areas.protect(range.clone(), protection)?;
         // What is needed again comes back by a fault, with what is allowed then.
         self.hide(world, range, |_| true);
@@ -450,6 +452,7 @@ impl Space {
 
     /// Gives everything back.
     pub fn dissolve(mut self, world: &mut World) {
+        self.note_written(world, 0..u64::MAX);
         self.drop_pages(world, 0..u64::MAX);
         world.objects.put_space(self.mapping);
     }

@@ -6,13 +6,12 @@ use koito::services::{SupervisorClient, SupervisorError, VmClient};
 use koito::{Environment, Name};
 use nun::service::Failure;
 
+use crate::LEAVE;
 use crate::commands::Shell;
 use crate::terminal::Terminal;
 
 /// The virtual machines that a system may have: names of components, and of their services.
 const GUESTS: [&str; 2] = ["guest-1", "guest-2"];
-/// The key that leaves a guest's console: Ctrl-].
-const LEAVE: u8 = 0x1d;
 /// How it is used.
 const USAGE: &str = "write: vm list, or vm start|stop|console|pause|resume|reset NAME";
 
@@ -72,16 +71,14 @@ fn console(shell: &Shell<'_>, name: &'static str, vm: &VmClient, to: &mut Termin
         return writeln!(to, "{name} does not run");
     }
     loop {
-        let mut keys = to.read()?;
-        let leaves = keys.iter().position(|key| *key == LEAVE);
-        keys.truncate(leaves.unwrap_or(keys.len()));
-        if vm.input(keys).is_err() {
-            return writeln!(to, "\n{name} is gone");
-        }
-        if leaves.is_some() {
+        let key = to.read()?;
+        if key == LEAVE {
             // Who is gone writes nothing any more.
             let _ = vm.attach(false);
             return writeln!(to);
+        }
+        if vm.input([key].into_iter().collect()).is_err() {
+            return writeln!(to, "\n{name} is gone");
         }
     }
 }

@@ -106,6 +106,11 @@ impl Terminal {
         }
     }
 
+    /// A new one, shown by something of that size.
+    pub fn with_window(window: WindowSize) -> Self {
+        Self { window, ..Self::new() }
+    }
+
     /// How it behaves.
     pub const fn settings(&self) -> &Settings {
         &self.settings

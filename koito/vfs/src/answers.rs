@@ -7,6 +7,7 @@ use crate::inode::{Attributes, Body, InodeId, Kind, Remote};
 use crate::page::Pages;
 use crate::remote::{Ask, Finished, Reply, Request};
 use crate::vfs::Vfs;
+use crate::watch::Happening;
 
 impl<P: Pages> Vfs<P> {
     /// Makes a request, which holds what it names.
@@ -99,6 +100,8 @@ impl<P: Pages> Vfs<P> {
                 self.known(*parent, name, Some((node, attributes)));
                 let made = self.cached(*parent, name).ok_or(Errno::EIO)?;
                 self.pin(made);
+                let what = (Happening::CREATE, 0);
+                self.name_happened(*parent, name, what, attributes.kind);
                 return Ok(Finished::Made(made));
             }
             (Ask::Create { parent, name, exclusive: false, .. }, Err(Errno::EEXIST)) => {
@@ -113,6 +116,8 @@ impl<P: Pages> Vfs<P> {
                 let attributes = &mut self.inodes[*target].attributes;
                 attributes.links += 1;
                 attributes.changed = *now;
+                self.happened(*target, Happening::ATTRIBUTES, (0, &[]));
+                self.name_happened(*parent, name, (Happening::CREATE, 0), Kind::File);
                 return Ok(Finished::Done);
             }
             (Ask::Remove { dentry, now, .. }, Ok(_)) => {

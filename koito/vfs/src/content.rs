@@ -380,6 +380,9 @@ impl<P: Pages> Vfs<P> {
         }
         attributes.size = size;
         attributes.touch(now);
+        if shrinks {
+            self.cuts.push((inode, size));
+        }
         if let Some(remote) = &mut it.remote
             && shrinks
         {

@@ -16,7 +16,7 @@ use super::listing;
 use super::watch::{Switches, Watch, with_sources};
 use crate::cli::BenchOptions;
 use crate::linux::figures::{self, Figures};
-use crate::linux::{Kernel, Systems};
+use crate::linux::{Kernel, Systems, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
 
@@ -36,7 +36,7 @@ struct Results<'a> {
 /// Measures, prints, records.
 pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> {
     let step = Step::start("measuring Linux's calls");
-    let systems = Systems::prepare(repository, &step)?;
+    let systems = Systems::prepare(repository, &USUAL, &step)?;
     let linux = figures::measure(&systems, Kernel::Linux, &step)?;
     if linux.is_empty() {
         bail!("the benchmark says nothing under Linux");
@@ -68,7 +68,7 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
 /// Prints every instruction of what is called `name`, once, under KOITO, and what each function comes to.
 pub fn show_trace(repository: &Repository, name: &str) -> Result<ExitCode> {
     let step = Step::start("following one of Linux's calls");
-    let systems = Systems::prepare(repository, &step)?;
+    let systems = Systems::prepare(repository, &USUAL, &step)?;
     let watch = Watch::start(&systems, Kernel::Koito)?;
     let steps = with_sources(&systems, repository.root(), |sources| watch.follow(name, sources))?;
     step.done();

@@ -8,4 +8,4 @@ mod kernel;
 mod systems;
 
 pub use guest::Guest;
-pub use systems::{Clock, Kernel, Systems};
+pub use systems::{Clock, Collection, Kernel, LARGE, Systems, USUAL};

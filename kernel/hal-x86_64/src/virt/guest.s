@@ -7,14 +7,9 @@
     \each 3, rdx
     \each 5, rdi
     \each 6, rbp
-    \each 8, r8
-    \each 9, r9
-    \each 10, r10
-    \each 11, r11
-    \each 12, r12
-    \each 13, r13
-    \each 14, r14
-    \each 15, r15
+.irp number, 8, 9, 10, 11, 12, 13, 14, 15
+    \each \number, r\number
+.endr
 .endm
 .macro a9n_load_register number, register
     mov     \register, [rsi + {REGISTERS} + 8 * \number]
@@ -52,6 +47,15 @@
     pop     rcx
     pop     rdx
     jmp     \locked
+.endm
+
+// Calls \function, and keeps the virtual CPU at rsi.
+.macro a9n_look_after function
+    push    rsi
+    sub     rsp, 16
+    call    \function
+    add     rsp, 16
+    pop     rsi
 .endm
 
 .globl a9n_guest
@@ -118,19 +122,11 @@ a9n_enter_guest:
     jmp     a9n_guest
 
 // The way in is not as usual.
-4:  push    rsi
-    sub     rsp, 16
-    call    {BEFORE_ENTRY}
-    add     rsp, 16
-    pop     rsi
+4:  a9n_look_after {BEFORE_ENTRY}
     jmp     3b
 // Nor is the way out.
-5:  push    rsi
-    sub     rsp, 16
-    mov     rdi, rsi
-    call    {AFTER_EXIT}
-    add     rsp, 16
-    pop     rsi
+5:  mov     rdi, rsi
+    a9n_look_after {AFTER_EXIT}
     jmp     6b
 
 // From a fast path that gave up.

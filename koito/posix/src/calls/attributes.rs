@@ -96,29 +96,59 @@ pub fn utimensat(
     })
 }
 
+/// Sets times, in microseconds.
+pub fn futimesat(server: &mut Server, task: TaskKey, &[at, path, times, ..]: &Arguments) -> Answer {
+    let (accessed, modified) = match times {
+        0 => (NewTime::Now, NewTime::Now),
+        _ => {
+            let [a, b, c, d] = server.read_words(task, times)?;
+            if b >= 1_000_000 || d >= 1_000_000 {
+                return Err(Errno::EINVAL.into());
+            }
+            (new_time([a, b * 1000])?, new_time([c, d * 1000])?)
+        }
+    };
+    set_times(server, task, (at, path), (accessed, modified))
+}
+
+/// The same from the working directory.
+pub fn utimes(server: &mut Server, task: TaskKey, &[path, times, ..]: &Arguments) -> Answer {
+    futimesat(server, task, &[HERE, path, times, 0, 0, 0])
+}
+
+/// The same in seconds.
+pub fn utime(server: &mut Server, task: TaskKey, &[path, times, ..]: &Arguments) -> Answer {
+    let (accessed, modified) = match times {
+        0 => (NewTime::Now, NewTime::Now),
+        _ => {
+            let [accessed, modified] = server.read_words(task, times)?;
+            (new_time([accessed, 0])?, new_time([modified, 0])?)
+        }
+    };
+    set_times(server, task, (HERE, path), (accessed, modified))
+}
+
+fn set_times(
+    server: &mut Server,
+    task: TaskKey,
+    at: (u64, u64),
+    (accessed, modified): (NewTime, NewTime),
+) -> Answer {
+    let name = server.name_at(task, at, 0)?;
+    server.number_call(task, |vfs, context| {
+        vfs.change_times(context, name, accessed, modified).map(|()| 0)
+    })
+}
+
 /// Sets the length of a file.
 pub fn truncate(server: &mut Server, task: TaskKey, &[path, size, ..]: &Arguments) -> Answer {
     if size > i64::MAX as u64 {
         return Err(Errno::EINVAL.into());
     }
     let name = server.name_at(task, (HERE, path), 0)?;
-    server.number_call(task, |vfs, context| vfs.truncate(context, name, size).map(|()| 0))
-}
-
-/// No file has extended attributes.
-pub fn getxattr(server: &mut Server, task: TaskKey, &[path, ..]: &Arguments) -> Answer {
-    server.name_at(task, (HERE, path), 0)?;
-    Err(Errno::ENODATA.into())
-}
-
-/// Nor has a link.
-pub fn lgetxattr(server: &mut Server, task: TaskKey, &[path, ..]: &Arguments) -> Answer {
-    server.name_at(task, (HERE, path), NO_FOLLOW)?;
-    Err(Errno::ENODATA.into())
-}
-
-/// Nor an open file.
-pub fn fgetxattr(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    server.file(task, file)?;
-    Err(Errno::ENODATA.into())
+    server.check_size(task, size)?;
+    let done =
+        server.number_call(task, |vfs, context| vfs.truncate(context, name, size).map(|()| 0));
+    server.settle_cuts();
+    done
 }

@@ -3,16 +3,26 @@
 
 pub mod attributes;
 pub mod clone;
+pub mod copies;
 pub mod descriptors;
+pub mod extended;
 pub mod files;
 pub mod futex;
 pub mod identity;
+pub mod lasting;
 pub mod memory;
+pub mod messages;
 pub mod names;
+pub mod other_memory;
 pub mod paths;
 pub mod place;
 pub mod poll;
+pub mod power;
+pub mod privileges;
 pub mod process;
+pub mod process_files;
+pub mod resources;
+pub mod schedule;
 mod short;
 pub mod signals;
 pub mod sockets;
@@ -20,7 +30,9 @@ pub mod status;
 pub mod system;
 pub mod terminal;
 pub mod time;
+pub mod timers;
 pub mod wait;
+pub mod watches;
 
 use alloc::vec;
 use alloc::vec::Vec;

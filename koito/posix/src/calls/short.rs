@@ -8,7 +8,7 @@ use koito_linux::Errno;
 use koito_posix_core::{Protection, USER_END};
 use koito_vfs::{Device, FileId, Object};
 
-use super::files::MOST_BYTES;
+use super::files::{MOST_BYTES, ON_ONE_TURN};
 use crate::buffer::Buffer;
 use crate::call::{Answer, Stop};
 use crate::files::file_time;
@@ -28,8 +28,10 @@ impl Server {
         (address, bytes): (u64, u64),
     ) -> Option<Answer> {
         match self.world.vfs.object(file) {
-            Object::Device(Device::Zero) if self.world.vfs.flags(file).reads() => {
-                Some(self.clear(task, address, bytes.min(MOST_BYTES)))
+            Object::Device(Device::Zero)
+                if self.world.vfs.flags(file).reads() && bytes <= ON_ONE_TURN =>
+            {
+                Some(self.clear(task, address, bytes))
             }
             Object::Pipe(..) if offset.is_none() && (1..=MOST_SHORT).contains(&bytes) => {
                 let place = (address, bytes);
@@ -125,7 +127,7 @@ impl Server {
 
     /// What a call answers that moved something through a pipe; who waited there may go on.
     fn piped(&mut self, task: TaskKey, done: koito_vfs::Result<usize>) -> Answer {
-        self.settle_woken();
+        self.wake_woken();
         match done {
             Ok(count) => Ok(count as u64),
             Err(koito_vfs::Stop::Wait(queue)) => Err(self.wait_in(task, queue)),

@@ -168,8 +168,15 @@ impl Disk {
             }
             self.naming = Some(ticket);
         }
+        let is_alone = self.made.is_empty() && self.under_way.is_empty();
         self.made.push_back(Made { ticket, asker: Asker::Thread(task), request });
-        self.advance(vfs);
+        if is_alone {
+            // Often it is answered at once: the file server is more urgent.
+            self.advance(vfs);
+        } else {
+            // The answers to others may change what the call has found already.
+            self.send(vfs);
+        }
         match self.answered.pop_back_if(|it| it.ticket == ticket) {
             Some(answered) => answered.served.map(Some),
             None => {
@@ -196,7 +203,7 @@ impl Disk {
     pub fn advance(&mut self, vfs: &mut Vfs<Memory>) -> Option<Served> {
         let mut own = None;
         loop {
-            while self.start_next(vfs) {}
+            self.send(vfs);
             let Some(first) = self.under_way.pop_front_if(UnderWay::look) else { break };
             let UnderWay { made, place, epoch, came, .. } = first;
             let came = came.unwrap_or(Err(Failure::Call(CallError::Gone)));
@@ -214,6 +221,11 @@ impl Disk {
             }
         }
         own
+    }
+
+    /// Sends what can be sent.
+    fn send(&mut self, vfs: &Vfs<Memory>) {
+        while self.send_next(vfs) {}
     }
 
     /// Takes the answer to a request apart, and hands it to the VFS.
@@ -244,7 +256,7 @@ impl Disk {
 
     /// Sends the next request, if there is room. An instance of the file server that begins gets what the last
     /// one had not done first.
-    fn start_next(&mut self, vfs: &Vfs<Memory>) -> bool {
+    fn send_next(&mut self, vfs: &Vfs<Memory>) -> bool {
         let epoch = self.end.epoch();
         if self.under_way.front().is_some_and(|first| first.epoch != epoch) {
             return false;
@@ -306,13 +318,24 @@ impl Disk {
             let Some(request) = request else { return };
             let ticket = self.ticket();
             self.made.push_back(Made { ticket, asker: Asker::Nobody, request });
-            self.advance(vfs);
+            self.send(vfs);
         }
     }
 
     /// Has everything written back, and last. Whoever needs to know that it does calls `fsync`.
     pub const fn flush(&mut self) {
         self.flushing = true;
+    }
+
+    /// Has everything written back now, and leaves the disk in order, as far as that can be done.
+    pub fn leave(&mut self, vfs: &mut Vfs<Memory>) {
+        while vfs.is_dirty() {
+            // Behind everything that is on its way comes a sync.
+            let Some(request) = vfs.write_back().or_else(|| vfs.sync_request()) else { break };
+            let _ = self.ask_and_wait(vfs, request);
+        }
+        // Whoever begins again mends what was not.
+        let _ = self.client.leave();
     }
 
     /// Whether the server was told something that need not last yet.
