@@ -247,9 +247,10 @@ pub struct BenchOptions {
     #[arg(long, conflicts_with = "check")]
     pub update: bool,
     /// Measure Linux's calls instead, under Debian's own kernel and under KOITO
-    #[arg(long, conflicts_with_all = ["check", "trace"])]
+    #[arg(long, conflicts_with = "check")]
     pub linux: bool,
-    /// Print every instruction of one path instead, for instance of ipc.cross.0
+    /// Print every instruction of one path instead, for instance of ipc.cross.0; with --linux of one of
+    /// Linux's calls under KOITO, and what each function contributes
     #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update"])]
     pub trace: Option<String>,
 }
