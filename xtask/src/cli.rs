@@ -173,6 +173,12 @@ pub struct TestOptions {
     /// Run one suite only; may be given several times
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<Suite>,
+    /// For how long `linux-hostile` attacks
+    #[arg(long)]
+    pub seconds: Option<u64>,
+    /// What its random numbers begin from
+    #[arg(long)]
+    pub seed: Option<u64>,
 }
 
 /// A group of tests.
@@ -214,6 +220,8 @@ pub enum Suite {
     Koito,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
+    /// Hostile programs for Linux beside a victim, under KOITO.
+    LinuxHostile,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.

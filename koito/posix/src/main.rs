@@ -44,10 +44,16 @@ const RESERVE: usize = 2 << 20;
 #[global_allocator]
 static HEAP: nun_heap::Inside<HEAP_BYTES> = nun_heap::Inside::new();
 
+/// Bytes that the server has allocated for its own use.
+#[inline]
+fn own_memory() -> usize {
+    HEAP.used()
+}
+
 /// Whether the server's own memory is nearly used up.
 #[inline]
 fn is_short_of_memory() -> bool {
-    HEAP.used() > HEAP_BYTES - RESERVE
+    own_memory() > HEAP_BYTES - RESERVE
 }
 
 fn main() -> Result<(), Missing> {

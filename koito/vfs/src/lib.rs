@@ -45,6 +45,7 @@ mod remote;
 mod rename;
 mod ring;
 mod socket;
+mod socket_garbage;
 mod socket_names;
 mod socket_transfer;
 mod stop;

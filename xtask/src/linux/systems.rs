@@ -18,9 +18,11 @@ use crate::repository::Repository;
 use crate::session::Session;
 use crate::userland::{Freshness, LIST, Userland};
 
-/// Programs of ours that are in the image, and their package.
-const PACKAGE: &str = "a9n-linux-programs";
-const PROGRAMS: &[&str] = &["linux-bench", "linux-typist"];
+/// Programs of ours that are in the image, by their packages.
+const PROGRAMS: [(&str, &[&str]); 2] = [
+    ("a9n-linux-programs", &["linux-bench", "linux-typist"]),
+    ("a9n-linux-hostile", &["linux-hostile"]),
+];
 /// Where everything of ours lies in the image.
 pub const FOLDER: &str = "checks";
 const KOITO: &str = "koito";
@@ -81,9 +83,13 @@ impl Systems {
         let mut userland =
             Userland::gather(repository, &repository.path(LIST), Freshness::Cached, step)?;
         let builder = Builder::new(repository, Profile::Release, &[])?;
-        for (name, file) in PROGRAMS.iter().zip(builder.programs(PACKAGE, PROGRAMS)?) {
-            let program = fs::read(&file).with_context(|| format!("{} is gone", file.display()))?;
-            userland.tree.add_file(&PathBuf::from(FOLDER).join("bin").join(name), program, 0o755);
+        for (package, names) in PROGRAMS {
+            for (name, file) in names.iter().zip(builder.programs(package, names)?) {
+                let program =
+                    fs::read(&file).with_context(|| format!("{} is gone", file.display()))?;
+                let place = PathBuf::from(FOLDER).join("bin").join(name);
+                userland.tree.add_file(&place, program, 0o755);
+            }
         }
         checks::add(repository, &mut userland.tree)?;
         // Nobody logs in: what is measured has the machine for itself.

@@ -14,6 +14,7 @@ mod hostile_guest;
 mod koito;
 mod libtest;
 mod linux;
+mod linux_hostile;
 mod linux_vmx;
 mod locks;
 mod promises;
@@ -63,7 +64,7 @@ pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
     let mut sum = Tally::default();
     for suite in Suite::value_variants() {
         if options.suites.is_empty() || options.suites.contains(suite) {
-            sum.add(run_suite(repository, *suite));
+            sum.add(run_suite(repository, *suite, options));
         }
     }
     println!("{} passed, {} failed", sum.passed, sum.failures.len());
@@ -103,7 +104,7 @@ fn linux_guest(repository: &Repository, step: &Step) -> Result<Tally> {
 }
 
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
-fn run_suite(repository: &Repository, suite: Suite) -> Tally {
+fn run_suite(repository: &Repository, suite: Suite, options: &TestOptions) -> Tally {
     let name =
         suite.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let step = Step::start(format!("testing: {name}"));
@@ -126,6 +127,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
         Suite::Linux => linux::run(repository, &step),
+        Suite::LinuxHostile => linux_hostile::run(repository, options, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
         Suite::LinuxGuest => linux_guest(repository, &step),
