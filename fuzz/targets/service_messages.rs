@@ -62,12 +62,12 @@ fn call(service: u8, label: u32, words: std::vec::Vec<u64>) {
         hosted::answered(&answer)
     });
     match service % 9 {
-        0 => drop(ConsoleClient::new(PORT).read()),
+        0 => drop(ConsoleClient::new(PORT).read(0)),
         1 => drop(ClockClient::new(PORT).epoch()),
         2 => drop(DiskClient::new(PORT).geometry()),
         3 => drop(EchoClient::new(PORT).repeat(String::new())),
         4 => drop(EntropyClient::new(PORT).random()),
-        5 => drop(KeyboardClient::new(PORT).read()),
+        5 => drop(KeyboardClient::new(PORT).read(0)),
         6 => drop(LogClient::new(PORT).read(0)),
         7 => drop(SupervisorClient::new(PORT).describe(0)),
         _ => drop(SupervisorClient::new(PORT).status(0)),
@@ -78,16 +78,19 @@ impl Console for Everything {
     async fn write(&self, _: Caller, text: String<TEXT_BYTES>) {
         assert!(text.len() <= TEXT_BYTES && str::from_utf8(text.as_bytes()).is_ok());
     }
-    async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
-        Vec::new()
+    async fn read(&self, _: Caller, _: u64) -> Keys {
+        Keys::default()
     }
     async fn write_bytes(&self, _: Caller, bytes: Vec<u8, TEXT_BYTES>) {
         assert!(bytes.len() <= TEXT_BYTES);
     }
-    fn give_back(&self, _: Caller, keys: Vec<u8, KEY_BYTES>) {
-        assert!(keys.len() <= KEY_BYTES);
+    fn look(&self, _: Caller, _: u64) -> Keys {
+        Keys::default()
     }
-    fn end_reads(&self, _: Caller) {}
+    fn come_forward(&self, _: Caller, _: u8) {}
+    fn step_back(&self, _: Caller, _: u64) -> bool {
+        false
+    }
 }
 
 impl Clock for Everything {
@@ -136,9 +139,13 @@ impl Entropy for Everything {
 }
 
 impl Keyboard for Everything {
-    async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
-        [7; KEY_BYTES].into_iter().collect()
+    async fn read(&self, _: Caller, first: u64) -> Keys {
+        Keys { first, bytes: [7; KEY_BYTES].into_iter().collect() }
     }
+    fn look(&self, _: Caller, _: u64) -> Keys {
+        Keys::default()
+    }
+    fn come_forward(&self, _: Caller) {}
 }
 
 impl Log for Everything {
@@ -153,8 +160,15 @@ impl Log for Everything {
 
 impl Screen for Everything {
     fn write(&self, _: Caller, text: String<TEXT_BYTES>) {
-        assert!(text.len() <= TEXT_BYTES);
+        assert!(text.len() <= TEXT_BYTES && str::from_utf8(text.as_bytes()).is_ok());
     }
+    fn write_bytes(&self, _: Caller, bytes: Vec<u8, TEXT_BYTES>) {
+        assert!(bytes.len() <= TEXT_BYTES);
+    }
+    fn size(&self, _: Caller) -> ScreenSize {
+        ScreenSize { rows: 1, columns: 1 }
+    }
+    fn show(&self, _: Caller, _: u8) {}
 }
 
 impl Supervisor for Everything {

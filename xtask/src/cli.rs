@@ -49,7 +49,7 @@ pub enum Command {
     /// Boot and play a script of `expect` and `send` lines against the serial console
     ///
     /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
-    /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
+    /// script: `expect TEXT`, `keep TEXT` (a line with it), `same TEXT` (that line again), `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
     /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk.
@@ -101,6 +101,9 @@ pub struct BootOptions {
     /// Linux programs on the disk, with these folders copied over them
     #[arg(skip)]
     pub linux: Option<Vec<PathBuf>>,
+    /// Rows and columns of what shows the serial line, for those programs
+    #[arg(skip)]
+    pub window: Option<(u16, u16)>,
 }
 
 /// A Linux guest for the system.

@@ -20,9 +20,10 @@ mod victim;
 use core::ffi::CStr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use a9n_linux_programs::system::{close, fork, kill, open, pread, setsid};
+use a9n_linux_programs::system::{close, dup2, exit, fork, kill, open, pread, setsid, wait};
 use a9n_linux_programs::{Arguments, entry, println};
 use linux_raw_sys::general as linux;
+use victim::Wrong;
 
 entry!(main);
 
@@ -67,6 +68,8 @@ const ATTACKS: [Attack; 11] = [
 struct Counts {
     calls: &'static AtomicU64,
     rounds: &'static AtomicU64,
+    /// What the victim found to be wrong.
+    wrong: &'static AtomicU64,
 }
 
 fn main(arguments: Arguments) -> i32 {
@@ -75,8 +78,8 @@ fn main(arguments: Arguments) -> i32 {
         println!("usage: linux-hostile SEED SECONDS");
         return 2;
     };
-    let [calls, rounds, ..] = raw::shared();
-    let counts = Counts { calls, rounds };
+    let [calls, rounds, wrong, ..] = raw::shared();
+    let counts = Counts { calls, rounds, wrong };
     for (folder, user) in FOLDERS {
         raw::call2(linux::__NR_mkdir, folder.as_ptr() as usize, 0o755);
         raw::call(linux::__NR_chown, [folder.as_ptr() as usize, user, user, 0, 0, 0]);
@@ -84,13 +87,17 @@ fn main(arguments: Arguments) -> i32 {
     let victim = fork();
     if victim == 0 {
         become_user(FOLDERS[1]);
-        let wrong = victim::watch(counts.rounds);
-        println!("hostile: the victim: {}", wrong.err().unwrap_or("it ended"));
+        let Err(wrong) = victim::watch(counts.rounds);
+        // Its standard output is the one thing that it does not have.
+        counts.wrong.store(wrong as u64, Ordering::Relaxed);
         return 1;
     }
     match attack_twice(seed, seconds, victim, &counts) {
         Ok(()) => println!("hostile: all is well"),
-        Err(wrong) => println!("hostile: {wrong}"),
+        Err(wrong) => {
+            let found = Wrong::name(counts.wrong.load(Ordering::Relaxed));
+            println!("hostile: {wrong}; what the victim found wrong: {found}");
+        }
     }
     kill(victim, linux::SIGKILL);
     0
@@ -110,7 +117,7 @@ fn attack_twice(
             let rounds = counts.rounds.load(Ordering::Relaxed);
             let seed = seed.wrapping_mul(1_000_003) + (time * ATTACKS.len() + index) as u64;
             starts += run(*attack, seed << 20, share, counts);
-            end_attackers()?;
+            end_attackers(victim)?;
             // It may have been kept from its work; now it has to go on.
             while counts.rounds.load(Ordering::Relaxed) < rounds + 2 {
                 if has_ended(victim) {
@@ -165,23 +172,29 @@ fn run((_, attack): Attack, seed: u64, duration: u64, counts: &Counts) -> u64 {
     starts
 }
 
-/// Ends all that the attackers left, wherever it hides.
-fn end_attackers() -> Result<(), &'static str> {
-    for _ in 0..200 {
+/// Ends all that the attackers left, wherever it hides; fails if the victim ended.
+fn end_attackers(victim: isize) -> Result<(), &'static str> {
+    // The second time for those that were just coming to be.
+    for _ in 0..2 {
         let killer = fork();
         if killer == 0 {
             become_user(FOLDERS[0]);
-            // Nobody is left to be killed.
-            let over = kill(-1, linux::SIGKILL) == -(linux_raw_sys::errno::ESRCH as isize);
-            a9n_linux_programs::system::exit(i32::from(!over));
+            kill(-1, linux::SIGKILL);
+            exit(0);
         }
-        if killer > 0 && wait(killer) == 0 {
-            return Ok(());
+        if killer < 0 {
+            return Err("there is no process left to end them");
         }
-        while has_ended(-1) {}
-        sleep(5);
+        loop {
+            match wait_for(-1, 0) {
+                child if child == killer => break,
+                child if child == victim => return Err("the victim ended"),
+                _ => {}
+            }
+        }
     }
-    Err("attackers do not end")
+    while wait_for(-1, linux::WNOHANG) > 0 {}
+    Ok(())
 }
 
 /// Takes the attackers' files away, and tells the free memory and the server's own, in KiB.
@@ -215,20 +228,24 @@ fn clean_up() -> Result<(u64, u64), &'static str> {
 /// Leaves the superuser's session and rights.
 fn become_user((folder, user): (&CStr, usize)) {
     setsid();
+    let nothing = open(c"/dev/null", linux::O_RDWR);
+    for descriptor in 0..3 {
+        dup2(nothing, descriptor);
+    }
     raw::call2(linux::__NR_setgroups, 0, 0);
     raw::call(linux::__NR_setresgid, [user, user, user, 0, 0, 0]);
     raw::call(linux::__NR_setresuid, [user, user, user, 0, 0, 0]);
     raw::call2(linux::__NR_chdir, folder.as_ptr() as usize, 0);
 }
 
-/// Whether a child has ended, which is then forgotten.
-fn has_ended(child: isize) -> bool {
-    raw::call(linux::__NR_wait4, [child as usize, 0, linux::WNOHANG as usize, 0, 0, 0]) > 0
+/// Waits for a child, as `options` say; answers which one ended, 0 for none yet.
+fn wait_for(child: isize, options: u32) -> isize {
+    raw::call(linux::__NR_wait4, [child as usize, 0, options as usize, 0, 0, 0])
 }
 
-/// Waits for a child's end, and answers how it ended.
-fn wait(child: isize) -> i32 {
-    a9n_linux_programs::system::wait(child)
+/// Whether a child has ended, which is then forgotten.
+fn has_ended(child: isize) -> bool {
+    wait_for(child, linux::WNOHANG) > 0
 }
 
 /// The number of the calling process.

@@ -1,5 +1,6 @@
-//! A process that looks after what is its own: memory, a file, a pipe, the clock. It says what is wrong with them.
+//! A process that looks after what is its own: memory, a file, a pipe, the clock.
 
+use core::convert::Infallible;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use a9n_linux_programs::system::{ftruncate, open, pipe, pread, read, rewind, write};
@@ -10,17 +11,42 @@ const BYTES: usize = 64 << 10;
 /// Its answer when there is no room on the disk, which is no fault of the system's.
 const NO_SPACE: isize = -28;
 
+/// What may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    Memory = 1,
+    Pipe,
+    Clock,
+    Writing,
+    File,
+}
+
+impl Wrong {
+    /// What it is called, by its number; 0 is nothing.
+    pub const fn name(number: u64) -> &'static str {
+        match number {
+            0 => "nothing",
+            1 => "its memory changed",
+            2 => "its pipe lost something",
+            3 => "its clock went too slowly",
+            4 => "its file could not be written",
+            _ => "its file changed",
+        }
+    }
+}
+
 /// Looks again and again, and counts; what is wrong ends it.
-pub fn watch(rounds: &AtomicU64) -> Result<(), &'static str> {
+pub fn watch(rounds: &AtomicU64) -> Result<Infallible, Wrong> {
     let file = open(c"own", linux::O_RDWR | linux::O_CREAT);
     let [from, to] = pipe();
     let mut memory = [0_u8; BYTES];
     let mut copy = [0_u8; BYTES];
     let mut before = crate::now();
-    for round in 0.. {
+    let mut round = 0;
+    loop {
         if memory.iter().enumerate().any(|(at, byte)| round > 0 && *byte != pattern(round - 1, at))
         {
-            return Err("its memory changed");
+            return Err(Wrong::Memory);
         }
         memory.iter_mut().enumerate().for_each(|(at, byte)| *byte = pattern(round, at));
         let piece = &memory[..4096];
@@ -28,7 +54,7 @@ pub fn watch(rounds: &AtomicU64) -> Result<(), &'static str> {
             || read(from, &mut copy[..4096]) != 4096
             || copy[..4096] != *piece
         {
-            return Err("its pipe lost something");
+            return Err(Wrong::Pipe);
         }
         if !keep(file, &memory, &mut copy)? {
             ftruncate(file, 0);
@@ -36,24 +62,24 @@ pub fn watch(rounds: &AtomicU64) -> Result<(), &'static str> {
         crate::sleep(1);
         let now = crate::now();
         if now < before + 1_000_000 {
-            return Err("its clock is wrong");
+            return Err(Wrong::Clock);
         }
         before = now;
         rounds.fetch_add(1, Ordering::Relaxed);
+        round += 1;
     }
-    Ok(())
 }
 
 /// Writes the memory to the file and reads it again; whether there was room.
-fn keep(file: i32, memory: &[u8], copy: &mut [u8]) -> Result<bool, &'static str> {
+fn keep(file: i32, memory: &[u8], copy: &mut [u8]) -> Result<bool, Wrong> {
     rewind(file);
     match write(file, memory) {
         NO_SPACE => return Ok(false),
-        written if written != memory.len() as isize => return Err("its file cannot be written"),
+        written if written != memory.len() as isize => return Err(Wrong::Writing),
         _ => {}
     }
     if pread(file, copy) != copy.len() as isize || copy != memory {
-        return Err("its file changed");
+        return Err(Wrong::File);
     }
     Ok(true)
 }
