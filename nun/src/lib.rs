@@ -20,6 +20,7 @@
 //! - [`entry!`], [`println!`] and the panic handler: what makes a program;
 //! - [`aci`]: conventions between processes, unknown to the kernel and replaceable;
 //! - [`memory`]: user-level memory management, in parts that can be used alone;
+//! - [`guest`]: what a monitor of virtual machines receives and answers;
 //! - [`thread`]: several threads in one address space;
 //! - [`service`], [`channel`] and [`executor`]: interfaces as traits, their clients and servers;
 //! - [`Resources`] and [`Process`]: memory, slots and processes for whoever starts others.
@@ -44,6 +45,7 @@ pub mod console;
 mod crash;
 pub mod entry;
 pub mod executor;
+pub mod guest;
 #[cfg(not(target_os = "none"))]
 pub mod hosted;
 pub mod lock;

@@ -2,6 +2,7 @@
 
 use a9n_abi::{Error, FaultReason, MESSAGE_REGISTERS, MessageInfo, Source};
 
+use crate::guest::GuestExit;
 use crate::syscall::Answer;
 use crate::{Message, aci};
 
@@ -39,6 +40,14 @@ pub enum Received {
         process: u64,
         /// The instruction at which it stopped.
         instruction: u64,
+    },
+    /// A process left its guest; this one is its monitor, and answers with a
+    /// [verdict](Message::guest_verdict).
+    Exit {
+        /// As for a fault.
+        process: u64,
+        /// Why.
+        left: GuestExit,
     },
     /// Signals of the bound Notification Port.
     Signals {
@@ -135,6 +144,9 @@ impl Received {
             Some(Source::Stopped) => {
                 let [instruction, ..] = words;
                 Ok(Self::Stopped { process: identifier, instruction })
+            }
+            Some(Source::VirtualCpu) => {
+                Ok(Self::Exit { process: identifier, left: GuestExit::of(&answer) })
             }
             _ => Ok(Self::Other { sender: identifier, info, words }),
         }

@@ -1,10 +1,12 @@
 //! Kernel calls as the kernel sees them: arguments land in the right words, answers and errors
 //! come back typed.
 
+use a9n_abi::guest::{Exit, ExitReason};
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Source, generic, ipc_port, kernel, node, window};
 use std::string::String;
 use std::sync::mpsc;
 
+use crate::guest::GuestExit;
 use crate::hosted::{Call, done, install};
 use crate::syscall::Answer;
 use crate::*;
@@ -117,7 +119,13 @@ fn faults_and_signals_are_told_apart() {
     let stopped = Received::Stopped { process: 7, instruction: 11 };
     assert_eq!(IpcPort::slot(1).receive(), Ok(stopped));
     let _calls = answering(arrived(Source::VirtualCpu, 0, 6));
-    assert!(matches!(IpcPort::slot(1).receive(), Ok(Received::Other { sender: 7, .. })));
+    let left = GuestExit { number: 0, exit: Exit::from_words(&WORDS) };
+    assert_eq!(IpcPort::slot(1).receive(), Ok(Received::Exit { process: 7, left }));
+    let _calls = answering(arrived(Source::VirtualCpu, ExitReason::Halt as u32, 6));
+    let (process, left) = IpcPort::slot(1).await_arrival().exit().unwrap();
+    assert_eq!((process, left.reason(), left.exit.instruction), (7, Some(ExitReason::Halt), 11));
+    let _calls = answering(arrived(Source::Foreign, 9, 6));
+    assert_eq!(IpcPort::slot(1).await_arrival().exit(), None);
 }
 
 #[test]

@@ -52,7 +52,8 @@ pub enum Command {
     /// script: `expect TEXT`, `keep TEXT` (a line with it), `same TEXT` (that line again), `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
-    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk.
+    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
+    /// `# disk-requests-a-second: N` slows that.
     Drive(DriveOptions),
 }
 
@@ -122,6 +123,13 @@ pub struct GuestOptions {
     /// The guest's command line
     #[arg(long, value_name = "TEXT", requires = "guest")]
     pub guest_cmdline: Option<String>,
+    /// How many processors it has [default: as many as the machine, at most 8]
+    #[arg(long, value_name = "N", requires = "guest", value_parser = clap::value_parser!(u32).range(1..=8))]
+    pub guest_cpus: Option<u32>,
+    /// A disk for it: a file with the contents, which what it writes stays in. Given twice, the second is
+    /// that of guest-2
+    #[arg(long, value_name = "FILE", requires = "guest")]
+    pub guest_disk: Vec<PathBuf>,
 }
 
 /// Options of `run`.
@@ -225,6 +233,8 @@ pub enum Suite {
     Linux,
     /// Hostile programs for Linux beside a victim, under KOITO.
     LinuxHostile,
+    /// Larger Linux programs: languages, compilers and the like. Runs by name only.
+    LinuxLarge,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.

@@ -23,7 +23,7 @@ use crate::volume::Volume;
 const DISK_MEBIBYTES: u32 = 64;
 /// Memory where there are guests.
 const GUEST_MEMORY: &str = "1G";
-const DEFAULT_MEMORY: &str = "256M";
+const DEFAULT_MEMORY: &str = "512M";
 /// Where the profile of shells finds the size of what shows the serial line, as `stty` wants it.
 const WINDOW_FILE: &str = "etc/default/console";
 
@@ -55,10 +55,13 @@ impl Session {
         let mut files = vec![];
         if options.guest.guest {
             let step = Step::start("gathering the guest");
-            files.extend(guest::Parts::gather(repository, &options.guest, &step)?.modules());
+            let cpus = options.cpus.unwrap_or(1).min(guest::MOST_CPUS);
+            let parts = guest::Parts::gather(repository, &options.guest, cpus, &step)?;
+            files.extend(parts.modules());
             step.done();
         }
-        let system = System::find_with(repository, options.build.system.as_deref(), &files)?;
+        let parts = &guest::DISKS[..options.guest.guest_disk.len().min(guest::DISKS.len())];
+        let system = System::find_with(repository, options.build.system.as_deref(), &files, parts)?;
         Self::of(repository, &system, options)
     }
 
@@ -123,6 +126,8 @@ impl Session {
                 meter: None,
                 debugger: None,
                 disk,
+                disk_rate: None,
+                guest_disks: guest::disks(&options.guest)?,
                 resets: false,
             },
             medium,

@@ -65,23 +65,38 @@ impl Lengths for Long {
     const LONGEST: usize = MESSAGE_WORDS;
 }
 
-/// Whose vector states a fast path looks after.
+/// Whose vector states a fast path looks after. Those of both sides, unless it says otherwise.
 pub trait Owners {
     /// The mask that lets `pcb` take the path.
-    fn mask<C>(pcb: &Pcb<C>) -> u64;
+    #[inline(always)]
+    fn mask<C>(pcb: &Pcb<C>) -> u64 {
+        pcb.vector_mask.get()
+    }
 
     /// The state of a process in `phase` on CPU `number`, with no flags but what the path looks
     /// after, as in `state`.
-    fn afresh(state: &Cell<State>, phase: Phase, number: CpuNumber) -> State;
+    #[inline(always)]
+    fn afresh(state: &Cell<State>, phase: Phase, _number: CpuNumber) -> State {
+        state.get().afresh(phase)
+    }
 
     /// Whether `state` is `expected`, or differs in what the path looks after.
-    fn is(state: State, expected: State) -> bool;
+    #[inline(always)]
+    fn is(state: State, expected: State) -> bool {
+        state.with_vector(false) == expected
+    }
 
     /// Whether the machine can [`switch`](Self::switch). A mask that is not 0 says so as well.
-    fn can_switch<H: Hal>(hal: &H) -> bool;
+    #[inline(always)]
+    fn can_switch<H: Hal>(hal: &H) -> bool {
+        hal.switches_vectors()
+    }
 
     /// Makes the vector unit ready for `to`.
-    fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context);
+    #[inline(always)]
+    fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context) {
+        hal.switch_vectors(cpu, to);
+    }
 }
 
 /// Nobody has one.
@@ -117,32 +132,7 @@ impl Owners for Plain {
 #[derive(Debug)]
 pub enum Vectors {}
 
-impl Owners for Vectors {
-    #[inline(always)]
-    fn mask<C>(pcb: &Pcb<C>) -> u64 {
-        pcb.vector_mask.get()
-    }
-
-    #[inline(always)]
-    fn afresh(state: &Cell<State>, phase: Phase, _number: CpuNumber) -> State {
-        state.get().afresh(phase)
-    }
-
-    #[inline(always)]
-    fn is(state: State, expected: State) -> bool {
-        state.with_vector(false) == expected
-    }
-
-    #[inline(always)]
-    fn can_switch<H: Hal>(hal: &H) -> bool {
-        hal.switches_vectors()
-    }
-
-    #[inline(always)]
-    fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context) {
-        hal.switch_vectors(cpu, to);
-    }
-}
+impl Owners for Vectors {}
 
 impl<H: Hal> Kernel<H> {
     /// `call` of process `me`. `None` if nothing has happened; else this must be the last thing its

@@ -5,7 +5,9 @@
 //! nobody's business. The machine keeps the state; this file carries its words.
 
 use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
-use a9n_hal::{CallFrame, Exit, ExitReason, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap};
+use a9n_hal::{
+    CallFrame, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap, Words,
+};
 use a9n_store::{Capability, Internal, Phase, Process, Ref};
 
 use crate::Kernel;
@@ -16,11 +18,14 @@ impl<H: Hal> Kernel<H> {
     /// The virtual CPU that `process` runs, if it is one of those.
     #[inline(always)]
     pub(crate) fn guest(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
-        let pcb = self.store.get(process);
-        if !pcb.state.get().is_guest() {
-            return None;
-        }
-        pcb.slots[Internal::VirtualCpu as usize].virtual_cpu()
+        let is_guest = self.store.get(process).state.get().is_guest();
+        is_guest.then(|| self.fast_guest(process))?
+    }
+
+    /// The same, of one that is known to run a guest.
+    #[inline(always)]
+    pub(crate) fn fast_guest(&self, process: Ref<Process>) -> Option<PhysicalAddress> {
+        self.store.get(process).slots[Internal::VirtualCpu as usize].virtual_cpu()
     }
 
     /// Refuses what makes no sense for a process that runs a guest.
@@ -74,11 +79,12 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<Outcome, Stop> {
         let guest = self.stopped_guest(process)?;
         let number = u32::try_from(reason).unwrap_or(u32::MAX);
-        let reason = ExitReason::from_number(number);
-        if reason.is_none() && number != 0 {
+        if number != 0 && ExitReason::from_number(number).is_none() {
             return Err(bad_argument(Reason::InvalidArgument, 1).into());
         }
-        self.hal().set_exit_groups(guest, reason, groups);
+        for one in ExitReason::ALL.iter().filter(|one| number == 0 || **one as u32 == number) {
+            self.hal().set_exit_groups(guest, *one, groups);
+        }
         Ok(Outcome::NOTHING)
     }
 
@@ -118,31 +124,30 @@ impl<H: Hal> Kernel<H> {
         guest: PhysicalAddress,
         trap: Trap,
         receiver: Ref<Process>,
-    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
-        let (reason, exit) = self.hal().exit(guest);
-        let kick = Exit { detail: 0, value: 0, ..exit };
-        let told = match trap {
-            Trap::Stopped => (ExitReason::Kick, &kick),
-            _ => (reason, &exit),
-        };
-        self.exit_message(guest, told, receiver)
+    ) -> (MessageInfo, Words) {
+        let (mut reason, mut exit) = self.hal().exits().exit(guest);
+        if matches!(trap, Trap::Stopped) {
+            (reason, exit.detail, exit.value) = (ExitReason::Kick, 0, 0);
+        }
+        (self.exit_info(guest, reason, receiver), exit.words())
     }
 
-    /// The message of an exit, the state that was asked for included.
+    /// The info of the message of an exit for `reason`, with the state that was asked for put behind its
+    /// words.
     #[inline(always)]
-    pub(crate) fn exit_message(
+    pub(crate) fn exit_info(
         &self,
         guest: PhysicalAddress,
-        (reason, exit): (ExitReason, &Exit),
+        reason: ExitReason,
         receiver: Ref<Process>,
-    ) -> (MessageInfo, [u64; MESSAGE_REGISTERS]) {
+    ) -> MessageInfo {
         let groups = self.hal().exit_groups(guest, reason);
         let more = match groups.is_empty() {
             true => 0,
             false => self.put_groups(guest, groups, receiver).unwrap_or(0),
         };
         let info = MessageInfo::new(reason as u32, MESSAGE_REGISTERS.wrapping_add(more));
-        (info.from_source(Source::VirtualCpu), exit.words())
+        info.from_source(Source::VirtualCpu)
     }
 
     /// The monitor `server` answers the exit of `process`, whose virtual CPU is `guest`, with `answer`.
@@ -154,7 +159,8 @@ impl<H: Hal> Kernel<H> {
         server: Ref<Process>,
         answer: &CallFrame,
     ) -> bool {
-        let verdict = self.apply_answer(guest, server, answer);
+        let verdict = GuestVerdict(MessageInfo(answer.info).label());
+        self.apply_answer(self.hal().exits(), guest, server, (verdict, &answer.words));
         let state = &self.store.get(process).state;
         if verdict.is_resumption() {
             self.store.get(process).trap.set(None);
@@ -165,22 +171,21 @@ impl<H: Hal> Kernel<H> {
         verdict.is_resumption()
     }
 
-    /// Does to `guest` what its monitor `server` answers with `answer`, and says whether it goes on.
+    /// Does to `guest`, by `technique`, what its monitor `server` answers.
     #[inline(always)]
     pub(crate) fn apply_answer(
         &self,
+        technique: &impl Exits,
         guest: PhysicalAddress,
         server: Ref<Process>,
-        answer: &CallFrame,
-    ) -> GuestVerdict {
-        let verdict = GuestVerdict(MessageInfo(answer.info).label());
-        self.hal().answer_exit(guest, verdict, &answer.words);
+        (verdict, words): (GuestVerdict, &Words),
+    ) {
+        technique.answer_exit(guest, verdict, words);
         if verdict.has(GuestVerdict::GROUPS) {
-            let [.., groups] = answer.words;
+            let [.., groups] = *words;
             // Without a buffer there is nothing to take.
             let _ = self.take_groups(guest, StateGroups::from_bits_truncate(groups), server);
         }
-        verdict
     }
 
     /// Copies `groups` of `guest` to the IPC buffer of `process`, behind the words in registers;
@@ -194,7 +199,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Option<usize> {
         let buffer = self.buffer(process)?;
         let mut index = MESSAGE_REGISTERS;
-        self.hal().read_guest(guest, groups, |word| {
+        self.hal().read_guest(guest, groups, &mut |word| {
             self.store.write_word(buffer, index, word);
             index = index.wrapping_add(1);
         });
@@ -211,7 +216,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Option<()> {
         let buffer = self.buffer(process)?;
         let mut index = MESSAGE_REGISTERS;
-        self.hal().write_guest(guest, groups, || {
+        self.hal().write_guest(guest, groups, &mut || {
             let word = self.store.read_word(buffer, index);
             index = index.wrapping_add(1);
             word

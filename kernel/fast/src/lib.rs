@@ -22,8 +22,11 @@ use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
 use a9n_hal_x86_64::cpu::Cpu;
-use a9n_hal_x86_64::entry::{Entered, a9n_retreat_exit, a9n_retreat_exit_locked, a9n_save_answer};
+use a9n_hal_x86_64::entry::{
+    Entered, a9n_retreat_exit, a9n_retreat_exit_locked, a9n_save_answer, a9n_save_answer_locked,
+};
 use a9n_hal_x86_64::lock::Exclusive;
+use a9n_hal_x86_64::virt::Technique;
 use a9n_store::{Process, Ref};
 
 /// The kernel.
@@ -63,7 +66,8 @@ macro_rules! paths {
     ($entered:ident: $call:ident $other_call:ident $long_call:ident,
         $reply:ident $other_reply:ident $long_reply:ident,
         $foreign:ident $other_foreign:ident,
-        $notify:ident $notify_bound:ident $wake:ident $wait:ident, $map:ident) => {
+        $notify:ident $notify_bound:ident $wake:ident $wait:ident, $map:ident,
+        $exit:ident $answer:ident) => {
         path!($call(descriptor, info, me, number, word4, word5) {
             if !Short::admit(info) {
                 return $long_call(descriptor, info, me, number, word4, word5);
@@ -105,7 +109,8 @@ macro_rules! paths {
                     .is_none()
             {
                 if kernel.serves_guest(process) {
-                    return answer_guest(descriptor, info, me, as_either(&cpu), word4, word5);
+                    let number = as_either(&cpu);
+                    return answer_guest(&cpu, (descriptor, info, me, number, word4, word5));
                 }
                 let operation = word::ReplyReceive;
                 kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
@@ -180,6 +185,12 @@ macro_rules! paths {
             let kernel = the_kernel();
             kernel.fast_map(&cpu, process, descriptor, info, address, memory, word5);
         });
+        path!($exit(_descriptor, _info, me, number, _word4, _word5) {
+            exit(&$entered(number), me, Technique::Svm);
+        });
+        path!($answer(descriptor, info, me, number, word4, word5) {
+            answer(&$entered(number), me, (descriptor, info, word4, word5), Technique::Svm);
+        });
     };
 }
 
@@ -190,7 +201,8 @@ paths!(
         a9n_long_reply_receive,
     a9n_fast_foreign a9n_other_foreign,
     a9n_fast_notify a9n_other_notify a9n_fast_wake a9n_fast_wait,
-    a9n_fast_map
+    a9n_fast_map,
+    a9n_fast_exit a9n_guest_answer
 );
 
 paths!(
@@ -200,23 +212,16 @@ paths!(
         a9n_long_reply_receive_locked,
     a9n_fast_foreign_locked a9n_other_foreign_locked,
     a9n_fast_notify_locked a9n_other_notify_locked a9n_fast_wake_locked a9n_fast_wait_locked,
-    a9n_fast_map_locked
+    a9n_fast_map_locked,
+    a9n_fast_exit_locked a9n_guest_answer_locked
 );
 
 // What is less frequent exists once: these ask how they were entered.
-path!(a9n_fast_exit(_descriptor, _info, me, number, word4, _word5) {
-    let (cpu, kernel) = (either(number), the_kernel());
-    if kernel.fast_exit(&cpu, process(me)).is_none() {
-        retreat_exit(&cpu, me, word4);
-    }
+path!(a9n_fast_exit_vmx(_descriptor, _info, me, number, _word4, _word5) {
+    exit(&either(number), me, Technique::Vmx);
 });
-path!(a9n_guest_answer(descriptor, info, me, number, word4, word5) {
-    let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
-    let kernel = the_kernel();
-    if kernel.fast_guest_verdict::<Admitted>(&cpu, process, descriptor, message).is_none() {
-        let operation = word::ReplyReceive;
-        kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
-    }
+path!(a9n_guest_answer_vmx(descriptor, info, me, number, word4, word5) {
+    answer(&either(number), me, (descriptor, info, word4, word5), Technique::Vmx);
 });
 path!(a9n_stored_call(descriptor, info, me, number, word4, word5) {
     let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
@@ -305,23 +310,44 @@ path!(a9n_fast_yield(descriptor, info, me, number, word4, word5) {
     }
 });
 
-/// Gives the fast path of an exit up.
+/// The path of an exit.
 #[inline(always)]
-fn retreat_exit(cpu: &Entered, me: &Context, unused: u64) {
-    // SAFETY: the last action of a path.
-    unsafe {
-        match cpu {
-            Entered::Alone => a9n_retreat_exit(unused, unused, me),
-            Entered::Locked(_) => a9n_retreat_exit_locked(unused, unused, me),
+fn exit(cpu: &Entered, me: &Context, technique: Technique) {
+    if the_kernel().fast_exit(cpu, process(me), &technique).is_none() {
+        // SAFETY: the last action of a path.
+        unsafe {
+            match cpu {
+                Entered::Alone => a9n_retreat_exit(0, 0, me),
+                Entered::Locked(_) => a9n_retreat_exit_locked(0, 0, me),
+            }
         }
     }
 }
 
-/// Goes on at `a9n_guest_answer`.
+/// That of a monitor's answer.
 #[inline(always)]
-fn answer_guest(descriptor: u64, info: u64, me: &Context, number: u64, word4: u64, word5: u64) {
+fn answer(cpu: &Entered, me: &Context, message: (u64, u64, u64, u64), technique: Technique) {
+    let (kernel, (descriptor, info, word4, word5)) = (the_kernel(), message);
+    let message = (info, word4, word5);
+    let left = kernel.fast_guest_verdict(cpu, process(me), descriptor, message, &technique);
+    if left.is_none() {
+        kernel.hal().retreat(cpu, me, word::ReplyReceive, descriptor, info, word4, word5);
+    }
+}
+
+/// Goes on at the path of a monitor's answer.
+#[inline(always)]
+fn answer_guest(cpu: &Entered, arguments: (u64, u64, &Context, u64, u64, u64)) {
+    let (descriptor, info, me, number, word4, word5) = arguments;
     // SAFETY: the last action of a path, with its arguments where they are.
-    unsafe { a9n_save_answer(descriptor, info, me, number, word4, word5) }
+    unsafe {
+        match cpu {
+            Entered::Alone => a9n_save_answer(descriptor, info, me, number, word4, word5),
+            Entered::Locked(_) => {
+                a9n_save_answer_locked(descriptor, info, me, number, word4, word5);
+            }
+        }
+    }
 }
 
 /// The kernel, for a path.

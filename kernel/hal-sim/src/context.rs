@@ -132,6 +132,10 @@ impl Context for SimContext {
         self.resume_as(Self::ANSWER, Answer { identifier, info, words: *words });
     }
 
+    fn set_words(&self, words: &[u64; MESSAGE_REGISTERS]) {
+        self.call.set(CallFrame { words: *words, ..self.call.get() });
+    }
+
     fn answer_without_words(&self, identifier: u64, info: u64) {
         let words = self.call.get().words;
         self.resume_as(Self::ANSWER, Answer { identifier, info, words });

@@ -2,7 +2,7 @@
 //! plays the guest: it says why the guest is left, and calls the kernel.
 
 use a9n_hal::{
-    Exit, ExitReason, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
+    Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Take, Virt, Words,
 };
 
 use crate::SimMachine;
@@ -58,7 +58,50 @@ impl SimMachine {
     }
 }
 
+impl Exits for SimMachine {
+    fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit) {
+        let number = self.get(guest, REASON) as u32;
+        let exit = Exit {
+            instruction: self.get(guest, STATE + RIP),
+            detail: self.get(guest, DETAIL),
+            value: self.get(guest, VALUE),
+            page_table: self.get(guest, STATE + CR3),
+            ..Exit::default()
+        };
+        (ExitReason::from_number(number).unwrap_or(ExitReason::Other), exit)
+    }
+
+    fn rest_guest(&self, _guest: PhysicalAddress) {}
+
+    fn answer_exit(&self, guest: PhysicalAddress, verdict: GuestVerdict, words: &Words) {
+        let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
+        self.put(guest, STATE + RIP, done);
+        self.put(guest, WINDOW, verdict.has(GuestVerdict::WINDOW).into());
+        let sets: &[usize] = if verdict.has(GuestVerdict::SET_FOUR) {
+            &[0, 1, 2, 3]
+        } else if verdict.has(GuestVerdict::SET_PAIR) {
+            &[0, 3]
+        } else if verdict.has(GuestVerdict::SET_RAX) {
+            &[0]
+        } else {
+            &[]
+        };
+        for number in sets {
+            self.put(guest, STATE + RAX + *number as u64, words[*number]);
+        }
+        if verdict.has(GuestVerdict::INJECT) {
+            self.put(guest, STATE + EVENT, words[4]);
+        }
+    }
+}
+
 impl Virt for SimMachine {
+    type Exits = Self;
+
+    fn exits(&self) -> &Self {
+        self
+    }
+
     fn guest_bits(&self) -> Option<u32> {
         Some(BITS)
     }
@@ -79,67 +122,15 @@ impl Virt for SimMachine {
         StateGroups::from_bits_truncate(self.get(guest, GROUPS + reason as u64))
     }
 
-    fn set_exit_groups(
-        &self,
-        guest: PhysicalAddress,
-        reason: Option<ExitReason>,
-        groups: StateGroups,
-    ) {
-        for chosen in ExitReason::ALL.iter().filter(|one| reason.is_none_or(|it| it == **one)) {
-            self.put(guest, GROUPS + *chosen as u64, groups.bits());
-        }
+    fn set_exit_groups(&self, guest: PhysicalAddress, reason: ExitReason, groups: StateGroups) {
+        self.put(guest, GROUPS + reason as u64, groups.bits());
     }
 
-    fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit) {
-        let number = self.get(guest, REASON) as u32;
-        let exit = Exit {
-            instruction: self.get(guest, STATE + RIP),
-            detail: self.get(guest, DETAIL),
-            value: self.get(guest, VALUE),
-            page_table: self.get(guest, STATE + CR3),
-            ..Exit::default()
-        };
-        (ExitReason::from_number(number).unwrap_or(ExitReason::Other), exit)
-    }
-
-    fn rest_guest(&self, _guest: PhysicalAddress) {}
-
-    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
+    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64)) {
         groups.numbers().for_each(|number| put(self.get(guest, STATE + number as u64)));
     }
 
-    fn write_guest(
-        &self,
-        guest: PhysicalAddress,
-        groups: StateGroups,
-        mut take: impl FnMut() -> u64,
-    ) {
+    fn write_guest(&self, guest: PhysicalAddress, groups: StateGroups, take: Take<'_>) {
         groups.numbers().for_each(|number| self.put(guest, STATE + number as u64, take()));
-    }
-
-    fn answer_exit(
-        &self,
-        guest: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
-        let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
-        self.put(guest, STATE + RIP, done);
-        self.put(guest, WINDOW, verdict.has(GuestVerdict::WINDOW).into());
-        let sets: &[usize] = if verdict.has(GuestVerdict::SET_FOUR) {
-            &[0, 1, 2, 3]
-        } else if verdict.has(GuestVerdict::SET_PAIR) {
-            &[0, 3]
-        } else if verdict.has(GuestVerdict::SET_RAX) {
-            &[0]
-        } else {
-            &[]
-        };
-        for number in sets {
-            self.put(guest, STATE + RAX + *number as u64, words[*number]);
-        }
-        if verdict.has(GuestVerdict::INJECT) {
-            self.put(guest, STATE + EVENT, words[4]);
-        }
     }
 }

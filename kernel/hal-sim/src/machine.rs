@@ -353,6 +353,11 @@ impl Hal for SimMachine {
         self.resume(cpu, to)
     }
 
+    fn resume_guest(&self, cpu: &SimCpu, to: &SimContext) -> Departure {
+        assert!(to.guest().is_some(), "it has no guest");
+        leave_to(cpu, to)
+    }
+
     fn leave_foreign(&self, cpu: &SimCpu, to: &SimContext) -> Departure {
         let [result, ..] = cpu.words.get();
         to.answer_foreign(result);

@@ -173,17 +173,15 @@ impl a9n_hal::Context for Context {
         }
     }
 
-    fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]) {
+    #[inline(always)]
+    fn set_words(&self, words: &[u64; MESSAGE_REGISTERS]) {
         let [w0, w1, w2, w3, w4, w5] = *words;
-        self.rdi.set(identifier);
-        self.rsi.set(info);
         self.r12.set(w0);
         self.r13.set(w1);
         self.r14.set(w2);
         self.r15.set(w3);
         self.r8.set(w4);
         self.r9.set(w5);
-        self.mode.set(Mode::Answer);
     }
 
     #[inline(always)]

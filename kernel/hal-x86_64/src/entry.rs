@@ -193,8 +193,8 @@ unsafe extern "C" {
     /// [`a9n_retreat_foreign`] with the kernel lock.
     pub(crate) fn a9n_retreat_foreign_locked(unused: Unused, unused: Unused, me: &Context);
 
-    /// Takes a reply to a guest's exit from the usual fast path to `a9n_guest_answer`, with the first four
-    /// words in the context. Does not come back either.
+    /// Takes a reply to a guest's exit from the usual fast path to that of its technique, with the first
+    /// four words in the context. Does not come back either.
     pub fn a9n_save_answer(
         descriptor: u64,
         info: u64,
@@ -203,6 +203,22 @@ unsafe extern "C" {
         word4: u64,
         word5: u64,
     );
+
+    /// [`a9n_save_answer`] with the kernel lock.
+    pub fn a9n_save_answer_locked(
+        descriptor: u64,
+        info: u64,
+        me: &Context,
+        number: u64,
+        word4: u64,
+        word5: u64,
+    );
+
+    /// Runs the guest of `to`; see [`Hal::resume_guest`](a9n_hal::Hal::resume_guest).
+    pub(crate) fn a9n_enter_guest(unused: Unused, unused: Unused, to: &Context);
+
+    /// [`a9n_enter_guest`] with the kernel lock.
+    pub(crate) fn a9n_enter_guest_locked(unused: Unused, unused: Unused, to: &Context);
 
     /// Takes an exit from its fast path to the general one. Does not come back either.
     pub fn a9n_retreat_exit(unused: u64, unused: u64, me: &Context);

@@ -201,6 +201,19 @@ impl Hal for X86_64 {
     }
 
     #[inline(always)]
+    fn resume_guest(&self, cpu: &Entered, to: &Context) -> Leave {
+        let unused = MaybeUninit::uninit();
+        // SAFETY: as for `leave`.
+        unsafe {
+            match cpu {
+                Entered::Alone => entry::a9n_enter_guest(unused, unused, to),
+                Entered::Locked(_) => entry::a9n_enter_guest_locked(unused, unused, to),
+            }
+        }
+        Leave(())
+    }
+
+    #[inline(always)]
     fn leave_foreign(&self, cpu: &Entered, to: &Context) -> Leave {
         let unused = MaybeUninit::uninit();
         // SAFETY: as for `leave`.

@@ -5,6 +5,9 @@ use crate::{PhysicalAddress, UserAddress};
 /// Message words that travel in registers on every kernel call.
 pub const MESSAGE_REGISTERS: usize = 6;
 
+/// Those words.
+pub type Words = [u64; MESSAGE_REGISTERS];
+
 /// The registers of a kernel call as the general path reads them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallFrame {
@@ -36,9 +39,17 @@ pub trait Context: Sized {
     fn call(&self) -> CallFrame;
 
     /// Makes it resume with this answer to its kernel call.
-    fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]);
+    #[inline(always)]
+    fn answer(&self, identifier: u64, info: u64, words: &[u64; MESSAGE_REGISTERS]) {
+        self.set_words(words);
+        self.answer_without_words(identifier, info);
+    }
 
-    /// The same, with message words that do not count: whatever of its own stood there before.
+    /// Sets the message words of the answer that follows.
+    fn set_words(&self, words: &[u64; MESSAGE_REGISTERS]);
+
+    /// The same as [`answer`](Context::answer), with message words that were set, or that do not count:
+    /// whatever of its own stood there before.
     fn answer_without_words(&self, identifier: u64, info: u64);
 
     /// Makes it repeat its kernel call when it runs next, as `operation` with the same arguments.

@@ -24,14 +24,14 @@ mod virt;
 pub use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 pub use a9n_abi::{Access, FaultReason, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
-pub use context::{CallFrame, Context, MESSAGE_REGISTERS};
+pub use context::{CallFrame, Context, MESSAGE_REGISTERS, Words};
 pub use devices::{Devices, Interrupt, InterruptMessage, PortWidth};
 pub use fault::{Fault, Trap};
 pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError, Passed, Run, Stretch};
 pub use processors::{CpuSet, Processors};
 pub use text::Text;
-pub use virt::Virt;
+pub use virt::{Exits, Take, Virt};
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
 pub type Ticks = u64;
@@ -141,6 +141,10 @@ pub trait Hal: Memory + Paging + Devices + Processors + Virt + Sized + 'static {
     /// way as its result, and every other register as it was. The vector unit is as for
     /// [`leave`](Hal::leave).
     fn leave_foreign(&self, cpu: &Self::Cpu, to: &Self::Context) -> Self::Leave;
+
+    /// Runs the guest of `to`, whose monitor answered with the kernel call under way. The vector unit is
+    /// as for [`leave`](Hal::leave).
+    fn resume_guest(&self, cpu: &Self::Cpu, to: &Self::Context) -> Self::Leave;
 
     /// Whether [`switch_vectors`](Hal::switch_vectors) works on this machine.
     fn switches_vectors(&self) -> bool;

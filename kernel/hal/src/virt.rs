@@ -16,12 +16,34 @@
 
 use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 
-use crate::{MESSAGE_REGISTERS, PhysicalAddress};
+use crate::{PhysicalAddress, Words};
 
-/// A machine's virtualisation. A `guest` is the address of a virtual CPU that
-/// [`prepare_guest`](Virt::prepare_guest) made. While it does not run, its state can be reached from
-/// every CPU, and its memory can become something else at any time.
+/// Where the words of a state come from, one after the other.
+pub type Take<'a> = &'a mut dyn FnMut() -> u64;
+
+/// What happens at every exit, by one technique of a machine, or by the one that it uses. A `guest` is
+/// the address of a virtual CPU that [`prepare_guest`](Virt::prepare_guest) made.
+pub trait Exits {
+    /// Why `guest` was left the last time, for its monitor, with how its processor stands now.
+    fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit);
+
+    /// Does to `guest` what a verdict says that comes with `words`, but for the groups.
+    fn answer_exit(&self, guest: PhysicalAddress, verdict: GuestVerdict, words: &Words);
+
+    /// `guest`, which was left on this CPU, is not asked for anything more before somebody else runs
+    /// here. (A general path says so by its end.)
+    fn rest_guest(&self, guest: PhysicalAddress);
+}
+
+/// A machine's virtualisation. While a guest does not run, its state can be reached from every CPU, and
+/// its memory can become something else at any time.
 pub trait Virt {
+    /// What it does at exits.
+    type Exits: Exits;
+
+    /// By the technique that it uses.
+    fn exits(&self) -> &Self::Exits;
+
     /// Logarithm of the bytes of a virtual CPU, at least a page; `None` if there can be none.
     fn guest_bits(&self) -> Option<u32>;
 
@@ -38,33 +60,13 @@ pub trait Virt {
     /// Which groups of state go with the message of an exit for `reason`.
     fn exit_groups(&self, guest: PhysicalAddress, reason: ExitReason) -> StateGroups;
 
-    /// Says so; `None` stands for every reason.
-    fn set_exit_groups(
-        &self,
-        guest: PhysicalAddress,
-        reason: Option<ExitReason>,
-        groups: StateGroups,
-    );
-
-    /// Why `guest` was left the last time, for its monitor, with how its processor stands now.
-    fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit);
-
-    /// `guest`, which was left on this CPU, is not asked for anything more before somebody else runs
-    /// here. (A general path says so by its end.)
-    fn rest_guest(&self, guest: PhysicalAddress);
+    /// Says so.
+    fn set_exit_groups(&self, guest: PhysicalAddress, reason: ExitReason, groups: StateGroups);
 
     /// Hands the words of `groups` to `put`, in order.
-    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: impl FnMut(u64));
+    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64));
 
     /// Replaces `groups` by as many words as they have from `take`, in order. Bits that no guest may
     /// have are taken away; whatever the words are, entering the guest harms nobody else.
-    fn write_guest(&self, guest: PhysicalAddress, groups: StateGroups, take: impl FnMut() -> u64);
-
-    /// Does to `guest` what a verdict says that comes with `words`, but for the groups.
-    fn answer_exit(
-        &self,
-        guest: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    );
+    fn write_guest(&self, guest: PhysicalAddress, groups: StateGroups, take: Take<'_>);
 }

@@ -2,6 +2,7 @@
 
 mod clock;
 mod console;
+mod devices;
 mod disk;
 mod echo;
 mod entropy;
@@ -20,7 +21,13 @@ pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{
     Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, Keys, TEXT_BYTES,
 };
-pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
+pub use devices::{
+    DeviceInterrupt, DevicePlace, DeviceTable, Devices, DevicesClient, DevicesServer, Extent,
+    Extents, Order, Task,
+};
+pub use disk::{
+    Disk, DiskAsync, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch,
+};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};
 pub use events::{Event, Events, EventsClient, EventsServer};

@@ -1,7 +1,7 @@
 //! A guest, as its monitor sees it.
 
+use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Exit, ExitReason, GuestVerdict, Segment, Situation, StateGroups};
-use nun::abi::{MESSAGE_REGISTERS, Source};
 use nun::mapped::Mapped;
 use nun::{
     AddressSpace, Descriptor, Error, Frame, IpcPort, Message, Pcb, Received, VectorState,
@@ -225,7 +225,7 @@ impl Guest {
 
 /// `answer` as it travels.
 pub fn message(answer: Answer) -> Message {
-    Message::new(answer.verdict.0, answer.words)
+    Message::guest_verdict(answer.verdict, answer.words)
 }
 
 /// Puts `words` where groups stand.
@@ -239,10 +239,7 @@ pub fn put(words: &[u64]) {
 #[track_caller]
 pub fn left(received: Received) -> Result<Left, Failure> {
     match received {
-        Received::Other { info, words, .. } if info.source() == Some(Source::VirtualCpu) => {
-            let reason = ExitReason::from_number(info.label());
-            Ok(Left { reason, exit: Exit::from_words(&words) })
-        }
+        Received::Exit { left, .. } => Ok(Left { reason: left.reason(), exit: left.exit }),
         other => {
             let place = core::panic::Location::caller();
             let text = format_args!("received {other:?}");

@@ -7,4 +7,4 @@ mod guest;
 mod kernel;
 mod systems;
 
-pub use systems::{Clock, Kernel, Systems};
+pub use systems::{Clock, Collection, Kernel, LARGE, Systems, USUAL};

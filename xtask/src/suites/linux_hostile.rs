@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::Tally;
 use crate::cli::TestOptions;
-use crate::linux::{Clock, Kernel, Systems};
+use crate::linux::{Clock, Kernel, Systems, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
 use crate::rootfs;
@@ -30,7 +30,7 @@ const AFTERWARDS: [(&str, &str); 3] = [
 
 /// Boots, attacks, and looks what is left.
 pub fn run(repository: &Repository, options: &TestOptions, step: &Step) -> Result<Tally> {
-    let systems = Systems::prepare(repository, step)?;
+    let systems = Systems::prepare(repository, &USUAL, step)?;
     let (seed, seconds) = (options.seed.unwrap_or(SEED), options.seconds.unwrap_or(SECONDS));
     step.detail(&format!("attacking for {seconds} s"));
     let mut guest = systems.boot(Kernel::Koito, Clock::Real)?;

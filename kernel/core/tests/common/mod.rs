@@ -444,7 +444,10 @@ impl System {
     pub fn guest_exit(&mut self) {
         let process = self.current.expect("somebody runs");
         self.cpu.vectors.set(self.kernel.context(process).vector_state());
-        let departure = self.fast.then(|| self.kernel.fast_exit(&self.cpu, process)).flatten();
+        let departure = self
+            .fast
+            .then(|| self.kernel.fast_exit(&self.cpu, process, self.kernel.hal()))
+            .flatten();
         if departure.is_some_and(|departure| self.leave(departure)) {
             return;
         }
@@ -517,7 +520,8 @@ fn answer(
     message: (u64, u64, u64),
 ) -> Option<Departure> {
     let serves = kernel.serves_guest(process);
-    serves.then(|| kernel.fast_guest_verdict::<Short>(cpu, process, descriptor, message))?
+    let admitted = serves && Short::admit(message.0);
+    admitted.then(|| kernel.fast_guest_verdict(cpu, process, descriptor, message, kernel.hal()))?
 }
 
 /// The kernel's answer as a result: the first in the identifier's register, the others in message

@@ -1,14 +1,75 @@
 .section .text.a9n_entry, "ax", @progbits
 
-.globl a9n_guest
-a9n_guest:
-    mov     [rsp + 8 + {CURRENT}], rdx
+// Does \each to the general registers of the virtual CPU at rsi, with their numbers: but for RAX, RSI and RSP.
+.macro a9n_general_registers each
+    \each 1, rbx
+    \each 2, rcx
+    \each 3, rdx
+    \each 5, rdi
+    \each 6, rbp
+.irp number, 8, 9, 10, 11, 12, 13, 14, 15
+    \each \number, r\number
+.endr
+.endm
+.macro a9n_load_register number, register
+    mov     \register, [rsi + {REGISTERS} + 8 * \number]
+.endm
+.macro a9n_store_register number, register
+    mov     [rsi + {REGISTERS} + 8 * \number], \register
+.endm
+
+// Makes the root of the context at rdx, which is the kernel's own, the loaded one.
+.macro a9n_load_kernel_root
     mov     rax, [rdx + {ROOT}]
     cmp     rax, [rsp + 8 + {LOADED_ROOT}]
     je      2f
     mov     [rsp + 8 + {LOADED_ROOT}], rax
     mov     cr3, rax
-2:  mov     rsi, [rdx + {GUEST}]
+2:
+.endm
+
+// Takes an exit of the context at rdx to its monitor, by the path for the only CPU or that for one of
+// several. The stack pointer is 8 below the CPU's words.
+.macro a9n_tell_monitor alone, locked
+    cmp     qword ptr [rip + {OTHERS}], 0
+    je      \alone
+    lea     rcx, [rsp + 8]
+    lea     rax, [rip + {CPUS}]
+    sub     rcx, rax
+    shr     ecx, {AREA_BITS}
+    lock bts dword ptr [rip + {LOCK}], 0
+    jnc     \locked
+    push    rdx
+    push    rcx
+    sub     rsp, 8
+    call    {ACQUIRE}
+    add     rsp, 8
+    pop     rcx
+    pop     rdx
+    jmp     \locked
+.endm
+
+// Calls \function, and keeps the virtual CPU at rsi.
+.macro a9n_look_after function
+    push    rsi
+    sub     rsp, 16
+    call    \function
+    add     rsp, 16
+    pop     rsi
+.endm
+
+.globl a9n_guest
+a9n_guest:
+    a9n_load_kernel_root
+    jmp     a9n_enter_guest
+// From the fast path of a monitor's answer.
+.globl a9n_enter_guest_locked
+a9n_enter_guest_locked:
+    mov     dword ptr [rip + {LOCK}], 0
+.globl a9n_enter_guest
+a9n_enter_guest:
+    mov     [rsp + 8 + {CURRENT}], rdx
+    mov     rsi, [rdx + {GUEST}]
     lea     rdi, [rsp + 8]
     cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
     je      a9n_guest_vmx
@@ -20,20 +81,8 @@ a9n_guest:
     jne     4f
 3:  push    rsi
     mov     rax, [rsi + {PHYSICAL}]
-    mov     rbx, [rsi + {REGISTERS} + 8 * 1]
-    mov     rcx, [rsi + {REGISTERS} + 8 * 2]
-    mov     rdx, [rsi + {REGISTERS} + 8 * 3]
-    mov     rdi, [rsi + {REGISTERS} + 8 * 5]
-    mov     rbp, [rsi + {REGISTERS} + 8 * 6]
-    mov     r8, [rsi + {REGISTERS} + 8 * 8]
-    mov     r9, [rsi + {REGISTERS} + 8 * 9]
-    mov     r10, [rsi + {REGISTERS} + 8 * 10]
-    mov     r11, [rsi + {REGISTERS} + 8 * 11]
-    mov     r12, [rsi + {REGISTERS} + 8 * 12]
-    mov     r13, [rsi + {REGISTERS} + 8 * 13]
-    mov     r14, [rsi + {REGISTERS} + 8 * 14]
-    mov     r15, [rsi + {REGISTERS} + 8 * 15]
-    mov     rsi, [rsi + {REGISTERS} + 8 * 4]
+    a9n_general_registers a9n_load_register
+    a9n_load_register 4, rsi
     clgi
     sti
     vmload  rax
@@ -44,19 +93,7 @@ a9n_guest:
     vmload  rax
     stgi
     xchg    rsi, [rsp]
-    mov     [rsi + {REGISTERS} + 8 * 1], rbx
-    mov     [rsi + {REGISTERS} + 8 * 2], rcx
-    mov     [rsi + {REGISTERS} + 8 * 3], rdx
-    mov     [rsi + {REGISTERS} + 8 * 5], rdi
-    mov     [rsi + {REGISTERS} + 8 * 6], rbp
-    mov     [rsi + {REGISTERS} + 8 * 8], r8
-    mov     [rsi + {REGISTERS} + 8 * 9], r9
-    mov     [rsi + {REGISTERS} + 8 * 10], r10
-    mov     [rsi + {REGISTERS} + 8 * 11], r11
-    mov     [rsi + {REGISTERS} + 8 * 12], r12
-    mov     [rsi + {REGISTERS} + 8 * 13], r13
-    mov     [rsi + {REGISTERS} + 8 * 14], r14
-    mov     [rsi + {REGISTERS} + 8 * 15], r15
+    a9n_general_registers a9n_store_register
     pop     qword ptr [rsi + {REGISTERS} + 8 * 4]
     mov     byte ptr [rsi + {TLB_CONTROL}], 0
     bt      dword ptr [rsi + {EXIT_EVENT}], {EVENT_IS_ONE}
@@ -69,30 +106,28 @@ a9n_guest:
     jne     5f
 6:  mov     rdx, [rsp + 8 + {CURRENT}]
     mov     eax, [rsi + {EXIT_CODE}]
-    cmp     eax, {INTERRUPTED}
-    je      7f
     cmp     eax, {MONITORED}
-    jb      a9n_retreat_exit
+    jb      7f
+    a9n_tell_monitor a9n_fast_exit, a9n_fast_exit_locked
 
-// An exit for the monitor of the context at rdx. The stack pointer is 8 below the CPU's words.
-a9n_monitored_exit:
-    mov     ecx, {ALONE}
-    cmp     qword ptr [rip + {OTHERS}], 0
-    je      a9n_fast_exit
-    lea     rcx, [rsp + 8]
-    lea     rax, [rip + {CPUS}]
-    sub     rcx, rax
-    shr     ecx, {AREA_BITS}
-    lock bts dword ptr [rip + {LOCK}], 0
-    jnc     a9n_fast_exit
-    push    rdx
-    push    rcx
-    sub     rsp, 8
-    call    {ACQUIRE}
+// The kernel's own. An interrupt is waiting; should it be gone, the guest goes on.
+7:  cmp     eax, {INTERRUPTED}
+    jne     a9n_retreat_exit
     add     rsp, 8
-    pop     rcx
-    pop     rdx
-    jmp     a9n_fast_exit
+    sti
+    nop
+    cli
+    sub     rsp, 8
+    mov     rdx, [rsp + 8 + {CURRENT}]
+    jmp     a9n_guest
+
+// The way in is not as usual.
+4:  a9n_look_after {BEFORE_ENTRY}
+    jmp     3b
+// Nor is the way out.
+5:  mov     rdi, rsi
+    a9n_look_after {AFTER_EXIT}
+    jmp     6b
 
 // From a fast path that gave up.
 .globl a9n_retreat_exit_locked
@@ -108,37 +143,16 @@ a9n_retreat_exit:
     jmp     a9n_resume
 
 // From a fast path, to that of a monitor's answer: keeps the first four words where it looks.
-.globl a9n_save_answer
-a9n_save_answer:
+.macro a9n_save_answer_on suffix
+.globl a9n_save_answer\suffix
+a9n_save_answer\suffix:
     mov     [rdx + {R12}], r12
     mov     [rdx + {R13}], r13
     mov     [rdx + {R14}], r14
     mov     [rdx + {R15}], r15
-    jmp     a9n_guest_answer
-
-// The way in is not as usual.
-4:  push    rsi
-    sub     rsp, 16
-    call    {BEFORE_ENTRY}
-    add     rsp, 16
-    pop     rsi
-    jmp     3b
-// Nor is the way out.
-5:  push    rsi
-    sub     rsp, 16
-    mov     rdi, rsi
-    call    {AFTER_EXIT}
-    add     rsp, 16
-    pop     rsi
-    jmp     6b
-
-// An interrupt is waiting. Should it be gone, the guest goes on.
-7:  add     rsp, 8
-    sti
-    nop
-    cli
-    sub     rsp, 8
-    mov     rdx, [rsp + 8 + {CURRENT}]
-    jmp     a9n_guest
-
-.text
+    cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
+    je      a9n_guest_answer_vmx
+    jmp     a9n_guest_answer\suffix
+.endm
+    a9n_save_answer_on
+    a9n_save_answer_on _locked

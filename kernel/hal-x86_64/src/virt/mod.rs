@@ -18,6 +18,7 @@
 //! where it ran last; whenever these differ, all of that tag are forgotten on the way in. To
 //! make a CPU forget something of guest-physical memory, it is made to remember nobody.
 
+mod state;
 #[cfg(target_os = "none")]
 mod stubs;
 pub(crate) mod svm;
@@ -26,11 +27,15 @@ pub(crate) mod vmx;
 use core::arch::asm;
 use core::cell::Cell;
 use core::mem::offset_of;
+use core::ptr;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
+use a9n_abi::guest::Event;
 use a9n_hal::{
-    Exit, ExitReason, GuestVerdict, MESSAGE_REGISTERS, PhysicalAddress, StateGroups, Virt,
+    Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Take, Virt, Words,
 };
+
+use x86_64::registers::xcontrol::XCr0;
 
 use crate::boot_error::BootError;
 use crate::context::Context;
@@ -50,6 +55,48 @@ pub enum Technique {
     Vmx = 2,
 }
 
+/// The result of a function that both techniques have, by one of them.
+macro_rules! by {
+    ($technique:expr, $function:ident($($argument:expr),*)) => {
+        match $technique {
+            Technique::Svm => svm::$function($($argument),*),
+            Technique::Vmx => vmx::$function($($argument),*),
+        }
+    };
+}
+
+impl Exits for Technique {
+    #[inline(always)]
+    fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
+        by!(self, exit(guest(state)))
+    }
+
+    #[inline(always)]
+    fn answer_exit(&self, state: PhysicalAddress, verdict: GuestVerdict, words: &Words) {
+        let (guest, [.., event, _]) = (guest(state), *words);
+        by!(self, reach(guest));
+        let done = verdict.bytes_done();
+        if done != 0 {
+            by!(self, advance(guest, done));
+        }
+        guest.set_registers(by!(self, rax(guest)), verdict, words);
+        if verdict.has(GuestVerdict::INJECT) {
+            by!(self, inject(guest, Event(event)));
+        }
+        let window = verdict.0 & GuestVerdict::WINDOW;
+        if guest.window.replace(window) != window {
+            by!(self, await_window(guest, window != 0));
+        }
+    }
+
+    #[inline(always)]
+    fn rest_guest(&self, _guest: PhysicalAddress) {
+        if *self == Self::Vmx {
+            vmx::give(Cpu::here(), 0);
+        }
+    }
+}
+
 /// The [`Technique`] in use, 0 for none.
 pub(crate) static TECHNIQUE: AtomicU8 = AtomicU8::new(0);
 
@@ -59,16 +106,42 @@ pub(crate) static PAGES: AtomicU64 = AtomicU64::new(0);
 pub(crate) const SHARED_PAGES: u64 = 5;
 const PAGE: u64 = 4096;
 
-/// Whether it is Intel's.
-pub(crate) fn is_vmx() -> bool {
-    TECHNIQUE.load(Relaxed) == Technique::Vmx as u8
+/// The one in use.
+pub(crate) fn technique() -> Technique {
+    if TECHNIQUE.load(Relaxed) == Technique::Vmx as u8 { Technique::Vmx } else { Technique::Svm }
 }
 
-/// The result of a function that both techniques have.
-macro_rules! technique {
-    ($function:ident($($argument:expr),*)) => {
-        if is_vmx() { vmx::$function($($argument),*) } else { svm::$function($($argument),*) }
-    };
+/// Whether it is Intel's.
+pub(crate) fn is_vmx() -> bool {
+    technique() == Technique::Vmx
+}
+
+/// Model-specific registers that a guest reaches by itself: the processor switches them.
+#[rustfmt::skip]
+const OWN_REGISTERS: [u32; 10] = [
+    0x174, 0x175, 0x176,
+    0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0xc000_0100, 0xc000_0101, 0xc000_0102,
+];
+
+/// Makes the `bytes` at `map`, whose bits make guests leave, let them reach their own registers; `places`
+/// has the bytes and bits that stand for a register.
+///
+/// # Safety
+/// The map and the places are in memory that is nobody else's.
+unsafe fn permit(map: *mut u8, bytes: usize, places: impl Fn(u32) -> [(usize, u8); 2]) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        map.write_bytes(0xff, bytes);
+        for (byte, bits) in OWN_REGISTERS.into_iter().flat_map(places) {
+            let place = map.add(byte);
+            place.write(place.read() & !bits);
+        }
+    }
+}
+
+/// Where the kernel sees `physical`.
+fn seen<T>(physical: u64) -> *mut T {
+    ptr::with_exposed_provenance_mut((DIRECT_MAP | physical) as usize)
 }
 
 /// Words in a page.
@@ -89,8 +162,10 @@ pub(crate) struct Guest {
     pub(crate) cpu: Cell<u64>,
     /// What has to be done on the way in and out that is not usual, a bit each.
     pub(crate) unusual: Cell<u32>,
-    /// DR0 to DR3, while the processor does not hold them.
-    pub(crate) debug: [Cell<u64>; 4],
+    /// [`GuestVerdict::WINDOW`] if it leaves when it can take an interrupt.
+    window: Cell<u32>,
+    /// DR0 to DR3 and, with Intel's technique, DR6, while the processor does not hold them.
+    pub(crate) debug: [Cell<u64>; 5],
     /// XCR0. The stubs look whether the processor still has it: emulators let guests change it.
     pub(crate) extended: Cell<u64>,
     /// [`StateGroups`] that go with an exit, by reason.
@@ -102,12 +177,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// Sets the registers that `verdict` has in `words`. RAX is where the technique keeps it.
     #[inline(always)]
-    pub(crate) fn set_registers(
-        &self,
-        rax: &Cell<u64>,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
+    fn set_registers(&self, rax: &Cell<u64>, verdict: GuestVerdict, words: &Words) {
         let [w0, w1, w2, w3, ..] = *words;
         let [_, rbx, rcx, rdx, ..] = &self.registers;
         let four = verdict.has(GuestVerdict::SET_FOUR);
@@ -155,12 +225,7 @@ pub(crate) fn prepare(features: &Features, space: &mut KernelSpace) -> Result<()
     let pages = space.take((SHARED_PAGES + MAX_CPUS as u64) * PAGE)?;
     PAGES.store(pages.0, Relaxed);
     // SAFETY: the pages were taken just now, so they are in the direct map and nobody else's.
-    unsafe {
-        match technique {
-            Technique::Svm => svm::prepare(pages),
-            Technique::Vmx => vmx::prepare(pages),
-        }
-    }
+    unsafe { by!(technique, prepare(pages)) }
     TECHNIQUE.store(technique as u8, Relaxed);
     Ok(())
 }
@@ -176,22 +241,32 @@ pub(crate) unsafe fn start(cpu: &Cpu) {
     let page = PAGES.load(Relaxed) + (SHARED_PAGES + u64::from(cpu.number())) * PAGE;
     cpu.own_page.store(page, Relaxed);
     // SAFETY: the caller's promise; each CPU has a page of its own.
-    unsafe { technique!(start(PhysicalAddress(page))) }
+    unsafe { by!(technique(), start(PhysicalAddress(page))) }
 }
 
 /// The virtual CPU at `guest`.
 #[inline(always)]
 fn guest(guest: PhysicalAddress) -> &'static Guest {
-    let address = (DIRECT_MAP | guest.0) as usize;
     // SAFETY: the portable kernel names virtual CPUs that it made with `prepare_guest`, which own two
     // pages and do not run; they consist of `Cell`s, for which any bytes are valid. Only a CPU that
     // holds the kernel lock gets here, and the reference is gone before the lock is.
-    unsafe { &*core::ptr::with_exposed_provenance(address) }
+    unsafe { &*seen(guest.0) }
 }
 
 /// Address of the virtual CPU at `state`, as a context has it.
 pub(crate) const fn address(state: PhysicalAddress) -> u64 {
     DIRECT_MAP | state.0
+}
+
+/// `guest` is about to be entered on `cpu`, the executing one: what that has cached of guests is forgotten if
+/// it may be another one's, or wrong.
+fn take_over(cpu: &Cpu, guest: &Guest) {
+    let (here, it) = (ptr::from_ref(cpu) as u64, ptr::from_ref(guest) as u64);
+    if cpu.guest.load(Relaxed) != it || guest.cpu.get() != here {
+        by!(technique(), forget_on_entry(guest));
+        cpu.guest.store(it, Relaxed);
+        guest.cpu.set(here);
+    }
 }
 
 /// This CPU may have translations of guests cached that are not so any more.
@@ -222,21 +297,21 @@ impl Guest {
             write_extended(self.extended.get());
         }
         if unusual & unusual::DEBUG != 0 {
-            let [first, second, third, fourth] = self.debug.each_ref().map(Cell::get);
+            let [first, second, third, fourth, status] = self.debug.each_ref().map(Cell::get);
             // SAFETY: nothing breaks before DR7 says so, which is the guest's.
             unsafe {
-                asm!("mov dr0, {}", "mov dr1, {}", "mov dr2, {}", "mov dr3, {}",
-                    in(reg) first, in(reg) second, in(reg) third, in(reg) fourth,
+                asm!("mov dr0, {}", "mov dr1, {}", "mov dr2, {}", "mov dr3, {}", "mov dr6, {}",
+                    in(reg) first, in(reg) second, in(reg) third, in(reg) fourth, in(reg) status,
                     options(nomem, nostack, preserves_flags));
             }
         }
     }
 
-    /// After it was left: the machine's again.
+    /// After it was left: the machine's again. Debug registers without breakpoints are not switched any more.
     pub(crate) fn store_unusual(&self) {
         let unusual = self.unusual.get();
         let machine = vector::enabled_components();
-        let extended = read_extended();
+        let extended = XCr0::read_raw();
         if extended != self.extended.get() {
             self.set_extended(extended);
         }
@@ -244,39 +319,29 @@ impl Guest {
             write_extended(machine);
         }
         if unusual & unusual::DEBUG != 0 {
-            let (first, second, third, fourth): (u64, u64, u64, u64);
+            let (first, second, third, fourth, status): (u64, u64, u64, u64, u64);
             // SAFETY: reads registers, and switches off what breakpoints there may be.
             unsafe {
                 asm!("mov dr7, {off}", "mov {}, dr0", "mov {}, dr1", "mov {}, dr2", "mov {}, dr3",
-                    out(reg) first, out(reg) second, out(reg) third, out(reg) fourth,
+                    "mov {}, dr6",
+                    out(reg) first, out(reg) second, out(reg) third, out(reg) fourth, out(reg) status,
                     off = in(reg) 0x400u64, options(nomem, nostack, preserves_flags));
             }
-            for (cell, value) in self.debug.iter().zip([first, second, third, fourth]) {
+            for (cell, value) in self.debug.iter().zip([first, second, third, fourth, status]) {
                 cell.set(value);
+            }
+            if by!(technique(), read(self, state::DR7)) & BREAKPOINTS == 0 {
+                by!(technique(), use_debug(self, false));
             }
         }
     }
-}
-
-/// Reads XCR0.
-fn read_extended() -> u64 {
-    let (low, high): (u64, u64);
-    // SAFETY: reads a register. The CPU has it: there are no guests without XSAVE.
-    unsafe {
-        asm!("xgetbv", in("ecx") 0, out("rax") low, out("rdx") high,
-            options(nomem, nostack, preserves_flags));
-    }
-    high << 32 | low
 }
 
 /// Writes XCR0.
 fn write_extended(value: u64) {
     // SAFETY: there are no guests without XSAVE, and the components are among those that `vector` uses,
     // in groups that belong together.
-    unsafe {
-        asm!("xsetbv", in("ecx") 0, in("eax") value as u32, in("edx") (value >> 32) as u32,
-            options(nomem, nostack, preserves_flags));
-    }
+    unsafe { XCr0::write_raw(value) }
 }
 
 // SAFETY: the kernel image defines this function, with this signature.
@@ -287,12 +352,7 @@ unsafe extern "Rust" {
 
 /// What the stubs call on the way in where something is not as it usually is.
 pub(crate) extern "C" fn before_entry(cpu: &Cpu, guest: &Guest) {
-    let (here, it) = (core::ptr::from_ref(cpu) as u64, core::ptr::from_ref(guest) as u64);
-    if cpu.guest.load(Relaxed) != it || guest.cpu.get() != here {
-        svm::forget_on_entry(guest);
-        cpu.guest.store(it, Relaxed);
-        guest.cpu.set(here);
-    }
+    take_over(cpu, guest);
     guest.load_unusual();
 }
 
@@ -306,22 +366,29 @@ pub(crate) extern "C" fn after_exit(guest: &Guest) {
 /// interrupt. Answers whom to run.
 pub(crate) extern "C" fn left(cpu: &Cpu, me: &Context, guest: &Guest) -> *const Context {
     let stays = !is_vmx() && svm::handle(guest);
-    if stays { core::ptr::from_ref(me) } else { a9n_guest_exit(cpu, me) }
+    if stays { ptr::from_ref(me) } else { a9n_guest_exit(cpu, me) }
 }
 
-/// Hands the words of `groups` to `put`. One copy of the code, whoever asks.
-#[inline(never)]
-fn read_groups(guest: &Guest, groups: StateGroups, put: &mut dyn FnMut(u64)) {
-    groups.numbers().for_each(|number| put(technique!(read(guest, number))));
-}
-
-/// Takes the words of `groups` from `take`.
-#[inline(never)]
-fn write_groups(guest: &Guest, groups: StateGroups, take: &mut dyn FnMut() -> u64) {
-    groups.numbers().for_each(|number| technique!(write(guest, number, take())));
+/// The cell of word `number` of the state, unless the technique keeps it.
+fn kept(guest: &Guest, number: usize) -> Option<&Cell<u64>> {
+    match number {
+        state::RAX if !is_vmx() => None,
+        state::RSP => None,
+        0..16 => guest.registers.get(number),
+        state::EXTENDED => Some(&guest.extended),
+        state::DR6 if !is_vmx() => None,
+        state::DR0..=state::DR6 => guest.debug.get(number - state::DR0),
+        _ => None,
+    }
 }
 
 impl Virt for X86_64 {
+    type Exits = Technique;
+
+    fn exits(&self) -> &Technique {
+        if is_vmx() { &Technique::Vmx } else { &Technique::Svm }
+    }
+
     fn guest_bits(&self) -> Option<u32> {
         (TECHNIQUE.load(Relaxed) != 0).then_some(size_of::<Guest>().ilog2())
     }
@@ -329,8 +396,9 @@ impl Virt for X86_64 {
     fn prepare_guest(&self, state: PhysicalAddress) {
         let guest = guest(state);
         guest.physical.set(state.0);
-        guest.set_extended(1);
-        technique!(reset(guest, PAGES.load(Relaxed)));
+        by!(technique(), reset(guest, PAGES.load(Relaxed)));
+        let mut words = state::RESET.into_iter();
+        self.write_guest(state, StateGroups::all(), &mut || words.next().unwrap_or_default());
     }
 
     fn prepare_guest_root(&self, root: PhysicalAddress) {
@@ -339,7 +407,7 @@ impl Virt for X86_64 {
 
     fn set_guest_memory(&self, state: PhysicalAddress, root: PhysicalAddress) {
         guest(state).cpu.set(0);
-        technique!(set_memory(guest(state), root));
+        by!(technique(), set_memory(guest(state), root));
     }
 
     #[inline]
@@ -348,48 +416,29 @@ impl Virt for X86_64 {
         StateGroups::from_bits_truncate(groups)
     }
 
-    fn set_exit_groups(
-        &self,
-        state: PhysicalAddress,
-        reason: Option<ExitReason>,
-        groups: StateGroups,
-    ) {
-        let chosen = |number: &usize| reason.is_none_or(|reason| reason as usize == *number);
-        for (_, cell) in (0..).zip(&guest(state).groups).filter(|(number, _)| chosen(number)) {
+    fn set_exit_groups(&self, state: PhysicalAddress, reason: ExitReason, groups: StateGroups) {
+        if let Some(cell) = guest(state).groups.get(reason as usize) {
             cell.set(groups.bits());
         }
     }
 
-    #[inline]
-    fn exit(&self, state: PhysicalAddress) -> (ExitReason, Exit) {
-        technique!(exit(guest(state)))
+    fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64)) {
+        let guest = guest(state);
+        for number in groups.numbers() {
+            let kept = kept(guest, number).map(Cell::get);
+            put(kept.unwrap_or_else(|| by!(technique(), read(guest, number))));
+        }
     }
 
-    #[inline(always)]
-    fn rest_guest(&self, _guest: PhysicalAddress) {
-        vmx::give(Cpu::here(), 0);
-    }
-
-    fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
-        read_groups(guest(state), groups, &mut put);
-    }
-
-    fn write_guest(
-        &self,
-        state: PhysicalAddress,
-        groups: StateGroups,
-        mut take: impl FnMut() -> u64,
-    ) {
-        write_groups(guest(state), groups, &mut take);
-    }
-
-    #[inline]
-    fn answer_exit(
-        &self,
-        state: PhysicalAddress,
-        verdict: GuestVerdict,
-        words: &[u64; MESSAGE_REGISTERS],
-    ) {
-        technique!(answer(guest(state), verdict, words));
+    fn write_guest(&self, state: PhysicalAddress, groups: StateGroups, take: Take<'_>) {
+        let guest = guest(state);
+        for number in groups.numbers() {
+            let value = state::admitted(number, take());
+            match kept(guest, number) {
+                _ if number == state::EXTENDED => guest.set_extended(value),
+                Some(cell) => cell.set(value),
+                None => by!(technique(), write(guest, number, value)),
+            }
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! The way into a guest and out of it.
 //!
 //! `a9n_guest` is where the way out of the kernel ends for a context of mode `Guest`: interrupts are off,
-//! the kernel lock is given back, rdx is the context, and the stack pointer is 8 below the CPU's words.
+//! the kernel lock is given back, rdx is the context, and the stack pointer is 8 below the CPU's words. There
+//! it is again when the guest leaves. From a monitor's answer on its fast path, `a9n_enter_guest` goes on with
+//! the monitor's page tables: SVM switches them itself, and a CPU that is asked to leave them is interrupted in
+//! its guest. With VMX, an exit loads what [`host`](super::vmx::host) wrote, so the kernel's own come first.
 //!
 //! What an interrupt of the machine does to a guest is what it does to an idle CPU: the guest is left,
 //! interrupts are let in for one instruction with nothing on the stack, and the interrupt's frame is
@@ -12,28 +15,26 @@
 //!   [`entry`](crate::entry) and [`lock`](crate::lock) hold.
 //! - From `clgi` to `stgi` the CPU takes no interrupt, not even one that cannot be masked; between them the
 //!   guest's segments and hidden state are loaded and the machine's loaded again.
-//! - All general registers are the guest's while it runs, and stored in the virtual CPU behind it.
+//! - All general registers are the guest's while it runs, and stored in the virtual CPU behind it; as they were
+//!   loaded if the CPU refuses to enter.
 //! - A virtual CPU lives as long as its process is current: the portable kernel has it stopped first.
 
 use core::arch::global_asm;
 use core::mem::offset_of;
 
+use a9n_abi::guest::Event;
+
 use super::svm::vmcb;
+use super::vmx::{host, run};
 use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
 use crate::context::Context;
 use crate::cpu::{AREA_BYTES, CPUS, Cpu, OTHERS};
 use crate::entry::Entered;
 use crate::lock::{LOCK, acquire};
 
-/// Bit of an event that says that it is one.
-const EVENT_IS_ONE: u32 = 31;
-/// Code of an exit for an interrupt of the machine.
-const INTERRUPTED: u32 = 0x60;
-/// The first code of those that are never the kernel's own business.
-const MONITORED: u32 = 0x64;
-
 global_asm!(
     include_str!("guest.s"),
+    include_str!("vmx/guest.s"),
     TECHNIQUE = sym TECHNIQUE,
     VMX = const Technique::Vmx as u8,
     CURRENT = const offset_of!(Cpu, current),
@@ -48,7 +49,8 @@ global_asm!(
     R15 = const offset_of!(Context, r15),
     GUEST_CPU = const offset_of!(Guest, cpu),
     UNUSUAL = const offset_of!(Guest, unusual),
-    MONITORED = const MONITORED,
+    // The first code of those that are never the kernel's own business.
+    MONITORED = const 0x64,
     ALONE = const Entered::ALONE,
     OTHERS = sym OTHERS,
     CPUS = sym CPUS,
@@ -61,9 +63,13 @@ global_asm!(
     TLB_CONTROL = const vmcb::TLB_CONTROL,
     EXIT_EVENT = const vmcb::EXIT_EVENT,
     EXIT_CODE = const vmcb::EXIT_CODE,
-    EVENT_IS_ONE = const EVENT_IS_ONE,
-    INTERRUPTED = const INTERRUPTED,
+    EVENT_IS_ONE = const Event::VALID.ilog2(),
+    // Code of an exit for an interrupt of the machine.
+    INTERRUPTED = const 0x60,
     BEFORE_ENTRY = sym before_entry,
     AFTER_EXIT = sym after_exit,
     LEFT = sym left,
+    ENTER = sym run::enter,
+    LEFT_VMX = sym run::left,
+    STACK_OFFSET = const host::STACK_OFFSET,
 );

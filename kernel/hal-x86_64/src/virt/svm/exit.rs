@@ -1,48 +1,20 @@
-//! What an exit means, and what is done with the monitor's answer (AMD64 APM, volume 2, appendix C
-//! has the codes).
+//! What an exit means, and what is done with the monitor's answer. Exits have the codes of the AMD64 APM,
+//! volume 2, appendix C.
+
+use core::cell::Cell;
 
 use a9n_abi::guest::{Event, GuestInstruction, PortAccess, Situation};
-use a9n_hal::{Exit, ExitReason, GuestVerdict, MESSAGE_REGISTERS};
+use a9n_hal::{Access, Exit, ExitReason};
 
 use super::Guest;
 use super::state::use_debug;
 use super::vmcb::{self, half, word};
 use crate::exceptions;
-use crate::virt::{BREAKPOINTS, unusual};
+use crate::virt::state;
 
-/// Codes of exits.
-mod code {
-    pub(super) const DEBUG_FIRST: u32 = 0x20;
-    pub(super) const DEBUG_LAST: u32 = 0x3f;
-    pub(super) const EXCEPTION_FIRST: u32 = 0x40;
-    pub(super) const EXCEPTION_LAST: u32 = 0x5f;
-    pub(super) const MACHINE_CHECK: u32 = EXCEPTION_FIRST + 18;
-    pub(super) const INTERRUPT_FIRST: u32 = 0x60;
-    pub(super) const INTERRUPT_LAST: u32 = 0x63;
-    pub(super) const WINDOW: u32 = 0x64;
-    pub(super) const RDPMC: u32 = 0x6f;
-    pub(super) const CPUID: u32 = 0x72;
-    pub(super) const RSM: u32 = 0x73;
-    pub(super) const INVD: u32 = 0x76;
-    pub(super) const HLT: u32 = 0x78;
-    pub(super) const INVLPGA: u32 = 0x7a;
-    pub(super) const PORT: u32 = 0x7b;
-    pub(super) const REGISTER: u32 = 0x7c;
-    pub(super) const TASK_SWITCH: u32 = 0x7d;
-    pub(super) const SHUTDOWN: u32 = 0x7f;
-    pub(super) const VMRUN: u32 = 0x80;
-    pub(super) const VMMCALL: u32 = 0x81;
-    pub(super) const VMLOAD: u32 = 0x82;
-    pub(super) const SKINIT: u32 = 0x86;
-    pub(super) const RDTSCP: u32 = 0x87;
-    pub(super) const WBINVD: u32 = 0x89;
-    pub(super) const MONITOR: u32 = 0x8a;
-    pub(super) const MWAIT_ARMED: u32 = 0x8c;
-    pub(super) const XSETBV: u32 = 0x8d;
-    pub(super) const RDPRU: u32 = 0x8e;
-    pub(super) const NESTED_FAULT: u32 = 0x400;
-    pub(super) const INVALID: u32 = u32::MAX;
-}
+/// Code of the first exception, and of a machine check.
+const EXCEPTION: u32 = 0x40;
+const MACHINE_CHECK: u32 = EXCEPTION + 18;
 
 /// Bits of the first word about a nested fault: a store, a fetch, during a walk.
 const STORE: u64 = 1 << 1;
@@ -60,182 +32,148 @@ const LONGEST: u64 = 15;
 pub(crate) fn handle(guest: &Guest) -> bool {
     match half(guest, vmcb::EXIT_CODE) {
         // It repeats its access, with debug registers of its own.
-        code::DEBUG_FIRST..=code::DEBUG_LAST => use_debug(guest, true),
-        // Taken by the machine when it was left; or none for guests.
-        code::INTERRUPT_FIRST..=code::INTERRUPT_LAST => {}
-        code::MACHINE_CHECK => raise_machine_check(),
+        0x20..=0x3f => use_debug(guest, true),
+        // SAFETY: the machine has failed; the gate of the exception leads to its end, with a dump.
+        MACHINE_CHECK => unsafe { core::arch::asm!("int 18") },
+        // Interrupts, taken by the machine when it was left; or none for guests.
+        0x60..=0x63 => {}
         _ => return false,
     }
     true
 }
 
-/// The machine has failed: the kernel's own handler says so.
-fn raise_machine_check() {
-    // SAFETY: the gate of the exception leads to the end of the machine, with a dump.
-    unsafe { core::arch::asm!("int 18") }
-}
-
-/// What an exit interrupted is injected again; and debug registers without breakpoints are not switched
-/// any more.
+/// What an exit interrupted is injected again.
 pub(crate) fn keep_event(guest: &Guest) {
-    let interrupted = Event(word(guest, vmcb::EXIT_EVENT).get());
+    let interrupted = Event(word(guest, vmcb::EXIT_EVENT).replace(0));
     let repeats = interrupted.kind() == SOFTWARE
         || interrupted.kind() == Event::EXCEPTION
             && BREAKPOINT_OR_OVERFLOW.contains(&interrupted.vector());
     if interrupted.is_valid() && !repeats {
-        word(guest, vmcb::EVENT).set(interrupted.0);
-    }
-    word(guest, vmcb::EXIT_EVENT).set(0);
-    let breaks = word(guest, vmcb::DR7).get() & BREAKPOINTS != 0;
-    if guest.unusual.get() & unusual::DEBUG != 0 && !breaks {
-        use_debug(guest, false);
+        inject(guest, interrupted);
     }
 }
 
-/// Low halves of two registers as the one value that they stand for.
-fn pair(high: u64, low: u64) -> u64 {
-    high << 32 | low & 0xffff_ffff
+/// Low half of a register.
+const fn low(value: u64) -> u64 {
+    value & 0xffff_ffff
 }
 
 /// Why `guest` was left, for its monitor.
-#[inline]
+#[inline(always)]
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
-    let code = half(guest, vmcb::EXIT_CODE);
-    let (first, second) =
-        (word(guest, vmcb::EXIT_INFO_1).get(), word(guest, vmcb::EXIT_INFO_2).get());
-    let (rax, rip) = (word(guest, vmcb::RAX).get(), word(guest, vmcb::RIP).get());
-    let [_, rbx, rcx, rdx, ..] = &guest.registers;
-    let low = |value: u64| value & 0xffff_ffff;
-    let instruction = |which: GuestInstruction| (ExitReason::Instruction, which as u64, 0);
-    let mut next = word(guest, vmcb::NEXT_RIP).get();
-    let (reason, detail, value) = match code {
-        code::CPUID => (ExitReason::Identify, low(rax), low(rcx.get())),
-        code::PORT => {
+    let get = |offset| word(guest, offset).get();
+    let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
+    let (rax, rip, mut next) = (get(vmcb::RAX), get(vmcb::RIP), get(vmcb::NEXT_RIP));
+    let [_, _, rcx, rdx, ..] = guest.registers.each_ref();
+    let (reason, detail, value) = match half(guest, vmcb::EXIT_CODE) {
+        0x72 => (ExitReason::Identify, low(rax), low(rcx.get())),
+        0x78 => (ExitReason::Halt, 0, 0),
+        0x7b => {
             next = second;
             (ExitReason::Port, port_access(first), rax)
         }
-        code::REGISTER if first & 1 == 0 => (ExitReason::ReadRegister, low(rcx.get()), 0),
-        code::REGISTER => (ExitReason::WriteRegister, low(rcx.get()), pair(rdx.get(), rax)),
-        code::NESTED_FAULT => (ExitReason::Memory, attempted(first), second),
-        code::HLT => (ExitReason::Halt, 0, 0),
-        code::WINDOW => (ExitReason::InterruptWindow, 0, 0),
-        code::EXCEPTION_FIRST..=code::EXCEPTION_LAST => {
-            (ExitReason::Exception, exception(code as u8 & 31, first), second)
-        }
-        code::SHUTDOWN => (ExitReason::Shutdown, 0, 0),
-        code::VMMCALL => (ExitReason::Hypercall, rax, rbx.get()),
-        code::XSETBV => (ExitReason::SetExtended, low(rcx.get()), pair(rdx.get(), rax)),
-        code::VMRUN | code::VMLOAD..=code::SKINIT | code::INVLPGA => {
-            instruction(GuestInstruction::Virtualisation)
-        }
-        code::MONITOR..=code::MWAIT_ARMED => instruction(GuestInstruction::Monitor),
-        code::RDPMC | code::RDPRU => instruction(GuestInstruction::ReadCounter),
-        code::WBINVD => instruction(GuestInstruction::WriteBack),
-        code::INVD => instruction(GuestInstruction::Invalidate),
-        code::RDTSCP => instruction(GuestInstruction::ReadTime),
-        code::TASK_SWITCH => instruction(GuestInstruction::TaskSwitch),
-        code::RSM => instruction(GuestInstruction::Resume),
-        code::INVALID => (ExitReason::Invalid, code.into(), 0),
-        _ => (ExitReason::Other, code.into(), first),
+        0x7c if first & 1 == 0 => (ExitReason::ReadRegister, low(rcx.get()), 0),
+        0x7c => (ExitReason::WriteRegister, low(rcx.get()), rdx.get() << 32 | low(rax)),
+        0x400 => (ExitReason::Memory, attempted(first), second),
+        code => rare(guest, code),
     };
     let length = Some(next.wrapping_sub(rip)).filter(|length| *length <= LONGEST).unwrap_or(0);
+    let control = [vmcb::RFLAGS, vmcb::CR0, vmcb::EFER].map(get);
+    let situation = state::situation([get(vmcb::CS), get(vmcb::SS)], control, get(vmcb::SHADOW));
     let exit = Exit {
         instruction: rip,
         detail,
         value,
-        situation: Situation(situation(guest).0 | length),
-        interrupted: Event(word(guest, vmcb::EVENT).get()),
-        page_table: word(guest, vmcb::CR3).get(),
+        situation: Situation(situation | length),
+        interrupted: Event(get(vmcb::EVENT)),
+        page_table: get(vmcb::CR3),
     };
     (reason, exit)
 }
 
-/// How the processor stands.
-#[inline(always)]
-fn situation(guest: &Guest) -> Situation {
-    let get = |offset| word(guest, offset).get();
-    // A bit of a register where it stands in the situation.
-    let up = |value: u64, by: u32, flags: u64| value << by & flags;
-    let down = |value: u64, by: u32, flags: u64| value >> by & flags;
-    let (cs, cr0) = (get(vmcb::CS), get(vmcb::CR0));
-    Situation(
-        // The level is that of the stack segment's descriptor.
-        down(get(vmcb::SS), 13, 3 << Situation::PRIVILEGE_SHIFT)
-            | down(cs, 15, Situation::CODE_64 | Situation::CODE_32)
-            | up(cr0, 12, Situation::PROTECTED)
-            | down(cr0, 18, Situation::PAGING)
-            | up(get(vmcb::RFLAGS), 5, Situation::INTERRUPTS)
-            | up(get(vmcb::SHADOW), 15, Situation::SHADOW)
-            | up(get(vmcb::EFER), 6, Situation::LONG),
-    )
-}
-
 /// An access to a port from the first word about it: bit 0 IN, 2 a string, 3 repeated, 4 to 7 a bit for
 /// 1, 2 and 4 bytes, 7 to 10 one for addresses of 2, 4 and 8 bytes, from 16 on the port.
-fn port_access(info: u64) -> u64 {
-    let flag = |bit: u32, flag: u64| if info >> bit & 1 != 0 { flag } else { 0 };
-    let addresses = (info >> 7 & 7) << 1;
+const fn port_access(info: u64) -> u64 {
     info >> 16 & 0xffff
         | (info >> 4 & 7) << PortAccess::BYTES_SHIFT
-        | flag(0, PortAccess::IN)
-        | flag(2, PortAccess::STRING)
-        | flag(3, PortAccess::REPEATED)
-        | addresses << PortAccess::ADDRESS_SHIFT
+        | (info & 1) * PortAccess::IN
+        | (info >> 2 & 3) * PortAccess::STRING
+        | (info >> 7 & 7) << 1 << PortAccess::ADDRESS_SHIFT
+}
+
+/// The same of exits for less frequent reasons: reason, detail and value.
+#[inline(never)]
+fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
+    let get = |offset| word(guest, offset).get();
+    let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
+    let [_, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
+    let rax = get(vmcb::RAX);
+    let instruction = |which: GuestInstruction| (ExitReason::Instruction, which as u64, 0);
+    match code {
+        EXCEPTION..=0x5f => (ExitReason::Exception, exception(code as u8 & 31, first), second),
+        0x64 => (ExitReason::InterruptWindow, 0, 0),
+        0x6f | 0x8e => instruction(GuestInstruction::ReadCounter),
+        0x73 => instruction(GuestInstruction::Resume),
+        0x76 => instruction(GuestInstruction::Invalidate),
+        0x7d => instruction(GuestInstruction::TaskSwitch),
+        0x7f => (ExitReason::Shutdown, 0, 0),
+        0x81 => (ExitReason::Hypercall, rax, rbx),
+        0x7a | 0x80 | 0x82..=0x86 => instruction(GuestInstruction::Virtualisation),
+        0x87 => instruction(GuestInstruction::ReadTime),
+        0x89 => instruction(GuestInstruction::WriteBack),
+        0x8a..=0x8c => instruction(GuestInstruction::Monitor),
+        0x8d => (ExitReason::SetExtended, low(rcx), rdx << 32 | low(rax)),
+        u32::MAX => (ExitReason::Invalid, u32::MAX.into(), 0),
+        _ => (ExitReason::Other, code.into(), first),
+    }
 }
 
 /// What was tried when a nested fault came, from the first word about it.
 fn attempted(info: u64) -> u64 {
-    use a9n_hal::Access;
     const WALKING: u64 = 1 << 8;
-    let access = if info & FETCH != 0 {
-        Access::EXECUTE
-    } else if info & STORE != 0 {
-        Access::WRITE
-    } else {
-        Access::READ
+    let access = match info {
+        _ if info & FETCH != 0 => Access::EXECUTE,
+        _ if info & STORE != 0 => Access::WRITE,
+        _ => Access::READ,
     };
     access.bits() | if info & WALK != 0 { WALKING } else { 0 }
 }
 
 /// The event with which an intercepted exception goes on.
 fn exception(vector: u8, error: u64) -> u64 {
-    if exceptions::has_error_code(vector) {
-        Event::exception_with_code(vector, error as u32).0
-    } else {
-        Event::exception(vector).0
+    match exceptions::has_error_code(vector) {
+        true => Event::exception_with_code(vector, error as u32).0,
+        false => Event::exception(vector).0,
     }
 }
 
-/// Does what `verdict` says, but for the groups.
-#[inline]
-pub(crate) fn answer(guest: &Guest, verdict: GuestVerdict, words: &[u64; MESSAGE_REGISTERS]) {
-    let done = verdict.bytes_done();
-    if done != 0 {
-        let rip = word(guest, vmcb::RIP);
-        rip.set(rip.get().wrapping_add(done));
-        let shadow = word(guest, vmcb::SHADOW);
-        shadow.set(shadow.get() & !vmcb::IN_SHADOW);
-    }
-    guest.set_registers(word(guest, vmcb::RAX), verdict, words);
-    if verdict.has(GuestVerdict::INJECT) {
-        let [_, _, _, _, event, _] = *words;
-        word(guest, vmcb::EVENT).set(event);
-    }
-    ask_window(guest, verdict.has(GuestVerdict::WINDOW));
+/// Where RAX stands.
+#[inline(always)]
+pub(crate) fn rax(guest: &Guest) -> &Cell<u64> {
+    word(guest, vmcb::RAX)
 }
 
-/// Lets the guest be left as soon as it could take an interrupt, or does not.
-#[inline]
-fn ask_window(guest: &Guest, wanted: bool) {
+/// The instruction of so many `bytes` is done.
+#[inline(always)]
+pub(crate) fn advance(guest: &Guest, bytes: u64) {
+    let (rip, shadow) = (word(guest, vmcb::RIP), word(guest, vmcb::SHADOW));
+    rip.set(rip.get().wrapping_add(bytes));
+    shadow.set(shadow.get() & !vmcb::IN_SHADOW);
+}
+
+/// Injects `event` at the next entry, or nothing.
+#[inline(always)]
+pub(crate) fn inject(guest: &Guest, event: Event) {
+    word(guest, vmcb::EVENT).set(event.0);
+}
+
+/// Lets the guest be left as soon as it could take an interrupt, or not any more.
+pub(crate) fn await_window(guest: &Guest, wanted: bool) {
     let (interrupt, first) =
         (word(guest, vmcb::VIRTUAL_INTERRUPT), half(guest, vmcb::INTERCEPT_FIRST));
-    if wanted {
-        interrupt.set(interrupt.get() | vmcb::WAITING);
-        vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first | vmcb::INTERCEPT_WINDOW);
-    } else if first & vmcb::INTERCEPT_WINDOW != 0 {
-        interrupt.set(interrupt.get() & !vmcb::WAITING);
-        vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first & !vmcb::INTERCEPT_WINDOW);
-    }
+    let waiting = if wanted { vmcb::WAITING } else { 0 };
+    interrupt.set(interrupt.get() & !vmcb::WAITING | waiting);
+    vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first ^ vmcb::INTERCEPT_WINDOW);
 }
 
 #[cfg(test)]

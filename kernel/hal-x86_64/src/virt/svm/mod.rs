@@ -8,7 +8,6 @@ pub(super) mod vmcb;
 
 use core::arch::asm;
 use core::arch::x86_64::__cpuid;
-use core::ptr;
 use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use a9n_hal::PhysicalAddress;
@@ -16,10 +15,9 @@ use raw_cpuid::CpuId;
 use x86_64::registers::control::{Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 
-pub(super) use self::exit::{answer, exit, handle, keep_event};
-pub(super) use self::state::{read, reset, write};
-use super::Guest;
-use crate::kernel_space::DIRECT_MAP;
+pub(super) use self::exit::{advance, await_window, exit, handle, inject, keep_event, rax};
+pub(super) use self::state::{read, reset, use_debug, write};
+use super::{Guest, permit, seen};
 
 /// VM_CR: the firmware has switched SVM off.
 const VM_CR: u32 = 0xc001_0114;
@@ -44,20 +42,6 @@ const PORT_MAP: u64 = 0;
 const REGISTER_MAP: u64 = 3 * 4096;
 const SHARED_BYTES: usize = 5 * 4096;
 
-/// Model-specific registers that a guest reaches by itself: the processor switches them.
-const OWN_REGISTERS: [u32; 10] = [
-    0x174,
-    0x175,
-    0x176,
-    0xc000_0081,
-    0xc000_0082,
-    0xc000_0083,
-    0xc000_0084,
-    0xc000_0100,
-    0xc000_0101,
-    0xc000_0102,
-];
-
 /// Whether this CPU has SVM with nested paging, switched on.
 pub(super) fn is_there() -> bool {
     let has = CpuId::new()
@@ -76,16 +60,11 @@ pub(super) fn is_there() -> bool {
 /// # Safety
 /// The pages are in the direct map and nobody else's.
 pub(super) unsafe fn prepare(pages: PhysicalAddress) {
-    let first = ptr::with_exposed_provenance_mut::<u8>((DIRECT_MAP | pages.0) as usize);
+    let place = |register| {
+        [permission(register), (0, 0)].map(|(byte, bits)| (REGISTER_MAP as usize + byte, bits))
+    };
     // SAFETY: the caller's promise; every place lies in the five pages.
-    unsafe {
-        first.write_bytes(0xff, SHARED_BYTES);
-        for register in OWN_REGISTERS {
-            let (byte, bits) = permission(register);
-            let place = first.add(REGISTER_MAP as usize + byte);
-            place.write(place.read() & !bits);
-        }
-    }
+    unsafe { permit(seen(pages.0), SHARED_BYTES, place) }
     if __cpuid(SVM_FEATURES).edx & FLUSH_BY_TAG != 0 {
         FORGET.store(FORGET_TAG, Relaxed);
     }
@@ -117,6 +96,10 @@ pub(super) unsafe fn start(page: PhysicalAddress) {
 pub(super) fn forget_on_entry(guest: &Guest) {
     vmcb::set_byte(guest, vmcb::TLB_CONTROL, FORGET.load(Relaxed));
 }
+
+/// The state of `guest` is always at hand.
+#[inline(always)]
+pub(super) fn reach(_guest: &Guest) {}
 
 /// `guest` uses the memory of `root`.
 pub(super) fn set_memory(guest: &Guest, root: PhysicalAddress) {

@@ -5,59 +5,26 @@ use core::cell::Cell;
 
 use super::Guest;
 
-// Offsets in bytes. The control area:
-pub(crate) const INTERCEPT_DEBUG: usize = 0x004;
-pub(crate) const INTERCEPT_EXCEPTIONS: usize = 0x008;
-pub(crate) const INTERCEPT_FIRST: usize = 0x00c;
-pub(crate) const INTERCEPT_SECOND: usize = 0x010;
-pub(crate) const PORT_MAP: usize = 0x040;
-pub(crate) const REGISTER_MAP: usize = 0x048;
-pub(crate) const TIME_OFFSET: usize = 0x050;
-pub(crate) const TAG: usize = 0x058;
-pub(crate) const TLB_CONTROL: usize = 0x05c;
-pub(crate) const VIRTUAL_INTERRUPT: usize = 0x060;
-pub(crate) const SHADOW: usize = 0x068;
-pub(crate) const EXIT_CODE: usize = 0x070;
-pub(crate) const EXIT_INFO_1: usize = 0x078;
-pub(crate) const EXIT_INFO_2: usize = 0x080;
-pub(crate) const EXIT_EVENT: usize = 0x088;
-pub(crate) const NESTED_CONTROL: usize = 0x090;
-pub(crate) const EVENT: usize = 0x0a8;
-pub(crate) const NESTED_CR3: usize = 0x0b0;
-pub(crate) const NEXT_RIP: usize = 0x0c8;
+/// Defines offsets in bytes.
+macro_rules! offsets {
+    ($($name:ident = $offset:literal,)*) => { $(pub(crate) const $name: usize = $offset;)* };
+}
 
-// The state:
-pub(crate) const ES: usize = 0x400;
-pub(crate) const CS: usize = 0x410;
-pub(crate) const SS: usize = 0x420;
-pub(crate) const DS: usize = 0x430;
-pub(crate) const FS: usize = 0x440;
-pub(crate) const GS: usize = 0x450;
-pub(crate) const GDTR: usize = 0x460;
-pub(crate) const LDTR: usize = 0x470;
-pub(crate) const IDTR: usize = 0x480;
-pub(crate) const TR: usize = 0x490;
-pub(crate) const CPL: usize = 0x4cb;
-pub(crate) const EFER: usize = 0x4d0;
-pub(crate) const CR4: usize = 0x548;
-pub(crate) const CR3: usize = 0x550;
-pub(crate) const CR0: usize = 0x558;
-pub(crate) const DR7: usize = 0x560;
-pub(crate) const DR6: usize = 0x568;
-pub(crate) const RFLAGS: usize = 0x570;
-pub(crate) const RIP: usize = 0x578;
-pub(crate) const RSP: usize = 0x5d8;
-pub(crate) const RAX: usize = 0x5f8;
-pub(crate) const STAR: usize = 0x600;
-pub(crate) const LSTAR: usize = 0x608;
-pub(crate) const CSTAR: usize = 0x610;
-pub(crate) const SFMASK: usize = 0x618;
-pub(crate) const KERNEL_GS_BASE: usize = 0x620;
-pub(crate) const SYSENTER_CS: usize = 0x628;
-pub(crate) const SYSENTER_ESP: usize = 0x630;
-pub(crate) const SYSENTER_EIP: usize = 0x638;
-pub(crate) const CR2: usize = 0x640;
-pub(crate) const PAT: usize = 0x668;
+// The control area; then the state.
+offsets! {
+    INTERCEPT_DEBUG = 0x004, INTERCEPT_EXCEPTIONS = 0x008, INTERCEPT_FIRST = 0x00c,
+    INTERCEPT_SECOND = 0x010, PORT_MAP = 0x040, REGISTER_MAP = 0x048, TIME_OFFSET = 0x050,
+    TAG = 0x058, TLB_CONTROL = 0x05c, VIRTUAL_INTERRUPT = 0x060, SHADOW = 0x068,
+    EXIT_CODE = 0x070, EXIT_INFO_1 = 0x078, EXIT_INFO_2 = 0x080, EXIT_EVENT = 0x088,
+    NESTED_CONTROL = 0x090, EVENT = 0x0a8, NESTED_CR3 = 0x0b0, NEXT_RIP = 0x0c8,
+
+    ES = 0x400, CS = 0x410, SS = 0x420, DS = 0x430, FS = 0x440, GS = 0x450,
+    GDTR = 0x460, LDTR = 0x470, IDTR = 0x480, TR = 0x490, CPL = 0x4cb, EFER = 0x4d0,
+    CR4 = 0x548, CR3 = 0x550, CR0 = 0x558, DR7 = 0x560, DR6 = 0x568, RFLAGS = 0x570,
+    RIP = 0x578, RSP = 0x5d8, RAX = 0x5f8, STAR = 0x600, LSTAR = 0x608, CSTAR = 0x610,
+    SFMASK = 0x618, KERNEL_GS_BASE = 0x620, SYSENTER_CS = 0x628, SYSENTER_ESP = 0x630,
+    SYSENTER_EIP = 0x638, CR2 = 0x640, PAT = 0x668,
+}
 
 /// In [`SHADOW`]: the instruction before holds interrupts off.
 pub(crate) const IN_SHADOW: u64 = 1;

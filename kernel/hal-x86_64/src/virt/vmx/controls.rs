@@ -1,66 +1,63 @@
 //! What a guest may do by itself, and what it leaves for (Intel SDM, volume 3, sections 25.6 to
-//! 25.8).
+//! 25.8), as far as a CPU can do it (appendix A).
 //!
 //! Everything that touches the machine leaves the guest: I/O, model-specific registers but those that
 //! are switched, debug registers, `hlt`, `cpuid`, caches, performance counters, every VMX instruction
 //! (always), and host interrupts, which are acknowledged on the way. `rdtscp` is unknown to a guest, as the
 //! register that it reads besides is the machine's.
+//!
+//! A word of controls has a capability MSR that says which bits must be 1 (its low half) and which
+//! may be (its high half). Bits that must be 1 in the older MSRs may be 0 by the newer, *true* ones,
+//! which every CPU with unrestricted guests has.
 
 use x86_64::registers::model_specific::Msr;
 
-use super::capability::{self, Allowed};
+const IA32_FEATURE_CONTROL: u32 = 0x3a;
+const IA32_VMX_BASIC: u32 = 0x480;
+const IA32_VMX_PROCBASED2: u32 = 0x48b;
+const IA32_VMX_EPT_VPID: u32 = 0x48c;
+const IA32_VMX_TRUE_PINBASED: u32 = 0x48d;
+const IA32_VMX_TRUE_PROCBASED: u32 = 0x48e;
+const IA32_VMX_TRUE_EXIT: u32 = 0x48f;
+const IA32_VMX_TRUE_ENTRY: u32 = 0x490;
 
-const EXTERNAL_INTERRUPTS: u32 = 1 << 0;
-const NMIS: u32 = 1 << 3;
-const VIRTUAL_NMIS: u32 = 1 << 5;
+/// IA32_FEATURE_CONTROL: it cannot be changed before the next reset.
+const LOCKED: u64 = 1 << 0;
+/// IA32_FEATURE_CONTROL: VMX may be switched on (outside the mode for measured launch).
+const ENABLED: u64 = 1 << 2;
+/// IA32_VMX_BASIC: there are the true capability MSRs.
+const TRUE_CONTROLS: u64 = 1 << 55;
+/// IA32_VMX_BASIC, from bit 50: memory type of the structures, 6 for write-back.
+const WRITE_BACK: u64 = 6;
+/// IA32_VMX_EPT_VPID_CAP: four levels, write-back tables, pages of 2 MiB and 1 GiB, `invept` of everything.
+const EPT_NEEDED: u64 = 1 << 6 | 1 << 14 | 1 << 16 | 1 << 17 | 1 << 20 | 1 << 26;
 
+/// Pin-based: interrupts and non-maskable ones make guests leave, those have their own of the latter kind.
+const PIN: u32 = 1 << 0 | 1 << 3 | 1 << 5;
 /// The guest leaves when it can take an interrupt.
 pub const INTERRUPT_WINDOW: u32 = 1 << 2;
-const TSC_OFFSETTING: u32 = 1 << 3;
-const HLT: u32 = 1 << 7;
-const MWAIT: u32 = 1 << 10;
-const RDPMC: u32 = 1 << 11;
-const CR3_LOADS: u32 = 1 << 15;
-const CR3_STORES: u32 = 1 << 16;
-const CR8_LOADS: u32 = 1 << 19;
-const CR8_STORES: u32 = 1 << 20;
-/// The guest leaves when it can take a non-maskable interrupt.
-pub const NMI_WINDOW: u32 = 1 << 22;
 /// The guest leaves when it touches a debug register.
 pub const DEBUG_REGISTERS: u32 = 1 << 23;
-const ALL_IO: u32 = 1 << 24;
-const MSR_BITMAPS: u32 = 1 << 28;
-const MONITOR: u32 = 1 << 29;
-/// There are secondary controls.
-pub const SECONDARY: u32 = 1 << 31;
-
-/// Guest-physical memory is mapped by nested tables.
-pub const EPT: u32 = 1 << 1;
-/// What is cached is tagged.
-pub const VPID_TAGS: u32 = 1 << 5;
-const CACHES: u32 = 1 << 6;
-const UNRESTRICTED: u32 = 1 << 7;
+/// Offset of time, HLT, MWAIT, RDPMC, loads and stores of CR8, I/O, map of registers, MONITOR, secondary controls.
+const PROCESSOR: u32 =
+    1 << 3 | 1 << 7 | 0b11 << 10 | 0b11 << 19 | DEBUG_REGISTERS | 1 << 24 | 0b1011 << 28;
+/// Loads and stores of CR3, both windows.
+const PROCESSOR_NOT: u32 = INTERRUPT_WINDOW | 0b11 << 15 | 1 << 22;
+/// Secondary: EPT, tagged translations, WBINVD, unrestricted guests; and what not all CPUs have, INVPCID.
+const SECONDARY: u32 = 1 << 1 | 0b111 << 5;
 const INVPCID: u32 = 1 << 12;
+/// Debug registers and page attributes and EFER are saved, the latter loaded, to long mode, interrupts acknowledged.
+const EXIT: u32 = 1 << 2 | 1 << 9 | 1 << 15 | 0b1111 << 18;
+/// The guest runs in long mode.
+pub const ENTRY_LONG_MODE: u32 = 1 << 9;
+/// Debug registers, page attributes and EFER are loaded.
+const ENTRY: u32 = 1 << 2 | 0b11 << 14;
 
 /// Exceptions that make the guest leave: #DB and #AC, as one that raises itself again and again would
 /// keep the CPU from ever taking an interrupt; and #MC, which is the machine's.
 pub const EXCEPTIONS: u64 = 1 << 1 | 1 << 17 | 1 << MACHINE_CHECK;
 /// Number of the exception #MC.
 pub const MACHINE_CHECK: u8 = 18;
-
-const EXIT_SAVE_DEBUG: u32 = 1 << 2;
-const EXIT_LONG_MODE: u32 = 1 << 9;
-const EXIT_ACKNOWLEDGE: u32 = 1 << 15;
-const EXIT_SAVE_PAT: u32 = 1 << 18;
-const EXIT_LOAD_PAT: u32 = 1 << 19;
-const EXIT_SAVE_EFER: u32 = 1 << 20;
-const EXIT_LOAD_EFER: u32 = 1 << 21;
-
-const ENTRY_LOAD_DEBUG: u32 = 1 << 2;
-/// The guest runs in long mode.
-pub const ENTRY_LONG_MODE: u32 = 1 << 9;
-const ENTRY_LOAD_PAT: u32 = 1 << 14;
-const ENTRY_LOAD_EFER: u32 = 1 << 15;
 
 /// The words of controls that all guests run with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,45 +89,53 @@ impl Controls {
 
     /// The same on a CPU whose capabilities `read` reads, by the numbers of their registers.
     fn choose(read: impl Fn(u32) -> u64) -> Option<Self> {
-        if !capability::suits(&read) {
-            return None;
-        }
-        let allowed = |number| Allowed(read(number));
-        let secondary = allowed(capability::IA32_VMX_PROCBASED2);
-        let optional = |bit| if secondary.adjust(bit, 0).is_some() { bit } else { 0 };
-        Some(Self {
-            revision: read(capability::IA32_VMX_BASIC) as u32 & 0x7fff_ffff,
-            pin: allowed(capability::IA32_VMX_TRUE_PINBASED)
-                .adjust(EXTERNAL_INTERRUPTS | NMIS | VIRTUAL_NMIS, 0)?,
-            processor: allowed(capability::IA32_VMX_TRUE_PROCBASED).adjust(
-                TSC_OFFSETTING
-                    | HLT
-                    | MWAIT
-                    | RDPMC
-                    | CR8_LOADS
-                    | CR8_STORES
-                    | DEBUG_REGISTERS
-                    | ALL_IO
-                    | MSR_BITMAPS
-                    | MONITOR
-                    | SECONDARY,
-                CR3_LOADS | CR3_STORES | INTERRUPT_WINDOW | NMI_WINDOW,
-            )?,
-            secondary: secondary
-                .adjust(EPT | VPID_TAGS | CACHES | UNRESTRICTED | optional(INVPCID), 0)?,
-            exit: allowed(capability::IA32_VMX_TRUE_EXIT).adjust(
-                EXIT_SAVE_DEBUG
-                    | EXIT_LONG_MODE
-                    | EXIT_ACKNOWLEDGE
-                    | EXIT_SAVE_PAT
-                    | EXIT_LOAD_PAT
-                    | EXIT_SAVE_EFER
-                    | EXIT_LOAD_EFER,
-                0,
-            )?,
-            entry: allowed(capability::IA32_VMX_TRUE_ENTRY)
-                .adjust(ENTRY_LOAD_DEBUG | ENTRY_LOAD_PAT | ENTRY_LOAD_EFER, ENTRY_LONG_MODE)?,
+        let basic = read(IA32_VMX_BASIC);
+        let usable = may_be_enabled(read(IA32_FEATURE_CONTROL))
+            && basic & TRUE_CONTROLS != 0
+            && basic >> 50 & 0xf == WRITE_BACK;
+        let adjusted = |register, wanted, unwanted| adjust(read(register), wanted, unwanted);
+        // The registers of the secondary controls, then of EPT, are there as the words before them allow.
+        let processor =
+            usable.then(|| adjusted(IA32_VMX_TRUE_PROCBASED, PROCESSOR, PROCESSOR_NOT))??;
+        let secondary = |wanted| adjusted(IA32_VMX_PROCBASED2, wanted, 0);
+        let secondary = secondary(SECONDARY | INVPCID).or_else(|| secondary(SECONDARY))?;
+        let suits = read(IA32_VMX_EPT_VPID) & EPT_NEEDED == EPT_NEEDED;
+        suits.then_some(Self {
+            revision: basic as u32 & 0x7fff_ffff,
+            pin: adjusted(IA32_VMX_TRUE_PINBASED, PIN, 0)?,
+            processor,
+            secondary,
+            exit: adjusted(IA32_VMX_TRUE_EXIT, EXIT, 0)?,
+            entry: adjusted(IA32_VMX_TRUE_ENTRY, ENTRY, ENTRY_LONG_MODE)?,
         })
+    }
+}
+
+/// `wanted` with the bits that must be set as `allowed` says; `None` if a wanted bit may not, or if one of
+/// `unwanted` must.
+fn adjust(allowed: u64, wanted: u32, unwanted: u32) -> Option<u32> {
+    let (must, may) = (allowed as u32, (allowed >> 32) as u32);
+    let value = wanted | must;
+    (value & !may == 0 && value & unwanted == 0).then_some(value)
+}
+
+/// Whether the firmware left VMX to us.
+const fn may_be_enabled(feature_control: u64) -> bool {
+    feature_control & LOCKED == 0 || feature_control & ENABLED != 0
+}
+
+/// Allows VMX on the executing CPU, where the firmware did not.
+///
+/// # Safety
+/// CPUID says that there is VMX, and the firmware did not switch it off.
+pub unsafe fn allow() {
+    let mut control = Msr::new(IA32_FEATURE_CONTROL);
+    // SAFETY: every CPU with VMX has the register, and it is only written while it may be.
+    unsafe {
+        let value = control.read();
+        if value & LOCKED == 0 {
+            control.write(value | LOCKED | ENABLED);
+        }
     }
 }
 
@@ -161,15 +166,13 @@ mod tests {
     #[test]
     fn guests_leave_for_what_is_the_machines_and_for_nothing_else() {
         let controls = Controls::choose(able).unwrap();
-        for must in [HLT, MWAIT, MONITOR, RDPMC, DEBUG_REGISTERS, ALL_IO, MSR_BITMAPS] {
-            assert_ne!(controls.processor & must, 0);
+        // HLT, MWAIT, RDPMC, debug registers, I/O, map of registers, MONITOR.
+        for must in [7, 10, 11, 23, 24, 28, 29] {
+            assert_ne!(controls.processor & 1 << must, 0);
         }
-        assert_eq!(
-            controls.processor & (CR3_LOADS | CR3_STORES | INTERRUPT_WINDOW | NMI_WINDOW),
-            0
-        );
-        assert_eq!(controls.secondary, EPT | VPID_TAGS | CACHES | UNRESTRICTED | INVPCID);
-        assert_ne!(controls.exit & EXIT_ACKNOWLEDGE, 0);
+        assert_eq!(controls.processor & PROCESSOR_NOT, 0);
+        assert_eq!(controls.secondary, SECONDARY | INVPCID);
+        assert_ne!(controls.exit & 1 << 15, 0, "interrupts are acknowledged");
         assert_eq!(controls.revision, 43);
     }
 
@@ -177,10 +180,25 @@ mod tests {
     fn what_is_not_allowed_is_left_out_or_makes_it_impossible() {
         let forbid = |bit: u32| but(0x48b, u64::from(bit) << 32);
         assert_eq!(forbid(INVPCID).unwrap().secondary & INVPCID, 0);
-        assert_eq!(forbid(UNRESTRICTED), None);
-        assert_eq!(but(0x48e, CR3_LOADS.into()), None, "CR3 belongs to the guest");
+        assert_eq!(forbid(1 << 7), None, "no unrestricted guests");
+        assert_eq!(but(0x48e, 1 << 15), None, "CR3 belongs to the guest");
         assert_eq!(but(0x3a, 4), None, "switched off by the firmware");
         assert_eq!(but(0x48c, 1 << 26), None, "translations could not be forgotten");
         assert_eq!(but(0x480, 1 << 55), None, "no true capabilities");
+    }
+
+    #[test]
+    fn controls_get_what_must_be_set_and_nothing_that_may_not() {
+        let adjust = |wanted, unwanted| adjust(0x0000_00ff_0000_0016, wanted, unwanted);
+        assert_eq!(adjust(0x81, 0), Some(0x97));
+        assert_eq!(adjust(0x100, 0), None, "not allowed");
+        assert_eq!(adjust(0x01, 0x10), None, "cannot be left out");
+        assert_eq!(adjust(0x01, 0x20), Some(0x17));
+    }
+
+    #[test]
+    fn the_firmware_may_have_switched_it_off_for_good() {
+        assert!(may_be_enabled(0) && may_be_enabled(LOCKED | ENABLED) && may_be_enabled(ENABLED));
+        assert!(!may_be_enabled(LOCKED));
     }
 }

@@ -4,6 +4,8 @@
 use a9n_abi::guest::{Event, Exit, ExitReason, GuestInstruction, PortAccess, Situation};
 
 use super::field::{CODE, Field, STACK};
+use super::registers::{BLOCKED, attributes};
+use crate::virt::state;
 
 /// Basic exit reasons, as far as the backend compares them itself.
 pub mod basic {
@@ -37,28 +39,11 @@ const NOT_TABLES: u64 = 1 << 8;
 /// Bit of the detail of [`ExitReason::Memory`] that the guest's tables were walked.
 const WALK: u64 = 1 << 8;
 
-/// General registers as an exit needs them.
-pub struct General {
-    /// RAX.
-    pub rax: u64,
-    /// RBX.
-    pub rbx: u64,
-    /// RCX.
-    pub rcx: u64,
-    /// RDX.
-    pub rdx: u64,
-}
-
-impl General {
-    /// EDX:EAX.
-    fn pair(&self) -> u64 {
-        self.rdx << 32 | self.rax & 0xffff_ffff
-    }
-}
-
-/// Reason, detail and value of the last exit.
-pub fn decode(read: impl Fn(Field) -> u64, general: &General) -> (ExitReason, u64, u64) {
-    let ecx = general.rcx & 0xffff_ffff;
+/// Reason, detail and value of the last exit, with RAX, RBX, RCX, RDX as they were.
+pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u64, u64) {
+    let [rax, rbx, rcx, rdx] = general;
+    let [eax, ecx] = [rax, rcx].map(|value| value & 0xffff_ffff);
+    let pair = rdx << 32 | eax;
     let instruction = |kind: GuestInstruction| (ExitReason::Instruction, kind as u64, 0);
     let number = read(Field::EXIT_REASON);
     match number {
@@ -70,12 +55,12 @@ pub fn decode(read: impl Fn(Field) -> u64, general: &General) -> (ExitReason, u6
         2 => (ExitReason::Shutdown, 0, 0),
         7 | basic::NMI_WINDOW => (ExitReason::InterruptWindow, 0, 0),
         9 => instruction(GuestInstruction::TaskSwitch),
-        10 => (ExitReason::Identify, general.rax & 0xffff_ffff, ecx),
+        10 => (ExitReason::Identify, eax, ecx),
         12 => (ExitReason::Halt, 0, 0),
         13 => instruction(GuestInstruction::Invalidate),
         15 => instruction(GuestInstruction::ReadCounter),
         17 => instruction(GuestInstruction::Resume),
-        18 => (ExitReason::Hypercall, general.rax, general.rbx),
+        18 => (ExitReason::Hypercall, rax, rbx),
         19..=27 | 50 | 53 | 59 => instruction(GuestInstruction::Virtualisation),
         basic::CONTROL_REGISTER => {
             let qualification = read(Field::QUALIFICATION);
@@ -86,10 +71,10 @@ pub fn decode(read: impl Fn(Field) -> u64, general: &General) -> (ExitReason, u6
         30 => {
             let access = port(read(Field::QUALIFICATION), || read(Field::INSTRUCTION_DETAILS));
             let bits = u32::from(access.bytes()) * 8;
-            (ExitReason::Port, access.0, general.rax & ((1 << bits) - 1))
+            (ExitReason::Port, access.0, rax & ((1 << bits) - 1))
         }
         31 => (ExitReason::ReadRegister, ecx, 0),
-        32 => (ExitReason::WriteRegister, ecx, general.pair()),
+        32 => (ExitReason::WriteRegister, ecx, pair),
         36 | 39 => instruction(GuestInstruction::Monitor),
         basic::MEMORY => {
             let qualification = read(Field::QUALIFICATION);
@@ -101,25 +86,20 @@ pub fn decode(read: impl Fn(Field) -> u64, general: &General) -> (ExitReason, u6
         49 => (ExitReason::Memory, 0, read(Field::GUEST_PHYSICAL)),
         51 => instruction(GuestInstruction::ReadTime),
         54 => instruction(GuestInstruction::WriteBack),
-        55 => (ExitReason::SetExtended, ecx, general.pair()),
+        55 => (ExitReason::SetExtended, ecx, pair),
         number if number & basic::REFUSED != 0 => (ExitReason::Invalid, number & 0xffff, 0),
         number => (ExitReason::Other, number & 0xffff, read(Field::QUALIFICATION)),
     }
 }
 
-/// The port access that `qualification` says; `details` tells the size of an address.
+/// The port access that `qualification` says, which has IN, string and repeated side by side; `details` tells
+/// the size of an address.
 fn port(qualification: u64, details: impl FnOnce() -> u64) -> PortAccess {
-    let mut access = qualification >> 16 & 0xffff;
-    access |= ((qualification & 7) + 1) << PortAccess::BYTES_SHIFT;
-    for (bit, flag) in [(3, PortAccess::IN), (4, PortAccess::STRING), (5, PortAccess::REPEATED)] {
-        if qualification >> bit & 1 != 0 {
-            access |= flag;
-        }
-    }
-    if access & PortAccess::STRING != 0 {
-        access |= (2 << (details() >> 7 & 3)) << PortAccess::ADDRESS_SHIFT;
-    }
-    PortAccess(access)
+    let access = qualification >> 16 & 0xffff
+        | ((qualification & 7) + 1) << PortAccess::BYTES_SHIFT
+        | (qualification >> 3 & 7) * PortAccess::IN;
+    let address = if access & PortAccess::STRING != 0 { 2 << (details() >> 7 & 3) } else { 0 };
+    PortAccess(access | address << PortAccess::ADDRESS_SHIFT)
 }
 
 /// `information` about an event, as a VMCS has it, with its error code. Kinds of software exceptions
@@ -140,27 +120,15 @@ pub fn with_code(information: u64, code: impl FnOnce() -> u64) -> Event {
 pub fn describe(read: impl Fn(Field) -> u64, detail: u64, value: u64) -> Exit {
     let length =
         if has_length(read(Field::EXIT_REASON)) { read(Field::EXIT_LENGTH) & 15 } else { 0 };
-    let (cr0, efer) = (read(Field::GUEST_CR0), read(Field::GUEST_EFER));
-    let code = read(Field::GUEST_ES_RIGHTS.of(CODE));
-    let stack = read(Field::GUEST_ES_RIGHTS.of(STACK));
-    let long = efer >> 10 & 1 != 0;
-    // Bit `from` of `value`, as `flag`.
-    let bit = |value: u64, from: u32, flag: u64| if value >> from & 1 != 0 { flag } else { 0 };
-    let shadow = if read(Field::INTERRUPTIBILITY) & 3 != 0 { Situation::SHADOW } else { 0 };
-    let situation = length
-        | (stack >> 5 & 3) << Situation::PRIVILEGE_SHIFT
-        | if long { bit(code, 13, Situation::CODE_64) } else { 0 }
-        | bit(code, 14, Situation::CODE_32)
-        | bit(cr0, 0, Situation::PROTECTED)
-        | bit(cr0, 31, Situation::PAGING)
-        | bit(read(Field::GUEST_RFLAGS), 9, Situation::INTERRUPTS)
-        | shadow
-        | if long { Situation::LONG } else { 0 };
+    let control = [Field::GUEST_RFLAGS, Field::GUEST_CR0, Field::GUEST_EFER].map(&read);
+    let segment = |number| attributes(read(Field::GUEST_ES_RIGHTS.of(number))) << 16;
+    let shadow = u64::from(read(Field::INTERRUPTIBILITY) & BLOCKED != 0);
+    let situation = state::situation([CODE, STACK].map(segment), control, shadow);
     Exit {
         instruction: read(Field::GUEST_RIP),
         detail,
         value,
-        situation: Situation(situation),
+        situation: Situation(situation | length),
         interrupted: with_code(read(Field::ENTRY_EVENT), || read(Field::ENTRY_ERROR_CODE)),
         page_table: read(Field::GUEST_CR3),
     }
@@ -175,7 +143,7 @@ fn has_length(reason: u64) -> bool {
 mod tests {
     use super::*;
 
-    const GENERAL: General = General { rax: 0x1_1234_5678, rbx: 2, rcx: 0xf_0000_0003, rdx: 4 };
+    const GENERAL: [u64; 4] = [0x1_1234_5678, 2, 0xf_0000_0003, 4];
 
     /// A VMCS with these fields, the rest 0.
     fn fields(known: &[(Field, u64)]) -> impl Fn(Field) -> u64 {
@@ -189,7 +157,7 @@ mod tests {
             (Field::INSTRUCTION_DETAILS, 1 << 7),
             (Field::GUEST_PHYSICAL, 0x5000),
         ];
-        decode(fields(&known), &GENERAL)
+        decode(fields(&known), GENERAL)
     }
 
     #[test]

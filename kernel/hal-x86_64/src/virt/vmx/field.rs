@@ -57,9 +57,5 @@ impl Field {
 pub const CODE: u32 = 1;
 /// Number of SS.
 pub const STACK: u32 = 2;
-/// Number of LDTR.
-pub const LDTR: u32 = 6;
 /// Number of TR, the last one.
 pub const TASK: u32 = 7;
-/// How many there are.
-pub const SEGMENTS: u32 = 8;

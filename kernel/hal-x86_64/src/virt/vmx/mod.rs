@@ -8,20 +8,16 @@
 //! state of every guest that does not run in memory, and nothing is written to memory that was a
 //! guest's.
 
-mod capability;
 mod controls;
 pub(crate) mod ept;
 mod exit;
 mod field;
-mod host;
+pub(super) mod host;
 mod instructions;
 mod processor;
 mod registers;
 mod reset;
-mod run;
-#[cfg(target_os = "none")]
-mod stubs;
-mod verdict;
+pub(super) mod run;
 
 use core::cell::Cell;
 use core::sync::atomic::Ordering::Relaxed;
@@ -29,10 +25,9 @@ use core::sync::atomic::Ordering::Relaxed;
 use a9n_hal::PhysicalAddress;
 
 pub(super) use processor::{is_there, prepare, start};
-pub(super) use registers::{read, write};
+pub(super) use registers::{advance, await_window, inject, rax, read, use_debug, write};
 pub(super) use reset::{reset, set_memory};
 pub(super) use run::exit;
-pub(super) use verdict::answer;
 
 use super::Guest;
 use crate::cpu::Cpu;
@@ -50,11 +45,8 @@ pub(crate) struct State {
     listed: [[Cell<u64>; 2]; LISTED.len()],
     cr2: Cell<u64>,
     cr8: Cell<u64>,
-    dr6: Cell<u64>,
     /// Whether the VMCS was entered since it became the current one.
     is_launched: Cell<bool>,
-    /// Whether the guest leaves when it can take an interrupt.
-    awaits_window: Cell<bool>,
     /// The CPU's error number for an entry that it refused, 0 for none.
     refused: Cell<u64>,
     /// Address of the [`Cpu`] that the host's part of the VMCS is for.
@@ -64,7 +56,7 @@ pub(crate) struct State {
 /// Makes the VMCS of `guest`, which runs nowhere else, the current one. Not inlined, nor is [`let_go`]:
 /// both hand an address on the stack to the CPU, and fast paths have to leave by jumps.
 #[inline(never)]
-fn reach(guest: &Guest) {
+pub(super) fn reach(guest: &Guest) {
     let (cpu, vmcs) = (Cpu::here(), guest.physical.get());
     if cpu.vmcs.load(Relaxed) != vmcs {
         let_go(cpu);
@@ -73,6 +65,12 @@ fn reach(guest: &Guest) {
         guest.vmx.is_launched.set(false);
         cpu.vmcs.store(vmcs, Relaxed);
     }
+}
+
+/// `guest`, when it is entered next, which is at once, finds no translations of old.
+pub(super) fn forget_on_entry(_guest: &Guest) {
+    // SAFETY: VMX is on.
+    unsafe { instructions::invept_all() };
 }
 
 /// Writes what `cpu`, the executing one, holds of a VMCS to memory, unless it is that of `next`,

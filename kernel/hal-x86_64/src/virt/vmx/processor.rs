@@ -6,11 +6,10 @@ use x86_64::registers::control::{Cr4, Cr4Flags};
 use x86_64::registers::model_specific::Msr;
 
 use super::LISTED;
-use super::capability;
-use super::controls::Controls;
+use super::controls::{Controls, allow};
 use super::instructions;
 use crate::cpu::{Cpu, MAX_CPUS};
-use crate::kernel_space::DIRECT_MAP;
+use crate::virt::{permit, seen};
 
 const PAGE: u64 = 4096;
 
@@ -18,10 +17,6 @@ const PAGE: u64 = 4096;
 /// shared page; the first is the map of registers.
 const VALUES_BYTES: u64 = 16 * LISTED.len() as u64;
 const _: () = assert!(VALUES_BYTES * MAX_CPUS as u64 <= PAGE);
-
-/// Registers that guests reach by themselves, beside the listed ones: those that a VMCS has
-/// (SYSENTER's, the bases of FS and GS).
-const REACHED: [u32; 5] = [0x174, 0x175, 0x176, 0xc000_0100, 0xc000_0101];
 
 /// Whether this CPU has VMX that suits us, and the firmware left it to us.
 pub fn is_there() -> bool {
@@ -35,28 +30,17 @@ pub fn is_there() -> bool {
 /// # Safety
 /// There are two at `pages`, in the direct map, and nobody else's.
 pub unsafe fn prepare(pages: PhysicalAddress) {
-    let map = seen(pages.0);
-    // SAFETY: the caller's promise.
-    unsafe { map.write_bytes(0xff, PAGE as usize) };
-    for number in REACHED.into_iter().chain(LISTED) {
-        for place in [place(number), place(number) + PAGE / 2] {
-            // SAFETY: the places lie in the page.
-            unsafe {
-                let byte = map.add(place as usize);
-                byte.write(byte.read() & !(1 << (number % 8)));
-            }
-        }
-    }
+    // For reads, then for writes.
+    let places =
+        |number| [0, PAGE / 2].map(|half| ((place(number) + half) as usize, 1 << (number % 8)));
+    // SAFETY: the caller's promise; the places lie in the page.
+    unsafe { permit(seen(pages.0), PAGE as usize, places) }
 }
 
 /// Place of the bit of register `number` in the half of the map for reads, in bytes (Intel SDM, volume 3,
 /// section 25.6.9).
 const fn place(number: u32) -> u64 {
     (number as u64 & 0x1fff) / 8 + if number >= 0xc000_0000 { PAGE / 4 } else { 0 }
-}
-
-fn seen(physical: u64) -> *mut u8 {
-    core::ptr::with_exposed_provenance_mut((DIRECT_MAP | physical) as usize)
 }
 
 /// Switches VMX on, on this CPU, with `region` as its own page.
@@ -67,9 +51,9 @@ pub unsafe fn start(region: PhysicalAddress) {
     // SAFETY: the caller's promise.
     unsafe {
         let Some(controls) = Controls::of_cpu() else { return };
-        capability::allow();
+        allow();
         Cr4::update(|cr4| cr4.insert(Cr4Flags::VIRTUAL_MACHINE_EXTENSIONS));
-        seen(region.0).cast::<u32>().write(controls.revision);
+        seen::<u32>(region.0).write(controls.revision);
         instructions::vmxon(region);
     }
 }
@@ -79,7 +63,7 @@ pub unsafe fn start(region: PhysicalAddress) {
 pub fn machine_values(cpu: &Cpu, pages: u64) -> u64 {
     let values = pages + PAGE + VALUES_BYTES * u64::from(cpu.number());
     for (number, offset) in LISTED.into_iter().zip((0..).step_by(16)) {
-        let entry = seen(values + offset).cast::<u64>();
+        let entry = seen::<u64>(values + offset);
         // SAFETY: every 64-bit CPU has the registers; each CPU has a place of its own for them.
         unsafe {
             entry.write(number.into());

@@ -1,4 +1,5 @@
-//! The words of a guest's state, by their numbers (see [`StateGroups`](a9n_hal::StateGroups)).
+//! Where each word of a guest's state stands (see [`StateGroups`](a9n_hal::StateGroups)), and which bits no
+//! guest has.
 //!
 //! Whatever is written, entering the guest harms nobody: bits that no guest may have are taken away
 //! here, and what does not fit together the CPU refuses.
@@ -7,31 +8,26 @@ use core::cell::Cell;
 
 use a9n_abi::guest::Event;
 
-use super::controls::{DEBUG_REGISTERS, ENTRY_LONG_MODE};
-use super::field::{Field, TASK};
+use super::controls::{DEBUG_REGISTERS, ENTRY_LONG_MODE, INTERRUPT_WINDOW};
+use super::field::{CODE, Field, TASK};
 use super::{exit, instructions, reach};
+use crate::virt::state::{self, CR0, CR2, CR3, CR4, CR8, DR7, EFER, EFER_ACTIVE, EVENT, HELD_OFF};
 use crate::virt::{BREAKPOINTS, Guest, unusual};
 
 /// CR0: numeric errors are exceptions, caches are on. Fixed; what the guest wrote is shown to it.
 pub const CR0_KEPT: u64 = 1 << 5 | 1 << 29 | 1 << 30;
 /// CR0: of those, what is set.
-pub const CR0_FIXED: u64 = 1 << 5;
-const CR0_PAGING: u64 = 1 << 31;
+const CR0_FIXED: u64 = 1 << 5;
 
 /// Bits of CR4 that guests may have: VME to PAE, PGE to UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP.
 pub const CR4_FREE: u64 = 0x37_0fbf;
 /// CR4: machine checks are exceptions. Fixed; what the guest wrote is shown to it.
 pub const CR4_KEPT: u64 = 1 << 6;
 /// CR4: that, and VMX is on, which is hidden from the guest.
-pub const CR4_FIXED: u64 = CR4_KEPT | 1 << 13;
+const CR4_FIXED: u64 = CR4_KEPT | 1 << 13;
 
-/// EFER: system calls, long mode on and active, no-execute pages.
-const EFER_FREE: u64 = 0xd01;
-const EFER_LONG: u64 = 1 << 8;
-const EFER_ACTIVE: u64 = 1 << 10;
-
-const RFLAGS_FREE: u64 = 0x3f_7fd5;
-const RFLAGS_FIXED: u64 = 2;
+/// EFER: system calls, long mode on, no-execute pages.
+const EFER_FREE: u64 = 0x901;
 
 /// Attributes of a segment, as the CPU has them and as the interface does (see
 /// [`Segment`](a9n_abi::guest::Segment)): AVL to G stand four bits higher, and there is one for *none*.
@@ -40,66 +36,59 @@ const PRESENT: u64 = 1 << 7;
 const MEMORY: u64 = 1 << 4;
 const ACCESSED: u64 = 1 << 0;
 const BUSY: u64 = 1 << 1;
+/// Rights of a code segment of 64 bits.
+const CODE_64: u64 = 1 << 13;
 
 /// Bits of an event, but for its code.
 const EVENT_FREE: u64 = Event::VALID | Event::HAS_CODE | 0x7ff;
 
 /// Blocking of interrupts: by `sti`, by `mov ss`, of non-maskable ones.
 pub const BLOCKED: u64 = 1 << 0 | 1 << 1;
-const BLOCKED_BY_STACK: u64 = 1 << 1;
 /// Blocking of non-maskable interrupts.
 pub const NMI_BLOCKED: u64 = 1 << 3;
 
-/// Where a word lies as it is.
-enum Place<'a> {
-    Memory(&'a Cell<u64>),
-    Vmcs(Field),
+/// The cell of word `number`, if it is in memory.
+fn cell(guest: &Guest, number: usize) -> Option<&Cell<u64>> {
+    match number {
+        CR2 => Some(&guest.vmx.cr2),
+        CR8 => Some(&guest.vmx.cr8),
+        45..50 => guest.vmx.listed.get(number - 45).map(|[_, value]| value),
+        _ => None,
+    }
 }
 
-/// Fields of words 41 to 44: the tables; and of words 50 to 53: SYSENTER's registers, page attributes.
-const TABLES: [Field; 4] = [
-    Field::GUEST_GDTR_BASE,
-    Field::GUEST_GDTR_LIMIT,
-    Field::GUEST_IDTR_BASE,
-    Field::GUEST_IDTR_LIMIT,
-];
-const SYSTEM: [Field; 4] = [
-    Field::GUEST_SYSENTER_CS,
-    Field::GUEST_SYSENTER_ESP,
-    Field::GUEST_SYSENTER_EIP,
-    Field::GUEST_PAT,
-];
-
-/// The place of word `number`, if it has one.
-fn place(guest: &Guest, number: usize) -> Option<Place<'_>> {
-    let vmx = &guest.vmx;
-    let field = match number {
+/// The field that has word `number`, if one has it as it is.
+#[rustfmt::skip]
+fn plain_field(number: usize) -> Option<Field> {
+    const TABLES: [Field; 4] = [
+        Field::GUEST_GDTR_BASE, Field::GUEST_GDTR_LIMIT, Field::GUEST_IDTR_BASE, Field::GUEST_IDTR_LIMIT,
+    ];
+    const SYSTEM: [Field; 4] = [
+        Field::GUEST_SYSENTER_CS, Field::GUEST_SYSENTER_ESP, Field::GUEST_SYSENTER_EIP, Field::GUEST_PAT,
+    ];
+    Some(match number {
         7 => Field::GUEST_RSP,
-        0..16 => return guest.registers.get(number).map(Place::Memory),
         16 => Field::GUEST_RIP,
-        19 => return Some(Place::Memory(&vmx.cr2)),
-        20 => Field::GUEST_CR3,
+        17 => Field::GUEST_RFLAGS,
+        CR3 => Field::GUEST_CR3,
+        EFER => Field::GUEST_EFER,
         26..=40 if number.is_multiple_of(2) => Field::GUEST_ES_BASE.of((number as u32 - 26) / 2),
         41..45 => *TABLES.get(number - 41)?,
-        45..50 => return vmx.listed.get(number - 45).map(|[_, value]| Place::Memory(value)),
         50..54 => *SYSTEM.get(number - 50)?,
-        54..58 => return guest.debug.get(number - 54).map(Place::Memory),
-        58 => return Some(Place::Memory(&vmx.dr6)),
-        59 => Field::GUEST_DR7,
+        DR7 => Field::GUEST_DR7,
         62 => Field::TSC_OFFSET,
         _ => return None,
-    };
-    Some(Place::Vmcs(field))
+    })
 }
 
 /// Reads `field` of the guest's VMCS, which is the current one.
-fn field(field: Field) -> u64 {
+pub fn field(field: Field) -> u64 {
     // SAFETY: whoever gets here reached a guest; every CPU that we use has all fields.
     unsafe { instructions::read(field) }
 }
 
 /// Writes it.
-fn set_field(field: Field, value: u64) {
+pub fn set_field(field: Field, value: u64) {
     // SAFETY: as for `field`. What controls the machine itself is not written by this function's
     // callers but from constants.
     unsafe { instructions::write(field, value) }
@@ -108,90 +97,77 @@ fn set_field(field: Field, value: u64) {
 /// Word `number` of the state of `guest`.
 pub fn read(guest: &Guest, number: usize) -> u64 {
     reach(guest);
-    match (number, place(guest, number)) {
-        (_, Some(Place::Memory(cell))) => cell.get(),
-        (_, Some(Place::Vmcs(of))) => field(of),
-        (17, _) => field(Field::GUEST_RFLAGS),
-        (18, _) => field(Field::GUEST_CR0) & !CR0_KEPT | field(Field::CR0_SHADOW) & CR0_KEPT,
-        (21, _) => field(Field::GUEST_CR4) & CR4_FREE | field(Field::CR4_SHADOW),
-        (22, _) => guest.vmx.cr8.get(),
-        (23, _) => field(Field::GUEST_EFER),
-        (24, _) => guest.extended.get(),
-        (25..=39, _) => {
+    match number {
+        CR0 => field(Field::GUEST_CR0) & !CR0_KEPT | field(Field::CR0_SHADOW) & CR0_KEPT,
+        CR4 => field(Field::GUEST_CR4) & CR4_FREE | field(Field::CR4_SHADOW),
+        25..=39 if number % 2 == 1 => {
             let segment = (number as u32 - 25) / 2;
             let rights = field(Field::GUEST_ES_RIGHTS.of(segment));
             let limit = field(Field::GUEST_ES_LIMIT.of(segment));
             field(Field::GUEST_ES.of(segment)) | attributes(rights) << 16 | limit << 32
         }
-        (60, _) => pending().0,
-        (61, _) => {
+        EVENT => pending().0,
+        HELD_OFF => {
             let blocking = field(Field::INTERRUPTIBILITY);
-            u64::from(blocking & BLOCKED != 0) | u64::from(blocking & NMI_BLOCKED != 0) << 1
+            u64::from(blocking & BLOCKED != 0) | (blocking & NMI_BLOCKED) >> 2
         }
-        _ => 0,
+        _ => cell(guest, number).map_or_else(|| plain_field(number).map_or(0, field), Cell::get),
     }
 }
 
 /// Replaces it by `value`, as far as a guest may have that.
 pub fn write(guest: &Guest, number: usize, value: u64) {
     reach(guest);
-    match (number, place(guest, number)) {
-        (58, _) => guest.vmx.dr6.set(value & 0xffff_ffff),
-        (59, _) => {
-            set_field(Field::GUEST_DR7, value & 0xffff_ffff);
-            watch_debug(guest, value & BREAKPOINTS == 0);
-        }
-        (_, Some(Place::Memory(cell))) => cell.set(value),
-        (_, Some(Place::Vmcs(of))) => set_field(of, value),
-        (17, _) => set_field(Field::GUEST_RFLAGS, value & RFLAGS_FREE | RFLAGS_FIXED),
-        (18, _) => {
+    match number {
+        CR0 => {
             set_field(Field::GUEST_CR0, value & !CR0_KEPT | CR0_FIXED);
             set_field(Field::CR0_SHADOW, value);
             set_efer(field(Field::GUEST_EFER));
         }
-        (21, _) => {
+        CR4 => {
             set_field(Field::GUEST_CR4, value & CR4_FREE | CR4_FIXED);
             set_field(Field::CR4_SHADOW, value & CR4_KEPT);
         }
-        (22, _) => guest.vmx.cr8.set(value & 0xf),
-        (23, _) => set_efer(value),
-        (24, _) => guest.set_extended(value),
-        (25..=39, _) => {
+        EFER => set_efer(value),
+        25..=39 if number % 2 == 1 => {
             let segment = (number as u32 - 25) / 2;
             set_field(Field::GUEST_ES.of(segment), value & 0xffff);
             set_field(Field::GUEST_ES_RIGHTS.of(segment), rights(value >> 16 & 0xfff, segment));
             set_field(Field::GUEST_ES_LIMIT.of(segment), value >> 32);
         }
-        (60, _) => inject(Event(value)),
-        (61, _) => {
-            let stack = if value & 1 != 0 { BLOCKED_BY_STACK } else { 0 };
-            let masked = if value & 2 != 0 { NMI_BLOCKED } else { 0 };
-            set_field(Field::INTERRUPTIBILITY, stack | masked);
-        }
+        EVENT => inject(guest, Event(value)),
+        // The first as by `mov ss`.
+        HELD_OFF => set_field(Field::INTERRUPTIBILITY, (value & 1) << 1 | (value & 2) << 2),
+        _ => match (cell(guest, number), plain_field(number)) {
+            (Some(cell), _) => cell.set(value),
+            (_, Some(field)) => set_field(field, value),
+            _ => {}
+        },
+    }
+    match number {
+        DR7 => use_debug(guest, value & BREAKPOINTS != 0),
+        CR0 | CR3 | CR4 | EFER => guest.cpu.set(0),
         _ => {}
     }
-    if matches!(number, 18 | 20 | 21 | 23) {
-        guest.cpu.set(0);
-    }
 }
 
-/// Sets EFER. Long mode is active if it is on and so is paging.
+/// Sets EFER, beside CR0 as it stands.
 fn set_efer(value: u64) {
-    let paging = field(Field::GUEST_CR0) & CR0_PAGING != 0;
-    let active = paging && value & EFER_LONG != 0;
-    let active_bit = if active { EFER_ACTIVE } else { 0 };
-    set_field(Field::GUEST_EFER, value & EFER_FREE & !EFER_ACTIVE | active_bit);
-    let controls = field(Field::ENTRY_CONTROLS) & !u64::from(ENTRY_LONG_MODE);
-    let long = if active { u64::from(ENTRY_LONG_MODE) } else { 0 };
-    set_field(Field::ENTRY_CONTROLS, controls | long);
+    let efer = state::efer(value & EFER_FREE, field(Field::GUEST_CR0));
+    set_field(Field::GUEST_EFER, efer);
+    change(Field::ENTRY_CONTROLS, ENTRY_LONG_MODE, efer & EFER_ACTIVE != 0);
 }
 
-/// Whether `guest` leaves when it touches its debug registers; if not, they are loaded.
-pub fn watch_debug(guest: &Guest, watch: bool) {
-    guest.set_unusual(unusual::DEBUG, !watch);
-    let controls = field(Field::PROCESSOR_CONTROLS) & !u64::from(DEBUG_REGISTERS);
-    let bit = if watch { u64::from(DEBUG_REGISTERS) } else { 0 };
-    set_field(Field::PROCESSOR_CONTROLS, controls | bit);
+/// Sets `bit` of the controls in `field`, or takes it away.
+pub fn change(controls: Field, bit: u32, on: bool) {
+    let others = field(controls) & !u64::from(bit);
+    set_field(controls, others | if on { u64::from(bit) } else { 0 });
+}
+
+/// Gives `guest` its debug registers, which are loaded then, or lets it ask for them.
+pub fn use_debug(guest: &Guest, on: bool) {
+    guest.set_unusual(unusual::DEBUG, on);
+    change(Field::PROCESSOR_CONTROLS, DEBUG_REGISTERS, !on);
 }
 
 /// What is about to be injected.
@@ -199,15 +175,38 @@ pub fn pending() -> Event {
     exit::with_code(field(Field::ENTRY_EVENT), || field(Field::ENTRY_ERROR_CODE))
 }
 
-/// Injects `event` at the next entry, or nothing.
-pub fn inject(event: Event) {
+/// Injects `event` at the next entry of the guest, whose VMCS is the current one, or nothing.
+pub fn inject(_guest: &Guest, event: Event) {
     let valid = if event.is_valid() { event.0 & EVENT_FREE } else { 0 };
     set_field(Field::ENTRY_EVENT, valid);
     set_field(Field::ENTRY_ERROR_CODE, event.0 >> 32);
 }
 
+/// Where RAX stands.
+pub fn rax(guest: &Guest) -> &Cell<u64> {
+    let [rax, ..] = &guest.registers;
+    rax
+}
+
+/// The instruction of so many `bytes` is done. The VMCS of the guest is the current one.
+pub fn advance(_guest: &Guest, bytes: u64) {
+    let next = field(Field::GUEST_RIP).wrapping_add(bytes);
+    let long = field(Field::GUEST_EFER) & EFER_ACTIVE != 0
+        && field(Field::GUEST_ES_RIGHTS.of(CODE)) & CODE_64 != 0;
+    set_field(Field::GUEST_RIP, if long { next } else { next & 0xffff_ffff });
+    let blocking = field(Field::INTERRUPTIBILITY);
+    if blocking & BLOCKED != 0 {
+        set_field(Field::INTERRUPTIBILITY, blocking & !BLOCKED);
+    }
+}
+
+/// Makes the guest, whose VMCS is the current one, leave when it can take an interrupt, or not.
+pub fn await_window(_guest: &Guest, wanted: bool) {
+    change(Field::PROCESSOR_CONTROLS, INTERRUPT_WINDOW, wanted);
+}
+
 /// Attributes of a segment with `rights`.
-const fn attributes(rights: u64) -> u64 {
+pub const fn attributes(rights: u64) -> u64 {
     if rights & UNUSABLE != 0 { 0 } else { rights & 0xff | rights >> 4 & 0xf00 }
 }
 
@@ -217,12 +216,10 @@ fn rights(attributes: u64, segment: u32) -> u64 {
     if attributes & PRESENT == 0 {
         return UNUSABLE;
     }
-    let in_use = if segment == TASK {
-        BUSY
-    } else if attributes & MEMORY != 0 {
-        ACCESSED
-    } else {
-        0
+    let in_use = match attributes & MEMORY {
+        _ if segment == TASK => BUSY,
+        0 => 0,
+        _ => ACCESSED,
     };
     attributes & 0xff | (attributes & 0xf00) << 4 | in_use
 }

@@ -3,56 +3,23 @@
 use a9n_hal::PhysicalAddress;
 
 use super::controls::{self, Controls};
-use super::field::{CODE, Field, LDTR, SEGMENTS, TASK};
+use super::field::Field;
 use super::instructions::{vmclear, write};
-use super::registers::{CR0_FIXED, CR0_KEPT, CR4_FIXED, CR4_FREE};
+use super::registers::{CR0_KEPT, CR4_FREE};
 use super::{LISTED, ept, reach};
 use crate::virt::{Guest, WORDS};
 
 /// First and last number of fields that begin with 0: what a VMCS begins with is not defined. They are the
 /// state of guest and host, the event at entry, the offset of time, CR3's targets, what CR4 shows. Fields among them
 /// that a CPU has not it leaves alone.
+#[rustfmt::skip]
 const ZEROED: [(u32, u32); 11] = [
-    (0x0800, 0x080e),
-    (0x0c00, 0x0c0c),
-    (0x2010, 0x2010),
-    (0x2802, 0x2806),
-    (0x400a, 0x400a),
-    (0x4016, 0x4018),
-    (0x4800, 0x482a),
-    (0x4c00, 0x4c00),
-    (0x6006, 0x6006),
-    (0x6800, 0x6826),
+    (0x0800, 0x080e), (0x0c00, 0x0c0c), (0x2010, 0x2010), (0x2802, 0x2806), (0x400a, 0x400a),
+    (0x4016, 0x4018), (0x4800, 0x482a), (0x4c00, 0x4c00), (0x6006, 0x6006), (0x6800, 0x6826),
     (0x6c00, 0x6c16),
 ];
-/// State after a reset (Intel SDM, volume 3, section 10.1.1), without segments and general registers.
-const RESET: [(Field, u64); 13] = [
-    (Field::GUEST_RIP, 0xfff0),
-    (Field::GUEST_RFLAGS, 2),
-    (Field::GUEST_CR0, RESET_CR0 & !CR0_KEPT | CR0_FIXED),
-    (Field::CR0_SHADOW, RESET_CR0),
-    (Field::GUEST_CR4, CR4_FIXED),
-    (Field::GUEST_PAT, 0x0007_0406_0007_0406),
-    (Field::GUEST_DR7, 0x400),
-    (Field::GUEST_GDTR_LIMIT, 0xffff),
-    (Field::GUEST_IDTR_LIMIT, 0xffff),
-    (Field::LINK, !0),
-    (Field::VPID, 1),
-    (Field::CR0_MASK, CR0_KEPT),
-    (Field::CR4_MASK, !CR4_FREE),
-];
-/// CR0: no caches, an x87 unit.
-const RESET_CR0: u64 = 0x6000_0010;
-const RESET_DR6: u64 = 0xffff_0ff0;
-/// RDX tells the family.
-const RESET_RDX: u64 = 0x600;
-/// Rights of a code or data segment, a local descriptor table, a task state.
-const MEMORY_RIGHTS: u64 = 0x93;
-const CODE_RIGHTS: u64 = 0x9b;
-const LDTR_RIGHTS: u64 = 0x82;
-const TASK_RIGHTS: u64 = 0x8b;
 
-/// Makes `guest`, whose VMCS is zeroed, a processor after its reset; the map of registers lies at
+/// Makes `guest`, whose VMCS is zeroed, one whose state can be written; the map of registers lies at
 /// `pages`. It has no memory yet, so it cannot be entered.
 pub fn reset(guest: &Guest, pages: u64) {
     // SAFETY: there is VMX, or nobody would ask.
@@ -65,9 +32,6 @@ pub fn reset(guest: &Guest, pages: u64) {
     for ([register, _], number) in guest.vmx.listed.iter().zip(LISTED) {
         register.set(number.into());
     }
-    guest.vmx.dr6.set(RESET_DR6);
-    let [_, _, _, rdx, ..] = &guest.registers;
-    rdx.set(RESET_RDX);
     let page = (WORDS * size_of::<u64>()) as u64;
     let listed = guest.physical.get() + page + guest.vmx.listed.as_ptr().addr() as u64 % page;
     let count = LISTED.len() as u64;
@@ -84,32 +48,19 @@ pub fn reset(guest: &Guest, pages: u64) {
         (Field::ENTRY_MSR_LOAD, listed),
         (Field::ENTRY_MSR_LOAD_COUNT, count),
         (Field::EXIT_MSR_LOAD_COUNT, count),
+        (Field::LINK, !0),
+        (Field::VPID, 1),
+        (Field::CR0_MASK, CR0_KEPT),
+        (Field::CR4_MASK, !CR4_FREE),
     ];
     let zeroed = ZEROED
         .into_iter()
         .flat_map(|(first, last)| (first..=last).step_by(2))
         .map(|number| (Field(number), 0));
-    let segments = (0..SEGMENTS).flat_map(segment);
-    for (field, value) in zeroed.chain(chosen).chain(RESET).chain(segments) {
+    for (field, value) in zeroed.chain(chosen) {
         // SAFETY: the current VMCS is the guest's; the controls are those that the CPU allows.
         unsafe { write(field, value) };
     }
-}
-
-/// Segment number `number` after a reset.
-fn segment(number: u32) -> [(Field, u64); 4] {
-    let (selector, base, rights) = match number {
-        CODE => (0xf000, 0xffff_0000, CODE_RIGHTS),
-        LDTR => (0, 0, LDTR_RIGHTS),
-        TASK => (0, 0, TASK_RIGHTS),
-        _ => (0, 0, MEMORY_RIGHTS),
-    };
-    [
-        (Field::GUEST_ES.of(number), selector),
-        (Field::GUEST_ES_BASE.of(number), base),
-        (Field::GUEST_ES_LIMIT.of(number), 0xffff),
-        (Field::GUEST_ES_RIGHTS.of(number), rights),
-    ]
 }
 
 /// `guest` uses the guest-physical memory of `root`.

@@ -1,6 +1,7 @@
 //! Into a guest, and out of it; the assembly itself stands in `stubs`.
 
 use core::arch::asm;
+use core::cell::Cell;
 use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
@@ -8,16 +9,16 @@ use a9n_abi::guest::{Event, Exit, ExitReason};
 use x86_64::registers::control::Cr2;
 
 use super::controls::MACHINE_CHECK;
-use super::exit::{self, General, basic};
+use super::exit::{self, basic};
 use super::field::Field;
-use super::instructions::{invept_all, read, write};
-use super::registers::{self, CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, inject, watch_debug};
-use super::verdict::advance;
+use super::registers::{
+    CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, advance, field, inject, set_field, use_debug,
+};
 use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
-use crate::virt::{BREAKPOINTS, Guest, unusual};
+use crate::virt::{Guest, take_over};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
@@ -41,19 +42,9 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
         unsafe { host::write_state(cpu) };
         guest.vmx.host.set(here);
     }
-    let it = ptr::from_ref(guest).addr() as u64;
-    if cpu.guest.load(Relaxed) != it || guest.cpu.get() != here {
-        // SAFETY: VMX is on.
-        unsafe { invept_all() };
-        cpu.guest.store(it, Relaxed);
-        guest.cpu.set(here);
-    }
+    take_over(cpu, guest);
     if guest.unusual.get() != 0 {
         guest.load_unusual();
-        if guest.unusual.get() & unusual::DEBUG != 0 {
-            // SAFETY: tells the guest about exceptions of its own; the machine has none.
-            unsafe { asm!("mov dr6, {}", in(reg) guest.vmx.dr6.get(), options(nomem, nostack)) }
-        }
     }
     if Cr2::read_raw() != guest.vmx.cr2.get() {
         // SAFETY: the kernel reads it only right after a page fault.
@@ -62,20 +53,9 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
     guest.vmx.is_launched.get()
 }
 
-/// How to go on after an exit.
+/// How to go on after an exit: whom to run, null for nobody; unless it is for the monitor of the second.
 #[repr(C)]
-pub(crate) struct Next {
-    /// Whom to run, null for nobody; unless
-    run: *const Context,
-    /// it is for this one's monitor.
-    monitored: *const Context,
-}
-
-impl Next {
-    const fn run(run: *const Context) -> Self {
-        Self { run, monitored: ptr::null() }
-    }
-}
+pub(crate) struct Next(*const Context, *const Context);
 
 /// What the stub calls when `guest` left, or was `refused`.
 pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
@@ -86,12 +66,7 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
     // What sets XCR0 leaves the guest, so where nothing was unusual before, nothing is.
     if guest.unusual.get() != 0 {
         guest.store_unusual();
-        if guest.unusual.get() & unusual::DEBUG != 0 {
-            keep_debug(guest);
-        }
     }
-    // SAFETY: the current VMCS is the guest's.
-    let field = |field| unsafe { read(field) };
     let error = if refused { field(Field::INSTRUCTION_ERROR) } else { 0 };
     guest.vmx.refused.set(error);
     let reason = field(Field::EXIT_REASON);
@@ -104,63 +79,49 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
             keep_event(reason);
             match reason {
                 basic::EXTERNAL_INTERRUPT => {
-                    return Next::run(interrupted(field(Field::EXIT_EVENT) & 0xff, 0));
+                    let vector = field(Field::EXIT_EVENT) & 0xff;
+                    return Next(interrupted(vector, 0), ptr::null());
                 }
                 basic::EXCEPTION => {
                     let event = Event(field(Field::EXIT_EVENT));
                     if event.vector() == DEBUG {
                         let found = field(Field::QUALIFICATION) & DEBUG_CAUSES;
-                        guest.vmx.dr6.set(guest.vmx.dr6.get() | found);
+                        let [.., status] = &guest.debug;
+                        status.set(status.get() | found);
                     }
                     take_own(event)
                 }
                 basic::INIT => true,
                 basic::CONTROL_REGISTER => control_register(guest),
                 basic::DEBUG_REGISTER => {
-                    watch_debug(guest, false);
+                    use_debug(guest, true);
                     true
                 }
                 _ => false,
             }
         }
     };
-    if stays { Next::run(me) } else { Next { run: ptr::null(), monitored: me } }
-}
-
-/// Keeps DR6; and if the guest has no breakpoint, it leaves when it touches a debug register again.
-fn keep_debug(guest: &Guest) {
-    let dr6;
-    // SAFETY: reads a register.
-    unsafe { asm!("mov {}, dr6", out(reg) dr6, options(nomem, nostack, preserves_flags)) };
-    guest.vmx.dr6.set(dr6);
-    // SAFETY: the current VMCS is the guest's.
-    let dr7 = unsafe { read(Field::GUEST_DR7) };
-    if dr7 & BREAKPOINTS == 0 {
-        watch_debug(guest, true);
-    }
+    if stays { Next(me, ptr::null()) } else { Next(ptr::null(), me) }
 }
 
 /// Makes what was being delivered to the guest, when it left for `reason`, be delivered again. What an
 /// instruction raised is raised again by that.
 fn keep_event(reason: u64) {
-    // SAFETY: the current VMCS is the guest's; an event that it had is one that it can have.
-    unsafe {
-        let event = Event(read(Field::VECTORING_EVENT));
-        if event.is_valid() && event.kind() <= Event::EXCEPTION {
-            write(Field::ENTRY_EVENT, event.0 & EVENT);
-            write(Field::ENTRY_ERROR_CODE, read(Field::VECTORING_ERROR_CODE));
-        }
-        let unblocked = match reason {
-            basic::EXCEPTION => read(Field::EXIT_EVENT),
-            basic::MEMORY => read(Field::QUALIFICATION),
-            _ => 0,
-        };
-        let blocking = read(Field::INTERRUPTIBILITY);
-        if event.is_valid() && event.kind() == NON_MASKABLE {
-            write(Field::INTERRUPTIBILITY, blocking & !NMI_BLOCKED);
-        } else if unblocked & NMI_UNBLOCKED != 0 {
-            write(Field::INTERRUPTIBILITY, blocking | NMI_BLOCKED);
-        }
+    let event = Event(field(Field::VECTORING_EVENT));
+    if event.is_valid() && event.kind() <= Event::EXCEPTION {
+        set_field(Field::ENTRY_EVENT, event.0 & EVENT);
+        set_field(Field::ENTRY_ERROR_CODE, field(Field::VECTORING_ERROR_CODE));
+    }
+    let unblocked = match reason {
+        basic::EXCEPTION => field(Field::EXIT_EVENT),
+        basic::MEMORY => field(Field::QUALIFICATION),
+        _ => 0,
+    };
+    let blocking = field(Field::INTERRUPTIBILITY);
+    if event.is_valid() && event.kind() == NON_MASKABLE {
+        set_field(Field::INTERRUPTIBILITY, blocking & !NMI_BLOCKED);
+    } else if unblocked & NMI_UNBLOCKED != 0 {
+        set_field(Field::INTERRUPTIBILITY, blocking | NMI_BLOCKED);
     }
 }
 
@@ -183,44 +144,43 @@ fn take_own(event: Event) -> bool {
 /// instruction is done again, by the CPU; other bits of CR4 that make the guest leave it cannot have.
 /// `false` if it is something else.
 fn control_register(guest: &Guest) -> bool {
-    // SAFETY: the current VMCS is the guest's.
-    let field = |field| unsafe { read(field) };
-    // SAFETY: as above; what is shown to the guest is its own business.
-    let show = |field, value| unsafe { write(field, value) };
     let qualification = field(Field::QUALIFICATION);
-    let general = qualification >> 8 & 0xf;
-    let number = INTERFACE_ORDER.get(general as usize).map_or(0, |number| usize::from(*number));
-    let value = registers::read(guest, number);
+    let register = INTERFACE_ORDER.get((qualification >> 8 & 0xf) as usize);
+    let register = register.and_then(|number| guest.registers.get(usize::from(*number)));
+    let value = register.map_or_else(|| field(Field::GUEST_RSP), Cell::get);
+    let length = field(Field::EXIT_LENGTH);
     match (qualification & 0xf, qualification >> 4 & 3) {
-        (0, 0) => show(Field::CR0_SHADOW, value & CR0_KEPT),
-        (4, 0) if value & !(CR4_FREE | CR4_KEPT) == 0 => show(Field::CR4_SHADOW, value & CR4_KEPT),
-        (4, 0) => inject(Event::exception_with_code(PROTECTION, 0)),
-        (8, 0) if value > 0xf => inject(Event::exception_with_code(PROTECTION, 0)),
+        (0, 0) => set_field(Field::CR0_SHADOW, value & CR0_KEPT),
+        (4, 0) if value & !(CR4_FREE | CR4_KEPT) == 0 => {
+            set_field(Field::CR4_SHADOW, value & CR4_KEPT)
+        }
+        (4, 0) => inject(guest, Event::exception_with_code(PROTECTION, 0)),
+        (8, 0) if value > 0xf => inject(guest, Event::exception_with_code(PROTECTION, 0)),
         (8, 0) => {
             guest.vmx.cr8.set(value);
-            advance(field(Field::EXIT_LENGTH));
+            advance(guest, length);
         }
         (8, 1) => {
-            registers::write(guest, number, guest.vmx.cr8.get());
-            advance(field(Field::EXIT_LENGTH));
+            let priority = guest.vmx.cr8.get();
+            register
+                .map_or_else(|| set_field(Field::GUEST_RSP, priority), |cell| cell.set(priority));
+            advance(guest, length);
         }
         _ => return false,
     }
     true
 }
 
-/// General registers in the order of instructions, by their places in the interface.
-const INTERFACE_ORDER: [u8; 16] = [0, 2, 3, 1, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
+/// General registers in the order of instructions, by their places in the interface. RSP has none: it is
+/// in the VMCS.
+const INTERFACE_ORDER: [u8; 16] = [0, 2, 3, 1, 16, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Why `guest` was left the last time.
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     reach(guest);
-    // SAFETY: the current VMCS is the guest's.
-    let field = |field| unsafe { read(field) };
-    let [rax, rbx, rcx, rdx, ..] = &guest.registers;
-    let general = General { rax: rax.get(), rbx: rbx.get(), rcx: rcx.get(), rdx: rdx.get() };
+    let [rax, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
     let (reason, detail, value) = match guest.vmx.refused.get() {
-        0 => exit::decode(field, &general),
+        0 => exit::decode(field, [rax, rbx, rcx, rdx]),
         error => (ExitReason::Invalid, error, 0),
     };
     (reason, exit::describe(field, detail, value))
