@@ -51,8 +51,14 @@ pub enum Command {
     /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
     /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
+<<<<<<< HEAD
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`, `# memory: SIZE` and `# guest-cmdline: TEXT`
     /// give defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk.
+=======
+    /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
+    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
+    /// `# disk-requests-a-second: N` slows that.
+>>>>>>> main
     Drive(DriveOptions),
 }
 
@@ -221,6 +227,8 @@ pub enum Suite {
     Koito,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
+    /// Larger Linux programs: languages, compilers and the like. Runs by name only.
+    LinuxLarge,
     /// The corpora of all fuzz targets, and a short fuzz run of each.
     Fuzz,
     /// The scripts tests/boot/*.drive in QEMU.

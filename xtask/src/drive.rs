@@ -63,6 +63,8 @@ pub struct Script {
     actions: Vec<(usize, Action)>,
     /// Whether the machine starts anew when it is reset.
     resets: bool,
+    /// How many requests its disk carries out in a second at most.
+    disk_rate: Option<u32>,
     options: BootOptions,
 }
 
@@ -132,6 +134,11 @@ impl Script {
             "linux" => self.options.linux = (value == "yes").then(Vec::new),
             "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
             "memory" => self.options.memory = Some(value.to_owned()),
+            "disk-requests-a-second" => {
+                let rate = value.parse();
+                self.disk_rate =
+                    Some(rate.with_context(|| format!("{key}: {value:?} is no number"))?);
+            }
             "cpus" => {
                 self.options.cpus =
                     Some(value.parse().with_context(|| format!("cpus: {value:?} is no number"))?);
@@ -170,6 +177,7 @@ impl Script {
     ) -> Result<()> {
         let mut session = Session::prepare(repository, &self.complete(options))?;
         session.machine.resets = self.resets;
+        session.machine.disk_rate = self.disk_rate;
         let image = session.machine.disk.as_ref().map(|disk| disk.image.clone());
         let at_desk =
             |(_, action): &(usize, Action)| matches!(action, Action::Press(_) | Action::See(_));

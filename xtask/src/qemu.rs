@@ -25,6 +25,8 @@ pub struct Machine {
     pub debugger: Option<Debugger>,
     /// A virtio disk.
     pub disk: Option<Disk>,
+    /// How many requests that disk carries out in a second at most.
+    pub disk_rate: Option<u32>,
     /// Further virtio disks.
     pub guest_disks: Vec<Disk>,
     /// Whether it starts anew when the guest resets it; else QEMU ends.
@@ -127,10 +129,10 @@ impl Machine {
         command.args(["-device", "pcie-root-port,id=slot1,chassis=2"]);
         command.args(["-device", "virtio-rng-pci,bus=slot1"]);
         if let Some(disk) = &self.disk {
-            disk.attach(&mut command, 0);
+            disk.attach(&mut command, 0, self.disk_rate);
         }
         for (number, disk) in (2..).zip(&self.guest_disks) {
-            disk.attach(&mut command, number);
+            disk.attach(&mut command, number, None);
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {
@@ -166,11 +168,13 @@ impl Machine {
 
 impl Disk {
     /// Adds it to a machine, behind port `number`, its own: there it is a modern device that can be reset by
-    /// itself. The system finds disks in the order of their numbers.
-    fn attach(&self, command: &mut Command, number: u32) {
+    /// itself. The system finds disks in the order of their numbers. One that is not logged can be slow: `rate`
+    /// requests a second.
+    fn attach(&self, command: &mut Command, number: u32, rate: Option<u32>) {
         let image = escape(&self.image);
+        let limit = rate.map_or(String::new(), |rate| format!(",throttling.iops-total={rate}"));
         let plain = |snapshot: &str| {
-            format!("if=none,id=disk{number},format=raw,snapshot={snapshot},file={image}")
+            format!("if=none,id=disk{number},format=raw,snapshot={snapshot},file={image}{limit}")
         };
         match &self.writes {
             Writes::Forgotten => command.args(["-drive", &plain("on")]),

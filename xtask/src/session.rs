@@ -23,7 +23,7 @@ use crate::volume::Volume;
 const DISK_MEBIBYTES: u32 = 64;
 /// Memory where there are guests.
 const GUEST_MEMORY: &str = "1G";
-const DEFAULT_MEMORY: &str = "256M";
+const DEFAULT_MEMORY: &str = "512M";
 
 /// The graphical part of QEMU, which Debian packs apart.
 const WINDOW: Need = Need {
@@ -124,6 +124,7 @@ impl Session {
                 meter: None,
                 debugger: None,
                 disk,
+                disk_rate: None,
                 guest_disks: guest::disks(&options.guest)?,
                 resets: false,
             },

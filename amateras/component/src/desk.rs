@@ -7,7 +7,8 @@ use amateras_devices::virtio::{Kind, Transport};
 use amateras_vmm::Vm as Machine;
 use koito::conventions::signal;
 use koito::services::{
-    ClockClient, ConsoleClient, KEY_BYTES, Logger, TEXT_BYTES, Vm, VmCondition, VmError, VmStatus,
+    ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, TEXT_BYTES, Vm, VmCondition,
+    VmError, VmStatus,
 };
 use koito::{Environment, Missing, SupervisorAlarm};
 use nun::abi::MESSAGE_REGISTERS;
@@ -18,21 +19,25 @@ use nun::{Error, Message};
 
 /// Bytes that the guest wrote while nobody looked: the last of them.
 const KEPT: usize = 8192;
-/// Bytes that were typed, and that the guest's serial port has no room for yet.
-const TYPED: usize = 1024;
+/// Bytes that were typed, and that the guest has no room for yet.
+pub const TYPED: usize = 1024;
 
 /// A guest, and who sits before it.
 pub struct Desk<'a>(RefCell<State<'a>>);
 
-struct State<'a> {
-    vm: Machine<'a>,
+/// What is on the desk.
+pub struct State<'a> {
+    pub vm: Machine<'a>,
+    pub entropy: EntropyClient,
     console: ConsoleClient,
     log: Logger,
     attached: bool,
     kept: Deque<u8, KEPT>,
-    typed: Deque<u8, TYPED>,
+    pub typed: Deque<u8, TYPED>,
+    /// The guest wrote to its second console last, so what is typed goes there.
+    pub to_second: bool,
     /// What the alarm is set for.
-    armed: Option<u64>,
+    pub armed: Option<u64>,
     /// The end of the guest was told.
     told: bool,
 }
@@ -42,11 +47,13 @@ impl<'a> Desk<'a> {
     pub fn new(environment: &Environment, vm: Machine<'a>) -> Result<Self, Missing> {
         Ok(Self(RefCell::new(State {
             vm,
+            entropy: EntropyClient::new(environment.service("entropy")?),
             console: ConsoleClient::new(environment.service("console")?),
             log: Logger::new(environment.service("log")?),
             attached: false,
             kept: Deque::new(),
             typed: Deque::new(),
+            to_second: false,
             armed: None,
             told: false,
         })))
@@ -85,9 +92,11 @@ impl<'a> Desk<'a> {
         }
     }
 
-    /// Sees whether time or a device brought an interrupt for the guest.
+    /// Serves the guest's devices, and sees whether they or time brought an interrupt.
     pub fn attend(&self) -> Result<(), Error> {
-        self.0.borrow_mut().vm.attend()
+        let mut state = self.0.borrow_mut();
+        state.serve_devices();
+        state.vm.attend()
     }
 
     /// Does what is due before the next wait: moves bytes to and from the guest, sets the alarm.
@@ -107,10 +116,14 @@ impl<'a> Desk<'a> {
 }
 
 impl State<'_> {
-    /// Types as much as the guest's serial port takes.
+    /// Types as much as the guest takes.
     fn feed(&mut self) {
-        let mut fed = false;
-        while self.vm.machine.board.input_room() > 0
+        let mut fed = self.to_second && !self.typed.is_empty();
+        if fed {
+            self.feed_console();
+        }
+        while !self.to_second
+            && self.vm.machine.board.input_room() > 0
             && let Some(byte) = self.typed.pop_front()
         {
             self.vm.machine.board.input(&[byte]);
@@ -127,19 +140,24 @@ impl State<'_> {
         let mut bytes = [0; TEXT_BYTES];
         while self.vm.machine.board.has_output() {
             let count = self.vm.machine.board.take_output(&mut bytes);
-            let text = bytes.get(..count).unwrap_or_default();
-            if self.attached {
-                // Without a console there is nobody to see it.
-                let _ = self.console.write_bytes(text.iter().copied().collect());
-                continue;
+            self.to_second = false;
+            self.put(bytes.get(..count).unwrap_or_default());
+        }
+    }
+
+    /// Shows or keeps `text`, at most [`TEXT_BYTES`] bytes.
+    pub fn put(&mut self, text: &[u8]) {
+        if self.attached {
+            // Without a console there is nobody to see it.
+            let _ = self.console.write_bytes(text.iter().copied().collect());
+            return;
+        }
+        for byte in text {
+            if self.kept.is_full() {
+                self.kept.pop_front();
             }
-            for byte in text {
-                if self.kept.is_full() {
-                    self.kept.pop_front();
-                }
-                // There is room.
-                let _ = self.kept.push_back(*byte);
-            }
+            // There is room.
+            let _ = self.kept.push_back(*byte);
         }
     }
 

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod desk;
+mod devices;
 mod disk;
 mod memory;
 
@@ -13,7 +14,7 @@ use core::fmt;
 use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 
-use amateras_devices::virtio::Description;
+use amateras_devices::virtio::{Console, Description, Entropy};
 use amateras_vmm::{Guest, Options, StartError};
 use desk::Desk;
 use disk::Disk;
@@ -74,8 +75,9 @@ fn main() -> Result<(), Failure> {
         Ok(environment.module(name)?.map(&mut pool, &mut space, &mut used)?)
     };
     let disk = Disk::find(&environment)?;
+    let always = [Console::description(), Entropy::description()];
     let devices: Vec<Description, MOST_DEVICES> =
-        disk.iter().map(|disk| disk.block.description()).collect();
+        disk.iter().map(|disk| disk.block.description()).chain(always).collect();
     let guest = Guest {
         kernel: module("guest-kernel")?,
         initrd: module("guest-initrd")?,

@@ -243,7 +243,8 @@ impl<B: Bus> Board<B> {
             0x92 if value & FAST_RESET != 0 => self.request = Some(Request::Reset),
             power::RESET if value & RESET_NOW != 0 => self.request = Some(Request::Reset),
             power::EVENT..power::END => {
-                if self.power.write(port, value) {
+                let is_off = self.power.write(port, value);
+                if is_off {
                     self.request = Some(Request::Off);
                 }
             }

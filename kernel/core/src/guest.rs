@@ -199,7 +199,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Option<usize> {
         let buffer = self.buffer(process)?;
         let mut index = MESSAGE_REGISTERS;
-        self.hal().read_guest(guest, groups, |word| {
+        self.hal().read_guest(guest, groups, &mut |word| {
             self.store.write_word(buffer, index, word);
             index = index.wrapping_add(1);
         });
@@ -216,7 +216,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Option<()> {
         let buffer = self.buffer(process)?;
         let mut index = MESSAGE_REGISTERS;
-        self.hal().write_guest(guest, groups, || {
+        self.hal().write_guest(guest, groups, &mut || {
             let word = self.store.read_word(buffer, index);
             index = index.wrapping_add(1);
             word

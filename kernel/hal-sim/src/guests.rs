@@ -1,7 +1,9 @@
 //! Simulated virtual CPUs: their state is words that nobody gives a meaning to, but for a few. A test
 //! plays the guest: it says why the guest is left, and calls the kernel.
 
-use a9n_hal::{Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Virt, Words};
+use a9n_hal::{
+    Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Take, Virt, Words,
+};
 
 use crate::SimMachine;
 
@@ -124,16 +126,11 @@ impl Virt for SimMachine {
         self.put(guest, GROUPS + reason as u64, groups.bits());
     }
 
-    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
+    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64)) {
         groups.numbers().for_each(|number| put(self.get(guest, STATE + number as u64)));
     }
 
-    fn write_guest(
-        &self,
-        guest: PhysicalAddress,
-        groups: StateGroups,
-        mut take: impl FnMut() -> u64,
-    ) {
+    fn write_guest(&self, guest: PhysicalAddress, groups: StateGroups, take: Take<'_>) {
         groups.numbers().for_each(|number| self.put(guest, STATE + number as u64, take()));
     }
 }

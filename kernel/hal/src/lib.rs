@@ -31,7 +31,7 @@ pub use memory::Memory;
 pub use paging::{PageSize, Paging, PagingError, Passed, Run, Stretch};
 pub use processors::{CpuSet, Processors};
 pub use text::Text;
-pub use virt::{Exits, Virt};
+pub use virt::{Exits, Take, Virt};
 
 /// A point in time or a duration, in ticks of the CPU's monotonic counter (the TSC on x86_64).
 pub type Ticks = u64;

@@ -18,6 +18,9 @@ use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 
 use crate::{PhysicalAddress, Words};
 
+/// Where the words of a state come from, one after the other.
+pub type Take<'a> = &'a mut dyn FnMut() -> u64;
+
 /// What happens at every exit, by one technique of a machine, or by the one that it uses. A `guest` is
 /// the address of a virtual CPU that [`prepare_guest`](Virt::prepare_guest) made.
 pub trait Exits {
@@ -61,9 +64,9 @@ pub trait Virt {
     fn set_exit_groups(&self, guest: PhysicalAddress, reason: ExitReason, groups: StateGroups);
 
     /// Hands the words of `groups` to `put`, in order.
-    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: impl FnMut(u64));
+    fn read_guest(&self, guest: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64));
 
     /// Replaces `groups` by as many words as they have from `take`, in order. Bits that no guest may
     /// have are taken away; whatever the words are, entering the guest harms nobody else.
-    fn write_guest(&self, guest: PhysicalAddress, groups: StateGroups, take: impl FnMut() -> u64);
+    fn write_guest(&self, guest: PhysicalAddress, groups: StateGroups, take: Take<'_>);
 }

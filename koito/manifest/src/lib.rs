@@ -14,11 +14,13 @@ extern crate std;
 
 mod check;
 mod packed;
+mod patience;
 mod restart;
 
 pub use check::{Defect, Field, Place};
 pub use heapless::Vec;
 pub use packed::Unreadable;
+pub use patience::Patience;
 pub use restart::{Failures, Restart, Verdict, When};
 
 use serde::{Deserialize, Serialize};
@@ -47,12 +49,15 @@ pub const MEMORY_BITS: core::ops::RangeInclusive<u8> = 16..=34;
 pub const SUPERVISOR: &str = "supervisor";
 /// Another one: what happened to components.
 pub const EVENTS: &str = "events";
-/// The last one: switching the machine off.
+/// A third one: switching the machine off.
 pub const POWER: &str = "power";
+/// The last one: what is to be done with PCI devices. Whoever uses it is the PCI server, of which there is
+/// one.
+pub const DEVICES: &str = "devices";
 
 /// Whether it is the root server that offers `service`.
 pub fn is_of_root(service: &str) -> bool {
-    [SUPERVISOR, EVENTS, POWER].contains(&service)
+    [SUPERVISOR, EVENTS, POWER, DEVICES].contains(&service)
 }
 
 /// A system.
@@ -151,6 +156,11 @@ impl Manifest<'_> {
     /// Which component offers `service`.
     pub fn provider(&self, service: &str) -> Option<usize> {
         self.components.iter().position(|component| component.offers == Some(service))
+    }
+
+    /// Which component manages PCI devices.
+    pub fn pci_server(&self) -> Option<usize> {
+        self.components.iter().position(|component| component.uses.contains(&DEVICES))
     }
 
     /// All channels: the client, which of its channels, and the server.

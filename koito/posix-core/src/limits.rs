@@ -88,6 +88,11 @@ impl Limits {
         Ok(())
     }
 
+    /// Threads that a user may have for this process to make one.
+    pub const fn processes(&self) -> u64 {
+        self.0[PROCESSES][0]
+    }
+
     /// Descriptors that a process may have.
     pub fn files(&self) -> usize {
         self.0[FILES][0] as usize
@@ -111,11 +116,6 @@ impl Limits {
     /// Whether any memory at all is limited.
     pub fn limits_memory(&self) -> bool {
         self.memory_bytes() != (NONE, NONE)
-    }
-
-    /// Processes that its user may have.
-    pub fn processes(&self) -> u64 {
-        self.0[PROCESSES][0]
     }
 
     /// Seconds of the processor after which the process is warned, and after which it ends; `None` for

@@ -10,6 +10,7 @@ use koito_vfs::{
 };
 
 use crate::call::Stop;
+use crate::disk::Acting;
 use crate::machine::Memory;
 use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey, World};
@@ -77,9 +78,15 @@ impl Server {
         process: Option<ProcessKey>,
         mut work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
     ) -> koito_vfs::Result<Came<T>> {
-        let Self { world, place, processes, tasks, spaces, clock, .. } = self;
-        let World { vfs, disk, .. } = world;
-        let shown = Shown::new(vfs, processes, tasks, spaces, clock);
+        match self.world.finished.take() {
+            Some(Finished::Done) => return Ok(Came::Done),
+            Some(Finished::Made(name)) => return Ok(Came::Made(name)),
+            Some(Finished::Again) | None => {}
+        }
+        let Self { world, place, processes, tasks, numbers, spaces, clock, .. } = self;
+        let World { vfs, disk, acting, objects, .. } = world;
+        let shown =
+            Shown::new(vfs, (processes, tasks), numbers, spaces, (clock, objects.placement.cpus()));
         let mut context = Context {
             place,
             credentials: Credentials::default(),
@@ -101,17 +108,17 @@ impl Server {
             (context.process, context.group, context.session) = (it.number, it.group, it.session);
         }
         loop {
-            match work(vfs, &context) {
+            let request = match work(vfs, &context) {
                 Ok(value) => return Ok(Came::Value(value)),
-                Err(koito_vfs::Stop::Fetch(request)) => {
-                    disk.ask(vfs, &request)?;
-                }
-                Err(koito_vfs::Stop::Commit(request)) => match disk.ask(vfs, &request)? {
-                    Finished::Again => {}
-                    Finished::Done => return Ok(Came::Done),
-                    Finished::Made(name) => return Ok(Came::Made(name)),
-                },
+                Err(koito_vfs::Stop::Fetch(request) | koito_vfs::Stop::Commit(request)) => request,
                 Err(stop) => return Err(stop),
+            };
+            match disk.ask(vfs, request, acting)? {
+                Some(Finished::Again) => {}
+                Some(Finished::Done) => return Ok(Came::Done),
+                Some(Finished::Made(name)) => return Ok(Came::Made(name)),
+                // The call is made again, whatever it makes of this.
+                None => return Err(Errno::EAGAIN.into()),
             }
         }
     }
@@ -232,8 +239,7 @@ impl Server {
 
     /// Sends a signal of the system's own to all processes of a group.
     pub fn send_to_group(&mut self, group: u32, signal: Signal) {
-        let members = self.processes.iter().filter(|(_, it)| it.group == group);
-        let members: Vec<ProcessKey> = members.map(|(key, _)| key).collect();
+        let members: Vec<ProcessKey> = self.numbers.members(group).collect();
         for process in members {
             self.send(process, Info { signal, code: 0x80, detail: Detail::Sender(0, 0) });
         }
@@ -254,6 +260,7 @@ impl Server {
 
     /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
     pub fn settle_files(&mut self) {
+        self.settle_disk();
         self.wake_woken();
         while let Some(event) = self.world.vfs.terminals.next_event() {
             match event {
@@ -277,13 +284,31 @@ impl Server {
             }
         }
         self.terminals.show(&mut self.world.vfs);
-        while let Some(request) = self.world.vfs.background() {
-            let _ = self.world.disk.ask(&mut self.world.vfs, &request);
+    }
+
+    /// Sees what the file server has answered, and sends it what nobody waits for.
+    fn settle_disk(&mut self) {
+        let World { vfs, disk, acting, .. } = &mut self.world;
+        // While a call is made, what it has found is not taken away.
+        let is_between = *acting == Acting::Nobody;
+        if is_between {
+            disk.advance(vfs);
         }
-        let World { vfs, disk, .. } = &self.world;
+        disk.send_behind(vfs);
         if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
             self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
             self.arm(self.write_back_at);
+        }
+        if !is_between {
+            return;
+        }
+        while let Some(answered) = self.world.disk.next_answer() {
+            self.hear_of_disk(answered);
+        }
+        while let Some(turn) = self.world.disk.next_turn() {
+            if self.hear_of_disk(turn) {
+                break;
+            }
         }
     }
 
@@ -293,12 +318,8 @@ impl Server {
             return;
         }
         self.write_back_at = u64::MAX;
-        let World { vfs, disk, .. } = &mut self.world;
-        while let Some(request) = vfs.write_back() {
-            // What cannot be written is told by `fsync`.
-            let _ = disk.ask(vfs, &request);
-        }
-        disk.commit();
+        // What cannot be written is told by `fsync`.
+        self.world.disk.flush();
     }
 
     /// Closes all that a process has open: it ends.

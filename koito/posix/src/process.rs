@@ -4,16 +4,18 @@ use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_posix_core::{
-    Action, AlternateStack, Detail, Info, Key, Life, Limits, Pending, Signal, SignalSet,
+    Action, AlternateStack, Detail, Info, Key, Kin, Life, Limits, Pending, Signal, SignalSet,
 };
 use nun::Descriptor;
 
 use koito_vfs::{DentryId, FileId, QueueId};
 
 use crate::account::Account;
+use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
-use crate::machine::Body;
+use crate::machine::{Body, urgency};
+use crate::owner::{Owner, Wishes};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 use crate::timers::Timers;
@@ -22,23 +24,10 @@ use crate::wake::Waiting;
 /// A process, as others name it.
 pub type ProcessKey = Key<Process>;
 
-/// Most threads at a time.
-const MOST_TASKS: usize = 1024;
+/// Most threads at a time, and most processes, ended ones included, as far as there is memory.
+const MOST: usize = 4096;
 /// Most processes of one session: others have room, whatever one does.
-const MOST_OF_SESSION: usize = 512;
-/// Most processes at a time, ended ones included.
-const MOST_PROCESSES: usize = 1024;
-
-/// In whose name a process acts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owner {
-    /// Real, effective and saved user.
-    pub users: [u32; 3],
-    /// Real, effective and saved group.
-    pub groups: [u32; 3],
-    /// Further groups.
-    pub others: Vec<u32>,
-}
+const MOST_OF_SESSION: usize = MOST / 2;
 
 /// A process: what its threads share.
 #[derive(Debug)]
@@ -53,6 +42,8 @@ pub struct Process {
     pub session: u32,
     /// In whose name it acts.
     pub owner: Owner,
+    /// Its threads, the oldest first.
+    pub tasks: Vec<TaskKey>,
     /// Its memory. One that has ended has none: the key names nothing.
     pub space: Key<Space>,
     /// The path of its program.
@@ -118,6 +109,10 @@ pub struct Task {
     pub opening: Option<FileId>,
     /// What it waits for. It is stopped then.
     pub waiting: Option<Waiting>,
+    /// The process that has borrowed its memory, and for which it waits.
+    pub lends_to: Option<ProcessKey>,
+    /// What the file server answered that it waits for.
+    pub served: Option<Served>,
     /// When its wait is over, in nanoseconds since the start.
     pub deadline: Option<u64>,
     /// Whether it could go on, but for its process being stopped.
@@ -126,25 +121,6 @@ pub struct Task {
     pub robust_list: u64,
     /// What its body had used before it came.
     pub ticks_before: u64,
-}
-
-/// What a process wishes for itself by `prctl` and the like.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Wishes {
-    /// How nice it is to others, from -20 to 19.
-    pub nice: i32,
-    /// The signal that it gets when its parent ends; 0 for none.
-    pub parent_death_signal: u8,
-    /// It keeps its capabilities when it is root no more.
-    pub keeps_capabilities: bool,
-    /// It gets no more rights from programs that it runs.
-    pub no_new_privileges: bool,
-    /// Others may not look into it.
-    pub hides: bool,
-    /// Orphans among its descendants become its children.
-    pub adopts: bool,
-    /// How late it may be woken, in nanoseconds; 0 for as late as others.
-    pub timer_slack: u64,
 }
 
 impl Task {
@@ -164,6 +140,8 @@ impl Task {
             moved: 0,
             opening: None,
             waiting: None,
+            lends_to: None,
+            served: None,
             deadline: None,
             held: false,
             robust_list: 0,
@@ -172,20 +150,40 @@ impl Task {
     }
 }
 
+impl Process {
+    /// To whom it belongs.
+    pub const fn kin(&self) -> Kin {
+        Kin { parent: self.parent, group: self.group, session: self.session }
+    }
+}
+
 impl Server {
     /// A number that no process, thread, group or session has.
-    pub fn new_number(&mut self) -> u32 {
-        const MOST: u32 = 32_768;
-        loop {
-            self.last_number = self.last_number % (MOST - 1) + 1;
-            let number = self.last_number;
-            let has_it = |it: &Process| [it.number, it.group, it.session].contains(&number);
-            let taken = self.processes.iter().any(|(_, it)| has_it(it))
-                || self.tasks.iter().any(|(_, it)| it.number == number);
-            if !taken {
-                return number;
-            }
+    pub fn new_number(&mut self) -> Result<u32, Errno> {
+        self.numbers.free_number().ok_or(Errno::EAGAIN)
+    }
+
+    /// A process begins, without threads.
+    pub fn enter_process(&mut self, process: Process) -> ProcessKey {
+        let (number, kin) = (process.number, process.kin());
+        let key = self.processes.add(process);
+        self.numbers.add_process(number, key, kin);
+        key
+    }
+
+    /// A process that has ended is not known any more.
+    pub fn forget_process(&mut self, process: ProcessKey) {
+        if let Some(it) = self.processes.remove(process) {
+            self.numbers.remove_process(it.number, it.kin());
         }
+    }
+
+    /// A process belongs to others from now on.
+    pub fn set_kin(&mut self, process: ProcessKey, kin: Kin) {
+        let it = &mut self.processes[process];
+        let (number, before) = (it.number, it.kin());
+        (it.parent, it.group, it.session) = (kin.parent, kin.group, kin.session);
+        self.numbers.change(number, before, kin);
     }
 
     /// The process of `task`.
@@ -203,33 +201,89 @@ impl Server {
 
     /// The process with this number.
     pub fn process(&self, number: u32) -> Option<ProcessKey> {
-        self.processes.iter().find(|(_, it)| it.number == number).map(|(key, _)| key)
+        self.numbers.process(number)
     }
 
     /// The threads of a process.
     pub fn tasks_of(&self, process: ProcessKey) -> Vec<TaskKey> {
-        let own = self.tasks.iter().filter(|(_, it)| it.process == process);
-        own.map(|(key, _)| key).collect()
+        self.processes[process].tasks.clone()
     }
 
-    /// Refuses more processes and threads than there can be, for a session or none.
-    pub fn check_room(&self, session: Option<u32>) -> Result<(), Errno> {
-        let of_session =
-            self.processes.iter().filter(|(_, it)| Some(it.session) == session).count();
-        let full = self.tasks.iter().count() >= MOST_TASKS
-            || self.processes.iter().count() >= MOST_PROCESSES
-            || of_session >= MOST_OF_SESSION;
+    /// Refuses more processes and threads than there can be: for a process that makes them, or for none.
+    pub fn check_room(&self, maker: Option<ProcessKey>) -> Result<(), Errno> {
+        let mut full = self.tasks.len() >= MOST || self.processes.len() >= MOST;
+        if let Some(maker) = maker {
+            let it = &self.processes[maker];
+            let [user, effective, _] = it.owner.users;
+            full |= self.numbers.of_session(it.session) >= MOST_OF_SESSION;
+            full |= user != 0 && effective != 0 && self.threads_of(user) >= it.limits.processes();
+        }
         if full { Err(Errno::EAGAIN) } else { Ok(()) }
     }
 
-    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's.
+    /// How many threads a user has, other than root.
+    fn threads_of(&self, user: u32) -> u64 {
+        self.users.get(&user).copied().unwrap_or(0)
+    }
+
+    /// Counts that a user has `more` threads, and another one fewer.
+    fn count_threads(&mut self, more: Option<u32>, fewer: Option<u32>, count: u64) {
+        if let Some(user) = more.filter(|user| *user != 0) {
+            *self.users.entry(user).or_default() += count;
+        }
+        if let Some(user) = fewer.filter(|user| *user != 0)
+            && let Some(threads) = self.users.get_mut(&user)
+        {
+            *threads -= count;
+            if *threads == 0 {
+                self.users.remove(&user);
+            }
+        }
+    }
+
+    /// The users in whose name a process acts are others from now on.
+    pub fn set_users(&mut self, process: ProcessKey, users: [u32; 3]) {
+        let it = &mut self.processes[process];
+        let before = core::mem::replace(&mut it.owner.users, users);
+        let threads = it.tasks.len() as u64;
+        if users[0] != before[0] {
+            self.count_threads(Some(users[0]), Some(before[0]), threads);
+        }
+    }
+
+    /// The same for groups of users.
+    pub fn set_groups(&mut self, process: ProcessKey, groups: [u32; 3]) {
+        self.processes[process].owner.groups = groups;
+    }
+
+    /// A thread has another number from now on.
+    pub fn set_number(&mut self, task: TaskKey, number: u32) {
+        let before = core::mem::replace(&mut self.tasks[task].number, number);
+        self.numbers.remove_thread(before);
+        self.numbers.add_thread(number, task);
+    }
+
+    /// How urgent the threads of a process are.
+    pub fn urgency(&self, process: ProcessKey) -> u8 {
+        let it = &self.processes[process];
+        urgency(it.wishes.nice, self.numbers.of_session(it.session))
+    }
+
+    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's. It runs where its
+    /// `maker` may.
     pub fn add_task(
         &mut self,
         process: ProcessKey,
         number: u32,
-        mask: SignalSet,
+        (mask, maker): (SignalSet, Option<TaskKey>),
     ) -> Result<TaskKey, Errno> {
-        let body = self.world.objects.take_body().map_err(|_| Errno::EAGAIN)?;
+        let urgency = self.urgency(process);
+        let placement = &self.world.objects.placement;
+        let allowed = match maker {
+            Some(maker) => placement.allowed(self.tasks[maker].body),
+            None => placement.all(),
+        };
+        let body = self.world.objects.take_body(allowed, urgency).map_err(|_| Errno::EAGAIN)?;
         let space = self.spaces[self.processes[process].space].mapping.space;
         let (none, nothing) = (Descriptor::NULL, Descriptor::NULL);
         if body.pcb.configure_spaces(space, none, nothing).is_err() {
@@ -238,6 +292,11 @@ impl Server {
         }
         let key = Key::new(body.number);
         self.tasks.set(key, Task::new(process, body, number, mask));
+        self.numbers.add_thread(number, key);
+        let it = &mut self.processes[process];
+        it.tasks.push(key);
+        let user = it.owner.users[0];
+        self.count_threads(Some(user), None, 1);
         self.tasks[key].ticks_before = self.tasks[key].ticks();
         Ok(key)
     }
@@ -246,18 +305,20 @@ impl Server {
     /// path.
     pub fn start_loaded(&mut self, loaded: Loaded, terminal: &[u8]) -> Result<u32, Errno> {
         self.check_room(None)?;
-        let number = self.new_number();
+        let number = self.new_number()?;
         let name = loaded.name();
-        let process = self.processes.add(Process {
+        let files = Opened::first(&mut self.world.vfs);
+        let process = self.enter_process(Process {
             number,
             parent: 0,
             group: number,
             session: number,
             owner: Owner::default(),
+            tasks: Vec::new(),
             space: loaded.space,
             program: loaded.path,
             program_name: Some(loaded.program),
-            files: Some(Opened::first(&mut self.world.vfs)),
+            files: Some(files),
             started: self.clock.now(),
             name,
             has_executed: true,
@@ -273,7 +334,7 @@ impl Server {
             wishes: Wishes::default(),
         });
         self.open_terminal(process, terminal)?;
-        let task = self.add_task(process, number, SignalSet::default())?;
+        let task = self.add_task(process, number, (SignalSet::default(), None))?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
@@ -283,7 +344,7 @@ impl Server {
     /// Ends a thread that is stopped, or the caller, which is to be stopped. The last one ends its process.
     pub fn end_task(&mut self, task: TaskKey, code: u8) {
         let process = self.tasks[task].process;
-        if self.tasks_of(process).len() == 1 {
+        if self.processes[process].tasks.len() == 1 {
             self.end_process(process, Some(task), Life::Exited(code));
         } else {
             self.drop_task(task);
@@ -313,19 +374,25 @@ impl Server {
         self.orphan_children(number);
         self.tell_parent(process);
         if parent == 0 && !self.awaited.iter().any(|(_, awaited)| *awaited == number) {
-            self.processes.remove(process);
+            self.forget_process(process);
         }
     }
 
     /// Takes a stopped thread away.
     fn drop_task(&mut self, task: TaskKey) {
+        // It is not made again that somebody ends.
+        let acting = core::mem::replace(&mut self.world.acting, Acting::Nobody);
         self.stop_waiting(task);
-        for (_, process) in self.processes.iter_mut() {
-            process.borrowed_from = process.borrowed_from.filter(|lender| *lender != task);
-        }
         self.release_locks(task);
+        self.world.acting = acting;
         let Some(ended) = self.tasks.remove(task) else { return };
-        self.processes[ended.process].account.ended += ended.ticks();
+        ended.served.into_iter().for_each(|it| give_back(&mut self.world.vfs, it));
+        let it = &mut self.processes[ended.process];
+        it.account.ended += ended.ticks();
+        it.tasks.retain(|other| *other != task);
+        let user = it.owner.users[0];
+        self.count_threads(None, Some(user), 1);
+        self.numbers.remove_thread(ended.number);
         if ended.clear_number != 0 {
             let space = self.processes[ended.process].space;
             // Whoever waits for it looks at the number first.
@@ -341,7 +408,12 @@ impl Server {
     pub fn leave_space(&mut self, process: ProcessKey) {
         let it = &mut self.processes[process];
         let space = it.space;
-        if let Some(lender) = it.borrowed_from.take() {
+        // Unless the lender has ended.
+        if let Some(lender) = it.borrowed_from.take()
+            && let Some(task) = self.tasks.get_mut(lender)
+            && task.lends_to == Some(process)
+        {
+            task.lends_to = None;
             self.wake(lender);
         }
         self.spaces[space].users -= 1;
@@ -370,10 +442,10 @@ impl Server {
     /// Gives the children of a process that ended to another.
     fn orphan_children(&mut self, number: u32) {
         let heir = self.heir_of(number);
-        let children = self.processes.iter().filter(|(_, it)| it.parent == number);
-        let children: Vec<ProcessKey> = children.map(|(key, _)| key).collect();
+        let children: Vec<ProcessKey> = self.numbers.children(number).collect();
         for child in children {
-            self.processes[child].parent = heir;
+            let kin = Kin { parent: heir, ..self.processes[child].kin() };
+            self.set_kin(child, kin);
             let wanted = Signal::new(self.processes[child].wishes.parent_death_signal.into());
             if let Ok(signal) = wanted {
                 let detail = Detail::Sender(number, 0);
@@ -381,7 +453,7 @@ impl Server {
             }
             if self.processes[child].life.is_over() {
                 if heir == 0 {
-                    self.processes.remove(child);
+                    self.forget_process(child);
                 } else {
                     self.tell_parent(child);
                 }
@@ -406,7 +478,7 @@ impl Server {
         }
         let unwanted = wish.handler == Action::IGNORE || wish.flags & Action::NO_CHILD_WAIT != 0;
         if life.is_over() && unwanted && exit_signal == Signal::CHILD.number() {
-            self.processes.remove(process);
+            self.forget_process(process);
         }
         self.wake_waiters(parent);
     }

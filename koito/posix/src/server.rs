@@ -1,25 +1,28 @@
 //! The server: one loop over system calls, faults, clients and signals.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use koito::conventions::{signal, slot};
 use koito::services::PowerClient;
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
-use koito_vfs::{Place, Vfs};
+use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline};
+use koito_vfs::{Finished, Place, Vfs};
+use nun::mapped::Mapped;
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
 
 use crate::call::{self, Answer, Arguments, Stop};
 use crate::clock::Clock;
-use crate::disk::Disk;
+use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
 use crate::process::{Process, ProcessKey, Task};
 use crate::service;
 use crate::space::{Refusal, Space, tried};
 use crate::terminals::Terminals;
+use crate::wake::{Waiting, Word};
 
 /// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
 const FILES_SHARE: usize = 3;
@@ -30,6 +33,10 @@ pub struct World {
     pub vfs: Vfs<Memory>,
     /// The file server.
     pub disk: Disk,
+    /// In whose name it is asked.
+    pub acting: Acting,
+    /// What it did for the call that is being made again.
+    pub finished: Option<Finished>,
     /// The files that areas name.
     pub mapped: MappedFiles,
     /// What programs are made of.
@@ -76,8 +83,14 @@ pub struct Server {
     pub trampoline: Page,
     /// Bytes of an extended state, once they were asked for.
     pub state_bytes: u64,
-    /// The process number given last.
-    pub last_number: u32,
+    /// Who has which number.
+    pub numbers: Numbers<Process, Task>,
+    /// Who waits at which word of memory, those who came first at first.
+    pub words: BTreeMap<Word, Vec<TaskKey>>,
+    /// When waits are over; of those that still last, the one that a thread has now counts.
+    pub deadlines: BinaryHeap<Reverse<(u64, TaskKey)>>,
+    /// How many threads each user has, but for root.
+    pub users: BTreeMap<u32, u64>,
     /// Which instance of the server it is.
     pub epoch: u16,
 }
@@ -86,9 +99,12 @@ pub struct Server {
 pub type TaskKey = Key<Task>;
 
 impl Server {
-    /// One without programs.
-    pub fn new(environment: &Environment) -> Result<Self, Missing> {
-        let (objects, mapped) = Objects::new().expect("the manifest gives memory for programs");
+    /// One without programs, which are made of `objects` and have the memory that is `mapped`.
+    pub fn new(
+        environment: &Environment,
+        objects: Objects,
+        mapped: Mapped,
+    ) -> Result<Self, Missing> {
         let mut memory = Memory::new(mapped);
         let trampoline = memory.take_zero().expect("there is memory for programs");
         memory.page(trampoline).copy_from(0, &trampoline::CODE);
@@ -109,7 +125,14 @@ impl Server {
         let mut server = Self {
             trampoline,
             state_bytes: 0,
-            world: World { vfs, disk, mapped: MappedFiles::default(), objects },
+            world: World {
+                vfs,
+                disk,
+                acting: Acting::Nobody,
+                finished: None,
+                mapped: MappedFiles::default(),
+                objects,
+            },
             place,
             spaces: Arena::new(),
             processes: Arena::new(),
@@ -126,7 +149,10 @@ impl Server {
             armed: u64::MAX,
             first: None,
             awaited: Vec::new(),
-            last_number: 0,
+            numbers: Numbers::new(),
+            words: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
+            users: BTreeMap::new(),
             epoch: environment.epoch,
         };
         server.mount_all();
@@ -176,11 +202,21 @@ impl Server {
         (number, arguments): (u32, &Arguments),
     ) -> Message {
         let mut answer = answer;
+        self.world.acting = Acting::Nobody;
+        if let Err(Stop::Disk(ticket)) = answer {
+            self.tasks[task].waiting =
+                Some(Waiting::Disk { ticket, number, arguments: *arguments });
+        }
         self.go_on();
         // What it waits for may have happened while others went on.
         while answer == Err(Stop::Wait) && core::mem::take(&mut self.missed) {
             if self.tasks.get(task).is_some() {
                 answer = call::dispatch(self, task, number, arguments);
+                self.world.acting = Acting::Nobody;
+            }
+            if let Err(Stop::Disk(ticket)) = answer {
+                let arguments = *arguments;
+                self.tasks[task].waiting = Some(Waiting::Disk { ticket, number, arguments });
             }
             self.go_on();
         }
@@ -189,6 +225,10 @@ impl Server {
             Ok(result) => result,
             Err(Stop::Error(errno)) => errno.answer(),
             Err(Stop::Whole) => return self.finish(task),
+            Err(Stop::Again) => {
+                self.make_again(task, number);
+                return self.finish(task);
+            }
             Err(Stop::Wait) if self.is_interrupted(task) => {
                 self.interrupt_call(task, number, *arguments);
                 return self.finish(task);
@@ -197,7 +237,7 @@ impl Server {
                 self.wait_to_repeat(task, number, arguments);
                 return Message::verdict(Verdict::Stop);
             }
-            Err(Stop::Halt) => return Message::verdict(Verdict::Stop),
+            Err(Stop::Halt | Stop::Disk(_)) => return Message::verdict(Verdict::Stop),
         };
         if !it.attention {
             return Message::new(Verdict::Resume as u32, [result]);
@@ -210,6 +250,7 @@ impl Server {
     /// Lets the thread whose message is being answered go on with its registers as they are, once its
     /// signals are taken.
     fn finish(&mut self, task: TaskKey) -> Message {
+        self.world.acting = Acting::Nobody;
         let runs = match self.tasks.get(task) {
             None => false,
             Some(it) => !it.attention || self.take_signals(task),
@@ -225,10 +266,16 @@ impl Server {
             Received::Fault { process, fault } => {
                 let task = task(process);
                 self.caller = Some(task);
-                if self.tasks.get(task).is_some() && !self.fault(task, &fault) {
-                    return Some(Message::EMPTY);
+                if self.tasks.get(task).is_none() {
+                    return Some(Message::verdict(Verdict::Stop));
                 }
-                Some(self.finish(task))
+                self.world.acting = Acting::Thread(task);
+                let mended = self.fault(task, &fault);
+                match mended {
+                    Mended::Goes => Some(Message::EMPTY),
+                    Mended::Waits => Some(Message::verdict(Verdict::Stop)),
+                    Mended::Looks => Some(self.finish(task)),
+                }
             }
             Received::Stopped { process, .. } => {
                 let task = task(process);
@@ -237,6 +284,7 @@ impl Server {
             }
             Received::Message { sender, message } => {
                 self.caller = None;
+                self.world.acting = Acting::Nobody;
                 let epoch = self.epoch;
                 let answer = respond(&service::Service::over(self), epoch, sender, &message);
                 self.go_on();
@@ -253,6 +301,7 @@ impl Server {
     }
 
     fn hear(&mut self, bits: u64) {
+        self.world.acting = Acting::Nobody;
         if bits & signal::ALIVE != 0 {
             // A component that is never asked has nothing there, and no need.
             let _ = NotificationPort::slot(slot::HEARTBEAT).notify();
@@ -263,23 +312,31 @@ impl Server {
         self.await_keys();
     }
 
-    /// A fault of `task`; answers whether a signal is to be taken, else it is mended.
-    fn fault(&mut self, task: TaskKey, fault: &Fault) -> bool {
+    /// A fault of `task`.
+    fn fault(&mut self, task: TaskKey, fault: &Fault) -> Mended {
         let Fault { reason, address, code, .. } = *fault;
         let (signal, code) = match reason {
             Some(FaultReason::Page) => {
                 if crate::is_short_of_memory() && self.end_largest() {
-                    return self.tasks.get(task).is_none();
+                    return self.tries_again(task);
                 }
                 let space = self.process_of(task).space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {
-                    Ok(()) => return false,
+                    Ok(()) => return Mended::Goes,
+                    Err(Refusal::Awaited(ticket)) => {
+                        self.tasks[task].waiting = Some(Waiting::Page(ticket));
+                        return Mended::Waits;
+                    }
                     Err(Refusal::Nothing) => (Signal::SEGMENTATION, 1),
                     Err(Refusal::Forbidden) => (Signal::SEGMENTATION, 2),
                     Err(Refusal::PastEnd) => (Signal::BUS, 2),
                     Err(Refusal::NoMemory) => {
                         // It tries again, unless it was the one.
-                        return !self.end_largest() || self.tasks.get(task).is_none();
+                        return if self.end_largest() {
+                            self.tries_again(task)
+                        } else {
+                            Mended::Looks
+                        };
                     }
                 }
             }
@@ -292,8 +349,23 @@ impl Server {
             _ => (Signal::SEGMENTATION, 0x80),
         };
         self.fault_signal(task, signal, code, address);
-        true
+        Mended::Looks
     }
+
+    /// What becomes of a thread after memory was found, unless it was the one.
+    fn tries_again(&self, task: TaskKey) -> Mended {
+        if self.tasks.get(task).is_some() { Mended::Goes } else { Mended::Looks }
+    }
+}
+
+/// What becomes of a thread that faulted.
+enum Mended {
+    /// It goes on.
+    Goes,
+    /// It stays stopped until the file server has answered.
+    Waits,
+    /// It looks for signals first, or has ended.
+    Looks,
 }
 
 /// The thread that the kernel means by an identifier.

@@ -103,7 +103,7 @@ impl Server {
             let (_, number) = self.awaited.swap_remove(at);
             let Some(process) = self.process(number) else { continue };
             if self.processes[process].life.is_over() {
-                self.processes.remove(process);
+                self.forget_process(process);
             } else {
                 self.kill(process);
             }
@@ -134,7 +134,7 @@ impl Server {
         let is_over = life.is_over() && shown.is_empty();
         let mut unread = Vec::new();
         if is_over {
-            self.processes.remove(process);
+            self.forget_process(process);
             self.awaited.retain(|it| *it != (client, number));
             unread = self.world.vfs.renew_terminal(terminal, WindowSize::default());
         }

@@ -12,8 +12,6 @@ use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey};
 use crate::wake::Waiting;
 
-/// Bytes of the `syscall` instruction.
-const CALL_BYTES: u64 = 2;
 /// `rt_sigtimedwait`.
 const TAKES: u32 = 128;
 /// Calls that a handler interrupts for good, whatever is wished: they wait for time or signals.
@@ -145,6 +143,10 @@ impl Server {
     /// A signal comes to a thread that waits.
     fn interrupt_wait(&mut self, task: TaskKey) {
         let Some(signal) = self.has_signal(task) else { return };
+        if let Some(Waiting::Disk { .. } | Waiting::Page(_)) = self.tasks[task].waiting {
+            // It takes the signal when the file server has answered.
+            return;
+        }
         let action = self.process_of(task).actions[signal.index()];
         if action.handler == Action::DEFAULT && signal.default_effect() == Effect::Stop {
             // Its wait goes on meanwhile.
@@ -157,7 +159,7 @@ impl Server {
             // Nothing ends that but what it waits for.
             return;
         }
-        self.tasks[task].waiting = None;
+        self.take_waiting(task);
         self.tasks[task].deadline = None;
         self.interrupted(task, &waiting, &action);
         self.run(task);
@@ -179,12 +181,7 @@ impl Server {
         };
         let repeats = action.flags & Action::RESTART != 0 || action.handler <= Action::IGNORE;
         let written = match again {
-            Some(number) if repeats => {
-                pcb.read_register(register::RIP as u64).and_then(|instruction| {
-                    pcb.write_register(register::RAX as u64, number.into())?;
-                    pcb.write_register(register::RIP as u64, instruction - CALL_BYTES)
-                })
-            }
+            Some(number) if repeats => return self.make_again(task, number),
             _ => pcb.write_register(register::RAX as u64, Errno::EINTR.answer()),
         };
         written.expect("a stopped thread can be written to");
@@ -201,10 +198,9 @@ impl Server {
     /// Wakes those threads of a process that wait to take a signal by a call, or by reading it.
     fn wake_takers(&mut self, process: ProcessKey) {
         self.world.vfs.signal_waits();
-        for (key, task) in self.tasks.iter() {
-            let takes = matches!(task.waiting, Some(Waiting::Repeat { number: TAKES, .. }));
-            if takes && task.process == process {
-                self.woken.push_back(key);
+        for key in &self.processes[process].tasks {
+            if let Some(Waiting::Repeat { number: TAKES, .. }) = self.tasks[*key].waiting {
+                self.woken.push_back(*key);
             }
         }
     }
@@ -286,6 +282,7 @@ impl Server {
 
     /// Has a stopped thread enter a handler next, by way of the code in its own memory.
     fn enter_handler(&mut self, task: TaskKey, info: &Info, action: &Action) -> Result<(), Errno> {
+        self.end_again(task);
         let signal = info.signal;
         let it = &mut self.tasks[task];
         let (pcb, mask, alternate) = (it.body.pcb, it.mask, it.alternate);

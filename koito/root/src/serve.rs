@@ -80,9 +80,12 @@ impl Supervisor for Service<'_> {
             return Err(SupervisorError::NotNow);
         }
         part.failures = Default::default();
+        if let Some(device) = part.device_mut() {
+            device.try_again();
+        }
         state.open(index).map_err(|_| SupervisorError::Failed)?;
         state.start(index).map_err(|error| {
-            nun::println!("root: {name} cannot be started: {error}");
+            state.tell_why(index, &error);
             // Nobody shall wait for it.
             state.close(index);
             SupervisorError::Failed

@@ -2,6 +2,7 @@
 
 mod clock;
 mod console;
+mod devices;
 mod disk;
 mod echo;
 mod entropy;
@@ -19,6 +20,10 @@ mod vm;
 pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{
     Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, Keys, TEXT_BYTES,
+};
+pub use devices::{
+    DeviceInterrupt, DevicePlace, DeviceTable, Devices, DevicesClient, DevicesServer, Extent,
+    Extents, Order, Task,
 };
 pub use disk::{
     Disk, DiskAsync, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch,

@@ -21,6 +21,7 @@ use crate::stop::{Result, fail};
 use crate::terminals::TerminalEnd;
 use crate::timer::TimerFile;
 use crate::vfs::{Context, Vfs};
+use crate::watch::{Happening, WatcherId};
 use crate::witness::ProcessFile;
 
 bitflags! {
@@ -114,6 +115,8 @@ pub enum Object {
     Signals(u64),
     /// A process.
     Process(ProcessFile),
+    /// What happens to other files.
+    Watcher(WatcherId),
     /// A device.
     Device(Device),
     /// A terminal.
@@ -141,21 +144,6 @@ pub struct File {
 
 /// Number of an open file.
 pub type FileId = Id<File>;
-
-/// From where an offset counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whence {
-    /// The start.
-    Start,
-    /// Where the file stands.
-    Current,
-    /// The end.
-    End,
-    /// The first data from there on.
-    Data,
-    /// The first hole from there on.
-    Hole,
-}
 
 impl File {
     pub(crate) fn new(object: Object, flags: Flags, dentry: Option<DentryId>) -> Self {
@@ -190,6 +178,14 @@ impl<P: Pages> Vfs<P> {
         }
         self.unlock_file(file);
         self.leave_epolls(file);
+        if let Some(dentry) = self.files[file].dentry.filter(|_| self.watches > 0) {
+            let flags = self.files[file].flags;
+            let writes = flags.writes();
+            let what = if writes { Happening::CLOSE_WRITE } else { Happening::CLOSE_OTHER };
+            if !flags.contains(Flags::PATH) {
+                self.happened_at(dentry, what);
+            }
+        }
         let Some(it) = self.files.remove(file) else { return };
         match it.object {
             Object::Pipe(pipe, ends) => self.close_end(pipe, ends),
@@ -198,6 +194,7 @@ impl<P: Pages> Vfs<P> {
             Object::Event(event) => self.queues.remove(event.queue),
             Object::Timer(timer) => self.close_timer(file, timer),
             Object::Process(process) => self.close_process(file, process),
+            Object::Watcher(watcher) => self.close_watcher(watcher),
             Object::Signals(_) => self.signal_files -= 1,
             Object::Terminal(end) => self.close_terminal(end),
             _ => {}
@@ -284,6 +281,10 @@ impl<P: Pages> Vfs<P> {
                 let timer = *timer;
                 self.read_timer(file, timer, target)
             }
+            Object::Watcher(watcher) => {
+                let watcher = *watcher;
+                self.read_watcher(file, watcher, target)
+            }
             Object::Directory(_) => fail(Errno::EISDIR),
             // What tells of signals is read by who keeps them.
             Object::Epoll(_) | Object::Signals(_) | Object::Process(_) | Object::Path => {
@@ -341,6 +342,7 @@ impl<P: Pages> Vfs<P> {
             | Object::Timer(_)
             | Object::Signals(_)
             | Object::Process(_)
+            | Object::Watcher(_)
             | Object::Path => fail(Errno::EINVAL),
         }
     }
@@ -363,6 +365,9 @@ impl<P: Pages> Vfs<P> {
                 let done = self.read_content(inode, offset, target)?;
                 if notes && done > 0 {
                     self.note_access(inode, context.now);
+                }
+                if self.watches > 0 && done > 0 {
+                    self.file_happened(file, Happening::ACCESS);
                 }
                 Ok(done)
             }
@@ -398,6 +403,9 @@ impl<P: Pages> Vfs<P> {
                 let inode = *inode;
                 let done = self.write_content(inode, offset, source, context.now)?;
                 self.drop_identity(context, inode);
+                if self.watches > 0 && done > 0 {
+                    self.file_happened(file, Happening::MODIFY);
+                }
                 Ok(done)
             }
             Object::Device(device) => {
@@ -407,33 +415,5 @@ impl<P: Pages> Vfs<P> {
             Object::Directory(_) => fail(Errno::EISDIR),
             _ => fail(Errno::ESPIPE),
         }
-    }
-
-    /// Moves a file to where its next read or write begins.
-    pub fn seek(&mut self, file: FileId, offset: i64, whence: Whence) -> Result<u64> {
-        let it = &self.files[file];
-        let size = match &it.object {
-            Object::File(inode) => self.inodes[*inode].attributes.size,
-            Object::Text(text) => text.len() as u64,
-            Object::Directory(_) => 0,
-            Object::Device(_) => return Ok(0),
-            _ => return fail(Errno::ESPIPE),
-        };
-        let from = match whence {
-            Whence::Start => 0,
-            Whence::Current => it.offset,
-            Whence::End => size,
-            Whence::Data | Whence::Hole => {
-                let within = u64::try_from(offset).ok().filter(|offset| *offset < size);
-                let Some(within) = within else { return fail(Errno::ENXIO) };
-                let place = if whence == Whence::Data { within } else { size };
-                self.files[file].offset = place;
-                return Ok(place);
-            }
-        };
-        let place = from.checked_add_signed(offset).filter(|place| *place <= i64::MAX as u64);
-        let Some(place) = place else { return fail(Errno::EINVAL) };
-        self.files[file].offset = place;
-        Ok(place)
     }
 }

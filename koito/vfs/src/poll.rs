@@ -68,6 +68,7 @@ impl<P: Pages> Vfs<P> {
             Object::Timer(timer) => Ready::when(timer.rung > 0, false),
             Object::Signals(set) => Ready::when(self.asker & set != 0, false),
             Object::Process(process) => Ready::when(process.is_over, false),
+            Object::Watcher(watcher) => Ready::when(self.watchers[*watcher].is_ready(), false),
             _ => Ready::when(true, true),
         }
     }
@@ -86,6 +87,7 @@ impl<P: Pages> Vfs<P> {
             Object::Timer(timer) => [timer.queue, self.never],
             Object::Signals(_) => [self.signalled, self.never],
             Object::Process(process) => [process.queue, self.never],
+            Object::Watcher(watcher) => [self.watchers[*watcher].queue, self.never],
             _ => [self.never; 2],
         }
     }

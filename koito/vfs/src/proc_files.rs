@@ -168,6 +168,7 @@ impl<P: Pages> Vfs<P> {
             (_, Object::Timer(_)) => b"anon_inode:[timerfd]".to_vec(),
             (_, Object::Signals(_)) => b"anon_inode:[signalfd]".to_vec(),
             (_, Object::Process(_)) => b"anon_inode:[pidfd]".to_vec(),
+            (_, Object::Watcher(_)) => b"anon_inode:inotify".to_vec(),
             _ => b"anon_inode:[unknown]".to_vec(),
         }
     }

@@ -23,6 +23,7 @@ use crate::queue::{QueueId, Queues};
 use crate::remote::{Reported, Request};
 use crate::socket::{Socket, SocketId};
 use crate::terminals::Terminals;
+use crate::watch::Watcher;
 
 /// Where the nodes of a file system live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,12 @@ pub struct Vfs<P> {
     /// Sockets with names that are no paths.
     pub(crate) abstract_names: HashMap<Box<[u8]>, SocketId>,
     pub(crate) epolls: Arena<Epoll>,
+    /// Files that became shorter.
+    pub(crate) cuts: Vec<(InodeId, u64)>,
+    /// Files that tell what happens to others; how many watches they have; and the last move that was told.
+    pub(crate) watchers: Arena<Watcher>,
+    pub(crate) watches: usize,
+    pub(crate) last_move: u32,
     /// Files that are timers, and files that stand for processes.
     pub(crate) timers: Vec<FileId>,
     pub(crate) process_files: Vec<FileId>,
@@ -151,6 +158,10 @@ impl<P: Pages> Vfs<P> {
             sockets: Arena::new(),
             abstract_names: HashMap::new(),
             epolls: Arena::new(),
+            cuts: Vec::new(),
+            watchers: Arena::new(),
+            watches: 0,
+            last_move: 0,
             timers: Vec::new(),
             process_files: Vec::new(),
             signal_files: 0,

@@ -1,7 +1,7 @@
 //! A guest, as its monitor sees it.
 
-use nun::abi::guest::{Exit, ExitReason, GuestVerdict, Segment, Situation, StateGroups};
 use nun::abi::MESSAGE_REGISTERS;
+use nun::abi::guest::{Exit, ExitReason, GuestVerdict, Segment, Situation, StateGroups};
 use nun::mapped::Mapped;
 use nun::{
     AddressSpace, Descriptor, Error, Frame, IpcPort, Message, Pcb, Received, VectorState,

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::cli::BenchOptions;
 use crate::linux::figures::{self, Figures};
-use crate::linux::{Kernel, Systems};
+use crate::linux::{Kernel, Systems, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
 
@@ -31,7 +31,7 @@ struct Results<'a> {
 /// Measures, prints, records.
 pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> {
     let step = Step::start("measuring Linux's calls");
-    let systems = Systems::prepare(repository, &step)?;
+    let systems = Systems::prepare(repository, &USUAL, &step)?;
     let linux = figures::measure(&systems, Kernel::Linux, &step)?;
     if linux.is_empty() {
         bail!("the benchmark says nothing under Linux");

@@ -16,7 +16,7 @@ const PARTS: &[(&str, &[&str], usize)] = &[
             "kernel/hal/src/virt.rs",
             "kernel/hal-x86_64/src/virt/",
         ],
-        2500,
+        2000,
     ),
     (
         "kernel.lines",

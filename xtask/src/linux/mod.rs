@@ -7,4 +7,4 @@ mod guest;
 mod kernel;
 mod systems;
 
-pub use systems::{Kernel, Systems};
+pub use systems::{Collection, Kernel, LARGE, Systems, USUAL};

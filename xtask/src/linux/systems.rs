@@ -16,7 +16,7 @@ use crate::progress::Step;
 use crate::qemu::{Disk, Machine, Medium, Serial, Writes};
 use crate::repository::Repository;
 use crate::session::Session;
-use crate::userland::{Freshness, LIST, Userland};
+use crate::userland::Userland;
 
 /// Programs of ours that are in the image, and their package.
 const PACKAGE: &str = "a9n-linux-programs";
@@ -26,10 +26,44 @@ pub const FOLDER: &str = "checks";
 const KOITO: &str = "koito";
 /// Process 1 of a system with logins.
 const FIRST: &str = "sbin/init";
-const MEMORY: &str = "512M";
 
-/// Files with all that was said, by kernel.
-const TRANSCRIPTS: [&str; 2] = ["linux-oracle.txt", "linux-koito.txt"];
+/// Checks, and what they need.
+#[derive(Debug)]
+pub struct Collection {
+    /// What its products are called, in front.
+    pub name: &'static str,
+    /// Lists of Debian packages beside those of the usual one.
+    lists: &'static [&'static str],
+    /// Folder with the checks.
+    pub checks: &'static str,
+    /// File with the names of those that KOITO has to pass.
+    pub passing: &'static str,
+    /// Memory of the machines.
+    memory: &'static str,
+    /// Patience with one check, which the runner ends a little earlier.
+    pub patience: Duration,
+}
+
+/// What every run of all tests tries.
+pub const USUAL: Collection = Collection {
+    name: "linux",
+    lists: &[],
+    checks: "tests/linux/checks",
+    passing: "tests/linux/passing.txt",
+    memory: "512M",
+    patience: Duration::from_secs(60),
+};
+
+/// Languages, compilers and other larger programs, on a disk of their own.
+pub const LARGE: Collection = Collection {
+    name: "linux-large",
+    lists: &["tests/linux/large/userland.toml"],
+    checks: "tests/linux/large/checks",
+    passing: "tests/linux/large/passing.txt",
+    memory: "1G",
+    patience: Duration::from_secs(360),
+};
+
 /// Prompts, and what is typed before a program's path.
 const LINUX_PROMPT: &str = "linux> ";
 const KOITO_PROMPT: &str = "koito> ";
@@ -65,37 +99,43 @@ pub struct Systems {
     image: PathBuf,
     /// What was said, a file for each kernel.
     transcripts: [PathBuf; 2],
+    /// What is tried.
+    pub collection: &'static Collection,
 }
 
 impl Systems {
     /// Builds all that is needed; fetches packages that are missing.
-    pub fn prepare(repository: &Repository, step: &Step) -> Result<Self> {
+    pub fn prepare(
+        repository: &Repository,
+        collection: &'static Collection,
+        step: &Step,
+    ) -> Result<Self> {
         packages::ensure(&[E2FSPROGS])?;
         let options = BootOptions {
             build: BuildOptions { system: Some(KOITO.into()), ..BuildOptions::default() },
             entry: Some(Entry::Direct),
-            memory: Some(MEMORY.into()),
+            memory: Some(collection.memory.into()),
             ..BootOptions::default()
         };
         let session = Session::prepare(repository, &options)?;
-        let mut userland =
-            Userland::gather(repository, &repository.path(LIST), Freshness::Cached, step)?;
+        let mut userland = Userland::gather_more(repository, collection.lists, step)?;
         let builder = Builder::new(repository, Profile::Release, &[])?;
         for (name, file) in PROGRAMS.iter().zip(builder.programs(PACKAGE, PROGRAMS)?) {
             let program = fs::read(&file).with_context(|| format!("{} is gone", file.display()))?;
             userland.tree.add_file(&PathBuf::from(FOLDER).join("bin").join(name), program, 0o755);
         }
-        checks::add(repository, &mut userland.tree)?;
+        checks::add(repository, collection, &mut userland.tree)?;
         // Nobody logs in: what is measured has the machine for itself.
         userland.tree.remove(Path::new(FIRST));
         let image = session.scratch_file("root.img");
         userland.write(repository, &[], &image, step)?;
         let folder = session.scratch_file("");
-        let transcripts = TRANSCRIPTS.map(|name| repository.products().join(name));
+        let transcripts = ["oracle", "koito"]
+            .map(|kernel| repository.products().join(format!("{}-{kernel}.txt", collection.name)));
         for transcript in &transcripts {
             fs::write(transcript, []).context("cannot begin a transcript")?;
         }
-        Ok(Self { linux: kernel::medium(&folder, step)?, session, image, transcripts })
+        Ok(Self { linux: kernel::medium(&folder, step)?, session, image, transcripts, collection })
     }
 
     /// A number that another kernel or image would hardly have.

@@ -1,7 +1,7 @@
 //! Linux programs: each check has to come to the same under KOITO as under Debian's own kernel, from the
 //! same root image in the same emulator, and `e2fsck` judges what is left on the disk.
 //!
-//! `tests/linux/passing.txt` lists what KOITO has to pass. A check that passes and is not listed is
+//! A file beside them lists what KOITO has to pass. A check that passes and is not listed is
 //! reported; one that did not run counts for nothing.
 
 use std::fs;
@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 
 use super::Tally;
 use crate::linux::checks::{self, Outcome, Outcomes};
-use crate::linux::{Kernel, Systems};
+use crate::linux::{Collection, Kernel, Systems};
 use crate::progress::Step;
 use crate::repository::Repository;
 use crate::rootfs;
@@ -22,13 +22,11 @@ const KILLED: &str = "137";
 const SHOWN: usize = 12;
 /// Checks that get a second try; where more differ, it is not for want of time.
 const SECOND_TRIES: usize = 5;
-/// File with all differences, listed or not.
-const DIFFERENCES: &str = "linux-differences.txt";
 
 /// Boots both, side by side, and compares.
-pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
-    let systems = Systems::prepare(repository, step)?;
-    let listed = checks::passing(repository)?;
+pub fn run(repository: &Repository, collection: &'static Collection, step: &Step) -> Result<Tally> {
+    let systems = Systems::prepare(repository, collection, step)?;
+    let listed = checks::passing(repository, collection)?;
     let mut tally = Tally::default();
     let runs = systems.runs_programs(Kernel::Koito)?;
     let (expected, found) = thread::scope(|scope| {
@@ -64,7 +62,7 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
         Ok(()) => tally.passed += 1,
         Err(error) => tally.fail(format!("KOITO's disk: {error:#}")),
     }
-    let file = repository.products().join(DIFFERENCES);
+    let file = repository.products().join(format!("{}-differences.txt", collection.name));
     fs::write(&file, differences(&expected, &found))?;
     tally.notes.push(format!("all differences: {}", repository.relative(&file).display()));
     Ok(tally)

@@ -58,6 +58,18 @@ impl List {
         Self::parse(&text).with_context(|| format!("in {}", path.display()))
     }
 
+    /// The same list with what another has beside.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.mebibytes = self.mebibytes.max(other.mebibytes);
+        self.packages.extend(other.packages);
+        self.without.extend(other.without);
+        self.leave_out.extend(other.leave_out);
+        self.links.extend(other.links);
+        self.busybox = self.busybox.or(other.busybox);
+        self
+    }
+
     fn parse(text: &str) -> Result<Self> {
         let list: Self = toml::from_str(text)?;
         for name in &list.packages {
@@ -75,6 +87,17 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_lie_over_each_other() {
+        let list = |size, name| {
+            let text = format!("mebibytes = {size}\npackages = [\"{name}\"]\nbusybox = \"{name}\"");
+            List::parse(&text).unwrap()
+        };
+        let both = list(64, "one").with(list(32, "two"));
+        assert_eq!((both.mebibytes, both.busybox.as_deref()), (64, Some("one")));
+        assert_eq!(both.packages, ["one", "two"]);
+    }
 
     #[test]
     fn a_list_needs_packages_and_a_size() {

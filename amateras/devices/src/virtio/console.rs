@@ -33,6 +33,8 @@ impl Console {
         memory: &mut (impl GuestMemory + ?Sized),
         bytes: &mut [u8; MOST_BYTES],
     ) -> Option<usize> {
+        // Room for input is looked for when there is some.
+        transport.heed(INPUT);
         let chain = transport.take(OUTPUT, memory)?;
         let count = chain.readable().min(MOST_BYTES as u64) as usize;
         let filled = bytes.get_mut(..count).is_some_and(|to| chain.read(memory, 0, to).is_ok());

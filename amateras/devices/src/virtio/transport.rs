@@ -234,6 +234,11 @@ impl Transport {
         taken.unwrap_or_else(|error| self.refuse(error))
     }
 
+    /// That the driver notified of queue `number` is of no interest: it will be looked at anyway.
+    pub fn heed(&mut self, number: usize) {
+        self.notified &= !(1 << number);
+    }
+
     /// Gives back a chain of queue `number`, of which `written` bytes were written.
     pub fn put(
         &mut self,

@@ -49,6 +49,15 @@
     jmp     \locked
 .endm
 
+// Calls \function, and keeps the virtual CPU at rsi.
+.macro a9n_look_after function
+    push    rsi
+    sub     rsp, 16
+    call    \function
+    add     rsp, 16
+    pop     rsi
+.endm
+
 .globl a9n_guest
 a9n_guest:
     a9n_load_kernel_root
@@ -113,19 +122,11 @@ a9n_enter_guest:
     jmp     a9n_guest
 
 // The way in is not as usual.
-4:  push    rsi
-    sub     rsp, 16
-    call    {BEFORE_ENTRY}
-    add     rsp, 16
-    pop     rsi
+4:  a9n_look_after {BEFORE_ENTRY}
     jmp     3b
 // Nor is the way out.
-5:  push    rsi
-    sub     rsp, 16
-    mov     rdi, rsi
-    call    {AFTER_EXIT}
-    add     rsp, 16
-    pop     rsi
+5:  mov     rdi, rsi
+    a9n_look_after {AFTER_EXIT}
     jmp     6b
 
 // From a fast path that gave up.

@@ -31,7 +31,9 @@ use core::ptr;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use a9n_abi::guest::Event;
-use a9n_hal::{Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Virt, Words};
+use a9n_hal::{
+    Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Take, Virt, Words,
+};
 
 use x86_64::registers::xcontrol::XCr0;
 
@@ -81,7 +83,10 @@ impl Exits for Technique {
         if verdict.has(GuestVerdict::INJECT) {
             by!(self, inject(guest, Event(event)));
         }
-        by!(self, await_window(guest, verdict.has(GuestVerdict::WINDOW)));
+        let window = verdict.0 & GuestVerdict::WINDOW;
+        if guest.window.replace(window) != window {
+            by!(self, await_window(guest, window != 0));
+        }
     }
 
     #[inline(always)]
@@ -157,8 +162,10 @@ pub(crate) struct Guest {
     pub(crate) cpu: Cell<u64>,
     /// What has to be done on the way in and out that is not usual, a bit each.
     pub(crate) unusual: Cell<u32>,
-    /// DR0 to DR3, while the processor does not hold them.
-    pub(crate) debug: [Cell<u64>; 4],
+    /// [`GuestVerdict::WINDOW`] if it leaves when it can take an interrupt.
+    window: Cell<u32>,
+    /// DR0 to DR3 and, with Intel's technique, DR6, while the processor does not hold them.
+    pub(crate) debug: [Cell<u64>; 5],
     /// XCR0. The stubs look whether the processor still has it: emulators let guests change it.
     pub(crate) extended: Cell<u64>,
     /// [`StateGroups`] that go with an exit, by reason.
@@ -290,11 +297,11 @@ impl Guest {
             write_extended(self.extended.get());
         }
         if unusual & unusual::DEBUG != 0 {
-            let [first, second, third, fourth] = self.debug.each_ref().map(Cell::get);
+            let [first, second, third, fourth, status] = self.debug.each_ref().map(Cell::get);
             // SAFETY: nothing breaks before DR7 says so, which is the guest's.
             unsafe {
-                asm!("mov dr0, {}", "mov dr1, {}", "mov dr2, {}", "mov dr3, {}",
-                    in(reg) first, in(reg) second, in(reg) third, in(reg) fourth,
+                asm!("mov dr0, {}", "mov dr1, {}", "mov dr2, {}", "mov dr3, {}", "mov dr6, {}",
+                    in(reg) first, in(reg) second, in(reg) third, in(reg) fourth, in(reg) status,
                     options(nomem, nostack, preserves_flags));
             }
         }
@@ -312,14 +319,15 @@ impl Guest {
             write_extended(machine);
         }
         if unusual & unusual::DEBUG != 0 {
-            let (first, second, third, fourth): (u64, u64, u64, u64);
+            let (first, second, third, fourth, status): (u64, u64, u64, u64, u64);
             // SAFETY: reads registers, and switches off what breakpoints there may be.
             unsafe {
                 asm!("mov dr7, {off}", "mov {}, dr0", "mov {}, dr1", "mov {}, dr2", "mov {}, dr3",
-                    out(reg) first, out(reg) second, out(reg) third, out(reg) fourth,
+                    "mov {}, dr6",
+                    out(reg) first, out(reg) second, out(reg) third, out(reg) fourth, out(reg) status,
                     off = in(reg) 0x400u64, options(nomem, nostack, preserves_flags));
             }
-            for (cell, value) in self.debug.iter().zip([first, second, third, fourth]) {
+            for (cell, value) in self.debug.iter().zip([first, second, third, fourth, status]) {
                 cell.set(value);
             }
             if by!(technique(), read(self, state::DR7)) & BREAKPOINTS == 0 {
@@ -368,30 +376,9 @@ fn kept(guest: &Guest, number: usize) -> Option<&Cell<u64>> {
         state::RSP => None,
         0..16 => guest.registers.get(number),
         state::EXTENDED => Some(&guest.extended),
-        state::DR0..state::DR6 => guest.debug.get(number - state::DR0),
+        state::DR6 if !is_vmx() => None,
+        state::DR0..=state::DR6 => guest.debug.get(number - state::DR0),
         _ => None,
-    }
-}
-
-/// Hands the words of `groups` to `put`. One copy of the code, whoever asks.
-#[inline(never)]
-fn read_groups(guest: &Guest, groups: StateGroups, put: &mut dyn FnMut(u64)) {
-    for number in groups.numbers() {
-        let kept = kept(guest, number).map(Cell::get);
-        put(kept.unwrap_or_else(|| by!(technique(), read(guest, number))));
-    }
-}
-
-/// Takes the words of `groups` from `take`.
-#[inline(never)]
-fn write_groups(guest: &Guest, groups: StateGroups, take: &mut dyn FnMut() -> u64) {
-    for number in groups.numbers() {
-        let value = state::admitted(number, take());
-        match kept(guest, number) {
-            _ if number == state::EXTENDED => guest.set_extended(value),
-            Some(cell) => cell.set(value),
-            None => by!(technique(), write(guest, number, value)),
-        }
     }
 }
 
@@ -411,7 +398,7 @@ impl Virt for X86_64 {
         guest.physical.set(state.0);
         by!(technique(), reset(guest, PAGES.load(Relaxed)));
         let mut words = state::RESET.into_iter();
-        write_groups(guest, StateGroups::all(), &mut || words.next().unwrap_or_default());
+        self.write_guest(state, StateGroups::all(), &mut || words.next().unwrap_or_default());
     }
 
     fn prepare_guest_root(&self, root: PhysicalAddress) {
@@ -435,16 +422,23 @@ impl Virt for X86_64 {
         }
     }
 
-    fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, mut put: impl FnMut(u64)) {
-        read_groups(guest(state), groups, &mut put);
+    fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64)) {
+        let guest = guest(state);
+        for number in groups.numbers() {
+            let kept = kept(guest, number).map(Cell::get);
+            put(kept.unwrap_or_else(|| by!(technique(), read(guest, number))));
+        }
     }
 
-    fn write_guest(
-        &self,
-        state: PhysicalAddress,
-        groups: StateGroups,
-        mut take: impl FnMut() -> u64,
-    ) {
-        write_groups(guest(state), groups, &mut take);
+    fn write_guest(&self, state: PhysicalAddress, groups: StateGroups, take: Take<'_>) {
+        let guest = guest(state);
+        for number in groups.numbers() {
+            let value = state::admitted(number, take());
+            match kept(guest, number) {
+                _ if number == state::EXTENDED => guest.set_extended(value),
+                Some(cell) => cell.set(value),
+                None => by!(technique(), write(guest, number, value)),
+            }
+        }
     }
 }

@@ -22,6 +22,8 @@
 use core::arch::global_asm;
 use core::mem::offset_of;
 
+use a9n_abi::guest::Event;
+
 use super::svm::vmcb;
 use super::vmx::{host, run};
 use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
@@ -29,13 +31,6 @@ use crate::context::Context;
 use crate::cpu::{AREA_BYTES, CPUS, Cpu, OTHERS};
 use crate::entry::Entered;
 use crate::lock::{LOCK, acquire};
-
-/// Bit of an event that says that it is one.
-const EVENT_IS_ONE: u32 = 31;
-/// Code of an exit for an interrupt of the machine.
-const INTERRUPTED: u32 = 0x60;
-/// The first code of those that are never the kernel's own business.
-const MONITORED: u32 = 0x64;
 
 global_asm!(
     include_str!("guest.s"),
@@ -54,7 +49,8 @@ global_asm!(
     R15 = const offset_of!(Context, r15),
     GUEST_CPU = const offset_of!(Guest, cpu),
     UNUSUAL = const offset_of!(Guest, unusual),
-    MONITORED = const MONITORED,
+    // The first code of those that are never the kernel's own business.
+    MONITORED = const 0x64,
     ALONE = const Entered::ALONE,
     OTHERS = sym OTHERS,
     CPUS = sym CPUS,
@@ -67,8 +63,9 @@ global_asm!(
     TLB_CONTROL = const vmcb::TLB_CONTROL,
     EXIT_EVENT = const vmcb::EXIT_EVENT,
     EXIT_CODE = const vmcb::EXIT_CODE,
-    EVENT_IS_ONE = const EVENT_IS_ONE,
-    INTERRUPTED = const INTERRUPTED,
+    EVENT_IS_ONE = const Event::VALID.ilog2(),
+    // Code of an exit for an interrupt of the machine.
+    INTERRUPTED = const 0x60,
     BEFORE_ENTRY = sym before_entry,
     AFTER_EXIT = sym after_exit,
     LEFT = sym left,

@@ -1,12 +1,15 @@
 //! New processes and threads.
 
+use alloc::vec::Vec;
+
 use koito_linux::{Errno, raw};
 use koito_posix_core::{Key, Life, Pending, Signal, register};
 use koito_vfs::Flags;
 
 use crate::account::Account;
 use crate::call::{Answer, Arguments, Stop};
-use crate::process::{Process, ProcessKey, Wishes};
+use crate::owner::Wishes;
+use crate::process::{Process, ProcessKey};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
 use crate::timers::Timers;
@@ -106,22 +109,18 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     if !makes_thread && has(raw::CLONE_SIGHAND) {
         return Err(Errno::EINVAL.into());
     }
-    let session = server.process_of(task).session;
-    server.check_room(Some(session))?;
-    if !makes_thread {
-        check_processes(server, task)?;
-    }
     let parent = server.tasks[task].process;
-    let number = server.new_number();
+    server.check_room(Some(parent))?;
+    let number = server.new_number()?;
     let process = if makes_thread { parent } else { add_process(server, parent, number, wish)? };
     let mask = server.tasks[task].mask;
-    let child = match server.add_task(process, number, mask) {
+    let child = match server.add_task(process, number, (mask, Some(task))) {
         Ok(child) => child,
         Err(errno) => {
             if !makes_thread {
                 server.leave_space(process);
                 server.close_all(process);
-                server.processes.remove(process);
+                server.forget_process(process);
             }
             return Err(errno.into());
         }
@@ -148,21 +147,11 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     begin(server, task, child, wish);
     if has(raw::CLONE_VFORK) {
         server.processes[process].borrowed_from = Some(task);
+        server.tasks[task].lends_to = Some(process);
         server.tasks[task].waiting = Some(Waiting::Answer(number.into()));
         return Err(Stop::Halt);
     }
     Ok(number.into())
-}
-
-/// Refuses more processes than the user may have; root may have as many as there is room for.
-fn check_processes(server: &Server, task: TaskKey) -> Result<(), Errno> {
-    let own = server.process_of(task);
-    let (user, most) = (own.owner.users[0], own.limits.processes());
-    if user == 0 || own.owner.users[1] == 0 || most == u64::MAX {
-        return Ok(());
-    }
-    let mine = server.processes.iter().filter(|(_, it)| it.owner.users[0] == user).count();
-    if mine as u64 >= most { Err(Errno::EAGAIN) } else { Ok(()) }
 }
 
 /// A child of `parent`, without threads.
@@ -190,6 +179,7 @@ fn add_process(
         group: it.group,
         session: it.session,
         owner: it.owner.clone(),
+        tasks: Vec::new(),
         space,
         program: it.program.clone(),
         program_name: it.program_name,
@@ -208,7 +198,7 @@ fn add_process(
         account: Account::default(),
         wishes: Wishes { parent_death_signal: 0, adopts: false, ..it.wishes },
     };
-    let child = server.processes.add(child);
+    let child = server.enter_process(child);
     server.attend_cpu_limit(child);
     Ok(child)
 }

@@ -7,12 +7,15 @@ use koito_vfs::{Context, FileId, Flags, Object, Vfs, Whence};
 use super::signals::read_signals;
 use crate::buffer::Buffer;
 use crate::call::{Answer, Arguments, Stop};
+use crate::disk::Acting;
 use crate::files::Came;
 use crate::machine::Memory;
 use crate::server::{Server, TaskKey};
 
 /// Most bytes of a read or write.
 const MOST_BYTES: u64 = 0x7fff_f000;
+/// Bytes that a call moves before others have their turn.
+pub const ON_ONE_TURN: u64 = 1 << 20;
 /// Most pieces of a vector.
 const MOST_PIECES: u64 = 1024;
 
@@ -117,7 +120,8 @@ impl Server {
         let tried = if way == Way::Read { Protection::WRITE } else { Protection::READ };
         let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
-        let mut done = self.tasks[task].moved;
+        let before = self.tasks[task].moved;
+        let mut done = before;
         let mut buffer = Buffer::default();
         loop {
             let at = address.wrapping_add(done);
@@ -128,11 +132,17 @@ impl Server {
                 Err(errno) => Err(errno.into()),
             };
             match moved {
-                Ok(count) => done += count,
-                // What was written so far is not written again.
-                Err(Stop::Wait) if way == Way::Write && waits => {
+                Ok(count) => {
+                    done += count;
+                    if in_steps && done < bytes && done - before >= ON_ONE_TURN && count == asked {
+                        self.tasks[task].moved = done;
+                        return Err(Stop::Again);
+                    }
+                }
+                // What was moved so far is not moved again.
+                Err(stop) if done > 0 && self.goes_on(stop, way == Way::Write && waits) => {
                     self.tasks[task].moved = done;
-                    return Err(Stop::Wait);
+                    return Err(stop);
                 }
                 Err(_) if done > 0 => break,
                 Err(stop) => return Err(stop),
@@ -145,6 +155,13 @@ impl Server {
         }
         self.tasks[task].moved = 0;
         Ok(done)
+    }
+
+    /// Whether a transfer that was stopped goes on from there: one that waits for the file server, and one
+    /// that `waits` for anything.
+    fn goes_on(&self, stop: Stop, waits: bool) -> bool {
+        let waits_for_disk = matches!(self.world.acting, Acting::Awaiting(_));
+        waits_for_disk || stop == Stop::Again || (waits && stop == Stop::Wait)
     }
 
     /// How much of `bytes` may be written to a file, as large as the process may make one; who is at the end
@@ -191,32 +208,46 @@ impl Server {
         task: TaskKey,
         file: FileId,
         way: Way,
-        mut offset: Option<u64>,
+        offset: Option<u64>,
         (vector, count): (u64, u64),
     ) -> Answer {
         if count > MOST_PIECES {
             return Err(Errno::EINVAL.into());
         }
-        let mut done = 0;
+        // What was moved before it had to wait.
+        let start = core::mem::take(&mut self.tasks[task].moved);
+        let (mut before, mut done) = (start, start);
         for index in 0..count {
-            let [address, bytes] =
-                self.read_words(task, vector.wrapping_add(index * 16)).map_err(Stop::from)?;
-            if bytes == 0 {
-                continue;
-            }
-            match self.transfer(task, file, way, offset, (address, bytes)) {
-                Ok(moved) => {
+            let at = vector.wrapping_add(index * 16);
+            let piece = self.read_words(task, at).map_err(Stop::from);
+            let moved = piece.and_then(|[address, bytes]| {
+                let skipped = before.min(bytes);
+                before -= skipped;
+                let rest = (address.wrapping_add(skipped), bytes - skipped);
+                let offset = offset.map(|offset| offset + done);
+                let moved =
+                    if rest.1 > 0 { self.transfer(task, file, way, offset, rest)? } else { 0 };
+                Ok((moved, moved == rest.1))
+            });
+            match moved {
+                Ok((moved, whole)) => {
                     done += moved;
-                    offset = offset.map(|offset| offset + moved);
-                    if moved < bytes {
+                    if !whole {
                         break;
                     }
+                    if done - start >= ON_ONE_TURN && index + 1 < count {
+                        self.tasks[task].moved = done;
+                        return Err(Stop::Again);
+                    }
                 }
-                Err(_) if done > 0 => {
-                    self.tasks[task].moved = 0;
-                    break;
+                Err(stop) => {
+                    done += core::mem::take(&mut self.tasks[task].moved);
+                    if done > 0 && self.goes_on(stop, stop == Stop::Wait && way == Way::Write) {
+                        self.tasks[task].moved = done;
+                        return Err(stop);
+                    }
+                    return if done > 0 { Ok(done) } else { Err(stop) };
                 }
-                Err(stop) => return Err(stop),
             }
         }
         Ok(done)
@@ -224,7 +255,7 @@ impl Server {
 }
 
 /// An offset that a call was given.
-fn offset(offset: u64) -> Result<Option<u64>, Errno> {
+pub fn offset(offset: u64) -> Result<Option<u64>, Errno> {
     if offset > i64::MAX as u64 { Err(Errno::EINVAL) } else { Ok(Some(offset)) }
 }
 
@@ -340,194 +371,4 @@ pub fn lseek(
         koito_vfs::Stop::Error(errno) => errno.into(),
         _ => Errno::EIO.into(),
     })
-}
-
-/// Copies from one file to another; from an offset that lies in memory, if one is given.
-pub fn sendfile(
-    server: &mut Server,
-    task: TaskKey,
-    &[to, from, place, bytes, ..]: &Arguments,
-) -> Answer {
-    let [to, from] = [server.file(task, to)?, server.file(task, from)?];
-    if !matches!(server.world.vfs.object(from), Object::File(_)) {
-        return Err(Errno::EINVAL.into());
-    }
-    copy(server, task, (from, place), (to, 0), bytes)
-}
-
-/// Moves bytes from a pipe to a file, or from a file to a pipe.
-pub fn splice(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[from, from_at, to, to_at, bytes, _] = arguments;
-    let [from, to] = [server.file(task, from)?, server.file(task, to)?];
-    let pipe = |file| matches!(server.world.vfs.object(file), Object::Pipe(..));
-    let (source, target) = (pipe(from), pipe(to));
-    if (source && from_at != 0) || (target && to_at != 0) {
-        return Err(Errno::ESPIPE.into());
-    }
-    let known =
-        source && matches!(server.world.vfs.object(to), Object::File(_) | Object::Device(_));
-    let stored = target && matches!(server.world.vfs.object(from), Object::File(_));
-    if !known && !stored {
-        return Err(Errno::EINVAL.into());
-    }
-    copy(server, task, (from, from_at), (to, to_at), bytes)
-}
-
-/// Copies from one file to another, each from an offset that lies in memory, if one is given.
-pub fn copy_file_range(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[from, from_at, to, to_at, bytes, flags] = arguments;
-    let [from, to] = [server.file(task, from)?, server.file(task, to)?];
-    let both = [from, to].map(|file| matches!(server.world.vfs.object(file), Object::File(_)));
-    if flags != 0 || both != [true; 2] {
-        return Err(Errno::EINVAL.into());
-    }
-    copy(server, task, (from, from_at), (to, to_at), bytes)
-}
-
-/// Copies, piece by piece, until something waits.
-fn copy(
-    server: &mut Server,
-    task: TaskKey,
-    (from, from_at): (FileId, u64),
-    (to, to_at): (FileId, u64),
-    bytes: u64,
-) -> Answer {
-    let read_place = |server: &mut Server, at: u64| -> Result<Option<u64>, Stop> {
-        if at == 0 {
-            return Ok(None);
-        }
-        let [place] = server.read_words(task, at)?;
-        Ok(offset(place)?)
-    };
-    let mut source = read_place(server, from_at)?;
-    let mut target = read_place(server, to_at)?;
-    let mut done = 0;
-    let mut piece = [0; 4096];
-    while done < bytes.min(MOST_BYTES) {
-        let most = (bytes - done).min(piece.len() as u64) as usize;
-        let came = server.number_call(task, |vfs, context| {
-            let ready = vfs.ready(to).contains(koito_vfs::Ready::OUT);
-            if !ready && done > 0 {
-                return Err(Errno::EAGAIN.into());
-            }
-            if !ready {
-                return Err(vfs.would_wait_to_write(to));
-            }
-            let mut room = &mut piece[..most];
-            Ok(vfs.copy_out(context, from, source, &mut room)? as u64)
-        });
-        let count = match came {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(_) if done > 0 => break,
-            Err(stop) => return Err(stop),
-        };
-        let written = server.number_call(task, |vfs, context| {
-            let mut bytes = &piece[..count as usize];
-            let done = match target {
-                Some(target) => vfs.write_at(context, to, target, &mut bytes),
-                None => vfs.write(context, to, &mut bytes),
-            };
-            done.map(|count| count as u64)
-        });
-        let written = match written {
-            Ok(written) => written,
-            Err(stop) => {
-                if stop == Stop::Error(Errno::EPIPE) {
-                    server.broken_pipe(task);
-                }
-                if done == 0 {
-                    return Err(stop);
-                }
-                0
-            }
-        };
-        // What was read and could not be written is read again.
-        if source.is_none() && written < count {
-            let back = -((count - written) as i64);
-            let _ = server.world.vfs.seek(from, back, Whence::Current);
-        }
-        done += written;
-        source = source.map(|place| place + written);
-        target = target.map(|place| place + written);
-        if written < count {
-            break;
-        }
-    }
-    for (at, place) in [(from_at, source), (to_at, target)] {
-        if let Some(place) = place {
-            server.write_words(task, at, &[place])?;
-        }
-    }
-    Ok(done)
-}
-
-/// Has what was written to a file last.
-pub fn fsync(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    let file = server.file(task, file)?;
-    server.number_call(task, |vfs, _| vfs.sync_file(file).map(|()| 0))
-}
-
-/// Has everything last.
-pub fn sync(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
-    server.number_call(task, |vfs, _| vfs.sync_all().map(|()| 0))
-}
-
-/// Has all of a file system last.
-pub fn syncfs(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    server.file(task, file)?;
-    sync(server, task, &[0; 6])
-}
-
-/// Has part of a file on its way to the disk: all of it.
-pub fn sync_file_range(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    fsync(server, task, &[file, 0, 0, 0, 0, 0])
-}
-
-/// Has part of a file read before it is asked for, which changes nothing.
-pub fn readahead(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    let file = server.file(task, file)?;
-    let is_file = matches!(server.world.vfs.object(file), Object::File(_));
-    let reads = server.world.vfs.flags(file).reads();
-    if !reads {
-        return Err(Errno::EBADF.into());
-    }
-    if is_file { Ok(0) } else { Err(Errno::EINVAL.into()) }
-}
-
-/// Sets the length of an open file.
-pub fn ftruncate(server: &mut Server, task: TaskKey, &[file, size, ..]: &Arguments) -> Answer {
-    let file = server.file(task, file)?;
-    let size = offset(size)?.unwrap_or(0);
-    server.check_size(task, size)?;
-    server.number_call(task, |vfs, context| vfs.truncate_file(context, file, size).map(|()| 0))
-}
-
-/// Sees to it that a file is long enough. Space is taken when it is written.
-pub fn fallocate(
-    server: &mut Server,
-    task: TaskKey,
-    &[file, mode, from, bytes, ..]: &Arguments,
-) -> Answer {
-    const KEEP_SIZE: u64 = 1;
-    let file = server.file(task, file)?;
-    let end = from.checked_add(bytes).filter(|end| bytes > 0 && *end <= i64::MAX as u64);
-    let end = end.ok_or(Errno::EINVAL)?;
-    match mode {
-        0 => {
-            server.check_size(task, end)?;
-            server.number_call(task, |vfs, context| vfs.extend_file(context, file, end).map(|()| 0))
-        }
-        KEEP_SIZE => Ok(0),
-        _ => Err(Errno::EOPNOTSUPP.into()),
-    }
-}
-
-/// Says how a file will be read, which changes nothing.
-pub fn fadvise64(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    let file = server.file(task, file)?;
-    match server.world.vfs.object(file) {
-        Object::Pipe(..) => Err(Errno::ESPIPE.into()),
-        _ => Ok(0),
-    }
 }

@@ -7,7 +7,7 @@ use super::time::nanoseconds;
 use crate::call::{Answer, Arguments, Stop};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
-use crate::wake::{Waiting, Word};
+use crate::wake::Word;
 
 /// Waits at a word while it has a value, or wakes who waits there.
 pub fn futex(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
@@ -82,7 +82,7 @@ fn lock(
     if word & OWNER == number {
         return Err(Errno::EDEADLK.into());
     }
-    if !server.tasks.iter().any(|(_, it)| it.number == word & OWNER) {
+    if server.numbers.thread(word & OWNER).is_none() {
         return Err(Errno::ESRCH.into());
     }
     let Some(timeout) = timeout else { return Err(Errno::EAGAIN.into()) };
@@ -98,7 +98,7 @@ fn lock(
     }
     server.write_bytes(task, address, &(word | AWAITED).to_le_bytes())?;
     let word = word_at(server, task, (address, operation))?;
-    server.tasks[task].waiting = Some(Waiting::Futex { word, bits: BY_OWNER });
+    server.wait_at_word(task, word, BY_OWNER);
     server.set_deadline(task, deadline);
     Err(Stop::Halt)
 }
@@ -106,24 +106,14 @@ fn lock(
 impl Server {
     /// Gives a lock to somebody who waits for it, or to nobody; `died` is what its word says beside.
     fn hand_over(&mut self, space: Key<Space>, address: u64, died: u32) -> Result<(), Errno> {
-        let page = self.spaces[space].pages.get(page_of(address));
-        let words = [
-            Some(Word::Private(space, address)),
-            page.map(|entry| Word::Shared(entry.page(), address % PAGE_BYTES)),
-        ];
-        let waits = |waiting: &Option<Waiting>| match waiting {
-            Some(Waiting::Futex { word, bits: BY_OWNER }) => words.contains(&Some(*word)),
-            _ => false,
-        };
-        let mut waiting = self.tasks.iter().filter(|(_, it)| waits(&it.waiting));
-        let next = waiting.next().map(|(key, it)| (key, it.number));
+        let waiting = self.waiting_at(space, address);
+        let mut waiting = waiting.into_iter().filter(|(_, bits)| *bits == BY_OWNER);
+        let next = waiting.next().map(|(key, _)| (key, self.tasks[key].number));
         let more = if waiting.next().is_some() { AWAITED } else { 0 };
-        drop(waiting);
         let word = next.map_or(0, |(_, number)| number | more) | died;
         self.spaces[space].write(&mut self.world, address, &word.to_le_bytes())?;
         if let Some((key, _)) = next {
-            self.tasks[key].waiting = Some(Waiting::Answer(0));
-            self.wake(key);
+            self.answer_waiting(key, 0);
         }
         Ok(())
     }
@@ -219,7 +209,7 @@ fn wait(
         }
     };
     let word = word_at(server, task, (address, operation))?;
-    server.tasks[task].waiting = Some(Waiting::Futex { word, bits });
+    server.wait_at_word(task, word, bits);
     server.set_deadline(task, deadline);
     Err(Stop::Halt)
 }

@@ -267,8 +267,8 @@ pub fn mremap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
     Ok(to.start)
 }
 
-/// Has what was written to mapped files reach them. Whoever reads a file sees the same pages already; when
-/// they last is a matter of `fsync`.
+/// Has what was written to mapped files reach them, and last if that is to be waited for. Whoever reads a file
+/// sees the same pages already.
 pub fn msync(
     server: &mut Server,
     task: TaskKey,
@@ -281,8 +281,25 @@ pub fn msync(
         return Err(Errno::EINVAL.into());
     }
     let space = server.process_of(task).space;
-    let covered = range.is_empty() || server.spaces[space].areas.covers(range);
-    if covered { Ok(0) } else { Err(Errno::ENOMEM.into()) }
+    if range.is_empty() {
+        return Ok(0);
+    }
+    if !server.spaces[space].areas.covers(range.clone()) {
+        return Err(Errno::ENOMEM.into());
+    }
+    server.spaces[space].note_written_once(&mut server.world, range.clone());
+    if flags & raw::MS_SYNC == 0 {
+        return Ok(0);
+    }
+    let shared = |(_, area): (u64, &Area<FileKey>)| match &area.backing {
+        Backing::File { file, .. } if area.sharing == Sharing::Shared => Some(*file),
+        _ => None,
+    };
+    let files: Vec<FileKey> = server.spaces[space].areas.within(range).filter_map(shared).collect();
+    for file in files {
+        server.number_call(task, |vfs, _| vfs.sync_file(file).map(|()| 0))?;
+    }
+    Ok(0)
 }
 
 /// Which pages are there: a byte for each.

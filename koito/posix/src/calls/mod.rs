@@ -3,11 +3,15 @@
 
 pub mod attributes;
 pub mod clone;
+pub mod copies;
 pub mod descriptors;
+pub mod extended;
 pub mod files;
 pub mod futex;
 pub mod identity;
+pub mod lasting;
 pub mod memory;
+pub mod messages;
 pub mod names;
 pub mod other_memory;
 pub mod paths;
@@ -27,6 +31,7 @@ pub mod terminal;
 pub mod time;
 pub mod timers;
 pub mod wait;
+pub mod watches;
 
 use alloc::vec;
 use alloc::vec::Vec;

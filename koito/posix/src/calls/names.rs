@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
-use koito_vfs::{Kind, New, Rename};
+use koito_vfs::{Kind, Last, New, Rename};
 
 use super::paths::{EMPTY_PATH, HERE, NO_FOLLOW, PATH_BYTES};
 use crate::call::{Answer, Arguments};
@@ -140,10 +140,15 @@ pub fn linkat(
     task: TaskKey,
     &[at, path, to_at, to, flags, _]: &Arguments,
 ) -> Answer {
-    let follows = if flags & FOLLOW == 0 { NO_FOLLOW } else { 0 };
-    let old = server.name_at(task, (at, path), follows | flags & EMPTY_PATH)?;
+    let old = server.place_at(task, (at, path), flags)?;
     let (start, path) = server.path(task, to_at, to)?;
-    server.number_call(task, |vfs, context| vfs.link(context, old, start, &path).map(|()| 0))
+    let last = if flags & FOLLOW == 0 { Last::Keep } else { Last::Follow };
+    // In one: what the file server did once is not looked for again.
+    server.number_call(task, |vfs, context| {
+        let (from, name) = (old.0, &old.1);
+        let old = if name.is_empty() { from } else { vfs.find(context, from, name, last)? };
+        vfs.link(context, old, start, &path).map(|()| 0)
+    })
 }
 
 /// Gives a file a further name.

@@ -21,7 +21,7 @@ pub const EMPTY_PATH: u64 = 0x1000;
 const EFFECTIVE: u64 = 0x200;
 
 /// A path, and from where it counts.
-type From = (DentryId, Vec<u8>);
+pub type From = (DentryId, Vec<u8>);
 
 impl Server {
     /// The path at `address`, from a directory on.
@@ -56,16 +56,30 @@ impl Server {
         (directory, address): (u64, u64),
         flags: u64,
     ) -> Result<DentryId, Stop> {
+        let from = self.place_at(task, (directory, address), flags)?;
+        let last = if flags & NO_FOLLOW == 0 { Last::Follow } else { Last::Keep };
+        if from.1.is_empty() { Ok(from.0) } else { self.name(task, &from, last) }
+    }
+
+    /// A path, and from where it counts; with `AT_EMPTY_PATH`, and only then, it may be empty, and what the
+    /// descriptor leads to is meant.
+    pub fn place_at(
+        &mut self,
+        task: TaskKey,
+        (directory, address): (u64, u64),
+        flags: u64,
+    ) -> Result<From, Errno> {
         if flags & EMPTY_PATH != 0 && self.read_string(task, address, PATH_BYTES)?.is_empty() {
-            if directory as u32 == HERE as u32 {
-                return Ok(self.opened(task)?.place.directory);
-            }
-            let file = self.file(task, directory)?;
-            return self.world.vfs.place_of(file).ok_or_else(|| Errno::EBADF.into());
+            let place = if directory as u32 == HERE as u32 {
+                self.opened(task)?.place.directory
+            } else {
+                let file = self.file(task, directory)?;
+                self.world.vfs.place_of(file).ok_or(Errno::EBADF)?
+            };
+            return Ok((place, Vec::new()));
         }
         let from = self.path(task, directory, address)?;
-        let last = if flags & NO_FOLLOW == 0 { Last::Follow } else { Last::Keep };
-        self.name(task, &from, last)
+        if from.1.is_empty() { Err(Errno::ENOENT) } else { Ok(from) }
     }
 
     /// What is known of what a path leads to; with `AT_EMPTY_PATH`, an empty path means the descriptor.
@@ -124,6 +138,9 @@ pub fn openat(
             }
         }
     };
+    if flags.contains(Flags::TRUNCATE) {
+        server.settle_cuts();
+    }
     server.tasks[task].opening = Some(file);
     server.number_call(task, |vfs, _| vfs.is_met(file).map(|()| 0))?;
     server.tasks[task].opening = None;

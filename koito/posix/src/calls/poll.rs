@@ -192,14 +192,21 @@ pub fn select(
     task: TaskKey,
     &[count, a, b, c, timeout, _]: &Arguments,
 ) -> Answer {
-    let timeout = match timeout {
-        0 => None,
-        at => {
-            let [seconds, micros] = server.read_words(task, at)?;
-            Some(nanoseconds([seconds, micros.saturating_mul(1000)])?)
-        }
-    };
-    select_until(server, task, (count, [a, b, c]), timeout)
+    if timeout == 0 {
+        return select_until(server, task, (count, [a, b, c]), None);
+    }
+    let [seconds, micros] = server.read_words(task, timeout)?;
+    let longest = nanoseconds([seconds, micros.saturating_mul(1000)])?;
+    let deadline = server.tasks[task].deadline.unwrap_or(server.clock.now() + longest);
+    let answer = select_until(server, task, (count, [a, b, c]), Some(longest));
+    if answer.is_ok() {
+        // What is left of it: some programs go on with that.
+        let left = deadline.saturating_sub(server.clock.now()) / 1000;
+        let told = [left / 1_000_000, left % 1_000_000];
+        // Where it cannot be written, it is not, as in Linux.
+        let _ = server.write_words(task, timeout, &told);
+    }
+    answer
 }
 
 /// The same, with signals held back meanwhile.

@@ -4,7 +4,7 @@ use koito::services::PowerState;
 use koito_linux::Errno;
 
 use crate::call::{Answer, Arguments};
-use crate::server::{Server, TaskKey};
+use crate::server::{Server, TaskKey, World};
 
 /// What the first two arguments have to be, lest anybody does this by accident.
 const FIRST_MARK: u32 = 0xfee1_dead;
@@ -34,8 +34,8 @@ pub fn reboot(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
         keys if command::KEYS.contains(&keys) => return Ok(0),
         _ => return Err(Errno::EINVAL.into()),
     };
-    server.write_back(u64::MAX);
-    server.world.disk.leave();
+    let World { vfs, disk, .. } = &mut server.world;
+    disk.leave(vfs);
     // If it answers, the machine does not do it.
     let _ = server.power.as_ref().map(|power| power.enter(state));
     Err(Errno::EIO.into())

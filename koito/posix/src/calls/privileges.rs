@@ -1,17 +1,16 @@
 //! Rights beyond those of users, and what a process wishes for itself (`prctl`).
 //!
-//! The superuser's processes have all capabilities, others none. A process can give none of its own up
-//! without becoming somebody else: such a wish is refused, not ignored.
+//! Capabilities come with the superuser and go with it, but for who keeps them. Besides changing users and
+//! groups, the superuser alone may do what they stand for, and it can give none of them up: such a wish is
+//! refused, not ignored.
 
 use koito_linux::Errno;
 use koito_posix_core::Signal;
 
 use crate::call::{Answer, Arguments};
-use crate::process::ProcessKey;
+use crate::owner::Capabilities;
 use crate::server::{Server, TaskKey};
 
-/// All capabilities that Linux 6.1 has.
-const ALL: u64 = (1 << 41) - 1;
 /// The version of the interface that has two words for each set.
 const VERSION: u32 = 0x2008_0522;
 /// Versions that Linux still knows.
@@ -54,14 +53,6 @@ mod ambient {
 /// How late threads may be woken where nobody says otherwise, in nanoseconds.
 const TIMER_SLACK: u64 = 50_000;
 
-/// What a process may do: effective, permitted, inheritable.
-fn capabilities(server: &Server, process: ProcessKey) -> [u64; 3] {
-    let it = &server.processes[process];
-    let effective = if it.owner.users[1] == 0 { ALL } else { 0 };
-    let permitted = if it.owner.users.contains(&0) { ALL } else { 0 };
-    [effective, permitted, 0]
-}
-
 /// Reads which version of the interface is spoken, and of which process; tells the right one, if that is
 /// none.
 fn header(server: &mut Server, task: TaskKey, at: u64) -> Result<(u32, u32), Errno> {
@@ -85,7 +76,8 @@ pub fn capget(server: &mut Server, task: TaskKey, &[at, to, ..]: &Arguments) -> 
         0 => server.tasks[task].process,
         number => server.process(number).ok_or(Errno::ESRCH)?,
     };
-    let sets = capabilities(server, process);
+    let Capabilities { effective, permitted } = server.processes[process].owner.capabilities;
+    let sets = [effective, permitted, 0];
     let mut bytes = [0; 24];
     for (word, place) in bytes.chunks_exact_mut(4).enumerate() {
         let set = sets[word % 3] >> (word / 3 * 32);
@@ -96,7 +88,7 @@ pub fn capget(server: &mut Server, task: TaskKey, &[at, to, ..]: &Arguments) -> 
     Ok(0)
 }
 
-/// Gives capabilities up, or takes them into use: as far as nothing changes.
+/// Gives capabilities up, or takes them into use.
 pub fn capset(server: &mut Server, task: TaskKey, &[at, from, ..]: &Arguments) -> Answer {
     let (version, number) = header(server, task, at)?;
     if number != 0 && number != server.process_of(task).number {
@@ -108,10 +100,16 @@ pub fn capset(server: &mut Server, task: TaskKey, &[at, from, ..]: &Arguments) -
     for (word, place) in bytes.as_chunks().0.iter().enumerate() {
         sets[word % 3] |= u64::from(u32::from_le_bytes(*place)) << (word / 3 * 32);
     }
-    let own = capabilities(server, server.tasks[task].process);
-    let [effective, permitted, inheritable] = sets.map(|set| set & ALL);
-    let same = [effective, permitted] == [own[0], own[1]] && inheritable == 0;
-    if same { Ok(0) } else { Err(Errno::EPERM.into()) }
+    let [effective, permitted, inheritable] = sets.map(|set| set & Capabilities::ALL);
+    let owner = &mut server.process_of_mut(task).owner;
+    let own = owner.capabilities;
+    let raises = permitted & !own.permitted != 0 || effective & !permitted != 0;
+    let drops_root = owner.users[1] == 0 && effective != own.effective;
+    if raises || drops_root || inheritable != 0 {
+        return Err(Errno::EPERM.into());
+    }
+    owner.capabilities = Capabilities { effective, permitted };
+    Ok(0)
 }
 
 fn switch(value: u64) -> Result<bool, Errno> {
@@ -152,8 +150,8 @@ pub fn prctl(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answe
             server.write_bytes(task, value, &name)?;
         }
         request::GET_SECCOMP | request::GET_HUGE_PAGES_DISABLED | request::GET_SECURE_BITS => {}
-        request::READ_BOUND if value < 64 && ALL >> value & 1 != 0 => return Ok(1),
-        request::DROP_BOUND if value < 64 && ALL >> value & 1 != 0 => {
+        request::READ_BOUND if value < 64 && Capabilities::ALL >> value & 1 != 0 => return Ok(1),
+        request::DROP_BOUND if value < 64 && Capabilities::ALL >> value & 1 != 0 => {
             return Err(Errno::EPERM.into());
         }
         request::SET_SECURE_BITS if value != 0 => return Err(Errno::EPERM.into()),

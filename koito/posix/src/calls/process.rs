@@ -10,6 +10,7 @@ use nun::Descriptor;
 use super::paths::{EMPTY_PATH, NO_FOLLOW};
 use crate::call::{Answer, Arguments, Stop};
 use crate::files::Came;
+use crate::owner::Capabilities;
 use crate::server::{Server, TaskKey};
 
 /// Number of the FS base among a process's registers.
@@ -104,6 +105,7 @@ fn execute(
     owner.users[1] = user.unwrap_or(owner.users[1]);
     owner.groups[1] = group.unwrap_or(owner.groups[1]);
     (owner.users[2], owner.groups[2]) = (owner.users[1], owner.groups[1]);
+    owner.capabilities = Capabilities::of(owner.users);
     it.space = loaded.space;
     it.name = loaded.name();
     it.has_executed = true;
@@ -113,8 +115,8 @@ fn execute(
         }
     }
     let number = it.number;
+    server.set_number(task, number);
     let it = &mut server.tasks[task];
-    it.number = number;
     it.clear_number = 0;
     it.alternate = AlternateStack::default();
     let body = it.body;
@@ -201,10 +203,7 @@ pub fn get_robust_list(
 ) -> Answer {
     let who = match number as u32 {
         0 => task,
-        number => {
-            let found = server.tasks.iter().find(|(_, it)| it.number == number);
-            found.map(|(key, _)| key).ok_or(Errno::ESRCH)?
-        }
+        number => server.numbers.thread(number).ok_or(Errno::ESRCH)?,
     };
     let [user, own] = [who, task].map(|task| server.process_of(task).owner.users[1]);
     if own != 0 && own != user {

@@ -42,7 +42,7 @@ pub fn pidfd_open(server: &mut Server, task: TaskKey, &[number, flags, ..]: &Arg
     }
     let number = number as u32;
     if server.process(number).is_none() {
-        let is_thread = server.tasks.iter().any(|(_, it)| it.number == number);
+        let is_thread = server.numbers.thread(number).is_some();
         return Err(if is_thread { Errno::EINVAL } else { Errno::ESRCH }.into());
     }
     server.add_process_file(task, number, flags)

@@ -24,15 +24,15 @@ fn meant(
     let or = |own| if who as u32 == 0 { own } else { who as u32 };
     let all = server.processes.iter();
     let found: Vec<ProcessKey> = match which as u32 {
-        0 => all.filter(|(_, it)| it.number == or(number)).map(|(key, _)| key).collect(),
-        1 => all.filter(|(_, it)| it.group == or(group)).map(|(key, _)| key).collect(),
+        0 => server.process(or(number)).into_iter().collect(),
+        1 => server.numbers.members(or(group)).collect(),
         2 => all.filter(|(_, it)| it.owner.users[0] == or(user)).map(|(key, _)| key).collect(),
         _ => return Err(Errno::EINVAL),
     };
-    let thread = server.tasks.iter().find(|(_, it)| it.number == who as u32);
+    let thread = server.numbers.thread(who as u32);
     match (found.is_empty(), which as u32, thread) {
         (false, ..) => Ok(found),
-        (true, 0, Some((_, thread))) => Ok([thread.process].into()),
+        (true, 0, Some(thread)) => Ok([server.tasks[thread].process].into()),
         _ => Err(Errno::ESRCH),
     }
 }
@@ -62,39 +62,63 @@ pub fn setpriority(
             result = Err(Errno::EACCES.into());
         } else {
             it.wishes.nice = nice;
+            let urgency = server.urgency(process);
+            for thread in server.tasks_of(process) {
+                let body = server.tasks[thread].body;
+                let urged = server.world.objects.placement.urge(body, urgency);
+                urged.map_err(|_| Errno::EPERM)?;
+            }
         }
     }
     result
 }
 
-/// Has a thread run on some processors only: there is the first, which has to be among them.
+/// Has a thread run on some processors only; at least one of them has to be there.
 pub fn sched_setaffinity(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[_, bytes, from, ..] = arguments;
+    let &[who, bytes, from, ..] = arguments;
     if bytes < 8 {
         return Err(Errno::EINVAL.into());
     }
-    let [processors] = server.read_words(task, from)?;
-    if processors & 1 == 0 { Err(Errno::EINVAL.into()) } else { Ok(0) }
+    let thread = meant_thread(server, task, who)?;
+    let [wanted] = server.read_words(task, from)?;
+    let placement = &mut server.world.objects.placement;
+    let allowed = wanted & placement.all();
+    let body = server.tasks[thread].body;
+    if allowed == 0 || placement.allow(body, allowed).is_err() {
+        return Err(Errno::EINVAL.into());
+    }
+    Ok(0)
 }
 
 /// On which processors a thread may run.
 pub fn sched_getaffinity(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[_, bytes, to, ..] = arguments;
+    let &[who, bytes, to, ..] = arguments;
     if bytes < 8 || !bytes.is_multiple_of(8) {
         return Err(Errno::EINVAL.into());
     }
-    server.write_words(task, to, &[1])?;
+    let thread = meant_thread(server, task, who)?;
+    let allowed = server.world.objects.placement.allowed(server.tasks[thread].body);
+    server.write_words(task, to, &[allowed])?;
     Ok(8)
 }
 
 /// On which processor it runs.
 pub fn getcpu(server: &mut Server, task: TaskKey, &[cpu, node, ..]: &Arguments) -> Answer {
-    for at in [cpu, node] {
+    let own = server.world.objects.placement.cpu(server.tasks[task].body);
+    for (at, number) in [(cpu, own as u32), (node, 0)] {
         if at != 0 {
-            server.write_bytes(task, at, &[0; 4])?;
+            server.write_bytes(task, at, &number.to_le_bytes())?;
         }
     }
     Ok(0)
+}
+
+/// The thread that a call names; 0 for the caller.
+fn meant_thread(server: &Server, task: TaskKey, who: u64) -> Result<TaskKey, Errno> {
+    match who as u32 {
+        0 => Ok(task),
+        number => server.numbers.thread(number).ok_or(Errno::ESRCH),
+    }
 }
 
 /// The process of a thread, as a call names it; 0 for the caller.
@@ -102,8 +126,8 @@ fn threads_process(server: &Server, task: TaskKey, who: u64) -> Result<ProcessKe
     if who as u32 == 0 {
         return Ok(server.tasks[task].process);
     }
-    let found = server.tasks.iter().find(|(_, it)| it.number == who as u32);
-    found.map(|(_, it)| it.process).ok_or(Errno::ESRCH)
+    let thread = server.numbers.thread(who as u32).ok_or(Errno::ESRCH)?;
+    Ok(server.tasks[thread].process)
 }
 
 /// How a thread is scheduled: as all are (`SCHED_OTHER`).

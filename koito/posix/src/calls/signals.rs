@@ -175,15 +175,16 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
     let own = server.process_of(task);
     let (own_number, own_group, user) = (own.number, own.group, own.owner.users[0]);
     let sender = Sender::of(own);
-    let is_meant = |number: u32, group: u32| match who as i32 {
-        0 => group == own_group,
-        -1 => number != 1 && number != own_number,
-        who if who < 0 => group == who.unsigned_abs(),
-        who => number == who.unsigned_abs(),
+    let meant: Vec<ProcessKey> = match who as i32 {
+        0 => server.numbers.members(own_group).collect(),
+        -1 => {
+            let others = server.processes.iter();
+            let others = others.filter(|(_, it)| it.number != 1 && it.number != own_number);
+            others.map(|(key, _)| key).collect()
+        }
+        who if who < 0 => server.numbers.members(who.unsigned_abs()).collect(),
+        who => server.process(who.unsigned_abs()).into_iter().collect(),
     };
-    let processes = server.processes.iter();
-    let meant = processes.filter(|(_, it)| is_meant(it.number, it.group));
-    let meant: Vec<ProcessKey> = meant.map(|(key, _)| key).collect();
     if meant.is_empty() {
         return Err(Errno::ESRCH.into());
     }
@@ -207,12 +208,11 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
 pub fn tgkill(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
     let &[process, thread, number, ..] = arguments;
     let signal = signal_or_look(number)?;
-    let is_it = |number: u32, its_process: ProcessKey| {
-        number == thread as u32
-            && (process as u32 == 0 || server.processes[its_process].number == process as u32)
-    };
-    let found = server.tasks.iter().find(|(_, it)| is_it(it.number, it.process));
-    let (key, to) = found.map(|(key, it)| (key, it.process)).ok_or(Errno::ESRCH)?;
+    let key = server.numbers.thread(thread as u32).ok_or(Errno::ESRCH)?;
+    let to = server.tasks[key].process;
+    if process as u32 != 0 && server.processes[to].number != process as u32 {
+        return Err(Errno::ESRCH.into());
+    }
     if !Sender::of(server.process_of(task)).may_send(&server.processes[to], signal) {
         return Err(Errno::EPERM.into());
     }

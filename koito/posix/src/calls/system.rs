@@ -28,7 +28,7 @@ pub fn sysinfo(server: &mut Server, task: TaskKey, &[to, ..]: &Arguments) -> Ans
     let uptime = server.clock.now() / NANOSECONDS;
     let pool = &server.world.vfs.pages.pool;
     let (all, free) = (pool.len() as u64 * PAGE_BYTES, pool.free() as u64 * PAGE_BYTES);
-    let processes = server.processes.iter().count() as u64;
+    let processes = server.processes.len() as u64;
     let words = [uptime, 0, 0, 0, all, free, 0, 0, 0, 0, processes, 0, 0, 1];
     server.write_words(task, to, &words)?;
     Ok(0)

@@ -111,8 +111,9 @@ pub fn waitid(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
 fn find(server: &Server, task: TaskKey, wish: &Wish) -> Result<Option<ProcessKey>, Stop> {
     let own = server.process_of(task).number;
     let mut has_some = false;
-    for (key, child) in server.processes.iter() {
-        if child.parent != own || !wish.which.means(child.number, child.group) {
+    for key in server.numbers.children(own) {
+        let child = &server.processes[key];
+        if !wish.which.means(child.number, child.group) {
             continue;
         }
         has_some = true;
@@ -140,7 +141,7 @@ fn take(server: &mut Server, child: ProcessKey) {
     match it.life {
         Life::Exited(_) | Life::Killed(_) => {
             server.settle_account(child);
-            server.processes.remove(child);
+            server.forget_process(child);
         }
         Life::Continued => it.life = Life::Running,
         Life::Running | Life::Stopped(_) => {}

@@ -53,43 +53,29 @@ pub(crate) fn keep_event(guest: &Guest) {
     }
 }
 
+/// Low half of a register.
+const fn low(value: u64) -> u64 {
+    value & 0xffff_ffff
+}
+
 /// Why `guest` was left, for its monitor.
 #[inline(always)]
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     let get = |offset| word(guest, offset).get();
     let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
     let (rax, rip, mut next) = (get(vmcb::RAX), get(vmcb::RIP), get(vmcb::NEXT_RIP));
-    let [_, rbx, rcx, rdx, ..] = guest.registers.each_ref();
-    let low = |value: u64| value & 0xffff_ffff;
-    let pair = || rdx.get() << 32 | low(rax);
-    let instruction = |which: GuestInstruction| (ExitReason::Instruction, which as u64, 0);
+    let [_, _, rcx, rdx, ..] = guest.registers.each_ref();
     let (reason, detail, value) = match half(guest, vmcb::EXIT_CODE) {
-        code @ EXCEPTION..=0x5f => {
-            (ExitReason::Exception, exception(code as u8 & 31, first), second)
-        }
-        0x64 => (ExitReason::InterruptWindow, 0, 0),
-        0x6f | 0x8e => instruction(GuestInstruction::ReadCounter),
         0x72 => (ExitReason::Identify, low(rax), low(rcx.get())),
-        0x73 => instruction(GuestInstruction::Resume),
-        0x76 => instruction(GuestInstruction::Invalidate),
         0x78 => (ExitReason::Halt, 0, 0),
         0x7b => {
             next = second;
             (ExitReason::Port, port_access(first), rax)
         }
         0x7c if first & 1 == 0 => (ExitReason::ReadRegister, low(rcx.get()), 0),
-        0x7c => (ExitReason::WriteRegister, low(rcx.get()), pair()),
-        0x7d => instruction(GuestInstruction::TaskSwitch),
-        0x7f => (ExitReason::Shutdown, 0, 0),
-        0x81 => (ExitReason::Hypercall, rax, rbx.get()),
-        0x7a | 0x80 | 0x82..=0x86 => instruction(GuestInstruction::Virtualisation),
-        0x87 => instruction(GuestInstruction::ReadTime),
-        0x89 => instruction(GuestInstruction::WriteBack),
-        0x8a..=0x8c => instruction(GuestInstruction::Monitor),
-        0x8d => (ExitReason::SetExtended, low(rcx.get()), pair()),
+        0x7c => (ExitReason::WriteRegister, low(rcx.get()), rdx.get() << 32 | low(rax)),
         0x400 => (ExitReason::Memory, attempted(first), second),
-        u32::MAX => (ExitReason::Invalid, u32::MAX.into(), 0),
-        code => (ExitReason::Other, code.into(), first),
+        code => rare(guest, code),
     };
     let length = Some(next.wrapping_sub(rip)).filter(|length| *length <= LONGEST).unwrap_or(0);
     let control = [vmcb::RFLAGS, vmcb::CR0, vmcb::EFER].map(get);
@@ -107,15 +93,39 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
 
 /// An access to a port from the first word about it: bit 0 IN, 2 a string, 3 repeated, 4 to 7 a bit for
 /// 1, 2 and 4 bytes, 7 to 10 one for addresses of 2, 4 and 8 bytes, from 16 on the port.
-fn port_access(info: u64) -> u64 {
-    let flag = |bit: u32, flag: u64| if info >> bit & 1 != 0 { flag } else { 0 };
-    let addresses = (info >> 7 & 7) << 1;
+const fn port_access(info: u64) -> u64 {
     info >> 16 & 0xffff
         | (info >> 4 & 7) << PortAccess::BYTES_SHIFT
-        | flag(0, PortAccess::IN)
-        | flag(2, PortAccess::STRING)
-        | flag(3, PortAccess::REPEATED)
-        | addresses << PortAccess::ADDRESS_SHIFT
+        | (info & 1) * PortAccess::IN
+        | (info >> 2 & 3) * PortAccess::STRING
+        | (info >> 7 & 7) << 1 << PortAccess::ADDRESS_SHIFT
+}
+
+/// The same of exits for less frequent reasons: reason, detail and value.
+#[inline(never)]
+fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
+    let get = |offset| word(guest, offset).get();
+    let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
+    let [_, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
+    let rax = get(vmcb::RAX);
+    let instruction = |which: GuestInstruction| (ExitReason::Instruction, which as u64, 0);
+    match code {
+        EXCEPTION..=0x5f => (ExitReason::Exception, exception(code as u8 & 31, first), second),
+        0x64 => (ExitReason::InterruptWindow, 0, 0),
+        0x6f | 0x8e => instruction(GuestInstruction::ReadCounter),
+        0x73 => instruction(GuestInstruction::Resume),
+        0x76 => instruction(GuestInstruction::Invalidate),
+        0x7d => instruction(GuestInstruction::TaskSwitch),
+        0x7f => (ExitReason::Shutdown, 0, 0),
+        0x81 => (ExitReason::Hypercall, rax, rbx),
+        0x7a | 0x80 | 0x82..=0x86 => instruction(GuestInstruction::Virtualisation),
+        0x87 => instruction(GuestInstruction::ReadTime),
+        0x89 => instruction(GuestInstruction::WriteBack),
+        0x8a..=0x8c => instruction(GuestInstruction::Monitor),
+        0x8d => (ExitReason::SetExtended, low(rcx), rdx << 32 | low(rax)),
+        u32::MAX => (ExitReason::Invalid, u32::MAX.into(), 0),
+        _ => (ExitReason::Other, code.into(), first),
+    }
 }
 
 /// What was tried when a nested fault came, from the first word about it.
@@ -157,18 +167,13 @@ pub(crate) fn inject(guest: &Guest, event: Event) {
     word(guest, vmcb::EVENT).set(event.0);
 }
 
-/// Lets the guest be left as soon as it could take an interrupt, or does not.
-#[inline(always)]
+/// Lets the guest be left as soon as it could take an interrupt, or not any more.
 pub(crate) fn await_window(guest: &Guest, wanted: bool) {
     let (interrupt, first) =
         (word(guest, vmcb::VIRTUAL_INTERRUPT), half(guest, vmcb::INTERCEPT_FIRST));
-    if wanted {
-        interrupt.set(interrupt.get() | vmcb::WAITING);
-        vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first | vmcb::INTERCEPT_WINDOW);
-    } else if first & vmcb::INTERCEPT_WINDOW != 0 {
-        interrupt.set(interrupt.get() & !vmcb::WAITING);
-        vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first & !vmcb::INTERCEPT_WINDOW);
-    }
+    let waiting = if wanted { vmcb::WAITING } else { 0 };
+    interrupt.set(interrupt.get() & !vmcb::WAITING | waiting);
+    vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first ^ vmcb::INTERCEPT_WINDOW);
 }
 
 #[cfg(test)]

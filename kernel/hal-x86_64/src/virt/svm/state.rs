@@ -1,7 +1,5 @@
 //! Where each word of a guest's state stands, and which bits no guest has.
 
-use core::cell::Cell;
-
 use super::vmcb::{self, word};
 use super::{Guest, PORT_MAP, REGISTER_MAP};
 use crate::virt::{BREAKPOINTS, state, unusual};
@@ -33,17 +31,15 @@ const PLACES: [usize; state::COUNT] = [
     vmcb::TIME_OFFSET,
 ];
 
-/// Place and cell of word `number`, which is in the control block.
-fn find(guest: &Guest, number: usize) -> (usize, &Cell<u64>) {
-    let place = PLACES.get(number).copied().unwrap_or_default();
-    (place, word(guest, place))
+/// Place of word `number`.
+fn place(number: usize) -> usize {
+    PLACES.get(number).copied().unwrap_or(NOWHERE)
 }
 
 /// Word `number` of the state.
 pub(crate) fn read(guest: &Guest, number: usize) -> u64 {
-    let (place, cell) = find(guest, number);
-    let value = cell.get();
-    match place {
+    let value = word(guest, place(number)).get();
+    match place(number) {
         vmcb::EFER => value & !EFER_SVM,
         vmcb::VIRTUAL_INTERRUPT => value & vmcb::TASK_PRIORITY,
         vmcb::SHADOW => value & vmcb::IN_SHADOW,
@@ -54,7 +50,7 @@ pub(crate) fn read(guest: &Guest, number: usize) -> u64 {
 
 /// Makes word `number` of the state what `value` says, as far as it may be.
 pub(crate) fn write(guest: &Guest, number: usize, value: u64) {
-    let (place, cell) = find(guest, number);
+    let (place, cell) = (place(number), word(guest, place(number)));
     let mixed = |mask: u64| cell.get() & !mask | value & mask;
     cell.set(match place {
         vmcb::VIRTUAL_INTERRUPT => mixed(vmcb::TASK_PRIORITY),

@@ -92,19 +92,14 @@ pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u6
     }
 }
 
-/// The port access that `qualification` says; `details` tells the size of an address.
+/// The port access that `qualification` says, which has IN, string and repeated side by side; `details` tells
+/// the size of an address.
 fn port(qualification: u64, details: impl FnOnce() -> u64) -> PortAccess {
-    let mut access = qualification >> 16 & 0xffff;
-    access |= ((qualification & 7) + 1) << PortAccess::BYTES_SHIFT;
-    for (bit, flag) in [(3, PortAccess::IN), (4, PortAccess::STRING), (5, PortAccess::REPEATED)] {
-        if qualification >> bit & 1 != 0 {
-            access |= flag;
-        }
-    }
-    if access & PortAccess::STRING != 0 {
-        access |= (2 << (details() >> 7 & 3)) << PortAccess::ADDRESS_SHIFT;
-    }
-    PortAccess(access)
+    let access = qualification >> 16 & 0xffff
+        | ((qualification & 7) + 1) << PortAccess::BYTES_SHIFT
+        | (qualification >> 3 & 7) * PortAccess::IN;
+    let address = if access & PortAccess::STRING != 0 { 2 << (details() >> 7 & 3) } else { 0 };
+    PortAccess(access | address << PortAccess::ADDRESS_SHIFT)
 }
 
 /// `information` about an event, as a VMCS has it, with its error code. Kinds of software exceptions

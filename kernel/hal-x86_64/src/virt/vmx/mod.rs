@@ -45,11 +45,8 @@ pub(crate) struct State {
     listed: [[Cell<u64>; 2]; LISTED.len()],
     cr2: Cell<u64>,
     cr8: Cell<u64>,
-    dr6: Cell<u64>,
     /// Whether the VMCS was entered since it became the current one.
     is_launched: Cell<bool>,
-    /// Whether the guest leaves when it can take an interrupt.
-    awaits_window: Cell<bool>,
     /// The CPU's error number for an entry that it refused, 0 for none.
     refused: Cell<u64>,
     /// Address of the [`Cpu`] that the host's part of the VMCS is for.

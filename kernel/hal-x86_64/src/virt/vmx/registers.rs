@@ -11,9 +11,7 @@ use a9n_abi::guest::Event;
 use super::controls::{DEBUG_REGISTERS, ENTRY_LONG_MODE, INTERRUPT_WINDOW};
 use super::field::{CODE, Field, TASK};
 use super::{exit, instructions, reach};
-use crate::virt::state::{
-    self, CR0, CR2, CR3, CR4, CR8, DR6, DR7, EFER, EFER_ACTIVE, EVENT, HELD_OFF,
-};
+use crate::virt::state::{self, CR0, CR2, CR3, CR4, CR8, DR7, EFER, EFER_ACTIVE, EVENT, HELD_OFF};
 use crate::virt::{BREAKPOINTS, Guest, unusual};
 
 /// CR0: numeric errors are exceptions, caches are on. Fixed; what the guest wrote is shown to it.
@@ -46,7 +44,6 @@ const EVENT_FREE: u64 = Event::VALID | Event::HAS_CODE | 0x7ff;
 
 /// Blocking of interrupts: by `sti`, by `mov ss`, of non-maskable ones.
 pub const BLOCKED: u64 = 1 << 0 | 1 << 1;
-const BLOCKED_BY_STACK: u64 = 1 << 1;
 /// Blocking of non-maskable interrupts.
 pub const NMI_BLOCKED: u64 = 1 << 3;
 
@@ -56,7 +53,6 @@ fn cell(guest: &Guest, number: usize) -> Option<&Cell<u64>> {
         CR2 => Some(&guest.vmx.cr2),
         CR8 => Some(&guest.vmx.cr8),
         45..50 => guest.vmx.listed.get(number - 45).map(|[_, value]| value),
-        DR6 => Some(&guest.vmx.dr6),
         _ => None,
     }
 }
@@ -113,7 +109,7 @@ pub fn read(guest: &Guest, number: usize) -> u64 {
         EVENT => pending().0,
         HELD_OFF => {
             let blocking = field(Field::INTERRUPTIBILITY);
-            u64::from(blocking & BLOCKED != 0) | u64::from(blocking & NMI_BLOCKED != 0) << 1
+            u64::from(blocking & BLOCKED != 0) | (blocking & NMI_BLOCKED) >> 2
         }
         _ => cell(guest, number).map_or_else(|| plain_field(number).map_or(0, field), Cell::get),
     }
@@ -140,11 +136,8 @@ pub fn write(guest: &Guest, number: usize, value: u64) {
             set_field(Field::GUEST_ES_LIMIT.of(segment), value >> 32);
         }
         EVENT => inject(guest, Event(value)),
-        HELD_OFF => {
-            let stack = if value & 1 != 0 { BLOCKED_BY_STACK } else { 0 };
-            let masked = if value & 2 != 0 { NMI_BLOCKED } else { 0 };
-            set_field(Field::INTERRUPTIBILITY, stack | masked);
-        }
+        // The first as by `mov ss`.
+        HELD_OFF => set_field(Field::INTERRUPTIBILITY, (value & 1) << 1 | (value & 2) << 2),
         _ => match (cell(guest, number), plain_field(number)) {
             (Some(cell), _) => cell.set(value),
             (_, Some(field)) => set_field(field, value),
@@ -208,10 +201,8 @@ pub fn advance(_guest: &Guest, bytes: u64) {
 }
 
 /// Makes the guest, whose VMCS is the current one, leave when it can take an interrupt, or not.
-pub fn await_window(guest: &Guest, wanted: bool) {
-    if guest.vmx.awaits_window.replace(wanted) != wanted {
-        change(Field::PROCESSOR_CONTROLS, INTERRUPT_WINDOW, wanted);
-    }
+pub fn await_window(_guest: &Guest, wanted: bool) {
+    change(Field::PROCESSOR_CONTROLS, INTERRUPT_WINDOW, wanted);
 }
 
 /// Attributes of a segment with `rights`.

@@ -18,7 +18,7 @@ use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
-use crate::virt::{Guest, take_over, unusual};
+use crate::virt::{Guest, take_over};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
@@ -45,10 +45,6 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
     take_over(cpu, guest);
     if guest.unusual.get() != 0 {
         guest.load_unusual();
-        if guest.unusual.get() & unusual::DEBUG != 0 {
-            // SAFETY: tells the guest about exceptions of its own; the machine has none.
-            unsafe { asm!("mov dr6, {}", in(reg) guest.vmx.dr6.get(), options(nomem, nostack)) }
-        }
     }
     if Cr2::read_raw() != guest.vmx.cr2.get() {
         // SAFETY: the kernel reads it only right after a page fault.
@@ -69,12 +65,6 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
     guest.vmx.cr2.set(Cr2::read_raw());
     // What sets XCR0 leaves the guest, so where nothing was unusual before, nothing is.
     if guest.unusual.get() != 0 {
-        let dr6;
-        // SAFETY: reads a register.
-        unsafe { asm!("mov {}, dr6", out(reg) dr6, options(nomem, nostack, preserves_flags)) };
-        if guest.unusual.get() & unusual::DEBUG != 0 {
-            guest.vmx.dr6.set(dr6);
-        }
         guest.store_unusual();
     }
     let error = if refused { field(Field::INSTRUCTION_ERROR) } else { 0 };
@@ -96,7 +86,8 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
                     let event = Event(field(Field::EXIT_EVENT));
                     if event.vector() == DEBUG {
                         let found = field(Field::QUALIFICATION) & DEBUG_CAUSES;
-                        guest.vmx.dr6.set(guest.vmx.dr6.get() | found);
+                        let [.., status] = &guest.debug;
+                        status.set(status.get() | found);
                     }
                     take_own(event)
                 }

@@ -3,6 +3,9 @@
 
 #![no_main]
 
+mod few;
+mod files;
+
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -14,6 +17,8 @@ use nun::service::{Caller, Service, String, Vec, respond};
 use nun::{IpcPort, Message};
 
 const EPOCH: u16 = 5;
+/// Services that there are, and one client's method more.
+const SERVICES: u8 = 15;
 const PORT: IpcPort = IpcPort::slot(9);
 
 /// Every server at once. Its methods see what the dispatcher lets through.
@@ -31,7 +36,7 @@ fuzz_target!(|input: &[u8]| {
         _ => u32::from_le_bytes([ordinal, label, epoch, label]),
     };
     let request = Message::long(label, &words);
-    match service % 9 {
+    match service % SERVICES {
         0 => answer(&ConsoleServer(Everything), request),
         1 => answer(&ClockServer(Everything), request),
         2 => answer(&DiskServer(Everything), request),
@@ -40,6 +45,11 @@ fuzz_target!(|input: &[u8]| {
         5 => answer(&KeyboardServer(Everything), request),
         6 => answer(&LogServer(Everything), request),
         7 => answer(&ScreenServer(Everything), request),
+        8 => answer(&FilesServer(Everything), request),
+        9 => answer(&PosixServer(Everything), request),
+        10 => answer(&DevicesServer(Everything), request),
+        11 => answer(&EventsServer(Everything), request),
+        12 => answer(&VmServer(Everything), request),
         _ => answer(&SupervisorServer(Everything), request),
     }
     call(service, u32::from(label as u8), words);
@@ -61,7 +71,7 @@ fn call(service: u8, label: u32, words: std::vec::Vec<u64>) {
         let answer = Message::long(label, &words);
         hosted::answered(&answer)
     });
-    match service % 9 {
+    match service % SERVICES {
         0 => drop(ConsoleClient::new(PORT).read()),
         1 => drop(ClockClient::new(PORT).epoch()),
         2 => drop(DiskClient::new(PORT).geometry()),
@@ -70,6 +80,12 @@ fn call(service: u8, label: u32, words: std::vec::Vec<u64>) {
         5 => drop(KeyboardClient::new(PORT).read()),
         6 => drop(LogClient::new(PORT).read(0)),
         7 => drop(SupervisorClient::new(PORT).describe(0)),
+        8 => drop(FilesClient::new(PORT).list(Path::new(), 0)),
+        9 => drop(PosixClient::new(PORT).missing(0)),
+        10 => drop(DevicesClient::new(PORT).next()),
+        11 => drop(EventsClient::new(PORT).read(0)),
+        12 => drop(VmClient::new(PORT).status()),
+        13 => drop(FilesClient::new(PORT).begin()),
         _ => drop(SupervisorClient::new(PORT).status(0)),
     }
 }
