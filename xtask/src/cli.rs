@@ -51,14 +51,9 @@ pub enum Command {
     /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
     /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
-<<<<<<< HEAD
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`, `# memory: SIZE` and `# guest-cmdline: TEXT`
-    /// give defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk.
-=======
-    /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
-    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
+    /// give defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
     /// `# disk-requests-a-second: N` slows that.
->>>>>>> main
     Drive(DriveOptions),
 }
 
