@@ -339,8 +339,8 @@ impl<'a> Vm<'a> {
     }
 
     fn suspend(&mut self) -> Result<(), Error> {
-        let running = self.processors.iter().filter(|it| it.doing == Doing::Running);
-        running.map(|processor| processor.pcb.suspend().map(|_| ())).collect()
+        let mut running = self.processors.iter().filter(|it| it.doing == Doing::Running);
+        running.try_for_each(|processor| processor.pcb.suspend().map(|_| ()))
     }
 
     /// Puts the machine and its memory into the state before the guest begins; its processors do not
