@@ -75,6 +75,11 @@ impl<'a> Desk<'a> {
         self.0.borrow_mut().vm.exit(processor, label, words)
     }
 
+    /// The answer to the last exit was sent.
+    pub fn sent(&self) -> Result<(), Error> {
+        self.0.borrow_mut().vm.sent()
+    }
+
     /// Does something for a device of this kind, on the memory of the guest; `None` if there is no such.
     pub fn with<R>(
         &self,

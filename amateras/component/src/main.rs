@@ -134,6 +134,7 @@ fn serve(
         match received {
             Received::Exit { process, left } => {
                 answer = Some(desk.0.exit(process, left.number, &left.exit.words()));
+                continue;
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);
@@ -144,5 +145,6 @@ fn serve(
             }
             _ => {}
         }
+        desk.0.sent()?;
     }
 }

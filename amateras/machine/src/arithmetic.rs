@@ -39,7 +39,7 @@ pub enum Arithmetic {
 
 impl Arithmetic {
     /// Answers the result of values of `bytes` bytes, 1, 2, 4 or 8, and the flags after it.
-    pub const fn apply(self, first: u64, second: u64, bytes: u8, flags: u64) -> (u64, u64) {
+    pub fn apply(self, first: u64, second: u64, bytes: u8, flags: u64) -> (u64, u64) {
         let mask = u64::MAX >> (64 - 8 * bytes as u32);
         let (first, second) = (first & mask, second & mask);
         let carry = flags & CARRY;
@@ -65,10 +65,17 @@ impl Arithmetic {
             _ => (0, 0),
         };
         let top = 8 * bytes as u32 - 1;
-        let mut status = (out >> top & 1) * CARRY
-            | (into >> 4 & 1) * AUXILIARY
-            | ((out ^ into) >> top & 1) * OVERFLOW
-            | (result >> top & 1) * SIGN;
+        let mut status = 0;
+        for (word, bit, flag) in [
+            (out, top, CARRY),
+            (into, 4, AUXILIARY),
+            (out ^ into, top, OVERFLOW),
+            (result, top, SIGN),
+        ] {
+            if word >> bit & 1 != 0 {
+                status |= flag;
+            }
+        }
         if result == 0 {
             status |= ZERO;
         }

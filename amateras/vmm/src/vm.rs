@@ -107,6 +107,8 @@ pub struct Vm<'a> {
     guest: Guest<'a>,
     /// The command line that it was given in place of the first.
     given: Option<CommandLine>,
+    /// The processor whose exit was answered, while its monitor has not sent the answer.
+    answered: Option<usize>,
     /// Since when, in ticks, nothing is to be done for it.
     paused: Option<u64>,
     ended: Option<Stop>,
@@ -146,6 +148,7 @@ impl<'a> Vm<'a> {
             options,
             guest,
             given: None,
+            answered: None,
             paused: None,
             ended: None,
         };
@@ -155,9 +158,10 @@ impl<'a> Vm<'a> {
     }
 
     /// What the process of processor `number` says by an exit with the label `label` and these words.
-    /// Answers the reply.
+    /// Answers the reply. If something else comes after that is sent, [`sent`](Self::sent) is due.
     pub fn exit(&mut self, number: u64, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
         self.exits += 1;
+        self.answered = None;
         let number = number as usize;
         let Some(processor) = self.processors.get_mut(number) else {
             return Message::new(GuestVerdict::STOP.0, [0; MESSAGE_REGISTERS]);
@@ -176,9 +180,18 @@ impl<'a> Vm<'a> {
             }
         };
         (processor.doing, processor.awaited) = (doing, answer.verdict.has(GuestVerdict::WINDOW));
+        self.answered = Some(number);
         // It only fails for who has no guest.
-        let _ = self.tell(Some(number));
+        let _ = self.tell();
         Message::new(answer.verdict.0, answer.words)
+    }
+
+    /// The answer to the last exit was sent: from now on its processor can be told what comes for it.
+    pub fn sent(&mut self) -> Result<(), Error> {
+        if self.answered.take().is_none() || self.paused.is_some() || self.ended.is_some() {
+            return Ok(());
+        }
+        self.tell()
     }
 
     /// Does something for the first device of this kind on its bus, with the memory that it works on; `None`
@@ -203,13 +216,13 @@ impl<'a> Vm<'a> {
             return Ok(());
         }
         self.machine.board.advance(self.machine.timeline.time(ticks()));
-        self.tell(None)
+        self.tell()
     }
 
-    /// Tells processors, but not the one whose exit is being answered, what came for them.
-    fn tell(&mut self, but: Option<usize>) -> Result<(), Error> {
+    /// Tells processors, but not the one that waits for an answer, what came for them.
+    fn tell(&mut self) -> Result<(), Error> {
         for (number, processor) in self.processors.iter_mut().enumerate() {
-            if but == Some(number) {
+            if self.answered == Some(number) {
                 continue;
             }
             let interrupts = self.machine.board.interrupts();
@@ -259,6 +272,7 @@ impl<'a> Vm<'a> {
     pub const fn ended(&self) -> Option<Stop> {
         self.ended
     }
+
     /// Bytes of its memory.
     pub const fn memory_bytes(&self) -> u64 {
         self.options.memory
@@ -280,7 +294,7 @@ impl<'a> Vm<'a> {
         if self.is_paused() || self.ended.is_some() {
             return Err(BUSY);
         }
-        self.paused = Some(ticks());
+        (self.paused, self.answered) = (Some(ticks()), None);
         self.suspend()
     }
 
@@ -339,14 +353,14 @@ impl<'a> Vm<'a> {
     }
 
     fn suspend(&mut self) -> Result<(), Error> {
-        let running = self.processors.iter().filter(|it| it.doing == Doing::Running);
-        running.map(|processor| processor.pcb.suspend().map(|_| ())).collect()
+        let mut running = self.processors.iter().filter(|it| it.doing == Doing::Running);
+        running.try_for_each(|processor| processor.pcb.suspend().map(|_| ()))
     }
 
     /// Puts the machine and its memory into the state before the guest begins; its processors do not
     /// run. Answers the groups of the first one's state that are to be written.
     fn reload(&mut self) -> Result<StateGroups, StartError> {
-        (self.paused, self.ended) = (None, None);
+        (self.answered, self.paused, self.ended) = (None, None, None);
         let timeline = &mut self.machine.timeline;
         let epoch = self.options.epoch + timeline.time(ticks()).0 / 1_000_000_000;
         self.machine.restart(Timeline::new(ticks(), self.options.ticks_per_millisecond), epoch);
