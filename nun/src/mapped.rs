@@ -57,17 +57,36 @@ impl Mapped {
     /// The word at `offset` bytes, a multiple of 8; 0 outside.
     #[inline]
     pub fn read(&self, offset: usize) -> u64 {
-        match self.word(offset) {
-            // SAFETY: `word` answers an aligned address in the stretch, which `new` vouches for.
+        match self.place::<u64>(offset) {
+            // SAFETY: `place` answers an aligned address in the stretch, which `new` vouches for.
             Some(address) => unsafe { load(address) },
             None => 0,
+        }
+    }
+
+    /// The two bytes at `offset`, an even one, read at once; 0 outside.
+    #[inline]
+    pub fn read_half(&self, offset: usize) -> u16 {
+        match self.place::<u16>(offset) {
+            // SAFETY: as for `read`.
+            Some(address) => unsafe { load(address) },
+            None => 0,
+        }
+    }
+
+    /// Writes two bytes at `offset`, an even one, at once; outside nothing happens.
+    #[inline]
+    pub fn write_half(&self, offset: usize, value: u16) {
+        if let Some(address) = self.place::<u16>(offset) {
+            // SAFETY: as for `read`.
+            unsafe { store(address, value) }
         }
     }
 
     /// Writes the word at `offset` bytes, a multiple of 8; outside nothing happens.
     #[inline]
     pub fn write(&self, offset: usize, value: u64) {
-        if let Some(address) = self.word(offset) {
+        if let Some(address) = self.place::<u64>(offset) {
             // SAFETY: as for `read`.
             unsafe { store(address, value) }
         }
@@ -114,11 +133,13 @@ impl Mapped {
         Self { address: self.address + offset, bytes: bytes.min(self.bytes - offset) }
     }
 
-    /// Writes zeros everywhere, word by word.
+    /// Writes zeros everywhere, word by word, and byte by byte what is left.
     #[inline]
     pub fn clear(&self) {
+        let whole = self.bytes & !(size_of::<u64>() - 1);
+        self.copy_from(whole, &[0; size_of::<u64>()][..self.bytes - whole]);
         #[cfg(not(target_os = "none"))]
-        (0..self.bytes).step_by(size_of::<u64>()).for_each(|offset| self.write(offset, 0));
+        (0..whole).step_by(size_of::<u64>()).for_each(|offset| self.write(offset, 0));
         // SAFETY: whole words of the stretch, which `new` vouches for.
         #[cfg(target_os = "none")]
         unsafe {
@@ -161,9 +182,10 @@ impl Mapped {
     }
 
     #[inline]
-    fn word(&self, offset: usize) -> Option<usize> {
-        let fits = offset.checked_add(size_of::<u64>())? <= self.bytes;
-        (fits && offset.is_multiple_of(size_of::<u64>())).then_some(self.address + offset)
+    fn place<T: Unit>(&self, offset: usize) -> Option<usize> {
+        let fits = offset.checked_add(size_of::<T>())? <= self.bytes;
+        let address = self.address + offset;
+        (fits && address.is_multiple_of(size_of::<T>())).then_some(address)
     }
 }
 
@@ -196,7 +218,7 @@ macro_rules! unit {
     };
 }
 
-unit!(u64);
+unit!(u16 u64);
 
 /// Reads what is mapped at `address`.
 ///

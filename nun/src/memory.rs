@@ -24,7 +24,7 @@ mod space;
 mod tables;
 
 pub use buddy::Buddy;
-pub use heap_memory::HeapMemory;
+pub use heap_memory::{HEAP_WORDS, HeapMemory};
 pub use maker::Maker;
 pub use pool::{ObjectSizes, Pool};
 pub use slab::{Slab, SlabCache};

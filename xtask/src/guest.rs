@@ -5,11 +5,13 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
 use crate::cli::GuestOptions;
+use crate::modules;
 use crate::progress::Step;
+use crate::qemu::{Disk, Writes};
 use crate::repository::Repository;
 use crate::userland::{Apt, Freshness, Tree, unpack};
 
@@ -26,10 +28,18 @@ const IMAGE: &str = "linux-image-6";
 /// What runs first.
 const INIT: &str = "amateras/initramfs/init";
 /// Folders that the first file system has besides.
-const FOLDERS: [&str; 6] = ["bin", "dev", "proc", "root", "sys", "tmp"];
+const FOLDERS: [&str; 8] = ["bin", "dev", "mnt", "modules", "proc", "root", "sys", "tmp"];
+/// Modules that it brings, if its kernel is Debian's: for Amateras' devices, and what stands on them.
+const MODULES: [&str; 6] =
+    ["virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "ext4", "crc32c_generic"];
+/// What guests' disks are called in a manifest, in their order.
+pub const DISKS: [&str; 2] = ["guest-disk-1", "guest-disk-2"];
 
-/// For the kernel: a PC without ACPI, and nothing on the console that nobody asked for.
-const COMMAND_LINE: &str = "console=ttyS0 acpi=off nokaslr quiet";
+/// Most processors of a guest.
+pub const MOST_CPUS: u32 = 8;
+
+/// For the kernel: nothing on the console that nobody asked for.
+const COMMAND_LINE: &str = "console=ttyS0 nokaslr quiet";
 
 /// Where a guest's parts are.
 #[derive(Debug)]
@@ -38,30 +48,38 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Gathers what `options` say: files of the user's, or Debian's.
-    pub fn gather(repository: &Repository, options: &GuestOptions, step: &Step) -> Result<Self> {
+    /// Gathers what `options` say: files of the user's, or Debian's. The guest has `cpus` processors, unless
+    /// they say otherwise.
+    pub fn gather(
+        repository: &Repository,
+        options: &GuestOptions,
+        cpus: u32,
+        step: &Step,
+    ) -> Result<Self> {
         let folder = repository.products().join("guest");
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let wanted = options.guest_kernel.as_deref().unwrap_or(KERNEL);
-        let kernel = if wanted.starts_with(PACKAGES) {
-            find(&fetch(wanted, IMAGE, step)?, |path| path.starts_with("boot/vmlinuz-"))?
+        let (kernel, tree) = if wanted.starts_with(PACKAGES) {
+            let tree = fetch(wanted, IMAGE, step)?;
+            (find(&tree, |path| path.starts_with("boot/vmlinuz-"))?, tree)
         } else {
-            read(Path::new(wanted))?
+            (read(Path::new(wanted))?, Tree::default())
         };
         let initrd = match &options.guest_initrd {
             Some(file) => read(file)?,
             None => {
-                let tree = fetch(BUSYBOX, BUSYBOX, step)?;
-                let busybox = find(&tree, |path| path.ends_with("bin/busybox"))?;
-                first_files(&busybox, &read(&repository.path(INIT))?)?
+                let shell = fetch(BUSYBOX, BUSYBOX, step)?;
+                let busybox = find(&shell, |path| path.ends_with("bin/busybox"))?;
+                let modules = modules::ordered(&tree, &MODULES)?;
+                first_files(&busybox, &read(&repository.path(INIT))?, &modules)?
             }
         };
         let command_line = options.guest_cmdline.as_deref().unwrap_or(COMMAND_LINE);
+        let cpus = options.guest_cpus.unwrap_or(cpus).to_string();
         let parts = Self { folder };
-        for (name, contents) in
-            parts.modules().into_iter().zip([kernel, initrd, command_line.into()])
-        {
+        let contents = [kernel, initrd, command_line.into(), cpus.into()];
+        for (name, contents) in parts.modules().into_iter().zip(contents) {
             fs::write(&name, contents)
                 .with_context(|| format!("cannot write {}", name.display()))?;
         }
@@ -69,9 +87,21 @@ impl Parts {
     }
 
     /// Their files, which are called as the boot modules are.
-    pub fn modules(&self) -> [PathBuf; 3] {
-        ["guest-kernel", "guest-initrd", "guest-cmdline"].map(|name| self.folder.join(name))
+    pub fn modules(&self) -> [PathBuf; 4] {
+        ["guest-kernel", "guest-initrd", "guest-cmdline", "guest-cpus"]
+            .map(|name| self.folder.join(name))
     }
+}
+
+/// The disks that `options` name, for the machine.
+pub fn disks(options: &GuestOptions) -> Result<Vec<Disk>> {
+    let files = &options.guest_disk;
+    ensure!(files.len() <= DISKS.len(), "there are {} guests that may have a disk", DISKS.len());
+    let disk = |image: &PathBuf| {
+        ensure!(image.is_file(), "there is no guest disk {}", image.display());
+        Ok(Disk { image: image.clone(), writes: Writes::Kept })
+    };
+    files.iter().map(disk).collect()
 }
 
 /// The files of the package of Debian's whose name begins with `prefix`, and which comes with `package`.
@@ -81,12 +111,12 @@ fn fetch(package: &str, prefix: &str, step: &Step) -> Result<Tree> {
     let files = Apt::new()?.fetch(&[package.to_owned()], wanted, Freshness::Cached, step)?;
     let [file] = &files[..] else { bail!("{package} is not one package, but {files:?}") };
     let mut tree = Tree::default();
-    unpack(file, &["lib/modules".into(), "usr/lib/modules".into()], &mut tree)?;
+    unpack(file, &[], &mut tree)?;
     Ok(tree)
 }
 
 /// The first file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace).
-fn first_files(busybox: &[u8], init: &[u8]) -> Result<Vec<u8>> {
+fn first_files(busybox: &[u8], init: &[u8], modules: &[&[u8]]) -> Result<Vec<u8>> {
     let mut archive = vec![];
     let mut add = |name: &str, kind, mode, contents: &[u8]| -> Result<()> {
         let entry = Builder::new(name).mode(mode).set_mode_file_type(kind);
@@ -100,6 +130,10 @@ fn first_files(busybox: &[u8], init: &[u8]) -> Result<Vec<u8>> {
     }
     add("init", ModeFileType::Regular, 0o755, init)?;
     add("bin/busybox", ModeFileType::Regular, 0o755, busybox)?;
+    for (number, module) in modules.iter().enumerate() {
+        // The shell lists them in this order.
+        add(&format!("modules/{number:02}"), ModeFileType::Regular, 0o644, module)?;
+    }
     Ok(trailer(archive)?)
 }
 

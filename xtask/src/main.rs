@@ -22,6 +22,7 @@ mod guest;
 mod interactive;
 mod linux;
 mod manifest;
+mod modules;
 mod new;
 mod packages;
 mod process;

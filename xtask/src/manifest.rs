@@ -73,11 +73,14 @@ impl ManifestFile {
         programs
     }
 
-    /// The same without components for which a boot module is missing, since only `modules` are there;
-    /// who would use them does without.
-    pub fn without_missing(mut self, modules: &[String]) -> Self {
-        let complete =
-            |entry: &Entry| entry.modules.iter().all(|it| modules.contains(it.get_ref()));
+    /// The same without components for which a boot module is missing, since only `modules` are there, or
+    /// a part of the machine, since it only has `parts`; who would use them does without.
+    pub fn without_missing(mut self, modules: &[String], parts: &[&str]) -> Self {
+        let complete = |entry: &Entry| {
+            let only_with = entry.only_with.as_ref().map(|it| it.get_ref().as_str());
+            entry.modules.iter().all(|it| modules.contains(it.get_ref()))
+                && only_with.is_none_or(|it| parts.contains(&it))
+        };
         let (stay, go) = self.file.component.into_iter().partition(|it| complete(it.get_ref()));
         self.file.component = stay;
         let gone: Vec<Spanned<Entry>> = go;
@@ -86,7 +89,9 @@ impl ManifestFile {
             .filter_map(|entry| Some(entry.get_ref().offers.as_ref()?.get_ref().as_str()))
             .collect();
         for entry in &mut self.file.component {
-            entry.get_mut().uses.retain(|service| !gone.contains(&service.get_ref().as_str()));
+            let entry = entry.get_mut();
+            entry.uses.retain(|service| !gone.contains(&service.get_ref().as_str()));
+            entry.channels.retain(|channel| !gone.contains(&channel.get_ref().to.as_str()));
         }
         self
     }
@@ -282,13 +287,22 @@ alarm = true
              line 20: \"serial\" has some of these I/O ports, too"
         );
         let disk = |lines: &str| {
-            let text = GOOD.replacen("interrupts = [4]", "pci = \"1af4:1042\"", 1);
+            let managed = "pci = \"1af4:1042\"\nuses = [\"devices\"]";
+            let text = GOOD.replacen("interrupts = [4]", managed, 1);
             let text = text.replacen("alarm = true", lines, 1);
             format!("{:#}", ManifestFile::parse(&text).unwrap_err())
         };
-        assert_eq!(disk("pci = \"1af4:1042\""), "line 19: \"serial\" has this device, too");
-        assert!(disk("dma = \"64K\"").starts_with("line 19: a component with a PCI device"));
-        assert!(disk("pci = \"1af4\"").starts_with("line 19: \"1af4\" is no PCI device"));
+        assert_eq!(disk("pci = \"1af4:1042\""), "line 20: \"serial\" has this device, too");
+        assert!(disk("dma = \"64K\"").starts_with("line 20: a component with a PCI device"));
+        assert!(disk("pci = \"1af4\"").starts_with("line 20: \"1af4\" is no PCI device"));
+        assert!(
+            disk("pci = \"1af4:1042/x\"").starts_with("line 20: \"1af4:1042/x\" is no PCI device")
+        );
+        let managed = "pci = \"1af4:1042\"\nuses = [\"devices\"]";
+        let text = GOOD.replacen("interrupts = [4]", managed, 1);
+        let file = ManifestFile::parse(&text.replacen("alarm = true", "pci = \"1af4:1042/1\"", 1));
+        let pci = file.unwrap().manifest().unwrap().components[1].pci.unwrap();
+        assert_eq!((pci.index, pci.to_string().as_str()), (1, "1af4:1042/1"));
         let text = GOOD.replacen("interrupts = [4]", "framebuffer = true", 1);
         let text = text.replacen("alarm = true", "framebuffer = true", 1);
         let error = format!("{:#}", ManifestFile::parse(&text).unwrap_err());
@@ -305,12 +319,27 @@ alarm = true
         let text = GOOD.replacen("heartbeat =", "modules = [\"font\"]\nheartbeat =", 1);
         let file = ManifestFile::parse(&text).unwrap();
         assert_eq!(file.manifest().unwrap().components[0].modules[..], ["font"]);
-        let file = file.without_missing(&["font".into()]);
+        let file = file.without_missing(&["font".into()], &[]);
         assert_eq!(file.manifest().unwrap().components.len(), 2);
-        let file = file.without_missing(&[]);
+        let file = file.without_missing(&[], &[]);
         let manifest = file.manifest().unwrap();
         assert_eq!(manifest.components[0].uses[..], ["supervisor"]);
         assert_eq!((manifest.components.len(), file.programs().len()), (1, 1));
+    }
+
+    #[test]
+    fn who_is_there_for_a_part_of_the_machine_comes_and_goes_with_it() {
+        let text = GOOD.replacen("heartbeat =", "only-with = \"port\"\nheartbeat =", 1);
+        let channel = "channels = [{ to = \"console\", memory = \"16K\" }]";
+        let text = text.replacen("alarm = true", channel, 1);
+        let read = || ManifestFile::parse(&text).unwrap();
+        let (with, without) =
+            (read().without_missing(&[], &["port"]), read().without_missing(&[], &["disk"]));
+        assert_eq!(with.manifest().unwrap().components[1].channels.len(), 1);
+        let manifest = without.manifest().unwrap();
+        assert_eq!(manifest.components.len(), 1);
+        assert_eq!(manifest.components[0].uses[..], ["supervisor"]);
+        assert!(manifest.components[0].channels.is_empty());
     }
 
     #[test]

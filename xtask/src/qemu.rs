@@ -25,6 +25,10 @@ pub struct Machine {
     pub debugger: Option<Debugger>,
     /// A virtio disk.
     pub disk: Option<Disk>,
+    /// How many requests that disk carries out in a second at most.
+    pub disk_rate: Option<u32>,
+    /// Further virtio disks.
+    pub guest_disks: Vec<Disk>,
     /// Whether it starts anew when the guest resets it; else QEMU ends.
     pub resets: bool,
 }
@@ -56,6 +60,8 @@ pub enum Debugger {
     Tcp,
     /// By a Unix socket.
     Socket(PathBuf),
+    /// The same, whenever it likes: the machine does not wait.
+    Later(PathBuf),
 }
 
 /// What the machine boots from.
@@ -116,6 +122,9 @@ impl Machine {
                 let device = format!("unix:{},server=on,wait=off", escape(path));
                 command.args(["-gdb", &device, "-S"]);
             }
+            Some(Debugger::Later(path)) => {
+                command.args(["-gdb", &format!("unix:{},server=on,wait=off", escape(path))]);
+            }
         }
         if let Some((plugin, report)) = &self.meter {
             command.arg("-plugin");
@@ -125,7 +134,10 @@ impl Machine {
         command.args(["-device", "pcie-root-port,id=slot1,chassis=2"]);
         command.args(["-device", "virtio-rng-pci,bus=slot1"]);
         if let Some(disk) = &self.disk {
-            disk.attach(&mut command);
+            disk.attach(&mut command, 0, self.disk_rate);
+        }
+        for (number, disk) in (2..).zip(&self.guest_disks) {
+            disk.attach(&mut command, number, None);
         }
         match medium {
             Medium::Uefi { code, variables, disk } => {
@@ -160,12 +172,15 @@ impl Machine {
 }
 
 impl Disk {
-    /// Adds it to a machine, behind a port of its own: there it is a modern device that can be reset by
-    /// itself.
-    fn attach(&self, command: &mut Command) {
+    /// Adds it to a machine, behind port `number`, its own: there it is a modern device that can be reset by
+    /// itself. The system finds disks in the order of their numbers. One that is not logged can be slow: `rate`
+    /// requests a second.
+    fn attach(&self, command: &mut Command, number: u32, rate: Option<u32>) {
         let image = escape(&self.image);
-        let plain =
-            |snapshot: &str| format!("if=none,id=disk,format=raw,snapshot={snapshot},file={image}");
+        let limit = rate.map_or(String::new(), |rate| format!(",throttling.iops-total={rate}"));
+        let plain = |snapshot: &str| {
+            format!("if=none,id=disk{number},format=raw,snapshot={snapshot},file={image}{limit}")
+        };
         match &self.writes {
             Writes::Forgotten => command.args(["-drive", &plain("on")]),
             Writes::Kept => command.args(["-drive", &plain("off")]),
@@ -175,11 +190,12 @@ impl Disk {
                     command.args(["-blockdev", &node]);
                 }
                 command.args(["-blockdev", "driver=raw,node-name=raw,file=contents"]);
-                command.args(["-blockdev", "driver=blklogwrites,node-name=disk,file=raw,log=log"])
+                command.args(["-blockdev", "driver=blklogwrites,node-name=disk0,file=raw,log=log"])
             }
         };
-        command.args(["-device", "pcie-root-port,id=slot0,chassis=1"]);
-        command.args(["-device", "virtio-blk-pci,bus=slot0,drive=disk"]);
+        let port = format!("pcie-root-port,id=slot{number},chassis={}", number + 1);
+        let disk = format!("virtio-blk-pci,bus=slot{number},drive=disk{number}");
+        command.args(["-device", &port, "-device", &disk]);
     }
 }
 

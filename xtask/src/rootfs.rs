@@ -55,11 +55,16 @@ pub fn make(
     Ok(())
 }
 
+/// Where the programs of e2fsprogs are found: among others, where the superuser's are.
+pub fn search_path() -> String {
+    let path = std::env::var("PATH").unwrap_or_default();
+    format!("{path}:/usr/sbin:/sbin")
+}
+
 /// Whether `e2fsck` finds nothing to mend in the image; the error is what it found.
 pub fn judge(image: &Path) -> Result<()> {
-    let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new("e2fsck");
-    command.env("PATH", format!("{path}:/usr/sbin:/sbin")).args(["-fn"]).arg(image);
+    command.env("PATH", search_path()).args(["-fn"]).arg(image);
     let output = command.output().context("cannot run e2fsck (package e2fsprogs)")?;
     if !output.status.success() {
         bail!("e2fsck complains: {}", String::from_utf8_lossy(&output.stdout));

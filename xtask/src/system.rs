@@ -91,25 +91,26 @@ pub struct System {
 impl System {
     /// The system that the user named, else that of the current folder, else the default.
     pub fn find(repository: &Repository, wanted: Option<&str>) -> Result<Self> {
-        Self::find_with(repository, wanted, &[])
+        Self::find_with(repository, wanted, &[], &[])
     }
 
-    /// The same with more boot modules, which are `files`.
+    /// The same with more boot modules, which are `files`, on a machine that has these `parts` besides.
     pub fn find_with(
         repository: &Repository,
         wanted: Option<&str>,
         files: &[PathBuf],
+        parts: &[&str],
     ) -> Result<Self> {
         let here = env::current_dir().context("the current folder is gone")?;
         match wanted {
-            Some(wanted) => Self::read(&folder_of(repository, &here, wanted)?, files),
-            None if here.join(DESCRIPTION).is_file() => Self::read(&here, files),
-            None => Self::read(&repository.path(DEFAULT), files),
+            Some(wanted) => Self::read(&folder_of(repository, &here, wanted)?, files, parts),
+            None if here.join(DESCRIPTION).is_file() => Self::read(&here, files, parts),
+            None => Self::read(&repository.path(DEFAULT), files, parts),
         }
     }
 
-    /// Reads the description in `folder`; `files` are boot modules as well.
-    pub fn read(folder: &Path, files: &[PathBuf]) -> Result<Self> {
+    /// Reads the description in `folder`; `files` are boot modules as well, and the machine has `parts`.
+    pub fn read(folder: &Path, files: &[PathBuf], parts: &[&str]) -> Result<Self> {
         let file = folder.join(DESCRIPTION);
         let text = fs::read_to_string(&file)
             .with_context(|| format!("cannot read the system's description {}", file.display()))?;
@@ -125,7 +126,9 @@ impl System {
         modules.extend(files.iter().cloned().map(Module::File));
         let names: Vec<String> = modules.iter().map(Module::name).collect();
         let manifest = match &description.manifest {
-            Some(path) => Some(ManifestFile::read(&folder.join(path))?.without_missing(&names)),
+            Some(path) => {
+                Some(ManifestFile::read(&folder.join(path))?.without_missing(&names, parts))
+            }
             None => None,
         };
         if let Some(manifest) = &manifest {

@@ -1,8 +1,8 @@
 //! A guest with nothing but its monitor: kernel, this program, and Linux. What the guest writes goes to
 //! the early console; nothing comes back.
 //!
-//! Boot modules: `guest-kernel`, `guest-initrd`, `guest-cmdline`. Command line: the guest's memory in
-//! MiB; then `log` to have every exit shown.
+//! Boot modules: `guest-kernel`, `guest-initrd`, `guest-cmdline`; in `guest-cpus`, how many processors it
+//! has. Command line: the guest's memory in MiB; then `log` to have every exit shown.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -54,6 +54,8 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     let mut module = |name| resources.module(name).ok_or(Failure::Module(name));
     let (kernel, initrd) = (module("guest-kernel")??, module("guest-initrd")??);
     let command_line = str::from_utf8(module("guest-cmdline")??).unwrap_or_default();
+    let processors = str::from_utf8(module("guest-cpus")??).ok().and_then(|it| it.parse().ok());
+    let processors = processors.unwrap_or(1);
     let mut words = init.command_line().split_whitespace();
     let memory = words.next().and_then(|word| word.parse().ok()).unwrap_or(MEBIBYTES) << 20;
     let log = words.next() == Some("log");
@@ -67,12 +69,12 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
 
     let options = Options {
         memory,
+        processors,
         priority: PRIORITY,
-        cpu: 0,
         epoch: 0,
         ticks_per_millisecond: init.ticks_per_second / 1000,
     };
-    let guest = Guest { kernel, initrd, command_line };
+    let guest = Guest { kernel, initrd, command_line, devices: &[] };
     let (pool, space) = resources.parts();
     let mut vm = Vm::start(pool, space, port, options, guest).map_err(Failure::Start)?;
 
@@ -97,8 +99,8 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             None => port.receive()?,
         };
         match received {
-            Received::Exit { left, .. } => {
-                let reply = vm.exit(left.number, &left.exit.words());
+            Received::Exit { process, left } => {
+                let reply = vm.exit(process, left.number, &left.exit.words());
                 if log {
                     nun::println!("{:x?} {:x?} {reply:x?}", left.reason(), left.exit);
                 }
@@ -106,6 +108,7 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             }
             _ => {
                 armed = None;
+                vm.sent()?;
                 vm.attend()?;
             }
         }

@@ -2,16 +2,19 @@
 //!
 //! By the 64-bit boot protocol (Linux, Documentation/arch/x86/boot.rst): the file's protected-mode
 //! part goes where it wants to be, the initial file system to the end of memory, and what the kernel
-//! asks for into one page, the *zero page*. [`Image::parse`] says whether a file is such a kernel,
+//! asks for into one page, the *zero page*; ACPI's tables say what the machine has. [`Image::parse`] says whether a file is such a kernel,
 //! [`Image::plan`] what goes where, [`Plan::load`] writes it.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod acpi;
+mod aml;
 mod error;
 mod image;
 mod plan;
 mod tables;
 
+pub use acpi::ROOT as ACPI_ROOT;
 pub use error::{Refused, Unbootable};
 pub use image::Image;
 pub use plan::{Plan, Wishes};

@@ -3,7 +3,7 @@
 use amateras_devices::{GuestMemory, Outside};
 
 use crate::image::HEADER;
-use crate::{Image, Refused, tables};
+use crate::{Image, Refused, acpi, tables};
 
 /// Where the zero page is put.
 const ZERO_PAGE: u64 = 0x7000;
@@ -17,11 +17,13 @@ const PAGE: u64 = 0x1000;
 /// Where the code's 64-bit entry is.
 const ENTRY: u64 = 0x200;
 
+const _: () = assert!(LOW_MEMORY_END <= acpi::ROOT && acpi::END <= HIGH_MEMORY);
 const _: () = assert!(tables::PAGE_TABLES_END <= COMMAND_LINE);
 const _: () = assert!(COMMAND_LINE + COMMAND_LINE_BYTES as u64 <= LOW_MEMORY_END);
 
 /// Fields of the zero page, as offsets in it.
 mod field {
+    pub const ACPI_ROOT: usize = 0x070;
     pub const MEMORY_MAP_ENTRIES: usize = 0x1e8;
     pub const VIDEO_MODE: usize = 0x1fa;
     pub const LOADER: usize = 0x210;
@@ -44,6 +46,8 @@ const RESERVED: u32 = 2;
 pub struct Wishes<'a> {
     /// The guest's memory in bytes.
     pub memory: u64,
+    /// How many processors it has.
+    pub processors: usize,
     /// The kernel's command line.
     pub command_line: &'a str,
     /// The initial file system; may be empty.
@@ -98,6 +102,7 @@ impl Plan<'_> {
     /// Writes all of it into `memory`, which is as large as was said.
     pub fn load(&self, memory: &mut (impl GuestMemory + ?Sized)) -> Result<(), Outside> {
         tables::write(memory)?;
+        acpi::write(self.wishes.processors, memory)?;
         memory.write(self.image.preferred_address, self.image.code)?;
         memory.write(self.initrd_address, self.wishes.initrd)?;
         memory.write(COMMAND_LINE, self.wishes.command_line.as_bytes())?;
@@ -113,6 +118,7 @@ impl Plan<'_> {
             }
         };
         put(HEADER, self.image.header);
+        put(field::ACPI_ROOT, &acpi::ROOT.to_le_bytes());
         put(field::VIDEO_MODE, &NORMAL_MODE.to_le_bytes());
         put(field::LOADER, &[UNKNOWN_LOADER]);
         put(field::COMMAND_LINE, &(COMMAND_LINE as u32).to_le_bytes());

@@ -25,7 +25,7 @@ fn file() -> Vec<u8> {
 }
 
 fn wishes(initrd: &[u8]) -> Wishes<'_> {
-    Wishes { memory: 32 * MIB, command_line: "console=ttyS0", initrd }
+    Wishes { processors: 1, memory: 32 * MIB, command_line: "console=ttyS0", initrd }
 }
 
 fn number(memory: &[u8], offset: usize, bytes: usize) -> u64 {
@@ -108,9 +108,15 @@ fn what_does_not_fit_is_refused_with_what_would() {
     assert_eq!(refused(wishes(&initrd)), memory);
     let says = "kernel and initial file system need 33 MiB, the guest has 32";
     assert_eq!(memory.to_string(), says);
-    assert!(matches!(refused(Wishes { memory: 0, ..wishes(&[]) }), Refused::Memory { .. }));
+    assert!(matches!(
+        refused(Wishes { processors: 1, memory: 0, ..wishes(&[]) }),
+        Refused::Memory { .. }
+    ));
     let long = "x".repeat(2048);
     let refused = refused(Wishes { command_line: &long, ..wishes(&[]) });
     assert_eq!(refused, Refused::CommandLine { most: 2047 });
-    assert!(image.plan(Wishes { memory: 24 * MIB, ..wishes(&[]) }).is_ok(), "just enough");
+    assert!(
+        image.plan(Wishes { processors: 1, memory: 24 * MIB, ..wishes(&[]) }).is_ok(),
+        "just enough"
+    );
 }

@@ -2,9 +2,13 @@
 
 use core::cell::RefCell;
 
+use amateras_devices::GuestMemory;
+use amateras_devices::virtio::{Kind, Transport};
 use amateras_vmm::Vm as Machine;
+use koito::conventions::signal;
 use koito::services::{
-    ClockClient, ConsoleClient, KEY_BYTES, Logger, TEXT_BYTES, Vm, VmCondition, VmError, VmStatus,
+    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, TEXT_BYTES,
+    Vm, VmCondition, VmError, VmStatus,
 };
 use koito::{Environment, Missing, SupervisorAlarm};
 use nun::abi::MESSAGE_REGISTERS;
@@ -15,35 +19,45 @@ use nun::{Error, Message};
 
 /// Bytes that the guest wrote while nobody looked: the last of them.
 const KEPT: usize = 8192;
-/// Bytes that were typed, and that the guest's serial port has no room for yet.
-const TYPED: usize = 1024;
+/// Bytes that were typed, and that the guest has no room for yet.
+pub const TYPED: usize = 1024;
 
 /// A guest, and who sits before it.
 pub struct Desk<'a>(RefCell<State<'a>>);
 
-struct State<'a> {
-    vm: Machine<'a>,
+/// What is on the desk.
+pub struct State<'a> {
+    pub vm: Machine<'a>,
+    pub entropy: EntropyClient,
     console: ConsoleClient,
-    log: Logger,
+    pub log: Logger,
     attached: bool,
     kept: Deque<u8, KEPT>,
-    typed: Deque<u8, TYPED>,
+    pub typed: Deque<u8, TYPED>,
+    /// What is typed goes to its second console.
+    pub to_second: bool,
     /// What the alarm is set for.
-    armed: Option<u64>,
+    pub armed: Option<u64>,
     /// The end of the guest was told.
     told: bool,
 }
 
 impl<'a> Desk<'a> {
-    /// With the services that the environment gives.
-    pub fn new(environment: &Environment, vm: Machine<'a>) -> Result<Self, Missing> {
+    /// With the services that the environment gives, for a guest with this command line.
+    pub fn new(
+        environment: &Environment,
+        vm: Machine<'a>,
+        command_line: &str,
+    ) -> Result<Self, Missing> {
         Ok(Self(RefCell::new(State {
             vm,
+            entropy: EntropyClient::new(environment.service("entropy")?),
             console: ConsoleClient::new(environment.service("console")?),
             log: Logger::new(environment.service("log")?),
             attached: false,
             kept: Deque::new(),
             typed: Deque::new(),
+            to_second: wants_second(command_line),
             armed: None,
             told: false,
         })))
@@ -56,15 +70,41 @@ impl<'a> Desk<'a> {
         Ok(clock.epoch().ok().flatten().map_or(0, |epoch| epoch + up))
     }
 
-    /// The guest was left.
-    pub fn exit(&self, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
-        self.0.borrow_mut().vm.exit(label, words)
+    /// A processor left the guest.
+    pub fn exit(&self, processor: u64, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
+        self.0.borrow_mut().vm.exit(processor, label, words)
     }
 
-    /// A time came, or something else that rang.
-    pub fn woken(&self) -> Result<(), Error> {
+    /// The answer to the last exit was sent.
+    pub fn sent(&self) -> Result<(), Error> {
+        self.0.borrow_mut().vm.sent()
+    }
+
+    /// Does something for a device of this kind, on the memory of the guest; `None` if there is no such.
+    pub fn with<R>(
+        &self,
+        kind: Kind,
+        act: impl FnOnce(&mut Transport, &mut dyn GuestMemory) -> R,
+    ) -> Option<R> {
+        self.0.borrow_mut().vm.with_device(kind, act)
+    }
+
+    /// Whether a driver of the guest's notified a device of something to do.
+    pub fn is_notified(&self) -> bool {
+        self.0.borrow().vm.machine.board.bus.is_notified()
+    }
+
+    /// Something rang: the alarm, perhaps.
+    pub fn heard(&self, signals: u64) {
+        if signals & signal::ALARM != 0 {
+            self.0.borrow_mut().armed = None;
+        }
+    }
+
+    /// Serves the guest's devices, and sees whether they or time brought an interrupt.
+    pub fn attend(&self) -> Result<(), Error> {
         let mut state = self.0.borrow_mut();
-        state.armed = None;
+        state.serve_devices();
         state.vm.attend()
     }
 
@@ -85,10 +125,14 @@ impl<'a> Desk<'a> {
 }
 
 impl State<'_> {
-    /// Types as much as the guest's serial port takes.
+    /// Types as much as the guest takes.
     fn feed(&mut self) {
-        let mut fed = false;
-        while self.vm.machine.board.input_room() > 0
+        let mut fed = self.to_second && !self.typed.is_empty();
+        if fed {
+            self.feed_console();
+        }
+        while !self.to_second
+            && self.vm.machine.board.input_room() > 0
             && let Some(byte) = self.typed.pop_front()
         {
             self.vm.machine.board.input(&[byte]);
@@ -105,19 +149,23 @@ impl State<'_> {
         let mut bytes = [0; TEXT_BYTES];
         while self.vm.machine.board.has_output() {
             let count = self.vm.machine.board.take_output(&mut bytes);
-            let text = bytes.get(..count).unwrap_or_default();
-            if self.attached {
-                // Without a console there is nobody to see it.
-                let _ = self.console.write_bytes(text.iter().copied().collect());
-                continue;
+            self.put(bytes.get(..count).unwrap_or_default());
+        }
+    }
+
+    /// Shows or keeps `text`, at most [`TEXT_BYTES`] bytes.
+    pub fn put(&mut self, text: &[u8]) {
+        if self.attached {
+            // Without a console there is nobody to see it.
+            let _ = self.console.write_bytes(text.iter().copied().collect());
+            return;
+        }
+        for byte in text {
+            if self.kept.is_full() {
+                self.kept.pop_front();
             }
-            for byte in text {
-                if self.kept.is_full() {
-                    self.kept.pop_front();
-                }
-                // There is room.
-                let _ = self.kept.push_back(*byte);
-            }
+            // There is room.
+            let _ = self.kept.push_back(*byte);
         }
     }
 
@@ -182,4 +230,17 @@ impl Vm for Desk<'_> {
         state.told = false;
         state.vm.reset().map_err(|_| VmError::Failed)
     }
+
+    fn boot(&self, _: Caller, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
+        let mut state = self.0.borrow_mut();
+        let text = str::from_utf8(&command_line).map_err(|_| VmError::Failed)?;
+        state.told = false;
+        state.to_second = wants_second(text);
+        state.vm.boot(text).map_err(|_| VmError::Failed)
+    }
+}
+
+/// Whether a guest with this command line has its second console for its user.
+fn wants_second(command_line: &str) -> bool {
+    command_line.split_whitespace().any(|word| word == "console=hvc0")
 }

@@ -5,24 +5,37 @@
 #![forbid(unsafe_code)]
 
 mod desk;
+mod devices;
+mod disk;
 mod memory;
 
+use core::convert::Infallible;
 use core::fmt;
+use core::pin::{Pin, pin};
+use core::task::{Context, Waker};
 
+use amateras_devices::virtio::{Console, Description, Entropy};
 use amateras_vmm::{Guest, Options, StartError};
 use desk::Desk;
+use disk::Disk;
 use koito::conventions::slot;
 use koito::services::VmServer;
 use koito::{Environment, Missing};
-use nun::service::respond;
+use nun::service::{Vec, respond};
 use nun::{Error, IpcPort, Received};
 
 nun::entry!(main, stack = 256 * 1024);
 
 /// Below its monitor, whatever that is, and what the monitor calls.
 const PRIORITY: u8 = 50;
-/// Memory of the guest where the manifest entry names none.
+/// Memory of the guest, in MiB, where the manifest entry names none.
 const MEBIBYTES: u64 = 96;
+
+/// Most devices on a guest's bus.
+const MOST_DEVICES: usize = 4;
+
+/// Work for a device of the guest's, which never ends.
+type Work<'a> = Pin<&'a mut dyn Future<Output = Infallible>>;
 
 /// Why there is no guest.
 enum Failure {
@@ -61,41 +74,77 @@ fn main() -> Result<(), Failure> {
     let mut module = |name| -> Result<&'static [u8], Failure> {
         Ok(environment.module(name)?.map(&mut pool, &mut space, &mut used)?)
     };
+    let disk = Disk::find(&environment)?;
+    let always = [Console::description(), Entropy::description()];
+    let devices: Vec<Description, MOST_DEVICES> =
+        disk.iter().map(|disk| disk.block.description()).chain(always).collect();
     let guest = Guest {
         kernel: module("guest-kernel")?,
         initrd: module("guest-initrd")?,
         command_line: str::from_utf8(module("guest-cmdline")?).unwrap_or_default(),
+        devices: &devices,
     };
+    let processors = str::from_utf8(module("guest-cpus")?).ok().and_then(|it| it.parse().ok());
     let options = Options {
         memory: environment.arguments.parse().unwrap_or(MEBIBYTES) << 20,
+        processors: processors.unwrap_or(1),
         priority: PRIORITY,
-        cpu: 0,
         epoch: Desk::now(&environment)?,
         ticks_per_millisecond: environment.ticks_per_millisecond,
     };
     let vm = amateras_vmm::Vm::start(&mut pool, &mut space, port, options, guest)
         .map_err(Failure::Start)?;
-    serve(port, environment.epoch, &VmServer(Desk::new(&environment, vm)?))
+    let desk = VmServer(Desk::new(&environment, vm, guest.command_line)?);
+    match &disk {
+        None => serve(port, environment.epoch, &desk, &mut []),
+        Some(disk) => {
+            let work = |place| disk.work(&desk.0, place);
+            let (mut first, mut second) = (pin!(work(0)), pin!(work(1)));
+            let (mut third, mut fourth) = (pin!(work(2)), pin!(work(3)));
+            let work: &mut [Work<'_>; disk::REQUESTS] =
+                &mut [first.as_mut(), second.as_mut(), third.as_mut(), fourth.as_mut()];
+            serve(port, environment.epoch, &desk, work)
+        }
+    }
 }
 
-/// Serves the guest and the service at the same port.
-fn serve(port: IpcPort, epoch: u16, desk: &VmServer<Desk<'_>>) -> Result<(), Failure> {
-    let mut answer = None;
+/// Serves the guest and the service at the same port, and goes on with the work for its devices.
+fn serve(
+    port: IpcPort,
+    epoch: u16,
+    desk: &VmServer<Desk<'_>>,
+    work: &mut [Work<'_>],
+) -> Result<(), Failure> {
+    let mut context = Context::from_waker(Waker::noop());
+    let (mut answer, mut rung) = (None, false);
     loop {
+        if rung || desk.0.is_notified() {
+            for work in &mut *work {
+                // It has no end.
+                let _ = work.as_mut().poll(&mut context);
+            }
+            desk.0.attend()?;
+        }
         desk.0.settle();
+        rung = false;
         let received = match answer.take() {
             Some(answer) => port.reply_receive(&answer)?,
             None => port.receive()?,
         };
         match received {
-            Received::Exit { left, .. } => {
-                answer = Some(desk.0.exit(left.number, &left.exit.words()));
+            Received::Exit { process, left } => {
+                answer = Some(desk.0.exit(process, left.number, &left.exit.words()));
+                continue;
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);
             }
-            Received::Signals { .. } => desk.0.woken()?,
+            Received::Signals { bits } => {
+                rung = true;
+                desk.0.heard(bits);
+            }
             _ => {}
         }
+        desk.0.sent()?;
     }
 }

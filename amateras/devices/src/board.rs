@@ -1,17 +1,28 @@
-//! The board: which device answers at which port, and whose line goes where.
+//! The board: which device answers at which address, and whose line goes where.
 //!
-//! The bus is the old one, a byte wide: a wider access is one to each of its bytes. Where nothing is,
-//! reads are all ones and writes get lost. PCI is not there, and says so by that.
+//! Its own ports are those of the old bus, a byte wide: a wider access is one to each of its bytes. A
+//! [`Bus`] is asked before them. Where nothing is, reads are all ones and writes get lost.
 
-use crate::{Clock, Line, Pics, Pit, Time, Uart};
+use crate::power::Power;
+use crate::{
+    Bus, Clock, GuestMemory, Interrupts, Line, NoBus, Pit, Place, Time, Uart, World, mask,
+};
+use crate::{io_apic, local_apic, power};
 
 /// What a guest asks of the whole machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
     /// To start again from the beginning.
     Reset,
+    /// To be switched off.
+    Off,
 }
 
+/// Where the interrupt controllers are in memory.
+const LOCAL: u64 = local_apic::ADDRESS;
+const LOCAL_END: u64 = LOCAL + local_apic::BYTES;
+const IO: u64 = io_apic::ADDRESS;
+const IO_END: u64 = IO + io_apic::BYTES;
 /// Status of the keyboard controller: its output is full, and stays so. That is how drivers find out
 /// at once that there is none. It can be written to.
 const NO_KEYBOARD: u8 = 0x01;
@@ -25,40 +36,115 @@ const PCI_ADDRESS: u16 = 0xcf8;
 /// Port 0xcf9: reset, now.
 const RESET_NOW: u8 = 0x04;
 
+/// An access, but for what is moved.
+pub struct Visit<'a> {
+    /// The processor that comes, counted from 0.
+    pub processor: usize,
+    /// The guest's memory.
+    pub memory: &'a mut dyn GuestMemory,
+    /// The time.
+    pub now: Time,
+}
+
+impl Visit<'_> {
+    /// The same once more.
+    pub fn again(&mut self) -> Visit<'_> {
+        Visit { processor: self.processor, memory: &mut *self.memory, now: self.now }
+    }
+}
+
 /// All devices of the machine.
 #[derive(Clone, Debug)]
-pub struct Board {
-    pics: Pics,
+pub struct Board<B = NoBus> {
+    /// Devices beside those here.
+    pub bus: B,
+    interrupts: Interrupts,
     pit: Pit,
     uart: Uart,
     clock: Clock,
+    power: Power,
     request: Option<Request>,
 }
 
-impl Board {
-    /// A machine that is switched on `epoch` seconds after 1970 began.
-    pub fn new(epoch: u64) -> Self {
+impl<B: Bus> Board<B> {
+    /// A machine with `bus` that is switched on `epoch` seconds after 1970 began.
+    /// It has `processors` processors.
+    pub fn new(epoch: u64, processors: usize, bus: B) -> Self {
         Self {
-            pics: Pics::default(),
+            bus,
+            interrupts: Interrupts::new(processors),
             pit: Pit::default(),
             uart: Uart::default(),
             clock: Clock::new(epoch),
+            power: Power::default(),
             request: None,
         }
     }
 
-    /// Reads `bytes` bytes, at most 4, from `port` on.
-    pub fn read(&mut self, port: u16, bytes: u8, now: Time) -> u32 {
+    /// Switches it off and on again, `epoch` seconds after 1970 began.
+    pub fn restart(&mut self, epoch: u64) {
+        self.bus.reset();
+        self.interrupts = Interrupts::new(self.interrupts.processors());
+        (self.pit, self.uart, self.clock) = (Pit::default(), Uart::default(), Clock::new(epoch));
+        (self.power, self.request) = (Power::default(), None);
+    }
+
+    /// Lets the bus do `what` it does by itself.
+    pub fn with_bus<T>(
+        &mut self,
+        visit: Visit<'_>,
+        what: impl FnOnce(&mut B, &mut World<'_>) -> T,
+    ) -> T {
+        let Visit { memory, now, .. } = visit;
+        what(&mut self.bus, &mut World { memory, interrupts: &mut self.interrupts, now })
+    }
+
+    /// Reads `bytes` bytes, 1, 2, 4 or 8, at `place`.
+    pub fn read(&mut self, place: Place, bytes: u8, visit: Visit<'_>) -> u64 {
+        let (now, processor) = (visit.now, visit.processor);
+        if let Place::Memory(address @ LOCAL..LOCAL_END) = place {
+            return self.interrupts.read_local(processor, (address - LOCAL) / 16, now).into();
+        }
+        let value = self.with_bus(visit, |bus, world| bus.read(place, bytes, world));
+        let value = match (value, place) {
+            (Some(value), _) => value,
+            (None, Place::Port(port)) => self.read_port(port, bytes, now).into(),
+            (None, Place::Memory(address @ IO..IO_END)) => {
+                self.interrupts.io.read(address - IO).into()
+            }
+            (None, Place::Memory(_)) => u64::MAX,
+        };
+        value & mask(bytes)
+    }
+
+    /// Writes the lowest `bytes` bytes, 1, 2, 4 or 8, of `value` to `place`.
+    pub fn write(&mut self, place: Place, bytes: u8, value: u64, visit: Visit<'_>) {
+        let (now, processor) = (visit.now, visit.processor);
+        if let Place::Memory(address @ LOCAL..LOCAL_END) = place {
+            let number = (address - LOCAL) / 16;
+            return self.interrupts.write_local(processor, number, value as u32, now);
+        }
+        let written =
+            self.with_bus(visit, |bus, world| bus.write(place, bytes, value & mask(bytes), world));
+        match (written, place) {
+            (None, Place::Memory(address @ IO..IO_END)) => {
+                self.interrupts.write_io(address - IO, value as u32);
+            }
+            (Some(()), _) | (None, Place::Memory(_)) => {}
+            (None, Place::Port(port)) => self.write_port(port, bytes, value, now),
+        }
+    }
+
+    fn read_port(&mut self, port: u16, bytes: u8, now: Time) -> u32 {
         let mut value = [0xff; 4];
         for (port, byte) in (port..=u16::MAX).zip(value.iter_mut().take(bytes.into())) {
             *byte = self.read_byte(port, now);
         }
-        u32::from_le_bytes(value) & mask(bytes)
+        u32::from_le_bytes(value)
     }
 
-    /// Writes the lowest `bytes` bytes of `value`, at most 4, from `port` on.
-    pub fn write(&mut self, port: u16, bytes: u8, value: u32, now: Time) {
-        // The only access that is wider than the bus: to PCI, in whose address the reset would lie.
+    fn write_port(&mut self, port: u16, bytes: u8, value: u64, now: Time) {
+        // The one port where PCI would be told which register is meant has a reset in its middle.
         if (port, bytes) == (PCI_ADDRESS, 4) {
             return;
         }
@@ -72,24 +158,25 @@ impl Board {
         // The line falls in between, however often the output rose: rises that nobody took in time
         // are one.
         if self.pit.timer().take_rises(now) > 0 {
-            self.pics.set_line(Line::TIMER, false);
-            self.pics.set_line(Line::TIMER, true);
+            self.interrupts.pulse(Line::TIMER);
         }
+        self.interrupts.advance(now);
     }
 
     /// When [`advance`](Self::advance) has to be called next, even if the guest does nothing.
     pub fn deadline(&mut self) -> Option<Time> {
-        if self.pics.is_masked(Line::TIMER) { None } else { self.pit.timer().next_rise() }
+        let timer = self.pit.timer().next_rise().filter(|_| self.interrupts.hears(Line::TIMER));
+        timer.into_iter().chain(self.interrupts.deadline()).min()
     }
 
-    /// Whether the processor is asked for an interrupt.
-    pub const fn has_interrupt(&self) -> bool {
-        self.pics.is_pending()
+    /// The interrupt controllers.
+    pub const fn interrupts(&mut self) -> &mut Interrupts {
+        &mut self.interrupts
     }
 
-    /// The processor takes the interrupt; answers its vector.
-    pub fn take_interrupt(&mut self) -> u8 {
-        self.pics.acknowledge()
+    /// Whether `processor` is asked for an interrupt.
+    pub fn has_interrupt(&self, processor: usize) -> bool {
+        self.interrupts.is_pending(processor)
     }
 
     /// What the guest asked of the machine since this was last called.
@@ -125,15 +212,16 @@ impl Board {
         match port {
             0x20 | 0x21 | 0xa0 | 0xa1 => {
                 self.advance(now);
-                self.pics.read(port)
+                self.interrupts.pics.read(port)
             }
-            0x4d0 | 0x4d1 => self.pics.read_triggers(port),
+            0x4d0 | 0x4d1 => self.interrupts.pics.read_triggers(port),
             0x40..=0x43 => self.pit.read(port, now),
             0x61 => self.pit.read_speaker(now),
             0x60 => 0,
             0x64 => NO_KEYBOARD,
             0x71 => self.clock.read(now),
             0x92 => A20_OPEN,
+            power::EVENT..power::END => self.power.read(port, now),
             0x3f8..=0x3ff => {
                 let value = self.uart.read(port - 0x3f8);
                 self.connect_uart();
@@ -145,15 +233,21 @@ impl Board {
 
     fn write_byte(&mut self, port: u16, value: u8, now: Time) {
         match port {
-            0x20 | 0x21 | 0xa0 | 0xa1 => self.pics.write(port, value),
-            0x4d0 | 0x4d1 => self.pics.write_triggers(port, value),
+            0x20 | 0x21 | 0xa0 | 0xa1 => self.interrupts.pics.write(port, value),
+            0x4d0 | 0x4d1 => self.interrupts.pics.write_triggers(port, value),
             0x40..=0x43 => self.pit.write(port, value, now),
             0x61 => self.pit.write_speaker(value, now),
             0x64 if value == RESET_PULSE => self.request = Some(Request::Reset),
             0x70 => self.clock.select(value),
             0x71 => self.clock.write(value),
             0x92 if value & FAST_RESET != 0 => self.request = Some(Request::Reset),
-            0xcf9 if value & RESET_NOW != 0 => self.request = Some(Request::Reset),
+            power::RESET if value & RESET_NOW != 0 => self.request = Some(Request::Reset),
+            power::EVENT..power::END => {
+                let is_off = self.power.write(port, value);
+                if is_off {
+                    self.request = Some(Request::Off);
+                }
+            }
             0x3f8..=0x3ff => {
                 self.uart.write(port - 0x3f8, value);
                 self.connect_uart();
@@ -163,15 +257,6 @@ impl Board {
     }
 
     fn connect_uart(&mut self) {
-        self.pics.set_line(Line::SERIAL, self.uart.is_interrupting());
-    }
-}
-
-/// The lowest `bytes` bytes of a value of four.
-const fn mask(bytes: u8) -> u32 {
-    match bytes {
-        0 => 0,
-        1..=3 => (1 << (bytes as u32 * 8)) - 1,
-        _ => u32::MAX,
+        self.interrupts.set_line(Line::SERIAL, self.uart.is_interrupting());
     }
 }

@@ -6,23 +6,48 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod apic_timer;
 mod board;
+mod bus;
 mod clock;
 mod counter;
+mod delivery;
+mod interrupts;
+mod io_apic;
+mod local_apic;
 mod memory;
+pub mod pci;
 mod pic;
 mod pics;
 mod pit;
+pub mod power;
+mod timeline;
 mod uart;
+mod vectors;
+pub mod virtio;
 
-pub use board::{Board, Request};
+pub use board::{Board, Request, Visit};
+pub use bus::{Bus, NoBus, Place, World};
 pub use clock::Clock;
 pub use counter::Counter;
+pub use interrupts::{Interrupts, MOST_PROCESSORS, Start};
+pub use io_apic::{ADDRESS as IO_APIC_ADDRESS, ID as IO_APIC_ID};
+pub use local_apic::ADDRESS as LOCAL_APIC_ADDRESS;
 pub use memory::{GuestMemory, Outside};
 pub use pic::Pic;
 pub use pics::{Line, Pics};
 pub use pit::{HERTZ as PIT_HERTZ, Pit};
+pub use timeline::Timeline;
 pub use uart::Uart;
+
+/// The lowest `bytes` bytes of a value of eight.
+const fn mask(bytes: u8) -> u64 {
+    match bytes {
+        0 => 0,
+        1..=7 => (1 << (bytes as u32 * 8)) - 1,
+        _ => u64::MAX,
+    }
+}
 
 /// Nanoseconds since the machine was switched on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

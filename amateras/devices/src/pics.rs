@@ -1,16 +1,19 @@
 //! The two interrupt controllers of a PC: the second one's output is line 2 of the first.
 
-use crate::Pic;
+use crate::pci::INTERRUPT_LINES;
+use crate::{Pic, power};
 
 /// An interrupt line of the machine, 0 to 15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line(u8);
+pub struct Line(pub(crate) u8);
 
 impl Line {
     /// The timer.
     pub const TIMER: Self = Self(0);
     /// The first serial port.
     pub const SERIAL: Self = Self(4);
+    /// The ACPI's own events.
+    pub const ACPI: Self = Self(power::LINE);
 
     /// Line `number`, unless there is none or it is taken by the second controller.
     pub const fn new(number: u8) -> Option<Self> {
@@ -35,7 +38,13 @@ impl Default for Pics {
         let mut first = Pic::default();
         // The output of the other controller is high as long as it wants something.
         first.set_level_triggered(1 << CASCADE);
-        Self { first, second: Pic::default() }
+        let mut it = Self { first, second: Pic::default() };
+        // Firmware tells the controllers which lines are shared: pins of PCI, and ACPI's.
+        let shared =
+            INTERRUPT_LINES.iter().fold(1_u16 << Line::ACPI.0, |lines, line| lines | 1 << line);
+        it.write_triggers(0x4d0, shared as u8);
+        it.write_triggers(0x4d1, (shared >> 8) as u8);
+        it
     }
 }
 

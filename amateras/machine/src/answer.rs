@@ -60,6 +60,8 @@ pub enum Next {
     Run(Answer),
     /// It waits for an interrupt: after an instruction of so many bytes.
     Halt(u8),
+    /// It waits until another processor starts it.
+    Wait,
     /// It ends here.
     Stop(Stop),
 }
@@ -71,7 +73,7 @@ pub enum Stop {
     Reset,
     /// It halted without a way to be woken: it is off.
     Off,
-    /// It accessed memory that there is not, at this address.
+    /// It has its code or its page tables at this address, where no memory is.
     NoMemory(u64),
     /// What stands at its instruction pointer, here, cannot be taken apart.
     NoInstruction(u64),
@@ -84,7 +86,9 @@ impl fmt::Display for Stop {
         match self {
             Self::Reset => f.write_str("reset"),
             Self::Off => f.write_str("off"),
-            Self::NoMemory(address) => write!(f, "access to {address:#x}, where nothing is"),
+            Self::NoMemory(address) => {
+                write!(f, "code or page tables at {address:#x}, where no memory is")
+            }
             Self::NoInstruction(address) => {
                 write!(f, "the instruction at {address:#x} cannot be read")
             }

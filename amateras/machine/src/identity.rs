@@ -1,9 +1,11 @@
 //! The processor that a guest sees: what `cpuid` answers.
 //!
 //! It is the machine's own without what the smallest PC has not, or what a guest cannot be given:
-//! no local interrupt controller, no memory type ranges, no machine checks, no counters, no extended
+//! no memory type ranges, no machine checks, no counters, no extended
 //! states beyond SSE, no virtualisation. The maker's name stays, since it says how some instructions
 //! behave.
+
+use amateras_devices::MOST_PROCESSORS;
 
 /// What an answer consists of: EAX, EBX, ECX, EDX.
 pub type Leaf = [u32; 4];
@@ -24,8 +26,15 @@ pub const LEAVES: [(u32, u32); 11] = [
 ];
 
 /// The highest ordinary and extended leaf.
-const HIGHEST: u32 = 7;
-const HIGHEST_EXTENDED: u32 = 0x8000_0008;
+const HIGHEST: u32 = TOPOLOGY;
+const HIGHEST_EXTENDED: u32 = CORES;
+/// How wide addresses are, and, in AMD's way, how many cores there are.
+const CORES: u32 = 0x8000_0008;
+/// Where the processor says which of how many it is.
+const TOPOLOGY: u32 = 0xb;
+/// Bits of a processor's number, all of which tell cores of one package apart.
+const NUMBER_BITS: u32 = 3;
+const _: () = assert!(MOST_PROCESSORS <= 1 << NUMBER_BITS);
 /// Where a monitor tells its name.
 const MONITOR: u32 = 0x4000_0000;
 const NAME: &[u8; 12] = b"A9N Amateras";
@@ -34,8 +43,11 @@ const NAME: &[u8; 12] = b"A9N Amateras";
 /// random numbers.
 const FEATURES_C: u32 =
     1 << 0 | 1 << 1 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 | 1 << 22 | 1 << 23 | 1 << 25 | 1 << 30;
-/// Leaf 1, ECX: a monitor is there.
-const MONITORED: u32 = 1 << 31;
+/// Leaf 1, ECX, whatever the machine can do: the local interrupt controller takes deadlines of the
+/// time-stamp counter; a monitor is there.
+const ALWAYS_C: u32 = 1 << 24 | 1 << 31;
+/// Leaf 1, EDX, likewise: a local interrupt controller.
+const ALWAYS_D: u32 = 1 << 9;
 /// Leaf 1, EDX: FPU, debugging, large pages, counter, MSRs, PAE, CMPXCHG8B, SYSENTER, global pages, CMOV,
 /// PAT, PSE-36, CLFLUSH, MMX, FXSAVE, SSE, SSE2, and that caches see one's own changes.
 const FEATURES_D: u32 = 1 << 0
@@ -75,12 +87,14 @@ const STEADY_COUNTER: u32 = 1 << 8;
 /// A processor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
+    processors: u32,
     leaves: [Leaf; LEAVES.len()],
 }
 
 impl Identity {
-    /// A part of the processor whose `cpuid` answers as `machine` does, for each of [`LEAVES`].
-    pub fn of(mut machine: impl FnMut(u32, u32) -> Leaf) -> Self {
+    /// A part of the processor whose `cpuid` answers as `machine` does, for each of [`LEAVES`]; one of
+    /// `processors`, cores of one package.
+    pub fn of(processors: usize, mut machine: impl FnMut(u32, u32) -> Leaf) -> Self {
         let highest = machine(0, 0)[0];
         let highest_extended = machine(0x8000_0000, 0)[0];
         let known = |leaf: u32| leaf <= if leaf < 0x8000_0000 { highest } else { highest_extended };
@@ -88,11 +102,12 @@ impl Identity {
             let answer = if known(leaf) { machine(leaf, second) } else { [0; 4] };
             visible(leaf, answer)
         });
-        Self { leaves }
+        Self { processors: processors as u32, leaves }
     }
 
-    /// What `cpuid` answers for `leaf`; it is the same for every second number.
-    pub fn answer(&self, leaf: u32, second: u32) -> Leaf {
+    /// What `cpuid` answers for `leaf`, and the second number, on processor `processor`.
+    pub fn answer(&self, leaf: u32, second: u32, processor: usize) -> Leaf {
+        let (number, processors) = (processor as u32, self.processors);
         match leaf {
             MONITOR => {
                 let [b, c, d] = [0, 4, 8].map(|at| {
@@ -104,9 +119,21 @@ impl Identity {
             }
             0x8000_0007 => [0, 0, 0, STEADY_COUNTER],
             7 if second != 0 => [0; 4],
+            // Threads of a core: one. Cores. Then the list ends.
+            TOPOLOGY => match second {
+                0 => [0, 1, 1 << 8, number],
+                1 => [NUMBER_BITS, processors, 1 | 2 << 8, number],
+                _ => [0, 0, second & 0xff, number],
+            },
             _ => {
                 let found = LEAVES.iter().position(|(number, _)| *number == leaf);
-                found.and_then(|at| self.leaves.get(at)).copied().unwrap_or_default()
+                let [a, b, c, d] =
+                    found.and_then(|at| self.leaves.get(at)).copied().unwrap_or_default();
+                match leaf {
+                    1 => [a, b | number << 24, c, d],
+                    CORES => [a, b, processors.saturating_sub(1) | NUMBER_BITS << 12, d],
+                    _ => [a, b, c, d],
+                }
             }
         }
     }
@@ -116,13 +143,12 @@ impl Identity {
 fn visible(leaf: u32, [a, b, c, d]: Leaf) -> Leaf {
     match leaf {
         0 => [HIGHEST, b, c, d],
-        // One processor, number 0, whose cache lines are as long as the machine's.
-        1 => [a, b & 0xff00, c & FEATURES_C | MONITORED, d & FEATURES_D],
+        // One processor, whose cache lines are as long as the machine's.
+        1 => [a, b & 0xff00, c & FEATURES_C | ALWAYS_C, d & FEATURES_D | ALWAYS_D],
         7 => [0, b & MORE_FEATURES_B | COUNTER_ADJUSTMENT, 0, 0],
         0x8000_0000 => [HIGHEST_EXTENDED, b, c, d],
         0x8000_0001 => [a, 0, c & EXTENDED_C, d & EXTENDED_D],
-        // How wide addresses are.
-        0x8000_0008 => [a & 0xffff, 0, 0, 0],
+        CORES => [a & 0xffff, 0, 0, 0],
         _ => [a, b, c, d],
     }
 }

@@ -11,12 +11,10 @@ use yaxpeax_arch::LengthedInstruction;
 use yaxpeax_x86::{long_mode, protected_mode, real_mode};
 
 use crate::processor::{CODE_BASE, Processor};
-use crate::walk;
+use crate::walk::{self, LONGEST};
 
 /// Lengths that are kept.
 const PLACES: usize = 256;
-/// Longest instruction.
-const LONGEST: usize = 15;
 
 /// What is known about instructions.
 #[derive(Clone, Debug)]

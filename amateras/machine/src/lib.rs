@@ -8,9 +8,13 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod arithmetic;
+mod emulate;
 mod identity;
 mod lengths;
 mod machine;
+mod moves;
+mod operation;
 mod processor;
 mod registers;
 mod string;

@@ -1,27 +1,41 @@
 //! The machine of one guest: its devices, its processor's identity, and the answer to every exit.
 
 use a9n_abi::guest::{
-    Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation,
+    Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation, StateGroups,
 };
-use amateras_devices::{Board, GuestMemory, Request, Time};
+use amateras_devices::{
+    Board, Bus, LOCAL_APIC_ADDRESS, NoBus, Place, Request, Time, Timeline, Visit,
+};
 
 use crate::answer::{PROTECTION, UNDEFINED};
+use crate::emulate::Emulator;
 use crate::lengths::Lengths;
 use crate::{Answer, Identity, Next, Processor, Stop, registers, string};
 
 /// A machine.
 #[derive(Clone, Debug)]
-pub struct Machine {
+pub struct Machine<B = NoBus> {
     /// Its devices.
-    pub board: Board,
+    pub board: Board<B>,
+    /// Its time.
+    pub timeline: Timeline,
     identity: Identity,
     lengths: Lengths,
+    emulator: Emulator,
 }
 
-impl Machine {
-    /// One that is switched on `epoch` seconds after 1970 began, with such a processor.
-    pub fn new(identity: Identity, epoch: u64) -> Self {
-        Self { board: Board::new(epoch), identity, lengths: Lengths::new() }
+impl<B: Bus> Machine<B> {
+    /// One that is switched on `epoch` seconds after 1970 began, with so many such processors, and with
+    /// the devices of `bus`.
+    pub fn new(
+        identity: Identity,
+        processors: usize,
+        (timeline, epoch): (Timeline, u64),
+        bus: B,
+    ) -> Self {
+        let board = Board::new(epoch, processors, bus);
+        let (lengths, emulator) = (Lengths::new(), Emulator::new());
+        Self { board, timeline, identity, lengths, emulator }
     }
 
     /// What becomes of the guest after an exit, for the reason with number `label`.
@@ -30,43 +44,45 @@ impl Machine {
         label: u32,
         exit: &Exit,
         processor: &mut impl Processor,
-        memory: &mut (impl GuestMemory + ?Sized),
-        now: Time,
+        visit: Visit<'_>,
     ) -> Next {
+        let (now, me) = (visit.now, visit.processor);
         let Some(reason) = ExitReason::from_number(label) else {
             return Next::Stop(Stop::Unknown(label, exit.detail));
         };
         let number = exit.detail as u32;
-        let length = self.lengths.of(reason, exit, processor, memory);
+        let length = self.lengths.of(reason, exit, processor, visit.memory);
         let length = || length.ok_or(Stop::NoInstruction(exit.instruction));
         let answer = match reason {
             ExitReason::Identify => length().map(|length| {
-                let leaf = self.identity.answer(number, exit.value as u32);
+                let leaf = self.identity.answer(number, exit.value as u32, me);
                 Answer::after(length).with_four(leaf.map(u64::from))
             }),
             ExitReason::Port => length().and_then(|length| {
                 let done = if PortAccess(exit.detail).has(PortAccess::STRING) {
-                    string::transfer(exit, length, processor, memory, &mut self.board, now)
+                    string::transfer(exit, length, processor, &mut self.board, visit)
                 } else {
-                    Ok(self.access_port(exit, length, now))
+                    Ok(self.access_port(exit, length, visit))
                 };
                 self.heed(done, now)
             }),
             ExitReason::Halt => match length() {
-                Ok(length) => return self.halt(exit, length, now),
+                Ok(length) => return self.halt(exit, length, visit),
                 Err(stop) => Err(stop),
             },
             ExitReason::InterruptWindow | ExitReason::Kick => {
-                return self.go_on(Answer::default(), exit, now);
+                return self.go_on(Answer::default(), exit, visit);
             }
-            ExitReason::ReadRegister => match registers::read(number, processor) {
+            ExitReason::ReadRegister => match self.read_register(number, processor, me) {
                 None => Ok(Answer::default().with_event(PROTECTION)),
                 Some(value) => length().map(|length| Answer::after(length).with_pair(value)),
             },
-            ExitReason::WriteRegister => match registers::write(number, exit.value, processor) {
-                None => Ok(Answer::default().with_event(PROTECTION)),
-                Some(()) => length().map(Answer::after),
-            },
+            ExitReason::WriteRegister => {
+                match self.write_register(number, exit.value, processor, me) {
+                    None => Ok(Answer::default().with_event(PROTECTION)),
+                    Some(()) => self.heed(length().map(Answer::after), now),
+                }
+            }
             ExitReason::Exception => Ok(Answer::default().with_event(Event(exit.detail))),
             ExitReason::Hypercall | ExitReason::SetExtended => {
                 Ok(Answer::default().with_event(UNDEFINED))
@@ -78,45 +94,91 @@ impl Machine {
                 TASK_SWITCH => Err(Stop::Unknown(label, exit.detail)),
                 _ => Ok(Answer::default().with_event(UNDEFINED)),
             },
-            ExitReason::Memory => Err(Stop::NoMemory(exit.value)),
+            ExitReason::Memory => {
+                let done = self.emulator.carry_out(exit, processor, &mut self.board, visit);
+                self.heed(done, now)
+            }
             ExitReason::Shutdown => Err(Stop::Reset),
             ExitReason::ControlRegister | ExitReason::Invalid | ExitReason::Other => {
                 Err(Stop::Unknown(label, exit.detail))
             }
         };
         match answer {
-            Ok(answer) => self.interrupt(answer, exit),
+            Ok(answer) => self.interrupt(answer, exit, me),
             Err(stop) => Next::Stop(stop),
         }
     }
 
     /// Switches it off and on again, `epoch` seconds after 1970 began.
-    pub fn restart(&mut self, epoch: u64) {
-        self.board = Board::new(epoch);
+    pub fn restart(&mut self, timeline: Timeline, epoch: u64) {
+        self.timeline = timeline;
+        self.board.restart(epoch);
     }
 
-    /// The pending interrupt, to be injected.
-    pub fn take_interrupt(&mut self) -> Event {
-        Event::interrupt(self.board.take_interrupt())
+    /// The interrupt that `processor` takes, if one is pending.
+    pub fn take_interrupt(&mut self, processor: usize) -> Option<Event> {
+        self.board.interrupts().take(processor).map(Event::interrupt)
     }
 
-    fn halt(&mut self, exit: &Exit, length: u8, now: Time) -> Next {
+    fn read_register(
+        &mut self,
+        number: u32,
+        processor: &mut impl Processor,
+        me: usize,
+    ) -> Option<u64> {
+        match number {
+            APIC_BASE => Some(LOCAL_APIC_ADDRESS | APIC_ON | if me == 0 { APIC_FIRST } else { 0 }),
+            ADJUSTMENT => {
+                let ahead = processor.get(StateGroups::TIME, 0);
+                Some(ahead.wrapping_sub(self.timeline.ahead()))
+            }
+            DEADLINE => Some(self.board.interrupts().local(me)?.timer().deadline()),
+            _ => registers::read(number, processor),
+        }
+    }
+
+    fn write_register(
+        &mut self,
+        number: u32,
+        value: u64,
+        processor: &mut impl Processor,
+        me: usize,
+    ) -> Option<()> {
+        match number {
+            // It stays where it is, and on.
+            APIC_BASE => (Some(value) == self.read_register(number, processor, me)).then_some(()),
+            ADJUSTMENT => {
+                processor.set(StateGroups::TIME, 0, value.wrapping_add(self.timeline.ahead()));
+                Some(())
+            }
+            DEADLINE => {
+                let ahead = processor.get(StateGroups::TIME, 0);
+                let end = self.timeline.time(value.wrapping_sub(ahead));
+                self.board.interrupts().local(me)?.timer().set_deadline(value, end);
+                Some(())
+            }
+            _ => registers::write(number, value, processor),
+        }
+    }
+
+    fn halt(&mut self, exit: &Exit, length: u8, visit: Visit<'_>) -> Next {
         if !exit.situation.has(Situation::INTERRUPTS) {
-            return Next::Stop(Stop::Off);
+            // Nothing but another processor gets it out of this.
+            return if visit.processor == 0 { Next::Stop(Stop::Off) } else { Next::Wait };
         }
-        self.board.advance(now);
-        if !self.board.has_interrupt() {
-            return Next::Halt(length);
+        self.board.advance(visit.now);
+        match self.take_interrupt(visit.processor) {
+            None => Next::Halt(length),
+            Some(event) => Next::Run(Answer::after(length).with_event(event)),
         }
-        Next::Run(Answer::after(length).with_event(self.take_interrupt()))
     }
 
-    fn access_port(&mut self, exit: &Exit, length: u8, now: Time) -> Answer {
+    fn access_port(&mut self, exit: &Exit, length: u8, visit: Visit<'_>) -> Answer {
         let access = PortAccess(exit.detail);
-        let (port, bytes) = (access.port(), access.bytes());
+        let (port, bytes) = (Place::Port(access.port()), access.bytes());
         let answer = Answer::after(length);
         if access.has(PortAccess::IN) {
-            let read = u64::from(self.board.read(port, bytes, now));
+            let read = self.board.read(port, bytes, visit);
             // Only a read of four bytes clears what is above.
             let kept = match bytes {
                 1 => exit.value & !0xff,
@@ -125,29 +187,31 @@ impl Machine {
             };
             answer.with_result(kept | read)
         } else {
-            self.board.write(port, bytes, exit.value as u32, now);
+            self.board.write(port, bytes, exit.value, visit);
             answer
         }
     }
 
-    /// Does what an access to a port asked of the whole machine.
+    /// Does what an access asked of the whole machine.
     fn heed(&mut self, done: Result<Answer, Stop>, now: Time) -> Result<Answer, Stop> {
-        if self.board.take_request() == Some(Request::Reset) {
-            return Err(Stop::Reset);
+        match self.board.take_request() {
+            Some(Request::Reset) => return Err(Stop::Reset),
+            Some(Request::Off) => return Err(Stop::Off),
+            None => {}
         }
         self.board.advance(now);
         done
     }
 
-    fn go_on(&mut self, answer: Answer, exit: &Exit, now: Time) -> Next {
-        self.board.advance(now);
-        self.interrupt(answer, exit)
+    fn go_on(&mut self, answer: Answer, exit: &Exit, visit: Visit<'_>) -> Next {
+        self.board.advance(visit.now);
+        self.interrupt(answer, exit, visit.processor)
     }
 
     /// Injects an interrupt if one is pending and can be; if it cannot be yet, the guest is left as
     /// soon as it can.
-    fn interrupt(&mut self, answer: Answer, exit: &Exit) -> Next {
-        if !self.board.has_interrupt() {
+    fn interrupt(&mut self, answer: Answer, exit: &Exit, processor: usize) -> Next {
+        if !self.board.has_interrupt(processor) {
             return Next::Run(answer);
         }
         let is_done = answer.verdict.bytes_done() > 0;
@@ -157,13 +221,25 @@ impl Machine {
             false => exit.situation.is_interruptible(),
         };
         let is_taken = exit.interrupted.is_valid() || answer.verdict.has(GuestVerdict::INJECT);
-        if is_open && !is_taken {
-            return Next::Run(answer.with_event(self.take_interrupt()));
+        if is_open
+            && !is_taken
+            && let Some(event) = self.take_interrupt(processor)
+        {
+            return Next::Run(answer.with_event(event));
         }
         let verdict = answer.verdict.with(GuestVerdict::WINDOW);
         Next::Run(Answer { verdict, ..answer })
     }
 }
+
+/// Where the local interrupt controller is; that it is on; that it is the first processor's.
+const APIC_BASE: u32 = 0x1b;
+const APIC_ON: u64 = 1 << 11;
+const APIC_FIRST: u64 = 1 << 8;
+/// What the guest lets its time-stamp counter be ahead.
+const ADJUSTMENT: u32 = 0x3b;
+/// When it interrupts, by the time-stamp counter.
+const DEADLINE: u32 = 0x6e0;
 
 const READ_COUNTER: u64 = GuestInstruction::ReadCounter as u64;
 const WRITE_BACK: u64 = GuestInstruction::WriteBack as u64;

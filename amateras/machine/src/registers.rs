@@ -20,9 +20,6 @@ const PAGING: u64 = 1 << 31;
 const PAGE_ATTRIBUTES: u32 = 0x277;
 const MEMORY_TYPES: [u8; 6] = [0, 1, 4, 5, 6, 7];
 
-/// What the time-stamp counter is ahead of what it would be.
-const COUNTER_ADJUSTMENT: u32 = 0x3b;
-
 /// Version of the microcode, the platform, AMD's configuration and its neighbours: registers that
 /// kernels read without asking whether they are there.
 const MICROCODE: u32 = 0x8b;
@@ -44,7 +41,6 @@ pub fn read(number: u32, processor: &mut impl Processor) -> Option<u64> {
     match number {
         FEATURES => Some(processor.get(StateGroups::CONTROL, EFER)),
         PAGE_ATTRIBUTES => Some(processor.get(StateGroups::SYSTEM, PAT)),
-        COUNTER_ADJUSTMENT => Some(processor.get(StateGroups::TIME, 0)),
         _ => constant(number),
     }
 }
@@ -59,10 +55,6 @@ pub fn write(number: u32, value: u64, processor: &mut impl Processor) -> Option<
             Some(())
         }
         PAGE_ATTRIBUTES => None,
-        COUNTER_ADJUSTMENT => {
-            processor.set(StateGroups::TIME, 0, value);
-            Some(())
-        }
         _ => constant(number).map(|_| ()),
     }
 }

@@ -2,29 +2,25 @@
 //!
 //! Segments are those that the instructions have by themselves: an override goes unnoticed.
 
-use a9n_abi::guest::{Event, Exit, PortAccess, Situation, StateGroups};
-use amateras_devices::{Board, GuestMemory, Time};
+use a9n_abi::guest::{Exit, PortAccess, Situation, StateGroups};
+use amateras_devices::{Board, Bus, Place, Visit};
 
-use crate::processor::{CR2, DATA_BASE, EXTRA_BASE, FLAGS, Processor, RCX, RDI, RSI};
-use crate::walk::{self, Access, Fault};
+use crate::processor::{DATA_BASE, EXTRA_BASE, FLAGS, Processor, RCX, RDI, RSI};
+use crate::walk::Span;
 use crate::{Answer, Stop};
 
 /// Most units that are moved in one exit; then the guest is left for the rest.
-const MOST: u64 = 256;
+pub const MOST: u64 = 256;
 /// RFLAGS: downwards.
-const DOWN: u64 = 1 << 10;
-/// Error code of a page fault: it was a write; it was user mode's.
-const FAULT_WRITE: u32 = 1 << 1;
-const FAULT_USER: u32 = 1 << 2;
+pub const DOWN: u64 = 1 << 10;
 
 /// Moves what an exit of `length` bytes asks for.
-pub fn transfer(
+pub fn transfer<B: Bus>(
     exit: &Exit,
     length: u8,
     processor: &mut impl Processor,
-    memory: &mut (impl GuestMemory + ?Sized),
-    board: &mut Board,
-    now: Time,
+    board: &mut Board<B>,
+    mut visit: Visit<'_>,
 ) -> Result<Answer, Stop> {
     let access = PortAccess(exit.detail);
     let (reads, repeats) = (access.has(PortAccess::IN), access.has(PortAccess::REPEATED));
@@ -43,27 +39,22 @@ pub fn transfer(
     let mut moved = 0;
     while count & mask != 0 && moved < MOST {
         let address = base.wrapping_add(index & mask);
-        let mut places = [0; 4];
-        let located = places.iter_mut().zip(0..bytes).try_for_each(|(place, at)| {
-            *place = locate(exit, address.wrapping_add(at), reads, memory)?;
-            Ok(())
-        });
-        if let Err(Missing(at)) = located {
-            fault = Some(at);
-            break;
-        }
-        let mut value = [0; 4];
-        if reads {
-            value = board.read(access.port(), access.bytes(), now).to_le_bytes();
-        }
-        for (byte, place) in value.iter_mut().zip(places).take(bytes as usize) {
-            let byte = core::slice::from_mut(byte);
-            let done = if reads { memory.write(place, byte) } else { memory.read(place, byte) };
-            done.map_err(|_| Stop::NoMemory(place))?;
-        }
-        if !reads {
-            board.write(access.port(), access.bytes(), u32::from_le_bytes(value), now);
-        }
+        let span = match Span::locate(exit, address, access.bytes(), reads, visit.memory) {
+            Ok(span) => span,
+            Err(missing) => {
+                fault = Some(missing);
+                break;
+            }
+        };
+        let port = Place::Port(access.port());
+        let done = if reads {
+            let value = board.read(port, access.bytes(), visit.again());
+            span.write(value, visit.memory)
+        } else {
+            let value = span.read(visit.memory);
+            value.map(|value| board.write(port, access.bytes(), value, visit.again()))
+        };
+        done.ok_or(Stop::NoMemory(span.start()))?;
         index = within(index, index.wrapping_add(step), mask);
         count = within(count, count.wrapping_sub(1), mask);
         moved += 1;
@@ -76,36 +67,10 @@ pub fn transfer(
     }
     match fault {
         // What follows those that went well is tried again, and then it is the first.
-        Some(at) if moved == 0 => {
-            processor.set(StateGroups::CONTROL, CR2, at);
-            let user = if exit.situation.privilege() == 3 { FAULT_USER } else { 0 };
-            let code = user | if reads { FAULT_WRITE } else { 0 };
-            Ok(Answer::default().with_event(Event::exception_with_code(14, code)))
-        }
+        Some(missing) if moved == 0 => Ok(missing.tell(exit, reads, processor)),
         _ if count & mask == 0 => Ok(Answer::after(length)),
         _ => Ok(Answer::default()),
     }
-}
-
-/// The guest's page tables lead nowhere from this address.
-struct Missing(u64);
-
-/// Where in the guest's memory a byte at `address` of its program is, to be written or read.
-fn locate(
-    exit: &Exit,
-    address: u64,
-    write: bool,
-    memory: &(impl GuestMemory + ?Sized),
-) -> Result<u64, Missing> {
-    let situation = exit.situation;
-    let address = if situation.has(Situation::CODE_64) { address } else { address & 0xffff_ffff };
-    let access = Access { write, user: situation.privilege() == 3 };
-    let physical = match (situation.has(Situation::PAGING), situation.has(Situation::LONG)) {
-        (false, _) => Ok(address),
-        (true, true) => walk::translate(memory, exit.page_table, address, access),
-        (true, false) => Err(Fault),
-    };
-    physical.map_err(|Fault| Missing(address))
 }
 
 /// Which bits of a register make an address.
@@ -121,6 +86,6 @@ const fn address_mask(access: PortAccess, situation: Situation) -> u64 {
 }
 
 /// A register after `new` was written to as much of it as `mask` says: halves clear what is above.
-const fn within(old: u64, new: u64, mask: u64) -> u64 {
+pub const fn within(old: u64, new: u64, mask: u64) -> u64 {
     if mask == 0xffff { old & !mask | new & mask } else { new & mask }
 }

@@ -3,7 +3,7 @@
 use a9n_abi::guest::{
     Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation, StateGroups,
 };
-use amateras_devices::Time;
+use amateras_devices::{NoBus, Place, Time, Timeline, Visit};
 use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
 use proptest::prelude::*;
 
@@ -54,7 +54,12 @@ impl Processor for Registers {
 
 /// A machine on a processor that has every feature there is.
 fn machine() -> Machine {
-    Machine::new(Identity::of(|leaf, _| highest(leaf)), 0)
+    Machine::new(
+        Identity::of(4, |leaf, _| highest(leaf)),
+        1,
+        (Timeline::new(0, 1_000_000), 0),
+        NoBus,
+    )
 }
 
 fn highest(leaf: u32) -> [u32; 4] {
@@ -70,9 +75,14 @@ fn exit(situation: u64, detail: u64, value: u64) -> Exit {
     Exit { instruction: 0x1000, detail, value, situation, ..Exit::default() }
 }
 
+/// Processor 0, now, with this memory.
+fn visit<'a>(memory: &'a mut &mut [u8]) -> Visit<'a> {
+    Visit { processor: 0, memory, now: NOW }
+}
+
 /// The answer to an exit in a machine without memory.
 fn answer(machine: &mut Machine, reason: ExitReason, exit: &Exit) -> Next {
-    machine.exit(reason as u32, exit, &mut Registers::default(), &mut [][..], NOW)
+    machine.exit(reason as u32, exit, &mut Registers::default(), visit(&mut &mut [][..]))
 }
 
 fn run(next: Next) -> Answer {
@@ -98,7 +108,7 @@ fn ask(machine: &mut Machine) {
         (0x3f9, 0x01),
     ];
     for (port, value) in setup {
-        machine.board.write(port, 1, value, NOW);
+        machine.board.write(Place::Port(port), 1, value, visit(&mut &mut [][..]));
     }
     machine.board.input(b"x");
 }
@@ -115,22 +125,29 @@ fn identification_is_answered_in_four_registers() {
 
 #[test]
 fn what_no_guest_can_have_is_not_identified() {
-    let identity = Identity::of(|leaf, _| highest(leaf));
-    let [_, b, c, d] = identity.answer(1, 0);
+    let identity = Identity::of(4, |leaf, _| highest(leaf));
+    let [_, b, c, d] = identity.answer(1, 0, 0);
     for (what, bit) in [("VMX", 5), ("x2APIC", 21), ("PCID", 17), ("XSAVE", 26), ("AVX", 28)] {
         assert_eq!(c >> bit & 1, 0, "{what}");
     }
-    for (what, bit) in [("MCE", 7), ("APIC", 9), ("MTRR", 12), ("MCA", 14)] {
+    for (what, bit) in [("MCE", 7), ("MTRR", 12), ("MCA", 14)] {
         assert_eq!(d >> bit & 1, 0, "{what}");
     }
-    assert_eq!((b >> 16, c >> 31), (0, 1), "processor 0 of 1, under a monitor");
-    let [_, _, c, d] = identity.answer(0x8000_0001, 0);
+    assert_eq!((b >> 16, c >> 31), (0, 1), "processor 0, under a monitor");
+    assert_eq!(identity.answer(1, 0, 3)[1] >> 24, 3, "each has its number");
+    let [_, _, c, d] = identity.answer(0x8000_0001, 0, 0);
     assert_eq!((c >> 2 & 1, d >> 27 & 1), (0, 0), "SVM, RDTSCP");
-    assert_eq!(identity.answer(0xd, 0), [0; 4]);
-    assert_eq!(identity.answer(0x8000_001f, 0), [0; 4]);
-    assert_eq!(identity.answer(7, 1), [0; 4]);
-    let small = Identity::of(|leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
-    assert_eq!(small.answer(7, 0)[1], 2, "of a leaf that is not there, only what needs no machine");
+    assert_eq!(identity.answer(0xd, 0, 0), [0; 4]);
+    assert_eq!(identity.answer(0x8000_001f, 0, 0), [0; 4]);
+    assert_eq!(identity.answer(7, 1, 0), [0; 4]);
+    assert_eq!(identity.answer(0xb, 1, 3), [3, 4, 0x201, 3], "one of four cores");
+    assert_eq!(identity.answer(0x8000_0008, 0, 3)[2], 3 << 12 | 3, "in the other way");
+    let small = Identity::of(4, |leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
+    assert_eq!(
+        small.answer(7, 0, 0)[1],
+        2,
+        "of a leaf that is not there, only what needs no machine"
+    );
 }
 
 #[test]
@@ -153,7 +170,7 @@ fn an_interrupt_goes_in_with_the_instruction_that_is_done() {
     let it = run(answer(&mut machine, ExitReason::Port, &out));
     assert!(it.verdict.has(GuestVerdict::INJECT) && !it.verdict.has(GuestVerdict::WINDOW));
     assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::interrupt(0x34).0, 1));
-    assert!(!machine.board.has_interrupt(), "it was taken");
+    assert!(!machine.board.has_interrupt(0), "it was taken");
 }
 
 #[test]
@@ -166,7 +183,7 @@ fn an_interrupt_that_cannot_go_in_yet_waits_for_its_window() {
         ask(&mut machine);
         let it = run(answer(&mut machine, ExitReason::Kick, &exit));
         assert!(it.verdict.has(GuestVerdict::WINDOW) && !it.verdict.has(GuestVerdict::INJECT));
-        assert!(machine.board.has_interrupt(), "nobody took it");
+        assert!(machine.board.has_interrupt(0), "nobody took it");
     }
     let mut machine = machine();
     ask(&mut machine);
@@ -195,7 +212,12 @@ fn long_mode_is_switched_as_the_architecture_says() {
     let mut registers = Registers::default();
     let mut write = |registers: &mut Registers, value| {
         let exit = exit(OPEN | 2, FEATURES, value);
-        run(machine.exit(ExitReason::WriteRegister as u32, &exit, registers, &mut [][..], NOW))
+        run(machine.exit(
+            ExitReason::WriteRegister as u32,
+            &exit,
+            registers,
+            visit(&mut &mut [][..]),
+        ))
     };
     assert_eq!(write(&mut registers, 0x901).verdict.bytes_done(), 2);
     assert_eq!(registers.control[5], 0x901);
@@ -207,7 +229,12 @@ fn long_mode_is_switched_as_the_architecture_says() {
     assert_eq!(write(&mut registers, 0).words[4], protection, "not while paging is on");
     assert_eq!(write(&mut registers, 1 << 12 | 0x500).words[4], protection, "no virtualisation");
     let read = exit(OPEN | 2, FEATURES, 0);
-    let it = machine.exit(ExitReason::ReadRegister as u32, &read, &mut registers, &mut [][..], NOW);
+    let it = machine.exit(
+        ExitReason::ReadRegister as u32,
+        &read,
+        &mut registers,
+        visit(&mut &mut [][..]),
+    );
     let it = run(it);
     assert!(it.verdict.has(GuestVerdict::SET_PAIR));
     assert_eq!((it.words[0], it.words[3]), (0x500, 0));
@@ -217,7 +244,7 @@ fn long_mode_is_switched_as_the_architecture_says() {
 fn registers_that_are_not_there_fault() {
     let mut machine = machine();
     for reason in [ExitReason::ReadRegister, ExitReason::WriteRegister] {
-        let it = run(answer(&mut machine, reason, &exit(OPEN | 2, 0x1b, 0)));
+        let it = run(answer(&mut machine, reason, &exit(OPEN | 2, 0xfe, 0)));
         assert_eq!(it.words[4], Event::exception_with_code(13, 0).0);
         assert_eq!(it.verdict.bytes_done(), 0, "it is the instruction that faults");
     }
@@ -249,8 +276,11 @@ fn ends_say_why() {
     let mut machine = machine();
     let plain = exit(OPEN, 0, 0xfee0_0000);
     assert_eq!(answer(&mut machine, ExitReason::Shutdown, &plain), Next::Stop(Stop::Reset));
-    let memory = answer(&mut machine, ExitReason::Memory, &plain);
+    let walked = exit(OPEN, 1 << 8 | 1, 0xfee0_0000);
+    let memory = answer(&mut machine, ExitReason::Memory, &walked);
     assert_eq!(memory, Next::Stop(Stop::NoMemory(0xfee0_0000)));
+    let memory = answer(&mut machine, ExitReason::Memory, &plain);
+    assert_eq!(memory, Next::Stop(Stop::NoInstruction(0x1000)));
     let reset = exit(OPEN | 1, port(0x64, 1, 0), 0xfe);
     assert_eq!(answer(&mut machine, ExitReason::Port, &reset), Next::Stop(Stop::Reset));
     let unread = exit(OPEN, 0, 0);
@@ -277,8 +307,12 @@ fn lengths_are_read_through_the_guests_page_tables_and_remembered() {
     let mut machine = machine();
     let exit = Exit { instruction: address + 0x10, page_table: 0x1000, ..exit(OPEN, 0, 0) };
     let mut length = |memory: &mut [u8], exit: &Exit| {
-        let it =
-            machine.exit(ExitReason::Identify as u32, exit, &mut Registers::default(), memory, NOW);
+        let it = machine.exit(
+            ExitReason::Identify as u32,
+            exit,
+            &mut Registers::default(),
+            visit(&mut &mut memory[..]),
+        );
         run(it).verdict.bytes_done()
     };
     assert_eq!(length(&mut memory, &exit), 4);
@@ -298,8 +332,12 @@ fn without_paging_the_code_segment_counts() {
     memory[0x1230..0x1232].copy_from_slice(&[0x0f, 0xa2]);
     let mut registers = Registers { code_base: 0x1200, ..Registers::default() };
     let real = Exit { instruction: 0x30, ..exit(0, 0, 0) };
-    let it =
-        machine().exit(ExitReason::Identify as u32, &real, &mut registers, &mut memory[..], NOW);
+    let it = machine().exit(
+        ExitReason::Identify as u32,
+        &real,
+        &mut registers,
+        visit(&mut &mut memory[..]),
+    );
     assert_eq!(run(it).verdict.bytes_done(), 2);
 }
 
@@ -310,7 +348,7 @@ fn string(
     exit: &Exit,
     memory: &mut [u8],
 ) -> Answer {
-    run(machine.exit(ExitReason::Port as u32, exit, registers, memory, NOW))
+    run(machine.exit(ExitReason::Port as u32, exit, registers, visit(&mut &mut memory[..])))
 }
 
 #[test]
@@ -337,7 +375,7 @@ fn a_repeated_outs_sends_what_is_in_memory() {
 fn an_ins_writes_only_where_it_may() {
     const ADDRESS: u64 = 0xffff_8000_1234_5000;
     let mut machine = machine();
-    machine.board.write(0x3ff, 1, 0x5a, NOW);
+    machine.board.write(Place::Port(0x3ff), 1, 0x5a, visit(&mut &mut [][..]));
     let input = port(0x3ff, 1, PortAccess::STRING | PortAccess::IN);
     let kernel = Exit { page_table: 0x1000, ..exit(OPEN | 1, input, 0) };
     let mut registers = Registers::default();
@@ -379,7 +417,7 @@ proptest! {
         for (label, words, now) in exits {
             let exit = Exit::from_words(&words);
             let mut registers = Registers::default();
-            let next = machine.exit(label, &exit, &mut registers, &mut bytes[..], Time(now));
+            let next = machine.exit(label, &exit, &mut registers, Visit { processor: 0, memory: &mut &mut bytes[..], now: Time(now) });
             if let Next::Run(answer) = next {
                 prop_assert!(answer.verdict.is_resumption());
                 let both = GuestVerdict::INJECT | GuestVerdict::WINDOW;

@@ -7,8 +7,8 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-mod clock;
 mod memory;
+mod processors;
 mod state;
 mod vm;
 

@@ -74,6 +74,15 @@ impl GuestMemory for Memory {
         self.mapped.copy_from(offset, bytes);
         Ok(())
     }
+
+    fn load(&self, address: u64) -> Result<u16, Outside> {
+        Ok(self.mapped.read_half(self.offset(address, size_of::<u16>())?))
+    }
+
+    fn store(&mut self, address: u64, value: u16) -> Result<(), Outside> {
+        self.mapped.write_half(self.offset(address, size_of::<u16>())?, value);
+        Ok(())
+    }
 }
 
 impl Memory {

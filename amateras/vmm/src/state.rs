@@ -1,27 +1,10 @@
-//! The state of a guest's processor: on request, and as it is when it enters a Linux kernel.
+//! The state of a guest's processor as it is when it enters a Linux kernel, and when another processor
+//! starts it.
 
 use amateras_boot::{CODE_SELECTOR, DATA_SELECTOR, GDT_ADDRESS, GDT_BYTES, Plan};
-use amateras_machine::Processor;
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Segment, StateGroups};
-use nun::{Pcb, buffer};
-
-/// The processor of the process with this PCB, which does not run.
-pub struct Cpu(pub Pcb);
-
-impl Processor for Cpu {
-    fn get(&mut self, group: StateGroups, index: usize) -> u64 {
-        self.0.read_guest(group).map_or(0, |_| buffer().read(MESSAGE_REGISTERS + index))
-    }
-
-    fn set(&mut self, group: StateGroups, index: usize, value: u64) {
-        if self.0.read_guest(group).is_ok() {
-            buffer().write(MESSAGE_REGISTERS + index, value);
-            // It could be read, so it can be written.
-            let _ = self.0.write_guest(group);
-        }
-    }
-}
+use nun::buffer;
 
 /// RSI among the general registers.
 const RSI: usize = 4;
@@ -53,25 +36,56 @@ pub fn prepare(plan: &Plan<'_>) -> StateGroups {
     let task = Segment { attributes: TASK, ..local_table };
     let segments = [data, code, data, data, data, data, local_table, task].map(Segment::words);
 
-    let buffer = buffer();
-    let mut index = MESSAGE_REGISTERS;
-    let mut put = |words: &[u64]| {
-        for word in words {
-            buffer.write(index, *word);
-            index += 1;
-        }
-    };
-    put(&general);
-    put(&[plan.entry(), FLAGS]);
-    put(&[CR0, 0, plan.page_tables(), CR4, 0, EFER, XCR0]);
-    put(segments.as_flattened());
-    put(&[GDT_ADDRESS, GDT_BYTES - 1, 0, 0]);
-    // No event, and nothing holds interrupts off.
-    put(&[0, 0]);
-    StateGroups::GENERAL
-        | StateGroups::EXECUTION
-        | StateGroups::CONTROL
-        | StateGroups::SEGMENTS
-        | StateGroups::TABLES
-        | StateGroups::EVENTS
+    put(&[
+        &general,
+        &[plan.entry(), FLAGS],
+        &[CR0, 0, plan.page_tables(), CR4, 0, EFER, XCR0],
+        segments.as_flattened(),
+        &[GDT_ADDRESS, GDT_BYTES - 1, 0, 0],
+        NO_EVENT,
+    ]);
+    GROUPS
+}
+
+/// CR0 after a reset: nothing but what cannot be otherwise.
+const RESET_CR0: u64 = 0x10;
+/// Attributes after a reset: present code, present data.
+const RESET_CODE: u16 = 0x009b;
+const RESET_DATA: u16 = 0x0093;
+
+/// The same for a processor that is started at page `page`, in real mode.
+pub fn prepare_start(page: u8) -> StateGroups {
+    let (selector, base) = (u16::from(page) << 8, u64::from(page) << 12);
+    let data = Segment { selector: 0, attributes: RESET_DATA, limit: 0xffff, base: 0 };
+    let code = Segment { selector, attributes: RESET_CODE, base, ..data };
+    let local_table = Segment { attributes: LOCAL_TABLE, ..data };
+    let task = Segment { attributes: TASK, ..data };
+    let segments = [data, code, data, data, data, data, local_table, task].map(Segment::words);
+    put(&[
+        &[0; 16],
+        &[0, FLAGS],
+        &[RESET_CR0, 0, 0, 0, 0, 0, XCR0],
+        segments.as_flattened(),
+        &[0, 0xffff, 0, 0xffff],
+        NO_EVENT,
+    ]);
+    GROUPS
+}
+
+/// No event, and nothing holds interrupts off.
+const NO_EVENT: &[u64] = &[0, 0];
+
+/// What is written, in the order of the groups.
+const GROUPS: StateGroups = StateGroups::GENERAL
+    .union(StateGroups::EXECUTION)
+    .union(StateGroups::CONTROL)
+    .union(StateGroups::SEGMENTS)
+    .union(StateGroups::TABLES)
+    .union(StateGroups::EVENTS);
+
+fn put(groups: &[&[u64]]) {
+    let words = groups.iter().copied().flatten();
+    for (index, word) in (MESSAGE_REGISTERS..).zip(words) {
+        buffer().write(index, *word);
+    }
 }

@@ -3,22 +3,27 @@
 use core::fmt::{self, Write};
 
 use amateras_boot::{Image, Refused, Unbootable, Wishes};
-use amateras_machine::{Identity, Machine, Next, Stop};
+use amateras_devices::pci::Pci;
+use amateras_devices::virtio::{Description, Kind, Transport};
+use amateras_devices::{GuestMemory, MOST_PROCESSORS, Start, Timeline, Visit};
+use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
 use nun::abi::{Descriptor, MESSAGE_REGISTERS};
 use nun::heapless::String;
 use nun::memory::{Maker, Space};
 use nun::{
-    Culprit, Error, IpcPort, Message, Pcb, Reason, VectorState, VirtualAddressSpace, VirtualCpu,
-    buffer, ticks,
+    Culprit, Error, IpcPort, Message, Pcb, Reason, Rights, Slots, VectorState, VirtualAddressSpace,
+    VirtualCpu, ticks,
 };
 
-use crate::clock::Clock;
 use crate::memory::Memory;
-use crate::state::{self, Cpu};
+use crate::processors::{Doing, VirtualProcessor, VirtualProcessors};
+use crate::state;
 
 /// Most bytes of a command line, with what is added to it.
 const COMMAND_LINE_BYTES: usize = 1024;
+
+type CommandLine = String<COMMAND_LINE_BYTES>;
 
 /// It is not in the state for that.
 const BUSY: Error = Error::new(Reason::Busy, Culprit::OTHER);
@@ -28,10 +33,10 @@ const BUSY: Error = Error::new(Reason::Busy, Culprit::OTHER);
 pub struct Options {
     /// Bytes of its memory: whole pages.
     pub memory: u64,
-    /// Priority of its process: below its monitor's, which would not hear anything else.
+    /// Its processors: at least one, at most [`MOST_PROCESSORS`].
+    pub processors: usize,
+    /// Priority of their processes: below the monitor's, which would not hear anything else.
     pub priority: u8,
-    /// The CPU that it runs on.
-    pub cpu: u64,
     /// Seconds since 1970 now.
     pub epoch: u64,
     /// Ticks of the time-stamp counter in a millisecond.
@@ -47,6 +52,8 @@ pub struct Guest<'a> {
     pub initrd: &'a [u8],
     /// Its command line. What only its machine knows is added: how fast the time-stamp counter is.
     pub command_line: &'a str,
+    /// What is plugged into its bus.
+    pub devices: &'a [Description],
 }
 
 /// Why a guest does not start.
@@ -88,29 +95,29 @@ impl From<Error> for StartError {
     }
 }
 
-/// A virtual machine.
+/// A virtual machine, with devices on a bus.
 pub struct Vm<'a> {
     /// What the guest sees.
-    pub machine: Machine,
+    pub machine: Machine<Pci>,
     /// How often it was left.
     pub exits: u64,
-    pcb: Pcb,
+    processors: VirtualProcessors,
     memory: Memory,
-    clock: Clock,
     options: Options,
     guest: Guest<'a>,
-    /// It sleeps until an interrupt comes.
-    halted: bool,
-    /// Nothing is to be done for it.
-    paused: bool,
-    /// It will be left soon, since somebody asked for it.
-    awaited: bool,
+    /// The command line that it was given in place of the first.
+    given: Option<CommandLine>,
+    /// The processor whose exit was answered, while its monitor has not sent the answer.
+    answered: Option<usize>,
+    /// Since when, in ticks, nothing is to be done for it.
+    paused: Option<u64>,
     ended: Option<Stop>,
 }
 
 impl<'a> Vm<'a> {
-    /// Makes one of objects from `maker`, and starts `guest` in it. Its exits go to `resolver`. Its
-    /// memory is mapped in the own address space `space`, too.
+    /// Makes one of objects from `maker`, and starts `guest` in it. Exits of its processors go to
+    /// `resolver`, with their numbers as identifiers. Its memory is mapped in the own address space
+    /// `space`, too.
     pub fn start<M: Maker, const REGIONS: usize, const TABLES: usize>(
         maker: &mut M,
         space: &mut Space<REGIONS, TABLES>,
@@ -118,97 +125,147 @@ impl<'a> Vm<'a> {
         options: Options,
         guest: Guest<'a>,
     ) -> Result<Self, StartError> {
-        let cpu: VirtualCpu = maker.make(0)?;
         let physical: VirtualAddressSpace = maker.make(0)?;
-        let vectors: VectorState = maker.make(0)?;
-        let pcb: Pcb = maker.make(0)?;
-        pcb.configure_ports(resolver, Descriptor::NULL)?;
-        pcb.configure_vector(vectors)?;
-        pcb.configure_guest(cpu, physical)?;
-        pcb.configure_schedule(options.priority.into(), options.cpu, 0)?;
-        let identity = Identity::of(|leaf, second| {
+        let mut processors = VirtualProcessors::new();
+        for number in 0..options.processors.clamp(1, MOST_PROCESSORS) {
+            let pcb = make_processor(maker, physical, resolver, &options, number as u64)?;
+            let doing = if number == 0 { Doing::Running } else { Doing::Waiting };
+            // There is room for the most that there can be.
+            let _ = processors.push(VirtualProcessor { pcb, doing, awaited: false });
+        }
+        let identity = Identity::of(processors.len(), |leaf, second| {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });
+        let mut pci = Pci::default();
+        guest.devices.iter().for_each(|device| pci.plug(*device));
+        let time = (Timeline::new(ticks(), options.ticks_per_millisecond), options.epoch);
         let mut vm = Self {
-            machine: Machine::new(identity, options.epoch),
+            machine: Machine::new(identity, processors.len(), time, pci),
             exits: 0,
-            pcb,
+            processors,
             memory: Memory::new(maker, space, physical, options.memory)?,
-            clock: Clock::new(ticks(), options.ticks_per_millisecond),
             options,
             guest,
-            halted: false,
-            paused: false,
-            awaited: false,
+            given: None,
+            answered: None,
+            paused: None,
             ended: None,
         };
-        vm.load()?;
-        vm.pcb.resume()?;
+        let groups = vm.load()?;
+        vm.prepare(groups)?.resume()?;
         Ok(vm)
     }
 
-    /// What its process says by an exit with the label `label` and these words. Answers the reply.
-    pub fn exit(&mut self, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
+    /// What the process of processor `number` says by an exit with the label `label` and these words.
+    /// Answers the reply. If something else comes after that is sent, [`sent`](Self::sent) is due.
+    pub fn exit(&mut self, number: u64, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
         self.exits += 1;
+        self.answered = None;
+        let number = number as usize;
+        let Some(processor) = self.processors.get_mut(number) else {
+            return Message::new(GuestVerdict::STOP.0, [0; MESSAGE_REGISTERS]);
+        };
         let exit = Exit::from_words(words);
-        let now = self.clock.time(ticks());
-        let next = self.machine.exit(label, &exit, &mut Cpu(self.pcb), &mut self.memory, now);
-        let (verdict, words) = match next {
-            Next::Run(answer) => {
-                self.awaited = answer.verdict.has(GuestVerdict::WINDOW);
-                (answer.verdict, answer.words)
-            }
-            Next::Halt(bytes) => {
-                self.halted = true;
-                (GuestVerdict::STOP.after(bytes), [0; MESSAGE_REGISTERS])
-            }
-            Next::Stop(Stop::Reset) if self.reload().is_ok() => {
-                (GuestVerdict::RESUME, [0; MESSAGE_REGISTERS])
-            }
+        let now = self.machine.timeline.time(ticks());
+        let visit = Visit { processor: number, memory: &mut self.memory, now };
+        let next = self.machine.exit(label, &exit, processor, visit);
+        let (doing, answer) = match next {
+            Next::Run(answer) => (Doing::Running, answer),
+            Next::Halt(bytes) => (Doing::Halted, stopped_after(bytes)),
+            Next::Wait => (Doing::Waiting, stopped_after(0)),
             Next::Stop(stop) => {
-                self.ended = Some(stop);
-                (GuestVerdict::STOP, [0; MESSAGE_REGISTERS])
+                processor.doing = Doing::Waiting;
+                return Message::new(self.leave(number, stop).0, []);
             }
         };
-        Message::new(verdict.0, words)
+        (processor.doing, processor.awaited) = (doing, answer.verdict.has(GuestVerdict::WINDOW));
+        self.answered = Some(number);
+        // It only fails for who has no guest.
+        let _ = self.tell();
+        Message::new(answer.verdict.0, answer.words)
     }
 
-    /// Sees whether time or input brought an interrupt, and lets the guest have it.
+    /// The answer to the last exit was sent: from now on its processor can be told what comes for it.
+    pub fn sent(&mut self) -> Result<(), Error> {
+        if self.answered.take().is_none() || self.paused.is_some() || self.ended.is_some() {
+            return Ok(());
+        }
+        self.tell()
+    }
+
+    /// Does something for the first device of this kind on its bus, with the memory that it works on; `None`
+    /// if there is no such device. [`attend`](Self::attend) is due afterwards.
+    pub fn with_device<T>(
+        &mut self,
+        kind: Kind,
+        act: impl FnOnce(&mut Transport, &mut dyn GuestMemory) -> T,
+    ) -> Option<T> {
+        let now = self.machine.timeline.time(ticks());
+        let visit = Visit { processor: 0, memory: &mut self.memory, now };
+        self.machine.board.with_bus(visit, |pci, world| {
+            let done = pci.device(kind).map(|device| act(device, world.memory));
+            pci.connect(world.interrupts);
+            done
+        })
+    }
+
+    /// Sees whether time, input or a device brought an interrupt, and lets the guest have it.
     pub fn attend(&mut self) -> Result<(), Error> {
-        if self.paused || self.ended.is_some() {
+        if self.paused.is_some() || self.ended.is_some() {
             return Ok(());
         }
-        let now = self.clock.time(ticks());
-        self.machine.board.advance(now);
-        if !self.machine.board.has_interrupt() {
-            return Ok(());
-        }
-        if self.halted {
-            let event = self.machine.take_interrupt();
-            buffer().write(MESSAGE_REGISTERS, event.0);
-            buffer().write(MESSAGE_REGISTERS + 1, 0);
-            self.pcb.write_guest(StateGroups::EVENTS)?;
-            self.halted = false;
-            self.pcb.resume()?;
-        } else if !self.awaited {
-            self.awaited = true;
-            self.pcb.interrupt()?;
+        self.machine.board.advance(self.machine.timeline.time(ticks()));
+        self.tell()
+    }
+
+    /// Tells processors, but not the one that waits for an answer, what came for them.
+    fn tell(&mut self) -> Result<(), Error> {
+        for (number, processor) in self.processors.iter_mut().enumerate() {
+            if self.answered == Some(number) {
+                continue;
+            }
+            let interrupts = self.machine.board.interrupts();
+            match interrupts.take_start(number) {
+                None => {}
+                Some(Start::Wait) => {
+                    processor.pcb.suspend()?;
+                    processor.doing = Doing::Waiting;
+                }
+                // One that waits for that is started, and no other.
+                Some(Start::At(page)) if processor.doing == Doing::Waiting => {
+                    processor.pcb.write_guest(state::prepare_start(page))?;
+                    processor.doing = Doing::Running;
+                    processor.pcb.resume()?;
+                }
+                Some(Start::At(_)) => {}
+            }
+            if processor.doing == Doing::Waiting || !interrupts.is_pending(number) {
+                continue;
+            }
+            match processor.doing {
+                Doing::Halted => {
+                    if let Some(event) = self.machine.take_interrupt(number) {
+                        processor.wake(event)?;
+                    }
+                }
+                _ => processor.kick()?,
+            }
         }
         Ok(())
     }
 
     /// When [`attend`](Self::attend) has to be called next, in ticks, even if nothing else happens.
     pub fn deadline(&mut self) -> Option<u64> {
-        if self.paused || self.ended.is_some() {
+        if self.paused.is_some() || self.ended.is_some() {
             return None;
         }
-        self.machine.board.deadline().map(|time| self.clock.ticks(time))
+        self.machine.board.deadline().map(|time| self.machine.timeline.ticks(time))
     }
 
-    /// Whether it waits for an interrupt.
-    pub const fn is_halted(&self) -> bool {
-        self.halted
+    /// Whether all its processors wait for something.
+    pub fn is_halted(&self) -> bool {
+        self.processors.iter().all(|processor| processor.doing != Doing::Running)
     }
 
     /// Why it does not go on, if it does not.
@@ -221,62 +278,149 @@ impl<'a> Vm<'a> {
         self.options.memory
     }
 
+    /// How many processors it has.
+    pub fn processors(&self) -> usize {
+        self.processors.len()
+    }
+
     /// Whether it is [paused](Self::pause).
     pub const fn is_paused(&self) -> bool {
-        self.paused
+        self.paused.is_some()
     }
 
     /// Stops the guest where it is, until [`resume`](Self::resume). What it was left for and not yet
     /// answered, it will be left for again. Fails with *busy* if that is not its state.
     pub fn pause(&mut self) -> Result<(), Error> {
-        if self.paused || self.ended.is_some() {
+        if self.is_paused() || self.ended.is_some() {
             return Err(BUSY);
         }
-        self.paused = true;
-        if self.halted { Ok(()) } else { self.pcb.suspend().map(|_| ()) }
+        (self.paused, self.answered) = (Some(ticks()), None);
+        self.suspend()
     }
 
-    /// Lets a paused guest go on.
+    /// Lets a paused guest go on; it does not notice that time has passed.
     pub fn resume(&mut self) -> Result<(), Error> {
-        if !self.paused || self.ended.is_some() {
-            return Err(BUSY);
+        let since = self.paused.take().filter(|_| self.ended.is_none()).ok_or(BUSY)?;
+        let passed = ticks().saturating_sub(since);
+        self.machine.timeline = self.machine.timeline.without(passed);
+        for processor in &mut self.processors {
+            let ahead = processor.get(StateGroups::TIME, 0);
+            processor.set(StateGroups::TIME, 0, ahead.wrapping_sub(passed));
+            if processor.doing == Doing::Running {
+                processor.pcb.resume()?;
+            }
         }
-        self.paused = false;
-        if self.halted { self.attend() } else { self.pcb.resume() }
+        self.attend()
+    }
+
+    /// Lets it begin again, whatever it does, with another command line. One that is too long changes
+    /// nothing.
+    pub fn boot(&mut self, command_line: &str) -> Result<(), StartError> {
+        let given = CommandLine::try_from(command_line);
+        let given = given.map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
+        self.given = Some(given);
+        self.reset()
     }
 
     /// Lets it begin again, whatever it does.
     pub fn reset(&mut self) -> Result<(), StartError> {
-        self.pcb.suspend()?;
-        self.reload()?;
-        Ok(self.pcb.resume()?)
+        self.suspend()?;
+        let groups = self.reload()?;
+        Ok(self.prepare(groups)?.resume()?)
     }
 
-    /// The same for a guest whose process waits for an answer, or is stopped.
-    fn reload(&mut self) -> Result<(), StartError> {
-        (self.halted, self.paused, self.awaited, self.ended) = (false, false, false, None);
-        let epoch = self.options.epoch + self.clock.time(ticks()).0 / 1_000_000_000;
-        self.clock = Clock::new(ticks(), self.options.ticks_per_millisecond);
-        self.machine.restart(epoch);
+    /// It ends, or begins again, while processor `number` waits for an answer: this one.
+    fn leave(&mut self, number: usize, stop: Stop) -> GuestVerdict {
+        self.ended = Some(stop);
+        if self.suspend().is_err() || stop != Stop::Reset {
+            return GuestVerdict::STOP;
+        }
+        // Without them the guest is at its end.
+        let Ok(groups) = self.reload() else { return GuestVerdict::STOP };
+        let begun = self.prepare(groups).and_then(|first| match number {
+            0 => Ok(GuestVerdict::RESUME),
+            _ => first.resume().map(|()| GuestVerdict::STOP),
+        });
+        begun.unwrap_or(GuestVerdict::STOP)
+    }
+
+    /// Puts the first processor before the guest, by what was written of `groups`. Answers its process.
+    fn prepare(&mut self, groups: StateGroups) -> Result<Pcb, Error> {
+        let first = self.processors.first_mut().ok_or(BUSY)?;
+        first.pcb.write_guest(groups)?;
+        first.doing = Doing::Running;
+        Ok(first.pcb)
+    }
+
+    fn suspend(&mut self) -> Result<(), Error> {
+        let mut running = self.processors.iter().filter(|it| it.doing == Doing::Running);
+        running.try_for_each(|processor| processor.pcb.suspend().map(|_| ()))
+    }
+
+    /// Puts the machine and its memory into the state before the guest begins; its processors do not
+    /// run. Answers the groups of the first one's state that are to be written.
+    fn reload(&mut self) -> Result<StateGroups, StartError> {
+        (self.answered, self.paused, self.ended) = (None, None, None);
+        let timeline = &mut self.machine.timeline;
+        let epoch = self.options.epoch + timeline.time(ticks()).0 / 1_000_000_000;
+        self.machine.restart(Timeline::new(ticks(), self.options.ticks_per_millisecond), epoch);
+        for processor in &mut self.processors {
+            (processor.doing, processor.awaited) = (Doing::Waiting, false);
+            processor.set(StateGroups::TIME, 0, 0);
+        }
         self.load()
     }
 
-    /// Puts the guest into memory, and its processor before it.
-    fn load(&mut self) -> Result<(), StartError> {
-        let Guest { kernel, initrd, command_line } = self.guest;
-        let mut text = String::<COMMAND_LINE_BYTES>::new();
+    /// Puts the guest into memory. Answers the groups of the first processor's state.
+    fn load(&mut self) -> Result<StateGroups, StartError> {
+        let Guest { kernel, initrd, command_line, .. } = self.guest;
+        let command_line = self.given.as_deref().unwrap_or(command_line);
+        let mut text = CommandLine::new();
         let kilohertz = self.options.ticks_per_millisecond;
         write!(text, "{command_line} tsc_early_khz={kilohertz}")
             .map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
         let command_line = &text;
-        let wishes = Wishes { memory: self.options.memory, command_line, initrd };
+        let wishes = Wishes {
+            memory: self.options.memory,
+            processors: self.processors.len(),
+            command_line,
+            initrd,
+        };
         let image = Image::parse(kernel)?;
         let plan = image.plan(wishes)?;
         plan.load(&mut self.memory).map_err(|_| Refused::Memory {
             needed: self.options.memory,
             given: self.options.memory,
         })?;
-        let groups = state::prepare(&plan);
-        Ok(self.pcb.write_guest(groups)?)
+        Ok(state::prepare(&plan))
     }
+}
+
+/// The answer that leaves a processor stopped, after an instruction of so many bytes.
+fn stopped_after(bytes: u8) -> Answer {
+    Answer { verdict: GuestVerdict::STOP.after(bytes), ..Answer::default() }
+}
+
+/// Makes the process of processor `number`, which does not run yet: on the machine's CPU of that number,
+/// or, where there is none, on the first.
+fn make_processor<M: Maker>(
+    maker: &mut M,
+    physical: VirtualAddressSpace,
+    resolver: IpcPort,
+    options: &Options,
+    number: u64,
+) -> Result<Pcb, Error> {
+    let cpu: VirtualCpu = maker.make(0)?;
+    let vectors: VectorState = maker.make(0)?;
+    let pcb: Pcb = maker.make(0)?;
+    let slot = maker.slots().take_slot()?;
+    maker.slots().node().mint(slot, resolver, Rights::WRITE, number)?;
+    let resolver = IpcPort::at(maker.slots().descriptor(slot));
+    pcb.configure_ports(resolver, Descriptor::NULL)?;
+    pcb.configure_vector(vectors)?;
+    pcb.configure_guest(cpu, physical)?;
+    let priority = options.priority.into();
+    pcb.configure_schedule(priority, number, 0)
+        .or_else(|_| pcb.configure_schedule(priority, 0, 0))?;
+    Ok(pcb)
 }

@@ -68,7 +68,7 @@ impl<H: Hal> Kernel<H> {
             Operation::Information => {
                 let pcb = self.store.get(process);
                 Ok(Outcome::words([
-                    pcb.time.get(),
+                    self.time_of(process),
                     pcb.messages.get(),
                     pcb.state.get().phase() as u64,
                     u64::from(pcb.priority.get()),

@@ -71,6 +71,15 @@ impl<H: Hal> Kernel<H> {
         pcb.time.set(pcb.time.get().wrapping_add(now.wrapping_sub(cpu.since.replace(now))));
     }
 
+    /// The CPU time of `process` by now: what it was charged, and what it will be if it runs.
+    pub(crate) fn time_of(&self, process: Ref<Process>) -> Ticks {
+        let pcb = self.store.get(process);
+        let cpu = self.cpu(pcb.state.get().cpu());
+        let runs = cpu.current.get() == Some(process);
+        let since = if runs { self.hal().now().saturating_sub(cpu.since.get()) } else { 0 };
+        pcb.time.get().wrapping_add(since)
+    }
+
     /// Takes the running `process` off its CPU, scheduling context included. The caller says in
     /// its state what it does instead.
     pub(crate) fn stop_running(&self, process: Ref<Process>) {

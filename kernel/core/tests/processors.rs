@@ -35,6 +35,24 @@ fn phase(system: &mut System) -> u64 {
 }
 
 #[test]
+fn the_time_of_who_runs_is_up_to_date() {
+    let (mut system, _) = with_neighbour();
+    let time = |system: &mut System, pcb: u64| {
+        system.ask(pcb, pcb::word::Information, &[]).expect("information")[0]
+    };
+    for process in [slot::PROCESS, OTHER] {
+        let before = time(&mut system, process);
+        system.kernel.hal().advance(1000);
+        assert_eq!(time(&mut system, process), before + 1000);
+    }
+    system.ask(OTHER, pcb::word::Suspend, &[]).expect("it stops");
+    system.play(0);
+    let before = time(&mut system, OTHER);
+    system.kernel.hal().advance(1000);
+    assert_eq!(time(&mut system, OTHER), before, "it does not run");
+}
+
+#[test]
 fn there_are_no_other_cpus_than_those_there_are() {
     let mut system = System::new();
     system.process(OTHER, 100);

@@ -30,16 +30,16 @@ use tree::{Tree, told};
 
 nun::entry!(main, stack = 256 * 1024);
 
-/// All memory that it allocates.
-const HEAP_BYTES: usize = 4 << 20;
-/// Of that, for blocks of the disk.
+/// Memory for blocks of the disk.
 const CACHE_BYTES: usize = 2 << 20;
 
+/// It grows from the pool that the manifest entry gives.
 #[global_allocator]
-static HEAP: nun_heap::Inside<HEAP_BYTES> = nun_heap::Inside::new();
+static HEAP: nun_heap::Heap = nun_heap::empty();
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
+    nun_heap::start(koito::pool_memory().map_err(|_| Missing::Pool)?);
     let server = FileServer {
         environment: &environment,
         mounted: RefCell::new(None),

@@ -11,7 +11,8 @@ use crate::namespace::{EXISTS, NO_ENTRY, check_name};
 
 impl<D: BlockDevice> FileSystem<D> {
     /// Renames `name` in `from` to `new_name` in `to`. After a crash, either name is there, and if
-    /// something was replaced, it or its replacement.
+    /// something was replaced, it or its replacement. Where several errors could be told, it is the one that
+    /// Linux tells: a place within what is moved, then one above it, then what kinds of nodes meet.
     pub fn rename(
         &mut self,
         from: Node,
@@ -35,31 +36,37 @@ impl<D: BlockDevice> FileSystem<D> {
                 _ => {}
             }
             let moved = this.entry_inode(&found)?;
-            this.check_not_inside(&moved, found.inode, &target)?;
-            match replaced {
-                Some(other) if mode == Rename::Exchange => {
-                    let back = this.entry_inode(&other)?;
-                    this.check_not_inside(&back, other.inode, &source)?;
-                    this.exchange(source, found, moved, target, other, back)
+            if this.lies_in(&target, &moved, found.inode)? {
+                return Err(Error::new(Errno::Invalid, "new name: inside of what is moved"));
+            }
+            let Some(other) = replaced else {
+                return this.move_entry(source, found, moved, target, (name, new_name));
+            };
+            let there = this.entry_inode(&other)?;
+            let is_above = this.lies_in(&source, &there, other.inode)?;
+            match mode {
+                Rename::Exchange if is_above => {
+                    Err(Error::new(Errno::Invalid, "old name: inside of what it is exchanged with"))
                 }
-                Some(other) => this.replace(source, found, moved, target, other),
-                None => this.move_entry(source, found, moved, target, (name, new_name)),
+                Rename::Exchange => this.exchange(source, found, moved, target, other, there),
+                _ if is_above => Err(Error::new(Errno::NotEmpty, "new name: holds the old one")),
+                _ => this.replace(source, found, moved, target, other, there),
             }
         })
     }
 
-    /// Refuses to move a directory into itself or below.
-    fn check_not_inside(&mut self, moved: &Inode, number: u32, into: &Directory) -> Result<()> {
-        let mut above = into.clone();
-        if moved.kind() != Some(Kind::Directory) {
-            return Ok(());
+    /// Whether `directory` is the node `number`, which is `inode`, or lies below it.
+    fn lies_in(&mut self, directory: &Directory, inode: &Inode, number: u32) -> Result<bool> {
+        let mut above = directory.clone();
+        if inode.kind() != Some(Kind::Directory) {
+            return Ok(false);
         }
         for _ in 0..self.superblock.inodes() {
             if above.number == number {
-                return Err(Error::new(Errno::Invalid, "new name: inside of what is moved"));
+                return Ok(true);
             }
             if above.number == ROOT.0 {
-                return Ok(());
+                return Ok(false);
             }
             let parent = self.parent(&above)?.inode;
             above = self.directory(parent)?;
@@ -114,8 +121,8 @@ impl<D: BlockDevice> FileSystem<D> {
         mut moved: Inode,
         mut target: Directory,
         other: Found,
+        gone: Inode,
     ) -> Result<()> {
-        let gone = self.entry_inode(&other)?;
         let is_directory = moved.kind() == Some(Kind::Directory);
         match (is_directory, gone.kind() == Some(Kind::Directory)) {
             (true, true) => {

@@ -127,11 +127,17 @@ fn directories_cannot_move_into_themselves_or_over_files() {
     assert_eq!(errno(fs.rename(ROOT, b"outer", outer, b"inner", replace, NOW)), Errno::Invalid);
     assert_eq!(errno(fs.rename(ROOT, b"outer", ROOT, b"file", replace, NOW)), Errno::NotDirectory);
     assert_eq!(errno(fs.rename(ROOT, b"file", ROOT, b"outer", replace, NOW)), Errno::IsDirectory);
-    assert_eq!(errno(fs.rename(outer, b"inner", ROOT, b"outer", replace, NOW)), Errno::NotEmpty);
     assert_eq!(
         errno(fs.rename(ROOT, b"outer", outer, b"inner", Rename::Exchange, NOW)),
         Errno::Invalid
     );
+    // What is above is in the way, whatever is moved.
+    fs.create(outer, b"leaf", New::File, MAKER).expect("a file");
+    for below in [&b"leaf"[..], b"inner"] {
+        assert_eq!(errno(fs.rename(outer, below, ROOT, b"outer", replace, NOW)), Errno::NotEmpty);
+        let exchanged = fs.rename(outer, below, ROOT, b"outer", Rename::Exchange, NOW);
+        assert_eq!(errno(exchanged), Errno::Invalid);
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The keyboard: keys by interrupt, as the bytes that a terminal sends. On a machine without a
-//! controller for it, it ends.
+//! The keyboard: keys by interrupt, as the bytes that a terminal sends. Alt-F1 and Alt-F2 choose the session that
+//! they are for, and that the screen shows. On a machine without a controller for it, it ends.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -9,17 +9,14 @@ mod controller;
 use core::cell::RefCell;
 
 use controller::Controller;
-use koito::services::{KEY_BYTES, Keyboard, KeyboardServer, Logger};
-use koito::{Environment, Missing, Server};
-use koito_terminal::Keys;
+use koito::services::{Keyboard, KeyboardServer, Keys, Logger, ScreenClient};
+use koito::{Environment, Missing, Server, Session, Sessions, Typed};
+use koito_terminal::{Keys as Decoder, Stroke};
 use nun::executor::{Timers, until};
-use nun::heapless::Deque;
-use nun::service::{Caller, Vec};
+use nun::service::Caller;
 
 nun::entry!(main);
 
-/// Bytes that nobody has read; further keys are lost.
-const INPUT: usize = 256;
 /// The signal of the controller's interrupt: the first of the manifest entry.
 const INTERRUPT: u64 = 1;
 
@@ -33,10 +30,19 @@ fn main() -> Result<(), Missing> {
         log.line(format_args!("there is no keyboard controller"));
         return Ok(());
     };
-    let board = Board { controller, keys: Keys::new(), input: Deque::new() };
-    let service = KeyboardServer(Shared(RefCell::new(board)));
+    let screen = environment.service("screen").ok().map(ScreenClient::new);
+    let board = RefCell::new(Board {
+        controller,
+        screen,
+        decoder: Decoder::new(),
+        system: Typed::new(environment.epoch),
+        login: Typed::new(environment.epoch),
+        front: Session::System,
+        is_chosen: false,
+    });
+    let service = KeyboardServer(Shared { board, sessions: Sessions::new(&environment) });
     let attend = || {
-        service.0.0.borrow_mut().attend();
+        service.0.board.borrow_mut().attend();
         interrupt.acknowledge().expect("the interrupt is the component's own");
     };
     // It may have been raised while nobody was there.
@@ -53,39 +59,65 @@ fn main() -> Result<(), Missing> {
 /// The device, and what was typed.
 struct Board {
     controller: Controller,
-    keys: Keys,
-    input: Deque<u8, INPUT>,
+    /// What shows the session in front.
+    screen: Option<ScreenClient>,
+    decoder: Decoder,
+    system: Typed,
+    login: Typed,
+    front: Session,
+    /// Whether somebody pressed a key that chooses.
+    is_chosen: bool,
 }
 
 impl Board {
     /// Takes what the device has.
     fn attend(&mut self) {
         while let Some(code) = self.controller.receive() {
-            let sent = self.keys.take(code);
-            if self.input.len() + sent.len() <= INPUT {
-                // There is room for all of it: no key comes in part.
-                self.input.extend(sent);
+            match self.decoder.take(code) {
+                Stroke::Sends(bytes) => self.typed(self.front).add(&bytes),
+                Stroke::Chooses(number) => {
+                    self.is_chosen = true;
+                    self.choose(if number == 1 { Session::Login } else { Session::System });
+                }
             }
         }
     }
 
-    /// What was typed, if anything was.
-    fn typed(&mut self) -> Option<Vec<u8, KEY_BYTES>> {
-        let mut typed = Vec::new();
-        while !typed.is_full()
-            && let Some(byte) = self.input.pop_front()
-        {
-            // There is room.
-            let _ = typed.push(byte);
+    /// Brings a session to the front.
+    fn choose(&mut self, session: Session) {
+        self.front = session;
+        // A machine may have no screen.
+        let _ = self.screen.as_ref().map(|screen| screen.show(session as u8));
+    }
+
+    fn typed(&mut self, session: Session) -> &mut Typed {
+        match session {
+            Session::System => &mut self.system,
+            Session::Login => &mut self.login,
         }
-        (!typed.is_empty()).then_some(typed)
     }
 }
 
-struct Shared(RefCell<Board>);
+struct Shared<'a> {
+    board: RefCell<Board>,
+    sessions: Sessions<'a>,
+}
 
-impl Keyboard for Shared {
-    async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
-        until(|| self.0.borrow_mut().typed()).await
+impl Keyboard for Shared<'_> {
+    async fn read(&self, caller: Caller, taken: u64) -> Keys {
+        let session = self.sessions.of(caller);
+        let reading = self.board.borrow_mut().typed(session).begin();
+        until(|| self.board.borrow_mut().typed(session).answer(reading, taken)).await
+    }
+
+    fn look(&self, caller: Caller, taken: u64) -> Keys {
+        self.board.borrow_mut().typed(self.sessions.of(caller)).look(taken)
+    }
+
+    fn come_forward(&self, caller: Caller) {
+        let board = &mut *self.board.borrow_mut();
+        if !board.is_chosen {
+            board.choose(self.sessions.of(caller));
+        }
     }
 }

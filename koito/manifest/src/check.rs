@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::{
-    CHANNEL_BITS, Component, DMA_BITS, HIGHEST_PRIORITY, MEMORY_BITS, MOST_CHANNELS,
+    CHANNEL_BITS, Component, DEVICES, DMA_BITS, HIGHEST_PRIORITY, MEMORY_BITS, MOST_CHANNELS,
     MOST_COMPONENTS, Manifest, NAME_BYTES, PortRange, Vec, is_of_root,
 };
 
@@ -83,6 +83,10 @@ pub enum Defect<'a> {
     FramebufferTaken(&'a str),
     /// The component of this name has this device, too.
     DeviceTaken(&'a str),
+    /// It has a PCI device, and nobody manages those.
+    NoPciServer,
+    /// The component of this name manages PCI devices, too.
+    TwoPciServers(&'a str),
     /// It shares memory with a device that it does not have, too little or too much.
     BadDma,
     /// The priority is the root server's.
@@ -136,6 +140,13 @@ impl fmt::Display for Defect<'_> {
             Self::InterruptTaken(name) => write!(f, "{name:?} has this interrupt, too"),
             Self::FramebufferTaken(name) => write!(f, "{name:?} has the framebuffer, too"),
             Self::DeviceTaken(name) => write!(f, "{name:?} has this device, too"),
+            Self::NoPciServer => write!(
+                f,
+                "a PCI device needs a PCI server: a component that uses the service {DEVICES:?}"
+            ),
+            Self::TwoPciServers(name) => {
+                write!(f, "{name:?} uses {DEVICES:?}, too: a system has one PCI server")
+            }
             Self::BadDma => write!(
                 f,
                 "a component with a PCI device shares {} KiB to {} MiB with it; one without, none",
@@ -203,6 +214,11 @@ impl<'a> Manifest<'a> {
             if component.uses.iter().take(entry).any(|other| other == service) {
                 report(Field::Uses(entry), Defect::UsedTwice(service));
             }
+            if *service == DEVICES
+                && let Some(other) = before.iter().find(|other| other.uses.contains(&DEVICES))
+            {
+                report(Field::Uses(entry), Defect::TwoPciServers(other.name));
+            }
         }
     }
 
@@ -263,6 +279,9 @@ impl<'a> Manifest<'a> {
             && let Some(owner) = before.iter().find(|other| other.pci == Some(pci))
         {
             report(Field::Pci, Defect::DeviceTaken(owner.name));
+        }
+        if component.pci.is_some() && self.pci_server().is_none() {
+            report(Field::Pci, Defect::NoPciServer);
         }
     }
 

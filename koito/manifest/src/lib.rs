@@ -14,11 +14,13 @@ extern crate std;
 
 mod check;
 mod packed;
+mod patience;
 mod restart;
 
 pub use check::{Defect, Field, Place};
 pub use heapless::Vec;
 pub use packed::Unreadable;
+pub use patience::Patience;
 pub use restart::{Failures, Restart, Verdict, When};
 
 use serde::{Deserialize, Serialize};
@@ -45,12 +47,17 @@ pub const HIGHEST_PRIORITY: u8 = 250;
 pub const MEMORY_BITS: core::ops::RangeInclusive<u8> = 16..=34;
 /// The service that the root server offers itself: starting and stopping components.
 pub const SUPERVISOR: &str = "supervisor";
-/// The other one: what happened to components.
+/// Another one: what happened to components.
 pub const EVENTS: &str = "events";
+/// A third one: switching the machine off.
+pub const POWER: &str = "power";
+/// The last one: what is to be done with PCI devices. Whoever uses it is the PCI server, of which there is
+/// one.
+pub const DEVICES: &str = "devices";
 
 /// Whether it is the root server that offers `service`.
 pub fn is_of_root(service: &str) -> bool {
-    [SUPERVISOR, EVENTS].contains(&service)
+    [SUPERVISOR, EVENTS, POWER, DEVICES].contains(&service)
 }
 
 /// A system.
@@ -126,18 +133,22 @@ pub struct PortRange {
     pub last: u16,
 }
 
-/// A PCI device, by the numbers that it says of itself.
+/// A PCI device, by the numbers that it says of itself, and which of those that are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PciDevice {
     /// Its maker.
     pub vendor: u16,
     /// The maker's number for its kind.
     pub device: u16,
+    /// How many that are alike come before it, in the order of their addresses.
+    pub index: u8,
 }
 
 impl core::fmt::Display for PciDevice {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{:04x}:{:04x}", self.vendor, self.device)
+        let Self { vendor, device, index } = self;
+        write!(f, "{vendor:04x}:{device:04x}")?;
+        if *index > 0 { write!(f, "/{index}") } else { Ok(()) }
     }
 }
 
@@ -145,6 +156,11 @@ impl Manifest<'_> {
     /// Which component offers `service`.
     pub fn provider(&self, service: &str) -> Option<usize> {
         self.components.iter().position(|component| component.offers == Some(service))
+    }
+
+    /// Which component manages PCI devices.
+    pub fn pci_server(&self) -> Option<usize> {
+        self.components.iter().position(|component| component.uses.contains(&DEVICES))
     }
 
     /// All channels: the client, which of its channels, and the server.

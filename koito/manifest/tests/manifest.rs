@@ -1,8 +1,8 @@
 //! Rules and packed form of manifests.
 
 use koito_manifest::{
-    Channel, Component, Defect, Field, Manifest, PciDevice, PortRange, Restart, SUPERVISOR,
-    Unreadable,
+    Channel, Component, DEVICES, Defect, Field, Manifest, PciDevice, PortRange, Restart,
+    SUPERVISOR, Unreadable,
 };
 
 fn component(name: &str) -> Component<'_> {
@@ -217,16 +217,34 @@ fn damaged_bytes_are_an_error_or_a_manifest_that_can_be_checked() {
 
 #[test]
 fn a_device_belongs_to_one_who_alone_shares_memory_with_it() {
-    let disk = Some(PciDevice { vendor: 0x1af4, device: 0x1042 });
+    let disk = Some(PciDevice { vendor: 0x1af4, device: 0x1042, index: 0 });
+    let another = disk.map(|disk| PciDevice { index: 1, ..disk });
     let bad = manifest([
         Component { pci: disk, dma_bits: 18, ..component("disk") },
+        Component { pci: another, dma_bits: 18, ..component("twin") },
         Component { pci: disk, dma_bits: 30, ..component("thief") },
         Component { dma_bits: 18, ..component("dreamer") },
     ]);
     let expected = [
-        (1, Field::Dma, Defect::BadDma),
-        (1, Field::Pci, Defect::DeviceTaken("disk")),
+        (0, Field::Pci, Defect::NoPciServer),
+        (1, Field::Pci, Defect::NoPciServer),
         (2, Field::Dma, Defect::BadDma),
+        (2, Field::Pci, Defect::DeviceTaken("disk")),
+        (2, Field::Pci, Defect::NoPciServer),
+        (3, Field::Dma, Defect::BadDma),
     ];
     assert_eq!(defects(&bad), expected);
+}
+
+#[test]
+fn pci_devices_are_managed_by_one() {
+    let disk = Some(PciDevice { vendor: 0x1af4, device: 0x1042, index: 0 });
+    let manages = |name| Component { uses: [DEVICES].into_iter().collect(), ..component(name) };
+    let driver = Component { pci: disk, dma_bits: 18, ..component("disk") };
+    let good = manifest([driver.clone(), manages("pci")]);
+    assert_eq!((defects(&good), good.pci_server()), (vec![], Some(1)));
+    let bad = manifest([driver, manages("pci"), manages("other")]);
+    assert_eq!(defects(&bad), [(2, Field::Uses(0), Defect::TwoPciServers("pci"))]);
+    let bad = manifest([server(DEVICES, &[])]);
+    assert_eq!(defects(&bad), [(0, Field::Offers, Defect::ServiceTaken(DEVICES))]);
 }

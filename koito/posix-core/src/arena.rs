@@ -59,7 +59,12 @@ impl<T> fmt::Debug for Key<T> {
 
 /// Values by number.
 #[derive(Clone, Debug)]
-pub struct Arena<T>(Vec<Option<T>>);
+pub struct Arena<T> {
+    values: Vec<Option<T>>,
+    /// A bit for each that is there.
+    there: Vec<u64>,
+    count: usize,
+}
 
 impl<T> Default for Arena<T> {
     fn default() -> Self {
@@ -70,13 +75,18 @@ impl<T> Default for Arena<T> {
 impl<T> Arena<T> {
     /// None.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self { values: Vec::new(), there: Vec::new(), count: 0 }
     }
 
     /// Enters a value under the lowest free number.
     pub fn add(&mut self, value: T) -> Key<T> {
-        let free = self.0.iter().position(Option::is_none).unwrap_or(self.0.len());
-        let key = Key::new(free as u32);
+        // Sixty-four at a time.
+        let words = self.there.iter().map(|word| word.trailing_ones()).enumerate();
+        let free = words.map(|(index, ones)| (index as u32 * u64::BITS, ones));
+        let mut free = free.filter(|(_, ones)| *ones < u64::BITS);
+        let next = self.there.len() as u32 * u64::BITS;
+        let key = Key::new(free.next().map_or(next, |(first, ones)| first + ones));
+        drop(free);
         self.set(key, value);
         key
     }
@@ -84,38 +94,54 @@ impl<T> Arena<T> {
     /// Enters a value under `key`, in place of what is there.
     pub fn set(&mut self, key: Key<T>, value: T) {
         let index = key.0 as usize;
-        if index >= self.0.len() {
-            self.0.resize_with(index + 1, || None);
+        if index >= self.values.len() {
+            self.values.resize_with(index + 1, || None);
+            self.there.resize(index / 64 + 1, 0);
         }
-        self.0[index] = Some(value);
+        self.there[index / 64] |= 1 << (index % 64);
+        self.count += usize::from(self.values[index].replace(value).is_none());
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     /// The value under `key`.
     #[inline]
     pub fn get(&self, key: Key<T>) -> Option<&T> {
-        self.0.get(key.0 as usize)?.as_ref()
+        self.values.get(key.0 as usize)?.as_ref()
     }
 
     /// The same, to be changed.
     #[inline]
     pub fn get_mut(&mut self, key: Key<T>) -> Option<&mut T> {
-        self.0.get_mut(key.0 as usize)?.as_mut()
+        self.values.get_mut(key.0 as usize)?.as_mut()
     }
 
     /// Takes the value under `key` out.
     pub fn remove(&mut self, key: Key<T>) -> Option<T> {
-        self.0.get_mut(key.0 as usize)?.take()
+        let index = key.0 as usize;
+        let value = self.values.get_mut(index)?.take()?;
+        self.there[index / 64] &= !(1 << (index % 64));
+        self.count -= 1;
+        Some(value)
     }
 
     /// All values, ascending by number.
     pub fn iter(&self) -> impl Iterator<Item = (Key<T>, &T)> {
-        let values = self.0.iter().enumerate();
+        let values = self.values.iter().enumerate();
         values.filter_map(|(index, value)| Some((Key::new(index as u32), value.as_ref()?)))
     }
 
     /// The same, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key<T>, &mut T)> {
-        let values = self.0.iter_mut().enumerate();
+        let values = self.values.iter_mut().enumerate();
         values.filter_map(|(index, value)| Some((Key::new(index as u32), value.as_mut()?)))
     }
 }
@@ -150,6 +176,11 @@ mod tests {
         assert_eq!(arena.remove(keys[1]), None);
         assert_eq!(arena.add("d").number(), 1);
         arena.set(Key::new(5), "e");
-        assert_eq!((arena.add("f").number(), arena.iter().count()), (3, 5));
+        assert_eq!((arena.add("f").number(), arena.iter().count(), arena.len()), (3, 5, 5));
+        for number in [4, 6, 7] {
+            assert_eq!(arena.add("g").number(), number);
+        }
+        arena.set(Key::new(130), "h");
+        assert_eq!((arena.add("i").number(), arena.len()), (8, 10));
     }
 }

@@ -1,11 +1,20 @@
 //! What a process may have of everything, as `setrlimit` knows it.
 
+use alloc::format;
+use alloc::string::String;
+
 use koito_linux::Errno;
 
 /// The limit of every kind, soft and hard, by Linux's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits([[u64; 2]; 16]);
 
+/// Seconds of the processor.
+const CPU: usize = 0;
+/// Size of a file that is written.
+const FILE_SIZE: usize = 1;
+/// Private memory that can be written.
+const DATA: usize = 2;
 /// The stack's size.
 const STACK: usize = 3;
 /// Size of a core dump.
@@ -14,8 +23,31 @@ const CORE: usize = 4;
 const PROCESSES: usize = 6;
 /// Number of the last descriptor, and one.
 const FILES: usize = 7;
+/// Memory altogether.
+const ADDRESSES: usize = 9;
+/// How much less nice than 20 a process may become.
+const NICE: usize = 13;
 /// No limit.
 const NONE: u64 = u64::MAX;
+/// What the limits are called, and in what they count.
+const NAMES: [(&str, &str); 16] = [
+    ("Max cpu time", "seconds"),
+    ("Max file size", "bytes"),
+    ("Max data size", "bytes"),
+    ("Max stack size", "bytes"),
+    ("Max core file size", "bytes"),
+    ("Max resident set", "bytes"),
+    ("Max processes", "processes"),
+    ("Max open files", "files"),
+    ("Max locked memory", "bytes"),
+    ("Max address space", "bytes"),
+    ("Max file locks", "locks"),
+    ("Max pending signals", "signals"),
+    ("Max msgqueue size", "bytes"),
+    ("Max nice priority", ""),
+    ("Max realtime priority", ""),
+    ("Max realtime timeout", "us"),
+];
 /// What nobody may have more descriptors than.
 const MOST_FILES: u64 = 4096;
 
@@ -27,6 +59,8 @@ impl Limits {
         limits[CORE] = [0, NONE];
         limits[PROCESSES] = [1024; 2];
         limits[FILES] = [1024, MOST_FILES];
+        limits[NICE] = [0; 2];
+        limits[NICE + 1] = [0; 2];
         Self(limits)
     }
 
@@ -54,9 +88,66 @@ impl Limits {
         Ok(())
     }
 
+    /// Threads that a user may have for this process to make one.
+    pub const fn processes(&self) -> u64 {
+        self.0[PROCESSES][0]
+    }
+
     /// Descriptors that a process may have.
     pub fn files(&self) -> usize {
         self.0[FILES][0] as usize
+    }
+
+    /// Bytes that a file may have for the process to write to it.
+    pub fn file_bytes(&self) -> u64 {
+        self.0[FILE_SIZE][0]
+    }
+
+    /// Bytes of the stack, at the process's start.
+    pub fn stack_bytes(&self) -> u64 {
+        self.0[STACK][0]
+    }
+
+    /// Bytes that may be mapped, and those of them that are private and can be written.
+    pub fn memory_bytes(&self) -> (u64, u64) {
+        (self.0[ADDRESSES][0], self.0[DATA][0])
+    }
+
+    /// Whether any memory at all is limited.
+    pub fn limits_memory(&self) -> bool {
+        self.memory_bytes() != (NONE, NONE)
+    }
+
+    /// Seconds of the processor after which the process is warned, and after which it ends; `None` for
+    /// as many as it likes.
+    pub fn cpu_seconds(&self) -> Option<[u64; 2]> {
+        Some(self.0[CPU]).filter(|limit| *limit != [NONE; 2])
+    }
+
+    /// The process was warned, and is again a second later.
+    pub fn warn_later(&mut self) {
+        self.0[CPU][0] = self.0[CPU][0].saturating_add(1).min(self.0[CPU][1]);
+    }
+
+    /// How little nice the process may become.
+    pub fn least_nice(&self) -> i32 {
+        20 - self.0[NICE][0].min(40) as i32
+    }
+
+    /// All, as `/proc/N/limits` shows them.
+    pub fn shown(&self) -> String {
+        let value = |limit: u64| match limit {
+            NONE => String::from("unlimited"),
+            limit => format!("{limit}"),
+        };
+        let line = |name: &str, soft: &str, hard: &str, unit: &str| {
+            format!("{name:<25} {soft:<20} {hard:<20} {unit:<10}\n")
+        };
+        let mut text = line("Limit", "Soft Limit", "Hard Limit", "Units");
+        for ((name, unit), [soft, hard]) in NAMES.iter().zip(self.0) {
+            text += &line(name, &value(soft), &value(hard), unit);
+        }
+        text
     }
 }
 
@@ -73,6 +164,25 @@ mod tests {
         assert_eq!(limits.set(7, [50, 200], true), Ok(()));
         assert_eq!(limits.set(7, [50, MOST_FILES + 1], true), Err(Errno::EPERM));
         assert_eq!(limits.get(7), Ok([50, 200]));
+    }
+
+    #[test]
+    fn a_process_is_warned_every_second_until_the_hard_limit() {
+        let mut limits = Limits::first();
+        assert_eq!(limits.cpu_seconds(), None);
+        limits.set(0, [2, 3], true).unwrap();
+        limits.warn_later();
+        assert_eq!(limits.cpu_seconds(), Some([3, 3]));
+        limits.warn_later();
+        assert_eq!(limits.cpu_seconds(), Some([3, 3]));
+    }
+
+    #[test]
+    fn limits_are_shown_as_linux_shows_them() {
+        let text = Limits::first().shown();
+        let line = "Max open files            1024                 4096                 files     ";
+        assert!(text.lines().any(|it| it == line));
+        assert_eq!(text.lines().count(), 17);
     }
 
     #[test]

@@ -62,6 +62,8 @@ signals! {
     URGENT = 23 Nothing;
     CPU_LIMIT = 24 Dump;
     FILE_LIMIT = 25 Dump;
+    VIRTUAL_ALARM = 26 End;
+    PROFILE = 27 End;
     WINDOW = 28 Nothing;
     SYSTEM_CALL = 31 Dump;
 }
@@ -85,6 +87,11 @@ impl Signal {
     /// Whether a process can have a wish about it.
     pub const fn can_be_handled(self) -> bool {
         self.0 != Self::KILL.0 && self.0 != Self::STOP.0
+    }
+
+    /// Whether it is one for real time: each that is sent is taken.
+    pub const fn is_queued(self) -> bool {
+        self.0 >= 32
     }
 
     /// Whether it is of those that an instruction causes.
@@ -201,6 +208,8 @@ pub enum Detail {
     Value(u32, u32, u64),
     /// A child changed: its number, user and status.
     Child(u32, u32, u32),
+    /// A timer rang: its number, how often more it did meanwhile, and the value that it was given.
+    Timer(u32, u32, u64),
     /// An access failed at this address.
     Address(u64),
 }
@@ -230,50 +239,47 @@ impl Info {
                 put(20, &user.to_le_bytes());
                 put(24, &status.to_le_bytes());
             }
+            Detail::Timer(timer, overrun, value) => {
+                put(16, &timer.to_le_bytes());
+                put(20, &overrun.to_le_bytes());
+                put(24, &value.to_le_bytes());
+            }
             Detail::Address(address) => put(16, &address.to_le_bytes()),
         }
         bytes
     }
-}
 
-/// Signals that were sent and not yet taken: each at most once, with what is told of it.
-#[derive(Clone, Debug, Default)]
-pub struct Pending {
-    set: SignalSet,
-    told: alloc::vec::Vec<Info>,
-}
-
-impl Pending {
-    /// None.
-    pub const fn new() -> Self {
-        Self { set: SignalSet(0), told: alloc::vec::Vec::new() }
-    }
-
-    /// Which.
-    #[inline]
-    pub const fn set(&self) -> SignalSet {
-        self.set
-    }
-
-    /// One more, unless it is there.
-    pub fn add(&mut self, info: Info) {
-        if !self.set.contains(info.signal) {
-            self.set = self.set.with(SignalSet::of(info.signal));
-            self.told.push(info);
+    /// As it is read from a file of signals (`struct signalfd_siginfo`).
+    pub fn file_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &u32::from(self.signal.0).to_le_bytes());
+        put(8, &self.code.to_le_bytes());
+        match self.detail {
+            Detail::Sender(process, user) => {
+                put(12, &process.to_le_bytes());
+                put(16, &user.to_le_bytes());
+            }
+            Detail::Value(process, user, value) => {
+                put(12, &process.to_le_bytes());
+                put(16, &user.to_le_bytes());
+                put(44, &(value as u32).to_le_bytes());
+                put(48, &value.to_le_bytes());
+            }
+            Detail::Child(process, user, status) => {
+                put(12, &process.to_le_bytes());
+                put(16, &user.to_le_bytes());
+                put(40, &status.to_le_bytes());
+            }
+            Detail::Timer(timer, overrun, value) => {
+                put(24, &timer.to_le_bytes());
+                put(32, &overrun.to_le_bytes());
+                put(44, &(value as u32).to_le_bytes());
+                put(48, &value.to_le_bytes());
+            }
+            Detail::Address(address) => put(72, &address.to_le_bytes()),
         }
-    }
-
-    /// Takes `signal` out.
-    pub fn take(&mut self, signal: Signal) -> Option<Info> {
-        self.set = self.set.without(SignalSet::of(signal));
-        let place = self.told.iter().position(|info| info.signal == signal)?;
-        Some(self.told.swap_remove(place))
-    }
-
-    /// Forgets all of `set`.
-    pub fn forget(&mut self, set: SignalSet) {
-        self.set = self.set.without(set);
-        self.told.retain(|info| !set.contains(info.signal));
+        bytes
     }
 }
 
@@ -286,26 +292,6 @@ pub const fn is_fatal(signal: Signal, action: &Action, mask: SignalSet) -> bool 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn info(signal: Signal) -> Info {
-        Info { signal, code: 0, detail: Detail::Sender(5, 7) }
-    }
-
-    #[test]
-    fn a_signal_is_pending_once_and_taken_in_order() {
-        let mut pending = Pending::new();
-        for signal in
-            [Signal::TERMINATE, Signal::INTERRUPT, Signal::TERMINATE, Signal::SEGMENTATION]
-        {
-            pending.add(info(signal));
-        }
-        let mut taken = alloc::vec::Vec::new();
-        while let Some(signal) = pending.set().first() {
-            taken.push(pending.take(signal).unwrap().signal);
-        }
-        assert_eq!(taken, [Signal::SEGMENTATION, Signal::INTERRUPT, Signal::TERMINATE]);
-        assert_eq!(pending.take(Signal::TERMINATE), None);
-    }
 
     #[test]
     fn some_cannot_be_held_back() {

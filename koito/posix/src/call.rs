@@ -3,9 +3,11 @@
 use koito_linux::Errno;
 
 use crate::calls::{
-    clone, descriptors, files, futex, identity, memory, paths, poll, process, signals, sockets,
-    system, terminal, time, wait,
+    attributes, clone, copies, descriptors, extended, files, futex, identity, lasting, memory,
+    messages, names, other_memory, paths, place, poll, power, privileges, process, process_files,
+    resources, schedule, signals, sockets, status, system, terminal, time, timers, wait, watches,
 };
+use crate::disk::{Acting, Ticket};
 use crate::server::{Server, TaskKey};
 
 /// Numbers of calls that can be there.
@@ -23,6 +25,10 @@ pub enum Stop {
     Whole,
     /// The call is made again when the caller is woken.
     Wait,
+    /// The call is made again when this request to the file server was answered.
+    Disk(Ticket),
+    /// The caller makes it again, on its own time: it goes on from there, and others have their turn.
+    Again,
     /// The caller stays stopped: it ended, or gets its answer from somebody else.
     Halt,
 }
@@ -62,8 +68,15 @@ pub fn dispatch(server: &mut Server, task: TaskKey, number: u32, arguments: &Arg
     {
         return Err(stop);
     }
+    server.world.acting = Acting::Thread(task);
     match HANDLERS.get(number as usize) {
-        Some(Some(handler)) => handler(server, task, arguments),
+        Some(Some(handler)) => match handler(server, task, arguments) {
+            // Whatever it made of that.
+            Err(Stop::Error(_)) if let Acting::Awaiting(ticket) = server.world.acting => {
+                Err(Stop::Disk(ticket))
+            }
+            answer => answer,
+        },
         _ => missing(server, number),
     }
 }

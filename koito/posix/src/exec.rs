@@ -17,12 +17,19 @@ use crate::process::ProcessKey;
 use crate::server::Server;
 use crate::space::Space;
 
-/// Bytes of a stack.
+/// Bytes of a stack: of a process without parent, and at least and at most.
 const STACK_BYTES: u64 = 8 << 20;
+const LEAST_STACK_BYTES: u64 = 128 << 10;
+const MOST_STACK_BYTES: u64 = 64 << 20;
+/// Permissions that give a program its file's user, and its group, if that may execute it.
+const SET_USER: u16 = 0o4000;
+const SET_GROUP: u16 = 0o2010;
 /// Where the page lies with the way into signal handlers: the last one that there is.
 pub const TRAMPOLINE: u64 = USER_END - PAGE_BYTES;
+/// Where the library lies that tells the time.
+const VDSO: u64 = TRAMPOLINE - PAGE_BYTES;
 /// Where the stack ends.
-pub const STACK_TOP: u64 = TRAMPOLINE;
+pub const STACK_TOP: u64 = VDSO;
 /// Most scripts that are each other's interpreters.
 const MOST_INTERPRETERS: usize = 5;
 /// Longest first line of a script.
@@ -43,6 +50,8 @@ pub struct Loaded {
     pub path: Vec<u8>,
     /// Where its program is; held.
     pub program: DentryId,
+    /// The user and the group that it runs as, if its file says so.
+    pub identity: [Option<u32>; 2],
 }
 
 impl Loaded {
@@ -104,6 +113,17 @@ impl Server {
         key.map_err(|_| Errno::EACCES)
     }
 
+    /// The user and the group that a program runs as, if its file says so and the process agrees.
+    fn identity(&self, process: Option<ProcessKey>, file: FileKey) -> [Option<u32>; 2] {
+        let agrees = |it: ProcessKey| !self.processes[it].wishes.no_new_privileges;
+        if !process.is_none_or(agrees) {
+            return [None; 2];
+        }
+        let it = self.world.vfs.file_status(file).attributes;
+        let user = (it.permissions & SET_USER != 0).then_some(it.user);
+        [user, (it.permissions & SET_GROUP == SET_GROUP).then_some(it.group)]
+    }
+
     fn load_program(
         &mut self,
         process: Option<ProcessKey>,
@@ -112,9 +132,12 @@ impl Server {
         start: &[u8],
         (arguments, environment): (Vec<Vec<u8>>, Vec<Vec<u8>>),
     ) -> Result<Loaded, Errno> {
+        let identity = self.identity(process, file);
         let program = Program::read(start)?;
         let mapping = self.world.objects.take_space().map_err(|_| Errno::ENOMEM)?;
-        let mut space = Space::new(mapping, STACK_TOP - STACK_BYTES - (1 << 28));
+        let limit = process.map_or(STACK_BYTES, |it| self.processes[it].limits.stack_bytes());
+        let stack_bytes = page_of(limit.clamp(LEAST_STACK_BYTES, MOST_STACK_BYTES));
+        let mut space = Space::new(mapping, STACK_TOP - stack_bytes - (1 << 28));
         let image = Image {
             arguments,
             environment,
@@ -122,11 +145,12 @@ impl Server {
             random: self.clock.random(),
             auxiliary: Vec::new(),
         };
-        match self.fill(process, &mut space, file, program, image) {
+        match self.fill(process, &mut space, (file, identity), (program, stack_bytes), image) {
             Ok((entry, stack)) => {
                 let program = self.world.vfs.place_of(file).ok_or(Errno::EACCES)?;
                 self.world.vfs.pin(program);
-                Ok(Loaded { space: self.spaces.add(space), entry, stack, path, program })
+                let space = self.spaces.add(space);
+                Ok(Loaded { space, entry, stack, path, program, identity })
             }
             Err(errno) => {
                 space.dissolve(&mut self.world);
@@ -139,8 +163,8 @@ impl Server {
         &mut self,
         process: Option<ProcessKey>,
         space: &mut Space,
-        file: FileKey,
-        program: Program,
+        (file, identity): (FileKey, [Option<u32>; 2]),
+        (program, stack_bytes): (Program, u64),
         mut image: Image,
     ) -> Result<(u64, u64), Errno> {
         let program = if program.is_movable { program.moved(MOVABLE) } else { program };
@@ -170,9 +194,17 @@ impl Server {
             sharing: Sharing::Private,
             backing: Backing::Zero,
         };
-        space.place(&mut self.world, STACK_TOP - STACK_BYTES, stack)?;
+        space.place(&mut self.world, STACK_TOP - stack_bytes, stack)?;
         space.place_code(&mut self.world, TRAMPOLINE, self.trampoline)?;
+        space.place_code(&mut self.world, VDSO, self.vdso)?;
+        let (users, groups) = process.map_or(([0; 3], [0; 3]), |process| {
+            let owner = &self.processes[process].owner;
+            (owner.users, owner.groups)
+        });
+        let [user, group] = identity;
+        let (user, group) = (user.unwrap_or(users[1]), group.unwrap_or(groups[1]));
         image.auxiliary = vec![
+            (auxiliary::SYSINFO_EHDR, VDSO),
             (auxiliary::HWCAP, 0),
             (auxiliary::PAGESZ, PAGE_BYTES),
             (auxiliary::CLKTCK, 100),
@@ -182,11 +214,11 @@ impl Server {
             (auxiliary::BASE, base),
             (auxiliary::FLAGS, 0),
             (auxiliary::ENTRY, program.entry),
-            (auxiliary::UID, 0),
-            (auxiliary::EUID, 0),
-            (auxiliary::GID, 0),
-            (auxiliary::EGID, 0),
-            (auxiliary::SECURE, 0),
+            (auxiliary::UID, users[0].into()),
+            (auxiliary::EUID, user.into()),
+            (auxiliary::GID, groups[0].into()),
+            (auxiliary::EGID, group.into()),
+            (auxiliary::SECURE, (user != users[0] || group != groups[0]).into()),
             (auxiliary::HWCAP2, 0),
             (auxiliary::MINSIGSTKSZ, 4096),
         ];

@@ -10,6 +10,7 @@ use koito_vfs::{
 };
 
 use crate::call::Stop;
+use crate::disk::Acting;
 use crate::machine::Memory;
 use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey, World};
@@ -77,9 +78,15 @@ impl Server {
         process: Option<ProcessKey>,
         mut work: impl FnMut(&mut Vfs<Memory>, &Context<'_>) -> koito_vfs::Result<T>,
     ) -> koito_vfs::Result<Came<T>> {
-        let Self { world, place, processes, tasks, spaces, clock, .. } = self;
-        let World { vfs, disk, .. } = world;
-        let shown = Shown::new(vfs, processes, tasks, spaces, clock);
+        match self.world.finished.take() {
+            Some(Finished::Done) => return Ok(Came::Done),
+            Some(Finished::Made(name)) => return Ok(Came::Made(name)),
+            Some(Finished::Again) | None => {}
+        }
+        let Self { world, place, processes, tasks, numbers, spaces, clock, .. } = self;
+        let World { vfs, disk, acting, objects, .. } = world;
+        let shown =
+            Shown::new(vfs, (processes, tasks), numbers, spaces, (clock, objects.placement.cpus()));
         let mut context = Context {
             place,
             credentials: Credentials::default(),
@@ -101,17 +108,17 @@ impl Server {
             (context.process, context.group, context.session) = (it.number, it.group, it.session);
         }
         loop {
-            match work(vfs, &context) {
+            let request = match work(vfs, &context) {
                 Ok(value) => return Ok(Came::Value(value)),
-                Err(koito_vfs::Stop::Fetch(request)) => {
-                    disk.ask(vfs, &request)?;
-                }
-                Err(koito_vfs::Stop::Commit(request)) => match disk.ask(vfs, &request)? {
-                    Finished::Again => {}
-                    Finished::Done => return Ok(Came::Done),
-                    Finished::Made(name) => return Ok(Came::Made(name)),
-                },
+                Err(koito_vfs::Stop::Fetch(request) | koito_vfs::Stop::Commit(request)) => request,
                 Err(stop) => return Err(stop),
+            };
+            match disk.ask(vfs, request, acting)? {
+                Some(Finished::Again) => {}
+                Some(Finished::Done) => return Ok(Came::Done),
+                Some(Finished::Made(name)) => return Ok(Came::Made(name)),
+                // The call is made again, whatever it makes of this.
+                None => return Err(Errno::EAGAIN.into()),
             }
         }
     }
@@ -163,7 +170,7 @@ impl Server {
     }
 
     /// What a call does that files stop.
-    fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
+    pub fn stop_at(&mut self, task: TaskKey, stop: koito_vfs::Stop) -> Stop {
         match stop {
             koito_vfs::Stop::Error(errno) => Stop::Error(errno),
             koito_vfs::Stop::Wait(queue) => self.wait_at(task, queue),
@@ -180,10 +187,16 @@ impl Server {
     }
 
     fn wait_at(&mut self, task: TaskKey, queue: QueueId) -> Stop {
+        let stop = self.wait_in(task, queue);
+        self.await_keys();
+        stop
+    }
+
+    /// A call waits in a queue for something that has nothing to do with keys.
+    pub fn wait_in(&mut self, task: TaskKey, queue: QueueId) -> Stop {
         self.leave_queues(task);
         self.world.vfs.queues.enter(queue, Token(task.number().into()));
         self.tasks[task].queues.push(queue);
-        self.await_keys();
         Stop::Wait
     }
 
@@ -195,12 +208,11 @@ impl Server {
             self.world.vfs.wait_for(file, Token(task.number().into()), &mut queues);
         }
         self.tasks[task].queues = queues;
-        self.await_keys();
     }
 
-    /// Asks for keys, if somebody waits for them; they may come at once.
+    /// Takes keys that came to logins, and asks for more.
     pub fn await_keys(&mut self) {
-        self.console.attend(&mut self.world.vfs);
+        self.terminals.attend(&mut self.world.vfs);
         self.settle_files();
     }
 
@@ -234,15 +246,15 @@ impl Server {
 
     /// Sends a signal of the system's own to all processes of a group.
     pub fn send_to_group(&mut self, group: u32, signal: Signal) {
-        let members = self.processes.iter().filter(|(_, it)| it.group == group);
-        let members: Vec<ProcessKey> = members.map(|(key, _)| key).collect();
+        let members: Vec<ProcessKey> = self.numbers.members(group).collect();
         for process in members {
             self.send(process, Info { signal, code: 0x80, detail: Detail::Sender(0, 0) });
         }
     }
 
-    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
-    pub fn settle_files(&mut self) {
+    /// Wakes those who waited for files of which something has come.
+    #[inline]
+    pub fn wake_woken(&mut self) {
         while let Some(token) = self.world.vfs.queues.next_woken() {
             let key = task(token);
             let waiting = self.tasks.get(key).map(|it| it.waiting);
@@ -251,6 +263,12 @@ impl Server {
                 self.wake(key);
             }
         }
+    }
+
+    /// Sees to what an operation on files brought about: who goes on, who gets a signal, what is shown.
+    pub fn settle_files(&mut self) {
+        self.settle_disk();
+        self.wake_woken();
         while let Some(event) = self.world.vfs.terminals.next_event() {
             match event {
                 TerminalEvent::Signal(group, signal) => {
@@ -272,10 +290,38 @@ impl Server {
                 }
             }
         }
-        self.console.show(&mut self.world.vfs);
-        while let Some(request) = self.world.vfs.background() {
-            let _ = self.world.disk.ask(&mut self.world.vfs, &request);
+        self.terminals.show(&mut self.world.vfs);
+    }
+
+    /// Sees what the file server has answered, and sends it what nobody waits for.
+    fn settle_disk(&mut self) {
+        let World { vfs, disk, acting, .. } = &mut self.world;
+        if disk.is_idle() && !vfs.has_background() {
+            return self.see_to_write_back();
         }
+        // While a call is made, what it has found is not taken away.
+        let is_between = *acting == Acting::Nobody;
+        if is_between {
+            disk.advance(vfs);
+        }
+        disk.send_behind(vfs);
+        self.see_to_write_back();
+        if !is_between {
+            return;
+        }
+        while let Some(answered) = self.world.disk.next_answer() {
+            self.hear_of_disk(answered);
+        }
+        while let Some(turn) = self.world.disk.next_turn() {
+            if self.hear_of_disk(turn) {
+                break;
+            }
+        }
+    }
+
+    /// Sees to it that what is only here is written back in time.
+    #[inline]
+    pub fn see_to_write_back(&mut self) {
         let World { vfs, disk, .. } = &self.world;
         if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
             self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
@@ -289,12 +335,8 @@ impl Server {
             return;
         }
         self.write_back_at = u64::MAX;
-        let World { vfs, disk, .. } = &mut self.world;
-        while let Some(request) = vfs.write_back() {
-            // What cannot be written is told by `fsync`.
-            let _ = disk.ask(vfs, &request);
-        }
-        disk.commit();
+        // What cannot be written is told by `fsync`.
+        self.world.disk.flush();
     }
 
     /// Closes all that a process has open: it ends.
@@ -319,10 +361,16 @@ impl Server {
         self.settle_files();
     }
 
-    /// Opens the console three times, for a process without parent; it becomes its controlling terminal.
-    pub fn open_console(&mut self, process: ProcessKey) -> Result<(), Errno> {
+    /// Opens a terminal three times, for a process without parent; unless `flags` say otherwise, it becomes its
+    /// controlling terminal.
+    pub fn open_terminal(
+        &mut self,
+        process: ProcessKey,
+        path: &[u8],
+        flags: Flags,
+    ) -> Result<(), Errno> {
         let came = self.on_files(Some(process), |vfs, context| {
-            vfs.open(context, context.place.root, b"/dev/console", Flags::READ_WRITE, 0)
+            vfs.open(context, context.place.root, path, Flags::READ_WRITE | flags, 0)
         });
         let Ok(Came::Value(file)) = came else { return Err(Errno::ENXIO) };
         let World { vfs, .. } = &mut self.world;

@@ -9,48 +9,61 @@
 
 extern crate alloc;
 
+mod account;
 mod buffer;
 mod call;
 mod calls;
 mod clock;
-mod console;
 mod disk;
 mod exec;
 mod files;
 mod machine;
 mod mapped;
 mod mounts;
+mod owner;
 mod process;
+mod registry;
 mod server;
 mod service;
+mod sharing;
 mod shortage;
 mod shown;
 mod signal;
 mod space;
+mod terminals;
+mod timers;
 mod wake;
 
 use koito::{Environment, Missing};
+use machine::Objects;
 use server::Server;
 
 nun::entry!(main, stack = 256 * 1024);
 
-/// All memory that it allocates.
-const HEAP_BYTES: usize = 10 << 20;
-/// What programs may not use of it: a call that goes on has to find enough for itself.
+/// What programs may not use of the server's own memory: a call that goes on has to find enough for itself.
 const RESERVE: usize = 2 << 20;
 
 #[global_allocator]
-static HEAP: nun_heap::Inside<HEAP_BYTES> = nun_heap::Inside::new();
+static HEAP: nun_heap::Counted = nun_heap::Counted::new();
+
+/// Bytes that the server has allocated for its own use.
+#[inline]
+fn own_memory() -> usize {
+    HEAP.used()
+}
 
 /// Whether the server's own memory is nearly used up.
 #[inline]
 fn is_short_of_memory() -> bool {
-    HEAP.used() > HEAP_BYTES - RESERVE
+    own_memory() > machine::HEAP_BYTES - RESERVE
 }
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
-    let mut server = Server::new(&environment)?;
+    let (objects, memory, heap) = Objects::new().expect("the manifest gives memory for programs");
+    nun_heap::start(heap);
+    let mut server = Server::new(&environment, objects, memory)?;
+    server.start_first();
     let error = server.serve();
     panic!("the port is gone: {error}");
 }

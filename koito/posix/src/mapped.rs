@@ -3,10 +3,11 @@
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
-use koito_posix_core::{Arena, Backing, PAGE_BYTES, Page};
+use koito_posix_core::{Area, Arena, Backing, PAGE_BYTES, Page};
 use koito_vfs::{FileId, InodeId, Object, Stop};
 
-use crate::server::World;
+use crate::disk::Acting;
+use crate::server::{Server, World};
 use crate::space::{Refusal, Space};
 
 /// A file, as areas name it. It is held for as long as an area may need it.
@@ -18,6 +19,34 @@ pub struct MappedFiles {
     files: Vec<FileKey>,
     /// With so many it is looked which are still needed.
     limit: usize,
+}
+
+impl Server {
+    /// Takes away what programs have mapped of files behind their ends, as far as those moved.
+    pub fn settle_cuts(&mut self) {
+        while let Some((inode, size)) = self.world.vfs.next_cut() {
+            let is_it = |key: &FileKey| self.world.inode(*key) == Ok(inode);
+            let keys: Vec<FileKey> =
+                self.world.mapped.files.iter().copied().filter(is_it).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let kept = size.next_multiple_of(PAGE_BYTES);
+            for (_, space) in self.spaces.iter_mut() {
+                let behind = |(start, area): (u64, &Area<FileKey>)| match &area.backing {
+                    Backing::File { file, offset } if keys.contains(file) => {
+                        let from = start.saturating_add(kept.saturating_sub(*offset));
+                        (from < area.end).then_some(from..area.end)
+                    }
+                    _ => None,
+                };
+                let cuts: Vec<_> = space.areas.iter().filter_map(behind).collect();
+                for range in cuts {
+                    space.drop_pages(&mut self.world, range);
+                }
+            }
+        }
+    }
 }
 
 impl World {
@@ -87,11 +116,22 @@ impl World {
                     return Ok(Page(page.0));
                 }
                 Err(Stop::Fetch(request)) => {
-                    self.disk.ask(&mut self.vfs, &request).map_err(|_| Refusal::PastEnd)?;
+                    let Self { vfs, disk, acting, .. } = self;
+                    disk.ask(vfs, request, acting).map_err(|_| Refusal::PastEnd)?;
+                    if let Acting::Awaiting(ticket) = *acting {
+                        return Err(Refusal::Awaited(ticket));
+                    }
                 }
                 Err(Stop::Error(Errno::ENOSPC)) => return Err(Refusal::NoMemory),
                 Err(_) => return Err(Refusal::PastEnd),
             }
+        }
+    }
+
+    /// The page of a file at `offset` was written by a program that has it mapped.
+    pub fn note_written(&mut self, file: FileKey, offset: u64) {
+        if let (Ok(inode), Ok(index)) = (self.inode(file), u32::try_from(offset / PAGE_BYTES)) {
+            self.vfs.mark_dirty(inode, index);
         }
     }
 

@@ -4,39 +4,25 @@ use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_posix_core::{
-    Action, AlternateStack, Detail, Info, Key, Life, Limits, Pending, Signal, SignalSet,
+    Action, AlternateStack, Detail, Info, Key, Kin, Life, Limits, Pending, Signal, SignalSet,
 };
 use nun::Descriptor;
 
-use koito_vfs::{DentryId, FileId, QueueId};
+use koito_vfs::{DentryId, FileId, Flags, QueueId};
 
+use crate::account::Account;
+use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
-use crate::machine::Body;
+use crate::machine::{Body, urgency};
+use crate::owner::{Owner, Wishes};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
+use crate::timers::Timers;
 use crate::wake::Waiting;
 
 /// A process, as others name it.
 pub type ProcessKey = Key<Process>;
-
-/// Most threads at a time.
-const MOST_TASKS: usize = 1024;
-/// Most processes of one session: others have room, whatever one does.
-const MOST_OF_SESSION: usize = 512;
-/// Most processes at a time, ended ones included.
-const MOST_PROCESSES: usize = 1024;
-
-/// In whose name a process acts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Owner {
-    /// Real, effective and saved user.
-    pub users: [u32; 3],
-    /// Real, effective and saved group.
-    pub groups: [u32; 3],
-    /// Further groups.
-    pub others: Vec<u32>,
-}
 
 /// A process: what its threads share.
 #[derive(Debug)]
@@ -51,6 +37,8 @@ pub struct Process {
     pub session: u32,
     /// In whose name it acts.
     pub owner: Owner,
+    /// Its threads, the oldest first.
+    pub tasks: Vec<TaskKey>,
     /// Its memory. One that has ended has none: the key names nothing.
     pub space: Key<Space>,
     /// The path of its program.
@@ -79,8 +67,12 @@ pub struct Process {
     pub exit_signal: u8,
     /// Who waits until it leaves the memory that it borrowed.
     pub borrowed_from: Option<TaskKey>,
-    /// When it gets `SIGALRM`, in nanoseconds since the start, and how long until the next.
-    pub alarm: Option<(u64, u64)>,
+    /// Its timers.
+    pub timers: Timers,
+    /// What it has used.
+    pub account: Account,
+    /// What it wishes for itself.
+    pub wishes: Wishes,
 }
 
 /// A thread.
@@ -112,10 +104,20 @@ pub struct Task {
     pub opening: Option<FileId>,
     /// What it waits for. It is stopped then.
     pub waiting: Option<Waiting>,
+    /// The process that has borrowed its memory, and for which it waits.
+    pub lends_to: Option<ProcessKey>,
+    /// What the file server answered that it waits for.
+    pub served: Option<Served>,
     /// When its wait is over, in nanoseconds since the start.
     pub deadline: Option<u64>,
     /// Whether it could go on, but for its process being stopped.
     pub held: bool,
+    /// Where the list of locks stands that it may hold when it ends; 0 for nowhere.
+    pub robust_list: u64,
+    /// What its body had used before it came.
+    pub ticks_before: u64,
+    /// What it is called, if not as its process.
+    pub name: Vec<u8>,
 }
 
 impl Task {
@@ -135,70 +137,39 @@ impl Task {
             moved: 0,
             opening: None,
             waiting: None,
+            lends_to: None,
+            served: None,
             deadline: None,
             held: false,
+            robust_list: 0,
+            ticks_before: 0,
+            name: Vec::new(),
         }
     }
 }
 
 impl Server {
-    /// A number that no process, thread, group or session has.
-    pub fn new_number(&mut self) -> u32 {
-        const MOST: u32 = 32_768;
-        loop {
-            self.last_number = self.last_number % (MOST - 1) + 1;
-            let number = self.last_number;
-            let has_it = |it: &Process| [it.number, it.group, it.session].contains(&number);
-            let taken = self.processes.iter().any(|(_, it)| has_it(it))
-                || self.tasks.iter().any(|(_, it)| it.number == number);
-            if !taken {
-                return number;
-            }
-        }
+    /// How urgent the threads of a process are.
+    pub fn urgency(&self, process: ProcessKey) -> u8 {
+        let it = &self.processes[process];
+        urgency(it.wishes.nice, self.numbers.of_session(it.session))
     }
 
-    /// The process of `task`.
-    #[inline]
-    pub fn process_of(&self, task: TaskKey) -> &Process {
-        &self.processes[self.tasks[task].process]
-    }
-
-    /// The same, to be changed.
-    #[inline]
-    pub fn process_of_mut(&mut self, task: TaskKey) -> &mut Process {
-        let key = self.tasks[task].process;
-        &mut self.processes[key]
-    }
-
-    /// The process with this number.
-    pub fn process(&self, number: u32) -> Option<ProcessKey> {
-        self.processes.iter().find(|(_, it)| it.number == number).map(|(key, _)| key)
-    }
-
-    /// The threads of a process.
-    pub fn tasks_of(&self, process: ProcessKey) -> Vec<TaskKey> {
-        let own = self.tasks.iter().filter(|(_, it)| it.process == process);
-        own.map(|(key, _)| key).collect()
-    }
-
-    /// Refuses more processes and threads than there can be, for a session or none.
-    pub fn check_room(&self, session: Option<u32>) -> Result<(), Errno> {
-        let of_session =
-            self.processes.iter().filter(|(_, it)| Some(it.session) == session).count();
-        let full = self.tasks.iter().count() >= MOST_TASKS
-            || self.processes.iter().count() >= MOST_PROCESSES
-            || of_session >= MOST_OF_SESSION;
-        if full { Err(Errno::EAGAIN) } else { Ok(()) }
-    }
-
-    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's.
+    /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's. It runs where its
+    /// `maker` may.
     pub fn add_task(
         &mut self,
         process: ProcessKey,
         number: u32,
-        mask: SignalSet,
+        (mask, maker): (SignalSet, Option<TaskKey>),
     ) -> Result<TaskKey, Errno> {
-        let body = self.world.objects.take_body().map_err(|_| Errno::EAGAIN)?;
+        let urgency = self.urgency(process);
+        let placement = &self.world.objects.placement;
+        let allowed = match maker {
+            Some(maker) => placement.allowed(self.tasks[maker].body),
+            None => placement.all(),
+        };
+        let body = self.world.objects.take_body(allowed, urgency).map_err(|_| Errno::EAGAIN)?;
         let space = self.spaces[self.processes[process].space].mapping.space;
         let (none, nothing) = (Descriptor::NULL, Descriptor::NULL);
         if body.pcb.configure_spaces(space, none, nothing).is_err() {
@@ -207,24 +178,37 @@ impl Server {
         }
         let key = Key::new(body.number);
         self.tasks.set(key, Task::new(process, body, number, mask));
+        self.numbers.add_thread(number, key);
+        let it = &mut self.processes[process];
+        it.tasks.push(key);
+        let user = it.owner.users[0];
+        self.count_threads(Some(user), None, 1);
+        self.tasks[key].ticks_before = self.tasks[key].ticks();
         Ok(key)
     }
 
-    /// Starts a program that was loaded, as a process without parent that leads a session.
-    pub fn start_loaded(&mut self, loaded: Loaded) -> Result<u32, Errno> {
+    /// Starts a program that was loaded, as a process without parent that leads a session, on the terminal at a path,
+    /// opened with further flags.
+    pub fn start_loaded(
+        &mut self,
+        loaded: Loaded,
+        (terminal, flags): (&[u8], Flags),
+    ) -> Result<u32, Errno> {
         self.check_room(None)?;
-        let number = self.new_number();
+        let number = self.new_number()?;
         let name = loaded.name();
-        let process = self.processes.add(Process {
+        let files = Opened::first(&mut self.world.vfs);
+        let process = self.enter_process(Process {
             number,
             parent: 0,
             group: number,
             session: number,
             owner: Owner::default(),
+            tasks: Vec::new(),
             space: loaded.space,
             program: loaded.path,
             program_name: Some(loaded.program),
-            files: Some(Opened::first(&mut self.world.vfs)),
+            files: Some(files),
             started: self.clock.now(),
             name,
             has_executed: true,
@@ -235,22 +219,22 @@ impl Server {
             pending: Pending::new(),
             exit_signal: 0,
             borrowed_from: None,
-            alarm: None,
+            timers: Timers::default(),
+            account: Account::default(),
+            wishes: Wishes::default(),
         });
-        self.open_console(process)?;
-        let task = self.add_task(process, number, SignalSet::default())?;
+        self.open_terminal(process, terminal, flags)?;
+        let task = self.add_task(process, number, (SignalSet::default(), None))?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);
         started.and_then(|()| body.pcb.resume()).map_err(|_| Errno::EAGAIN)?;
-        self.awaited.push(number);
-        self.await_keys();
         Ok(number)
     }
 
     /// Ends a thread that is stopped, or the caller, which is to be stopped. The last one ends its process.
     pub fn end_task(&mut self, task: TaskKey, code: u8) {
         let process = self.tasks[task].process;
-        if self.tasks_of(process).len() == 1 {
+        if self.processes[process].tasks.len() == 1 {
             self.end_process(process, Some(task), Life::Exited(code));
         } else {
             self.drop_task(task);
@@ -260,6 +244,7 @@ impl Server {
     /// Ends a process: `life` is what its parent is told. `caller` is the thread, if it is one of its own,
     /// that is about to be stopped.
     pub fn end_process(&mut self, process: ProcessKey, caller: Option<TaskKey>, life: Life) {
+        assert!(self.first != Some(process), "process 1 ended: everything begins anew");
         for task in self.tasks_of(process) {
             let is_stopped = caller == Some(task) || self.tasks[task].waiting.is_some();
             if !is_stopped {
@@ -273,22 +258,31 @@ impl Server {
         let it = &mut self.processes[process];
         it.life = life;
         it.is_news = true;
-        it.alarm = None;
+        it.timers = Timers::default();
         let (number, parent) = (it.number, it.parent);
+        self.world.vfs.process_ended(number);
         self.orphan_children(number);
         self.tell_parent(process);
-        if parent == 0 && !self.awaited.contains(&number) {
-            self.processes.remove(process);
+        if parent == 0 && !self.awaited.iter().any(|(_, awaited)| *awaited == number) {
+            self.forget_process(process);
         }
     }
 
     /// Takes a stopped thread away.
     fn drop_task(&mut self, task: TaskKey) {
+        // It is not made again that somebody ends.
+        let acting = core::mem::replace(&mut self.world.acting, Acting::Nobody);
         self.stop_waiting(task);
-        for (_, process) in self.processes.iter_mut() {
-            process.borrowed_from = process.borrowed_from.filter(|lender| *lender != task);
-        }
+        self.release_locks(task);
+        self.world.acting = acting;
         let Some(ended) = self.tasks.remove(task) else { return };
+        ended.served.into_iter().for_each(|it| give_back(&mut self.world.vfs, it));
+        let it = &mut self.processes[ended.process];
+        it.account.ended += ended.ticks();
+        it.tasks.retain(|other| *other != task);
+        let user = it.owner.users[0];
+        self.count_threads(None, Some(user), 1);
+        self.numbers.remove_thread(ended.number);
         if ended.clear_number != 0 {
             let space = self.processes[ended.process].space;
             // Whoever waits for it looks at the number first.
@@ -304,7 +298,12 @@ impl Server {
     pub fn leave_space(&mut self, process: ProcessKey) {
         let it = &mut self.processes[process];
         let space = it.space;
-        if let Some(lender) = it.borrowed_from.take() {
+        // Unless the lender has ended.
+        if let Some(lender) = it.borrowed_from.take()
+            && let Some(task) = self.tasks.get_mut(lender)
+            && task.lends_to == Some(process)
+        {
+            task.lends_to = None;
             self.wake(lender);
         }
         self.spaces[space].users -= 1;
@@ -315,19 +314,36 @@ impl Server {
         }
     }
 
-    /// Gives the children of a process that ended to process 1, or to nobody.
+    /// Who adopts the children of a process that ended: the next of its ancestors that wishes to, process 1,
+    /// or nobody.
+    fn heir_of(&self, number: u32) -> u32 {
+        let lives = |key: &ProcessKey| !self.processes[*key].life.is_over();
+        let mut at = number;
+        while let Some(key) = self.process(at) {
+            at = self.processes[key].parent;
+            let parent = self.process(at).filter(lives);
+            if parent.is_some_and(|key| self.processes[key].wishes.adopts) {
+                return at;
+            }
+        }
+        if number != 1 && self.process(1).is_some_and(|key| lives(&key)) { 1 } else { 0 }
+    }
+
+    /// Gives the children of a process that ended to another.
     fn orphan_children(&mut self, number: u32) {
-        let heir = match self.process(1) {
-            Some(key) if number != 1 && !self.processes[key].life.is_over() => 1,
-            _ => 0,
-        };
-        let children = self.processes.iter().filter(|(_, it)| it.parent == number);
-        let children: Vec<ProcessKey> = children.map(|(key, _)| key).collect();
+        let heir = self.heir_of(number);
+        let children: Vec<ProcessKey> = self.numbers.children(number).collect();
         for child in children {
-            self.processes[child].parent = heir;
+            let kin = Kin { parent: heir, ..self.processes[child].kin() };
+            self.set_kin(child, kin);
+            let wanted = Signal::new(self.processes[child].wishes.parent_death_signal.into());
+            if let Ok(signal) = wanted {
+                let detail = Detail::Sender(number, 0);
+                self.send(child, Info { signal, code: 0, detail });
+            }
             if self.processes[child].life.is_over() {
                 if heir == 0 {
-                    self.processes.remove(child);
+                    self.forget_process(child);
                 } else {
                     self.tell_parent(child);
                 }
@@ -352,7 +368,7 @@ impl Server {
         }
         let unwanted = wish.handler == Action::IGNORE || wish.flags & Action::NO_CHILD_WAIT != 0;
         if life.is_over() && unwanted && exit_signal == Signal::CHILD.number() {
-            self.processes.remove(process);
+            self.forget_process(process);
         }
         self.wake_waiters(parent);
     }

@@ -1,24 +1,29 @@
 //! The server: one loop over system calls, faults, clients and signals.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use koito::conventions::{signal, slot};
+use koito::services::PowerClient;
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Page, Signal, register, trampoline};
-use koito_vfs::{Place, Vfs};
+use koito_linux::Errno;
+use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, vdso};
+use koito_vfs::{Finished, Place, Vfs};
+use nun::mapped::Mapped;
 use nun::service::respond;
 use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
 
 use crate::call::{self, Answer, Arguments, Stop};
 use crate::clock::Clock;
-use crate::console::Console;
-use crate::disk::Disk;
+use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
-use crate::process::{Process, Task};
+use crate::process::{Process, ProcessKey, Task};
 use crate::service;
 use crate::space::{Refusal, Space, tried};
+use crate::terminals::Terminals;
+use crate::wake::{Waiting, Word};
 
 /// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
 const FILES_SHARE: usize = 3;
@@ -29,6 +34,10 @@ pub struct World {
     pub vfs: Vfs<Memory>,
     /// The file server.
     pub disk: Disk,
+    /// In whose name it is asked.
+    pub acting: Acting,
+    /// What it did for the call that is being made again.
+    pub finished: Option<Finished>,
     /// The files that areas name.
     pub mapped: MappedFiles,
     /// What programs are made of.
@@ -47,10 +56,12 @@ pub struct Server {
     pub tasks: Arena<Task>,
     /// From where the server itself looks at files.
     pub place: Place,
-    /// The console of programs.
-    pub console: Console,
+    /// The terminals that others show.
+    pub terminals: Terminals,
     /// What time it is.
     pub clock: Clock,
+    /// What switches the machine off.
+    pub power: Option<PowerClient>,
     /// How often each call was made that is not there.
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
@@ -65,36 +76,55 @@ pub struct Server {
     pub write_back_at: u64,
     /// When the server is woken, in nanoseconds since the start.
     pub armed: u64,
-    /// Processes whose end a client of the service wants to know.
-    pub awaited: Vec<u32>,
+    /// Process 1, if the system began with one.
+    pub first: Option<ProcessKey>,
+    /// Clients of the service, and the processes whose end they want to know.
+    pub awaited: Vec<(u64, u32)>,
+    /// Room for the pages that a read or write goes to, between two of them.
+    pub room: Vec<Mapped>,
     /// The page with the way into signal handlers.
     pub trampoline: Page,
+    /// The page with the library that tells the time.
+    pub vdso: Page,
     /// Bytes of an extended state, once they were asked for.
     pub state_bytes: u64,
-    /// The process number given last.
-    pub last_number: u32,
-    epoch: u16,
+    /// Who has which number.
+    pub numbers: Numbers<Process, Task>,
+    /// Who waits at which word of memory, those who came first at first.
+    pub words: BTreeMap<Word, Vec<TaskKey>>,
+    /// When waits are over; of those that still last, the one that a thread has now counts.
+    pub deadlines: BinaryHeap<Reverse<(u64, TaskKey)>>,
+    /// How many threads each user has, but for root.
+    pub users: BTreeMap<u32, u64>,
+    /// Which instance of the server it is.
+    pub epoch: u16,
 }
 
 /// A thread, as handlers name it.
 pub type TaskKey = Key<Task>;
 
 impl Server {
-    /// One without programs.
-    pub fn new(environment: &Environment) -> Result<Self, Missing> {
-        let (objects, mapped) = Objects::new().expect("the manifest gives memory for programs");
+    /// One without programs, which are made of `objects` and have the memory that is `mapped`.
+    pub fn new(
+        environment: &Environment,
+        objects: Objects,
+        mapped: Mapped,
+    ) -> Result<Self, Missing> {
         let mut memory = Memory::new(mapped);
         let trampoline = memory.take_zero().expect("there is memory for programs");
         memory.page(trampoline).copy_from(0, &trampoline::CODE);
+        let mut clock = Clock::new(environment);
+        let vdso = memory.take_zero().expect("there is memory for programs");
+        let (nanoseconds_per_tick, epoch) = clock.numbers();
+        memory.page(vdso).copy_from(0, &vdso::library(nanoseconds_per_tick, epoch));
         let most_pages = memory.pool.len() / FILES_SHARE;
         let mut vfs = Vfs::new(memory, most_pages);
         let (disk, root) = Disk::open(environment)?;
         if let Some((node, attributes)) = root {
             vfs.mount_remote(vfs.root(), node, attributes);
         }
-        let console = Console::open(environment, &mut vfs)?;
+        let terminals = Terminals::open(environment, &mut vfs);
         let place = vfs.first_place();
-        let mut clock = Clock::new(environment);
         let [low, high] = [clock.random(), clock.random()];
         let mut seed = [0; 32];
         seed[..16].copy_from_slice(&low);
@@ -102,14 +132,23 @@ impl Server {
         vfs.seed(seed);
         let mut server = Self {
             trampoline,
+            vdso,
             state_bytes: 0,
-            world: World { vfs, disk, mapped: MappedFiles::default(), objects },
+            world: World {
+                vfs,
+                disk,
+                acting: Acting::Nobody,
+                finished: None,
+                mapped: MappedFiles::default(),
+                objects,
+            },
             place,
             spaces: Arena::new(),
             processes: Arena::new(),
             tasks: Arena::new(),
-            console,
+            terminals,
             clock,
+            power: environment.service("power").ok().map(PowerClient::new),
             insists: false,
             missed: false,
             missing: [0; call::NUMBERS],
@@ -117,8 +156,13 @@ impl Server {
             woken: VecDeque::new(),
             write_back_at: u64::MAX,
             armed: u64::MAX,
+            first: None,
             awaited: Vec::new(),
-            last_number: 0,
+            numbers: Numbers::new(),
+            words: BTreeMap::new(),
+            deadlines: BinaryHeap::new(),
+            users: BTreeMap::new(),
+            room: Vec::new(),
             epoch: environment.epoch,
         };
         server.mount_all();
@@ -132,7 +176,13 @@ impl Server {
         loop {
             let answer = match came.foreign_call() {
                 Some((process, number, arguments)) => {
-                    Some(self.call(task(process), number, arguments))
+                    match self.call(task(process), number, &arguments) {
+                        Ok(result) => {
+                            came = port.resume_and_await(result);
+                            continue;
+                        }
+                        Err(verdict) => Some(verdict),
+                    }
                 }
                 None => match came.received() {
                     Ok(received) => self.take(received),
@@ -146,16 +196,23 @@ impl Server {
         }
     }
 
-    /// A system call; answers what becomes of the caller.
+    /// A system call; answers its result, or what else becomes of the caller.
     #[inline(always)]
-    fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Message {
+    fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Result<u64, Message> {
+        // Nobody is to be considered for what cannot be there.
+        if number as usize >= call::NUMBERS {
+            return Ok(Errno::ENOSYS.answer());
+        }
         self.caller = Some(task);
         let answer = call::dispatch(self, task, number, arguments);
-        match answer {
-            Ok(result) if self.woken.is_empty() && !self.tasks[task].attention => {
-                Message::new(Verdict::Resume as u32, [result])
-            }
-            answer => self.finish_call(task, answer, (number, arguments)),
+        let result = match answer {
+            Ok(result) => result,
+            Err(Stop::Error(errno)) => errno.answer(),
+            Err(_) => return Err(self.finish_call(task, answer, (number, arguments))),
+        };
+        match self.woken.is_empty() && !self.tasks[task].attention {
+            true => Ok(result),
+            false => Err(self.finish_call(task, answer, (number, arguments))),
         }
     }
 
@@ -168,11 +225,21 @@ impl Server {
         (number, arguments): (u32, &Arguments),
     ) -> Message {
         let mut answer = answer;
+        self.world.acting = Acting::Nobody;
+        if let Err(Stop::Disk(ticket)) = answer {
+            self.tasks[task].waiting =
+                Some(Waiting::Disk { ticket, number, arguments: *arguments });
+        }
         self.go_on();
         // What it waits for may have happened while others went on.
         while answer == Err(Stop::Wait) && core::mem::take(&mut self.missed) {
             if self.tasks.get(task).is_some() {
                 answer = call::dispatch(self, task, number, arguments);
+                self.world.acting = Acting::Nobody;
+            }
+            if let Err(Stop::Disk(ticket)) = answer {
+                let arguments = *arguments;
+                self.tasks[task].waiting = Some(Waiting::Disk { ticket, number, arguments });
             }
             self.go_on();
         }
@@ -181,6 +248,10 @@ impl Server {
             Ok(result) => result,
             Err(Stop::Error(errno)) => errno.answer(),
             Err(Stop::Whole) => return self.finish(task),
+            Err(Stop::Again) => {
+                self.make_again(task, number);
+                return self.finish(task);
+            }
             Err(Stop::Wait) if self.is_interrupted(task) => {
                 self.interrupt_call(task, number, *arguments);
                 return self.finish(task);
@@ -189,7 +260,7 @@ impl Server {
                 self.wait_to_repeat(task, number, arguments);
                 return Message::verdict(Verdict::Stop);
             }
-            Err(Stop::Halt) => return Message::verdict(Verdict::Stop),
+            Err(Stop::Halt | Stop::Disk(_)) => return Message::verdict(Verdict::Stop),
         };
         if !it.attention {
             return Message::new(Verdict::Resume as u32, [result]);
@@ -202,6 +273,7 @@ impl Server {
     /// Lets the thread whose message is being answered go on with its registers as they are, once its
     /// signals are taken.
     fn finish(&mut self, task: TaskKey) -> Message {
+        self.world.acting = Acting::Nobody;
         let runs = match self.tasks.get(task) {
             None => false,
             Some(it) => !it.attention || self.take_signals(task),
@@ -217,10 +289,16 @@ impl Server {
             Received::Fault { process, fault } => {
                 let task = task(process);
                 self.caller = Some(task);
-                if self.tasks.get(task).is_some() && !self.fault(task, &fault) {
-                    return Some(Message::EMPTY);
+                if self.tasks.get(task).is_none() {
+                    return Some(Message::verdict(Verdict::Stop));
                 }
-                Some(self.finish(task))
+                self.world.acting = Acting::Thread(task);
+                let mended = self.fault(task, &fault);
+                match mended {
+                    Mended::Goes => Some(Message::EMPTY),
+                    Mended::Waits => Some(Message::verdict(Verdict::Stop)),
+                    Mended::Looks => Some(self.finish(task)),
+                }
             }
             Received::Stopped { process, .. } => {
                 let task = task(process);
@@ -229,6 +307,7 @@ impl Server {
             }
             Received::Message { sender, message } => {
                 self.caller = None;
+                self.world.acting = Acting::Nobody;
                 let epoch = self.epoch;
                 let answer = respond(&service::Service::over(self), epoch, sender, &message);
                 self.go_on();
@@ -245,6 +324,7 @@ impl Server {
     }
 
     fn hear(&mut self, bits: u64) {
+        self.world.acting = Acting::Nobody;
         if bits & signal::ALIVE != 0 {
             // A component that is never asked has nothing there, and no need.
             let _ = NotificationPort::slot(slot::HEARTBEAT).notify();
@@ -255,23 +335,31 @@ impl Server {
         self.await_keys();
     }
 
-    /// A fault of `task`; answers whether a signal is to be taken, else it is mended.
-    fn fault(&mut self, task: TaskKey, fault: &Fault) -> bool {
+    /// A fault of `task`.
+    fn fault(&mut self, task: TaskKey, fault: &Fault) -> Mended {
         let Fault { reason, address, code, .. } = *fault;
         let (signal, code) = match reason {
             Some(FaultReason::Page) => {
                 if crate::is_short_of_memory() && self.end_largest() {
-                    return self.tasks.get(task).is_none();
+                    return self.tries_again(task);
                 }
                 let space = self.process_of(task).space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {
-                    Ok(()) => return false,
+                    Ok(()) => return Mended::Goes,
+                    Err(Refusal::Awaited(ticket)) => {
+                        self.tasks[task].waiting = Some(Waiting::Page(ticket));
+                        return Mended::Waits;
+                    }
                     Err(Refusal::Nothing) => (Signal::SEGMENTATION, 1),
                     Err(Refusal::Forbidden) => (Signal::SEGMENTATION, 2),
                     Err(Refusal::PastEnd) => (Signal::BUS, 2),
                     Err(Refusal::NoMemory) => {
                         // It tries again, unless it was the one.
-                        return !self.end_largest() || self.tasks.get(task).is_none();
+                        return if self.end_largest() {
+                            self.tries_again(task)
+                        } else {
+                            Mended::Looks
+                        };
                     }
                 }
             }
@@ -284,8 +372,23 @@ impl Server {
             _ => (Signal::SEGMENTATION, 0x80),
         };
         self.fault_signal(task, signal, code, address);
-        true
+        Mended::Looks
     }
+
+    /// What becomes of a thread after memory was found, unless it was the one.
+    fn tries_again(&self, task: TaskKey) -> Mended {
+        if self.tasks.get(task).is_some() { Mended::Goes } else { Mended::Looks }
+    }
+}
+
+/// What becomes of a thread that faulted.
+enum Mended {
+    /// It goes on.
+    Goes,
+    /// It stays stopped until the file server has answered.
+    Waits,
+    /// It looks for signals first, or has ended.
+    Looks,
 }
 
 /// The thread that the kernel means by an identifier.

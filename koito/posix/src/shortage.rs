@@ -1,4 +1,9 @@
-//! What happens when memory runs out: the process that has most of it ends.
+//! What happens when memory runs out: of those who take most of it, the largest process ends.
+//!
+//! Whoever needs the last page is mostly innocent, and so is a large process beside a thousand small ones of
+//! one bomb. So it is looked first which session takes most.
+
+use alloc::collections::BTreeMap;
 
 use koito_linux::Errno;
 use koito_posix_core::{Life, Signal};
@@ -13,21 +18,31 @@ const TABLE_WEIGHT: usize = 2;
 const ALWAYS: [u32; 7] = [3, 11, 15, 60, 61, 62, 231];
 
 impl Server {
-    /// What a process takes, in pages or what is worth one.
+    /// What comes back when a process ends, in pages or what is worth one: what others use as well stays.
     fn weight(&self, process: &Process) -> usize {
-        match self.spaces.get(process.space) {
-            Some(space) => {
-                space.pages.len() + space.areas.len() + space.mapping.tables() * TABLE_WEIGHT
-            }
-            None => 0,
-        }
+        let Some(space) = self.spaces.get(process.space) else { return 0 };
+        let pool = &self.world.vfs.pages.pool;
+        let own = space.pages.within(0..u64::MAX).filter(|(_, it)| pool.users(it.page()) == 1);
+        own.count() + space.areas.len() + space.mapping.tables() * TABLE_WEIGHT
     }
 
-    /// Ends the process that takes most; answers whether there was one. The caller may be it.
+    /// Ends the process that takes most in the session that takes most, other than process 1; answers whether
+    /// there was one. The caller may be it.
     pub fn end_largest(&mut self) -> bool {
-        let running = self.processes.iter().filter(|(_, it)| !it.life.is_over());
-        let largest = running.max_by_key(|(_, it)| self.weight(it)).map(|(key, _)| key);
-        let Some(process) = largest else { return false };
+        let mut sessions: BTreeMap<u32, (usize, usize, ProcessKey)> = BTreeMap::new();
+        for (key, process) in self.processes.iter() {
+            if process.life.is_over() || self.first == Some(key) {
+                continue;
+            }
+            let weight = self.weight(process);
+            let session = sessions.entry(process.session).or_insert((0, weight, key));
+            session.0 += weight;
+            if weight > session.1 {
+                (session.1, session.2) = (weight, key);
+            }
+        }
+        let largest = sessions.into_values().max_by_key(|(all, ..)| *all);
+        let Some((.., process)) = largest else { return false };
         nun::println!("posix: out of memory: process {} ends", self.processes[process].number);
         self.kill(process);
         true

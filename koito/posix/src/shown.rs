@@ -4,7 +4,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use koito_posix_core::{Arena, Backing, Life, PAGE_BYTES, Pool, Protection, Sharing, page_of};
+use koito_posix_core::{
+    Arena, Backing, Life, Numbers, PAGE_BYTES, Pool, Protection, Sharing, page_of,
+};
 use koito_vfs::{DentryId, FileId, Known, ProcessLink, ProcessText, System, SystemText, Vfs};
 use nun::mapped::Mapped;
 
@@ -21,9 +23,12 @@ const MOST_ARGUMENTS: u64 = 4096;
 pub struct Shown<'a> {
     processes: &'a Arena<Process>,
     tasks: &'a Arena<Task>,
+    numbers: &'a Numbers<Process, Task>,
     spaces: &'a Arena<Space>,
     clock: &'a Clock,
     memory: Mapped,
+    /// How many processors there are.
+    cpus: usize,
     /// All pages, and the free ones.
     pages: (usize, usize),
 }
@@ -32,40 +37,31 @@ impl<'a> Shown<'a> {
     /// What there is.
     pub fn new(
         vfs: &Vfs<Memory>,
-        processes: &'a Arena<Process>,
-        tasks: &'a Arena<Task>,
+        (processes, tasks): (&'a Arena<Process>, &'a Arena<Task>),
+        numbers: &'a Numbers<Process, Task>,
         spaces: &'a Arena<Space>,
-        clock: &'a Clock,
+        (clock, cpus): (&'a Clock, usize),
     ) -> Self {
         let pool: &Pool = &vfs.pages.pool;
         let pages = (pool.len(), pool.free());
-        Self { processes, tasks, spaces, clock, memory: vfs.pages.all(), pages }
+        Self { processes, tasks, numbers, spaces, clock, memory: vfs.pages.all(), cpus, pages }
     }
 
     /// The process with this number, or that of the thread with this number.
     fn process(&self, number: u32) -> Option<&'a Process> {
-        let found = self.processes.iter().find(|(_, it)| it.number == number);
-        found.map(|(_, it)| it).or_else(|| {
-            let task = self.tasks.iter().find(|(_, it)| it.number == number)?.1;
-            self.processes.get(task.process)
-        })
+        let thread = || Some(self.tasks.get(self.numbers.thread(number)?)?.process);
+        self.processes.get(self.numbers.process(number).or_else(thread)?)
     }
 
-    fn threads(&self, process: &Process) -> usize {
-        let of = |task: &Task| {
-            self.processes.get(task.process).is_some_and(|it| it.number == process.number)
-        };
-        self.tasks.iter().filter(|(_, task)| of(task)).count()
+    fn threads(&self, process: &Process) -> impl Iterator<Item = &'a Task> {
+        process.tasks.iter().filter_map(|task| self.tasks.get(*task))
     }
 
     fn state(&self, process: &Process) -> char {
         match process.life {
             Life::Running => {
-                let of = |task: &Task| {
-                    self.processes.get(task.process).is_some_and(|it| it.number == process.number)
-                };
-                let mut own = self.tasks.iter().filter(|(_, task)| of(task));
-                if own.all(|(_, task)| task.waiting.is_some()) { 'S' } else { 'R' }
+                let mut own = self.threads(process);
+                if own.all(|task| task.waiting.is_some()) { 'S' } else { 'R' }
             }
             Life::Stopped(_) => 'T',
             _ => 'Z',
@@ -141,11 +137,16 @@ impl<'a> Shown<'a> {
         let (parent, group, session) = (it.parent, it.group, it.session);
         let terminal = known.terminal(session);
         let terminal = terminal.map_or(0, |(major, minor)| major << 8 | minor);
-        let (threads, start) = (self.threads(it), it.started / 10_000_000);
+        let (threads, start) = (it.tasks.len(), it.started / 10_000_000);
+        let ticks = it.account.ended + self.threads(it).map(Task::ticks).sum::<u64>();
+        let [used, children] =
+            [ticks, it.account.children].map(|it| self.clock.nanoseconds_of(it) / 10_000_000);
+        let nice = it.wishes.nice;
         format!(
             "{number} ({name}) {state} {parent} {group} {session} {terminal} -1 4194304 0 0 0 0 \
-             0 0 0 0 20 0 {threads} 0 {start} {bytes} {pages} 18446744073709551615 0 0 0 0 0 0 0 \
-             0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"
+             {used} 0 {children} 0 {} {nice} {threads} 0 {start} {bytes} {pages} 18446744073709551615 0 0 0 0 0 0 0 \
+             0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
+            20 + nice
         )
     }
 
@@ -160,7 +161,7 @@ impl<'a> Shown<'a> {
         };
         let [user, effective, saved] = it.owner.users;
         let [group, effective_group, saved_group] = it.owner.groups;
-        let (parent, threads) = (it.parent, self.threads(it));
+        let (parent, threads) = (it.parent, it.tasks.len());
         format!(
             "Name:\t{name}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{number}\nNgid:\t0\n\
              Pid:\t{number}\nPPid:\t{parent}\nTracerPid:\t0\n\
@@ -177,14 +178,12 @@ impl<'a> Shown<'a> {
 
 impl System for Shown<'_> {
     fn next_process(&self, from: u32) -> Option<u32> {
-        self.processes.iter().map(|(_, it)| it.number).filter(|number| *number >= from).min()
+        self.numbers.next_process(from)
     }
 
     fn next_thread(&self, process: u32, from: u32) -> Option<u32> {
-        let of =
-            |task: &Task| self.processes.get(task.process).is_some_and(|it| it.number == process);
-        let threads = self.tasks.iter().filter(|(_, task)| of(task));
-        threads.map(|(_, task)| task.number).filter(|number| *number >= from).min()
+        let threads = self.threads(self.process(process)?);
+        threads.map(|task| task.number).filter(|number| *number >= from).min()
     }
 
     fn owner(&self, process: u32) -> Option<(u32, u32)> {
@@ -211,18 +210,25 @@ impl System for Shown<'_> {
         let now = self.clock.now() / 10_000_000;
         let (seconds, rest) = (now / 100, now % 100);
         let text = match what {
-            SystemText::Cpuinfo => String::from(
-                "processor\t: 0\nvendor_id\t: unknown\nmodel name\t: x86-64\nflags\t\t: fpu\n\n",
-            ),
-            SystemText::Meminfo => format!(
+            SystemText::Cpuinfo => (0..self.cpus)
+                .map(|cpu| {
+                    format!(
+                        "processor\t: {cpu}\nvendor_id\t: unknown\nmodel name\t: x86-64\nflags\t\t: fpu\n\n"
+                    )
+                })
+                .collect(),
+            SystemText::Meminfo => {
+                let slab = crate::own_memory() / 1024;
+                format!(
                 "MemTotal:       {all:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {free:8} kB\n\
                  Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n\
                  SwapTotal:             0 kB\nSwapFree:              0 kB\nShmem:                 0 kB\n\
-                 Slab:                  0 kB\nSReclaimable:          0 kB\n"
-            ),
+                 Slab:           {slab:8} kB\nSReclaimable:          0 kB\n"
+                )
+            }
             SystemText::Uptime => format!("{seconds}.{rest:02} 0.00\n"),
             SystemText::Loadavg => {
-                let count = self.processes.iter().count();
+                let count = self.processes.len();
                 format!("0.00 0.00 0.00 1/{count} {count}\n")
             }
             SystemText::Stat => {
@@ -230,7 +236,7 @@ impl System for Shown<'_> {
                 format!(
                     "cpu  {now} 0 0 0 0 0 0 0 0 0\ncpu0 {now} 0 0 0 0 0 0 0 0 0\nctxt 0\n\
                      btime {began}\nprocesses {0}\nprocs_running 1\nprocs_blocked 0\n",
-                    self.processes.iter().count()
+                    self.processes.len()
                 )
             }
             SystemText::Version => String::from("Linux version 6.1.0-a9n (A9N)\n"),
@@ -239,7 +245,7 @@ impl System for Shown<'_> {
                 "nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
                 self.pages.1
             ),
-            SystemText::Hostname => "a9n\n".into(),
+            SystemText::Hostname => "koito\n".into(),
             SystemText::NgroupsMax => "65536\n".into(),
             SystemText::Osrelease => "6.1.0-a9n\n".into(),
             SystemText::Ostype => "Linux\n".into(),
@@ -268,9 +274,7 @@ impl System for Shown<'_> {
                 let (bytes, pages) = self.sizes(it);
                 format!("{} {pages} 0 0 0 {pages} 0\n", bytes / PAGE_BYTES)
             }
-            ProcessText::Limits => String::from(
-                "Limit                     Soft Limit           Hard Limit           Units     \n",
-            ),
+            ProcessText::Limits => it.limits.shown(),
             ProcessText::OomScoreAdj | ProcessText::Wchan => "0".into(),
             // The files know these.
             ProcessText::Mounts | ProcessText::Mountinfo => String::new(),

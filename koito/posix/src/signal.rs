@@ -8,54 +8,68 @@ use koito_posix_core::{
 use nun::Pcb;
 
 use crate::exec::TRAMPOLINE;
-use crate::process::ProcessKey;
+use crate::process::{ProcessKey, Task};
 use crate::server::{Server, TaskKey};
 use crate::wake::Waiting;
 
-/// Bytes of the `syscall` instruction.
-const CALL_BYTES: u64 = 2;
 /// `rt_sigtimedwait`.
 const TAKES: u32 = 128;
 /// Calls that a handler interrupts for good, whatever is wished: they wait for time or signals.
 const NEVER_REPEATED: [u32; 13] = [7, 23, 34, 35, 128, 130, 202, 230, 232, 270, 271, 281, 219];
 
 impl Server {
-    /// Sends a signal to a process: some thread of it takes it.
+    /// Sends a signal to a process: some thread of it takes it. Of one for real time there may be too many.
     pub fn send(&mut self, process: ProcessKey, info: Info) {
+        let _ = self.queue(process, info);
+    }
+
+    /// The same; `EAGAIN` if too many signals wait already.
+    pub fn queue(&mut self, process: ProcessKey, info: Info) -> Result<(), Errno> {
         let Info { signal, .. } = info;
         if !self.note(process, signal) {
-            return;
+            return Ok(());
         }
         if signal == Signal::KILL {
             self.kill(process);
-            return;
+            return Ok(());
         }
         let it = &mut self.processes[process];
-        it.pending.add(info);
+        it.pending.add(info)?;
         self.wake_takers(process);
-        let tasks = self.tasks_of(process);
-        let takes = |task: &&TaskKey| !self.tasks[**task].mask.contains(signal);
-        if let Some(task) = tasks.iter().find(takes).copied() {
+        let takes = |it: &Task| it.process == process && !it.mask.contains(signal);
+        let found = self.tasks.iter().find(|(_, it)| takes(it)).map(|(task, _)| task);
+        if let Some(task) = found {
             self.alert(task);
         }
+        Ok(())
     }
 
-    /// Sends a signal to one thread.
+    /// Sends a signal to one thread. Of one for real time there may be too many.
     pub fn send_to_task(&mut self, task: TaskKey, info: Info) {
+        let _ = self.queue_for_task(task, info);
+    }
+
+    /// The same; `EAGAIN` if too many signals wait already.
+    pub fn queue_for_task(&mut self, task: TaskKey, info: Info) -> Result<(), Errno> {
         let process = self.tasks[task].process;
         if !self.note(process, info.signal) {
-            return;
+            return Ok(());
         }
-        self.tasks[task].pending.add(info);
+        self.tasks[task].pending.add(info)?;
         self.wake_takers(process);
         if !self.tasks[task].mask.contains(info.signal) {
             self.alert(task);
         }
+        Ok(())
     }
 
     /// What a signal does by merely being sent; answers whether somebody has to take it.
     fn note(&mut self, process: ProcessKey, signal: Signal) -> bool {
-        if self.processes[process].life.is_over() {
+        let it = &self.processes[process];
+        // Process 1 takes only what it asked for: its end would be everybody's.
+        let spared =
+            self.first == Some(process) && it.actions[signal.index()].handler == Action::DEFAULT;
+        if it.life.is_over() || spared {
             return false;
         }
         let forgotten = match signal.default_effect() {
@@ -63,19 +77,20 @@ impl Server {
             Effect::Stop => SignalSet::of(Signal::CONTINUE),
             _ => SignalSet(0),
         };
-        let tasks = self.tasks_of(process);
         if !forgotten.is_empty() {
             self.processes[process].pending.forget(forgotten);
-            for task in &tasks {
-                self.tasks[*task].pending.forget(forgotten);
+            for task in self.tasks_of(process) {
+                self.tasks[task].pending.forget(forgotten);
             }
         }
         if matches!(signal, Signal::CONTINUE | Signal::KILL) {
             self.continue_process(process, signal);
         }
-        let it = &self.processes[process];
-        let held_back = tasks.iter().all(|task| self.tasks[*task].mask.contains(signal));
-        held_back || !it.actions[signal.index()].ignores(signal)
+        if !self.processes[process].actions[signal.index()].ignores(signal) {
+            return true;
+        }
+        let mut own = self.tasks.iter().filter(|(_, it)| it.process == process);
+        own.all(|(_, it)| it.mask.contains(signal))
     }
 
     /// Lets a stopped process go on.
@@ -129,6 +144,10 @@ impl Server {
     /// A signal comes to a thread that waits.
     fn interrupt_wait(&mut self, task: TaskKey) {
         let Some(signal) = self.has_signal(task) else { return };
+        if let Some(Waiting::Disk { .. } | Waiting::Page(_)) = self.tasks[task].waiting {
+            // It takes the signal when the file server has answered.
+            return;
+        }
         let action = self.process_of(task).actions[signal.index()];
         if action.handler == Action::DEFAULT && signal.default_effect() == Effect::Stop {
             // Its wait goes on meanwhile.
@@ -141,7 +160,7 @@ impl Server {
             // Nothing ends that but what it waits for.
             return;
         }
-        self.tasks[task].waiting = None;
+        self.take_waiting(task);
         self.tasks[task].deadline = None;
         self.interrupted(task, &waiting, &action);
         self.run(task);
@@ -163,12 +182,7 @@ impl Server {
         };
         let repeats = action.flags & Action::RESTART != 0 || action.handler <= Action::IGNORE;
         let written = match again {
-            Some(number) if repeats => {
-                pcb.read_register(register::RIP as u64).and_then(|instruction| {
-                    pcb.write_register(register::RAX as u64, number.into())?;
-                    pcb.write_register(register::RIP as u64, instruction - CALL_BYTES)
-                })
-            }
+            Some(number) if repeats => return self.make_again(task, number),
             _ => pcb.write_register(register::RAX as u64, Errno::EINTR.answer()),
         };
         written.expect("a stopped thread can be written to");
@@ -182,22 +196,26 @@ impl Server {
         self.tasks[task].deadline = None;
     }
 
-    /// Wakes those threads of a process that wait to take a signal by a call.
+    /// Wakes those threads of a process that wait to take a signal by a call, or by reading it.
     fn wake_takers(&mut self, process: ProcessKey) {
-        for (key, task) in self.tasks.iter() {
-            let takes = matches!(task.waiting, Some(Waiting::Repeat { number: TAKES, .. }));
-            if takes && task.process == process {
-                self.woken.push_back(key);
+        self.world.vfs.signal_waits();
+        for key in &self.processes[process].tasks {
+            if let Some(Waiting::Repeat { number: TAKES, .. }) = self.tasks[*key].waiting {
+                self.woken.push_back(*key);
             }
         }
     }
 
+    /// The signals that wait for a thread.
+    pub fn waiting_signals(&self, task: TaskKey) -> SignalSet {
+        let it = &self.tasks[task];
+        it.pending.set().with(self.processes[it.process].pending.set())
+    }
+
     /// Takes a signal of `set` that waits for a thread.
     pub fn take_one_of(&mut self, task: TaskKey, set: SignalSet) -> Option<Info> {
-        let it = &self.tasks[task];
-        let pending = it.pending.set().with(self.processes[it.process].pending.set());
         let others = SignalSet(!set.0);
-        self.take_pending(task, pending.without(others).first()?)
+        self.take_pending(task, self.waiting_signals(task).without(others).first()?)
     }
 
     fn take_pending(&mut self, task: TaskKey, signal: Signal) -> Option<Info> {
@@ -265,6 +283,7 @@ impl Server {
 
     /// Has a stopped thread enter a handler next, by way of the code in its own memory.
     fn enter_handler(&mut self, task: TaskKey, info: &Info, action: &Action) -> Result<(), Errno> {
+        self.end_again(task);
         let signal = info.signal;
         let it = &mut self.tasks[task];
         let (pcb, mask, alternate) = (it.body.pcb, it.mask, it.alternate);
@@ -326,7 +345,8 @@ impl Server {
             return;
         }
         let info = Info { signal, code, detail: Detail::Address(address) };
-        self.tasks[task].pending.add(info);
+        // Where one waits already, nothing is added.
+        let _ = self.tasks[task].pending.add(info);
         self.tasks[task].attention = true;
     }
 }

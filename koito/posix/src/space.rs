@@ -12,7 +12,9 @@ use koito_posix_core::{
     Area, Areas, Backing, Entry, PAGE_BYTES, Page, PageMap, Protection, Sharing, page_of,
 };
 use nun::Access;
+use nun::mapped::Mapped;
 
+use crate::disk::{Acting, Ticket};
 use crate::machine::{Mapping, Memory};
 use crate::mapped::FileKey;
 use crate::server::World;
@@ -33,6 +35,8 @@ pub enum Refusal {
     PastEnd,
     /// There is no memory left.
     NoMemory,
+    /// It comes with the answer to this request to the file server.
+    Awaited(Ticket),
 }
 
 /// An address space. Several threads may use it, and after `vfork` several processes.
@@ -272,7 +276,7 @@ impl Space {
         world: &mut World,
         (address, bytes): (u64, usize),
         tried: Protection,
-        mut each: impl FnMut(nun::mapped::Mapped, usize),
+        mut each: impl FnMut(Mapped, usize),
     ) -> Result<(), Errno> {
         let mut done = 0;
         while done < bytes {
@@ -286,19 +290,42 @@ impl Space {
         Ok(())
     }
 
+    /// A stretch of the program's memory that lies in a page which was reached lately.
+    #[inline]
+    pub fn lately(&self, world: &World, address: u64, bytes: usize, writes: bool) -> Option<Mapped> {
+        let recent = &self.recent[(address / PAGE_BYTES) as usize % RECENT];
+        let offset = (address % PAGE_BYTES) as usize;
+        let fits = offset + bytes <= PAGE_BYTES as usize;
+        let known = recent.address == page_of(address) && (recent.writable || !writes);
+        (known && fits).then(|| world.vfs.pages.part(recent.page, offset, bytes))
+    }
+
     /// Reads the program's memory.
     pub fn read(&mut self, world: &mut World, address: u64, bytes: &mut [u8]) -> Result<(), Errno> {
         let length = bytes.len();
+        if let Some(part) = self.lately(world, address, length, false) {
+            part.copy_to(0, bytes);
+            return Ok(());
+        }
         self.go_through(world, (address, length), Protection::READ, |part, at| {
             part.copy_to(0, &mut bytes[at..at + part.bytes()]);
         })
     }
 
-    /// Writes to the program's memory.
+    /// Writes to the program's memory: what a call gives mostly, which is not made again then. So the server
+    /// waits for pages that the file server has.
     pub fn write(&mut self, world: &mut World, address: u64, bytes: &[u8]) -> Result<(), Errno> {
-        self.go_through(world, (address, bytes.len()), Protection::WRITE, |part, at| {
-            part.copy_from(0, &bytes[at..at + part.bytes()]);
-        })
+        if let Some(part) = self.lately(world, address, bytes.len(), true) {
+            part.copy_from(0, bytes);
+            return Ok(());
+        }
+        let acting = core::mem::replace(&mut world.acting, Acting::Nobody);
+        let written =
+            self.go_through(world, (address, bytes.len()), Protection::WRITE, |part, at| {
+                part.copy_from(0, &bytes[at..at + part.bytes()]);
+            });
+        world.acting = acting;
+        written
     }
 
     /// Enters an area, in place of whatever is there.
@@ -328,6 +355,7 @@ impl Space {
 
     /// Takes everything in `range` away.
     pub fn clear(&mut self, world: &mut World, range: Range<u64>) -> Result<(), Errno> {
+        self.note_written(world, range.clone());
         self.areas.remove(range.clone())?;
         self.drop_pages(world, range);
         Ok(())
@@ -343,7 +371,7 @@ impl Space {
     }
 
     /// Has the kernel unmap those pages in `range` that are mapped and of which `which` says so.
-    fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
+    pub fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
         self.recent = [Recent::NONE; RECENT];
         let shown = |entry: &Entry| entry.is_mapped() && which(*entry);
         let pages = self.pages.within(range.clone()).filter(|(_, entry)| shown(entry));
@@ -380,6 +408,7 @@ impl Space {
         range: Range<u64>,
         protection: Protection,
     ) -> Result<(), Errno> {
+        self.note_written(world, range.clone());
         self.areas.protect(range.clone(), protection)?;
         // What is needed again comes back by a fault, with what is allowed then.
         self.hide(world, range, |_| true);
@@ -423,6 +452,7 @@ impl Space {
 
     /// Gives everything back.
     pub fn dissolve(mut self, world: &mut World) {
+        self.note_written(world, 0..u64::MAX);
         self.drop_pages(world, 0..u64::MAX);
         world.objects.put_space(self.mapping);
     }

@@ -1,27 +1,34 @@
-//! A component's PCI device: found once, given to every instance, brought to rest between them.
+//! A component's PCI device, as the root server knows it: what of it the component gets, and how far it is
+//! on the way to being used again.
 //!
-//! The root server alone reaches configuration space and the tables that choose interrupts. A driver
-//! gets the registers of its device mapped, a signal for its interrupts, and memory that it shares
-//! with it. That memory outlives instances, like the device, and is nobody else's at any time.
+//! Configuration space is the PCI server's; what devices say of themselves is read there. The root server
+//! gives orders, holds the frames, of which there is one to a page, and believes the answers as far as that
+//! goes: no page is given out twice, so a driver never has one with a table of interrupts. Memory that is
+//! shared with a device outlives instances, like the device, and is nobody else's at any time; so it
+//! harms nobody when a dead driver's device comes to rest late.
 
-use koito::conventions::{BAR_BITS, DMA_ADDRESS, bar_address, signal};
+use koito::conventions::{BAR_BITS, DMA_ADDRESS, TABLE_BITS, bar_address, table_address};
+use koito::services::{DeviceInterrupt, DevicePlace, DeviceTable, Extent, Order, Task};
 use koito::{CONFIGURATION_BYTES, Device as Description, Window};
 use koito_manifest::{Component, PciDevice, Vec};
 use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init::slot;
-use nun::{Access, Error, Frame, InitInfo, InterruptRegion, IoPort, NotificationPort};
-use nun::{Process, Resources, range_around, ticks};
-use nun_driver::pci::pci_types::capability::MsixCapability;
-use nun_driver::pci::{Bars, BusMaster, ConfigurationPorts, Function, RESET_MILLISECONDS};
-use nun_driver::pci::{read, route, scan};
-use nun_driver::{DeviceMemory, Interrupt, InterruptMessage, Registers};
+use nun::{Access, Error, Frame, InitInfo, InterruptRegion, NotificationPort, Process, Resources};
+use nun::{range_around, ticks};
+use nun_driver::pci::RESET_MILLISECONDS;
+use nun_driver::{DeviceMemory, Interrupt, InterruptMessage};
+
+use crate::holdings::Lack;
 
 /// BARs of a function.
 const BARS: usize = 6;
+/// Bits of a physical address.
+const PHYSICAL_BITS: u32 = 52;
+/// PCI servers that may die over one order before its device is given up.
+const MOST_DEATHS: u8 = 8;
 
 /// The devices of the machine.
 pub struct Machine {
-    access: ConfigurationPorts,
     /// Device space, and the tables of the firmware.
     pub memory: DeviceMemory,
 }
@@ -29,8 +36,7 @@ pub struct Machine {
 impl Machine {
     /// All of them.
     pub fn new(init: &InitInfo) -> Self {
-        let access = ConfigurationPorts::new(IoPort::slot(slot::IO_PORTS));
-        Self { access, memory: DeviceMemory::new(init) }
+        Self { memory: DeviceMemory::new(init) }
     }
 
     /// The frame with `pages` pages from `address` on, in device space, and which of its pages is the
@@ -45,95 +51,78 @@ impl Machine {
         let frame = self.memory.frame(first, bits as u8, resources.slots()).ok()?;
         Some((frame, (address - first) / PAGE_BYTES))
     }
+}
 
-    fn find(&self, wanted: PciDevice) -> Option<Function> {
-        let is_it = |it: &Function| (it.vendor, it.device) == (wanted.vendor, wanted.device);
-        scan(&self.access).find(is_it)
-    }
+/// How far a device is.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Nobody looked for it yet.
+    Unknown,
+    /// It is there.
+    Found,
+    /// A driver has it, or had it and nobody brought it to rest since.
+    Given,
+    /// It rests, or will when the time-stamp counter has reached this.
+    Resting(u64),
+    /// It waits for its driver.
+    Ready,
+    /// It cannot be used.
+    Useless(Lack),
+}
 
-    /// The frame of BAR `number`, and its length in bytes; `None` if it is not in memory or too large.
-    fn frame(
-        &mut self,
-        resources: &mut Resources,
-        function: &Function,
-        number: u8,
-    ) -> Result<Option<(Frame, u64, u64)>, Error> {
-        let size = function.bar(&self.access, number).map(|(_, bytes)| bytes);
-        let Some(bytes) = size.filter(|bytes| *bytes <= 1 << BAR_BITS) else { return Ok(None) };
-        match function.bar_frame(&self.access, number, &mut self.memory, resources.slots()) {
-            Some(Ok((frame, offset))) => Ok(Some((frame, offset, bytes))),
-            Some(Err(error)) => Err(error),
-            None => Ok(None),
-        }
-    }
+/// What stands between a device and its driver.
+pub enum Readiness {
+    /// Nothing.
+    Ready,
+    /// Time, in ticks.
+    At(u64),
+    /// The PCI server.
+    Waits,
+    /// There will be none.
+    Never(Lack),
 }
 
 /// A device that a component has.
 pub struct Device {
-    access: ConfigurationPorts,
-    function: Function,
-    bars: Bars,
+    kind: PciDevice,
+    stage: Stage,
+    /// Where it is, if that is known.
+    place: Option<DevicePlace>,
+    /// Whether the frames below are all that there are.
+    is_measured: bool,
+    /// How many orders were carried out.
+    count: u32,
+    /// How many PCI servers died over the present one.
+    deaths: u8,
+    /// What its configuration space said when it was set up.
+    configuration: Vec<u8, CONFIGURATION_BYTES>,
     /// Registers that the component may reach: BAR, frame, where they begin in it, length.
     windows: Vec<(u8, Frame, u64, u64), BARS>,
+    /// Signals to the component that the device interrupted.
+    bell: NotificationPort,
     interrupts: Option<Interrupts>,
     /// What it shares with the component: frame, physical address, logarithm of the bytes.
     dma: Option<(Frame, u64, u8)>,
-    /// When its last reset is over, in ticks.
-    ready: u64,
 }
 
 /// How it interrupts.
 struct Interrupts {
-    msix: MsixCapability,
-    table: Registers,
+    /// The pages of the table.
+    frame: Frame,
+    /// Where in them the table begins, and its length.
+    offset: u64,
+    bytes: u64,
     message: InterruptMessage,
 }
 
 impl Device {
-    /// The device of `component`, which is to ring `bell` under [`signal::DEVICE`]; `None` if the
-    /// machine does not have it.
-    pub fn find(
-        machine: &mut Machine,
+    /// That of `component`, which is to hear by `bell` of interrupts; `None` if it is to have none.
+    pub fn new(
         resources: &mut Resources,
         component: &Component<'_>,
-        bell: impl FnOnce(&mut Resources, u64) -> Result<NotificationPort, Error>,
+        bell: impl FnOnce(&mut Resources) -> Result<NotificationPort, Error>,
     ) -> Result<Option<Self>, Error> {
-        let Some(function) = component.pci.and_then(|wanted| machine.find(wanted)) else {
-            return Ok(None);
-        };
-        let access = machine.access;
-        let msix = function.msix(&access);
-        let mut windows = Vec::new();
-        let mut interrupts = None;
-        for number in function.memory_bars(&access) {
-            let Some((frame, offset, bytes)) = machine.frame(resources, &function, number)? else {
-                continue;
-            };
-            match msix {
-                // Whoever reaches the table can raise any interrupt of the machine.
-                Some(msix) if msix.table_bar() == number => {
-                    let pages = (1 << frame.information()?.0) / PAGE_BYTES;
-                    let (pool, space) = resources.parts();
-                    let all = Registers::map(pool, space, frame, (0, pages))?;
-                    let start = offset as usize + msix.table_offset() as usize;
-                    let bytes = usize::from(msix.table_size()) * 16;
-                    interrupts = all.part(start, bytes).map(|table| (msix, table));
-                }
-                _ => {
-                    // There is room for every BAR.
-                    let _ = windows.push((number, frame, offset, bytes));
-                }
-            }
-        }
-        let interrupts = match interrupts {
-            None => None,
-            Some((msix, table)) => {
-                let region = InterruptRegion::slot(slot::INTERRUPTS);
-                let (interrupt, message) = Interrupt::message(region, resources)?;
-                interrupt.enable(bell(resources, signal::DEVICE)?)?;
-                Some(Interrupts { msix, table, message })
-            }
-        };
+        let Some(kind) = component.pci else { return Ok(None) };
         let dma = match component.dma_bits {
             0 => None,
             bits => {
@@ -141,55 +130,220 @@ impl Device {
                 Some((frame, frame.address()?, bits))
             }
         };
-        let bars = function.bars(&access);
-        Ok(Some(Self { access, function, bars, windows, interrupts, dma, ready: 0 }))
+        Ok(Some(Self {
+            kind,
+            stage: Stage::Unknown,
+            place: None,
+            is_measured: false,
+            count: 0,
+            deaths: 0,
+            configuration: Vec::new(),
+            windows: Vec::new(),
+            bell: bell(resources)?,
+            interrupts: None,
+            dma,
+        }))
     }
 
-    /// When it can be used again, in ticks.
-    pub const fn ready(&self) -> u64 {
-        self.ready
+    /// Whether it can be given to a driver.
+    pub fn readiness(&self) -> Readiness {
+        match self.stage {
+            Stage::Ready => Readiness::Ready,
+            Stage::Resting(ready) if ticks() < ready => Readiness::At(ready),
+            Stage::Useless(lack) => Readiness::Never(lack),
+            _ => Readiness::Waits,
+        }
     }
 
-    /// Gives it to an instance, which does not run yet: maps what the instance may reach, lets it
-    /// interrupt, and master the bus if it shares memory.
+    /// What is to be done with it; `runs` and `waits` say whether its driver does. `index` is that of the
+    /// component.
+    pub fn order(&self, index: usize, runs: bool, waits: bool) -> Option<Order> {
+        let task = match self.stage {
+            Stage::Unknown if waits => Task::Find,
+            Stage::Found if waits => Task::Measure,
+            Stage::Given if !runs => Task::Quiesce,
+            Stage::Resting(ready) if waits && ready <= ticks() => Task::SetUp,
+            _ => return None,
+        };
+        let PciDevice { vendor, device, index: which } = self.kind;
+        let told = |it: &Interrupts| DeviceInterrupt {
+            table: table_address(index) + it.offset,
+            table_bytes: it.bytes,
+            address: it.message.address,
+            data: it.message.data,
+        };
+        Some(Order {
+            number: number(index, self.count),
+            task,
+            kind: (vendor, device, which),
+            place: self.place,
+            interrupt: self.interrupts.as_ref().map(told),
+            masters: self.dma.is_some(),
+        })
+    }
+
+    /// Whether `number` is that of the present order.
+    pub fn has_order(&self, index: usize, wanted: u64) -> bool {
+        number(index, self.count) == wanted
+    }
+
+    /// Notes that an order was carried out.
+    fn advance(&mut self, stage: Stage) {
+        (self.stage, self.count, self.deaths) = (stage, self.count.wrapping_add(1), 0);
+    }
+
+    /// Takes in where it is.
+    pub fn found(&mut self, place: Option<DevicePlace>) {
+        if let Stage::Unknown = self.stage {
+            self.place = place;
+            let missing = Stage::Useless(Lack::Device);
+            self.advance(if place.is_some() { Stage::Found } else { missing });
+        }
+    }
+
+    /// Takes in where its registers are, and cuts out their frames.
+    pub fn measured(
+        &mut self,
+        machine: &mut Machine,
+        resources: &mut Resources,
+        registers: [Option<Extent>; BARS],
+        table: Option<DeviceTable>,
+    ) {
+        let Stage::Found = self.stage else { return };
+        let cut = self.cut(machine, resources, registers, table);
+        self.is_measured = cut.is_ok();
+        self.advance(match cut {
+            Ok(()) => Stage::Resting(0),
+            Err(error) => Stage::Useless(error.into()),
+        });
+    }
+
+    /// The table first: what shares a page with it is given to nobody.
+    fn cut(
+        &mut self,
+        machine: &mut Machine,
+        resources: &mut Resources,
+        registers: [Option<Extent>; BARS],
+        table: Option<DeviceTable>,
+    ) -> Result<(), Error> {
+        if let Some(DeviceTable { extent, .. }) = table
+            && let Some((frame, offset)) = frame(machine, resources, extent, TABLE_BITS)?
+        {
+            let region = InterruptRegion::slot(slot::INTERRUPTS);
+            let (interrupt, message) = Interrupt::message(region, resources)?;
+            interrupt.enable(self.bell)?;
+            self.interrupts = Some(Interrupts { frame, offset, bytes: extent.bytes, message });
+        }
+        for (bar, extent) in (0..).zip(registers) {
+            // Whoever reaches the table can raise any interrupt of the machine.
+            let Some(extent) = extent.filter(|_| table.is_none_or(|it| it.bar != bar)) else {
+                continue;
+            };
+            if let Some((frame, offset)) = frame(machine, resources, extent, BAR_BITS)? {
+                // There is room for every BAR.
+                let _ = self.windows.push((bar, frame, offset, extent.bytes));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in that it rests, or will after its reset.
+    pub fn rests(&mut self, is_reset: bool, ticks_per_millisecond: u64) {
+        if let Stage::Given = self.stage {
+            let time = if is_reset { RESET_MILLISECONDS * ticks_per_millisecond } else { 0 };
+            self.advance(Stage::Resting(ticks() + time));
+        }
+    }
+
+    /// Takes in that it can be used, and what its configuration space says.
+    pub fn is_set_up(&mut self, configuration: Vec<u8, CONFIGURATION_BYTES>) {
+        if let Stage::Resting(_) = self.stage {
+            self.configuration = configuration;
+            self.advance(Stage::Ready);
+        }
+    }
+
+    /// Takes in that a PCI server died over its order.
+    pub fn outlived(&mut self) {
+        self.deaths += 1;
+        if self.deaths >= MOST_DEATHS {
+            self.advance(Stage::Useless(Lack::PciServer));
+        }
+    }
+
+    /// Has it tried again if it was useless.
+    pub fn try_again(&mut self) {
+        if let Stage::Useless(_) = self.stage {
+            self.advance(match self.place {
+                None => Stage::Unknown,
+                Some(_) if self.is_measured => Stage::Given,
+                Some(_) => Stage::Found,
+            });
+        }
+    }
+
+    /// The table of its interrupts, for the PCI server: its pages.
+    pub fn table(&self) -> Option<Frame> {
+        self.interrupts.as_ref().map(|it| it.frame)
+    }
+
+    /// Gives it to an instance, which does not run yet: maps what that may reach. It must be
+    /// [ready](Self::readiness).
     pub fn give(&mut self, process: &mut Process) -> Result<Description, Error> {
+        let Stage::Ready = self.stage else { return Err(nun::EXHAUSTED) };
+        self.advance(Stage::Given);
         let both = Access::READ | Access::WRITE;
         let mut windows = Vec::new();
         for (bar, frame, offset, bytes) in &self.windows {
-            let pages = (1 << frame.information()?.0) / PAGE_BYTES;
-            process.map(*frame, bar_address(*bar), pages, both)?;
+            process.map(*frame, bar_address(*bar), pages(*frame)?, both)?;
             let window = Window { bar: *bar, address: bar_address(*bar) + offset, bytes: *bytes };
             let _ = windows.push(window);
         }
         if let Some((frame, _, bits)) = self.dma {
             process.map(frame, DMA_ADDRESS, (1 << bits) / PAGE_BYTES, both)?;
         }
-        self.function.restore(&self.access, &self.bars);
-        self.function.enable(&self.access, BusMaster::No);
-        if let Some(Interrupts { msix, table, message }) = &mut self.interrupts {
-            for entry in 0..usize::from(msix.table_size()) {
-                route(table, entry, *message);
-            }
-            msix.set_enabled(true, self.access);
-        }
-        if self.dma.is_some() {
-            self.function.enable(&self.access, BusMaster::Yes);
-        }
-        let mut configuration = Vec::new();
-        for offset in (0..CONFIGURATION_BYTES as u16).step_by(4) {
-            let word = read(&self.access, self.function.address, offset);
-            // There is room for all of them.
-            let _ = configuration.extend_from_slice(&word.to_le_bytes());
-        }
         let dma = self.dma.map(|(_, physical, bits)| (physical, 1 << bits));
-        Ok(Description { configuration, windows, dma })
+        Ok(Description { configuration: self.configuration.clone(), windows, dma })
     }
+}
 
-    /// Brings it to rest after its driver: it neither reaches memory nor interrupts any more, and, if
-    /// it can be reset, knows nothing of what it was told.
-    pub fn quiesce(&mut self, ticks_per_millisecond: u64) {
-        if self.function.quiesce(&self.access) {
-            self.ready = ticks() + RESET_MILLISECONDS * ticks_per_millisecond;
-        }
+/// Maps a device's table of interrupts for the PCI server.
+pub fn map_table(process: &mut Process, index: usize, table: Frame) -> Result<(), Error> {
+    process.map(table, table_address(index), pages(table)?, Access::READ | Access::WRITE)
+}
+
+/// The number of an order.
+const fn number(index: usize, count: u32) -> u64 {
+    (index as u64) << 32 | count as u64
+}
+
+/// The component in the number of an order.
+pub const fn component_of(number: u64) -> usize {
+    (number >> 32) as usize
+}
+
+fn pages(frame: Frame) -> Result<u64, Error> {
+    Ok((1 << frame.information()?.0) / PAGE_BYTES)
+}
+
+/// The smallest frame around `extent`, and where in it that begins; `None` if it is larger than
+/// 2^`most_bits` bytes, or nothing.
+fn frame(
+    machine: &mut Machine,
+    resources: &mut Resources,
+    Extent { address, bytes }: Extent,
+    most_bits: u8,
+) -> Result<Option<(Frame, u64)>, Error> {
+    let end = address.checked_add(bytes).filter(|end| *end <= 1 << PHYSICAL_BITS);
+    if end.is_none() || bytes == 0 {
+        return Ok(None);
     }
+    let within = address % PAGE_BYTES;
+    let pages = (within + bytes).div_ceil(PAGE_BYTES);
+    let (first, bits) = range_around(address - within, pages);
+    if bits > most_bits.into() {
+        return Ok(None);
+    }
+    let frame = machine.memory.frame(first, bits as u8, resources.slots())?;
+    Ok(Some((frame, address - first)))
 }

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use koito::conventions::ENVIRONMENT_BITS;
+use koito::conventions::{ENVIRONMENT_BITS, signal};
 use koito_manifest::{Component, MOST_DEVICES, PortRange, Vec};
 use nun::abi::init;
 use nun::{
@@ -33,6 +33,8 @@ pub struct Holdings {
 pub enum Lack {
     /// The machine has no such device.
     Device,
+    /// Nobody manages its device.
+    PciServer,
     /// There is not so much memory in one piece; the logarithm of the bytes.
     Memory(u8),
     /// The kernel refused something.
@@ -43,6 +45,7 @@ impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device => f.write_str("this machine has no such device"),
+            Self::PciServer => f.write_str("there is no PCI server that copes with its device"),
             Self::Memory(bits) => {
                 write!(f, "there are no {} KiB of memory in one piece", 1_u64 << (bits - 10))
             }
@@ -88,10 +91,7 @@ impl Holdings {
             all.narrow(first.into(), count, resources.node(), slot)?;
             let _ = io_ports.push(IoPort::slot(slot));
         }
-        let device = Device::find(machine, resources, component, ring)?;
-        if component.pci.is_some() && device.is_none() {
-            return Err(Lack::Device);
-        }
+        let device = Device::new(resources, component, |it| ring(it, signal::DEVICE))?;
         let layout = component.framebuffer.then_some(&init.framebuffer);
         let screen = layout.and_then(|layout| Screen::find(machine, resources, layout));
         let environment = resources.make(ENVIRONMENT_BITS)?;

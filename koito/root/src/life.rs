@@ -1,6 +1,7 @@
 //! The life of one instance of a component: when it started, what is due.
 
 use koito::services::Condition;
+use koito_manifest::Patience;
 use nun::Process;
 
 /// What a component is doing.
@@ -10,6 +11,8 @@ pub enum Life {
     Running(Instance),
     /// The next one starts at this time, in ticks.
     Restarting(u64),
+    /// The next one starts when the PCI server has its device ready, which has until this time.
+    Waiting(u64),
     /// Nobody wants it to run.
     Stopped,
     /// It failed too often.
@@ -35,8 +38,8 @@ pub enum Heartbeat {
     Never,
     /// It is asked at this time.
     AskAt(u64),
-    /// It was asked, and has until this time to answer.
-    AnswerBy(u64),
+    /// It was asked, and has this left to answer.
+    Asked(Patience),
 }
 
 impl Life {
@@ -44,7 +47,7 @@ impl Life {
     pub fn condition(&self) -> Condition {
         match self {
             Self::Running(_) => Condition::Running,
-            Self::Restarting(_) => Condition::Restarting,
+            Self::Restarting(_) | Self::Waiting(_) => Condition::Restarting,
             Self::Stopped => Condition::Stopped,
             Self::GivenUp => Condition::GivenUp,
         }
@@ -64,17 +67,19 @@ impl Life {
             Self::Running(instance) => {
                 instance.alarm.into_iter().chain(instance.heartbeat.next()).min()
             }
-            Self::Restarting(at) => Some(*at),
+            Self::Restarting(at) | Self::Waiting(at) => Some(*at),
             Self::Stopped | Self::GivenUp => None,
         }
     }
 }
 
 impl Heartbeat {
-    fn next(self) -> Option<u64> {
+    /// When something is due of them, if ever.
+    pub fn next(self) -> Option<u64> {
         match self {
             Self::Never => None,
-            Self::AskAt(at) | Self::AnswerBy(at) => Some(at),
+            Self::AskAt(at) => Some(at),
+            Self::Asked(patience) => Some(patience.next()),
         }
     }
 }

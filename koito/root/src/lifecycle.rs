@@ -3,6 +3,8 @@
 use koito_manifest::{Verdict, is_of_root};
 use nun::{Error, Fault, IpcPort, StartError, ticks};
 
+use crate::device::Readiness;
+use crate::holdings::Lack;
 use crate::life::{Heartbeat, Instance, Life};
 use crate::part::{Around, Part, sender};
 use crate::supervisor::State;
@@ -11,9 +13,14 @@ impl State {
     /// Starts the next instance of a component that does not run.
     pub fn start(&mut self, index: usize) -> Result<(), StartError> {
         let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
-        if ticks() < part.ready() {
-            part.life = Life::Restarting(part.ready());
-            return Ok(());
+        match part.readiness() {
+            Readiness::Ready => {}
+            Readiness::At(time) => {
+                part.life = Life::Restarting(time);
+                return Ok(());
+            }
+            Readiness::Waits => return self.await_device(index),
+            Readiness::Never(_) => return Err(nun::EXHAUSTED.into()),
         }
         let Some(part) = self.parts.get(index) else { return Ok(()) };
         let component = &part.component;
@@ -30,6 +37,7 @@ impl State {
                 .map(|(index, it)| (sender::join(index, 0), it.component.name.chars().collect()))
                 .collect(),
             ends: self.links.ends(index),
+            tables: self.tables_for(index),
         };
         let served = self.ports.get(index).copied().flatten();
         let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
@@ -57,14 +65,22 @@ impl State {
     /// Starts the next instance of a component, or gives the component up if that cannot be.
     pub fn bring_up(&mut self, index: usize) {
         let Err(error) = self.start(index) else { return };
-        let Some(part) = self.parts.get_mut(index) else { return };
-        part.life = Life::GivenUp;
+        self.tell_why(index, &error);
+        if let Some(part) = self.parts.get_mut(index) {
+            part.life = Life::GivenUp;
+        }
+        self.close(index);
+    }
+
+    /// Says why a component cannot be started.
+    pub fn tell_why(&mut self, index: usize, error: &StartError) {
+        let Some(part) = self.parts.get(index) else { return };
         let name = part.component.name;
-        match part.lack() {
+        let nobody_comes = matches!(part.readiness(), Readiness::Waits).then_some(Lack::PciServer);
+        match part.lack().or(nobody_comes) {
             Some(lack) => self.events.say(format_args!("{name} cannot be started: {lack}")),
             None => self.events.say(format_args!("{name} cannot be started: {error}")),
         }
-        self.close(index);
     }
 
     /// Takes the running instance of a component apart, all its memory comes back; answers how
@@ -77,8 +93,8 @@ impl State {
             return None;
         };
         let ran = ticks().saturating_sub(instance.started) / self.root.ticks_per_millisecond;
-        instance.process.stop();
-        part.quiesce(&self.root);
+        // Its device comes to rest when the PCI server gets to it. What it may reach by itself is the
+        // device's for good.
         if let Err(error) = instance.process.dismantle(&mut self.resources) {
             let name = part.component.name;
             self.events.say(format_args!("{name} cannot be taken apart: {error}"));
@@ -89,6 +105,7 @@ impl State {
     /// Ends the instance of a component that failed, and does what its policy says.
     pub fn fail(&mut self, index: usize) -> Option<Verdict> {
         let ran = self.end(index)?;
+        self.outlive_pci_server(index);
         let part = self.parts.get_mut(index)?;
         part.failure_count += 1;
         let verdict = part.failures.judge(&part.component.restart, ran);

@@ -1,6 +1,7 @@
 //! Channels: memory that a client and a server share, made once, whoever of them lives.
 
 use koito::Channel;
+use koito::conventions::signal;
 use koito_manifest::{MOST_CHANNELS, MOST_COMPONENTS, Manifest, Vec};
 use nun::channel::GONE_OFFSET;
 use nun::{Error, Frame, NotificationPort, Resources};
@@ -49,7 +50,7 @@ impl Links {
             let mut bell = |component: usize| {
                 let index = used[component];
                 used[component] += 1;
-                parts[component].make_bell(resources, index)
+                parts[component].make_bell(resources, signal::channel(index))
             };
             let (to_client, to_server) = (bell(client)?, bell(server)?);
             let to = parts[server].component.offers.unwrap_or_default();

@@ -14,6 +14,7 @@ mod life;
 mod lifecycle;
 mod links;
 mod part;
+mod pci;
 mod power;
 mod screen;
 mod serve;

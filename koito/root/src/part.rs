@@ -3,10 +3,11 @@
 use koito::conventions::{
     BUILDER_RADIX, ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot,
 };
+use koito::services::Order;
 use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
-    Component, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES,
-    SUPERVISOR, Vec,
+    Component, DEVICES, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES,
+    POWER, SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::aci::{self, Convention};
@@ -16,7 +17,7 @@ use nun::{
     NotificationPort, ObjectType, Process, Resources, Rights, Start, StartError,
 };
 
-use crate::device::Device;
+use crate::device::{Device, Readiness, map_table};
 use crate::holdings::{Holdings, Lack, make_bell};
 use crate::life::Life;
 
@@ -44,8 +45,12 @@ pub mod sender {
     pub const SUPERVISOR: u64 = 2 << 32;
     /// A call of the service that tells events.
     pub const EVENTS: u64 = 3 << 32;
+    /// A call of the service that has PCI devices managed.
+    pub const DEVICES: u64 = 6 << 32;
     /// The end of a program that came to it.
     pub const ENDED: u64 = 4 << 32;
+    /// A call of the service that ends the machine.
+    pub const POWER: u64 = 5 << 32;
 
     /// The component in an identifier, counted from 0, and its kind.
     pub const fn split(identifier: u64) -> (usize, u64) {
@@ -67,6 +72,8 @@ pub struct Around {
     pub clients: Vec<(u64, Name), MOST_COMPONENTS>,
     /// Its channels.
     pub ends: Vec<End, MOST_CHANNELS>,
+    /// Tables of interrupts and the components whose devices they belong to, for the PCI server.
+    pub tables: Vec<(usize, Frame), MOST_COMPONENTS>,
 }
 
 /// A component's end of a channel.
@@ -145,18 +152,22 @@ impl Part {
         })
     }
 
-    /// A capability to ring at the component's channel `index`.
+    /// A capability to signal `bits` to the component.
     pub fn make_bell(
         &self,
         resources: &mut Resources,
-        index: usize,
+        bits: u64,
     ) -> Result<NotificationPort, Error> {
-        make_bell(resources, self.notification, signal::channel(index))
+        make_bell(resources, self.notification, bits)
     }
 
     /// What it lacks to run at all, if anything.
     pub fn lack(&self) -> Option<Lack> {
-        self.holdings.as_ref().err().copied()
+        let of_device = match self.readiness() {
+            Readiness::Never(lack) => Some(lack),
+            _ => None,
+        };
+        self.holdings.as_ref().err().copied().or(of_device)
     }
 
     /// All memory of its instances, if it has any.
@@ -164,20 +175,26 @@ impl Part {
         self.holdings.as_ref().ok().map(|it| it.quota)
     }
 
-    fn device(&self) -> Option<&Device> {
+    /// Its device.
+    pub fn device(&self) -> Option<&Device> {
         self.holdings.as_ref().ok()?.device.as_ref()
     }
 
-    /// When its device can be used again after a reset, in ticks.
-    pub fn ready(&self) -> u64 {
-        self.device().map_or(0, Device::ready)
+    /// See [`device`](Self::device).
+    pub fn device_mut(&mut self) -> Option<&mut Device> {
+        self.holdings.as_mut().ok()?.device.as_mut()
     }
 
-    /// Brings its device to rest, before anything of an instance that was stopped is used again.
-    pub fn quiesce(&mut self, root: &Root) {
-        if let Ok(Holdings { device: Some(device), .. }) = &mut self.holdings {
-            device.quiesce(root.ticks_per_millisecond);
-        }
+    /// What it waits for before it can start.
+    pub fn readiness(&self) -> Readiness {
+        self.device().map_or(Readiness::Ready, Device::readiness)
+    }
+
+    /// What is to be done with its device.
+    pub fn order(&self) -> Option<Order> {
+        let runs = matches!(self.life, Life::Running(_));
+        let waits = matches!(self.life, Life::Waiting(_));
+        self.device()?.order(self.index, runs, waits)
     }
 
     /// Builds the next instance and lets it run.
@@ -211,6 +228,9 @@ impl Part {
             process.map(end.frame, channel_address(index), pages, both)?;
             process.grant(slot::CHANNELS + index as u64, end.bell, Rights::WRITE, 0)?;
         }
+        for (index, table) in around.tables {
+            map_table(&mut process, index, table)?;
+        }
         let channels = around.ends.iter().map(|end| end.channel.clone()).collect();
         let device = device.as_mut().map(|device| device.give(&mut process)).transpose()?;
         let framebuffer = screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
@@ -238,6 +258,8 @@ impl Part {
         let kind = match self.component.uses.get(entry) {
             Some(&SUPERVISOR) => sender::SUPERVISOR,
             Some(&EVENTS) => sender::EVENTS,
+            Some(&DEVICES) => sender::DEVICES,
+            Some(&POWER) => sender::POWER,
             _ => 0,
         };
         let identifier = sender::join(self.index, kind);

@@ -5,7 +5,8 @@ use core::fmt::Write;
 
 use koito::Name;
 use koito::services::{
-    Condition, Description, Event, Events, Memory, PowerState, Status, Supervisor, SupervisorError,
+    Condition, Description, Event, Events, Memory, Power, PowerState, Status, Supervisor,
+    SupervisorError,
 };
 use koito_manifest::PortRange;
 use nun::service::{Caller, String};
@@ -79,9 +80,12 @@ impl Supervisor for Service<'_> {
             return Err(SupervisorError::NotNow);
         }
         part.failures = Default::default();
+        if let Some(device) = part.device_mut() {
+            device.try_again();
+        }
         state.open(index).map_err(|_| SupervisorError::Failed)?;
         state.start(index).map_err(|error| {
-            nun::println!("root: {name} cannot be started: {error}");
+            state.tell_why(index, &error);
             // Nobody shall wait for it.
             state.close(index);
             SupervisorError::Failed
@@ -137,6 +141,12 @@ impl Supervisor for Service<'_> {
 impl Events for Service<'_> {
     fn read(&self, _: Caller, number: u64) -> Option<Event> {
         self.0.borrow().events.read(number)
+    }
+}
+
+impl Power for Service<'_> {
+    fn enter(&self, caller: Caller, state: PowerState) -> Result<(), SupervisorError> {
+        self.power(caller, state)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use core::cell::RefCell;
 
-use koito::services::{EventsServer, SupervisorServer};
-use koito_manifest::{Component, MOST_COMPONENTS, Manifest, Vec};
+use koito::services::{DevicesServer, EventsServer, PowerServer, SupervisorServer};
+use koito_manifest::{Component, MOST_COMPONENTS, Manifest, Patience, Vec};
 use nun::abi::init;
 use nun::aci;
 use nun::service::respond;
@@ -19,6 +19,7 @@ use crate::holdings::Holdings;
 use crate::life::{Heartbeat, Instance, Life};
 use crate::links::Links;
 use crate::part::{Part, Root, sender};
+use crate::pci::PciServer;
 use crate::serve::Service;
 
 /// The signal of the root server's own timer. The lower bits are signs of life.
@@ -41,6 +42,8 @@ pub struct State {
     pub init: &'static InitInfo,
     pub resources: Resources,
     pub machine: Machine,
+    /// Who manages PCI devices.
+    pub pci: PciServer,
     pub parts: Vec<Part, MOST_COMPONENTS>,
     /// What happened lately.
     pub events: Events,
@@ -83,6 +86,7 @@ impl Supervisor {
             alarm: NotificationPort::slot(alarm),
             armed: None,
             machine: Machine::new(init),
+            pci: PciServer::default(),
         };
         let mut programs: Vec<(&str, &[u8]), MOST_COMPONENTS> = Vec::new();
         for (index, component) in manifest.components.iter().cloned().enumerate() {
@@ -104,6 +108,11 @@ impl Supervisor {
             let _ = state.parts.push(part);
         }
         state.links = Links::new(&mut state.resources, &mut state.events, &manifest, &state.parts)?;
+        if let Some(index) = manifest.pci_server() {
+            state.employ(index)?;
+            // Drivers wait for it.
+            state.bring_up(index);
+        }
         let waits = |part: &Part| part.component.on_request;
         // Nobody shall wait for a service that is not there.
         for index in 0..state.parts.len() {
@@ -112,7 +121,7 @@ impl Supervisor {
             }
         }
         for index in 0..state.parts.len() {
-            if !state.parts.get(index).is_some_and(waits) {
+            if !state.parts.get(index).is_some_and(waits) && manifest.pci_server() != Some(index) {
                 state.bring_up(index);
             }
         }
@@ -161,6 +170,10 @@ impl Supervisor {
                 respond(&service, EPOCH, sender, message)
             }
             sender::EVENTS => respond(&EventsServer(Service(&self.state)), EPOCH, sender, message),
+            sender::DEVICES => {
+                respond(&DevicesServer(Service(&self.state)), EPOCH, sender, message)
+            }
+            sender::POWER => respond(&PowerServer(Service(&self.state)), EPOCH, sender, message),
             _ => None,
         };
         self.answer(answer);
@@ -201,6 +214,7 @@ impl State {
         for index in 0..self.parts.len() {
             self.do_due(index, now)?;
         }
+        self.ring_for_orders()?;
         let next = self.parts.iter().filter_map(|part| part.life.next()).min();
         if let Some(deadline) = next
             && self.armed != next
@@ -212,6 +226,7 @@ impl State {
     }
 
     fn do_due(&mut self, index: usize, now: u64) -> Result<(), Error> {
+        let busy = self.more_urgent_time(index, now);
         let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
         let name = part.component.name;
         let period = u64::from(part.component.heartbeat) * self.root.ticks_per_millisecond;
@@ -223,22 +238,48 @@ impl State {
                 match instance.heartbeat {
                     Heartbeat::AskAt(at) if at <= now => {
                         part.asker.notify()?;
-                        instance.heartbeat = Heartbeat::AnswerBy(now + period);
+                        instance.heartbeat = Heartbeat::Asked(Patience::new(period, now, busy));
                     }
-                    Heartbeat::AnswerBy(at) if at <= now => {
-                        self.events.say(format_args!("{name} gives no sign of life"));
-                        let verdict = self.fail(index);
-                        self.say(name, verdict);
+                    Heartbeat::Asked(mut patience) if patience.next() <= now => {
+                        let is_over = patience.look(now, busy);
+                        instance.heartbeat = Heartbeat::Asked(patience);
+                        if is_over {
+                            self.events.say(format_args!("{name} gives no sign of life"));
+                            let verdict = self.fail(index);
+                            self.say(name, verdict);
+                        }
                     }
                     _ => {}
                 }
             }
-            Life::Restarting(at) if *at <= now => {
-                self.bring_up(index);
+            Life::Restarting(at) if *at <= now => self.bring_up(index),
+            Life::Waiting(until) => {
+                let is_late = *until <= now;
+                self.attend(index, is_late);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// For how long components that are more urgent than component `index`, and the root server, were on
+    /// the CPU, in ticks; 0 if nothing is due of its signs of life.
+    fn more_urgent_time(&self, index: usize, now: u64) -> u64 {
+        let Some(Part { life: Life::Running(instance), component, .. }) = self.parts.get(index)
+        else {
+            return 0;
+        };
+        if instance.heartbeat.next().is_none_or(|at| now < at) {
+            return 0;
+        }
+        let time = |pcb: Pcb| pcb.information().map_or(0, |it| it.0);
+        let others = self.parts.iter().filter_map(|other| match &other.life {
+            Life::Running(it) if other.component.priority > component.priority => {
+                Some(time(it.process.pcb()))
+            }
+            _ => None,
+        });
+        others.sum::<u64>() + time(Pcb::slot(init::slot::PROCESS))
     }
 
     /// The unit of times in components' status.

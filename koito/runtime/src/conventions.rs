@@ -45,6 +45,9 @@ pub mod signal {
     /// The component's PCI device interrupted.
     pub const DEVICE: u64 = 1 << 8;
 
+    /// There is something to do with a PCI device, if this is the PCI server.
+    pub const ORDER: u64 = 1 << 9;
+
     /// Somebody rang at channel `index`.
     pub const fn channel(index: usize) -> u64 {
         1 << (16 + index)
@@ -82,3 +85,11 @@ pub const BAR_BITS: u8 = 25;
 pub const fn bar_address(number: u8) -> u64 {
     DMA_ADDRESS + (1 << 28) + ((number as u64) << BAR_BITS)
 }
+
+/// Where the PCI server has the table of interrupts of component `index`'s device. It has no BARs itself.
+pub const fn table_address(index: usize) -> u64 {
+    bar_address(0) + ((index as u64) << TABLE_BITS)
+}
+
+/// Logarithm of the bytes of the largest such table, with what shares its pages.
+pub const TABLE_BITS: u8 = 16;

@@ -153,6 +153,8 @@ pub enum Missing {
     Module(&'static str),
     /// I/O ports, or an interrupt.
     Device,
+    /// Memory of its own, a pool.
+    Pool,
     /// The environment itself.
     Environment,
 }
@@ -164,6 +166,7 @@ impl fmt::Display for Missing {
             Self::Channel(name) => write!(f, "the manifest entry has no channel to {name:?}"),
             Self::Module(name) => write!(f, "the manifest entry has no boot module {name:?}"),
             Self::Device => f.write_str("the manifest entry lacks I/O ports or an interrupt"),
+            Self::Pool => f.write_str("the manifest entry gives no pool"),
             Self::Environment => f.write_str("there is no environment: was it root that started?"),
         }
     }

@@ -12,15 +12,19 @@ extern crate std;
 
 pub mod conventions;
 mod environment;
+mod heap;
 mod rate;
 mod server;
 pub mod services;
+mod sessions;
 mod time;
 
 pub use environment::{
     CONFIGURATION_BYTES, Channel, Device, Environment, Framebuffer, Missing, Module, Name,
     PixelOrder, Window,
 };
+pub use heap::pool_memory;
 pub use rate::RateLimit;
-pub use server::{Server, run};
+pub use server::{Server, run, wait};
+pub use sessions::{Session, Sessions, Typed};
 pub use time::{SupervisorAlarm, sleep};

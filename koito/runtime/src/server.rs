@@ -50,6 +50,16 @@ impl Server {
     }
 }
 
+/// Waits for signals but the supervisor's, which is answered, in a component that serves nobody.
+pub fn wait() -> Result<u64, Error> {
+    loop {
+        match without_supervisor(NotificationPort::slot(slot::NOTIFICATION).wait()?) {
+            0 => {}
+            bits => return Ok(bits),
+        }
+    }
+}
+
 /// Carries out `task` in a component that serves nobody, until it is done.
 pub fn run<F: Future>(task: F) -> Result<F::Output, Error> {
     let bell = NotificationPort::slot(slot::NOTIFICATION);

@@ -2,6 +2,7 @@
 
 mod clock;
 mod console;
+mod devices;
 mod disk;
 mod echo;
 mod entropy;
@@ -11,13 +12,22 @@ mod keyboard;
 mod log;
 mod nodes;
 mod posix;
+mod power;
 mod screen;
 mod supervisor;
 mod vm;
 
 pub use clock::{Clock, ClockClient, ClockServer};
-pub use console::{Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, TEXT_BYTES};
-pub use disk::{Disk, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch};
+pub use console::{
+    Console, ConsoleAsync, ConsoleClient, ConsoleServer, KEY_BYTES, Keys, TEXT_BYTES,
+};
+pub use devices::{
+    DeviceInterrupt, DevicePlace, DeviceTable, Devices, DevicesClient, DevicesServer, Extent,
+    Extents, Order, Task,
+};
+pub use disk::{
+    Disk, DiskAsync, DiskClient, DiskError, DiskServer, Geometry, SECTOR_BYTES, Stretch,
+};
 pub use echo::{Echo, EchoClient, EchoError, EchoServer};
 pub use entropy::{Entropy, EntropyClient, EntropyError, EntropyServer};
 pub use events::{Event, Events, EventsClient, EventsServer};
@@ -25,7 +35,7 @@ pub use files::{
     ENTRY_BYTES, FileError, FileKind, FileSpace, FileStatus, Files, FilesAsync, FilesClient,
     FilesServer, ListedEntry, PATH_BYTES, PIECE_BYTES, Path, lasting,
 };
-pub use keyboard::{Keyboard, KeyboardClient, KeyboardServer};
+pub use keyboard::{Keyboard, KeyboardAsync, KeyboardClient, KeyboardServer};
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
 pub use nodes::{
     ENTRY_WORDS, ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewNode, NodeChanges, NodeSpace,
@@ -33,10 +43,12 @@ pub use nodes::{
 };
 pub use posix::{
     CALL_NAME_BYTES, COMMAND_BYTES, CallCount, Posix, PosixClient, PosixError, PosixServer,
+    Relayed, SHOWN_BYTES, UNREAD_BYTES,
 };
-pub use screen::{Screen, ScreenClient, ScreenServer};
+pub use power::{Power, PowerClient, PowerServer};
+pub use screen::{Screen, ScreenClient, ScreenServer, ScreenSize};
 pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
 };
-pub use vm::{Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};
+pub use vm::{COMMAND_LINE_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};

@@ -7,13 +7,13 @@ mod pixels;
 
 use core::cell::RefCell;
 
-use koito::services::{Logger, Screen, ScreenServer, TEXT_BYTES};
-use koito::{Environment, Missing, Server};
+use koito::services::{Logger, Screen, ScreenServer, ScreenSize, TEXT_BYTES};
+use koito::{Environment, Missing, Server, Session, Sessions};
 use koito_terminal::{Cell, GLYPH_HEIGHT, GLYPH_WIDTH, Grid, Painter, Terminal};
-use nun::service::{Caller, String};
+use nun::service::{Caller, String, Vec};
 use pixels::Pixels;
 
-nun::entry!(main, stack = 1020 * 1024);
+nun::entry!(main, stack = 2044 * 1024);
 
 /// Most cells; what of a screen lies below stays black.
 const CELLS: usize = 24 * 1024;
@@ -27,38 +27,81 @@ fn main() -> Result<(), Missing> {
     };
     let (columns, rows) =
         (layout.width as usize / GLYPH_WIDTH, layout.height as usize / GLYPH_HEIGHT);
-    let mut cells = [Cell::EMPTY; CELLS];
-    let mut shown = [Cell::EMPTY; CELLS];
+    let mut pictures = [[Cell::EMPTY; CELLS]; 3];
+    let [system, login, shown] = pictures.each_mut().map(|cells| Grid::new(cells, columns, rows));
     let mut display = Display {
-        terminal: Terminal::new(Grid::new(&mut cells, columns, rows)),
-        painter: Painter::new(Grid::new(&mut shown, columns, rows)),
+        system: Terminal::new(system),
+        login: Terminal::new(login),
+        front: Session::System,
+        painter: Painter::new(shown),
         pixels: Pixels::black(layout),
     };
-    display.write("");
+    display.paint();
     log.line(format_args!("{} by {} pixels", layout.width, layout.height));
-    let service = ScreenServer(Shared(RefCell::new(display)));
+    let display = RefCell::new(display);
+    let service = ScreenServer(Shared { display, sessions: Sessions::new(&environment) });
     let error = Server::new(&environment).serve(&service, |_| {});
     panic!("the port is gone: {error}");
 }
 
 /// What the screen shows, and how it gets there.
 struct Display<'a> {
-    terminal: Terminal<'a>,
+    system: Terminal<'a>,
+    login: Terminal<'a>,
+    front: Session,
     painter: Painter<'a>,
     pixels: Pixels,
 }
 
-impl Display<'_> {
-    fn write(&mut self, text: &str) {
-        self.terminal.write(text.as_bytes());
-        self.painter.paint(&self.terminal, &mut self.pixels);
+impl<'a> Display<'a> {
+    /// Changes what a session shows.
+    fn change(&mut self, session: Session, how: impl FnOnce(&mut Terminal<'a>)) {
+        how(match session {
+            Session::System => &mut self.system,
+            Session::Login => &mut self.login,
+        });
+        if self.front == session {
+            self.paint();
+        }
+    }
+
+    fn paint(&mut self) {
+        let terminal = match self.front {
+            Session::System => &self.system,
+            Session::Login => &self.login,
+        };
+        self.painter.paint(terminal, &mut self.pixels);
     }
 }
 
-struct Shared<'a>(RefCell<Display<'a>>);
+struct Shared<'a> {
+    display: RefCell<Display<'a>>,
+    sessions: Sessions<'a>,
+}
 
 impl Screen for Shared<'_> {
-    fn write(&self, _: Caller, text: String<TEXT_BYTES>) {
-        self.0.borrow_mut().write(&text);
+    fn write(&self, caller: Caller, text: String<TEXT_BYTES>) {
+        let write = |terminal: &mut Terminal<'_>| terminal.write(text.as_bytes());
+        self.display.borrow_mut().change(self.sessions.of(caller), write);
+    }
+
+    fn write_bytes(&self, caller: Caller, bytes: Vec<u8, TEXT_BYTES>) {
+        let write = |terminal: &mut Terminal<'_>| terminal.write_raw(&bytes);
+        self.display.borrow_mut().change(self.sessions.of(caller), write);
+    }
+
+    fn size(&self, _: Caller) -> ScreenSize {
+        let display = self.display.borrow();
+        let grid = display.system.grid();
+        ScreenSize { rows: grid.rows() as u16, columns: grid.columns() as u16 }
+    }
+
+    fn show(&self, _: Caller, session: u8) {
+        let display = &mut *self.display.borrow_mut();
+        display.front = match session {
+            0 => Session::System,
+            _ => Session::Login,
+        };
+        display.paint();
     }
 }

@@ -8,10 +8,10 @@ use nun::service::String;
 use crate::commands::Shell;
 use crate::terminal::Terminal;
 
-/// Milliseconds between two looks whether a program has ended.
+/// Milliseconds between two looks at a program's terminal, where nothing happens.
 const LOOK_PERIOD: u64 = 5;
 
-/// Runs a program and waits for its end.
+/// Runs a program and stands between it and this terminal until it ends.
 pub fn run(shell: &Shell<'_>, words: &[&str], terminal: &mut Terminal) -> fmt::Result {
     let Some(posix) = &shell.posix else {
         return writeln!(terminal, "this shell may not run Linux programs");
@@ -21,15 +21,23 @@ pub fn run(shell: &Shell<'_>, words: &[&str], terminal: &mut Terminal) -> fmt::R
         return writeln!(terminal, "that is too long");
     };
     terminal.flush()?;
-    let number = match posix.start(command) {
+    let number = match posix.start(command, terminal.size()) {
         Ok(number) => number,
         Err(error) => return writeln!(terminal, "{error}"),
     };
     loop {
-        match posix.ended(number) {
-            Ok(None) => {}
-            Ok(Some(status)) => return tell(status, terminal),
+        let keys = terminal.look()?;
+        let relayed = match posix.relay(number, keys) {
+            Ok(relayed) => relayed,
             Err(error) => return writeln!(terminal, "{error}"),
+        };
+        terminal.show(&relayed.shown)?;
+        terminal.give_back(&relayed.unread);
+        if let Some(status) = relayed.ended {
+            return tell(status, terminal);
+        }
+        if !relayed.shown.is_empty() {
+            continue;
         }
         let woken = shell.clock.now().and_then(|now| shell.clock.sleep_until(now + LOOK_PERIOD));
         if let Err(error) = woken {

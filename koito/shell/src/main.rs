@@ -23,6 +23,8 @@ use terminal::Terminal;
 nun::entry!(main);
 
 const PROMPT: &str = "koito> ";
+/// The key that leads to the login's session, and out of a guest's console: Ctrl-].
+const LEAVE: u8 = 0x1d;
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
@@ -41,6 +43,7 @@ fn serve(shell: &Shell<'_>, terminal: &mut Terminal) -> fmt::Result {
     if shell.environment.epoch == 1
         && let Some(name) = vm::first(shell.environment)
     {
+        terminal.come_forward();
         let mut command = String::<64>::new();
         write!(command, "vm console {name}")?;
         shell.carry_out(&command, terminal)?;
@@ -49,22 +52,24 @@ fn serve(shell: &Shell<'_>, terminal: &mut Terminal) -> fmt::Result {
     terminal.flush()?;
     shell.ready.set(ticks());
     loop {
-        for key in terminal.read()? {
-            match editor.take(key, terminal)? {
-                Event::Editing => continue,
-                Event::Entered(line) => {
-                    terminal.write_str("\n")?;
-                    shell.carry_out(&line, terminal)?;
-                }
-                Event::Cancelled => terminal.write_str("^C\n")?,
-                Event::Clear => {
-                    write!(terminal, "\x1b[H\x1b[2J{PROMPT}")?;
-                    editor.show(terminal)?;
-                    continue;
-                }
-                Event::Closed => terminal.write_str("(`exit` ends the emulator)\n")?,
-            }
-            terminal.write_str(PROMPT)?;
+        let key = terminal.read()?;
+        if key == LEAVE && terminal.step_back() {
+            continue;
         }
+        match editor.take(key, terminal)? {
+            Event::Editing => continue,
+            Event::Entered(line) => {
+                terminal.write_str("\n")?;
+                shell.carry_out(&line, terminal)?;
+            }
+            Event::Cancelled => terminal.write_str("^C\n")?,
+            Event::Clear => {
+                write!(terminal, "\x1b[H\x1b[2J{PROMPT}")?;
+                editor.show(terminal)?;
+                continue;
+            }
+            Event::Closed => terminal.write_str("(`exit` ends the emulator)\n")?,
+        }
+        terminal.write_str(PROMPT)?;
     }
 }

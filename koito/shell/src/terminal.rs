@@ -2,9 +2,15 @@
 
 use core::fmt;
 
-use koito::services::{ConsoleClient, KEY_BYTES, KeyboardClient, ScreenClient, TEXT_BYTES};
+use koito::services::{
+    ConsoleClient, KEY_BYTES, KeyboardClient, Keys, ScreenClient, TEXT_BYTES, UNREAD_BYTES,
+};
 use koito::{Environment, Missing};
+use nun::heapless::Deque;
 use nun::service::{CallError, Failure, String, Vec};
+
+/// How urgent it is that the system's session is seen where a guest is brought along.
+const GUESTS_RANK: u8 = 2;
 
 /// Where text goes, and where keys come from.
 enum Line {
@@ -14,10 +20,15 @@ enum Line {
     Desk(ScreenClient, KeyboardClient),
 }
 
-/// Collects text, so that a line is one call.
+/// Collects text, so that a line is one call, and hands out keys one by one.
 pub struct Terminal {
     line: Line,
     text: String<TEXT_BYTES>,
+    /// Keys that are to be read before all others: a program did not read them.
+    unread: Deque<u8, UNREAD_BYTES>,
+    /// Keys that came, and the number of the next of them.
+    keys: Keys,
+    taken: u64,
 }
 
 impl Terminal {
@@ -31,7 +42,8 @@ impl Terminal {
                 KeyboardClient::new(environment.service("keyboard")?),
             ),
         };
-        Ok(Self { line, text: String::new() })
+        let (text, unread, keys) = (String::new(), Deque::new(), Keys::default());
+        Ok(Self { line, text, unread, keys, taken: 0 })
     }
 
     /// Writes out what was collected.
@@ -46,13 +58,97 @@ impl Terminal {
         })
     }
 
-    /// The next keys; waits for them.
-    pub fn read(&mut self) -> Result<Vec<u8, KEY_BYTES>, fmt::Error> {
-        self.flush()?;
+    /// Writes what a program's terminal shows.
+    pub fn show(&self, bytes: &Vec<u8, TEXT_BYTES>) -> fmt::Result {
         insist(|| match &self.line {
-            Line::Console(console) => console.read(),
-            Line::Desk(_, keyboard) => keyboard.read(),
+            Line::Console(console) => console.write_bytes(bytes.clone()),
+            Line::Desk(screen, _) => screen.write_bytes(bytes.clone()),
         })
+    }
+
+    /// Rows and columns, where they are known.
+    pub fn size(&self) -> (u16, u16) {
+        match &self.line {
+            Line::Console(_) => (0, 0),
+            Line::Desk(screen, _) => screen.size().map_or((0, 0), |size| (size.rows, size.columns)),
+        }
+    }
+
+    /// The next key; waits for it.
+    pub fn read(&mut self) -> Result<u8, fmt::Error> {
+        self.flush()?;
+        loop {
+            if let Some(key) = self.next() {
+                return Ok(key);
+            }
+            let keys = insist(|| match &self.line {
+                Line::Console(console) => console.read(self.taken),
+                Line::Desk(_, keyboard) => keyboard.read(self.taken),
+            })?;
+            self.take(keys);
+        }
+    }
+
+    /// The keys that were typed since; none are waited for.
+    pub fn look(&mut self) -> Result<Vec<u8, KEY_BYTES>, fmt::Error> {
+        if self.unread.is_empty() && self.taken == self.keys.end() {
+            let keys = insist(|| match &self.line {
+                Line::Console(console) => console.look(self.taken),
+                Line::Desk(_, keyboard) => keyboard.look(self.taken),
+            })?;
+            self.take(keys);
+        }
+        let mut bytes = Vec::new();
+        while !bytes.is_full()
+            && let Some(key) = self.next()
+        {
+            // There is room.
+            let _ = bytes.push(key);
+        }
+        Ok(bytes)
+    }
+
+    /// Keys that a program did not read: the next to be read here.
+    pub fn give_back(&mut self, keys: &[u8]) {
+        for key in keys.iter().rev() {
+            // More than a program gives back there cannot be.
+            let _ = self.unread.push_front(*key);
+        }
+    }
+
+    /// Brings the system's session to the front, for guests.
+    pub fn come_forward(&self) {
+        if let Line::Console(console) = &self.line {
+            // A console that just died shows this session anyway.
+            let _ = console.come_forward(GUESTS_RANK);
+        }
+    }
+
+    /// Lets the other session come to the front, with what was typed since; whether there is one.
+    pub fn step_back(&mut self) -> bool {
+        let Line::Console(console) = &self.line else { return false };
+        let stepped = console.step_back(self.taken).unwrap_or(false);
+        if stepped {
+            self.keys = Keys { first: self.taken, ..Keys::default() };
+        }
+        stepped
+    }
+
+    fn take(&mut self, keys: Keys) {
+        if !keys.bytes.is_empty() {
+            self.taken = keys.first;
+            self.keys = keys;
+        }
+    }
+
+    fn next(&mut self) -> Option<u8> {
+        if let Some(key) = self.unread.pop_front() {
+            return Some(key);
+        }
+        let at = self.taken.checked_sub(self.keys.first)?;
+        let key = self.keys.bytes.get(at as usize)?;
+        self.taken += 1;
+        Some(*key)
     }
 }
 

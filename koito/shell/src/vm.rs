@@ -2,19 +2,19 @@
 
 use core::fmt::{self, Write};
 
-use koito::services::{SupervisorClient, SupervisorError, VmClient};
+use koito::services::{COMMAND_LINE_BYTES, SupervisorClient, SupervisorError, VmClient};
 use koito::{Environment, Name};
-use nun::service::Failure;
+use nun::service::{Failure, Vec};
 
+use crate::LEAVE;
 use crate::commands::Shell;
 use crate::terminal::Terminal;
 
 /// The virtual machines that a system may have: names of components, and of their services.
 const GUESTS: [&str; 2] = ["guest-1", "guest-2"];
-/// The key that leaves a guest's console: Ctrl-].
-const LEAVE: u8 = 0x1d;
 /// How it is used.
-const USAGE: &str = "write: vm list, or vm start|stop|console|pause|resume|reset NAME";
+const USAGE: &str =
+    "write: vm list, vm start NAME [COMMAND LINE], or vm stop|console|pause|resume|reset NAME";
 
 /// The guest that a system with one begins with.
 pub fn first(environment: &Environment) -> Option<&'static str> {
@@ -37,7 +37,7 @@ pub fn control(shell: &Shell<'_>, words: &[&str], to: &mut Terminal) -> fmt::Res
     };
     let vm = VmClient::new(port);
     match verb {
-        "start" => report(supervise(shell, name, SupervisorClient::start), "started", name, to),
+        "start" => start(shell, name, &vm, words, to),
         "stop" => report(supervise(shell, name, SupervisorClient::stop), "stopped", name, to),
         "pause" => report(vm.pause(), "paused", name, to),
         "resume" => report(vm.resume(), "resumed", name, to),
@@ -45,6 +45,28 @@ pub fn control(shell: &Shell<'_>, words: &[&str], to: &mut Terminal) -> fmt::Res
         "console" => console(shell, name, &vm, to),
         _ => writeln!(to, "{USAGE}"),
     }
+}
+
+/// Starts one, with `words` for its guest's command line if there are any.
+fn start<'w>(
+    shell: &Shell<'_>,
+    name: &str,
+    vm: &VmClient,
+    words: impl Iterator<Item = &'w str>,
+    to: &mut Terminal,
+) -> fmt::Result {
+    let mut line = Vec::<u8, COMMAND_LINE_BYTES>::new();
+    let mut put = |text: &str| line.extend_from_slice(text.as_bytes());
+    for word in words {
+        if put(word).and_then(|()| put(" ")).is_err() {
+            return writeln!(to, "a command line has at most {COMMAND_LINE_BYTES} bytes");
+        }
+    }
+    let started = supervise(shell, name, SupervisorClient::start);
+    if started.is_err() || line.is_empty() {
+        return report(started, "started", name, to);
+    }
+    report(vm.boot(line), "started", name, to)
 }
 
 /// What all of them are doing.
@@ -72,16 +94,14 @@ fn console(shell: &Shell<'_>, name: &'static str, vm: &VmClient, to: &mut Termin
         return writeln!(to, "{name} does not run");
     }
     loop {
-        let mut keys = to.read()?;
-        let leaves = keys.iter().position(|key| *key == LEAVE);
-        keys.truncate(leaves.unwrap_or(keys.len()));
-        if vm.input(keys).is_err() {
-            return writeln!(to, "\n{name} is gone");
-        }
-        if leaves.is_some() {
+        let key = to.read()?;
+        if key == LEAVE {
             // Who is gone writes nothing any more.
             let _ = vm.attach(false);
             return writeln!(to);
+        }
+        if vm.input([key].into_iter().collect()).is_err() {
+            return writeln!(to, "\n{name} is gone");
         }
     }
 }

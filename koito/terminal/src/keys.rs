@@ -9,6 +9,15 @@ use pc_keyboard::{
 /// What a key sends.
 pub type Sent = Vec<u8, 8>;
 
+/// What a byte of the keyboard's came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stroke {
+    /// These bytes are sent; perhaps none.
+    Sends(Sent),
+    /// Alt with a function key: the terminal with this number is chosen, from 1 on.
+    Chooses(u8),
+}
+
 /// ESC, which begins a control sequence, and stands before a key that is pressed with Alt.
 const ESCAPE: u8 = 0x1b;
 
@@ -26,10 +35,12 @@ impl Keys {
         Self { codes: ScancodeSet1::new(), events, has_alt: false }
     }
 
-    /// Takes a byte of the keyboard's; answers what the key sends that it completes, if anything.
+    /// Takes a byte of the keyboard's; answers what the key does that it completes, if it completes one.
     /// Bytes that mean nothing are passed over.
-    pub fn take(&mut self, byte: u8) -> Sent {
-        let Ok(Some(event)) = self.codes.advance_state(byte) else { return Sent::new() };
+    pub fn take(&mut self, byte: u8) -> Stroke {
+        let Ok(Some(event)) = self.codes.advance_state(byte) else {
+            return Stroke::Sends(Sent::new());
+        };
         let (code, state) = (event.code, event.state);
         if code == KeyCode::LAlt {
             self.has_alt = state == KeyState::Down;
@@ -37,7 +48,12 @@ impl Keys {
         // The decoder sees every event, to know what is held.
         let decoded = self.events.process_keyevent(event);
         if state != KeyState::Down {
-            return Sent::new();
+            return Stroke::Sends(Sent::new());
+        }
+        if self.has_alt
+            && let Some(number) = terminal(code)
+        {
+            return Stroke::Chooses(number);
         }
         let mut sent = Sent::new();
         if let Some(sequence) = sequence(code) {
@@ -52,13 +68,22 @@ impl Keys {
             // What the number block means without Num Lock.
             let _ = sent.extend_from_slice(sequence_of_raw(key));
         }
-        sent
+        Stroke::Sends(sent)
     }
 }
 
 impl Default for Keys {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// The terminal that a key chooses, with Alt.
+const fn terminal(code: KeyCode) -> Option<u8> {
+    match code {
+        KeyCode::F1 => Some(1),
+        KeyCode::F2 => Some(2),
+        _ => None,
     }
 }
 

@@ -23,6 +23,6 @@ mod tests;
 pub use cells::{Cell, Grid, Style};
 pub use colour::Colour;
 pub use glyphs::{GLYPH_HEIGHT, GLYPH_WIDTH, Glyph, Glyphs};
-pub use keys::{Keys, Sent};
+pub use keys::{Keys, Sent, Stroke};
 pub use painter::{Painter, Surface};
 pub use terminal::Terminal;

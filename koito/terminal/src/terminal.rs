@@ -27,7 +27,14 @@ impl<'a> Terminal<'a> {
     /// Shows `text`, in UTF-8. A line feed also returns the carriage. Characters and sequences may
     /// be cut anywhere.
     pub fn write(&mut self, text: &[u8]) {
+        self.screen.feeds_return = true;
         self.parser.advance(&mut self.screen, text);
+    }
+
+    /// The same for what a line discipline wrote: a line feed only feeds a line.
+    pub fn write_raw(&mut self, bytes: &[u8]) {
+        self.screen.feeds_return = false;
+        self.parser.advance(&mut self.screen, bytes);
     }
 
     /// The cells.
@@ -58,6 +65,8 @@ struct Screen<'a> {
     /// The rows that scroll: the first, and the one after the last.
     margins: (usize, usize),
     is_cursor_shown: bool,
+    /// A line feed also returns the carriage.
+    feeds_return: bool,
 }
 
 const HOME: Position = Position { row: 0, column: 0, is_past_end: false, style: Style::PLAIN };
@@ -65,7 +74,8 @@ const HOME: Position = Position { row: 0, column: 0, is_past_end: false, style: 
 impl<'a> Screen<'a> {
     const fn new(grid: Grid<'a>) -> Self {
         let margins = (0, grid.rows());
-        Self { grid, at: HOME, saved: HOME, margins, is_cursor_shown: true }
+        let (is_cursor_shown, feeds_return) = (true, true);
+        Self { grid, at: HOME, saved: HOME, margins, is_cursor_shown, feeds_return }
     }
 
     /// What comes where something was erased.
@@ -216,7 +226,9 @@ impl Perform for Screen<'_> {
             b'\x08' => self.go(self.at.row, self.at.column.saturating_sub(1)),
             b'\t' => self.go(self.at.row, (self.at.column / TAB + 1) * TAB),
             b'\n' | b'\x0b' | b'\x0c' => {
-                self.go(self.at.row, 0);
+                if self.feeds_return {
+                    self.go(self.at.row, 0);
+                }
                 self.feed();
             }
             b'\r' => self.go(self.at.row, 0),
@@ -274,7 +286,10 @@ impl Perform for Screen<'_> {
             ([], b'7') => self.saved = self.at,
             ([], b'8') => self.at = self.saved,
             ([], b'D') => self.feed(),
-            ([], b'E') => self.execute(b'\n'),
+            ([], b'E') => {
+                self.go(self.at.row, 0);
+                self.feed();
+            }
             ([], b'M') => self.feed_backwards(),
             ([], b'c') => self.reset(),
             _ => {}

@@ -7,7 +7,8 @@ use std::{format, vec};
 use proptest::prelude::*;
 
 use crate::{
-    Cell, Colour, GLYPH_HEIGHT, GLYPH_WIDTH, Glyphs, Grid, Keys, Painter, Style, Surface, Terminal,
+    Cell, Colour, GLYPH_HEIGHT, GLYPH_WIDTH, Glyphs, Grid, Keys, Painter, Stroke, Style, Surface,
+    Terminal,
 };
 
 /// The rows of a screen of 10 by 4, without the spaces at their ends.
@@ -131,7 +132,11 @@ fn characters_that_can_be_read_differ() {
 
 fn typed(codes: &[u8]) -> Vec<u8> {
     let mut keys = Keys::new();
-    codes.iter().flat_map(|code| keys.take(*code)).collect()
+    let sent = |code: &u8| match keys.take(*code) {
+        Stroke::Sends(bytes) => bytes,
+        Stroke::Chooses(number) => panic!("terminal {number} was chosen"),
+    };
+    codes.iter().flat_map(sent).collect()
 }
 
 #[test]
@@ -170,4 +175,23 @@ proptest! {
         let expected = [plain('o'), plain('k')];
         prop_assert!(start == expected || columns < 2 || rows < 1, "a reset forgets it all");
     }
+}
+
+#[test]
+fn alt_with_a_function_key_chooses_a_terminal() {
+    let mut keys = Keys::new();
+    let mut last = |codes: &[u8]| codes.iter().map(|code| keys.take(*code)).last().unwrap();
+    let (alt, alt_up, f2) = (0x38, 0xb8, 0x3c);
+    assert_eq!(last(&[alt, f2]), Stroke::Chooses(2));
+    assert!(matches!(last(&[alt_up, f2]), Stroke::Sends(bytes) if bytes == *b"\x1bOQ"));
+}
+
+#[test]
+fn raw_line_feeds_keep_the_column() {
+    let mut cells = [Cell::EMPTY; 16];
+    let mut terminal = Terminal::new(Grid::new(&mut cells, 8, 2));
+    terminal.write_raw(b"ab\nc");
+    assert_eq!(terminal.grid().row(1)[2].character, 'c');
+    terminal.write(b"\x1b[Hab\nd");
+    assert_eq!(terminal.grid().row(1)[0].character, 'd');
 }

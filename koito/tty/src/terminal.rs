@@ -106,6 +106,11 @@ impl Terminal {
         }
     }
 
+    /// A new one, shown by something of that size.
+    pub fn with_window(window: WindowSize) -> Self {
+        Self { window, ..Self::new() }
+    }
+
     /// How it behaves.
     pub const fn settings(&self) -> &Settings {
         &self.settings
@@ -203,6 +208,14 @@ impl Terminal {
             (_, _, 0) | (1.., 0, _) => Reading::Wait,
             _ => Reading::WaitTenths(time),
         }
+    }
+
+    /// Takes out all that was typed and not read, whether it is a whole line or not: for whose terminal it
+    /// is when the programs at it are gone.
+    pub fn take_typed(&mut self) -> Vec<u8> {
+        self.lines.clear();
+        self.literal = false;
+        self.ready.drain(..).chain(self.editing.drain(..)).collect()
     }
 
     fn take_ready(&mut self, into: &mut [u8]) -> usize {

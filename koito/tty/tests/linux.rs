@@ -220,3 +220,14 @@ fn a_raw_read_waits_for_as_much_as_is_wanted() {
     assert_eq!(terminal.read(&mut bytes, false), Reading::WaitTenths(7));
     assert_eq!(terminal.read(&mut bytes, true), Reading::Done(1));
 }
+
+#[test]
+fn what_was_typed_and_not_read_can_be_taken_away() {
+    let mut terminal = Terminal::new();
+    terminal.receive(b"read\rwhole\rhalf");
+    let mut bytes = [0; 8];
+    assert_eq!(terminal.read(&mut bytes, false), Reading::Done(5));
+    assert_eq!(terminal.take_typed(), b"whole\nhalf");
+    assert!(!terminal.is_readable());
+    assert_eq!(terminal.take_typed(), b"");
+}

@@ -7,6 +7,7 @@ use crate::inode::{Attributes, Body, InodeId, Kind, Remote};
 use crate::page::Pages;
 use crate::remote::{Ask, Finished, Reply, Request};
 use crate::vfs::Vfs;
+use crate::watch::Happening;
 
 impl<P: Pages> Vfs<P> {
     /// Makes a request, which holds what it names.
@@ -52,6 +53,12 @@ impl<P: Pages> Vfs<P> {
         self.release_inode(request.inode);
     }
 
+    /// Takes back a request that was not sent, and whose operation is made again. Only those of
+    /// [`Stop::Commit`](crate::Stop::Commit) can be taken back.
+    pub fn withdraw(&mut self, request: &Request) {
+        self.release(request);
+    }
+
     /// Takes the server's answer to a request. An error is the result of the operation.
     pub fn answer(
         &mut self,
@@ -93,6 +100,8 @@ impl<P: Pages> Vfs<P> {
                 self.known(*parent, name, Some((node, attributes)));
                 let made = self.cached(*parent, name).ok_or(Errno::EIO)?;
                 self.pin(made);
+                let what = (Happening::CREATE, 0);
+                self.name_happened(*parent, name, what, attributes.kind);
                 return Ok(Finished::Made(made));
             }
             (Ask::Create { parent, name, exclusive: false, .. }, Err(Errno::EEXIST)) => {
@@ -107,6 +116,8 @@ impl<P: Pages> Vfs<P> {
                 let attributes = &mut self.inodes[*target].attributes;
                 attributes.links += 1;
                 attributes.changed = *now;
+                self.happened(*target, Happening::ATTRIBUTES, (0, &[]));
+                self.name_happened(*parent, name, (Happening::CREATE, 0), Kind::File);
                 return Ok(Finished::Done);
             }
             (Ask::Remove { dentry, now, .. }, Ok(_)) => {
@@ -185,6 +196,12 @@ impl<P: Pages> Vfs<P> {
             let ask = Ask::Forget { holds };
             self.outbox.push_back(Request { inode, node, ask });
         }
+    }
+
+    /// Whether there is a request that nobody waits for.
+    #[inline]
+    pub fn has_background(&self) -> bool {
+        !self.outbox.is_empty() || self.dirty_pages > self.most_pages / 4
     }
 
     /// A request that nobody waits for, if there is one: what is to be forgotten, and, when there is much

@@ -7,9 +7,10 @@ use crate::file::{FileId, Object};
 use crate::inode::{Attributes, Body, Changes, InodeId, Kind, Time};
 use crate::page::{PAGE_BYTES, Pages};
 use crate::permission::Wish;
-use crate::remote::{Ask, Reported};
+use crate::remote::{Ask, Reported, Request};
 use crate::stop::{Result, Stop, fail};
 use crate::vfs::{Context, Origin, Vfs};
+use crate::watch::Happening;
 
 /// Pipes, sockets and the like have this number of a file system.
 const ANONYMOUS: u64 = 0xf;
@@ -143,6 +144,7 @@ impl<P: Pages> Vfs<P> {
         let lost = if foreign { crate::permission::SET_GROUP } else { 0 };
         let permissions = Some(mode & 0o7777 & !lost);
         self.change(inode, Changes { permissions, ..Changes::default() }, context.now);
+        self.happened_at(dentry, Happening::ATTRIBUTES);
         Ok(())
     }
 
@@ -167,6 +169,7 @@ impl<P: Pages> Vfs<P> {
         let nobody = crate::permission::Credentials { user: 1, ..Default::default() };
         let permissions = file.then(|| nobody.without_identity(attributes.permissions));
         self.change(inode, Changes { user, group, permissions, ..Changes::default() }, context.now);
+        self.happened_at(dentry, Happening::ATTRIBUTES);
         Ok(())
     }
 
@@ -196,6 +199,7 @@ impl<P: Pages> Vfs<P> {
         };
         let (accessed, modified) = (time(accessed), time(modified));
         self.change(inode, Changes { accessed, modified, ..Changes::default() }, context.now);
+        self.happened_at(dentry, Happening::ATTRIBUTES);
         Ok(())
     }
 
@@ -211,6 +215,7 @@ impl<P: Pages> Vfs<P> {
         context.credentials.check(&attributes, Wish::WRITE)?;
         self.resize(inode, size, context.now)?;
         self.drop_identity(context, inode);
+        self.happened_at(dentry, Happening::MODIFY);
         Ok(())
     }
 
@@ -221,6 +226,7 @@ impl<P: Pages> Vfs<P> {
             Object::File(inode) if it.flags.writes() => {
                 self.resize(inode, size, context.now)?;
                 self.drop_identity(context, inode);
+                self.file_happened(file, Happening::MODIFY);
                 Ok(())
             }
             _ => fail(Errno::EINVAL),
@@ -337,10 +343,13 @@ impl<P: Pages> Vfs<P> {
         if !self.dirty.is_empty() {
             return Err(Stop::Wait(self.written));
         }
-        let Some(root) = self.filesystems.iter().find(|it| it.origin == Origin::Remote) else {
-            return Ok(());
-        };
-        let root = self.inode_id(root.root)?;
-        Err(Stop::Commit(self.request_of(root, Ask::Sync)))
+        self.sync_request().map_or(Ok(()), |request| Err(Stop::Commit(request)))
+    }
+
+    /// Asks the file server to have everything last that it was told; `None` if there is none.
+    pub fn sync_request(&mut self) -> Option<Request> {
+        let remote = self.filesystems.iter().find(|it| it.origin == Origin::Remote)?;
+        let root = self.dentries[remote.root].inode?;
+        Some(self.request_of(root, Ask::Sync))
     }
 }

@@ -203,14 +203,14 @@ impl<P: Pages> Vfs<P> {
         for _ in 0..2 * self.clock.len() {
             let Some((inode, index)) = self.clock.pop_front() else { break };
             let Some(it) = self.inodes.get_mut(inode) else { continue };
-            if it.remote.is_none() {
-                continue;
-            }
+            let Some(remote) = &it.remote else { continue };
+            // What is on its way to the server is copied when its turn comes.
+            let is_written = remote.under_way > 0;
             let Body::File(content) = &mut it.body else { continue };
             let Some(cached) = content.pages.get_mut(&index) else { continue };
             let page = cached.page;
             let used = core::mem::replace(&mut cached.recent, false);
-            if cached.dirty || used || self.pages.is_shared(page) {
+            if cached.dirty || used || is_written || self.pages.is_shared(page) {
                 self.clock.push_back((inode, index));
                 continue;
             }
@@ -380,6 +380,9 @@ impl<P: Pages> Vfs<P> {
         }
         attributes.size = size;
         attributes.touch(now);
+        if shrinks {
+            self.cuts.push((inode, size));
+        }
         if let Some(remote) = &mut it.remote
             && shrinks
         {

@@ -37,7 +37,10 @@ const NODES: &[(&[u8], (u32, u32), u16)] = &[
     (b"tty", (5, 0), 0o666),
     (b"console", (5, 1), 0o600),
     (b"ptmx", (5, 2), 0o666),
+    (b"tty1", (4, 1), 0o620),
     (b"ttyS0", (4, 64), 0o620),
+    (b"ttyS1", (4, 65), 0o620),
+    (b"ttyS2", (4, 66), 0o620),
 ];
 
 /// The links of `/dev`, and where they lead.

@@ -12,14 +12,17 @@ use crate::dentry::DentryId;
 use crate::device::Device;
 use crate::epoll::EpollId;
 use crate::event::Event;
-use crate::inode::{InodeId, Kind};
+use crate::inode::{InodeId, Kind, Time};
 use crate::list::Listing;
 use crate::page::Pages;
 use crate::pipe::{Ends, PipeId};
 use crate::socket::SocketId;
 use crate::stop::{Result, fail};
 use crate::terminals::TerminalEnd;
+use crate::timer::TimerFile;
 use crate::vfs::{Context, Vfs};
+use crate::watch::{Happening, WatcherId};
+use crate::witness::ProcessFile;
 
 bitflags! {
     /// Flags of an open file, and of opening one, as Linux numbers them.
@@ -106,6 +109,14 @@ pub enum Object {
     Event(Event),
     /// A set of files to wait for.
     Epoll(EpollId),
+    /// A timer.
+    Timer(TimerFile),
+    /// Signals of a set that wait for who reads.
+    Signals(u64),
+    /// A process.
+    Process(ProcessFile),
+    /// What happens to other files.
+    Watcher(WatcherId),
     /// A device.
     Device(Device),
     /// A terminal.
@@ -134,24 +145,14 @@ pub struct File {
 /// Number of an open file.
 pub type FileId = Id<File>;
 
-/// From where an offset counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whence {
-    /// The start.
-    Start,
-    /// Where the file stands.
-    Current,
-    /// The end.
-    End,
-    /// The first data from there on.
-    Data,
-    /// The first hole from there on.
-    Hole,
-}
-
 impl File {
     pub(crate) fn new(object: Object, flags: Flags, dentry: Option<DentryId>) -> Self {
         Self { object, dentry, flags: flags - Flags::OPENING, offset: 0, uses: 1, anonymous: 0 }
+    }
+
+    /// How many hold it.
+    pub(crate) const fn uses(&self) -> u32 {
+        self.uses
     }
 }
 
@@ -175,6 +176,18 @@ impl<P: Pages> Vfs<P> {
 
     /// Gives back one hold. What nobody holds is closed.
     pub fn close(&mut self, file: FileId) {
+        self.close_one(file);
+        self.close_abandoned();
+    }
+
+    /// Closes what closed sockets carried: sockets among them, which carry more.
+    pub(crate) fn close_abandoned(&mut self) {
+        while let Some(file) = self.flight.abandoned.pop() {
+            self.close_one(file);
+        }
+    }
+
+    fn close_one(&mut self, file: FileId) {
         let it = &mut self.files[file];
         it.uses -= 1;
         if it.uses > 0 {
@@ -182,12 +195,24 @@ impl<P: Pages> Vfs<P> {
         }
         self.unlock_file(file);
         self.leave_epolls(file);
+        if let Some(dentry) = self.files[file].dentry.filter(|_| self.watches > 0) {
+            let flags = self.files[file].flags;
+            let writes = flags.writes();
+            let what = if writes { Happening::CLOSE_WRITE } else { Happening::CLOSE_OTHER };
+            if !flags.contains(Flags::PATH) {
+                self.happened_at(dentry, what);
+            }
+        }
         let Some(it) = self.files.remove(file) else { return };
         match it.object {
             Object::Pipe(pipe, ends) => self.close_end(pipe, ends),
             Object::Socket(socket) => self.close_socket(socket),
             Object::Epoll(epoll) => self.close_epoll(epoll),
             Object::Event(event) => self.queues.remove(event.queue),
+            Object::Timer(timer) => self.close_timer(file, timer),
+            Object::Process(process) => self.close_process(file, process),
+            Object::Watcher(watcher) => self.close_watcher(watcher),
+            Object::Signals(_) => self.signal_files -= 1,
             Object::Terminal(end) => self.close_terminal(end),
             _ => {}
         }
@@ -269,9 +294,52 @@ impl<P: Pages> Vfs<P> {
                 let flags = it.flags;
                 self.read_socket(file, flags, target)
             }
+            Object::Timer(timer) => {
+                let timer = *timer;
+                self.read_timer(file, timer, target)
+            }
+            Object::Watcher(watcher) => {
+                let watcher = *watcher;
+                self.read_watcher(file, watcher, target)
+            }
             Object::Directory(_) => fail(Errno::EISDIR),
-            Object::Epoll(_) | Object::Path => fail(Errno::EINVAL),
+            // What tells of signals is read by who keeps them.
+            Object::Epoll(_) | Object::Signals(_) | Object::Process(_) | Object::Path => {
+                fail(Errno::EINVAL)
+            }
         }
+    }
+
+    /// Reads a regular file, at `offset` or where it stands, as [`read`](Self::read) does: that needs nothing
+    /// but the time. `None` if the file is none or may not be read.
+    pub fn read_regular(
+        &mut self,
+        now: Time,
+        file: FileId,
+        offset: Option<u64>,
+        target: &mut dyn Target,
+    ) -> Option<Result<usize>> {
+        let it = &self.files[file];
+        let Object::File(inode) = it.object else { return None };
+        if !it.flags.reads() {
+            return None;
+        }
+        let (at, notes) = (offset.unwrap_or(it.offset), !it.flags.contains(Flags::NO_ACCESS_TIME));
+        let done = self.read_content(inode, at, target);
+        if let Ok(count) = done
+            && count > 0
+        {
+            if notes {
+                self.note_access(inode, now);
+            }
+            if self.watches > 0 {
+                self.file_happened(file, Happening::ACCESS);
+            }
+            if offset.is_none() {
+                self.files[file].offset = at + count as u64;
+            }
+        }
+        Some(done)
     }
 
     /// Writes where the file stands, or at its end, and moves it on. At most 256 KiB at a time.
@@ -317,9 +385,14 @@ impl<P: Pages> Vfs<P> {
                 let flags = it.flags;
                 self.write_socket(file, flags, source)
             }
-            Object::Text(_) => fail(Errno::EINVAL),
             Object::Directory(_) => fail(Errno::EISDIR),
-            Object::Epoll(_) | Object::Path => fail(Errno::EINVAL),
+            Object::Text(_)
+            | Object::Epoll(_)
+            | Object::Timer(_)
+            | Object::Signals(_)
+            | Object::Process(_)
+            | Object::Watcher(_)
+            | Object::Path => fail(Errno::EINVAL),
         }
     }
 
@@ -336,14 +409,9 @@ impl<P: Pages> Vfs<P> {
             return fail(Errno::EBADF);
         }
         match &it.object {
-            Object::File(inode) => {
-                let (inode, notes) = (*inode, !it.flags.contains(Flags::NO_ACCESS_TIME));
-                let done = self.read_content(inode, offset, target)?;
-                if notes && done > 0 {
-                    self.note_access(inode, context.now);
-                }
-                Ok(done)
-            }
+            Object::File(_) => self
+                .read_regular(context.now, file, Some(offset), target)
+                .unwrap_or(fail(Errno::EBADF)),
             Object::Text(text) => {
                 let rest = text.get(offset.min(text.len() as u64) as usize..).unwrap_or_default();
                 let rest = &rest[..rest.len().min(target.room())];
@@ -376,6 +444,9 @@ impl<P: Pages> Vfs<P> {
                 let inode = *inode;
                 let done = self.write_content(inode, offset, source, context.now)?;
                 self.drop_identity(context, inode);
+                if self.watches > 0 && done > 0 {
+                    self.file_happened(file, Happening::MODIFY);
+                }
                 Ok(done)
             }
             Object::Device(device) => {
@@ -385,33 +456,5 @@ impl<P: Pages> Vfs<P> {
             Object::Directory(_) => fail(Errno::EISDIR),
             _ => fail(Errno::ESPIPE),
         }
-    }
-
-    /// Moves a file to where its next read or write begins.
-    pub fn seek(&mut self, file: FileId, offset: i64, whence: Whence) -> Result<u64> {
-        let it = &self.files[file];
-        let size = match &it.object {
-            Object::File(inode) => self.inodes[*inode].attributes.size,
-            Object::Text(text) => text.len() as u64,
-            Object::Directory(_) => 0,
-            Object::Device(_) => return Ok(0),
-            _ => return fail(Errno::ESPIPE),
-        };
-        let from = match whence {
-            Whence::Start => 0,
-            Whence::Current => it.offset,
-            Whence::End => size,
-            Whence::Data | Whence::Hole => {
-                let within = u64::try_from(offset).ok().filter(|offset| *offset < size);
-                let Some(within) = within else { return fail(Errno::ENXIO) };
-                let place = if whence == Whence::Data { within } else { size };
-                self.files[file].offset = place;
-                return Ok(place);
-            }
-        };
-        let place = from.checked_add_signed(offset).filter(|place| *place <= i64::MAX as u64);
-        let Some(place) = place else { return fail(Errno::EINVAL) };
-        self.files[file].offset = place;
-        Ok(place)
     }
 }

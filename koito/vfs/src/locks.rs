@@ -14,6 +14,21 @@ use crate::vfs::Vfs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(pub u64);
 
+/// What makes an owner of an open file's number.
+const FILE: u64 = 1 << 32;
+
+impl Owner {
+    /// The owner that an open file is, beside processes (`F_OFD_SETLK`).
+    pub const fn of_file(file: FileId) -> Self {
+        Self(FILE | file.value() as u64)
+    }
+
+    /// Whether it is an open file.
+    pub const fn is_file(self) -> bool {
+        self.0 & FILE != 0
+    }
+}
+
 /// How a lock excludes others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exclusion {
@@ -170,6 +185,7 @@ impl<P: Pages> Vfs<P> {
             if whole.len() != before {
                 self.wake_lockers(inode);
             }
+            self.unlock_all(file, Owner::of_file(file));
         }
     }
 

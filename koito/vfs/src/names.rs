@@ -11,6 +11,7 @@ use crate::remote::{Ask, Maker, New};
 use crate::stop::{Result, Stop, fail};
 use crate::vfs::{Context, Origin, Vfs};
 use crate::walk::{Found, Last};
+use crate::watch::Happening;
 
 impl<P: Pages> Vfs<P> {
     /// Makes a node at a place where nothing is. Its name is held for the caller.
@@ -63,6 +64,7 @@ impl<P: Pages> Vfs<P> {
                 if let Some(directory) = self.dentries[found.parent].inode {
                     self.inodes[directory].attributes.touch(now);
                 }
+                self.name_happened(found.parent, &found.name, (Happening::CREATE, 0), kind);
                 self.pin(made);
                 Ok(made)
             }
@@ -206,6 +208,8 @@ impl<P: Pages> Vfs<P> {
                 let attributes = &mut self.inodes[target].attributes;
                 attributes.links += 1;
                 attributes.changed = now;
+                self.happened(target, Happening::ATTRIBUTES, (0, &[]));
+                self.name_happened(parent, &name, (Happening::CREATE, 0), Kind::File);
                 Ok(())
             }
         }
@@ -294,7 +298,17 @@ impl<P: Pages> Vfs<P> {
             let is_directory = attributes.kind == Kind::Directory;
             attributes.links = if is_directory { 0 } else { attributes.links.saturating_sub(1) };
             attributes.changed = now;
+            let (kind, is_last) = (attributes.kind, attributes.links == 0);
             self.inodes[directory].attributes.touch(now);
+            if self.watches > 0 {
+                let (parent, name) =
+                    (self.dentries[dentry].parent, self.dentries[dentry].name.clone());
+                self.happened(inode, Happening::ATTRIBUTES, (0, &[]));
+                self.name_happened(parent, &name, (Happening::DELETE, 0), kind);
+                if is_last {
+                    self.watched_is_gone(inode);
+                }
+            }
         }
         self.detach(dentry);
     }

@@ -6,7 +6,7 @@ use crate::buffer::Target;
 use crate::dentry::DentryId;
 use crate::device::Device;
 use crate::file::{File, FileId, Flags, Object};
-use crate::inode::{Body, Kind};
+use crate::inode::{Attributes, Body, Kind};
 use crate::list::Listing;
 use crate::page::Pages;
 use crate::permission::Wish;
@@ -14,6 +14,7 @@ use crate::remote::New;
 use crate::stop::{Result, fail};
 use crate::vfs::{Context, Origin, Vfs};
 use crate::walk::Last;
+use crate::watch::Happening;
 
 impl<P: Pages> Vfs<P> {
     /// Opens what is at a path, and makes it if the flags say so. After [`Stop::Commit`](crate::Stop::Commit)
@@ -29,7 +30,7 @@ impl<P: Pages> Vfs<P> {
         let makes = flags.contains(Flags::CREATE) && !flags.contains(Flags::PATH);
         let must_not_be = makes && flags.contains(Flags::EXCLUSIVE);
         if flags.contains(Flags::TEMPORARY) {
-            return fail(Errno::EOPNOTSUPP);
+            return self.open_temporary(context, (start, path), flags, mode);
         }
         let keep = must_not_be || flags.contains(Flags::NO_FOLLOW);
         let last = if keep { Last::Keep } else { Last::Follow };
@@ -121,6 +122,7 @@ impl<P: Pages> Vfs<P> {
                     if flags.contains(Flags::TRUNCATE) && attributes.size > 0 {
                         self.resize(id, 0, context.now)?;
                         self.drop_identity(context, id);
+                        self.happened_at(dentry, Happening::MODIFY);
                     }
                     Object::File(id)
                 }
@@ -135,6 +137,7 @@ impl<P: Pages> Vfs<P> {
             },
             Kind::BlockDevice => return fail(Errno::ENXIO),
         };
+        self.happened_at(dentry, Happening::OPEN);
         Ok(self.add_file(File::new(object, flags, Some(dentry))))
     }
 
@@ -147,11 +150,43 @@ impl<P: Pages> Vfs<P> {
         }
     }
 
+    /// A file without a name on the file system of a directory, which is to be in memory.
+    fn open_temporary(
+        &mut self,
+        context: &Context<'_>,
+        (start, path): (DentryId, &[u8]),
+        flags: Flags,
+        mode: u16,
+    ) -> Result<FileId> {
+        if !flags.writes() || !flags.contains(Flags::DIRECTORY) {
+            return fail(Errno::EINVAL);
+        }
+        let parent = self.find(context, start, path, Last::Follow)?;
+        let directory = self.inode(parent)?;
+        let (attributes, filesystem) = (directory.attributes, directory.filesystem);
+        if attributes.kind != Kind::Directory {
+            return fail(Errno::ENOTDIR);
+        }
+        context.credentials.check(&attributes, Wish::WRITE.and(Wish::EXECUTE))?;
+        if self.origin(parent) != Origin::Memory {
+            return fail(Errno::EOPNOTSUPP);
+        }
+        let owner = (context.credentials.user, context.credentials.group);
+        let permissions = mode & 0o7777 & !context.umask;
+        let mut own = Attributes::new(Kind::File, permissions, owner, context.now);
+        own.links = 0;
+        let inode = self.add_inode(filesystem, own, Body::File(Default::default()));
+        let dentry = self.add_name(parent, b"#tmpfile", Some(inode));
+        self.hash_out(dentry);
+        let file = self.add_file(File::new(Object::File(inode), flags, Some(dentry)));
+        self.unpin(dentry);
+        Ok(file)
+    }
+
     /// A file without a name, in memory (`memfd_create`).
     pub fn open_memory(&mut self, context: &Context<'_>, name: &[u8]) -> FileId {
         let (user, group) = (context.credentials.user, context.credentials.group);
-        let attributes =
-            crate::inode::Attributes::new(Kind::File, 0o777, (user, group), context.now);
+        let attributes = Attributes::new(Kind::File, 0o777, (user, group), context.now);
         let inode = self.add_inode(0, attributes, Body::File(Default::default()));
         let root = self.filesystems[0].root;
         debug_assert_eq!(self.filesystems[0].origin, Origin::Memory);

@@ -65,6 +65,10 @@ impl<P: Pages> Vfs<P> {
             Object::Socket(socket) => self.socket_ready(*socket),
             Object::Terminal(end) => self.terminal_ready(*end),
             Object::Epoll(epoll) => Ready::when(self.epoll_ready(*epoll), false),
+            Object::Timer(timer) => Ready::when(timer.rung > 0, false),
+            Object::Signals(set) => Ready::when(self.asker & set != 0, false),
+            Object::Process(process) => Ready::when(process.is_over, false),
+            Object::Watcher(watcher) => Ready::when(self.watchers[*watcher].is_ready(), false),
             _ => Ready::when(true, true),
         }
     }
@@ -80,6 +84,10 @@ impl<P: Pages> Vfs<P> {
             Object::Socket(socket) => self.socket_queues(*socket),
             Object::Terminal(end) => self.terminal_queues(*end),
             Object::Epoll(epoll) => [self.epolls[*epoll].queue, self.never],
+            Object::Timer(timer) => [timer.queue, self.never],
+            Object::Signals(_) => [self.signalled, self.never],
+            Object::Process(process) => [process.queue, self.never],
+            Object::Watcher(watcher) => [self.watchers[*watcher].queue, self.never],
             _ => [self.never; 2],
         }
     }

@@ -165,6 +165,10 @@ impl<P: Pages> Vfs<P> {
             (_, Object::Socket(_)) => format!("socket:[{}]", it.anonymous).into(),
             (_, Object::Event(_)) => b"anon_inode:[eventfd]".to_vec(),
             (_, Object::Epoll(_)) => b"anon_inode:[eventpoll]".to_vec(),
+            (_, Object::Timer(_)) => b"anon_inode:[timerfd]".to_vec(),
+            (_, Object::Signals(_)) => b"anon_inode:[signalfd]".to_vec(),
+            (_, Object::Process(_)) => b"anon_inode:[pidfd]".to_vec(),
+            (_, Object::Watcher(_)) => b"anon_inode:inotify".to_vec(),
             _ => b"anon_inode:[unknown]".to_vec(),
         }
     }

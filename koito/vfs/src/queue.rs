@@ -48,11 +48,6 @@ impl Queues {
         self.woken.append(&mut queue.waiting);
     }
 
-    /// Whether somebody waits there.
-    pub(crate) fn is_awaited(&self, queue: QueueId) -> bool {
-        !self.queues[queue].waiting.is_empty()
-    }
-
     pub(crate) fn wakes(&self, queue: QueueId) -> u64 {
         self.queues[queue].wakes
     }

@@ -12,6 +12,7 @@ use crate::remote::{Ask, Rename};
 use crate::stop::{Result, Stop, fail};
 use crate::vfs::{Context, Origin, Vfs};
 use crate::walk::Last;
+use crate::watch::Happening;
 
 impl<P: Pages> Vfs<P> {
     /// Renames: `from` and `to` are paths from their starts.
@@ -139,7 +140,7 @@ impl<P: Pages> Vfs<P> {
         if let Some(replaced) = replaced {
             self.take_out(to, replaced);
             if how == Rename::Exchange {
-                self.move_name(replaced, from, old_name);
+                self.move_name(replaced, from, old_name.clone());
                 self.enter(from, replaced);
             } else {
                 if let Some(directory) = self.dentries[to].inode {
@@ -163,6 +164,12 @@ impl<P: Pages> Vfs<P> {
         }
         if let Some(inode) = self.dentries[dentry].inode {
             self.inodes[inode].attributes.changed = now;
+            if self.watches > 0 {
+                let (kind, cookie) = (self.inodes[inode].attributes.kind, self.next_move());
+                self.name_happened(from, &old_name, (Happening::MOVED_FROM, cookie), kind);
+                self.name_happened(to, new_name, (Happening::MOVED_TO, cookie), kind);
+                self.happened(inode, Happening::MOVE_SELF, (0, &[]));
+            }
         }
         self.unpin(to);
         self.unpin(from);

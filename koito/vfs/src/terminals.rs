@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::format;
+use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_tty::{Flush, Settings, Signal, Terminal, WindowSize};
@@ -16,7 +17,8 @@ use crate::vfs::{Context, Vfs};
 
 /// Device numbers.
 const CURRENT: (u32, u32) = (5, 0);
-const CONSOLES: [(u32, u32); 2] = [(5, 1), (4, 64)];
+const CONSOLE: (u32, u32) = (5, 1);
+const FIRST_SERIAL: (u32, u32) = (4, 64);
 const MULTIPLEXER: (u32, u32) = (5, 2);
 const SLAVES: u32 = 136;
 
@@ -27,7 +29,9 @@ pub struct Line {
     /// Woken when programs can read, or write.
     pub(crate) readable: QueueId,
     pub(crate) writable: QueueId,
-    /// Its number among the pseudo-terminals, and what is known of its master.
+    /// The device that it is.
+    device: (u32, u32),
+    /// What is known of its master, if it is a pseudo-terminal.
     pub(crate) master: Option<Master>,
     /// Open files of programs.
     open: u32,
@@ -39,7 +43,6 @@ pub struct Line {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Master {
-    number: u32,
     /// Woken when the master can read, or write.
     pub(crate) readable: QueueId,
     pub(crate) writable: QueueId,
@@ -74,7 +77,6 @@ pub enum TerminalEvent {
 #[derive(Debug, Default)]
 pub struct Terminals {
     pub(crate) lines: Arena<Line>,
-    console: Option<TerminalId>,
     events: VecDeque<TerminalEvent>,
 }
 
@@ -86,7 +88,7 @@ impl Default for Arena<Line> {
 
 impl Terminals {
     pub(crate) const fn new() -> Self {
-        Self { lines: Arena::new(), console: None, events: VecDeque::new() }
+        Self { lines: Arena::new(), events: VecDeque::new() }
     }
 
     /// What processes have to be told.
@@ -112,15 +114,19 @@ impl Terminals {
 
     /// The device that a terminal is.
     pub fn device(&self, id: TerminalId) -> (u32, u32) {
-        match &self.lines[id].master {
-            Some(master) => (SLAVES, master.number),
-            None => CONSOLES[1],
-        }
+        self.lines[id].device
+    }
+
+    /// The terminal that is a device.
+    fn of_device(&self, device: (u32, u32)) -> Option<TerminalId> {
+        let device = if device == CONSOLE { FIRST_SERIAL } else { device };
+        self.lines.ids().find(|id| self.lines[*id].device == device)
     }
 
     /// Number of a pseudo-terminal.
     pub fn number(&self, id: TerminalId) -> Option<u32> {
-        self.lines[id].master.as_ref().map(|master| master.number)
+        let (major, number) = self.lines[id].device;
+        (major == SLAVES).then_some(number)
     }
 
     /// Lets programs open a pseudo-terminal, or not.
@@ -159,27 +165,29 @@ impl Terminals {
 }
 
 impl<P: Pages> Vfs<P> {
-    fn add_line(&mut self, master: Option<Master>) -> TerminalId {
+    fn add_line(&mut self, device: (u32, u32), master: Option<Master>) -> TerminalId {
         let (readable, writable) = (self.queues.add(), self.queues.add());
         let terminal = Terminal::new();
         let (open, hung_up, deadline) = (0, false, None);
-        let line = Line { terminal, readable, writable, master, open, hung_up, deadline };
+        let line = Line { terminal, readable, writable, device, master, open, hung_up, deadline };
         self.terminals.lines.insert(line)
     }
 
-    /// The console, which the caller drives by [`type_in`](Self::type_in) and [`shown`](Self::shown).
-    pub fn console(&mut self) -> TerminalId {
-        if let Some(console) = self.terminals.console {
-            return console;
-        }
-        let console = self.add_line(None);
-        self.terminals.console = Some(console);
-        console
+    /// A terminal that the caller drives by [`type_in`](Self::type_in) and [`shown`](Self::shown). The first
+    /// serial line is the console as well.
+    pub fn add_terminal(&mut self, device: (u32, u32)) -> TerminalId {
+        self.add_line(device, None)
     }
 
-    /// Whether a program waits for what is typed.
-    pub fn is_read(&self, id: TerminalId) -> bool {
-        self.queues.is_awaited(self.terminals.lines[id].readable)
+    /// A terminal begins anew, for another user; answers what was typed and nobody read.
+    pub fn renew_terminal(&mut self, id: TerminalId, window: WindowSize) -> Vec<u8> {
+        let terminal = &mut self.terminals.lines[id].terminal;
+        let unread = terminal.take_typed();
+        let (session, foreground) = (terminal.session, terminal.foreground);
+        *terminal = Terminal::with_window(window);
+        (terminal.session, terminal.foreground) = (session, foreground);
+        self.wake_line(id);
+        unread
     }
 
     /// Somebody typed.
@@ -219,18 +227,14 @@ impl<P: Pages> Vfs<P> {
         let terminal = match device {
             MULTIPLEXER => return Ok(self.open_master()),
             CURRENT => self.terminals.of_session(context.session).ok_or(Errno::ENXIO)?,
-            (SLAVES, number) => {
-                let is_it = |id: &TerminalId| self.terminals.number(*id) == Some(number);
-                let found = self.terminals.lines.ids().find(is_it);
-                let id = found.ok_or(Errno::ENXIO)?;
+            device => {
+                let id = self.terminals.of_device(device).ok_or(Errno::ENXIO)?;
                 let line = &self.terminals.lines[id];
                 if line.hung_up || line.master.as_ref().is_some_and(|it| it.locked) {
                     return fail(Errno::EIO);
                 }
                 id
             }
-            device if CONSOLES.contains(&device) => self.terminals.console.ok_or(Errno::ENXIO)?,
-            _ => return fail(Errno::ENXIO),
         };
         let leads = context.process == context.session && context.process != 0;
         let free = self.terminals.lines[terminal].terminal.session.is_none()
@@ -247,14 +251,11 @@ impl<P: Pages> Vfs<P> {
     }
 
     fn open_master(&mut self) -> TerminalEnd {
-        let used = |number: &u32| {
-            let mut ids = self.terminals.lines.ids();
-            ids.any(|id| self.terminals.number(id) == Some(*number))
-        };
+        let used = |number: &u32| self.terminals.of_device((SLAVES, *number)).is_some();
         let number = (0..).find(|number| !used(number)).unwrap_or(0);
         let (readable, writable) = (self.queues.add(), self.queues.add());
-        let master = Master { number, readable, writable, locked: true, left: false };
-        let terminal = self.add_line(Some(master));
+        let master = Master { readable, writable, locked: true, left: false };
+        let terminal = self.add_line((SLAVES, number), Some(master));
         if let Some(root) = self.slaves_root() {
             let mut attributes =
                 Attributes::new(Kind::CharacterDevice, 0o620, (0, 5), Time::default());

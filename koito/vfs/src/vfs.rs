@@ -11,7 +11,7 @@ use rand_chacha::rand_core::SeedableRng;
 use crate::arena::Arena;
 use crate::dentry::{Dentry, DentryId};
 use crate::epoll::Epoll;
-use crate::file::File;
+use crate::file::{File, FileId};
 use crate::inode::{Attributes, Body, Inode, InodeId, Kind, Remote, Time};
 use crate::list::OLDEST;
 use crate::locks::Locks;
@@ -22,7 +22,9 @@ use crate::proc::System;
 use crate::queue::{QueueId, Queues};
 use crate::remote::{Reported, Request};
 use crate::socket::{Socket, SocketId};
+use crate::socket_garbage::Flight;
 use crate::terminals::Terminals;
+use crate::watch::Watcher;
 
 /// Where the nodes of a file system live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,9 +98,23 @@ pub struct Vfs<P> {
     pub(crate) files: Arena<File>,
     pub(crate) pipes: Arena<Pipe>,
     pub(crate) sockets: Arena<Socket>,
+    pub(crate) flight: Flight,
     /// Sockets with names that are no paths.
     pub(crate) abstract_names: HashMap<Box<[u8]>, SocketId>,
     pub(crate) epolls: Arena<Epoll>,
+    /// Files that became shorter.
+    pub(crate) cuts: Vec<(InodeId, u64)>,
+    /// Files that tell what happens to others; how many watches they have; and the last move that was told.
+    pub(crate) watchers: Arena<Watcher>,
+    pub(crate) watches: usize,
+    pub(crate) last_move: u32,
+    /// Files that are timers, and files that stand for processes.
+    pub(crate) timers: Vec<FileId>,
+    pub(crate) process_files: Vec<FileId>,
+    /// How many files tell of signals; woken when one may; and which wait for who asks.
+    pub(crate) signal_files: usize,
+    pub(crate) signalled: QueueId,
+    pub(crate) asker: u64,
     pub(crate) filesystems: Vec<Filesystem>,
     /// Nodes of the file server that are known here, by its numbers.
     pub(crate) nodes: HashMap<u32, InodeId>,
@@ -130,7 +146,7 @@ impl<P: Pages> Vfs<P> {
     /// An empty directory in memory for a root, and at most `most_pages` pages for contents of files.
     pub fn new(pages: P, most_pages: usize) -> Self {
         let mut queues = Queues::new();
-        let (written, never) = (queues.add(), queues.add());
+        let (written, never, signalled) = (queues.add(), queues.add(), queues.add());
         let mut this = Self {
             pages,
             queues,
@@ -142,8 +158,18 @@ impl<P: Pages> Vfs<P> {
             files: Arena::new(),
             pipes: Arena::new(),
             sockets: Arena::new(),
+            flight: Flight::new(),
             abstract_names: HashMap::new(),
             epolls: Arena::new(),
+            cuts: Vec::new(),
+            watchers: Arena::new(),
+            watches: 0,
+            last_move: 0,
+            timers: Vec::new(),
+            process_files: Vec::new(),
+            signal_files: 0,
+            signalled,
+            asker: 0,
             filesystems: Vec::new(),
             nodes: HashMap::new(),
             idle: VecDeque::new(),

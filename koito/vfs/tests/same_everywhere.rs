@@ -186,6 +186,61 @@ proptest! {
     }
 }
 
+/// Kinds of a tree's names in [`every_shape_of_rename_ends_the_same`].
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    Nothing,
+    File,
+    Directory,
+    Link,
+}
+
+/// Names of that tree, each after the directory that it stands in.
+const SHAPED: [&str; 6] = ["a", "b", "a/x", "b/x", "a/x/y", "b/x/y"];
+
+fn shape() -> impl Strategy<Value = Shape> {
+    prop_oneof![
+        1 => Just(Shape::Nothing),
+        1 => Just(Shape::File),
+        3 => Just(Shape::Directory),
+        1 => Just(Shape::Link),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Renames of every name to every other in a small tree, one after the other.
+    #[test]
+    fn every_shape_of_rename_ends_the_same(
+        shapes in prop::array::uniform6(shape()),
+        leads_to in 0..SHAPED.len(),
+        renames in prop::collection::vec((0..SHAPED.len(), 0..SHAPED.len(), 0..3u8), 1..24),
+    ) {
+        let mut world = World::with_pages(64);
+        for root in BOTH {
+            for (name, shape) in SHAPED.into_iter().zip(shapes) {
+                let path = format!("{root}/{name}");
+                // Where something is missing or in the way there is nothing.
+                let _ = match shape {
+                    Shape::Nothing => Ok(()),
+                    Shape::File => world.put(&path, b"x"),
+                    Shape::Directory => world.mkdir(&path, 0o777),
+                    Shape::Link => world.symlink(&format!("{root}/{}", SHAPED[leads_to]), &path),
+                };
+            }
+        }
+        for (from, to, how) in renames {
+            let how = [Rename::Replace, Rename::Keep, Rename::Exchange][usize::from(how)];
+            let ends = BOTH.map(|root| {
+                let path = |name: usize| format!("{root}/{}", SHAPED[name]);
+                world.rename(&path(from), &path(to), how)
+            });
+            prop_assert_eq!(ends[0], ends[1], "{} to {}, {:?}", SHAPED[from], SHAPED[to], how);
+        }
+    }
+}
+
 /// Both places where files can be.
 const BOTH: [&str; 2] = ["/tmp", "/disk"];
 

@@ -148,6 +148,13 @@ impl Function {
         });
     }
 
+    /// Ends all that it does by itself, and answers to no address in memory.
+    pub fn disable(&self, access: &impl ConfigRegionAccess) {
+        PciHeader::new(self.address).update_command(access, |command| {
+            command - (CommandRegister::MEMORY_ENABLE | CommandRegister::BUS_MASTER_ENABLE)
+        });
+    }
+
     /// Its MSI-X capability.
     pub fn msix(&self, access: &impl ConfigRegionAccess) -> Option<MsixCapability> {
         self.capabilities(access).find_map(|capability| match capability {

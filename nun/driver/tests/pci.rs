@@ -1,6 +1,6 @@
 //! A made-up configuration space: what is found in it, and what it says of a virtio disk.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use nun_driver::pci::pci_types::{ConfigRegionAccess, PciAddress};
@@ -181,6 +181,45 @@ fn what_a_reset_forgets_is_put_back() {
     space.add(address, &[(0x20, 0)]);
     function.restore(&space, &bars);
     assert_eq!(space.word(address, 0x20), 0xfe00_4004);
+}
+
+/// Configuration space in the hands of somebody who dies after so many writes.
+struct Dying<'a>(&'a Space, Cell<u32>);
+
+impl ConfigRegionAccess for Dying<'_> {
+    // SAFETY: nothing is asked of the caller.
+    unsafe fn read(&self, address: PciAddress, offset: u16) -> u32 {
+        read(self.0, address, offset)
+    }
+
+    // SAFETY: as for `read`.
+    unsafe fn write(&self, address: PciAddress, offset: u16, value: u32) {
+        if let Some(left) = self.1.get().checked_sub(1) {
+            self.1.set(left);
+            // SAFETY: nothing is asked.
+            unsafe { self.0.write(address, offset, value) }
+        }
+    }
+}
+
+#[test]
+fn who_measures_registers_may_die_at_any_moment() {
+    let address = at(0, 2, 0);
+    let space = disk(address);
+    space.add(address, &[(0x24, 0xe0)]);
+    let function = scan(&space).next().unwrap();
+    let bars = function.bars(&space);
+    let mut expected = [None; 6];
+    expected[4] = Some((0xe0_fe00_4000, 0x4000));
+    let is_spoilt = |writes| {
+        function.measure(&Dying(&space, Cell::new(writes)), &bars);
+        let is_spoilt = function.bars(&space) != bars;
+        assert_eq!(function.measure(&space, &bars), expected, "after {writes} writes");
+        assert_eq!(function.bars(&space), bars, "after {writes} writes");
+        assert_eq!(space.word(address, 4) & 6, 0);
+        is_spoilt
+    };
+    assert_eq!((0..20).filter(|writes| is_spoilt(*writes)).count(), 3, "it matters");
 }
 
 #[test]

@@ -21,6 +21,7 @@
 
 #![no_std]
 
+mod counted;
 mod inside;
 
 use core::alloc::{GlobalAlloc, Layout};
@@ -32,6 +33,7 @@ use nun::memory::HeapMemory;
 use talc::TalcLock;
 use talc::source::GlobalAllocSource;
 
+pub use counted::Counted;
 pub use inside::Inside;
 
 /// By how many bytes it grows at least.

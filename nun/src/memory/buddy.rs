@@ -4,6 +4,9 @@
 //! revoke the one that both came from, which makes it whole again. So the kernel enforces what a
 //! buddy system promises, that blocks do not overlap, and the books here only say which are free.
 
+mod lists;
+
+use self::lists::Lists;
 use super::cut;
 use crate::resources::EXHAUSTED;
 use crate::slots::Slots;
@@ -11,6 +14,8 @@ use crate::{Culprit, Error, Generic, Reason};
 
 /// Logarithm of the smallest block, the smallest Generic that there is.
 const SMALLEST: u8 = 6;
+/// Sizes that there are, as logarithms.
+const SIZES: usize = 64;
 
 /// What is known about one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +26,8 @@ struct Block {
     slot: u16,
     /// The record of the block that it is half of; its own number for one that was added.
     parent: u16,
+    /// The record of the other half.
+    buddy: u16,
     /// The owner's note.
     note: u16,
 }
@@ -35,15 +42,24 @@ enum State {
     Used,
 }
 
-const VACANT: Block = Block { state: State::Vacant, size_bits: 0, slot: 0, parent: 0, note: 0 };
+const VACANT: Block =
+    Block { state: State::Vacant, size_bits: 0, slot: 0, parent: 0, buddy: 0, note: 0 };
 
 /// A buddy system with records for up to `BLOCKS` blocks, split ones included.
 ///
 /// All its Generics stand in one node, whose slots are passed to every operation: always the same,
-/// and below 65536. Every operation looks at each record a few times.
+/// and below 65536. An operation looks at a few records for each size between what is wanted and what is
+/// there; [`allocate_at`](Self::allocate_at) at all free blocks that are large enough.
 #[derive(Clone, Debug)]
 pub struct Buddy<const BLOCKS: usize> {
     blocks: [Block; BLOCKS],
+    /// Vacant records under 0.
+    vacant: Lists<BLOCKS, 1>,
+    /// Free blocks by their size.
+    free: Lists<BLOCKS, SIZES>,
+    /// Blocks in use by their slot, and by their note.
+    by_slot: Lists<BLOCKS, BLOCKS>,
+    by_note: Lists<BLOCKS, BLOCKS>,
 }
 
 impl<const BLOCKS: usize> Default for Buddy<BLOCKS> {
@@ -55,18 +71,28 @@ impl<const BLOCKS: usize> Default for Buddy<BLOCKS> {
 impl<const BLOCKS: usize> Buddy<BLOCKS> {
     /// One without memory.
     pub const fn new() -> Self {
-        const { assert!(BLOCKS <= u16::MAX as usize, "records are numbered in 16 bits") }
-        Self { blocks: [VACANT; BLOCKS] }
+        let mut vacant = Lists::new();
+        let mut number = BLOCKS;
+        while number > 0 {
+            number -= 1;
+            vacant.insert(0, number);
+        }
+        let (free, by_slot, by_note) = (Lists::new(), Lists::new(), Lists::new());
+        Self { blocks: [VACANT; BLOCKS], vacant, free, by_slot, by_note }
     }
 
     /// Gives it the Generic in slot `index`, of 2^`size_bits` bytes, from which nothing has been
     /// made. *Not enough memory* if there is no record left for it.
     pub fn add(&mut self, index: u64, size_bits: u8) -> Result<(), Error> {
-        let slot = u16::try_from(index)
-            .map_err(|_| Error::new(Reason::InvalidArgument, Culprit::argument(1)))?;
-        let number = self.vacant().ok_or(EXHAUSTED)?;
-        let parent = number as u16;
-        self.blocks[number] = Block { state: State::Free, size_bits, slot, parent, note: 0 };
+        let wrong = |number| Error::new(Reason::InvalidArgument, Culprit::argument(number));
+        let slot = u16::try_from(index).map_err(|_| wrong(1))?;
+        if usize::from(size_bits) >= SIZES {
+            return Err(wrong(2));
+        }
+        let number = self.vacant.of(0).next().ok_or(EXHAUSTED)?;
+        let itself = number as u16;
+        let block = Block { size_bits, slot, parent: itself, buddy: itself, ..VACANT };
+        self.enter(number, block);
         Ok(())
     }
 
@@ -75,13 +101,7 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
     /// none, or no record or slot to split it; then everything is as it was.
     pub fn allocate(&mut self, size_bits: u8, slots: &mut impl Slots) -> Result<Generic, Error> {
         let wanted = size_bits.max(SMALLEST);
-        let mut number = (0..BLOCKS)
-            .filter(|number| {
-                let block = self.blocks[*number];
-                block.state == State::Free && block.size_bits >= wanted
-            })
-            .min_by_key(|number| self.blocks[*number].size_bits)
-            .ok_or(EXHAUSTED)?;
+        let mut number = self.large_enough(wanted).next().ok_or(EXHAUSTED)?;
         while self.blocks[number].size_bits > wanted {
             match self.split(number, slots) {
                 Ok(half) => number = half,
@@ -91,9 +111,7 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
                 }
             }
         }
-        let block = &mut self.blocks[number];
-        (block.state, block.note) = (State::Used, 0);
-        Ok(Generic::at(slots.descriptor(block.slot.into())))
+        Ok(self.take(number, slots))
     }
 
     /// The block of 2^`size_bits` bytes at physical `address`, which is aligned to as many; the
@@ -105,60 +123,81 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
         size_bits: u8,
         slots: &mut impl Slots,
     ) -> Result<Generic, Error> {
-        let mut number = (0..BLOCKS)
-            .find(|number| {
-                let block = self.blocks[*number];
-                block.state == State::Free
-                    && block.size_bits >= size_bits
-                    && self.holds(*number, address, slots)
-            })
+        let mut number = self
+            .large_enough(size_bits)
+            .find(|number| self.holds(*number, address, slots))
             .ok_or(EXHAUSTED)?;
         while self.blocks[number].size_bits > size_bits {
             match self.split(number, slots) {
                 Ok(half) if self.holds(half, address, slots) => number = half,
-                Ok(half) => number = self.buddy_of(half).ok_or(EXHAUSTED)?,
+                Ok(half) => number = self.blocks[half].buddy.into(),
                 Err(error) => {
                     self.merge(number, slots)?;
                     return Err(error);
                 }
             }
         }
-        let block = &mut self.blocks[number];
-        (block.state, block.note) = (State::Used, 0);
-        Ok(Generic::at(slots.descriptor(block.slot.into())))
+        Ok(self.take(number, slots))
     }
 
     /// Takes back what [`allocate`](Self::allocate) gave, with everything that was made from it.
     /// *Invalid argument* if it is no such block, or was taken back already.
     pub fn free(&mut self, block: Generic, slots: &mut impl Slots) -> Result<(), Error> {
         let number = self.used(block, slots)?;
-        slots.node().revoke(self.blocks[number].slot.into())?;
+        let Block { slot, note, size_bits, .. } = self.blocks[number];
+        slots.node().revoke(slot.into())?;
+        self.by_slot.remove(slot.into(), number);
+        self.by_note.remove(note.into(), number);
         self.blocks[number].state = State::Free;
+        self.free.insert(size_bits.into(), number);
         self.merge(number, slots)
     }
 
     /// The largest free block, as a logarithm of its bytes.
     pub fn largest(&self) -> Option<u8> {
-        self.free_blocks().map(|block| block.size_bits).max()
+        (0..SIZES as u8).rev().find(|bits| self.free.of((*bits).into()).next().is_some())
     }
 
     /// Bytes that are free.
     pub fn free_bytes(&self) -> u64 {
-        self.free_blocks().map(|block| 1 << block.size_bits).sum()
+        self.large_enough(0).map(|number| 1 << self.blocks[number].size_bits).sum()
     }
 
     /// Notes a number on a block that is in use, by which it can be [found](Self::noted) again.
     pub fn note(&mut self, block: Generic, note: u16, slots: &impl Slots) -> Result<(), Error> {
         let number = self.used(block, slots)?;
-        self.blocks[number].note = note;
+        let before = core::mem::replace(&mut self.blocks[number].note, note);
+        self.by_note.remove(before.into(), number);
+        self.by_note.insert(note.into(), number);
         Ok(())
     }
 
     /// The block in use with the note `note`.
     pub fn noted(&self, note: u16, slots: &impl Slots) -> Option<Generic> {
-        let noted = |block: &&Block| block.state == State::Used && block.note == note;
-        let block = self.blocks.iter().find(noted)?;
-        Some(Generic::at(slots.descriptor(block.slot.into())))
+        let number = self.by_note.of(note.into()).find(|it| self.blocks[*it].note == note)?;
+        Some(Generic::at(slots.descriptor(self.blocks[number].slot.into())))
+    }
+
+    /// Free blocks of at least 2^`size_bits` bytes, the smallest first.
+    fn large_enough(&self, size_bits: u8) -> impl Iterator<Item = usize> {
+        (usize::from(size_bits)..SIZES).flat_map(|bits| self.free.of(bits))
+    }
+
+    /// Has a free block be in use.
+    fn take(&mut self, number: usize, slots: &impl Slots) -> Generic {
+        let block = &mut self.blocks[number];
+        (block.state, block.note) = (State::Used, 0);
+        self.free.remove(block.size_bits.into(), number);
+        self.by_slot.insert(block.slot.into(), number);
+        self.by_note.insert(0, number);
+        Generic::at(slots.descriptor(block.slot.into()))
+    }
+
+    /// Has a vacant record be that of `block`, which is free.
+    fn enter(&mut self, number: usize, block: Block) {
+        self.vacant.remove(0, number);
+        self.blocks[number] = Block { state: State::Free, ..block };
+        self.free.insert(block.size_bits.into(), number);
     }
 
     /// Whether physical `address` lies in block `number`.
@@ -168,31 +207,22 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
         information.is_ok_and(|(first, ..)| address.wrapping_sub(first) >> size_bits == 0)
     }
 
-    fn free_blocks(&self) -> impl Iterator<Item = &Block> {
-        self.blocks.iter().filter(|block| block.state == State::Free)
-    }
-
-    fn vacant(&self) -> Option<usize> {
-        self.blocks.iter().position(|block| block.state == State::Vacant)
-    }
-
     /// The record of a block that is in use.
     fn used(&self, block: Generic, slots: &impl Slots) -> Result<usize, Error> {
-        self.blocks
-            .iter()
-            .position(|it| {
-                it.state == State::Used && slots.descriptor(it.slot.into()) == block.descriptor()
-            })
+        let slot = slots.index(block.descriptor());
+        let is_it = |number: &usize| slot == Some(self.blocks[*number].slot.into());
+        slot.and_then(|slot| self.by_slot.of(slot as usize).find(is_it))
             .ok_or(Error::new(Reason::InvalidArgument, Culprit::argument(1)))
     }
 
     /// Splits the free block `number`; answers the record of one half.
     fn split(&mut self, number: usize, slots: &mut impl Slots) -> Result<usize, Error> {
         let Block { slot, size_bits, .. } = self.blocks[number];
-        let first = self.vacant().ok_or(EXHAUSTED)?;
-        let second = (first + 1..BLOCKS)
-            .find(|number| self.blocks[*number].state == State::Vacant)
-            .ok_or(EXHAUSTED)?;
+        let mut vacant = self.vacant.of(0);
+        let (Some(first), Some(second)) = (vacant.next(), vacant.next()) else {
+            return Err(EXHAUSTED);
+        };
+        drop(vacant);
         let index = slots.take_run(2).ok_or(EXHAUSTED)?;
         let size_bits = size_bits - 1;
         let halves = u16::try_from(index + 1).map_err(|_| EXHAUSTED).and_then(|_| {
@@ -205,38 +235,33 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
             return Err(error);
         }
         self.blocks[number].state = State::Split;
-        for (half, slot) in [(first, index as u16), (second, index as u16 + 1)] {
-            let parent = number as u16;
-            self.blocks[half] = Block { state: State::Free, size_bits, slot, parent, note: 0 };
+        self.free.remove(usize::from(size_bits) + 1, number);
+        let parent = number as u16;
+        // The first one is in front of its list then.
+        for (half, buddy, slot) in [(second, first, index + 1), (first, second, index)] {
+            let (slot, buddy) = (slot as u16, buddy as u16);
+            self.enter(half, Block { size_bits, slot, parent, buddy, ..VACANT });
         }
         Ok(first)
     }
 
     /// Merges the free block `number` with its buddy if that is free as well, and so on upwards.
     fn merge(&mut self, mut number: usize, slots: &mut impl Slots) -> Result<(), Error> {
-        while let parent = usize::from(self.blocks[number].parent)
-            && parent != number
-            && let Some(buddy) = self.buddy_of(number)
-            && self.blocks[buddy].state == State::Free
+        while let Block { parent, buddy, size_bits, .. } = self.blocks[number]
+            && usize::from(parent) != number
+            && self.blocks[usize::from(buddy)].state == State::Free
         {
-            slots.node().revoke(self.blocks[parent].slot.into())?;
-            for half in [number, buddy] {
+            slots.node().revoke(self.blocks[usize::from(parent)].slot.into())?;
+            for half in [number, buddy.into()] {
                 slots.put(self.blocks[half].slot.into());
                 self.blocks[half] = VACANT;
+                self.free.remove(size_bits.into(), half);
+                self.vacant.insert(0, half);
             }
-            number = parent;
+            number = parent.into();
             self.blocks[number].state = State::Free;
+            self.free.insert(usize::from(size_bits) + 1, number);
         }
         Ok(())
-    }
-
-    /// The other half of what `number` is half of.
-    fn buddy_of(&self, number: usize) -> Option<usize> {
-        let parent = self.blocks[number].parent;
-        (0..BLOCKS).find(|other| {
-            let block = &self.blocks[*other];
-            let is_half = block.state != State::Vacant && block.parent == parent;
-            is_half && *other != number && *other != usize::from(parent)
-        })
     }
 }

@@ -7,7 +7,8 @@ use super::{Pool, Space};
 use crate::slots::{SlotAllocator, Slots};
 use crate::{Access, AddressSpace, Error, Generic, Node, ObjectType, Resources, aci};
 
-const WORDS: usize = (1 << aci::HEAP_RADIX) / u64::BITS as usize;
+/// Slots that one needs, in words of as many bits.
+pub const HEAP_WORDS: usize = (1 << aci::HEAP_RADIX) / u64::BITS as usize;
 /// Blocks of memory, split ones included.
 const BLOCKS: usize = 192;
 /// Reservations and mappings.
@@ -19,7 +20,7 @@ const TABLES: usize = 32;
 /// that is the [heap's](aci::HEAP_ADDRESS).
 #[derive(Clone, Debug)]
 pub struct HeapMemory {
-    pool: Pool<BLOCKS, WORDS>,
+    pool: Pool<BLOCKS, HEAP_WORDS>,
     space: Space<REGIONS, TABLES>,
 }
 
@@ -57,11 +58,19 @@ impl HeapMemory {
         root_radix: u32,
         space: AddressSpace,
     ) -> Result<Self, Error> {
+        let slots = SlotAllocator::nested(node.descriptor().index(), root_radix, aci::HEAP_RADIX);
+        Self::in_slots(quota, slots, space)
+    }
+
+    /// The same with empty slots of the own root node.
+    pub fn in_slots(
+        quota: Generic,
+        mut slots: SlotAllocator<HEAP_WORDS>,
+        space: AddressSpace,
+    ) -> Result<Self, Error> {
         let (_, size_bits, ..) = quota.information()?;
-        let mut slots =
-            SlotAllocator::nested(node.descriptor().index(), root_radix, aci::HEAP_RADIX);
         let whole = slots.take_slot()?;
-        quota.convert(ObjectType::Generic, size_bits, 1, node, whole)?;
+        quota.convert(ObjectType::Generic, size_bits, 1, slots.node(), whole)?;
         let mut pool = Pool::new(slots);
         pool.add(whole, size_bits as u8)?;
         let end = aci::HEAP_ADDRESS + aci::HEAP_BYTES;

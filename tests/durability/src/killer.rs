@@ -1,5 +1,5 @@
-//! Kills the driver and the file server at random moments, now and then both at once, for as long as somebody
-//! writes.
+//! Kills the driver and the file server at random moments, now and then both at once, or the driver with the PCI
+//! server before or after it, for as long as somebody writes.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -13,8 +13,8 @@ nun::entry!(main);
 
 /// For how many milliseconds nobody dies, at most. A device needs 100 for its reset.
 const LONGEST_LIFE: u64 = 250;
-/// Every so many times both die at once.
-const BOTH_EVERY: u64 = 8;
+/// Every so many times driver and file server die at once, and each of the others.
+const TWO_EVERY: u64 = 8;
 /// Who writes.
 const WRITER: &str = "writer";
 /// The seed of all random moments.
@@ -36,11 +36,12 @@ fn main() -> Result<(), Missing> {
         let chance = random.next();
         let life = environment.ticks(chance % LONGEST_LIFE);
         sleep(ticks() + life).expect("it has an alarm");
-        if round.is_multiple_of(BOTH_EVERY) {
-            kill("files");
-            kill("disk");
-        } else {
-            kill(if chance & 1 << 40 == 0 { "disk" } else { "files" });
+        match round % TWO_EVERY {
+            0 => ["files", "disk"].into_iter().for_each(kill),
+            // The device is to be brought to rest by somebody who is not there, or not for long.
+            3 => ["pci", "disk"].into_iter().for_each(kill),
+            5 => ["disk", "pci"].into_iter().for_each(kill),
+            _ => kill(if chance & 1 << 40 == 0 { "disk" } else { "files" }),
         }
     }
     Ok(())

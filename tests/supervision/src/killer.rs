@@ -12,7 +12,7 @@ use supervision::{Account, CLIENTS, VictimClient, WitnessClient};
 nun::entry!(main);
 
 /// Who dies by order, with its place in the manifest.
-const VICTIMS: [(&str, u8); 9] = [
+const VICTIMS: [(&str, u8); 10] = [
     ("victim", VICTIM),
     ("clock", 7),
     ("log", 8),
@@ -21,6 +21,8 @@ const VICTIMS: [(&str, u8); 9] = [
     ("entropy", 11),
     ("screen", 12),
     ("keyboard", 13),
+    // Next to each other, so that the driver dies while there is no PCI server.
+    ("pci", 20),
     ("noise", 19),
 ];
 /// Times that each of them does.
@@ -59,7 +61,9 @@ fn main() {
         victim: VictimClient::new(port("victim")),
         random: Random::new(environment.arguments.parse().unwrap_or(SEED)),
     };
-    killer.wait(environment.ticks(20));
+    // Devices are found meanwhile, whose registers cost slots for good.
+    let parts = VICTIMS.into_iter().map(|(_, part)| part).chain(STORAGE);
+    parts.for_each(|part| killer.wait_until_it_runs(part));
     let before = killer.memory();
     killer.kill_all();
     WRITER_AND_KILLER.into_iter().for_each(|part| killer.wait_until(part, Condition::Stopped));

@@ -12,7 +12,7 @@ nun::entry!(main);
 fn main() -> Result<(), Missing> {
     let keyboard = KeyboardClient::new(Environment::read()?.service("keyboard")?);
     loop {
-        match keyboard.read() {
+        match keyboard.read(0) {
             Ok(_) | Err(Failure::Call(CallError::ServerDied(_) | CallError::SessionLost)) => {}
             Err(error) => panic!("the typist: {error}"),
         }

@@ -14,24 +14,16 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
 use super::guest::Guest;
-use super::systems::{Clock, FOLDER, Kernel, Systems};
+use super::systems::{Clock, Collection, FOLDER, Kernel, Systems};
 use crate::progress::Step;
 use crate::repository::Repository;
 use crate::userland::Tree;
 
-/// Folder with the checks.
-const SOURCE: &str = "tests/linux/checks";
 /// Scripts that come along, here and in the guest: one that runs the checks, and what they use.
 const SCRIPTS: &[(&str, &str)] = &[("tests/linux/run", "run"), ("tests/linux/doze", "bin/doze")];
 const IN_GUEST: &str = "/usr/bin/busybox sh /checks/run";
-/// Checks that KOITO has to pass.
-const PASSING: &str = "tests/linux/passing.txt";
-/// File with what Linux made of the last image.
-const ORACLE: &str = "linux-oracle.json";
 /// What stands before the name of a check.
 const HEADING: &str = "### ";
-/// Patience with one check, which the runner ends a little earlier.
-const LIMIT: Duration = Duration::from_secs(60);
 /// Machines that may be lost in a run.
 const LOSSES: usize = 6;
 
@@ -56,10 +48,10 @@ pub struct Outcome {
 pub type Outcomes = BTreeMap<String, Outcome>;
 
 /// Puts the checks into a root directory.
-pub fn add(repository: &Repository, tree: &mut Tree) -> Result<()> {
+pub fn add(repository: &Repository, collection: &Collection, tree: &mut Tree) -> Result<()> {
     let folder = PathBuf::from(FOLDER);
     let mut list = String::new();
-    for check in read(repository)? {
+    for check in read(repository, collection)? {
         list += &format!("{} {}\n", check.stage, check.name);
         tree.add_file(&folder.join(&check.stage).join(&check.name), check.script.into(), 0o644);
     }
@@ -73,17 +65,17 @@ pub fn add(repository: &Repository, tree: &mut Tree) -> Result<()> {
 }
 
 /// The names of the checks that KOITO has to pass.
-pub fn passing(repository: &Repository) -> Result<Vec<String>> {
-    let text = fs::read_to_string(repository.path(PASSING))
-        .with_context(|| format!("cannot read {PASSING}"))?;
+pub fn passing(repository: &Repository, collection: &Collection) -> Result<Vec<String>> {
+    let text = fs::read_to_string(repository.path(collection.passing))
+        .with_context(|| format!("cannot read {}", collection.passing))?;
     let names = text.lines().map(str::trim);
     Ok(names.filter(|it| !it.is_empty() && !it.starts_with('#')).map(str::to_owned).collect())
 }
 
 /// All checks, in order.
-fn read(repository: &Repository) -> Result<Vec<Check>> {
+fn read(repository: &Repository, collection: &Collection) -> Result<Vec<Check>> {
     let mut checks: Vec<Check> = vec![];
-    for stage in sorted(&repository.path(SOURCE))? {
+    for stage in sorted(&repository.path(collection.checks))? {
         let name = stage.file_name().unwrap_or_default().to_string_lossy().into_owned();
         for file in sorted(&stage)? {
             let text = fs::read_to_string(&file)?;
@@ -126,39 +118,42 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// What Linux makes of all checks: found out once for an image.
 pub fn oracle(systems: &Systems, repository: &Repository, step: &Step) -> Result<Outcomes> {
-    let file = repository.products().join(ORACLE);
+    let file = repository.products().join(format!("{}-oracle.json", systems.collection.name));
     let key = systems.digest()?;
     let known = fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     if let Some((_, outcomes)) = known.filter(|(of, _): &(u64, Outcomes)| *of == key) {
         return Ok(outcomes);
     }
-    let outcomes = run(systems, repository, Kernel::Linux, step)?;
+    let outcomes = run(systems, repository, Kernel::Linux, &[], step)?;
     fs::write(&file, serde_json::to_string(&(key, &outcomes))?)?;
     Ok(outcomes)
 }
 
-/// Runs all checks. A machine that hangs is replaced; its last check says so.
+/// Runs these checks, or all if none are named. A machine that hangs is replaced; its last check says so.
 pub fn run(
     systems: &Systems,
     repository: &Repository,
     kernel: Kernel,
+    names: &[&str],
     step: &Step,
 ) -> Result<Outcomes> {
-    let checks = read(repository)?;
+    let mut checks = read(repository, systems.collection)?;
+    let patience = systems.collection.patience;
+    checks.retain(|check| names.is_empty() || names.contains(&&*check.name));
     let mut outcomes = Outcomes::new();
     let mut first = 0;
     for _ in 0..LOSSES {
         step.detail(&format!("booting for check {first}"));
         let mut guest = systems.boot(kernel, Clock::Real)?;
-        Systems::start(&mut guest, kernel, &format!("{IN_GUEST} {first}"))?;
+        Systems::start(&mut guest, kernel, &format!("{IN_GUEST} {first} {}", names.join(" ")))?;
         let mut last = None;
-        let over = listen(&mut guest, step, |name, outcome| {
+        let over = listen(&mut guest, patience, step, |name, outcome| {
             last = Some(name.to_owned());
             outcomes.insert(name.to_owned(), outcome);
         });
         if over {
             guest.enter("exit")?;
-            ensure!(guest.ends(Instant::now() + LIMIT), "the machine does not end");
+            ensure!(guest.ends(Instant::now() + patience), "the machine does not end");
             return Ok(outcomes);
         }
         let done = last.and_then(|name| checks.iter().position(|check| check.name == name));
@@ -172,9 +167,14 @@ pub fn run(
 }
 
 /// Listens to the runner until it is over, or says nothing any more; which of the two.
-fn listen(guest: &mut Guest, step: &Step, mut found: impl FnMut(&str, Outcome)) -> bool {
+fn listen(
+    guest: &mut Guest,
+    patience: Duration,
+    step: &Step,
+    mut found: impl FnMut(&str, Outcome),
+) -> bool {
     let mut output = vec![];
-    while let Some(line) = guest.line(Instant::now() + LIMIT) {
+    while let Some(line) = guest.line(Instant::now() + patience) {
         if let Some(text) = line.strip_prefix("| ") {
             output.push(text.to_owned());
         } else if let Some(name) = line.strip_prefix("=== begin ") {

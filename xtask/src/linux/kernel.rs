@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
+use crate::modules;
 use crate::progress::Step;
 use crate::qemu::Medium;
 use crate::userland::{Apt, Freshness, Tree, unpack};
@@ -16,15 +17,8 @@ const PACKAGES: [&str; 2] = ["linux-image-cloud-amd64", "busybox-static"];
 /// The package with the kernel itself begins like this; the above only depends on it.
 const IMAGE: &str = "linux-image-6";
 const BUSYBOX: &str = "busybox-static";
-/// What it takes to reach a virtio disk, in order.
-const MODULES: &[&str] = &[
-    "virtio/virtio_ring.ko",
-    "virtio/virtio.ko",
-    "virtio/virtio_pci_modern_dev.ko",
-    "virtio/virtio_pci_legacy_dev.ko",
-    "virtio/virtio_pci.ko",
-    "block/virtio_blk.ko",
-];
+/// What it takes to reach a virtio disk.
+const MODULES: [&str; 2] = ["virtio_pci", "virtio_blk"];
 /// What the kernel runs first: it finds the disk and goes on there, with the script that is its argument.
 const INIT: &str = r#"#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
@@ -75,9 +69,8 @@ fn first_files(tree: &Tree) -> Result<Vec<u8>> {
     add(&mut archive, "init", ModeFileType::Regular, 0o755, INIT.as_bytes())?;
     let busybox = find(tree, |path| path.ends_with("bin/busybox"))?;
     add(&mut archive, "bin/busybox", ModeFileType::Regular, 0o755, busybox)?;
-    for (number, module) in MODULES.iter().enumerate() {
-        let contents = find(tree, |path| path.ends_with(&format!("/kernel/drivers/{module}")))?;
-        add(&mut archive, &format!("modules/{number}"), ModeFileType::Regular, 0o644, contents)?;
+    for (number, module) in modules::ordered(tree, &MODULES)?.into_iter().enumerate() {
+        add(&mut archive, &format!("modules/{number}"), ModeFileType::Regular, 0o644, module)?;
     }
     Ok(trailer(archive)?)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use koito_manifest::{Channel, Component, Manifest, When, is_of_root};
+use koito_manifest::{Channel, Component, DEVICES, Manifest, When, is_of_root};
 
 use crate::cli::GraphOptions;
 use crate::repository::Repository;
@@ -95,6 +95,7 @@ fn devices(component: &Component<'_>) -> Vec<String> {
         .chain(screen)
         .chain(pci)
         .chain(dma)
+        .chain(component.uses.contains(&DEVICES).then(|| "every PCI device".to_owned()))
         .chain(component.alarm.then(|| "an alarm".to_owned()))
         .collect()
 }
@@ -214,6 +215,14 @@ mod tests {
         framebuffer = true
         pci = "1af4:1042"
         dma = "256K"
+
+        [[component]]
+        name = "pci"
+        program = "pci"
+        priority = 11
+        memory = "64K"
+        uses = ["devices"]
+        io-ports = ["0xcf8..0xcff"]
     "#;
 
     #[test]
@@ -232,6 +241,11 @@ echo
   called by   client
   shares      64 KiB with client
   holds       I/O ports 0x3f8..0x3ff, interrupt 4, the screen, PCI 1af4:1042, dma 256 KiB
+pci
+  runs        pci, priority 11, 64 KiB
+  on failure  restarts, up to 16 times in a row
+  calls       devices
+  holds       I/O ports 0xcf8..0xcff, every PCI device
 ";
         assert_eq!(text(&file.manifest().unwrap()), expected);
     }
@@ -240,9 +254,9 @@ echo
     fn the_picture_has_a_box_for_each_and_a_line_for_each_right_to_call() {
         let file = ManifestFile::parse(MANIFEST).unwrap();
         let manifest = file.manifest().unwrap();
-        assert_eq!(rows(&manifest), [0, 1], "a caller stands above whom it calls");
+        assert_eq!(rows(&manifest), [0, 1, 0], "a caller stands above whom it calls");
         let svg = picture(&manifest);
-        assert_eq!(svg.matches("font-weight").count(), 3, "two components and root");
-        assert_eq!(svg.matches("<line ").count(), 2);
+        assert_eq!(svg.matches("font-weight").count(), 4, "three components and root");
+        assert_eq!(svg.matches("<line ").count(), 3);
     }
 }

@@ -43,6 +43,8 @@ pub struct Entry {
     pub modules: Vec<Spanned<String>>,
     #[serde(default)]
     pub on_request: bool,
+    /// What it is there for: a part of the machine that not every run has.
+    pub only_with: Option<Spanned<String>>,
     pub restart: Option<Spanned<Policy>>,
     pub heartbeat: Option<Spanned<String>>,
 }
@@ -141,14 +143,19 @@ pub fn port_range(text: &str) -> Result<PortRange> {
     }
 }
 
-/// A PCI device such as `1af4:1042`.
+/// A PCI device such as `1af4:1042`, or `1af4:1042/1` for the second of these.
 pub fn pci_device(text: &str) -> Result<PciDevice> {
+    let (kind, index) = text.split_once('/').unwrap_or((text, "0"));
     let number = |digits: &str| match digits.len() {
         4 => u16::from_str_radix(digits, 16).ok(),
         _ => None,
     };
-    match text.split_once(':').map(|(vendor, device)| (number(vendor), number(device))) {
-        Some((Some(vendor), Some(device))) => Ok(PciDevice { vendor, device }),
-        _ => bail!("{text:?} is no PCI device: write vendor and device, as \"1af4:1042\""),
+    let numbers = kind.split_once(':').map(|(vendor, device)| (number(vendor), number(device)));
+    match (numbers, index.parse()) {
+        (Some((Some(vendor), Some(device))), Ok(index)) => Ok(PciDevice { vendor, device, index }),
+        _ => bail!(
+            "{text:?} is no PCI device: write vendor and device, as \"1af4:1042\", or \"1af4:1042/1\" \
+             for the second that is alike"
+        ),
     }
 }

@@ -14,6 +14,8 @@ mod hostile_guest;
 mod koito;
 mod libtest;
 mod linux;
+mod linux_hostile;
+mod linux_guest;
 mod linux_vmx;
 mod locks;
 mod promises;
@@ -29,10 +31,13 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::check;
-use crate::cli::{BootOptions, GuestOptions, Suite, TestOptions};
-use crate::guest::SMALL_KERNEL;
+use crate::cli::{BootOptions, Suite, TestOptions};
+use crate::linux::{LARGE, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
+
+/// Suites that are too long to be run with all others.
+const BY_NAME_ONLY: &[Suite] = &[Suite::LinuxLarge];
 
 /// The result of a suite.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -62,8 +67,9 @@ impl Tally {
 pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
     let mut sum = Tally::default();
     for suite in Suite::value_variants() {
-        if options.suites.is_empty() || options.suites.contains(suite) {
-            sum.add(run_suite(repository, *suite));
+        let is_usual = options.suites.is_empty() && !BY_NAME_ONLY.contains(suite);
+        if is_usual || options.suites.contains(suite) {
+            sum.add(run_suite(repository, *suite, options));
         }
     }
     println!("{} passed, {} failed", sum.passed, sum.failures.len());
@@ -89,21 +95,8 @@ fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Sessions with Linux as a guest, and with guests that mean no good.
-fn linux_guest(repository: &Repository, step: &Step) -> Result<Tally> {
-    let options = |kernel: &str| {
-        let guest_kernel = Some(kernel.to_owned());
-        let guest = GuestOptions { guest: true, guest_kernel, ..GuestOptions::default() };
-        BootOptions { guest, ..BootOptions::default() }
-    };
-    let mut tally = boot::run(repository, step, "tests/linux-guest", &options(SMALL_KERNEL))?;
-    let hostile = hostile_guest::write(repository)?;
-    tally.add(boot::run(repository, step, "tests/hostile-guest", &options(&hostile))?);
-    Ok(tally)
-}
-
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
-fn run_suite(repository: &Repository, suite: Suite) -> Tally {
+fn run_suite(repository: &Repository, suite: Suite, options: &TestOptions) -> Tally {
     let name =
         suite.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let step = Step::start(format!("testing: {name}"));
@@ -125,10 +118,12 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Disk => disk::run(repository, &step),
         Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
-        Suite::Linux => linux::run(repository, &step),
+        Suite::LinuxHostile => linux_hostile::run(repository, options, &step),
+        Suite::Linux => linux::run(repository, &USUAL, &step),
+        Suite::LinuxLarge => linux::run(repository, &LARGE, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
-        Suite::LinuxGuest => linux_guest(repository, &step),
+        Suite::LinuxGuest => linux_guest::run(repository, &step),
         Suite::Check => check::tally(repository, &step),
     };
     let elapsed = step.elapsed().as_secs_f64();

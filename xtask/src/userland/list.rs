@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 /// Contents of a `userland.toml`.
 #[derive(Debug, Deserialize)]
@@ -26,6 +27,27 @@ pub struct List {
     pub links: BTreeMap<String, String>,
     /// Folder with links to all that busybox can do.
     pub busybox: Option<String>,
+    /// Files and folders that are not as everything else of ours is: the superuser's, for all to read.
+    #[serde(default)]
+    pub owned: BTreeMap<String, Owned>,
+}
+
+/// Whose a file is, and who may do what with it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Owned {
+    /// Number of the user.
+    pub user: u64,
+    /// Number of the group.
+    pub group: u64,
+    /// Permissions, in octal.
+    #[serde(deserialize_with = "octal")]
+    pub mode: u32,
+}
+
+fn octal<'de, D: Deserializer<'de>>(source: D) -> Result<u32, D::Error> {
+    let text = String::deserialize(source)?;
+    u32::from_str_radix(&text, 8).map_err(D::Error::custom)
 }
 
 impl List {
@@ -36,13 +58,26 @@ impl List {
         Self::parse(&text).with_context(|| format!("in {}", path.display()))
     }
 
+    /// The same list with what another has beside.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.mebibytes = self.mebibytes.max(other.mebibytes);
+        self.packages.extend(other.packages);
+        self.without.extend(other.without);
+        self.leave_out.extend(other.leave_out);
+        self.links.extend(other.links);
+        self.busybox = self.busybox.or(other.busybox);
+        self
+    }
+
     fn parse(text: &str) -> Result<Self> {
         let list: Self = toml::from_str(text)?;
         for name in &list.packages {
             let fine = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
             ensure!(name.bytes().all(fine) && !name.starts_with('-'), "{name:?} is no package");
         }
-        for path in list.leave_out.iter().chain(list.links.keys()).chain(&list.busybox) {
+        let paths = list.leave_out.iter().chain(list.links.keys()).chain(&list.busybox);
+        for path in paths.chain(list.owned.keys()) {
             ensure!(!path.starts_with('/'), "{path:?} begins at the root anyway, without a slash");
         }
         Ok(list)
@@ -52,6 +87,17 @@ impl List {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_lie_over_each_other() {
+        let list = |size, name| {
+            let text = format!("mebibytes = {size}\npackages = [\"{name}\"]\nbusybox = \"{name}\"");
+            List::parse(&text).unwrap()
+        };
+        let both = list(64, "one").with(list(32, "two"));
+        assert_eq!((both.mebibytes, both.busybox.as_deref()), (64, Some("one")));
+        assert_eq!(both.packages, ["one", "two"]);
+    }
 
     #[test]
     fn a_list_needs_packages_and_a_size() {
@@ -70,5 +116,15 @@ mod tests {
     fn paths_begin_at_the_root_without_saying_so() {
         let text = "mebibytes = 64\npackages = []\nleave-out = [\"/usr/share/doc\"]";
         assert!(List::parse(text).is_err());
+    }
+
+    #[test]
+    fn permissions_are_octal() {
+        let list = |mode: &str| {
+            let owned = format!("a = {{ user = 1, group = 2, mode = \"{mode}\" }}");
+            List::parse(&format!("mebibytes = 64\npackages = []\n[owned]\n{owned}"))
+        };
+        assert_eq!(list("640").unwrap().owned["a"], Owned { user: 1, group: 2, mode: 0o640 });
+        assert!(list("rw").is_err());
     }
 }

@@ -47,7 +47,24 @@ impl Userland {
         freshness: Freshness,
         step: &Step,
     ) -> Result<Self> {
-        let list = List::read(list)?;
+        Self::gather_list(repository, List::read(list)?, freshness, step)
+    }
+
+    /// The same with the packages of further lists over those of the usual one.
+    pub fn gather_more(repository: &Repository, lists: &[&str], step: &Step) -> Result<Self> {
+        let mut list = List::read(&repository.path(LIST))?;
+        for more in lists {
+            list = list.with(List::read(&repository.path(more))?);
+        }
+        Self::gather_list(repository, list, Freshness::Cached, step)
+    }
+
+    fn gather_list(
+        repository: &Repository,
+        list: List,
+        freshness: Freshness,
+        step: &Step,
+    ) -> Result<Self> {
         let wanted = |name: &str| !list.without.iter().any(|without| without == name);
         let packages = Apt::new()?.fetch(&list.packages, wanted, freshness, step)?;
         let mut tree = Tree::new();
@@ -62,6 +79,10 @@ impl Userland {
             add_applets(repository, &mut tree, Path::new(folder), step)?;
         }
         tree.add_folder(&repository.path(CONFIGURATION))?;
+        for (path, owned) in &list.owned {
+            let there = tree.own(Path::new(path), owned.user, owned.group, owned.mode);
+            ensure!(there, "the list says whose {path:?} is, and there is no such file");
+        }
         Ok(Self { tree, mebibytes: list.mebibytes, packages: packages.len() })
     }
 

@@ -128,6 +128,18 @@ impl Tree {
         self.put(path, Entry::plain(Contents::Link(target.into()), 0o777));
     }
 
+    /// Gives what is at `path` to a user and a group, with these permissions; whether it is there.
+    pub fn own(&mut self, path: &Path, user: u64, group: u64, mode: u32) -> bool {
+        let Some(entry) = self.entries.get_mut(&place(path)) else { return false };
+        (entry.user, entry.group, entry.mode) = (user, group, mode);
+        true
+    }
+
+    /// Takes away what is at `path`; whether it was there.
+    pub fn remove(&mut self, path: &Path) -> bool {
+        self.entries.remove(&place(path)).is_some()
+    }
+
     /// The contents of the file at `path`, if one is there.
     pub fn file(&self, path: &Path) -> Option<&[u8]> {
         match &self.entries.get(&place(path))?.contents {

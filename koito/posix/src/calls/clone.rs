@@ -1,12 +1,18 @@
 //! New processes and threads.
 
+use alloc::vec::Vec;
+
 use koito_linux::{Errno, raw};
 use koito_posix_core::{Key, Life, Pending, Signal, register};
+use koito_vfs::Flags;
 
+use crate::account::Account;
 use crate::call::{Answer, Arguments, Stop};
+use crate::owner::Wishes;
 use crate::process::{Process, ProcessKey};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
+use crate::timers::Timers;
 use crate::wake::Waiting;
 
 /// Number of the FS base among a process's registers.
@@ -24,6 +30,7 @@ const KNOWN: u64 = THREAD
         | raw::CLONE_CHILD_CLEARTID
         | raw::CLONE_CHILD_SETTID
         | raw::CLONE_DETACHED
+        | raw::CLONE_PIDFD
         | raw::CLONE_VFORK) as u64;
 
 /// What `clone` and its relatives are asked.
@@ -37,6 +44,8 @@ struct Wish {
     thread_base: u64,
     /// Where the number is written: for the caller, and for the new one.
     number_at: (u64, u64),
+    /// Where a descriptor for the new process is written.
+    process_at: u64,
 }
 
 /// A copy of the process.
@@ -61,6 +70,7 @@ pub fn clone(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answe
         stack,
         thread_base,
         number_at: (parent, child),
+        process_at: parent,
     };
     carry_out(server, task, &wish)
 }
@@ -71,7 +81,7 @@ pub fn clone3(server: &mut Server, task: TaskKey, &[at, bytes, ..]: &Arguments) 
         return Err(Errno::EINVAL.into());
     }
     let words: [u64; 8] = server.read_words(task, at)?;
-    let [flags, _, child, parent, signal, stack, stack_bytes, thread_base] = words;
+    let [flags, process_at, child, parent, signal, stack, stack_bytes, thread_base] = words;
     if signal > 64 || flags & 0xff != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -81,6 +91,7 @@ pub fn clone3(server: &mut Server, task: TaskKey, &[at, bytes, ..]: &Arguments) 
         stack: if stack == 0 { 0 } else { stack.wrapping_add(stack_bytes) },
         thread_base,
         number_at: (parent, child),
+        process_at,
     };
     carry_out(server, task, &wish)
 }
@@ -92,22 +103,24 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     if flags & !KNOWN != 0 || (makes_thread && flags & THREAD != THREAD) {
         return Err(Errno::EINVAL.into());
     }
+    if makes_thread && has(raw::CLONE_PIDFD) {
+        return Err(Errno::EINVAL.into());
+    }
     if !makes_thread && has(raw::CLONE_SIGHAND) {
         return Err(Errno::EINVAL.into());
     }
-    let session = server.process_of(task).session;
-    server.check_room(Some(session))?;
     let parent = server.tasks[task].process;
-    let number = server.new_number();
+    server.check_room(Some(parent))?;
+    let number = server.new_number()?;
     let process = if makes_thread { parent } else { add_process(server, parent, number, wish)? };
     let mask = server.tasks[task].mask;
-    let child = match server.add_task(process, number, mask) {
+    let child = match server.add_task(process, number, (mask, Some(task))) {
         Ok(child) => child,
         Err(errno) => {
             if !makes_thread {
                 server.leave_space(process);
                 server.close_all(process);
-                server.processes.remove(process);
+                server.forget_process(process);
             }
             return Err(errno.into());
         }
@@ -126,9 +139,15 @@ fn carry_out(server: &mut Server, task: TaskKey, wish: &Wish) -> Answer {
     if has(raw::CLONE_CHILD_SETTID) {
         let _ = server.write_bytes(child, wish.number_at.1, &number_bytes);
     }
+    if has(raw::CLONE_PIDFD)
+        && let Ok(file) = server.add_process_file(task, number, Flags::empty())
+    {
+        let _ = server.write_bytes(task, wish.process_at, &(file as u32).to_le_bytes());
+    }
     begin(server, task, child, wish);
     if has(raw::CLONE_VFORK) {
         server.processes[process].borrowed_from = Some(task);
+        server.tasks[task].lends_to = Some(process);
         server.tasks[task].waiting = Some(Waiting::Answer(number.into()));
         return Err(Stop::Halt);
     }
@@ -160,6 +179,7 @@ fn add_process(
         group: it.group,
         session: it.session,
         owner: it.owner.clone(),
+        tasks: Vec::new(),
         space,
         program: it.program.clone(),
         program_name: it.program_name,
@@ -174,9 +194,13 @@ fn add_process(
         pending: Pending::new(),
         exit_signal: wish.signal,
         borrowed_from: None,
-        alarm: None,
+        timers: Timers::default(),
+        account: Account::default(),
+        wishes: Wishes { parent_death_signal: 0, adopts: false, ..it.wishes },
     };
-    Ok(server.processes.add(child))
+    let child = server.enter_process(child);
+    server.attend_cpu_limit(child);
+    Ok(child)
 }
 
 fn copy_space(server: &mut Server, space: Key<Space>) -> Result<Key<Space>, Errno> {

@@ -212,13 +212,30 @@ pub fn fcntl(
             server.world.vfs.set_flags(file, Flags::from_bits_truncate(argument as u32));
             Ok(0)
         }
-        raw::F_GETLK => find_lock(server, task, file, argument),
-        raw::F_SETLK => set_lock(server, task, file, (argument, Patience::Fail)),
-        raw::F_SETLKW => set_lock(server, task, file, (argument, Patience::Wait)),
+        raw::F_GETLK | raw::F_OFD_GETLK => {
+            let owner = lock_owner(server, task, file, command as u32);
+            find_lock(server, task, file, (argument, owner))
+        }
+        raw::F_SETLK | raw::F_OFD_SETLK => {
+            let owner = lock_owner(server, task, file, command as u32);
+            set_lock(server, task, file, (argument, owner, Patience::Fail))
+        }
+        raw::F_SETLKW | raw::F_OFD_SETLKW => {
+            let owner = lock_owner(server, task, file, command as u32);
+            set_lock(server, task, file, (argument, owner, Patience::Wait))
+        }
         raw::F_GETPIPE_SZ => {
             Ok(server.world.vfs.pipe_limit(file).map_err(|_| Errno::EBADF)? as u64)
         }
         _ => Err(Errno::EINVAL.into()),
+    }
+}
+
+/// Whose a lock is: the process's, or the open file's.
+fn lock_owner(server: &Server, task: TaskKey, file: FileId, command: u32) -> Owner {
+    match command {
+        raw::F_OFD_GETLK | raw::F_OFD_SETLK | raw::F_OFD_SETLKW => Owner::of_file(file),
+        _ => Owner(server.process_of(task).number.into()),
     }
 }
 
@@ -227,9 +244,12 @@ fn read_lock(
     server: &mut Server,
     task: TaskKey,
     file: FileId,
-    at: u64,
+    (at, owner): (u64, Owner),
 ) -> Result<(Option<Exclusion>, Record), Stop> {
-    let [kinds, start, length, _] = server.read_words(task, at)?;
+    let [kinds, start, length, process] = server.read_words(task, at)?;
+    if owner.is_file() && process as u32 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
     let exclusion = match kinds as u16 {
         0 => Some(Exclusion::Shared),
         1 => Some(Exclusion::Exclusive),
@@ -247,14 +267,18 @@ fn read_lock(
         0 => u64::MAX,
         length => start.checked_add_signed(length).ok_or(Errno::EINVAL)?,
     };
-    let owner = Owner(server.process_of(task).number.into());
     let (start, end) = (start.min(other), start.max(other));
     let writes = exclusion.unwrap_or(Exclusion::Shared);
     Ok((exclusion, Record { owner, start, end, exclusion: writes }))
 }
 
-fn find_lock(server: &mut Server, task: TaskKey, file: FileId, at: u64) -> Answer {
-    let (_, wanted) = read_lock(server, task, file, at)?;
+fn find_lock(
+    server: &mut Server,
+    task: TaskKey,
+    file: FileId,
+    (at, owner): (u64, Owner),
+) -> Answer {
+    let (_, wanted) = read_lock(server, task, file, (at, owner))?;
     let found = server.world.vfs.find_lock(file, &wanted).map_err(|_| Errno::EBADF)?;
     let words = match found {
         None => {
@@ -264,7 +288,8 @@ fn find_lock(server: &mut Server, task: TaskKey, file: FileId, at: u64) -> Answe
         Some(it) => {
             let kind = u64::from(it.exclusion == Exclusion::Exclusive);
             let length = if it.end == u64::MAX { 0 } else { it.end - it.start };
-            [kind, it.start, length, it.owner.0]
+            let owner = if it.owner.is_file() { u64::from(u32::MAX) } else { it.owner.0 };
+            [kind, it.start, length, owner]
         }
     };
     server.write_words(task, at, &words)?;
@@ -275,9 +300,9 @@ fn set_lock(
     server: &mut Server,
     task: TaskKey,
     file: FileId,
-    (at, patience): (u64, Patience),
+    (at, owner, patience): (u64, Owner, Patience),
 ) -> Answer {
-    let (exclusion, wanted) = read_lock(server, task, file, at)?;
+    let (exclusion, wanted) = read_lock(server, task, file, (at, owner))?;
     let flags = server.world.vfs.flags(file);
     match exclusion {
         Some(Exclusion::Shared) if !flags.reads() => return Err(Errno::EBADF.into()),

@@ -4,14 +4,18 @@ use koito_linux::Errno;
 use koito_posix_core::{Detail, Info, Protection, Signal};
 use koito_vfs::{Context, FileId, Flags, Object, Vfs, Whence};
 
+use super::signals::read_signals;
 use crate::buffer::Buffer;
 use crate::call::{Answer, Arguments, Stop};
+use crate::disk::Acting;
 use crate::files::Came;
 use crate::machine::Memory;
 use crate::server::{Server, TaskKey};
 
 /// Most bytes of a read or write.
-const MOST_BYTES: u64 = 0x7fff_f000;
+pub const MOST_BYTES: u64 = 0x7fff_f000;
+/// Bytes that a call moves before others have their turn.
+pub const ON_ONE_TURN: u64 = 1 << 20;
 /// Most pieces of a vector.
 const MOST_PIECES: u64 = 1024;
 
@@ -37,7 +41,7 @@ impl Server {
     }
 
     /// The same into an empty buffer that is there already: it is large.
-    fn fill_buffer(
+    pub fn fill_buffer(
         &mut self,
         buffer: &mut Buffer,
         task: TaskKey,
@@ -103,26 +107,57 @@ impl Server {
         offset: Option<u64>,
         (address, bytes): (u64, u64),
     ) -> Answer {
-        let bytes = bytes.min(MOST_BYTES);
+        let mut buffer = Buffer::over(core::mem::take(&mut self.room));
+        let answer = self.transfer_by(&mut buffer, task, file, way, offset, (address, bytes));
+        self.room = buffer.into_room();
+        answer
+    }
+
+    /// The same by a buffer that is there already.
+    fn transfer_by(
+        &mut self,
+        buffer: &mut Buffer,
+        task: TaskKey,
+        file: FileId,
+        way: Way,
+        offset: Option<u64>,
+        (address, bytes): (u64, u64),
+    ) -> Answer {
+        let bytes = match way {
+            Way::Read => bytes.min(MOST_BYTES),
+            Way::Write => self.within_limit(task, file, offset, bytes.min(MOST_BYTES))?,
+        };
+        if let Object::Signals(set) = *self.world.vfs.object(file) {
+            return match way {
+                Way::Read => read_signals(self, task, (file, set), (address, bytes)),
+                Way::Write => Err(Errno::EINVAL.into()),
+            };
+        }
         let tried = if way == Way::Read { Protection::WRITE } else { Protection::READ };
         let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
-        let mut done = self.tasks[task].moved;
-        let mut buffer = Buffer::default();
+        let before = self.tasks[task].moved;
+        let mut done = before;
         loop {
             let at = address.wrapping_add(done);
             let asked = (bytes - done.min(bytes)).min(koito_vfs::MOST_AT_ONCE as u64);
             buffer.clear();
-            let moved = match self.fill_buffer(&mut buffer, task, (at, asked), tried) {
-                Ok(()) => self.step(task, file, way, offset.map(|it| it + done), &mut buffer),
+            let moved = match self.fill_buffer(buffer, task, (at, asked), tried) {
+                Ok(()) => self.step(task, file, way, offset.map(|it| it + done), buffer),
                 Err(errno) => Err(errno.into()),
             };
             match moved {
-                Ok(count) => done += count,
-                // What was written so far is not written again.
-                Err(Stop::Wait) if way == Way::Write && waits => {
+                Ok(count) => {
+                    done += count;
+                    if in_steps && done < bytes && done - before >= ON_ONE_TURN && count == asked {
+                        self.tasks[task].moved = done;
+                        return Err(Stop::Again);
+                    }
+                }
+                // What was moved so far is not moved again.
+                Err(stop) if done > 0 && self.goes_on(stop, way == Way::Write && waits) => {
                     self.tasks[task].moved = done;
-                    return Err(Stop::Wait);
+                    return Err(stop);
                 }
                 Err(_) if done > 0 => break,
                 Err(stop) => return Err(stop),
@@ -137,37 +172,97 @@ impl Server {
         Ok(done)
     }
 
+    /// Whether a transfer that was stopped goes on from there: one that waits for the file server, and one
+    /// that `waits` for anything.
+    fn goes_on(&self, stop: Stop, waits: bool) -> bool {
+        let waits_for_disk = matches!(self.world.acting, Acting::Awaiting(_));
+        waits_for_disk || stop == Stop::Again || (waits && stop == Stop::Wait)
+    }
+
+    /// How much of `bytes` may be written to a file, as large as the process may make one; who is at the end
+    /// of that gets a signal.
+    fn within_limit(
+        &mut self,
+        task: TaskKey,
+        file: FileId,
+        offset: Option<u64>,
+        bytes: u64,
+    ) -> Result<u64, Errno> {
+        let limit = self.process_of(task).limits.file_bytes();
+        if limit == u64::MAX || !matches!(self.world.vfs.object(file), Object::File(_)) {
+            return Ok(bytes);
+        }
+        let vfs = &self.world.vfs;
+        let start = match offset {
+            Some(offset) => offset,
+            None if vfs.flags(file).contains(Flags::APPEND) => {
+                vfs.file_status(file).attributes.size
+            }
+            None => vfs.offset(file),
+        };
+        match limit.saturating_sub(start) {
+            0 if bytes > 0 => Err(self.refuse_size(task)),
+            left => Ok(bytes.min(left)),
+        }
+    }
+
+    /// Refuses a file of `size` bytes that would be larger than the process may make one.
+    pub fn check_size(&mut self, task: TaskKey, size: u64) -> Result<(), Errno> {
+        let fits = size <= self.process_of(task).limits.file_bytes();
+        if fits { Ok(()) } else { Err(self.refuse_size(task)) }
+    }
+
+    fn refuse_size(&mut self, task: TaskKey) -> Errno {
+        let detail = Detail::Sender(self.process_of(task).number, 0);
+        self.send_to_task(task, Info { signal: Signal::FILE_LIMIT, code: 0, detail });
+        Errno::EFBIG
+    }
+
     fn transfer_vector(
         &mut self,
         task: TaskKey,
         file: FileId,
         way: Way,
-        mut offset: Option<u64>,
+        offset: Option<u64>,
         (vector, count): (u64, u64),
     ) -> Answer {
         if count > MOST_PIECES {
             return Err(Errno::EINVAL.into());
         }
-        let mut done = 0;
+        // What was moved before it had to wait.
+        let start = core::mem::take(&mut self.tasks[task].moved);
+        let (mut before, mut done) = (start, start);
         for index in 0..count {
-            let [address, bytes] =
-                self.read_words(task, vector.wrapping_add(index * 16)).map_err(Stop::from)?;
-            if bytes == 0 {
-                continue;
-            }
-            match self.transfer(task, file, way, offset, (address, bytes)) {
-                Ok(moved) => {
+            let at = vector.wrapping_add(index * 16);
+            let piece = self.read_words(task, at).map_err(Stop::from);
+            let moved = piece.and_then(|[address, bytes]| {
+                let skipped = before.min(bytes);
+                before -= skipped;
+                let rest = (address.wrapping_add(skipped), bytes - skipped);
+                let offset = offset.map(|offset| offset + done);
+                let moved =
+                    if rest.1 > 0 { self.transfer(task, file, way, offset, rest)? } else { 0 };
+                Ok((moved, moved == rest.1))
+            });
+            match moved {
+                Ok((moved, whole)) => {
                     done += moved;
-                    offset = offset.map(|offset| offset + moved);
-                    if moved < bytes {
+                    if !whole {
                         break;
                     }
+                    if done - start >= ON_ONE_TURN && index + 1 < count {
+                        self.tasks[task].moved = done;
+                        return Err(Stop::Again);
+                    }
                 }
-                Err(_) if done > 0 => {
-                    self.tasks[task].moved = 0;
-                    break;
+                Err(stop) => {
+                    done += core::mem::take(&mut self.tasks[task].moved);
+                    if done > 0 && self.goes_on(stop, stop == Stop::Wait && way == Way::Write) {
+                        self.tasks[task].moved = done;
+                        return Err(stop);
+                    }
+                    return if done > 0 { Ok(done) } else { Err(stop) };
                 }
-                Err(stop) => return Err(stop),
             }
         }
         Ok(done)
@@ -175,20 +270,28 @@ impl Server {
 }
 
 /// An offset that a call was given.
-fn offset(offset: u64) -> Result<Option<u64>, Errno> {
+pub fn offset(offset: u64) -> Result<Option<u64>, Errno> {
     if offset > i64::MAX as u64 { Err(Errno::EINVAL) } else { Ok(Some(offset)) }
 }
 
 /// Reads.
 pub fn read(server: &mut Server, task: TaskKey, &[file, to, bytes, ..]: &Arguments) -> Answer {
     let file = server.file(task, file)?;
-    server.transfer(task, file, Way::Read, None, (to, bytes))
+    match server.read_shortly(task, file, None, (to, bytes)) {
+        Some(answer) => answer,
+        None => server.transfer(task, file, Way::Read, None, (to, bytes)),
+    }
 }
 
 /// Writes.
 pub fn write(server: &mut Server, task: TaskKey, &[file, from, bytes, ..]: &Arguments) -> Answer {
     let file = server.file(task, file)?;
-    server.transfer(task, file, Way::Write, None, (from, bytes))
+    // What was moved before it had to wait is on the long way.
+    let shortly = match server.tasks[task].moved {
+        0 => server.write_shortly(task, file, (from, bytes)),
+        _ => None,
+    };
+    shortly.unwrap_or_else(|| server.transfer(task, file, Way::Write, None, (from, bytes)))
 }
 
 /// Reads at an offset.
@@ -198,7 +301,11 @@ pub fn pread64(
     &[file, to, bytes, at, ..]: &Arguments,
 ) -> Answer {
     let file = server.file(task, file)?;
-    server.transfer(task, file, Way::Read, offset(at)?, (to, bytes))
+    let offset = offset(at)?;
+    match server.read_shortly(task, file, offset, (to, bytes)) {
+        Some(answer) => answer,
+        None => server.transfer(task, file, Way::Read, offset, (to, bytes)),
+    }
 }
 
 /// Writes at an offset.
@@ -247,6 +354,30 @@ pub fn pwritev(
     server.transfer_vector(task, file, Way::Write, offset(at)?, (vector, count))
 }
 
+/// The offset of the newer vectors: none stands for where the file is. Of their flags there is the one that
+/// asks for haste.
+fn vector_offset(at: u64, flags: u64) -> Result<Option<u64>, Errno> {
+    const HASTE: u64 = 1;
+    if flags & !HASTE != 0 {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if at == u64::MAX { Ok(None) } else { offset(at) }
+}
+
+/// Reads several pieces, at an offset or where the file is.
+pub fn preadv2(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[file, vector, count, at, _, flags] = arguments;
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Read, vector_offset(at, flags)?, (vector, count))
+}
+
+/// Writes several pieces so.
+pub fn pwritev2(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[file, vector, count, at, _, flags] = arguments;
+    let file = server.file(task, file)?;
+    server.transfer_vector(task, file, Way::Write, vector_offset(at, flags)?, (vector, count))
+}
+
 /// Moves an open file.
 pub fn lseek(
     server: &mut Server,
@@ -267,170 +398,4 @@ pub fn lseek(
         koito_vfs::Stop::Error(errno) => errno.into(),
         _ => Errno::EIO.into(),
     })
-}
-
-/// Copies from one file to another; from an offset that lies in memory, if one is given.
-pub fn sendfile(
-    server: &mut Server,
-    task: TaskKey,
-    &[to, from, place, bytes, ..]: &Arguments,
-) -> Answer {
-    let [to, from] = [server.file(task, to)?, server.file(task, from)?];
-    if !matches!(server.world.vfs.object(from), Object::File(_)) {
-        return Err(Errno::EINVAL.into());
-    }
-    copy(server, task, (from, place), (to, 0), bytes)
-}
-
-/// Moves bytes from a pipe to a file, or from a file to a pipe.
-pub fn splice(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[from, from_at, to, to_at, bytes, _] = arguments;
-    let [from, to] = [server.file(task, from)?, server.file(task, to)?];
-    let pipe = |file| matches!(server.world.vfs.object(file), Object::Pipe(..));
-    let (source, target) = (pipe(from), pipe(to));
-    if (source && from_at != 0) || (target && to_at != 0) {
-        return Err(Errno::ESPIPE.into());
-    }
-    let known =
-        source && matches!(server.world.vfs.object(to), Object::File(_) | Object::Device(_));
-    let stored = target && matches!(server.world.vfs.object(from), Object::File(_));
-    if !known && !stored {
-        return Err(Errno::EINVAL.into());
-    }
-    copy(server, task, (from, from_at), (to, to_at), bytes)
-}
-
-/// Copies from one file to another, each from an offset that lies in memory, if one is given.
-pub fn copy_file_range(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[from, from_at, to, to_at, bytes, flags] = arguments;
-    let [from, to] = [server.file(task, from)?, server.file(task, to)?];
-    let both = [from, to].map(|file| matches!(server.world.vfs.object(file), Object::File(_)));
-    if flags != 0 || both != [true; 2] {
-        return Err(Errno::EINVAL.into());
-    }
-    copy(server, task, (from, from_at), (to, to_at), bytes)
-}
-
-/// Copies, piece by piece, until something waits.
-fn copy(
-    server: &mut Server,
-    task: TaskKey,
-    (from, from_at): (FileId, u64),
-    (to, to_at): (FileId, u64),
-    bytes: u64,
-) -> Answer {
-    let read_place = |server: &mut Server, at: u64| -> Result<Option<u64>, Stop> {
-        if at == 0 {
-            return Ok(None);
-        }
-        let [place] = server.read_words(task, at)?;
-        Ok(offset(place)?)
-    };
-    let mut source = read_place(server, from_at)?;
-    let mut target = read_place(server, to_at)?;
-    let mut done = 0;
-    let mut piece = [0; 4096];
-    while done < bytes.min(MOST_BYTES) {
-        let most = (bytes - done).min(piece.len() as u64) as usize;
-        let came = server.number_call(task, |vfs, context| {
-            let ready = vfs.ready(to).contains(koito_vfs::Ready::OUT);
-            if !ready && done > 0 {
-                return Err(Errno::EAGAIN.into());
-            }
-            if !ready {
-                return Err(vfs.would_wait_to_write(to));
-            }
-            let mut room = &mut piece[..most];
-            Ok(vfs.copy_out(context, from, source, &mut room)? as u64)
-        });
-        let count = match came {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(_) if done > 0 => break,
-            Err(stop) => return Err(stop),
-        };
-        let written = server.number_call(task, |vfs, context| {
-            let mut bytes = &piece[..count as usize];
-            let done = match target {
-                Some(target) => vfs.write_at(context, to, target, &mut bytes),
-                None => vfs.write(context, to, &mut bytes),
-            };
-            done.map(|count| count as u64)
-        });
-        let written = match written {
-            Ok(written) => written,
-            Err(stop) => {
-                if stop == Stop::Error(Errno::EPIPE) {
-                    server.broken_pipe(task);
-                }
-                if done == 0 {
-                    return Err(stop);
-                }
-                0
-            }
-        };
-        // What was read and could not be written is read again.
-        if source.is_none() && written < count {
-            let back = -((count - written) as i64);
-            let _ = server.world.vfs.seek(from, back, Whence::Current);
-        }
-        done += written;
-        source = source.map(|place| place + written);
-        target = target.map(|place| place + written);
-        if written < count {
-            break;
-        }
-    }
-    for (at, place) in [(from_at, source), (to_at, target)] {
-        if let Some(place) = place {
-            server.write_words(task, at, &[place])?;
-        }
-    }
-    Ok(done)
-}
-
-/// Has what was written to a file last.
-pub fn fsync(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    let file = server.file(task, file)?;
-    server.number_call(task, |vfs, _| vfs.sync_file(file).map(|()| 0))
-}
-
-/// Has everything last.
-pub fn sync(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
-    server.number_call(task, |vfs, _| vfs.sync_all().map(|()| 0))
-}
-
-/// Sets the length of an open file.
-pub fn ftruncate(server: &mut Server, task: TaskKey, &[file, size, ..]: &Arguments) -> Answer {
-    let file = server.file(task, file)?;
-    let size = offset(size)?.unwrap_or(0);
-    server.number_call(task, |vfs, context| vfs.truncate_file(context, file, size).map(|()| 0))
-}
-
-/// Sees to it that a file is long enough. Space is taken when it is written.
-pub fn fallocate(
-    server: &mut Server,
-    task: TaskKey,
-    &[file, mode, from, bytes, ..]: &Arguments,
-) -> Answer {
-    const KEEP_SIZE: u64 = 1;
-    let file = server.file(task, file)?;
-    let end = from.checked_add(bytes).filter(|end| bytes > 0 && *end <= i64::MAX as u64);
-    let end = end.ok_or(Errno::EINVAL)?;
-    match mode {
-        0 => {
-            server.number_call(task, |vfs, context| vfs.extend_file(context, file, end).map(|()| 0))
-        }
-        KEEP_SIZE => Ok(0),
-        _ => Err(Errno::EOPNOTSUPP.into()),
-    }
-}
-
-/// Says how a file will be read, which changes nothing.
-pub fn fadvise64(server: &mut Server, task: TaskKey, &[file, ..]: &Arguments) -> Answer {
-    let file = server.file(task, file)?;
-    match server.world.vfs.object(file) {
-        Object::Pipe(..) => Err(Errno::ESPIPE.into()),
-        _ => Ok(0),
-    }
 }

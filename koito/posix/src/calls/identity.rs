@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
+use koito_posix_core::Kin;
 
 use crate::call::{Answer, Arguments};
 use crate::process::ProcessKey;
@@ -69,25 +70,27 @@ pub fn setpgid(server: &mut Server, task: TaskKey, &[number, group, ..]: &Argume
     if (group as i32) < 0 {
         return Err(Errno::EINVAL.into());
     }
-    let mut others = server.processes.iter().map(|(_, other)| other);
-    let exists = others.any(|other| other.group == group && other.session == own_session);
-    drop(others);
+    let mut members = server.numbers.members(group);
+    let exists = members.any(|member| server.processes[member].session == own_session);
+    drop(members);
     let leads = it.session == it.number;
     if it.session != own_session || leads || (group != it.number && !exists) {
         return Err(Errno::EPERM.into());
     }
-    server.processes[process].group = group;
+    let kin = Kin { group, ..it.kin() };
+    server.set_kin(process, kin);
     Ok(0)
 }
 
 /// Makes the process the first of a session.
 pub fn setsid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
     let number = server.process_of(task).number;
-    if server.processes.iter().any(|(_, it)| it.group == number) {
+    if server.numbers.members(number).next().is_some() {
         return Err(Errno::EPERM.into());
     }
-    let process = server.process_of_mut(task);
-    (process.group, process.session) = (number, number);
+    let process = server.tasks[task].process;
+    let kin = Kin { group: number, session: number, ..server.processes[process].kin() };
+    server.set_kin(process, kin);
     Ok(number.into())
 }
 
@@ -111,9 +114,20 @@ pub fn getegid(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer {
     Ok(server.process_of(task).owner.groups[1].into())
 }
 
-/// Whether the caller may become whoever it wants.
-fn is_root(server: &Server, task: TaskKey) -> bool {
-    server.process_of(task).owner.users[1] == 0
+/// `CAP_SETGID` and `CAP_SETUID`, by which the caller may belong to whatever groups it wants, and become
+/// whoever it wants.
+const GROUPS: u32 = 6;
+const USERS: u32 = 7;
+
+fn has(server: &Server, task: TaskKey, capability: u32) -> bool {
+    server.process_of(task).owner.capabilities.effective >> capability & 1 != 0
+}
+
+/// The users of the caller were `before`: its capabilities follow.
+fn follow(server: &mut Server, task: TaskKey, before: [u32; 3]) {
+    let it = server.process_of_mut(task);
+    let (owner, keeps) = (&mut it.owner, it.wishes.keeps_capabilities);
+    owner.capabilities = owner.capabilities.after(before, owner.users, keeps);
 }
 
 /// What identities become of `own`: real, effective and saved, each as wanted or the same. Who is not
@@ -142,32 +156,40 @@ fn saved(own: [u32; 3], real: u32, effective: u32) -> u32 {
 }
 
 macro_rules! setters {
-    ($field:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
+    ($field:ident by $set:ident, $capability:ident: $one:ident, $two:ident, $three:ident, $get:ident) => {
         /// Becomes somebody; root for good.
         pub fn $one(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Answer {
-            let (wanted, root) = (wanted as u32, is_root(server, task));
+            let before = server.process_of(task).owner.users;
+            let (wanted, root) = (wanted as u32, has(server, task, $capability));
             let wanted = if root { [wanted; 3] } else { [SAME, wanted, SAME] };
             let own = server.process_of(task).owner.$field;
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
+            follow(server, task, before);
             Ok(0)
         }
 
         /// Sets real and effective identity.
         pub fn $two(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+            let before = server.process_of(task).owner.users;
             let &[real, effective, ..] = arguments;
-            let (real, effective, root) = (real as u32, effective as u32, is_root(server, task));
+            let (real, effective) = (real as u32, effective as u32);
+            let root = has(server, task, $capability);
             let own = server.process_of(task).owner.$field;
             let wanted = [real, effective, saved(own, real, effective)];
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
+            follow(server, task, before);
             Ok(0)
         }
 
         /// Sets real, effective and saved identity.
         pub fn $three(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+            let before = server.process_of(task).owner.users;
             let &[real, effective, saved, ..] = arguments;
             let wanted = [real as u32, effective as u32, saved as u32];
-            let (own, root) = (server.process_of(task).owner.$field, is_root(server, task));
-            server.process_of_mut(task).owner.$field = changed(own, wanted, root)?;
+            let own = server.process_of(task).owner.$field;
+            let root = has(server, task, $capability);
+            server.$set(server.tasks[task].process, changed(own, wanted, root)?);
+            follow(server, task, before);
             Ok(0)
         }
 
@@ -182,8 +204,8 @@ macro_rules! setters {
     };
 }
 
-setters!(users: setuid, setreuid, setresuid, getresuid);
-setters!(groups: setgid, setregid, setresgid, getresgid);
+setters!(users by set_users, USERS: setuid, setreuid, setresuid, getresuid);
+setters!(groups by set_groups, GROUPS: setgid, setregid, setresgid, getresgid);
 
 /// Further groups of users.
 pub fn getgroups(server: &mut Server, task: TaskKey, &[room, to, ..]: &Arguments) -> Answer {
@@ -200,7 +222,7 @@ pub fn getgroups(server: &mut Server, task: TaskKey, &[room, to, ..]: &Arguments
 
 /// Sets them.
 pub fn setgroups(server: &mut Server, task: TaskKey, &[count, from, ..]: &Arguments) -> Answer {
-    if !is_root(server, task) {
+    if !has(server, task, GROUPS) {
         return Err(Errno::EPERM.into());
     }
     if count > MOST_GROUPS {

@@ -1,9 +1,12 @@
 //! Memory: areas come, go and change.
 
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use koito_linux::{Errno, raw};
-use koito_posix_core::{Area, Backing, PAGE_BYTES, Protection, Sharing, USER_END, whole_pages};
+use koito_posix_core::{
+    Area, Backing, Limits, PAGE_BYTES, Protection, Sharing, USER_END, whole_pages,
+};
 
 use crate::call::{Answer, Arguments};
 use crate::files::Came;
@@ -27,8 +30,8 @@ fn protection(bits: u64) -> Protection {
 
 /// Moves the end of the heap.
 pub fn brk(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Answer {
-    let key = server.processes[server.tasks[task].process].space;
-    let space = &mut server.spaces[key];
+    let process = server.tasks[task].process;
+    let space = &mut server.spaces[server.processes[process].space];
     let Range { start, end } = space.heap;
     if wanted < start || wanted > USER_END {
         return Ok(end);
@@ -37,7 +40,11 @@ pub fn brk(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Ans
     let moved = if new > old {
         let taken = space.areas.within(old..new).next().is_some();
         let area = anonymous(new, Protection::READ | Protection::WRITE);
-        if taken { Err(Errno::ENOMEM) } else { space.areas.insert(old, area) }
+        let limits = &server.processes[process].limits;
+        match taken || !may_have(space, limits, new - old, &area) {
+            true => Err(Errno::ENOMEM),
+            false => space.areas.insert(old, area),
+        }
     } else if new < old {
         space.clear(&mut server.world, new..old)
     } else {
@@ -51,6 +58,23 @@ pub fn brk(server: &mut Server, task: TaskKey, &[wanted, ..]: &Arguments) -> Ans
 
 fn anonymous<F>(end: u64, protection: Protection) -> Area<F> {
     Area { end, protection, sharing: Sharing::Private, backing: Backing::Zero }
+}
+
+/// Whether a process may map `bytes` more, in such an area.
+fn may_have(space: &Space, limits: &Limits, bytes: u64, area: &Area<FileKey>) -> bool {
+    if !limits.limits_memory() {
+        return true;
+    }
+    let (most, most_data) = limits.memory_bytes();
+    let is_data = |area: &Area<FileKey>| {
+        area.sharing == Sharing::Private && area.protection.contains(Protection::WRITE)
+    };
+    let (mut all, mut data) = (bytes, if is_data(area) { bytes } else { 0 });
+    for (start, area) in space.areas.iter() {
+        all += area.end - start;
+        data += if is_data(area) { area.end - start } else { 0 };
+    }
+    all <= most && (data <= most_data || !is_data(area))
 }
 
 /// Makes an area.
@@ -78,11 +102,14 @@ pub fn mmap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer
     } else {
         Backing::Zero
     };
-    let key = server.processes[server.tasks[task].process].space;
-    let space = &mut server.spaces[key];
+    let process = server.tasks[task].process;
+    let space = &mut server.spaces[server.processes[process].space];
     let start = choose(space, hint, bytes, flags)?;
     let range = pages(start, bytes)?;
     let area = Area { end: range.end, protection, sharing, backing };
+    if !may_have(space, &server.processes[process].limits, range.end - range.start, &area) {
+        return Err(Errno::ENOMEM.into());
+    }
     space.place(&mut server.world, start, area)?;
     Ok(start)
 }
@@ -192,13 +219,17 @@ pub fn mremap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
         return Err(Errno::EINVAL.into());
     }
     let (old, new) = (pages(address, old_bytes)?, pages(address, new_bytes)?);
-    let key = server.process_of(task).space;
-    let space = &mut server.spaces[key];
+    let process = server.tasks[task].process;
+    let space = &mut server.spaces[server.processes[process].space];
     let (start, area) = space.areas.find(old.start).ok_or(Errno::EFAULT)?;
     if area.end < old.end {
         return Err(Errno::EFAULT.into());
     }
     let grown = Area { end: new.end, ..area.tail(start, old.start) };
+    let more = (new.end - new.start).saturating_sub(old.end - old.start);
+    if more > 0 && !may_have(space, &server.processes[process].limits, more, &grown) {
+        return Err(Errno::ENOMEM.into());
+    }
     if !fixed && new.end <= old.end {
         if new.end < old.end {
             space.clear(&mut server.world, new.end..old.end)?;
@@ -236,8 +267,8 @@ pub fn mremap(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
     Ok(to.start)
 }
 
-/// Has what was written to mapped files reach them. Whoever reads a file sees the same pages already; when
-/// they last is a matter of `fsync`.
+/// Has what was written to mapped files reach them, and last if that is to be waited for. Whoever reads a file
+/// sees the same pages already.
 pub fn msync(
     server: &mut Server,
     task: TaskKey,
@@ -250,8 +281,63 @@ pub fn msync(
         return Err(Errno::EINVAL.into());
     }
     let space = server.process_of(task).space;
-    let covered = range.is_empty() || server.spaces[space].areas.covers(range);
-    if covered { Ok(0) } else { Err(Errno::ENOMEM.into()) }
+    if range.is_empty() {
+        return Ok(0);
+    }
+    if !server.spaces[space].areas.covers(range.clone()) {
+        return Err(Errno::ENOMEM.into());
+    }
+    server.spaces[space].note_written_once(&mut server.world, range.clone());
+    if flags & raw::MS_SYNC == 0 {
+        return Ok(0);
+    }
+    let shared = |(_, area): (u64, &Area<FileKey>)| match &area.backing {
+        Backing::File { file, .. } if area.sharing == Sharing::Shared => Some(*file),
+        _ => None,
+    };
+    let files: Vec<FileKey> = server.spaces[space].areas.within(range).filter_map(shared).collect();
+    for file in files {
+        server.number_call(task, |vfs, _| vfs.sync_file(file).map(|()| 0))?;
+    }
+    Ok(0)
+}
+
+/// Which pages are there: a byte for each.
+pub fn mincore(
+    server: &mut Server,
+    task: TaskKey,
+    &[address, bytes, to, ..]: &Arguments,
+) -> Answer {
+    if !address.is_multiple_of(PAGE_BYTES) {
+        return Err(Errno::EINVAL.into());
+    }
+    let range = pages(address, bytes)?;
+    let key = server.process_of(task).space;
+    if !range.is_empty() && !server.spaces[key].areas.covers(range.clone()) {
+        return Err(Errno::ENOMEM.into());
+    }
+    let mut to = to;
+    let mut at = range.start;
+    while at < range.end {
+        let end = range.end.min(at + 256 * PAGE_BYTES);
+        let is_there = |page| server.spaces[key].pages.get(page).is_some();
+        let told: Vec<u8> =
+            (at..end).step_by(PAGE_BYTES as usize).map(|page| is_there(page).into()).collect();
+        server.write_bytes(task, to, &told)?;
+        to = to.wrapping_add(told.len() as u64);
+        at = end;
+    }
+    Ok(0)
+}
+
+/// All of it neither.
+pub fn mlockall(_: &mut Server, _: TaskKey, &[flags, ..]: &Arguments) -> Answer {
+    if matches!(flags, 1..=3 | 5..=7) { Ok(0) } else { Err(Errno::EINVAL.into()) }
+}
+
+/// Nor has it to be allowed again.
+pub fn munlockall(_: &mut Server, _: TaskKey, _: &Arguments) -> Answer {
+    Ok(0)
 }
 
 /// Memory never leaves, so it need not be kept from that.

@@ -61,6 +61,12 @@ impl Server {
         if at == 0 { Ok(None) } else { nanoseconds(self.read_words(task, at)?).map(Some) }
     }
 
+    /// Has files that tell of signals tell of those that wait for a thread.
+    fn show_signals(&mut self, task: TaskKey) {
+        let signals = self.waiting_signals(task);
+        self.world.vfs.show_signals(signals.0);
+    }
+
     fn ready(&self, task: TaskKey, descriptor: u32) -> (Ready, Option<FileId>) {
         match self.file(task, descriptor.into()) {
             Ok(file) => (self.world.vfs.ready(file), Some(file)),
@@ -79,6 +85,7 @@ fn poll_until(
     if count > MOST {
         return Err(Errno::EINVAL.into());
     }
+    server.show_signals(task);
     let mut entries = server.read_bytes(task, at, count as usize * 8)?;
     let mut found = 0;
     let mut files = Vec::new();
@@ -128,6 +135,7 @@ fn select_until(
     (count, sets): (u64, [u64; 3]),
     timeout: Option<u64>,
 ) -> Answer {
+    server.show_signals(task);
     if count > MOST {
         return Err(Errno::EINVAL.into());
     }
@@ -184,14 +192,21 @@ pub fn select(
     task: TaskKey,
     &[count, a, b, c, timeout, _]: &Arguments,
 ) -> Answer {
-    let timeout = match timeout {
-        0 => None,
-        at => {
-            let [seconds, micros] = server.read_words(task, at)?;
-            Some(nanoseconds([seconds, micros.saturating_mul(1000)])?)
-        }
-    };
-    select_until(server, task, (count, [a, b, c]), timeout)
+    if timeout == 0 {
+        return select_until(server, task, (count, [a, b, c]), None);
+    }
+    let [seconds, micros] = server.read_words(task, timeout)?;
+    let longest = nanoseconds([seconds, micros.saturating_mul(1000)])?;
+    let deadline = server.tasks[task].deadline.unwrap_or(server.clock.now() + longest);
+    let answer = select_until(server, task, (count, [a, b, c]), Some(longest));
+    if answer.is_ok() {
+        // What is left of it: some programs go on with that.
+        let left = deadline.saturating_sub(server.clock.now()) / 1000;
+        let told = [left / 1_000_000, left % 1_000_000];
+        // Where it cannot be written, it is not, as in Linux.
+        let _ = server.write_words(task, timeout, &told);
+    }
+    answer
 }
 
 /// The same, with signals held back meanwhile.
@@ -279,6 +294,7 @@ fn epoll_until(
     }
     let count = count.min(MOST) as usize;
     let set = server.file(task, set)?;
+    server.show_signals(task);
     let mut events: Vec<u8> = Vec::new();
     let came = server.file_call(task, |vfs, _| {
         vfs.epoll_collect(set, &mut |ready, data| {
@@ -308,6 +324,17 @@ pub fn epoll_wait(
     &[set, at, count, timeout, ..]: &Arguments,
 ) -> Answer {
     let timeout = u32::try_from(timeout as i32).ok().map(|it| u64::from(it) * MILLISECOND);
+    epoll_until(server, task, set, (at, count), timeout)
+}
+
+/// The same, with signals held back meanwhile and a finer timeout.
+pub fn epoll_pwait2(
+    server: &mut Server,
+    task: TaskKey,
+    &[set, at, count, timeout, mask, _]: &Arguments,
+) -> Answer {
+    let timeout = server.timeout(task, timeout)?;
+    server.mask_for_wait(task, mask)?;
     epoll_until(server, task, set, (at, count), timeout)
 }
 

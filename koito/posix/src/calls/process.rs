@@ -4,9 +4,13 @@ use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_posix_core::{Action, AlternateStack, Life};
+use koito_vfs::Kind;
 use nun::Descriptor;
 
+use super::paths::{EMPTY_PATH, NO_FOLLOW};
 use crate::call::{Answer, Arguments, Stop};
+use crate::files::Came;
+use crate::owner::Capabilities;
 use crate::server::{Server, TaskKey};
 
 /// Number of the FS base among a process's registers.
@@ -14,6 +18,8 @@ const FS_BASE: u64 = 18;
 /// `ARCH_SET_FS` and `ARCH_GET_FS`.
 const SET_FS: u64 = 0x1002;
 const GET_FS: u64 = 0x1003;
+/// Bytes of the head of a list of locks.
+const ROBUST_BYTES: u64 = 24;
 /// Longest path, and longest argument of a program.
 const PATH_BYTES: usize = 4095;
 const ARGUMENT_BYTES: usize = 128 * 1024;
@@ -46,6 +52,32 @@ pub fn execve(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
     if path.is_empty() {
         return Err(Errno::ENOENT.into());
     }
+    execute(server, task, path, (words, environment))
+}
+
+/// The same with a path from a directory on, or the program that is open.
+pub fn execveat(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[directory, path, words, environment, flags, _] = arguments;
+    if flags & !(EMPTY_PATH | NO_FOLLOW) != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let name = server.name_at(task, (directory, path), flags)?;
+    let status = server.world.vfs.status(name).map_err(|_| Errno::ENOENT)?;
+    if flags & NO_FOLLOW != 0 && status.attributes.kind == Kind::Link {
+        return Err(Errno::ELOOP.into());
+    }
+    // Found once more by its path, as a script's interpreter does.
+    let came = server.file_call(task, |vfs, context| Ok(vfs.path_of(context, name)))?;
+    let Came::Value(path) = came else { return Err(Errno::EIO.into()) };
+    execute(server, task, path, (words, environment))
+}
+
+fn execute(
+    server: &mut Server,
+    task: TaskKey,
+    path: Vec<u8>,
+    (words, environment): (u64, u64),
+) -> Answer {
     let mut room = ALL_BYTES;
     let words = read_list(server, task, words, &mut room)?;
     let environment = read_list(server, task, environment, &mut room)?;
@@ -62,8 +94,18 @@ pub fn execve(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
             server.end_task(other, 0);
         }
     }
+    server.release_locks(task);
+    server.tasks[task].robust_list = 0;
     server.leave_space(process);
     let it = &mut server.processes[process];
+    it.timers.alarms.clear();
+    it.wishes.keeps_capabilities = false;
+    let [user, group] = loaded.identity;
+    let owner = &mut it.owner;
+    owner.users[1] = user.unwrap_or(owner.users[1]);
+    owner.groups[1] = group.unwrap_or(owner.groups[1]);
+    (owner.users[2], owner.groups[2]) = (owner.users[1], owner.groups[1]);
+    owner.capabilities = Capabilities::of(owner.users);
     it.space = loaded.space;
     it.name = loaded.name();
     it.has_executed = true;
@@ -73,8 +115,8 @@ pub fn execve(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
         }
     }
     let number = it.number;
+    server.set_number(task, number);
     let it = &mut server.tasks[task];
-    it.number = number;
     it.clear_number = 0;
     it.alternate = AlternateStack::default();
     let body = it.body;
@@ -145,6 +187,30 @@ pub fn set_tid_address(server: &mut Server, task: TaskKey, &[address, ..]: &Argu
 }
 
 /// Says where the locks stand that a thread holds when it ends.
-pub fn set_robust_list(_: &mut Server, _: TaskKey, &[_, bytes, ..]: &Arguments) -> Answer {
-    if bytes == 24 { Ok(0) } else { Err(Errno::EINVAL.into()) }
+pub fn set_robust_list(server: &mut Server, task: TaskKey, &[at, bytes, ..]: &Arguments) -> Answer {
+    if bytes != ROBUST_BYTES {
+        return Err(Errno::EINVAL.into());
+    }
+    server.tasks[task].robust_list = at;
+    Ok(0)
+}
+
+/// Tells where they stand.
+pub fn get_robust_list(
+    server: &mut Server,
+    task: TaskKey,
+    &[number, at, bytes, ..]: &Arguments,
+) -> Answer {
+    let who = match number as u32 {
+        0 => task,
+        number => server.numbers.thread(number).ok_or(Errno::ESRCH)?,
+    };
+    let [user, own] = [who, task].map(|task| server.process_of(task).owner.users[1]);
+    if own != 0 && own != user {
+        return Err(Errno::EPERM.into());
+    }
+    let list = server.tasks[who].robust_list;
+    server.write_words(task, at, &[list])?;
+    server.write_words(task, bytes, &[ROBUST_BYTES])?;
+    Ok(0)
 }

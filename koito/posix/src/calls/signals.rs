@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use koito_linux::{Errno, raw};
 use koito_posix_core::{Action, AlternateStack, Detail, Info, Signal, SignalSet, register};
+use koito_vfs::{FileId, Flags, OnExec};
 
 use super::time::nanoseconds;
 use crate::call::{Answer, Arguments, Stop};
@@ -28,7 +29,7 @@ pub fn rt_sigaction(server: &mut Server, task: TaskKey, arguments: &Arguments) -
     if bytes != SET_BYTES || (new != 0 && !signal.can_be_handled()) {
         return Err(Errno::EINVAL.into());
     }
-    let before = server.process_of(task).actions[signal.index()];
+    let key = server.tasks[task].process;
     let wanted = match new {
         0 => None,
         _ => {
@@ -37,15 +38,15 @@ pub fn rt_sigaction(server: &mut Server, task: TaskKey, arguments: &Arguments) -
         }
     };
     if old != 0 {
+        let before = server.processes[key].actions[signal.index()];
         let words = [before.handler, before.flags, before.restorer, before.mask.0];
         server.write_words(task, old, &words)?;
     }
     if let Some(action) = wanted {
-        let process = server.process_of_mut(task);
+        let process = &mut server.processes[key];
         process.actions[signal.index()] = action;
         if action.ignores(signal) {
             process.pending.forget(SignalSet::of(signal));
-            let key = server.tasks[task].process;
             for task in server.tasks_of(key) {
                 server.tasks[task].pending.forget(SignalSet::of(signal));
             }
@@ -88,8 +89,7 @@ pub fn rt_sigreturn(server: &mut Server, task: TaskKey, _: &Arguments) -> Answer
 
 /// Signals that wait until they are not held back any more.
 pub fn rt_sigpending(server: &mut Server, task: TaskKey, &[to, ..]: &Arguments) -> Answer {
-    let it = &server.tasks[task];
-    let pending = it.pending.set().with(server.processes[it.process].pending.set());
+    let pending = server.waiting_signals(task);
     server.write_words(task, to, &[pending.0])?;
     Ok(0)
 }
@@ -142,20 +142,21 @@ pub fn sigaltstack(server: &mut Server, task: TaskKey, &[new, old, ..]: &Argumen
 }
 
 /// Who sends signals, as far as it decides to whom.
-struct Sender {
+pub struct Sender {
     real: u32,
     effective: u32,
     session: u32,
 }
 
 impl Sender {
-    fn of(process: &Process) -> Self {
+    /// The one that `process` is.
+    pub fn of(process: &Process) -> Self {
         let [real, effective, _] = process.owner.users;
         Self { real, effective, session: process.session }
     }
 
     /// Whether it may send a signal to a process.
-    fn may_send(&self, to: &Process, signal: Option<Signal>) -> bool {
+    pub fn may_send(&self, to: &Process, signal: Option<Signal>) -> bool {
         let [its_real, _, its_saved] = to.owner.users;
         self.effective == 0
             || [self.real, self.effective].iter().any(|user| [its_real, its_saved].contains(user))
@@ -174,20 +175,29 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
     let own = server.process_of(task);
     let (own_number, own_group, user) = (own.number, own.group, own.owner.users[0]);
     let sender = Sender::of(own);
-    let is_meant = |number: u32, group: u32| match who as i32 {
-        0 => group == own_group,
-        -1 => number != 1 && number != own_number,
-        who if who < 0 => group == who.unsigned_abs(),
-        who => number == who.unsigned_abs(),
+    let one;
+    let many: Vec<ProcessKey>;
+    let meant = if who as i32 > 0 {
+        one = server.process(who as u32).ok_or(Errno::ESRCH)?;
+        core::slice::from_ref(&one)
+    } else {
+        many = match who as i32 {
+            0 => server.numbers.members(own_group).collect(),
+            -1 => {
+                let others = server.processes.iter();
+                let others = others.filter(|(_, it)| it.number != 1 && it.number != own_number);
+                others.map(|(key, _)| key).collect()
+            }
+            who => server.numbers.members(who.unsigned_abs()).collect(),
+        };
+        &many
     };
-    let processes = server.processes.iter();
-    let meant = processes.filter(|(_, it)| is_meant(it.number, it.group));
-    let meant: Vec<ProcessKey> = meant.map(|(key, _)| key).collect();
     if meant.is_empty() {
         return Err(Errno::ESRCH.into());
     }
-    let mut result = Err(Errno::EPERM.into());
-    for process in meant {
+    // Who means everybody is not told that some were not to be reached.
+    let mut result = if who as i32 == -1 { Ok(0) } else { Err(Errno::EPERM.into()) };
+    for &process in meant {
         // One may have ended with the signal to another, and the sender with the one to itself.
         let Some(to) = server.processes.get(process) else { continue };
         if !sender.may_send(to, signal) {
@@ -206,12 +216,11 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
 pub fn tgkill(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
     let &[process, thread, number, ..] = arguments;
     let signal = signal_or_look(number)?;
-    let is_it = |number: u32, its_process: ProcessKey| {
-        number == thread as u32
-            && (process as u32 == 0 || server.processes[its_process].number == process as u32)
-    };
-    let found = server.tasks.iter().find(|(_, it)| is_it(it.number, it.process));
-    let (key, to) = found.map(|(key, it)| (key, it.process)).ok_or(Errno::ESRCH)?;
+    let key = server.numbers.thread(thread as u32).ok_or(Errno::ESRCH)?;
+    let to = server.tasks[key].process;
+    if process as u32 != 0 && server.processes[to].number != process as u32 {
+        return Err(Errno::ESRCH.into());
+    }
     if !Sender::of(server.process_of(task)).may_send(&server.processes[to], signal) {
         return Err(Errno::EPERM.into());
     }
@@ -255,22 +264,100 @@ pub fn rt_sigtimedwait(server: &mut Server, task: TaskKey, arguments: &Arguments
     Err(Stop::Wait)
 }
 
+/// What is told of a signal that the caller sends with a value, as its `siginfo_t` has it. Only the kernel
+/// says that the kernel sent something.
+fn read_told(
+    server: &mut Server,
+    task: TaskKey,
+    to: ProcessKey,
+    (number, at): (u64, u64),
+) -> Result<Option<Info>, Errno> {
+    let signal = signal_or_look(number)?;
+    let [_, code, sender, value]: [u64; 4] = server.read_words(task, at)?;
+    let code = code as i32;
+    let is_own = server.processes[to].number == server.process_of(task).number;
+    let poses = code >= 0 || code == BY_TKILL;
+    if !Sender::of(server.process_of(task)).may_send(&server.processes[to], signal)
+        || (poses && !is_own)
+    {
+        return Err(Errno::EPERM);
+    }
+    let detail = Detail::Value(sender as u32, (sender >> 32) as u32, value);
+    Ok(signal.map(|signal| Info { signal, code, detail }))
+}
+
 /// Sends a signal with a value.
 pub fn rt_sigqueueinfo(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
     let &[process, number, info_at, ..] = arguments;
-    let signal = signal_or_look(number)?;
-    let [_, code, _, value]: [u64; 4] = server.read_words(task, info_at)?;
     let to = server.process(process as u32).ok_or(Errno::ESRCH)?;
-    // Only the kernel says that the kernel sent something.
-    if !Sender::of(server.process_of(task)).may_send(&server.processes[to], signal)
-        || (code as i32) >= 0
-    {
-        return Err(Errno::EPERM.into());
-    }
-    if let Some(signal) = signal {
-        let own = server.process_of(task);
-        let detail = Detail::Value(own.number, own.owner.users[0], value);
-        server.send(to, Info { signal, code: code as i32, detail });
+    if let Some(info) = read_told(server, task, to, (number, info_at))? {
+        server.queue(to, info)?;
     }
     Ok(0)
+}
+
+/// Sends a thread of a process a signal with a value.
+pub fn rt_tgsigqueueinfo(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    let &[process, thread, number, info_at, ..] = arguments;
+    let to = server.process(process as u32).ok_or(Errno::ESRCH)?;
+    let mut threads = server.tasks_of(to).into_iter();
+    let thread = threads.find(|it| server.tasks[*it].number == thread as u32);
+    let thread = thread.ok_or(Errno::ESRCH)?;
+    if let Some(info) = read_told(server, task, to, (number, info_at))? {
+        server.queue_for_task(thread, info)?;
+    }
+    Ok(0)
+}
+
+/// A file that tells of signals, or another set for one.
+pub fn signalfd4(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
+    const NEW: u32 = u32::MAX;
+    let &[number, set, bytes, flags, ..] = arguments;
+    let flags = Flags::from_bits_retain(flags as u32);
+    let known = (Flags::CLOSE_ON_EXEC | Flags::NONBLOCK).contains(flags);
+    if bytes != SET_BYTES || !known {
+        return Err(Errno::EINVAL.into());
+    }
+    let [set] = server.read_words(task, set)?;
+    let set = SignalSet(set).maskable().0;
+    if number as u32 != NEW {
+        let file = server.file(task, number)?;
+        server.world.vfs.set_signals(file, set).map_err(|_| Errno::EINVAL)?;
+        return Ok(number);
+    }
+    let file = server.world.vfs.signals(set, flags);
+    let closes = flags.contains(Flags::CLOSE_ON_EXEC);
+    let on_exec = if closes { OnExec::Close } else { OnExec::Keep };
+    server.add_descriptor(task, file, on_exec, 0)
+}
+
+/// The same without flags.
+pub fn signalfd(server: &mut Server, task: TaskKey, &[file, set, bytes, ..]: &Arguments) -> Answer {
+    signalfd4(server, task, &[file, set, bytes, 0, 0, 0])
+}
+
+/// Reads the signals of `set` that wait, as many as there is room for.
+pub fn read_signals(
+    server: &mut Server,
+    task: TaskKey,
+    (file, set): (FileId, u64),
+    (to, bytes): (u64, u64),
+) -> Answer {
+    let room = bytes / Info::BYTES as u64;
+    if room == 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let mut done = 0;
+    while done < room
+        && let Some(info) = server.take_one_of(task, SignalSet(set))
+    {
+        let at = to.wrapping_add(done * Info::BYTES as u64);
+        server.write_bytes(task, at, &info.file_bytes())?;
+        done += 1;
+    }
+    if done == 0 {
+        let stop = server.world.vfs.would_wait_for_signals(file);
+        return Err(server.stop_at(task, stop));
+    }
+    Ok(done * Info::BYTES as u64)
 }

@@ -64,6 +64,7 @@ fn readable(server: &mut Server, file: FileId) -> Result<usize, Errno> {
     let vfs = &server.world.vfs;
     match vfs.object(file) {
         Object::Pipe(..) => Ok(vfs.pipe_bytes(file)),
+        Object::Watcher(watcher) => Ok(vfs.watched_bytes(*watcher)),
         Object::Socket(_) => vfs.socket_bytes(file).map_err(|_| Errno::ENOTTY),
         Object::Terminal(end) => Ok(vfs.terminals.readable_bytes(*end)),
         Object::File(_) => {
@@ -137,8 +138,8 @@ fn terminal(server: &mut Server, task: TaskKey, file: FileId, arguments: &Argume
         request::SET_GROUP => {
             check_own(server, task, id, false)?;
             let group = read_number(server, task, argument)?;
-            let member = |it: &crate::process::Process| it.group == group && it.session == session;
-            if !server.processes.iter().any(|(_, it)| member(it)) {
+            let of_session = |key| server.processes[key].session == session;
+            if !server.numbers.members(group).any(of_session) {
                 return Err(Errno::EPERM.into());
             }
             server.number_call(task, |vfs, context| {

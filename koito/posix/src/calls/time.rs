@@ -1,23 +1,66 @@
-//! Clocks, sleep and alarms.
+//! Clocks and sleep.
 
 use koito_linux::Errno;
 
 use crate::call::{Answer, Arguments, Stop};
+use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey};
+use crate::timers::Counted;
 
 const NANOSECONDS: u64 = 1_000_000_000;
-const MICROSECONDS: u64 = 1_000_000;
 /// `TIMER_ABSTIME`.
-const ABSOLUTE: u64 = 1;
+pub const ABSOLUTE: u64 = 1;
 
-/// A clock, as its number says: whether it is that of real time.
-fn is_real(clock: u64) -> Result<bool, Errno> {
-    match clock as u32 {
-        0 | 5 | 11 => Ok(true),
-        // Monotonic, of processes and threads, raw, coarse, with sleep.
-        1 | 2 | 3 | 4 | 6 | 7 => Ok(false),
-        _ => Err(Errno::EINVAL),
+/// A clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// What it counts.
+    pub counted: Counted,
+    /// Whose work, where it is that.
+    pub process: ProcessKey,
+}
+
+impl Clock {
+    /// What it shows, in nanoseconds.
+    fn shows(self, server: &Server) -> u64 {
+        match self.counted {
+            Counted::RealTime => server.clock.real(),
+            counted => server.counted(self.process, counted),
+        }
     }
+}
+
+/// A clock, as its number says.
+pub fn clock(server: &Server, task: TaskKey, number: u64) -> Result<Clock, Errno> {
+    let own = server.tasks[task].process;
+    let counted = match number as u32 {
+        0 | 5 | 8 | 11 => Counted::RealTime,
+        // Monotonic, raw, coarse, with sleep, and with alarm.
+        1 | 4 | 6 | 7 | 9 => Counted::Time,
+        2 => Counted::Work,
+        3 => Counted::ThreadWork(server.tasks[task].number),
+        number => return clock_of_another(server, task, number as i32),
+    };
+    Ok(Clock { counted, process: own })
+}
+
+/// A clock of another process or thread: its number lies in the clock's.
+fn clock_of_another(server: &Server, task: TaskKey, number: i32) -> Result<Clock, Errno> {
+    const OF_THREAD: i32 = 4;
+    const KIND: i32 = 3;
+    if number >= 0 || number & KIND == KIND {
+        return Err(Errno::EINVAL);
+    }
+    let (own, who) = (server.tasks[task].process, !(number >> 3) as u32);
+    if number & OF_THREAD != 0 {
+        let who = if who == 0 { server.tasks[task].number } else { who };
+        let mut threads = server.tasks_of(own).into_iter();
+        let found = threads.any(|task| server.tasks[task].number == who);
+        let counted = Counted::ThreadWork(who);
+        return if found { Ok(Clock { counted, process: own }) } else { Err(Errno::EINVAL) };
+    }
+    let process = if who == 0 { Some(own) } else { server.process(who) };
+    process.map(|process| Clock { counted: Counted::Work, process }).ok_or(Errno::EINVAL)
 }
 
 /// Nanoseconds of a `timespec`.
@@ -29,15 +72,15 @@ pub fn nanoseconds([seconds, rest]: [u64; 2]) -> Result<u64, Errno> {
 }
 
 /// What time it is.
-pub fn clock_gettime(server: &mut Server, task: TaskKey, &[clock, to, ..]: &Arguments) -> Answer {
-    let now = if is_real(clock)? { server.clock.real() } else { server.clock.now() };
+pub fn clock_gettime(server: &mut Server, task: TaskKey, &[number, to, ..]: &Arguments) -> Answer {
+    let now = clock(server, task, number)?.shows(server);
     server.write_words(task, to, &[now / NANOSECONDS, now % NANOSECONDS])?;
     Ok(0)
 }
 
 /// How fine a clock is.
-pub fn clock_getres(server: &mut Server, task: TaskKey, &[clock, to, ..]: &Arguments) -> Answer {
-    is_real(clock)?;
+pub fn clock_getres(server: &mut Server, task: TaskKey, &[number, to, ..]: &Arguments) -> Answer {
+    clock(server, task, number)?;
     if to != 0 {
         server.write_words(task, to, &[0, 1])?;
     }
@@ -72,8 +115,13 @@ pub fn nanosleep(server: &mut Server, task: TaskKey, &[wanted, rest, ..]: &Argum
 
 /// Sleeps until a time, or for a while.
 pub fn clock_nanosleep(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[clock, flags, wanted, rest, ..] = arguments;
-    let real = is_real(clock)?;
+    let &[number, flags, wanted, rest, ..] = arguments;
+    let real = match clock(server, task, number)?.counted {
+        Counted::RealTime => true,
+        Counted::Time => false,
+        // Nobody sleeps until it has worked for so long.
+        _ => return Err(Errno::EOPNOTSUPP.into()),
+    };
     let now = server.clock.now();
     if let Some(deadline) = server.tasks[task].deadline {
         return if deadline <= now { Ok(0) } else { Err(Stop::Wait) };
@@ -96,66 +144,13 @@ pub fn clock_nanosleep(server: &mut Server, task: TaskKey, arguments: &Arguments
     Err(Stop::Wait)
 }
 
-/// A `timeval` of a duration.
-const fn value(nanoseconds: u64) -> [u64; 2] {
-    [nanoseconds / NANOSECONDS, nanoseconds % NANOSECONDS / 1000]
+/// Sets a clock: the machine's is as it is.
+pub fn clock_settime(server: &mut Server, task: TaskKey, &[number, ..]: &Arguments) -> Answer {
+    clock(server, task, number)?;
+    Err(Errno::EPERM.into())
 }
 
-/// Duration of a `timeval`.
-fn duration([seconds, micros]: [u64; 2]) -> Result<u64, Errno> {
-    if micros >= MICROSECONDS {
-        return Err(Errno::EINVAL);
-    }
-    nanoseconds([seconds, micros * 1000])
-}
-
-/// What is left until the alarm, and its period.
-fn left(server: &Server, task: TaskKey) -> (u64, u64) {
-    let now = server.clock.now();
-    let alarm = server.process_of(task).alarm;
-    alarm.map_or((0, 0), |(deadline, period)| (deadline.saturating_sub(now).max(1), period))
-}
-
-fn set_alarm(server: &mut Server, task: TaskKey, after: u64, period: u64) {
-    let deadline = server.clock.now().saturating_add(after);
-    server.process_of_mut(task).alarm = (after > 0).then_some((deadline, period));
-    if after > 0 {
-        server.arm(deadline);
-    }
-}
-
-/// Sends the process a signal in so many seconds.
-pub fn alarm(server: &mut Server, task: TaskKey, &[seconds, ..]: &Arguments) -> Answer {
-    let (before, _) = left(server, task);
-    set_alarm(server, task, u64::from(seconds as u32) * NANOSECONDS, 0);
-    Ok(before.div_ceil(NANOSECONDS))
-}
-
-/// The same, finer and again and again. Of three timers there is the one of real time.
-pub fn setitimer(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[which, new, old, ..] = arguments;
-    if which != 0 {
-        return Err(Errno::EINVAL.into());
-    }
-    let [period, period_rest, after, after_rest] = match new {
-        0 => [0; 4],
-        _ => server.read_words(task, new)?,
-    };
-    let (period, after) = (duration([period, period_rest])?, duration([after, after_rest])?);
-    if old != 0 {
-        getitimer(server, task, &[which, old, 0, 0, 0, 0])?;
-    }
-    set_alarm(server, task, after, period);
-    Ok(0)
-}
-
-/// How that timer stands.
-pub fn getitimer(server: &mut Server, task: TaskKey, &[which, to, ..]: &Arguments) -> Answer {
-    if which != 0 {
-        return Err(Errno::EINVAL.into());
-    }
-    let (after, period) = left(server, task);
-    let ([a, b], [c, d]) = (value(period), value(after));
-    server.write_words(task, to, &[a, b, c, d])?;
-    Ok(0)
+/// Sets the time, as it used to be set.
+pub fn settimeofday(_: &mut Server, _: TaskKey, _: &Arguments) -> Answer {
+    Err(Errno::EPERM.into())
 }

@@ -3,6 +3,7 @@
 use koito_linux::{Errno, raw};
 use koito_posix_core::{Detail, Info, Life, Signal, Which};
 
+use super::resources;
 use crate::call::{Answer, Arguments, Stop};
 use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey};
@@ -41,7 +42,8 @@ pub fn wait4(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answe
         server.write_bytes(task, status_at, &life.status().to_le_bytes())?;
     }
     if usage != 0 {
-        server.write_bytes(task, usage, &[0; 144])?;
+        let used = server.used_by_it_all(child);
+        server.write_bytes(task, usage, &resources::usage(used, 0))?;
     }
     take(server, child);
     Ok(number.into())
@@ -52,11 +54,22 @@ const CLONE_OPTIONS: u32 = 0xe000_0000;
 
 /// The same, told as for a signal.
 pub fn waitid(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answer {
-    let &[kind, number, info_at, options, ..] = arguments;
+    const PROCESS_FILE: u64 = 3;
+    let &[kind, number, info_at, options, usage, _] = arguments;
     let options = options as u32;
+    let known = raw::WNOHANG | raw::WUNTRACED | raw::WCONTINUED | raw::WEXITED | raw::WNOWAIT;
+    if options & !(known | CLONE_OPTIONS) != 0 {
+        return Err(Errno::EINVAL.into());
+    }
     let which = match (kind, number as u32) {
         (0, _) => Which::Any,
+        (1, 0) => return Err(Errno::EINVAL.into()),
         (1, number) => Which::Process(number),
+        (PROCESS_FILE, _) => {
+            let file = server.file(task, number)?;
+            let (number, _) = server.world.vfs.process_of(file).map_err(|_| Errno::EBADF)?;
+            Which::Process(number)
+        }
         (2, 0) => Which::Group(server.process_of(task).group),
         (2, group) => Which::Group(group),
         _ => return Err(Errno::EINVAL.into()),
@@ -84,6 +97,10 @@ pub fn waitid(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
         let info = Info { signal: Signal::CHILD, code, detail };
         server.write_bytes(task, info_at, &info.bytes())?;
     }
+    if usage != 0 {
+        let used = server.used_by_it_all(child);
+        server.write_bytes(task, usage, &resources::usage(used, 0))?;
+    }
     if options & raw::WNOWAIT == 0 {
         take(server, child);
     }
@@ -94,8 +111,9 @@ pub fn waitid(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
 fn find(server: &Server, task: TaskKey, wish: &Wish) -> Result<Option<ProcessKey>, Stop> {
     let own = server.process_of(task).number;
     let mut has_some = false;
-    for (key, child) in server.processes.iter() {
-        if child.parent != own || !wish.which.means(child.number, child.group) {
+    for key in server.numbers.children(own) {
+        let child = &server.processes[key];
+        if !wish.which.means(child.number, child.group) {
             continue;
         }
         has_some = true;
@@ -122,7 +140,8 @@ fn take(server: &mut Server, child: ProcessKey) {
     it.is_news = false;
     match it.life {
         Life::Exited(_) | Life::Killed(_) => {
-            server.processes.remove(child);
+            server.settle_account(child);
+            server.forget_process(child);
         }
         Life::Continued => it.life = Life::Running,
         Life::Running | Life::Stopped(_) => {}

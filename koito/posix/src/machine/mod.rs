@@ -3,7 +3,9 @@
 mod mapping;
 mod memory;
 mod objects;
+mod placement;
 
 pub use mapping::Mapping;
 pub use memory::Memory;
-pub use objects::{Body, IDENTIFIER, Objects};
+pub use objects::{Body, HEAP_BYTES, IDENTIFIER, Objects};
+pub use placement::urgency;

@@ -10,19 +10,21 @@ use koito_posix_core::{PAGE_BYTES, Page};
 use nun::aci;
 use nun::capability::Capability;
 use nun::mapped::Mapped;
+use nun::memory::HeapMemory;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, ObjectType, PageTable,
     Pcb, Rights, VectorState, Window, map_pages, range_around,
 };
 
 use super::Mapping;
+use super::placement::Placement;
 
 /// The identifier of body 0 at the server's port. Clients of the service have lower ones.
 pub const IDENTIFIER: u64 = 1 << 32;
-/// Priority of programs.
-const PRIORITY: u64 = 100;
 /// Frames that the memory of programs consists of.
 pub const FRAMES: usize = 2;
+/// Bytes of the server's own heap.
+pub const HEAP_BYTES: usize = 16 << 20;
 /// Address spaces are kept for the next program with at most so many page tables.
 const KEPT_TABLES: usize = 24;
 
@@ -48,14 +50,17 @@ pub struct Objects {
     /// Never runs: its registers are those that programs start with.
     pristine: Pcb,
     bodies: Vec<Body>,
+    /// Where they run.
+    pub placement: Placement,
     idle_bodies: Vec<u32>,
     idle_spaces: Vec<Mapping>,
     idle_tables: Vec<Table>,
 }
 
 impl Objects {
-    /// Takes what the manifest gives; answers the memory for programs as well, mapped.
-    pub fn new() -> Result<(Self, Mapped), Error> {
+    /// Takes what the manifest gives; answers the memory for programs as well, mapped, and that for the server's
+    /// heap. Allocates nothing.
+    pub fn new() -> Result<(Self, Mapped, HeapMemory), Error> {
         let all = Generic::slot(aci::slot::HEAP_MEMORY);
         let (_, bits, ..) = all.information()?;
         let mut next_slot = aci::slot::FREE;
@@ -68,14 +73,17 @@ impl Objects {
             let slot = take();
             all.convert(ObjectType::Generic, bits, 1, root(), slot).map(|_| Generic::slot(slot))
         };
-        let parts = [carve(bits - 1)?, carve(bits - 2)?];
+        let larger = carve(bits - 1)?;
         let memory = carve(bits - 2)?;
+        let parts = [larger, carve(bits - 3)?];
+        let heap = carve(u64::from(HEAP_BYTES.trailing_zeros()))?;
         let mut objects = Self {
             memory,
             next_slot,
             frames: [(Frame::slot(0), 0); FRAMES],
             pristine: Pcb::slot(0),
             bodies: Vec::new(),
+            placement: Placement::default(),
             idle_bodies: Vec::new(),
             idle_spaces: Vec::new(),
             idle_tables: Vec::new(),
@@ -89,15 +97,28 @@ impl Objects {
             pages += objects.frames[place].1;
         }
         objects.pristine = objects.make(0)?;
+        objects.placement = Placement::new(objects.pristine);
         let mapped = Mapped::in_workspace(aci::WORKSPACE_ADDRESS, pages * PAGE_BYTES);
-        Ok((objects, mapped))
+        let node: Node = objects.make(u64::from(aci::HEAP_RADIX))?;
+        let space = AddressSpace::slot(aci::slot::ADDRESS_SPACE);
+        let heap = HeapMemory::from_quota(heap, node, BUILDER_RADIX, space)?;
+        Ok((objects, mapped, heap))
     }
 
-    /// A thread's body, stopped; its registers are anybody's.
-    pub fn take_body(&mut self) -> Result<Body, Error> {
-        if let Some(number) = self.idle_bodies.pop() {
-            return Ok(self.bodies[number as usize]);
+    /// A thread's body, stopped, for one of the `allowed` processors; its registers are anybody's.
+    pub fn take_body(&mut self, allowed: u64, urgency: u8) -> Result<Body, Error> {
+        let body = match self.idle_bodies.pop() {
+            Some(number) => self.bodies[number as usize],
+            None => self.make_body()?,
+        };
+        let begun = self.placement.begin(body, allowed, urgency);
+        if begun.is_err() {
+            self.idle_bodies.push(body.number);
         }
+        begun.map(|()| body)
+    }
+
+    fn make_body(&mut self) -> Result<Body, Error> {
         let number = self.bodies.len() as u32;
         let pcb: Pcb = self.make(0)?;
         let state: VectorState = self.make(0)?;
@@ -105,15 +126,16 @@ impl Objects {
         let identifier = IDENTIFIER | u64::from(number);
         root().mint(port, IpcPort::slot(slot::SERVED), Rights::WRITE | Rights::COPY, identifier)?;
         pcb.configure_vector(state)?;
-        pcb.configure_schedule(PRIORITY, 0, 1)?;
         pcb.configure_ports(IpcPort::slot(port), Descriptor::NULL)?;
         let body = Body { pcb, number };
+        self.placement.add(body)?;
         self.bodies.push(body);
         Ok(body)
     }
 
     /// Takes a body back that is stopped, or will be before anything else happens.
     pub fn put_body(&mut self, body: Body) {
+        self.placement.end(body);
         self.idle_bodies.push(body.number);
     }
 

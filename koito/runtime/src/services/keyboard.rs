@@ -1,14 +1,18 @@
-//! A keyboard: what a terminal with its keys would send.
+//! A keyboard: what a terminal with its keys would send. Its sessions are those of the screen: Alt-F1 and
+//! Alt-F2 choose one.
 
-use nun::service::Vec;
-
-use super::KEY_BYTES;
+use super::Keys;
 
 /// Reads keys.
-#[nun::service(version = 1)]
+#[nun::service(version = 2)]
 pub trait Keyboard {
-    /// What the keys send that were pressed since; waits until there are some. Each key goes to one
-    /// caller.
-    #[method(ordinal = 1, retry = at_most_once, waits)]
-    fn read(&self) -> Vec<u8, KEY_BYTES>;
+    /// The keys that were pressed since key `taken`, as [`Console::read`](super::Console::read) tells them.
+    #[method(ordinal = 2, retry = idempotent, waits)]
+    fn read(&self, taken: u64) -> Keys;
+    /// The same, with no keys where there are none yet.
+    #[method(ordinal = 3, retry = idempotent)]
+    fn look(&self, taken: u64) -> Keys;
+    /// Brings the caller's session to the front, unless whoever types has chosen one.
+    #[method(ordinal = 4, retry = idempotent)]
+    fn come_forward(&self);
 }

@@ -2,12 +2,19 @@
 
 use core::fmt;
 
-use nun::service::{String, Wire};
+use nun::service::{String, Vec, Wire};
+
+use super::KEY_BYTES;
 
 /// Longest command, in bytes.
 pub const COMMAND_BYTES: usize = 240;
 /// Longest name of a system call, in bytes.
 pub const CALL_NAME_BYTES: usize = 32;
+
+/// Most bytes that are shown at a time.
+pub const SHOWN_BYTES: usize = 240;
+/// Most bytes that come back unread.
+pub const UNREAD_BYTES: usize = 480;
 
 /// How often programs made a call that is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Wire)]
@@ -44,16 +51,29 @@ impl fmt::Display for PosixError {
     }
 }
 
+/// What came of an exchange with a program's terminal.
+#[derive(Clone, Debug, PartialEq, Eq, Wire)]
+pub struct Relayed {
+    /// What is to be shown.
+    pub shown: Vec<u8, SHOWN_BYTES>,
+    /// How the program ended, as `wait4` would tell it; nothing while it runs.
+    pub ended: Option<u32>,
+    /// Keys that a program that is over did not read, those of the call included.
+    pub unread: Vec<u8, UNREAD_BYTES>,
+}
+
 /// Runs unmodified Linux programs.
-#[nun::service(version = 1)]
+#[nun::service(version = 2)]
 pub trait Posix {
     /// Starts the program at the path that is the first word of `command`, with all words as its
-    /// arguments, on the console. Answers its process number.
-    #[method(ordinal = 1, retry = at_most_once)]
-    fn start(&self, command: String<COMMAND_BYTES>) -> Result<u32, PosixError>;
-    /// How a program ended that was started, as `wait4` tells it; `None` while it runs. It is told once.
-    #[method(ordinal = 2, retry = at_most_once)]
-    fn ended(&self, number: u32) -> Result<Option<u32>, PosixError>;
+    /// arguments, on a terminal of the caller's, whose program it is to [relay](Self::relay): of so many rows and
+    /// columns, or of unknown size. A program that the caller started before ends. Answers its process number.
+    #[method(ordinal = 4, retry = at_most_once)]
+    fn start(&self, command: String<COMMAND_BYTES>, size: (u16, u16)) -> Result<u32, PosixError>;
+    /// Types `keys` at a program's terminal, and takes what that shows. That a program is over is
+    /// told once, when everything is shown.
+    #[method(ordinal = 5, retry = at_most_once)]
+    fn relay(&self, number: u32, keys: Vec<u8, KEY_BYTES>) -> Result<Relayed, PosixError>;
     /// The first system call, from number `from` on, that some program made and that is not there.
     #[method(ordinal = 3, retry = idempotent)]
     fn missing(&self, from: u32) -> Option<CallCount>;

@@ -3,7 +3,7 @@
 
 use pci_types::ConfigRegionAccess;
 
-use super::{Function, read, write};
+use super::{Bars, Function, read, write};
 
 /// The first register, and how many there are.
 const FIRST: u16 = 0x10;
@@ -31,6 +31,23 @@ impl Function {
     /// is not there, in I/O space, or that the firmware gave no address.
     pub fn bar(&self, access: &impl ConfigRegionAccess, number: u8) -> Option<(u64, u64)> {
         self.memory_bar(access, number).filter(|(address, _)| *address != 0)
+    }
+
+    /// What [`bar`](Self::bar) answers for each of them, where `bars` is what the firmware wrote there. To
+    /// find out takes writing to them, so the function answers to no address afterwards. Whoever dies in
+    /// the middle leaves them spoilt; the next to measure finds the same as if nothing had been.
+    pub fn measure(
+        &self,
+        access: &impl ConfigRegionAccess,
+        bars: &Bars,
+    ) -> [Option<(u64, u64)>; COUNT as usize] {
+        self.disable(access);
+        self.restore(access, bars);
+        let mut found = [None; COUNT as usize];
+        for number in self.memory_bars(access) {
+            found[usize::from(number)] = self.bar(access, number);
+        }
+        found
     }
 
     /// Whether BAR `number` has 64 bits; `None` if it is not one in memory.

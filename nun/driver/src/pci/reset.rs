@@ -19,7 +19,7 @@ const RESET: u32 = 1 << 15;
 
 /// What the firmware wrote into a function's BARs, which a reset forgets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bars([u32; 6]);
+pub struct Bars(pub [u32; 6]);
 
 impl Function {
     /// Where its registers are.
@@ -51,9 +51,10 @@ impl Function {
         can
     }
 
-    /// Lets the bridges before it pass on what it reads and writes itself.
+    /// Lets the bridges before it pass on what it reads and writes itself. They are on buses of lower
+    /// numbers.
     pub(super) fn open_bridges(&self, access: &impl ConfigRegionAccess) {
-        for bridge in scan(access) {
+        for bridge in scan(access).take_while(|it| it.address.bus() < self.address.bus()) {
             let mut header = PciHeader::new(bridge.address);
             if !matches!(header.header_type(access), HeaderType::PciPciBridge) {
                 continue;

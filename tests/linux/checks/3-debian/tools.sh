@@ -131,3 +131,21 @@ dash -c 'for i in 1 2 3; do echo $i; done | sort -r'; sh -c 'echo $0'
 
 ### bash-dynamic
 bash -c 'declare -A a=([x]=1); echo ${a[x]}; read -t 1 l < <(echo in); echo $l'
+
+### nice-and-renice
+nice -n 5 sh -c 'nice; renice -n 9 -p $$ >/dev/null; nice; ps -o ni= -p $$'; setpriv --reuid 1000 --clear-groups renice -n -5 -p $$ 2>/dev/null; echo $?
+
+### limit-of-file-size
+(ulimit -f 1; head -c 5000 /dev/zero >x) 2>/dev/null; echo $?; wc -c <x; (ulimit -f 1; trap '' XFSZ; head -c 5000 /dev/zero >y) 2>&1 | cut -c 1-20; truncate -s 2000 y
+
+### limit-of-time
+(ulimit -t 1; while :; do :; done) 2>/dev/null; echo $?; (ulimit -H -t 5; ulimit -S -t 1; trap 'echo warned; exit 3' XCPU; while :; do :; done); echo $?
+
+### limit-of-memory
+(ulimit -v 200000; perl -e '$x = "x" x 400_000_000; print "there\n"') 2>/dev/null; echo $?; (ulimit -v 200000; perl -e '$x = "x" x 40_000_000; print "there\n"'); grep -c unlimited /proc/self/limits
+
+### limit-of-processes
+chmod 777 .; setpriv --reuid 1000 --regid 1000 --clear-groups bash -c 'ulimit -u 4; (sleep 0.1 & sleep 0.1 & sleep 0.1 & sleep 0.1 & sleep 0.1 & wait) 2>&1 | grep -c -m 1 "retry"' 2>/dev/null
+
+### time-of-the-processor
+perl -e '$i++ while $i < 2_000_000; @t = times; print $t[0] + $t[1] > 0 ? "some\n" : "none\n"; system "perl -e \"\\\$i++ while \\\$i < 2_000_000\""; @t = times; print $t[2] + $t[3] > 0 ? "some\n" : "none\n"'; awk '{ exit $14 + $15 + $16 + $17 >= 0 ? 0 : 1 }' /proc/self/stat; echo $?

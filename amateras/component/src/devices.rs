@@ -1,0 +1,96 @@
+//! The devices of a guest that are served on the spot: its second console, its random numbers.
+
+use amateras_devices::virtio::{Console, Entropy, Kind};
+use koito::SupervisorAlarm;
+use koito::services::{EntropyClient, TEXT_BYTES};
+use nun::executor::Alarm;
+use nun::heapless::Deque;
+use nun::ticks;
+
+use crate::desk::{State, TYPED};
+
+/// Requests that are served at once. A queue holds fewer; who makes more meanwhile waits for the next turn.
+const MOST_REQUESTS: usize = 512;
+/// Most random bytes of an answer.
+const MOST_RANDOM: usize = 64;
+/// Most bytes that are typed at once.
+const MOST_TYPED: usize = 64;
+
+impl State<'_> {
+    /// Serves what drivers of the guest's notified of.
+    pub fn serve_devices(&mut self) {
+        let mut served = 0;
+        while served < MOST_REQUESTS && (self.serve_console() || self.serve_entropy()) {
+            served += 1;
+        }
+        if served == MOST_REQUESTS {
+            SupervisorAlarm.set(ticks());
+            self.armed = None;
+        }
+        if let Some((kind, how)) = self.vm.machine.board.bus.take_complaint() {
+            self.log.line(format_args!("the guest's driver of {kind}: {how}"));
+        }
+    }
+
+    /// Types as much as the guest's second console takes.
+    pub fn feed_console(&mut self) {
+        let mut bytes = [0; MOST_TYPED];
+        loop {
+            let ready = front(&self.typed, &mut bytes);
+            let taken = self.vm.with_device(Kind::Console, |transport, memory| {
+                Console::input(transport, memory, ready)
+            });
+            let Some(taken @ 1..) = taken else { return };
+            for _ in 0..taken {
+                self.typed.pop_front();
+            }
+        }
+    }
+
+    /// Shows a piece of what the guest wrote to its second console. Whether there was one.
+    fn serve_console(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        let written = self.vm.with_device(Kind::Console, |transport, memory| {
+            Console::output(transport, memory, &mut bytes)
+        });
+        let Some(Some(count)) = written else { return false };
+        for text in bytes.get(..count).unwrap_or_default().chunks(TEXT_BYTES) {
+            self.put(text);
+        }
+        true
+    }
+
+    /// Answers a request for random numbers. Whether there was one. Where KOITO has none, the guest gets
+    /// none.
+    fn serve_entropy(&mut self) -> bool {
+        let source = &self.entropy;
+        let served = self.vm.with_device(Kind::Entropy, |transport, memory| {
+            Entropy::serve::<MOST_RANDOM>(transport, memory, |bytes| fill(source, bytes))
+        });
+        served == Some(true)
+    }
+}
+
+/// Fills `bytes` with random numbers; answers how many it has.
+fn fill(source: &EntropyClient, bytes: &mut [u8]) -> usize {
+    let mut done = 0;
+    for chunk in bytes.chunks_mut(size_of::<[u64; 4]>()) {
+        let Ok((a, b, c, d)) = source.random() else { break };
+        let random = [a, b, c, d].map(u64::to_le_bytes);
+        for (to, byte) in chunk.iter_mut().zip(random.as_flattened()) {
+            *to = *byte;
+        }
+        done += chunk.len();
+    }
+    done
+}
+
+/// Copies the first of what was typed.
+fn front<'b>(typed: &Deque<u8, TYPED>, bytes: &'b mut [u8]) -> &'b [u8] {
+    let mut count = 0;
+    for (to, byte) in bytes.iter_mut().zip(typed) {
+        *to = *byte;
+        count += 1;
+    }
+    bytes.get(..count).unwrap_or_default()
+}

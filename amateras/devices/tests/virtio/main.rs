@@ -1,0 +1,6 @@
+//! Virtio devices on their bus, seen from a guest.
+
+mod block;
+mod machine;
+mod pci;
+mod queue;

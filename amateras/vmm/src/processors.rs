@@ -1,0 +1,67 @@
+//! The processors of a guest: a process for each, and what it is doing.
+
+use amateras_devices::MOST_PROCESSORS;
+use amateras_machine::Processor;
+use nun::abi::MESSAGE_REGISTERS;
+use nun::abi::guest::{Event, StateGroups};
+use nun::heapless::Vec;
+use nun::{Error, Pcb, buffer};
+
+/// What a processor is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// It runs, or waits for an answer.
+    Running,
+    /// It sleeps until an interrupt comes.
+    Halted,
+    /// It does nothing until another starts it.
+    Waiting,
+}
+
+/// A processor.
+#[derive(Clone, Copy, Debug)]
+pub struct VirtualProcessor {
+    /// Its process.
+    pub pcb: Pcb,
+    /// What it is doing.
+    pub doing: Doing,
+    /// It will be left soon, since somebody asked for it.
+    pub awaited: bool,
+}
+
+/// All of a guest.
+pub type VirtualProcessors = Vec<VirtualProcessor, MOST_PROCESSORS>;
+
+impl VirtualProcessor {
+    /// Lets it go on after it halted, with `event`.
+    pub fn wake(&mut self, event: Event) -> Result<(), Error> {
+        buffer().write(MESSAGE_REGISTERS, event.0);
+        buffer().write(MESSAGE_REGISTERS + 1, 0);
+        self.pcb.write_guest(StateGroups::EVENTS)?;
+        self.doing = Doing::Running;
+        self.pcb.resume()
+    }
+
+    /// Makes its process leave the guest, unless that will happen anyway.
+    pub fn kick(&mut self) -> Result<(), Error> {
+        if self.awaited {
+            return Ok(());
+        }
+        self.awaited = true;
+        self.pcb.interrupt()
+    }
+}
+
+impl Processor for VirtualProcessor {
+    fn get(&mut self, group: StateGroups, index: usize) -> u64 {
+        self.pcb.read_guest(group).map_or(0, |_| buffer().read(MESSAGE_REGISTERS + index))
+    }
+
+    fn set(&mut self, group: StateGroups, index: usize, value: u64) {
+        if self.pcb.read_guest(group).is_ok() {
+            buffer().write(MESSAGE_REGISTERS + index, value);
+            // It could be read, so it can be written.
+            let _ = self.pcb.write_guest(group);
+        }
+    }
+}

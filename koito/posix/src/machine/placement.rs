@@ -1,0 +1,124 @@
+//! On which processor a thread runs, and how urgently.
+
+use alloc::vec::Vec;
+
+use nun::{Error, Pcb};
+
+use super::objects::Body;
+
+/// How urgent programs are.
+pub const USUAL: u8 = 100;
+/// Processors that are used, at most.
+const MOST: usize = 16;
+/// Processes of a session that are as urgent as others.
+const CROWD: usize = 64;
+/// How much less urgent those beyond are: less than the least of all others.
+const CROWDED: u8 = 20;
+
+/// How urgent the threads of a process are that is `nice` and begins in a session of `others`: a bomb of
+/// processes is less urgent than everybody else.
+pub fn urgency(nice: i32, others: usize) -> u8 {
+    let nicer = nice.clamp(0, 19) as u8 / 2;
+    let crowded = if others > CROWD { CROWDED } else { 0 };
+    USUAL - nicer - crowded
+}
+
+/// Where one body was put.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    cpu: u8,
+    urgency: u8,
+    /// A bit for each processor that it may run on.
+    allowed: u64,
+}
+
+/// Where all bodies are.
+#[derive(Debug, Default)]
+pub struct Placement {
+    cpus: usize,
+    /// How many bodies are in use on each processor.
+    loads: [u32; MOST],
+    /// By the numbers of bodies.
+    places: Vec<Place>,
+}
+
+impl Placement {
+    /// One for the processors that there are, found out with a process that never runs.
+    pub fn new(probe: Pcb) -> Self {
+        let is_there = |cpu: &usize| schedule(probe, *cpu as u8, USUAL).is_ok();
+        let cpus = (0..MOST).take_while(is_there).count();
+        Self { cpus, loads: [0; MOST], places: Vec::new() }
+    }
+
+    /// How many processors there are.
+    pub const fn cpus(&self) -> usize {
+        self.cpus
+    }
+
+    /// A bit for each.
+    pub const fn all(&self) -> u64 {
+        (1 << self.cpus) - 1
+    }
+
+    /// A body was made, and is the last one.
+    pub fn add(&mut self, body: Body) -> Result<(), Error> {
+        schedule(body.pcb, 0, USUAL)?;
+        self.places.push(Place { cpu: 0, urgency: USUAL, allowed: self.all() });
+        Ok(())
+    }
+
+    /// A body is used from now on, on the least loaded of the `allowed` processors.
+    pub fn begin(&mut self, body: Body, allowed: u64, urgency: u8) -> Result<(), Error> {
+        let cpu = self.least_loaded(allowed);
+        let place = &mut self.places[body.number as usize];
+        if (place.cpu, place.urgency) != (cpu, urgency) {
+            schedule(body.pcb, cpu, urgency)?;
+        }
+        *place = Place { cpu, urgency, allowed };
+        self.loads[cpu as usize] += 1;
+        Ok(())
+    }
+
+    /// A body is not used any more.
+    pub fn end(&mut self, body: Body) {
+        self.loads[self.cpu(body)] -= 1;
+    }
+
+    /// A body that is used may run on the `allowed` processors only.
+    pub fn allow(&mut self, body: Body, allowed: u64) -> Result<(), Error> {
+        let place = self.places[body.number as usize];
+        if allowed & 1 << place.cpu != 0 {
+            self.places[body.number as usize].allowed = allowed;
+            return Ok(());
+        }
+        self.end(body);
+        self.begin(body, allowed, place.urgency)
+    }
+
+    /// A body that is used is as urgent as this from now on.
+    pub fn urge(&mut self, body: Body, urgency: u8) -> Result<(), Error> {
+        let place = &mut self.places[body.number as usize];
+        place.urgency = urgency;
+        schedule(body.pcb, place.cpu, urgency)
+    }
+
+    /// On which processor a body is.
+    pub fn cpu(&self, body: Body) -> usize {
+        self.places[body.number as usize].cpu.into()
+    }
+
+    /// On which it may be.
+    pub fn allowed(&self, body: Body) -> u64 {
+        self.places[body.number as usize].allowed
+    }
+
+    fn least_loaded(&self, allowed: u64) -> u8 {
+        let cpus = (0..self.cpus).filter(|cpu| allowed & 1 << cpu != 0);
+        cpus.min_by_key(|cpu| self.loads[*cpu]).unwrap_or(0) as u8
+    }
+}
+
+/// Has the kernel run a foreign process on a processor, that urgently.
+fn schedule(pcb: Pcb, cpu: u8, urgency: u8) -> Result<(), Error> {
+    pcb.configure_schedule(urgency.into(), cpu.into(), 1).map(|_| ())
+}

@@ -1,0 +1,2 @@
+# Read by a user's interactive shells.
+alias ll='ls -l'

@@ -1,0 +1,2 @@
+# Read by a user's login shell.
+[ -z "$BASH_VERSION" ] || . ~/.bashrc
