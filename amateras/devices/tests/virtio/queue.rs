@@ -111,7 +111,8 @@ proptest! {
         features in prop::sample::select(vec![0, INDIRECT, EVENTS, INDIRECT | EVENTS]),
     ) {
         let mut it = machine(features);
-        let mut writable: Vec<Range<u64>> = vec![USED..USED + 6 + 8 * u64::from(SIZE)];
+        let used = USED..USED + 6 + 8 * u64::from(SIZE);
+        let mut writable = Vec::from([used]);
         for (place, entries) in [(DESCRIPTORS, &descriptors), (TABLES, &table)] {
             for (number, (address, bytes, flags, next)) in (0..).zip(entries) {
                 it.describe(place, number, *address, *bytes, (*flags, *next));
