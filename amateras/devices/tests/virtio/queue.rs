@@ -204,7 +204,8 @@ fn every_way_to_break_the_protocol_is_seen() {
     assert!(refuses(INDIRECT, one(BUFFERS, 16 * 9, TABLE, 0)), "a table longer than the queue");
     assert!(
         refuses(INDIRECT, |it| {
-            it.describe(TABLES, 0, TABLES, 16, (TABLE, 0));
+            it.describe(TABLES + 64, 0, BUFFERS, 1, (0, 0));
+            it.describe(TABLES, 0, TABLES + 64, 16, (TABLE, 0));
             it.describe(DESCRIPTORS, 0, TABLES, 16, (TABLE, 0));
             it.offer(0);
         }),
