@@ -94,7 +94,7 @@ fn main() -> Result<(), Failure> {
     };
     let vm = amateras_vmm::Vm::start(&mut pool, &mut space, port, options, guest)
         .map_err(Failure::Start)?;
-    let desk = VmServer(Desk::new(&environment, vm)?);
+    let desk = VmServer(Desk::new(&environment, vm, guest.command_line)?);
     match &disk {
         None => serve(port, environment.epoch, &desk, &mut []),
         Some(disk) => {

@@ -23,6 +23,8 @@ use crate::state;
 /// Most bytes of a command line, with what is added to it.
 const COMMAND_LINE_BYTES: usize = 1024;
 
+type CommandLine = String<COMMAND_LINE_BYTES>;
+
 /// It is not in the state for that.
 const BUSY: Error = Error::new(Reason::Busy, Culprit::OTHER);
 
@@ -103,6 +105,8 @@ pub struct Vm<'a> {
     memory: Memory,
     options: Options,
     guest: Guest<'a>,
+    /// The command line that it was given in place of the first.
+    given: Option<CommandLine>,
     /// The processor whose exit was answered, while its monitor has not sent the answer.
     answered: Option<usize>,
     /// Since when, in ticks, nothing is to be done for it.
@@ -143,6 +147,7 @@ impl<'a> Vm<'a> {
             memory: Memory::new(maker, space, physical, options.memory)?,
             options,
             guest,
+            given: None,
             answered: None,
             paused: None,
             ended: None,
@@ -310,6 +315,15 @@ impl<'a> Vm<'a> {
         self.attend()
     }
 
+    /// Lets it begin again, whatever it does, with another command line. One that is too long changes
+    /// nothing.
+    pub fn boot(&mut self, command_line: &str) -> Result<(), StartError> {
+        let given = CommandLine::try_from(command_line);
+        let given = given.map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
+        self.given = Some(given);
+        self.reset()
+    }
+
     /// Lets it begin again, whatever it does.
     pub fn reset(&mut self) -> Result<(), StartError> {
         self.suspend()?;
@@ -362,7 +376,8 @@ impl<'a> Vm<'a> {
     /// Puts the guest into memory. Answers the groups of the first processor's state.
     fn load(&mut self) -> Result<StateGroups, StartError> {
         let Guest { kernel, initrd, command_line, .. } = self.guest;
-        let mut text = String::<COMMAND_LINE_BYTES>::new();
+        let command_line = self.given.as_deref().unwrap_or(command_line);
+        let mut text = CommandLine::new();
         let kilohertz = self.options.ticks_per_millisecond;
         write!(text, "{command_line} tsc_early_khz={kilohertz}")
             .map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
