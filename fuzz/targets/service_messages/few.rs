@@ -26,8 +26,8 @@ impl Posix for Everything {
         let (shown, unread) = (Vec::new(), keys.into_iter().collect());
         Ok(Relayed { shown, ended: Some(number), unread })
     }
-    fn missing(&self, _: Caller, from: u32) -> Option<CallCount> {
-        Some(CallCount { number: from, name: String::new(), count: 1 })
+    fn missing(&self, _: Caller, _: u32) -> Option<CallCount> {
+        None
     }
 }
 
