@@ -8,7 +8,7 @@ use koito_posix_core::{
 };
 use nun::Descriptor;
 
-use koito_vfs::{DentryId, FileId, QueueId};
+use koito_vfs::{DentryId, FileId, Flags, QueueId};
 
 use crate::account::Account;
 use crate::disk::{Acting, Served, give_back};
@@ -116,6 +116,8 @@ pub struct Task {
     pub robust_list: u64,
     /// What its body had used before it came.
     pub ticks_before: u64,
+    /// What it is called, if not as its process.
+    pub name: Vec<u8>,
 }
 
 impl Task {
@@ -141,6 +143,7 @@ impl Task {
             held: false,
             robust_list: 0,
             ticks_before: 0,
+            name: Vec::new(),
         }
     }
 }
@@ -184,9 +187,13 @@ impl Server {
         Ok(key)
     }
 
-    /// Starts a program that was loaded, as a process without parent that leads a session, on the terminal at this
-    /// path.
-    pub fn start_loaded(&mut self, loaded: Loaded, terminal: &[u8]) -> Result<u32, Errno> {
+    /// Starts a program that was loaded, as a process without parent that leads a session, on the terminal at a path,
+    /// opened with further flags.
+    pub fn start_loaded(
+        &mut self,
+        loaded: Loaded,
+        (terminal, flags): (&[u8], Flags),
+    ) -> Result<u32, Errno> {
         self.check_room(None)?;
         let number = self.new_number()?;
         let name = loaded.name();
@@ -216,7 +223,7 @@ impl Server {
             account: Account::default(),
             wishes: Wishes::default(),
         });
-        self.open_terminal(process, terminal)?;
+        self.open_terminal(process, terminal, flags)?;
         let task = self.add_task(process, number, (SignalSet::default(), None))?;
         let body = self.tasks[task].body;
         let started = self.world.objects.reset(body, loaded.entry, loaded.stack);

@@ -170,6 +170,7 @@ fn refuses(features: u64, describe: impl FnOnce(&mut Machine)) -> bool {
     let taken: Option<_> = Transport::take(transport, 0, memory);
     let stands = it.get(0x14, 1) & NEEDS_RESET != 0;
     assert_eq!(taken.is_none(), stands);
+    assert_eq!(it.pci.take_complaint().is_some(), stands);
     if stands {
         assert_eq!(it.get(INTERRUPT_STATUS, 1), 2, "the driver hears of it");
         it.offer(0);
