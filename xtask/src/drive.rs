@@ -88,11 +88,9 @@ impl Script {
                 .parse_line(index + 1, line.trim())
                 .with_context(|| format!("line {}", index + 1))?;
         }
-        if !script
-            .actions
-            .iter()
-            .any(|(_, action)| matches!(action, Action::Expect(_) | Action::Same(_) | Action::See(_)))
-        {
+        if !script.actions.iter().any(|(_, action)| {
+            matches!(action, Action::Expect(_) | Action::Same(_) | Action::See(_))
+        }) {
             bail!("the script expects nothing, so it could not fail");
         }
         Ok(script)

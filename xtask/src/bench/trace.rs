@@ -134,8 +134,7 @@ pub fn record_all(
         {
             step.detail(&name);
             let programs = [program];
-            let sources =
-                Sources { kernel: &kernel, programs: &programs, root: repository.root() };
+            let sources = Sources { kernel: &kernel, programs: &programs, root: repository.root() };
             let steps = follow(&mut machine, &sources)?;
             traces.insert(name, Trace { compiler: compiler.clone(), steps });
         }
