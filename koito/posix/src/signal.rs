@@ -36,9 +36,9 @@ impl Server {
         let it = &mut self.processes[process];
         it.pending.add(info)?;
         self.wake_takers(process);
-        let tasks = self.tasks_of(process);
         let takes = |task: &&TaskKey| !self.tasks[**task].mask.contains(signal);
-        if let Some(task) = tasks.iter().find(takes).copied() {
+        let found = self.processes[process].tasks.iter().find(takes);
+        if let Some(task) = found.copied() {
             self.alert(task);
         }
         Ok(())
@@ -77,19 +77,20 @@ impl Server {
             Effect::Stop => SignalSet::of(Signal::CONTINUE),
             _ => SignalSet(0),
         };
-        let tasks = self.tasks_of(process);
         if !forgotten.is_empty() {
             self.processes[process].pending.forget(forgotten);
-            for task in &tasks {
-                self.tasks[*task].pending.forget(forgotten);
+            for task in self.tasks_of(process) {
+                self.tasks[task].pending.forget(forgotten);
             }
         }
         if matches!(signal, Signal::CONTINUE | Signal::KILL) {
             self.continue_process(process, signal);
         }
-        let it = &self.processes[process];
-        let held_back = tasks.iter().all(|task| self.tasks[*task].mask.contains(signal));
-        held_back || !it.actions[signal.index()].ignores(signal)
+        if !self.processes[process].actions[signal.index()].ignores(signal) {
+            return true;
+        }
+        let mut own = self.processes[process].tasks.iter();
+        own.all(|task| self.tasks[*task].mask.contains(signal))
     }
 
     /// Lets a stopped process go on.

@@ -47,6 +47,7 @@ mod rename;
 mod ring;
 mod seek;
 mod socket;
+mod socket_garbage;
 mod socket_names;
 mod socket_transfer;
 mod stop;
