@@ -66,9 +66,12 @@ impl Server {
     /// What a signal does by merely being sent; answers whether somebody has to take it.
     fn note(&mut self, process: ProcessKey, signal: Signal) -> bool {
         let it = &self.processes[process];
+        let tasks = self.tasks_of(process);
+        let held_back = tasks.iter().all(|task| self.tasks[*task].mask.contains(signal));
         // Process 1 takes only what it asked for: its end would be everybody's.
-        let spared =
-            self.first == Some(process) && it.actions[signal.index()].handler == Action::DEFAULT;
+        let spared = self.first == Some(process)
+            && !held_back
+            && it.actions[signal.index()].handler == Action::DEFAULT;
         if it.life.is_over() || spared {
             return false;
         }
@@ -77,7 +80,6 @@ impl Server {
             Effect::Stop => SignalSet::of(Signal::CONTINUE),
             _ => SignalSet(0),
         };
-        let tasks = self.tasks_of(process);
         if !forgotten.is_empty() {
             self.processes[process].pending.forget(forgotten);
             for task in &tasks {
@@ -87,9 +89,7 @@ impl Server {
         if matches!(signal, Signal::CONTINUE | Signal::KILL) {
             self.continue_process(process, signal);
         }
-        let it = &self.processes[process];
-        let held_back = tasks.iter().all(|task| self.tasks[*task].mask.contains(signal));
-        held_back || !it.actions[signal.index()].ignores(signal)
+        held_back || !self.processes[process].actions[signal.index()].ignores(signal)
     }
 
     /// Lets a stopped process go on.
