@@ -133,11 +133,13 @@ impl Mapped {
         Self { address: self.address + offset, bytes: bytes.min(self.bytes - offset) }
     }
 
-    /// Writes zeros everywhere, word by word.
+    /// Writes zeros everywhere, word by word, and byte by byte what is left.
     #[inline]
     pub fn clear(&self) {
+        let whole = self.bytes & !(size_of::<u64>() - 1);
+        self.copy_from(whole, &[0; size_of::<u64>()][..self.bytes - whole]);
         #[cfg(not(target_os = "none"))]
-        (0..self.bytes).step_by(size_of::<u64>()).for_each(|offset| self.write(offset, 0));
+        (0..whole).step_by(size_of::<u64>()).for_each(|offset| self.write(offset, 0));
         // SAFETY: whole words of the stretch, which `new` vouches for.
         #[cfg(target_os = "none")]
         unsafe {

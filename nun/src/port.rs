@@ -1,8 +1,8 @@
 //! Sending and receiving: the operations that carry messages.
 
 use a9n_abi::{
-    Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Source, ipc_port::word,
-    reply,
+    Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, REPLY_SLOT_SHIFT, Source, Verdict,
+    ipc_port::word, reply,
 };
 
 use crate::received::Arrival;
@@ -94,6 +94,12 @@ impl IpcPort {
     #[inline(always)]
     pub fn answer_and_await(self, message: &Message) -> Arrival {
         Arrival(self.reply_receive_plain(message))
+    }
+
+    /// The same for the most frequent answer: a foreign call has this result.
+    #[inline(always)]
+    pub fn resume_and_await(self, result: u64) -> Arrival {
+        self.answer_and_await(&Message::new(Verdict::Resume as u32, [result]))
     }
 
     /// Like [`receive`](Self::receive), in the same way.

@@ -92,12 +92,13 @@ pub enum Ending {
 pub struct Arrival(pub(crate) Answer);
 
 impl Arrival {
-    /// If it is a foreign call: whose, its number, its arguments.
+    /// If it is a foreign call: whose, its number, its arguments. They are copies, so that what came stays in
+    /// registers until somebody wants them elsewhere.
     #[inline(always)]
-    pub fn foreign_call(&self) -> Option<(u64, u32, &[u64; MESSAGE_REGISTERS])> {
-        let Answer { identifier, info, words } = &self.0;
+    pub fn foreign_call(&self) -> Option<(u64, u32, [u64; MESSAGE_REGISTERS])> {
+        let Answer { identifier, info, words } = self.0;
         let is_foreign = info.source() == Some(Source::Foreign);
-        is_foreign.then_some((*identifier, info.label(), words))
+        is_foreign.then_some((identifier, info.label(), words))
     }
 
     /// Whatever it is.

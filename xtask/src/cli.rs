@@ -51,8 +51,8 @@ pub enum Command {
     /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
     /// script: `expect TEXT`, `keep TEXT` (a line with it), `same TEXT` (that line again), `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
-    /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
-    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
+    /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`, `# memory: SIZE` and `# guest-cmdline: TEXT`
+    /// give defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
     /// `# disk-requests-a-second: N` slows that.
     Drive(DriveOptions),
 }
@@ -258,9 +258,10 @@ pub struct BenchOptions {
     #[arg(long, conflicts_with = "check")]
     pub update: bool,
     /// Measure Linux's calls instead, under Debian's own kernel and under KOITO
-    #[arg(long, conflicts_with_all = ["check", "trace"])]
+    #[arg(long, conflicts_with = "check")]
     pub linux: bool,
-    /// Print every instruction of one path instead, for instance of ipc.cross.0
+    /// Print every instruction of one path instead, for instance of ipc.cross.0; with --linux of one of
+    /// Linux's calls under KOITO, and what each function contributes
     #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update"])]
     pub trace: Option<String>,
 }

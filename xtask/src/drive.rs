@@ -91,11 +91,9 @@ impl Script {
                 .parse_line(index + 1, line.trim())
                 .with_context(|| format!("line {}", index + 1))?;
         }
-        if !script
-            .actions
-            .iter()
-            .any(|(_, action)| matches!(action, Action::Expect(_) | Action::Same(_) | Action::See(_)))
-        {
+        if !script.actions.iter().any(|(_, action)| {
+            matches!(action, Action::Expect(_) | Action::Same(_) | Action::See(_))
+        }) {
             bail!("the script expects nothing, so it could not fail");
         }
         Ok(script)
@@ -142,6 +140,7 @@ impl Script {
             "system" => self.options.build.system = Some(value.to_owned()),
             "resets" => self.resets = value == "yes",
             "linux" => self.options.linux = (value == "yes").then(Vec::new),
+            "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
             "memory" => self.options.memory = Some(value.to_owned()),
             "disk-requests-a-second" => {
                 let rate = value.parse();
@@ -170,6 +169,9 @@ impl Script {
         merged.memory = merged.memory.or_else(|| self.options.memory.clone());
         merged.cpus = merged.cpus.or(self.options.cpus);
         merged.entry = merged.entry.or(self.options.entry);
+        let guest = &mut merged.guest;
+        let command_line = self.options.guest.guest_cmdline.clone();
+        guest.guest_cmdline = guest.guest_cmdline.take().or(command_line);
         merged.linux = merged.linux.or_else(|| self.options.linux.clone());
         merged
     }

@@ -60,6 +60,8 @@ pub enum Debugger {
     Tcp,
     /// By a Unix socket.
     Socket(PathBuf),
+    /// The same, whenever it likes: the machine does not wait.
+    Later(PathBuf),
 }
 
 /// What the machine boots from.
@@ -119,6 +121,9 @@ impl Machine {
             Some(Debugger::Socket(path)) => {
                 let device = format!("unix:{},server=on,wait=off", escape(path));
                 command.args(["-gdb", &device, "-S"]);
+            }
+            Some(Debugger::Later(path)) => {
+                command.args(["-gdb", &format!("unix:{},server=on,wait=off", escape(path))]);
             }
         }
         if let Some((plugin, report)) = &self.meter {

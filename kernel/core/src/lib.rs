@@ -40,6 +40,7 @@ mod fast;
 mod fast_device;
 mod fast_guest;
 mod fast_map;
+mod fast_pcb;
 mod fast_reply;
 mod fast_signal;
 mod fast_switch;

@@ -5,7 +5,8 @@ mod common;
 
 use a9n_abi::init::slot;
 use a9n_abi::{
-    MessageInfo, ObjectType, REPLY_SLOT_SHIFT, Source, Verdict, ipc_port, notification, pcb, reply,
+    MessageInfo, ObjectType, REPLY_SLOT_SHIFT, Reason, Source, Verdict, ipc_port, notification,
+    pcb, reply,
 };
 use a9n_hal::{CallFrame, Fault, FaultReason, UserAddress};
 use a9n_hal_sim::Resumption;
@@ -96,8 +97,42 @@ fn a_foreign_call_and_every_verdict_on_it() {
 
         foreign_call(system, 41);
         decide(system, Verdict::Stop, 0);
-        assert_ne!(system.current, Some(client), "it stays stopped");
-        started + 5
+        assert_eq!(system.current, Some(system.init), "it stays stopped");
+        started + 6
+    });
+}
+
+#[test]
+fn who_was_stopped_gets_registers_and_goes_on() {
+    both_paths(|system| {
+        let resolver = server(system, SERVER, 255);
+        system.process(CLIENT, 255);
+        system.ask(CLIENT, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
+        system.ask(CLIENT, pcb::word::ConfigureSchedule, &[255, 0, 1]).expect("foreign");
+        let client = system.start(CLIENT);
+        foreign_call(system, 39);
+        decide(system, Verdict::Stop, 0);
+        assert_eq!(system.current, Some(system.init));
+        let started = system.fast_calls;
+
+        let read = |system: &mut System, number| {
+            system.ask(CLIENT, pcb::word::ReadRegister, &[number]).map(|answer| answer[0])
+        };
+        system.ask(CLIENT, pcb::word::WriteRegister, &[3, 0x77]).expect("a register");
+        assert_eq!(read(system, 3), Ok(0x77));
+        for operation in [pcb::word::ReadRegister, pcb::word::WriteRegister] {
+            let error = system.ask(CLIENT, operation, &[1 << 32, 0]).expect_err("no register");
+            assert_eq!(error.reason, Reason::InvalidArgument);
+        }
+        system.ask(CLIENT, pcb::word::Resume, &[]).expect("it goes on");
+        assert_eq!(system.current, Some(system.init), "when its turn comes");
+        let error = read(system, 3).expect_err("it may run");
+        assert_eq!(error.reason, Reason::Busy);
+        assert_eq!(system.message(PORT, RECEIVE, 0, &[]), Reaction::Blocked);
+        assert_eq!(system.current, Some(client));
+        foreign_call(system, 40);
+        assert_eq!(system.current, Some(resolver), "it traps again");
+        started + 4
     });
 }
 
@@ -118,7 +153,7 @@ fn a_fault_and_every_verdict_on_it() {
             decide(system, verdict, 0);
             assert_eq!(system.current == Some(client), verdict != Verdict::Stop);
         }
-        started + 2
+        started + 3
     });
 }
 

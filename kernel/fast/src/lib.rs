@@ -16,7 +16,7 @@ use core::num::NonZeroU64;
 use core::ptr;
 
 use a9n_abi::ipc_port::word;
-use a9n_abi::{interrupt_port, kernel, notification, reply, timer};
+use a9n_abi::{interrupt_port, kernel, notification, pcb, reply, timer};
 use a9n_core::{Admitted, Kernel, Lengths, Long, Notified, Plain, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
@@ -112,8 +112,7 @@ macro_rules! paths {
                     let number = as_either(&cpu);
                     return answer_guest(&cpu, (descriptor, info, me, number, word4, word5));
                 }
-                let operation = word::ReplyReceive;
-                kernel.hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+                a9n_fast_stop(descriptor, info, me, as_either(&cpu), word4, word5);
             }
         });
         path!($long_reply(descriptor, info, me, number, word4, word5) {
@@ -223,6 +222,13 @@ path!(a9n_fast_exit_vmx(_descriptor, _info, me, number, _word4, _word5) {
 path!(a9n_guest_answer_vmx(descriptor, info, me, number, word4, word5) {
     answer(&either(number), me, (descriptor, info, word4, word5), Technique::Vmx);
 });
+path!(a9n_fast_stop(descriptor, info, me, number, word4, word5) {
+    let (cpu, process) = (either(number), process(me));
+    if the_kernel().fast_stop(&cpu, process, descriptor, info).is_none() {
+        let operation = word::ReplyReceive;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
+    }
+});
 path!(a9n_stored_call(descriptor, info, me, number, word4, word5) {
     let (cpu, process, message) = (either(number), process(me), (info, word4, word5));
     if the_kernel().fast_stored_call(&cpu, process, descriptor, message).is_none() {
@@ -267,6 +273,21 @@ path!(a9n_fast_receive(descriptor, info, me, number, operation, word5) {
     let (cpu, process) = (either(number), process(me));
     if the_kernel().fast_receive(&cpu, process, descriptor, info, operation).is_none() {
         the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, operation, word5);
+    }
+});
+// The operation takes the place of a word that does not count.
+path!(a9n_fast_register(descriptor, info, me, number, operation, word5) {
+    let (cpu, process, words) = (either(number), process(me), (operation, word5));
+    let kernel = the_kernel();
+    if kernel.fast_register(&cpu, process, (descriptor, operation), words).is_none() {
+        kernel.hal().retreat(&cpu, me, operation, descriptor, info, operation, word5);
+    }
+});
+path!(a9n_fast_resume(descriptor, info, me, number, word4, word5) {
+    let (cpu, process, words) = (either(number), process(me), (word4, word5));
+    if the_kernel().fast_resume(&cpu, process, descriptor, words).is_none() {
+        let operation = pcb::word::Resume;
+        the_kernel().hal().retreat(&cpu, me, operation, descriptor, info, word4, word5);
     }
 });
 path!(a9n_fast_arm(descriptor, info, me, number, word4, word5) {

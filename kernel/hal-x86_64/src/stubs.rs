@@ -6,8 +6,8 @@ use core::mem::offset_of;
 
 use a9n_abi::ipc_port::word;
 use a9n_abi::{
-    MESSAGE_REGISTERS, MessageInfo, Source, interrupt_port, kernel, notification, reply, timer,
-    window,
+    MESSAGE_REGISTERS, MessageInfo, Source, interrupt_port, kernel, notification, pcb, reply,
+    timer, window,
 };
 
 use crate::clock::set_timer_here;
@@ -100,6 +100,9 @@ global_asm!(
     RECEIVE = const word::Receive,
     REPLY = const reply::word::Reply,
     KEEP = const reply::word::Keep,
+    READ_REGISTER = const pcb::word::ReadRegister,
+    WRITE_REGISTER = const pcb::word::WriteRegister,
+    RESUME = const pcb::word::Resume,
     WINDOW_MAP = const window::word::Map,
     YIELD = const kernel::word::Yield,
     ERROR_CODES = const ERROR_CODES,

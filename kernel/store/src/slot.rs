@@ -233,6 +233,18 @@ impl Slot {
         self.identified(ObjectType::Node, rights).map(|(node, _)| node)
     }
 
+    /// The process in it, if it is one and has (at least) `rights`.
+    #[inline(always)]
+    pub fn process(&self, rights: Rights) -> Option<Ref<Process>> {
+        self.identified(ObjectType::Pcb, rights).map(|(process, _)| process)
+    }
+
+    /// Whether an address space of user mode is in it.
+    #[inline(always)]
+    pub fn is_user_space(&self) -> bool {
+        self.tag.get().is(ObjectType::AddressSpace, Rights::empty())
+    }
+
     /// The Notification Port in it, if it is one and has (at least) `rights`, with its identifier.
     #[inline(always)]
     pub fn notification(&self, rights: Rights) -> Option<(Ref<Notification>, u64)> {

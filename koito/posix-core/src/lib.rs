@@ -23,6 +23,7 @@ mod program;
 mod signals;
 mod stack;
 pub mod trampoline;
+pub mod vdso;
 mod wait;
 mod words;
 

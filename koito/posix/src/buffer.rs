@@ -1,6 +1,7 @@
 //! A stretch of a program's memory, for files to read into and to write from.
 
-use heapless::Vec;
+use alloc::vec::Vec;
+
 use koito_linux::Errno;
 use koito_vfs::{PAGE_BYTES, Page, Source, Target};
 use nun::mapped::Mapped;
@@ -12,7 +13,7 @@ pub const MOST_PARTS: usize = koito_vfs::MOST_AT_ONCE / 4096 + 1;
 /// is done in its name.
 #[derive(Default)]
 pub struct Buffer {
-    parts: Vec<Mapped, MOST_PARTS>,
+    parts: Vec<Mapped>,
     /// The memory that all pages lie in, if it knows.
     memory: Option<Mapped>,
     /// The part that is next, and how much of it is done.
@@ -22,6 +23,17 @@ pub struct Buffer {
 }
 
 impl Buffer {
+    /// An empty one, with room that another one had.
+    pub const fn over(parts: Vec<Mapped>) -> Self {
+        Self { parts, memory: None, next: 0, done: 0, left: 0 }
+    }
+
+    /// Its room, for another one.
+    pub fn into_room(mut self) -> Vec<Mapped> {
+        self.parts.clear();
+        self.parts
+    }
+
     /// Makes it empty.
     pub fn clear(&mut self) {
         self.parts.clear();
@@ -40,9 +52,12 @@ impl Buffer {
 
     /// Adds a part of a page; `false` if there is no room for it.
     pub fn push(&mut self, part: Mapped) -> bool {
-        let pushed = self.parts.push(part).is_ok();
-        self.left += if pushed { part.bytes() } else { 0 };
-        pushed
+        if self.parts.len() >= MOST_PARTS {
+            return false;
+        }
+        self.parts.push(part);
+        self.left += part.bytes();
+        true
     }
 
     /// Adds all of another one; `false` if there is no room for all of it.

@@ -41,6 +41,12 @@ impl Clock {
         ((u128::from(ticks()) * u128::from(self.nanoseconds_per_tick)) >> FRACTION) as u64
     }
 
+    /// What makes nanoseconds of the counter: how long a tick is, in units of 2^-32, and what real time was at
+    /// tick 0.
+    pub const fn numbers(&self) -> (u64, u64) {
+        (self.nanoseconds_per_tick, self.epoch)
+    }
+
     /// The nanoseconds that a number of ticks takes.
     pub fn nanoseconds_of(&self, ticks: u64) -> u64 {
         ((u128::from(ticks) * u128::from(self.nanoseconds_per_tick)) >> FRACTION) as u64

@@ -26,8 +26,10 @@ const SET_USER: u16 = 0o4000;
 const SET_GROUP: u16 = 0o2010;
 /// Where the page lies with the way into signal handlers: the last one that there is.
 pub const TRAMPOLINE: u64 = USER_END - PAGE_BYTES;
+/// Where the library lies that tells the time.
+const VDSO: u64 = TRAMPOLINE - PAGE_BYTES;
 /// Where the stack ends.
-pub const STACK_TOP: u64 = TRAMPOLINE;
+pub const STACK_TOP: u64 = VDSO;
 /// Most scripts that are each other's interpreters.
 const MOST_INTERPRETERS: usize = 5;
 /// Longest first line of a script.
@@ -194,6 +196,7 @@ impl Server {
         };
         space.place(&mut self.world, STACK_TOP - stack_bytes, stack)?;
         space.place_code(&mut self.world, TRAMPOLINE, self.trampoline)?;
+        space.place_code(&mut self.world, VDSO, self.vdso)?;
         let (users, groups) = process.map_or(([0; 3], [0; 3]), |process| {
             let owner = &self.processes[process].owner;
             (owner.users, owner.groups)
@@ -201,6 +204,7 @@ impl Server {
         let [user, group] = identity;
         let (user, group) = (user.unwrap_or(users[1]), group.unwrap_or(groups[1]));
         image.auxiliary = vec![
+            (auxiliary::SYSINFO_EHDR, VDSO),
             (auxiliary::HWCAP, 0),
             (auxiliary::PAGESZ, PAGE_BYTES),
             (auxiliary::CLKTCK, 100),

@@ -187,6 +187,13 @@ impl Server {
     }
 
     fn wait_at(&mut self, task: TaskKey, queue: QueueId) -> Stop {
+        let stop = self.wait_in(task, queue);
+        self.await_keys();
+        stop
+    }
+
+    /// A call waits in a queue for something that has nothing to do with keys.
+    pub fn wait_in(&mut self, task: TaskKey, queue: QueueId) -> Stop {
         self.leave_queues(task);
         self.world.vfs.queues.enter(queue, Token(task.number().into()));
         self.tasks[task].queues.push(queue);
@@ -289,16 +296,16 @@ impl Server {
     /// Sees what the file server has answered, and sends it what nobody waits for.
     fn settle_disk(&mut self) {
         let World { vfs, disk, acting, .. } = &mut self.world;
+        if disk.is_idle() && !vfs.has_background() {
+            return self.see_to_write_back();
+        }
         // While a call is made, what it has found is not taken away.
         let is_between = *acting == Acting::Nobody;
         if is_between {
             disk.advance(vfs);
         }
         disk.send_behind(vfs);
-        if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
-            self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
-            self.arm(self.write_back_at);
-        }
+        self.see_to_write_back();
         if !is_between {
             return;
         }
@@ -309,6 +316,16 @@ impl Server {
             if self.hear_of_disk(turn) {
                 break;
             }
+        }
+    }
+
+    /// Sees to it that what is only here is written back in time.
+    #[inline]
+    pub fn see_to_write_back(&mut self) {
+        let World { vfs, disk, .. } = &self.world;
+        if (vfs.is_dirty() || disk.is_unsynced()) && self.write_back_at == u64::MAX {
+            self.write_back_at = self.clock.now() + WRITE_BACK_AFTER;
+            self.arm(self.write_back_at);
         }
     }
 

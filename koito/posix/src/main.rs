@@ -22,6 +22,7 @@ mod mapped;
 mod mounts;
 mod owner;
 mod process;
+mod registry;
 mod server;
 mod service;
 mod sharing;

@@ -7,7 +7,8 @@ use core::cmp::Reverse;
 use koito::conventions::{signal, slot};
 use koito::services::PowerClient;
 use koito::{Environment, Missing};
-use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline};
+use koito_linux::Errno;
+use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, vdso};
 use koito_vfs::{Finished, Place, Vfs};
 use nun::mapped::Mapped;
 use nun::service::respond;
@@ -69,6 +70,8 @@ pub struct Server {
     pub insists: bool,
     /// The caller was woken before it waited.
     pub missed: bool,
+    /// The caller waited and was answered, before its message was.
+    pub resumes: bool,
     /// Threads that may go on.
     pub woken: VecDeque<TaskKey>,
     /// When it is time to write back, in nanoseconds since the start.
@@ -79,8 +82,12 @@ pub struct Server {
     pub first: Option<ProcessKey>,
     /// Clients of the service, and the processes whose end they want to know.
     pub awaited: Vec<(u64, u32)>,
+    /// Room for the pages that a read or write goes to, between two of them.
+    pub room: Vec<Mapped>,
     /// The page with the way into signal handlers.
     pub trampoline: Page,
+    /// The page with the library that tells the time.
+    pub vdso: Page,
     /// Bytes of an extended state, once they were asked for.
     pub state_bytes: u64,
     /// Who has which number.
@@ -108,6 +115,10 @@ impl Server {
         let mut memory = Memory::new(mapped);
         let trampoline = memory.take_zero().expect("there is memory for programs");
         memory.page(trampoline).copy_from(0, &trampoline::CODE);
+        let mut clock = Clock::new(environment);
+        let vdso = memory.take_zero().expect("there is memory for programs");
+        let (nanoseconds_per_tick, epoch) = clock.numbers();
+        memory.page(vdso).copy_from(0, &vdso::library(nanoseconds_per_tick, epoch));
         let most_pages = memory.pool.len() / FILES_SHARE;
         let mut vfs = Vfs::new(memory, most_pages);
         let (disk, root) = Disk::open(environment)?;
@@ -116,7 +127,6 @@ impl Server {
         }
         let terminals = Terminals::open(environment, &mut vfs);
         let place = vfs.first_place();
-        let mut clock = Clock::new(environment);
         let [low, high] = [clock.random(), clock.random()];
         let mut seed = [0; 32];
         seed[..16].copy_from_slice(&low);
@@ -124,6 +134,7 @@ impl Server {
         vfs.seed(seed);
         let mut server = Self {
             trampoline,
+            vdso,
             state_bytes: 0,
             world: World {
                 vfs,
@@ -142,6 +153,7 @@ impl Server {
             power: environment.service("power").ok().map(PowerClient::new),
             insists: false,
             missed: false,
+            resumes: false,
             missing: [0; call::NUMBERS],
             caller: None,
             woken: VecDeque::new(),
@@ -153,6 +165,7 @@ impl Server {
             words: BTreeMap::new(),
             deadlines: BinaryHeap::new(),
             users: BTreeMap::new(),
+            room: Vec::new(),
             epoch: environment.epoch,
         };
         server.mount_all();
@@ -166,7 +179,13 @@ impl Server {
         loop {
             let answer = match came.foreign_call() {
                 Some((process, number, arguments)) => {
-                    Some(self.call(task(process), number, arguments))
+                    match self.call(task(process), number, &arguments) {
+                        Ok(result) => {
+                            came = port.resume_and_await(result);
+                            continue;
+                        }
+                        Err(verdict) => Some(verdict),
+                    }
                 }
                 None => match came.received() {
                     Ok(received) => self.take(received),
@@ -180,16 +199,23 @@ impl Server {
         }
     }
 
-    /// A system call; answers what becomes of the caller.
+    /// A system call; answers its result, or what else becomes of the caller.
     #[inline(always)]
-    fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Message {
+    fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Result<u64, Message> {
+        // Nobody is to be considered for what cannot be there.
+        if number as usize >= call::NUMBERS {
+            return Ok(Errno::ENOSYS.answer());
+        }
         self.caller = Some(task);
         let answer = call::dispatch(self, task, number, arguments);
-        match answer {
-            Ok(result) if self.woken.is_empty() && !self.tasks[task].attention => {
-                Message::new(Verdict::Resume as u32, [result])
-            }
-            answer => self.finish_call(task, answer, (number, arguments)),
+        let result = match answer {
+            Ok(result) => result,
+            Err(Stop::Error(errno)) => errno.answer(),
+            Err(_) => return Err(self.finish_call(task, answer, (number, arguments))),
+        };
+        match self.woken.is_empty() && !self.tasks[task].attention {
+            true => Ok(result),
+            false => Err(self.finish_call(task, answer, (number, arguments))),
         }
     }
 
@@ -236,6 +262,9 @@ impl Server {
             Err(Stop::Wait) => {
                 self.wait_to_repeat(task, number, arguments);
                 return Message::verdict(Verdict::Stop);
+            }
+            Err(Stop::Halt | Stop::Disk(_)) if core::mem::take(&mut self.resumes) => {
+                return Message::verdict(Verdict::ResumeWhole);
             }
             Err(Stop::Halt | Stop::Disk(_)) => return Message::verdict(Verdict::Stop),
         };

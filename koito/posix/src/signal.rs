@@ -36,9 +36,9 @@ impl Server {
         let it = &mut self.processes[process];
         it.pending.add(info)?;
         self.wake_takers(process);
-        let tasks = self.tasks_of(process);
         let takes = |task: &&TaskKey| !self.tasks[**task].mask.contains(signal);
-        if let Some(task) = tasks.iter().find(takes).copied() {
+        let found = self.processes[process].tasks.iter().find(takes);
+        if let Some(task) = found.copied() {
             self.alert(task);
         }
         Ok(())
@@ -66,12 +66,10 @@ impl Server {
     /// What a signal does by merely being sent; answers whether somebody has to take it.
     fn note(&mut self, process: ProcessKey, signal: Signal) -> bool {
         let it = &self.processes[process];
-        let tasks = self.tasks_of(process);
-        let held_back = tasks.iter().all(|task| self.tasks[*task].mask.contains(signal));
         // Process 1 takes only what it asked for: its end would be everybody's.
         let spared = self.first == Some(process)
-            && !held_back
-            && it.actions[signal.index()].handler == Action::DEFAULT;
+            && it.actions[signal.index()].handler == Action::DEFAULT
+            && !self.is_held_back(process, signal);
         if it.life.is_over() || spared {
             return false;
         }
@@ -82,14 +80,21 @@ impl Server {
         };
         if !forgotten.is_empty() {
             self.processes[process].pending.forget(forgotten);
-            for task in &tasks {
-                self.tasks[*task].pending.forget(forgotten);
+            for task in self.tasks_of(process) {
+                self.tasks[task].pending.forget(forgotten);
             }
         }
         if matches!(signal, Signal::CONTINUE | Signal::KILL) {
             self.continue_process(process, signal);
         }
-        held_back || !self.processes[process].actions[signal.index()].ignores(signal)
+        !self.processes[process].actions[signal.index()].ignores(signal)
+            || self.is_held_back(process, signal)
+    }
+
+    /// Whether all threads of a process hold a signal back.
+    fn is_held_back(&self, process: ProcessKey, signal: Signal) -> bool {
+        let mut own = self.processes[process].tasks.iter();
+        own.all(|task| self.tasks[*task].mask.contains(signal))
     }
 
     /// Lets a stopped process go on.

@@ -198,6 +198,12 @@ impl<P: Pages> Vfs<P> {
         }
     }
 
+    /// Whether there is a request that nobody waits for.
+    #[inline]
+    pub fn has_background(&self) -> bool {
+        !self.outbox.is_empty() || self.dirty_pages > self.most_pages / 4
+    }
+
     /// A request that nobody waits for, if there is one: what is to be forgotten, and, when there is much
     /// to write back, that.
     pub fn background(&mut self) -> Option<Request> {

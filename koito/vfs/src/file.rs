@@ -12,7 +12,7 @@ use crate::dentry::DentryId;
 use crate::device::Device;
 use crate::epoll::EpollId;
 use crate::event::Event;
-use crate::inode::{InodeId, Kind};
+use crate::inode::{InodeId, Kind, Time};
 use crate::list::Listing;
 use crate::page::Pages;
 use crate::pipe::{Ends, PipeId};
@@ -310,6 +310,38 @@ impl<P: Pages> Vfs<P> {
         }
     }
 
+    /// Reads a regular file, at `offset` or where it stands, as [`read`](Self::read) does: that needs nothing
+    /// but the time. `None` if the file is none or may not be read.
+    pub fn read_regular(
+        &mut self,
+        now: Time,
+        file: FileId,
+        offset: Option<u64>,
+        target: &mut dyn Target,
+    ) -> Option<Result<usize>> {
+        let it = &self.files[file];
+        let Object::File(inode) = it.object else { return None };
+        if !it.flags.reads() {
+            return None;
+        }
+        let (at, notes) = (offset.unwrap_or(it.offset), !it.flags.contains(Flags::NO_ACCESS_TIME));
+        let done = self.read_content(inode, at, target);
+        if let Ok(count) = done
+            && count > 0
+        {
+            if notes {
+                self.note_access(inode, now);
+            }
+            if self.watches > 0 {
+                self.file_happened(file, Happening::ACCESS);
+            }
+            if offset.is_none() {
+                self.files[file].offset = at + count as u64;
+            }
+        }
+        Some(done)
+    }
+
     /// Writes where the file stands, or at its end, and moves it on. At most 256 KiB at a time.
     pub fn write(
         &mut self,
@@ -377,17 +409,9 @@ impl<P: Pages> Vfs<P> {
             return fail(Errno::EBADF);
         }
         match &it.object {
-            Object::File(inode) => {
-                let (inode, notes) = (*inode, !it.flags.contains(Flags::NO_ACCESS_TIME));
-                let done = self.read_content(inode, offset, target)?;
-                if notes && done > 0 {
-                    self.note_access(inode, context.now);
-                }
-                if self.watches > 0 && done > 0 {
-                    self.file_happened(file, Happening::ACCESS);
-                }
-                Ok(done)
-            }
+            Object::File(_) => self
+                .read_regular(context.now, file, Some(offset), target)
+                .unwrap_or(fail(Errno::EBADF)),
             Object::Text(text) => {
                 let rest = text.get(offset.min(text.len() as u64) as usize..).unwrap_or_default();
                 let rest = &rest[..rest.len().min(target.room())];

@@ -143,6 +143,22 @@ impl<P: Pages> Vfs<P> {
         if others > 0 || opened != it.offset { Ok(()) } else { Err(Stop::Wait(queue)) }
     }
 
+    /// Reads from the end of a pipe that a file is; `None` if it is none that can be read.
+    pub fn read_end(&mut self, file: FileId, target: &mut dyn Target) -> Option<Result<usize>> {
+        let it = &self.files[file];
+        let Object::Pipe(pipe, _) = it.object else { return None };
+        let flags = it.flags;
+        flags.reads().then(|| self.read_pipe(pipe, flags, target))
+    }
+
+    /// Writes to the end of a pipe that a file is; `None` if it is none that can be written.
+    pub fn write_end(&mut self, file: FileId, source: &mut dyn Source) -> Option<Result<usize>> {
+        let it = &self.files[file];
+        let Object::Pipe(pipe, _) = it.object else { return None };
+        let flags = it.flags;
+        flags.writes().then(|| self.write_pipe(pipe, flags, source))
+    }
+
     /// Reads from a pipe: nothing when nobody writes any more.
     pub(crate) fn read_pipe(
         &mut self,

@@ -2,7 +2,8 @@
 //! side, in instructions.
 //!
 //! The same program, `tests/linux/programs/src/bench`, runs unmodified in both systems, in an emulator whose
-//! time-stamp counter counts instructions.
+//! time-stamp counter counts instructions. Such a count flatters messages between address spaces, so the changes
+//! of address space stand beside it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,6 +12,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use super::listing;
+use super::watch::{Switches, Watch, with_sources};
 use crate::cli::BenchOptions;
 use crate::linux::figures::{self, Figures};
 use crate::linux::{Kernel, Systems, USUAL};
@@ -21,11 +24,13 @@ const RESULTS: &str = "bench/linux.json";
 /// What KOITO's figures are to be, as parts of Linux's: each at most, and their geometric mean.
 const GOALS: (f64, f64) = (1.0, 0.7);
 
-/// Both systems' figures by name.
+/// Both systems' figures by name, and how often each changes the address space meanwhile.
 #[derive(Serialize)]
 struct Results<'a> {
     linux: BTreeMap<&'a str, u64>,
     koito: BTreeMap<&'a str, u64>,
+    linux_switches: Switches,
+    koito_switches: Switches,
 }
 
 /// Measures, prints, records.
@@ -36,16 +41,21 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
     if linux.is_empty() {
         bail!("the benchmark says nothing under Linux");
     }
-    let koito = match systems.runs_programs(Kernel::Koito)? {
-        true => figures::measure(&systems, Kernel::Koito, &step)?,
-        false => vec![],
+    let linux_switches = switches(&systems, Kernel::Linux, &step)?;
+    let (koito, koito_switches) = match systems.runs_programs(Kernel::Koito)? {
+        true => (
+            figures::measure(&systems, Kernel::Koito, &step)?,
+            switches(&systems, Kernel::Koito, &step)?,
+        ),
+        false => Default::default(),
     };
     step.done();
-    let results = Results { linux: index(&linux), koito: index(&koito) };
+    let results =
+        Results { linux: index(&linux), koito: index(&koito), linux_switches, koito_switches };
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
     } else {
-        print!("{}", table(&linux, &results.koito));
+        print!("{}", table(&linux, &results));
     }
     if options.update {
         let text = serde_json::to_string_pretty(&results)? + "\n";
@@ -55,14 +65,34 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints every instruction of what is called `name`, once, under KOITO, and what each function comes to.
+pub fn show_trace(repository: &Repository, name: &str) -> Result<ExitCode> {
+    let step = Step::start("following one of Linux's calls");
+    let systems = Systems::prepare(repository, &USUAL, &step)?;
+    let watch = Watch::start(&systems, Kernel::Koito)?;
+    let steps = with_sources(&systems, repository.root(), |sources| watch.follow(name, sources))?;
+    step.done();
+    print!("{}{}", listing::instructions(&steps), listing::shares(&steps));
+    println!("{} instructions", steps.len());
+    Ok(ExitCode::SUCCESS)
+}
+
 fn index(figures: &Figures) -> BTreeMap<&str, u64> {
     figures.iter().map(|(name, figure)| (name.as_str(), *figure)).collect()
 }
 
-/// The figures side by side, with KOITO's as parts of Linux's.
-fn table(linux: &Figures, koito: &BTreeMap<&str, u64>) -> String {
-    let mut text =
-        format!("{:<20} {:>10} {:>10} {:>7}\n", "instructions", "Linux", "KOITO", "ratio");
+fn switches(systems: &Systems, kernel: Kernel, step: &Step) -> Result<Switches> {
+    step.detail("counting changes of address space");
+    Watch::start(systems, kernel)?.count_switches(step)
+}
+
+/// The figures side by side, with KOITO's as parts of Linux's, and both systems' changes of address space.
+fn table(linux: &Figures, results: &Results<'_>) -> String {
+    let Results { koito, linux_switches, koito_switches, .. } = results;
+    let mut text = format!(
+        "{:<20} {:>10} {:>10} {:>7}   {:>9} {:>9}\n",
+        "instructions", "Linux", "KOITO", "ratio", "switches:", "KOITO's"
+    );
     let mut logarithms = vec![];
     for (name, figure) in linux {
         let own = koito.get(name.as_str());
@@ -72,7 +102,9 @@ fn table(linux: &Figures, koito: &BTreeMap<&str, u64>) -> String {
         let ratio = ratio.map_or("-".into(), |ratio| {
             format!("{ratio:.2}{}", if ratio > GOALS.0 { " !" } else { "" })
         });
-        text += &format!("{name:<20} {figure:>10} {own:>10} {ratio:>7}\n");
+        let [theirs, ours] = [linux_switches, koito_switches]
+            .map(|all| all.get(name).map_or("-".into(), |count| format!("{count:.1}")));
+        text += &format!("{name:<20} {figure:>10} {own:>10} {ratio:>7}   {theirs:>9} {ours:>9}\n");
     }
     if !logarithms.is_empty() {
         let mean = (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp();
@@ -93,8 +125,14 @@ mod tests {
     #[test]
     fn the_mean_is_of_what_both_have() {
         let linux = vec![("a".to_owned(), 100), ("b".to_owned(), 100), ("c".to_owned(), 7)];
-        let text = table(&linux, &BTreeMap::from([("a", 50), ("b", 200)]));
+        let results = Results {
+            linux: index(&linux),
+            koito: BTreeMap::from([("a", 50), ("b", 200)]),
+            linux_switches: Switches::new(),
+            koito_switches: Switches::from([("b".into(), 2.0)]),
+        };
+        let text = table(&linux, &results);
         assert!(text.contains("geometric mean of 2 of 3: 1.00"), "{text}");
-        assert!(text.contains("2.00 !") && text.contains("0.50\n"), "{text}");
+        assert!(text.contains("2.00 !           -       2.0\n"), "{text}");
     }
 }

@@ -1,33 +1,44 @@
 //! A trace for readers: instruction by instruction, and part by part.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::instruction::Executed;
 use super::symbols::Place;
-use super::trace::{Sum, Trace};
+use super::trace::{Steps, Sum, Trace};
 
 /// Every instruction, and what they come to.
 pub fn text(trace: &Trace) -> String {
+    let mut text = instructions(&trace.steps);
+    let [there, back] = trace.ways();
+    for (what, sum) in [("there", there), ("back", back), ("all", trace.sum())] {
+        text += &format!("{what}: {}\n", describe(&sum));
+    }
+    text
+}
+
+/// Every instruction.
+pub fn instructions(steps: &Steps) -> String {
     let mut text =
         String::from("   #  mode    instruction                               lines  source\n");
     let mut seen = BTreeSet::new();
-    for (number, (executed, place)) in trace.steps.iter().enumerate() {
+    for (number, (executed, place)) in steps.iter().enumerate() {
         let line = format!(
             "{:>4}{} {:<6}  {:<40}  {:<5}  {}",
             number + 1,
             if executed.is_expensive { '*' } else { ' ' },
-            if executed.in_kernel { "kernel" } else { "user" },
+            mode(executed),
             executed.text,
             Fresh::of(executed, &mut seen).letters(),
             place,
         );
         text += &(line.trim_end().to_owned() + "\n");
     }
-    let [there, back] = trace.ways();
-    for (what, sum) in [("there", there), ("back", back), ("all", trace.sum())] {
-        text += &format!("{what}: {}\n", describe(&sum));
-    }
     text
+}
+
+fn mode(executed: &Executed) -> &'static str {
+    if executed.in_kernel { "kernel" } else { "user" }
 }
 
 fn describe(sum: &Sum) -> String {
@@ -36,6 +47,20 @@ fn describe(sum: &Sum) -> String {
         "{instructions} instructions ({in_kernel} in the kernel, {expensive} expensive), \
          {code_lines} code lines, {data_lines} data lines ({written_lines} written)"
     )
+}
+
+/// What each function costs, the dearest first.
+pub fn shares(steps: &Steps) -> String {
+    let mut shares: BTreeMap<(&str, &Place), usize> = BTreeMap::new();
+    let lines: Vec<Place> = steps.iter().map(|(_, it)| Place { line: 0, ..it.clone() }).collect();
+    for ((executed, _), place) in steps.iter().zip(&lines) {
+        *shares.entry((mode(executed), place)).or_default() += 1;
+    }
+    let mut shares: Vec<_> = shares.into_iter().collect();
+    shares.sort_by_key(|(_, count)| Reverse(*count));
+    let lines =
+        shares.iter().map(|((mode, place), count)| format!("{count:>7} {mode:<6} {place}\n"));
+    lines.collect()
 }
 
 /// What each part of the path costs, as a table for the manual.

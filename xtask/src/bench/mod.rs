@@ -16,6 +16,7 @@ mod remote;
 pub mod symbols;
 mod table;
 mod trace;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -41,11 +42,11 @@ const LONGEST_TRACED: u64 = 500;
 
 /// `cargo xtask bench`.
 pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> {
-    if let Some(name) = &options.trace {
-        return show_trace(repository, name);
-    }
-    if options.linux {
-        return linux::run(repository, options);
+    match &options.trace {
+        Some(name) if options.linux => return linux::show_trace(repository, name),
+        Some(name) => return show_trace(repository, name),
+        None if options.linux => return linux::run(repository, options),
+        None => {}
     }
     let references = References::read(&repository.path(REFERENCES))?;
     let mut figures = boot::measure(repository)?;

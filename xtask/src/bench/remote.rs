@@ -125,6 +125,15 @@ impl Remote {
         Self::over(output)
     }
 
+    /// Connects to a QEMU that runs, which stops its machine for that.
+    pub fn interrupt(socket: &Path) -> Result<Self> {
+        let mut machine = Self::connect(socket)?;
+        if !machine.has_stopped()? {
+            bail!("the machine does not stop for a debugger");
+        }
+        Ok(machine)
+    }
+
     /// Talks over a connection that stands.
     fn over(output: UnixStream) -> Result<Self> {
         output.set_read_timeout(Some(RUN_LIMIT))?;
@@ -138,8 +147,18 @@ impl Remote {
 
     /// Lets it run; answers whether it came to a stop again, not to its end.
     pub fn run(&mut self) -> Result<bool> {
-        let answer = self.ask("c")?;
-        Ok(has_stopped(&answer))
+        self.go_on()?;
+        self.has_stopped()
+    }
+
+    /// Lets it run, and does not wait for a stop.
+    pub fn go_on(&mut self) -> Result<()> {
+        Ok(self.output.write_all(&packet("c"))?)
+    }
+
+    /// Waits until a machine that runs comes to a stop; answers whether it did, not to its end.
+    pub fn has_stopped(&mut self) -> Result<bool> {
+        Ok(has_stopped(&self.answer("c")?))
     }
 
     /// Lets it execute one instruction; interrupts wait meanwhile.
@@ -187,6 +206,11 @@ impl Remote {
     /// Sends a request and answers what comes back.
     fn ask(&mut self, request: &str) -> Result<Vec<u8>> {
         self.output.write_all(&packet(request))?;
+        self.answer(request)
+    }
+
+    /// The answer to a request.
+    fn answer(&mut self, request: &str) -> Result<Vec<u8>> {
         let answer = self.receive().with_context(|| format!("no answer to {request:?}"))?;
         // Whoever is gone after his last words misses nothing.
         let _ = self.output.write_all(b"+");

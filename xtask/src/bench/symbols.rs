@@ -22,7 +22,7 @@ pub struct Symbols<'a> {
 }
 
 /// Where an instruction comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The function or label.
     pub function: String,
@@ -87,6 +87,11 @@ impl Symbols<'_> {
     /// Address of the symbol whose name contains `part`.
     pub fn address(&self, part: &str) -> Option<u64> {
         self.names.iter().find(|(name, _)| name.contains(part)).map(|(_, address)| *address)
+    }
+
+    /// The lowest address that has a name.
+    pub fn first(&self) -> u64 {
+        self.names.iter().map(|(_, at)| *at).find(|at| *at != 0).unwrap_or_default()
     }
 
     /// Where the instruction at `address` comes from: of the functions that it was inlined into

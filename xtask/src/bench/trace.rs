@@ -34,7 +34,7 @@ pub struct Trace {
     pub compiler: String,
     /// Each instruction with its source, the first reading included, the last not: as many as the
     /// figure says.
-    pub steps: Vec<(Executed, Place)>,
+    pub steps: Steps,
 }
 
 /// What a trace comes to.
@@ -133,7 +133,8 @@ pub fn record_all(
             && wanted(&name)
         {
             step.detail(&name);
-            let sources = Sources { kernel: &kernel, program, root: repository.root() };
+            let programs = [program];
+            let sources = Sources { kernel: &kernel, programs: &programs, root: repository.root() };
             let steps = follow(&mut machine, &sources)?;
             traces.insert(name, Trace { compiler: compiler.clone(), steps });
         }
@@ -156,40 +157,89 @@ fn announced_name(machine: &mut Remote, registers: &Registers) -> Result<String>
 }
 
 /// Where instructions come from.
-struct Sources<'a> {
-    kernel: &'a Symbols<'a>,
-    program: &'a Symbols<'a>,
-    root: &'a Path,
+pub struct Sources<'a, 's> {
+    pub kernel: &'a Symbols<'s>,
+    /// The programs, which lie at different addresses, in that order.
+    pub programs: &'a [&'a Symbols<'s>],
+    pub root: &'a Path,
 }
 
-/// Steps to the first reading of the counter at user level, and from there to the next.
-fn follow(machine: &mut Remote, sources: &Sources<'_>) -> Result<Vec<(Executed, Place)>> {
-    let mut steps = vec![];
-    // Neither the kernel nor the program changes its code.
-    let mut known: HashMap<u64, (Vec<u8>, Place)> = HashMap::new();
-    for _ in 0..LONGEST_PREPARATION + LONGEST_PATH {
-        let registers = machine.registers()?;
+impl<'a, 's> Sources<'a, 's> {
+    /// The source of the instruction that is next.
+    fn of(&self, registers: &Registers) -> &'a Symbols<'s> {
+        if registers.in_kernel() {
+            return self.kernel;
+        }
+        let begins_before = |it: &&&Symbols<'_>| it.first() <= registers.instruction;
+        self.programs.iter().rev().find(begins_before).copied().unwrap_or(self.programs[0])
+    }
+}
+
+/// Instructions, each with its source.
+pub type Steps = Vec<(Executed, Place)>;
+
+/// Takes a machine from one instruction to the next.
+struct Follower<'a, 's> {
+    machine: &'a mut Remote,
+    sources: &'a Sources<'a, 's>,
+    /// Neither the kernel nor a program changes its code.
+    known: HashMap<(bool, u64), (Vec<u8>, Place)>,
+}
+
+impl<'a, 's> Follower<'a, 's> {
+    fn new(machine: &'a mut Remote, sources: &'a Sources<'a, 's>) -> Self {
+        Self { machine, sources, known: HashMap::new() }
+    }
+
+    /// The instruction that is next.
+    fn look(&mut self) -> Result<(Executed, Place)> {
+        let registers = self.machine.registers()?;
         let at = registers.instruction;
-        let symbols = if registers.in_kernel() { sources.kernel } else { sources.program };
-        let (bytes, place) = match known.entry(at) {
+        let symbols = self.sources.of(&registers);
+        let (bytes, place) = match self.known.entry((registers.in_kernel(), at)) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
-                let bytes = machine.memory(at, LONGEST)?;
-                entry.insert((bytes, symbols.place(at, sources.root)?))
+                let bytes = self.machine.memory(at, LONGEST)?;
+                entry.insert((bytes, symbols.place(at, self.sources.root)?))
             }
         };
         let mut executed = Executed::decode(bytes, &registers)?;
+        if let Some(target) = executed.target {
+            executed.name_target(&symbols.near(target));
+        }
+        Ok((executed, place.clone()))
+    }
+}
+
+/// Steps to the first reading of the counter at user level, and from there to the next.
+fn follow(machine: &mut Remote, sources: &Sources<'_, '_>) -> Result<Steps> {
+    let mut steps = vec![];
+    let mut follower = Follower::new(machine, sources);
+    for _ in 0..LONGEST_PREPARATION + LONGEST_PATH {
+        let (executed, place) = follower.look()?;
         let is_stamp = executed.kind == Kind::Stamp && !executed.in_kernel;
         if is_stamp && !steps.is_empty() {
             return Ok(steps);
         }
         if is_stamp || !steps.is_empty() {
-            if let Some(target) = executed.target {
-                executed.name_target(&symbols.near(target));
-            }
-            steps.push((executed, place.clone()));
+            steps.push((executed, place));
         }
-        machine.step()?;
+        follower.machine.step()?;
+    }
+    bail!("the path does not come to its end")
+}
+
+/// Steps to the instruction at `end`.
+pub fn follow_to(machine: &mut Remote, end: u64, sources: &Sources<'_, '_>) -> Result<Steps> {
+    let mut steps = vec![];
+    let mut follower = Follower::new(machine, sources);
+    for _ in 0..LONGEST_PATH {
+        let step = follower.look()?;
+        if step.0.address == end && !step.0.in_kernel {
+            return Ok(steps);
+        }
+        steps.push(step);
+        follower.machine.step()?;
     }
     bail!("the path does not come to its end")
 }

@@ -7,7 +7,8 @@ use anyhow::Result;
 use super::systems::{Clock, Kernel, Systems};
 use crate::progress::Step;
 
-const PROGRAM: &str = "/checks/bin/linux-bench";
+/// The benchmark, where both systems have it.
+pub const PROGRAM: &str = "/checks/bin/linux-bench";
 /// Patience with one figure.
 const LIMIT: Duration = Duration::from_secs(90);
 

@@ -7,4 +7,5 @@ mod guest;
 mod kernel;
 mod systems;
 
+pub use guest::Guest;
 pub use systems::{Clock, Collection, Kernel, LARGE, Systems, USUAL};

@@ -3,6 +3,7 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -13,10 +14,11 @@ use crate::cli::{BootOptions, BuildOptions, Entry};
 use crate::compile::{Builder, Profile};
 use crate::packages::{self, E2FSPROGS};
 use crate::progress::Step;
-use crate::qemu::{Disk, Machine, Medium, Serial, Writes};
+use crate::qemu::{Debugger, Disk, Machine, Medium, Serial, Writes};
 use crate::repository::Repository;
 use crate::session::Session;
 use crate::userland::Userland;
+use crate::volume::Volume;
 
 /// Programs of ours that are in the image, by their packages.
 const PROGRAMS: [(&str, &[&str]); 2] = [
@@ -26,6 +28,7 @@ const PROGRAMS: [(&str, &[&str]); 2] = [
 /// Where everything of ours lies in the image.
 pub const FOLDER: &str = "checks";
 const KOITO: &str = "koito";
+const SERVER: &str = "koito-posix";
 /// Process 1 of a system with logins.
 const FIRST: &str = "sbin/init";
 
@@ -99,6 +102,8 @@ pub struct Systems {
     session: Session,
     linux: Medium,
     image: PathBuf,
+    /// The benchmark's ELF file.
+    bench: PathBuf,
     /// What was said, a file for each kernel.
     transcripts: [PathBuf; 2],
     /// What is tried.
@@ -122,13 +127,16 @@ impl Systems {
         let session = Session::prepare(repository, &options)?;
         let mut userland = Userland::gather_more(repository, collection.lists, step)?;
         let builder = Builder::new(repository, Profile::Release, &[])?;
+        let mut programs = vec![];
         for (package, names) in PROGRAMS {
-            for (name, file) in names.iter().zip(builder.programs(package, names)?) {
+            let files = builder.programs(package, names)?;
+            for (name, file) in names.iter().zip(&files) {
                 let program =
-                    fs::read(&file).with_context(|| format!("{} is gone", file.display()))?;
+                    fs::read(file).with_context(|| format!("{} is gone", file.display()))?;
                 let place = PathBuf::from(FOLDER).join("bin").join(name);
                 userland.tree.add_file(&place, program, 0o755);
             }
+            programs.extend(files);
         }
         checks::add(repository, collection, &mut userland.tree)?;
         // Nobody logs in: what is measured has the machine for itself.
@@ -141,7 +149,9 @@ impl Systems {
         for transcript in &transcripts {
             fs::write(transcript, []).context("cannot begin a transcript")?;
         }
-        Ok(Self { linux: kernel::medium(&folder, step)?, session, image, transcripts, collection })
+        let bench = programs.into_iter().next().unwrap_or_default();
+        let linux = kernel::medium(&folder, step)?;
+        Ok(Self { linux, session, image, bench, transcripts, collection })
     }
 
     /// A number that another kernel or image would hardly have.
@@ -162,8 +172,45 @@ impl Systems {
         })
     }
 
+    /// The ELF file of the benchmark.
+    pub fn bench(&self) -> &Path {
+        &self.bench
+    }
+
+    /// The ELF files of KOITO's kernel and of its POSIX server.
+    pub fn programs(&self) -> Result<[PathBuf; 2]> {
+        let Volume { kernel, modules, .. } = &self.session.volume;
+        let server = modules.iter().find(|(_, file)| file.ends_with(SERVER));
+        let (_, server) = server.with_context(|| format!("{SERVER} is not in the system"))?;
+        Ok([kernel.clone(), server.clone()])
+    }
+
+    /// A file that lives as long as the systems.
+    pub fn scratch_file(&self, name: &str) -> PathBuf {
+        self.session.scratch_file(name)
+    }
+
     /// Boots a machine with a fresh copy of the image.
     pub fn boot(&self, kernel: Kernel, clock: Clock) -> Result<Guest> {
+        let (machine, medium) = self.machine(kernel, clock)?;
+        self.start_machine(kernel, &mut machine.command(medium, &Serial::Pipe))
+    }
+
+    /// The same with a socket for a debugger, and a log of changes of the memory management unit.
+    pub fn boot_watched(
+        &self,
+        kernel: Kernel,
+        clock: Clock,
+        debugger: &Path,
+        log: &Path,
+    ) -> Result<Guest> {
+        let (mut machine, medium) = self.machine(kernel, clock)?;
+        machine.debugger = Some(Debugger::Later(debugger.into()));
+        let mut command = machine.command(medium, &Serial::Pipe);
+        self.start_machine(kernel, command.args(["-d", "mmu", "-D"]).arg(log))
+    }
+
+    fn machine(&self, kernel: Kernel, clock: Clock) -> Result<(Machine, &Medium)> {
         let disk = self.disk(kernel);
         fs::copy(&self.image, &disk).context("cannot copy the image")?;
         let count = clock == Clock::Instructions;
@@ -173,15 +220,19 @@ impl Systems {
             features: if count { "-erms,-fsrm" } else { "" },
             ..self.session.machine.clone()
         };
-        let (medium, prompt) = match kernel {
-            Kernel::Linux => (&self.linux, LINUX_PROMPT),
-            Kernel::Koito => (self.session.medium(), KOITO_PROMPT),
+        let medium = match kernel {
+            Kernel::Linux => &self.linux,
+            Kernel::Koito => self.session.medium(),
         };
-        Guest::boot(
-            &mut machine.command(medium, &Serial::Pipe),
-            prompt,
-            &self.transcripts[kernel as usize],
-        )
+        Ok((machine, medium))
+    }
+
+    fn start_machine(&self, kernel: Kernel, command: &mut Command) -> Result<Guest> {
+        let prompt = match kernel {
+            Kernel::Linux => LINUX_PROMPT,
+            Kernel::Koito => KOITO_PROMPT,
+        };
+        Guest::boot(command, prompt, &self.transcripts[kernel as usize])
     }
 
     /// Starts a program by its path.

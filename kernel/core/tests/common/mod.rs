@@ -277,6 +277,7 @@ impl System {
                 let verdict = frame.info;
                 None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
                     .or_else(|| kernel.fast_verdict::<Short>(cpu, process, descriptor, verdict))
+                    .or_else(|| kernel.fast_stop(cpu, process, descriptor, verdict))
                     .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
                     .or_else(|| answer(kernel, cpu, process, descriptor, message))
                     .or_else(|| reply::<Long, Plain>(kernel, cpu, process, descriptor, message))
@@ -303,6 +304,10 @@ impl System {
                 kernel.fast_acknowledge(cpu, process, descriptor, words)
             }
             timer::word::Arm => kernel.fast_arm(cpu, process, descriptor, words),
+            operation @ (pcb::word::ReadRegister | pcb::word::WriteRegister) => {
+                kernel.fast_register(cpu, process, (descriptor, operation), words)
+            }
+            pcb::word::Resume => kernel.fast_resume(cpu, process, descriptor, words),
             reply::word::Keep => kernel.fast_keep(cpu, process, descriptor, words),
             operation if operation & OPERATION_MASK == ipc_port::word::Receive => {
                 kernel.fast_receive(cpu, process, descriptor, frame.info, operation)

@@ -28,7 +28,7 @@ a9n_system_call_alone:
     je      a9n_fast_acknowledge
     cmp     rax, {ARM}
     je      6f
-    a9n_rare_messages
+    a9n_rare_messages 7f
     cmp     r10d, {RECEIVE} - {SEND}
     je      4f
     cmp     rax, {KEEP}
@@ -43,6 +43,8 @@ a9n_system_call_alone:
     jmp     a9n_fast_reply
 6:  a9n_save_words
     jmp     a9n_fast_arm
+7:  a9n_registers a9n_fast_resume
+    jmp     a9n_fast_register
 4:  mov     r8, rax
     jmp     a9n_fast_receive
 2:  a9n_save_foreign
@@ -87,7 +89,7 @@ a9n_system_call_locked:
     je      a9n_lock_acknowledge
     cmp     rax, {ARM}
     je      6f
-    a9n_rare_messages
+    a9n_rare_messages 7f
     cmp     r10d, {RECEIVE} - {SEND}
     je      4f
     cmp     rax, {KEEP}
@@ -102,6 +104,8 @@ a9n_system_call_locked:
     a9n_lock reply, reply
 6:  a9n_save_words
     a9n_lock arm, arm
+7:  a9n_registers a9n_lock_resume
+    a9n_lock register, register
 4:  mov     r8, rax
     a9n_lock receive, receive
 2:  a9n_save_foreign
@@ -111,7 +115,7 @@ a9n_system_call_locked:
 .irp path, call, reply_receive, notify, wait
     a9n_lock \path, \path\()_locked
 .endr
-.irp path, yield, poll, keep, acknowledge
+.irp path, yield, poll, keep, acknowledge, resume
     a9n_lock \path, \path
 .endr
 // Waits for the lock, and takes it, with everything kept that a fast path looks at.

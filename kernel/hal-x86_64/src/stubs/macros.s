@@ -74,13 +74,25 @@
     mov     [rdx + {R15}], r15
 .endm
 
-// Goes to the general path unless the operation, whose number in r10 only counts here, may be one of the
-// rarer messages between these two.
-.macro a9n_rare_messages
+// Goes elsewhere unless the operation, whose number in r10 only counts here, may be one of the rarer
+// messages between these two.
+.macro a9n_rare_messages elsewhere
     movzx   r10d, ax
     sub     r10d, {SEND}
     cmp     r10d, {KEEP} - {SEND}
+    ja      \elsewhere
+.endm
+
+// Goes to the general path unless the operation is one of those on registers, or to `resume` if it is that.
+.macro a9n_registers resume
+    lea     r10, [rax - {READ_REGISTER}]
+    cmp     r10, {RESUME} - {READ_REGISTER}
     ja      a9n_general
+    je      \resume
+    cmp     r10, {WRITE_REGISTER} - {READ_REGISTER}
+    ja      a9n_general
+    a9n_save_words
+    mov     r8, rax
 .endm
 
 // Takes the kernel lock for a path.

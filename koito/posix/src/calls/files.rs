@@ -13,7 +13,7 @@ use crate::machine::Memory;
 use crate::server::{Server, TaskKey};
 
 /// Most bytes of a read or write.
-const MOST_BYTES: u64 = 0x7fff_f000;
+pub const MOST_BYTES: u64 = 0x7fff_f000;
 /// Bytes that a call moves before others have their turn.
 pub const ON_ONE_TURN: u64 = 1 << 20;
 /// Most pieces of a vector.
@@ -41,7 +41,7 @@ impl Server {
     }
 
     /// The same into an empty buffer that is there already: it is large.
-    fn fill_buffer(
+    pub fn fill_buffer(
         &mut self,
         buffer: &mut Buffer,
         task: TaskKey,
@@ -107,6 +107,22 @@ impl Server {
         offset: Option<u64>,
         (address, bytes): (u64, u64),
     ) -> Answer {
+        let mut buffer = Buffer::over(core::mem::take(&mut self.room));
+        let answer = self.transfer_by(&mut buffer, task, file, way, offset, (address, bytes));
+        self.room = buffer.into_room();
+        answer
+    }
+
+    /// The same by a buffer that is there already.
+    fn transfer_by(
+        &mut self,
+        buffer: &mut Buffer,
+        task: TaskKey,
+        file: FileId,
+        way: Way,
+        offset: Option<u64>,
+        (address, bytes): (u64, u64),
+    ) -> Answer {
         let bytes = match way {
             Way::Read => bytes.min(MOST_BYTES),
             Way::Write => self.within_limit(task, file, offset, bytes.min(MOST_BYTES))?,
@@ -122,13 +138,12 @@ impl Server {
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
         let before = self.tasks[task].moved;
         let mut done = before;
-        let mut buffer = Buffer::default();
         loop {
             let at = address.wrapping_add(done);
             let asked = (bytes - done.min(bytes)).min(koito_vfs::MOST_AT_ONCE as u64);
             buffer.clear();
-            let moved = match self.fill_buffer(&mut buffer, task, (at, asked), tried) {
-                Ok(()) => self.step(task, file, way, offset.map(|it| it + done), &mut buffer),
+            let moved = match self.fill_buffer(buffer, task, (at, asked), tried) {
+                Ok(()) => self.step(task, file, way, offset.map(|it| it + done), buffer),
                 Err(errno) => Err(errno.into()),
             };
             match moved {
@@ -262,13 +277,21 @@ pub fn offset(offset: u64) -> Result<Option<u64>, Errno> {
 /// Reads.
 pub fn read(server: &mut Server, task: TaskKey, &[file, to, bytes, ..]: &Arguments) -> Answer {
     let file = server.file(task, file)?;
-    server.transfer(task, file, Way::Read, None, (to, bytes))
+    match server.read_shortly(task, file, None, (to, bytes)) {
+        Some(answer) => answer,
+        None => server.transfer(task, file, Way::Read, None, (to, bytes)),
+    }
 }
 
 /// Writes.
 pub fn write(server: &mut Server, task: TaskKey, &[file, from, bytes, ..]: &Arguments) -> Answer {
     let file = server.file(task, file)?;
-    server.transfer(task, file, Way::Write, None, (from, bytes))
+    // What was moved before it had to wait is on the long way.
+    let shortly = match server.tasks[task].moved {
+        0 => server.write_shortly(task, file, (from, bytes)),
+        _ => None,
+    };
+    shortly.unwrap_or_else(|| server.transfer(task, file, Way::Write, None, (from, bytes)))
 }
 
 /// Reads at an offset.
@@ -278,7 +301,11 @@ pub fn pread64(
     &[file, to, bytes, at, ..]: &Arguments,
 ) -> Answer {
     let file = server.file(task, file)?;
-    server.transfer(task, file, Way::Read, offset(at)?, (to, bytes))
+    let offset = offset(at)?;
+    match server.read_shortly(task, file, offset, (to, bytes)) {
+        Some(answer) => answer,
+        None => server.transfer(task, file, Way::Read, offset, (to, bytes)),
+    }
 }
 
 /// Writes at an offset.

@@ -23,6 +23,7 @@ pub mod process;
 pub mod process_files;
 pub mod resources;
 pub mod schedule;
+mod short;
 pub mod signals;
 pub mod sockets;
 pub mod status;
@@ -37,8 +38,12 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
+use zerocopy::IntoBytes;
 
 use crate::server::{Server, TaskKey};
+
+/// Bytes of a string that are read at once.
+const PIECE: u64 = 64;
 
 /// Memory of the calling program.
 impl Server {
@@ -66,13 +71,18 @@ impl Server {
     }
 
     /// Reads `N` words at `address`.
+    #[inline]
     pub fn read_words<const N: usize>(
         &mut self,
         task: TaskKey,
         address: u64,
     ) -> Result<[u64; N], Errno> {
         let mut bytes = [[0; 8]; N];
-        self.read_into(task, address, bytes.as_flattened_mut())?;
+        let space = self.processes[self.tasks[task].process].space;
+        match self.spaces[space].lately(&self.world, address, bytes.as_flattened().len(), false) {
+            Some(part) => _ = part.copy_to(0, bytes.as_flattened_mut()),
+            None => self.read_into(task, address, bytes.as_flattened_mut())?,
+        }
         Ok(bytes.map(u64::from_le_bytes))
     }
 
@@ -85,12 +95,14 @@ impl Server {
     ) -> Result<Vec<u8>, Errno> {
         let mut text = Vec::new();
         loop {
-            let at = address.wrapping_add(text.len() as u64);
+            let known = text.len();
+            let at = address.wrapping_add(known as u64);
             // Not past the page that it ends on.
-            let room = (4096 - at % 4096).min(256) as usize;
-            let piece = self.read_bytes(task, at, room)?;
-            let end = piece.iter().position(|byte| *byte == 0);
-            text.extend_from_slice(&piece[..end.unwrap_or(piece.len())]);
+            let room = (4096 - at % 4096).min(PIECE) as usize;
+            text.resize(known + room, 0);
+            self.read_into(task, at, &mut text[known..])?;
+            let end = text[known..].iter().position(|byte| *byte == 0);
+            text.truncate(known + end.unwrap_or(room));
             if text.len() > most {
                 return Err(Errno::ENAMETOOLONG);
             }
@@ -108,14 +120,7 @@ impl Server {
 
     /// Writes words to `address`.
     pub fn write_words(&mut self, task: TaskKey, address: u64, words: &[u64]) -> Result<(), Errno> {
-        for (index, some) in words.chunks(8).enumerate() {
-            let mut bytes = [[0; 8]; 8];
-            for (place, word) in bytes.iter_mut().zip(some) {
-                *place = word.to_le_bytes();
-            }
-            let at = address.wrapping_add(index as u64 * 64);
-            self.write_bytes(task, at, bytes[..some.len()].as_flattened())?;
-        }
-        Ok(())
+        // All machines that programs of Linux run on here have the low byte first.
+        self.write_bytes(task, address, words.as_bytes())
     }
 }

@@ -29,7 +29,7 @@ pub fn rt_sigaction(server: &mut Server, task: TaskKey, arguments: &Arguments) -
     if bytes != SET_BYTES || (new != 0 && !signal.can_be_handled()) {
         return Err(Errno::EINVAL.into());
     }
-    let before = server.process_of(task).actions[signal.index()];
+    let key = server.tasks[task].process;
     let wanted = match new {
         0 => None,
         _ => {
@@ -38,15 +38,15 @@ pub fn rt_sigaction(server: &mut Server, task: TaskKey, arguments: &Arguments) -
         }
     };
     if old != 0 {
+        let before = server.processes[key].actions[signal.index()];
         let words = [before.handler, before.flags, before.restorer, before.mask.0];
         server.write_words(task, old, &words)?;
     }
     if let Some(action) = wanted {
-        let process = server.process_of_mut(task);
+        let process = &mut server.processes[key];
         process.actions[signal.index()] = action;
         if action.ignores(signal) {
             process.pending.forget(SignalSet::of(signal));
-            let key = server.tasks[task].process;
             for task in server.tasks_of(key) {
                 server.tasks[task].pending.forget(SignalSet::of(signal));
             }
@@ -175,22 +175,29 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
     let own = server.process_of(task);
     let (own_number, own_group, user) = (own.number, own.group, own.owner.users[0]);
     let sender = Sender::of(own);
-    let meant: Vec<ProcessKey> = match who as i32 {
-        0 => server.numbers.members(own_group).collect(),
-        -1 => {
-            let others = server.processes.iter();
-            let others = others.filter(|(_, it)| it.number != 1 && it.number != own_number);
-            others.map(|(key, _)| key).collect()
-        }
-        who if who < 0 => server.numbers.members(who.unsigned_abs()).collect(),
-        who => server.process(who.unsigned_abs()).into_iter().collect(),
+    let one;
+    let many: Vec<ProcessKey>;
+    let meant = if who as i32 > 0 {
+        one = server.process(who as u32).ok_or(Errno::ESRCH)?;
+        core::slice::from_ref(&one)
+    } else {
+        many = match who as i32 {
+            0 => server.numbers.members(own_group).collect(),
+            -1 => {
+                let others = server.processes.iter();
+                let others = others.filter(|(_, it)| it.number != 1 && it.number != own_number);
+                others.map(|(key, _)| key).collect()
+            }
+            who => server.numbers.members(who.unsigned_abs()).collect(),
+        };
+        &many
     };
     if meant.is_empty() {
         return Err(Errno::ESRCH.into());
     }
     // Who means everybody is not told that some were not to be reached.
     let mut result = if who as i32 == -1 { Ok(0) } else { Err(Errno::EPERM.into()) };
-    for process in meant {
+    for &process in meant {
         // One may have ended with the signal to another, and the sender with the one to itself.
         let Some(to) = server.processes.get(process) else { continue };
         if !sender.may_send(to, signal) {

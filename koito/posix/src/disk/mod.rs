@@ -283,6 +283,16 @@ impl Disk {
         self.answered.pop_front()
     }
 
+    /// Whether nothing is to be asked, and nothing to be heard.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.made.is_empty()
+            && self.under_way.is_empty()
+            && self.answered.is_empty()
+            && self.next_naming.is_empty()
+            && !self.flushing
+    }
+
     /// The next thread that may change names: it tries again.
     pub fn next_turn(&mut self) -> Option<Answered> {
         if self.naming.is_some() {

@@ -27,6 +27,12 @@ impl Memory {
         self.mapped.part(page.0 as usize * PAGE_BYTES as usize, PAGE_BYTES as usize)
     }
 
+    /// `bytes` bytes of a page from `offset` on, which are not more than it has.
+    #[inline]
+    pub fn part(&self, page: Page, offset: usize, bytes: usize) -> Mapped {
+        self.mapped.part(page.0 as usize * PAGE_BYTES as usize + offset, bytes)
+    }
+
     /// A page of zeros; `None` if there is none left.
     pub fn take_zero(&mut self) -> Option<Page> {
         let page = self.pool.take()?;

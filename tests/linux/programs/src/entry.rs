@@ -43,6 +43,25 @@ impl Arguments {
         unsafe { self.first.add(number.min(self.count)) }
     }
 
+    /// The value under a key of the auxiliary vector.
+    pub fn auxiliary(self, key: usize) -> Option<usize> {
+        let mut place = self.environment();
+        // SAFETY: a null pointer ends the environment; behind it are pairs of words, the last with key 0.
+        unsafe {
+            while !(*place).is_null() {
+                place = place.add(1);
+            }
+            let mut pair = place.add(1).cast::<[usize; 2]>();
+            while (*pair)[0] != key {
+                if (*pair)[0] == 0 {
+                    return None;
+                }
+                pair = pair.add(1);
+            }
+            Some((*pair)[1])
+        }
+    }
+
     /// The pointers to the environment's strings, which a null pointer ends.
     pub fn environment(self) -> *const *const c_char {
         // SAFETY: the environment follows the null pointer behind the arguments.

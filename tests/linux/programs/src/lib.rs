@@ -7,5 +7,6 @@
 pub mod entry;
 pub mod print;
 pub mod system;
+pub mod vdso;
 
 pub use entry::Arguments;

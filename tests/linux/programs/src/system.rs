@@ -4,7 +4,9 @@ use core::arch::{asm, naked_asm, x86_64::_rdtsc};
 use core::ffi::{CStr, c_char};
 
 use linux_raw_sys::general as linux;
-use linux_raw_sys::general::{__NR_clone, __NR_exit_group, __NR_kill, __NR_mmap, __NR_munmap};
+use linux_raw_sys::general::{
+    __NR_clock_gettime, __NR_clone, __NR_exit_group, __NR_kill, __NR_mmap, __NR_munmap,
+};
 use linux_raw_sys::general::{__NR_close, __NR_dup2, __NR_execve, __NR_fstat, __NR_ftruncate};
 use linux_raw_sys::general::{__NR_getpid, __NR_getppid, __NR_ioctl, __NR_lseek, __NR_open};
 use linux_raw_sys::general::{__NR_pipe2, __NR_pread64, __NR_read, __NR_rt_sigaction};
@@ -59,6 +61,13 @@ pub fn exit(status: i32) -> ! {
 /// The parent's identifier.
 pub fn getppid() -> isize {
     plain(__NR_getppid, 0, 0, 0)
+}
+
+/// A clock's time.
+pub fn clock_time(clock: i32, time: &mut [i64; 2]) -> isize {
+    let place = (&raw mut *time) as usize;
+    // SAFETY: the call writes two words.
+    unsafe { call(__NR_clock_gettime, [clock as usize, place, 0, 0, 0, 0]) }
 }
 
 /// A call whose number no kernel knows.

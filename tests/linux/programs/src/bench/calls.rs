@@ -8,6 +8,7 @@ use a9n_linux_programs::system::{
     self, Status, close, fstat, ftruncate, getpid, handle, kill, open, pread, read, rewind, stat,
     unlink, write,
 };
+use a9n_linux_programs::{Arguments, vdso};
 use linux_raw_sys::general as linux;
 
 use crate::{PAGE, measure};
@@ -23,17 +24,31 @@ const PAGES: u64 = 64;
 static CAUGHT: AtomicU32 = AtomicU32::new(0);
 
 /// Measures all of them.
-pub fn all() {
+pub fn all(arguments: Arguments) {
     measure("null.getppid", 1000, || {
         black_box(system::getppid());
     });
     measure("null.unknown", 1000, || {
         black_box(system::unknown());
     });
+    clock(arguments);
     devices();
     status();
     signals();
     files();
+}
+
+/// The clock as C libraries read it: by the kernel's own library, or by a call if there is none.
+fn clock(arguments: Arguments) {
+    let mut time = [0; 2];
+    let monotonic = linux::CLOCK_MONOTONIC as i32;
+    match vdso::clock_time(arguments) {
+        Some(read) => measure("clock.gettime", 500, || assert!(read(monotonic, &mut time) == 0)),
+        None => {
+            let read = system::clock_time;
+            measure("clock.gettime", 500, || assert!(read(monotonic, &mut time) == 0))
+        }
+    };
 }
 
 fn devices() {

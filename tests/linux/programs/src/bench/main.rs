@@ -3,6 +3,9 @@
 //!
 //! A figure is the best of several rounds, each the mean of many turns: the clock's interrupts are no
 //! part of it. A loop's own instructions are, five or so.
+//!
+//! After each figure comes what it counts once more, between [`watch`]'s two marks: there a debugger can stop
+//! the machine, follow it, and count what no program can.
 
 #![no_std]
 #![no_main]
@@ -11,6 +14,8 @@ mod calls;
 mod memory;
 mod pipes;
 mod processes;
+
+use core::hint::black_box;
 
 use a9n_linux_programs::system::ticks;
 use a9n_linux_programs::{Arguments, entry, println};
@@ -26,19 +31,46 @@ fn main(arguments: Arguments) -> i32 {
     if arguments.get(1).is_some_and(|word| word == processes::CHILD) {
         return 0;
     }
-    calls::all();
+    calls::all(arguments);
     memory::all();
     pipes::all();
     processes::all(arguments);
     println!("bench over 0");
+    a9n_bench_begins(OVER.as_ptr(), OVER.len());
     0
 }
 
-/// Measures `turn`, `turns` times a round, and prints its figure.
-fn measure(name: &str, turns: u64, turn: impl FnMut()) -> u64 {
-    let figure = best(turns, turn);
+/// Measures `turn`, `turns` times a round, prints its figure, and shows a turn.
+fn measure(name: &str, turns: u64, mut turn: impl FnMut()) -> u64 {
+    let figure = best(turns, &mut turn);
+    // Before anything is printed, which others would be busy with.
+    watch(name, 1, turn);
     println!("bench {name} {figure}");
     figure
+}
+
+/// Does what the figure called `name` counts, `units` times, while somebody may be watching.
+fn watch(name: &str, units: usize, work: impl FnOnce()) {
+    a9n_bench_begins(name.as_ptr(), name.len());
+    work();
+    a9n_bench_ends(units);
+}
+
+/// In place of a name, when there are no more.
+const OVER: &str = "over";
+
+/// Where a debugger stops and reads the name of what begins.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn a9n_bench_begins(name: *const u8, bytes: usize) {
+    black_box((name, bytes));
+}
+
+/// Where it stops again, and reads how many of that there were.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn a9n_bench_ends(units: usize) {
+    black_box(units);
 }
 
 /// The mean ticks of a turn in the best of several rounds.

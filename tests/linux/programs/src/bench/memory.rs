@@ -3,7 +3,7 @@
 use a9n_linux_programs::println;
 use a9n_linux_programs::system::{close, exit, fork, map, pipe, read, ticks, unmap, wait};
 
-use crate::{PAGE, ROUNDS};
+use crate::{PAGE, ROUNDS, watch};
 
 /// Pages that are touched in a row: too few for a large page, so that every one is a fault.
 const PAGES: usize = 256;
@@ -22,6 +22,11 @@ fn anonymous() {
         best = best.min(touch(memory));
         unmap(memory);
     }
+    let memory = map(PAGES * PAGE);
+    watch("fault.anonymous", PAGES, || {
+        touch(memory);
+    });
+    unmap(memory);
     println!("bench fault.anonymous {best}");
 }
 
@@ -31,20 +36,30 @@ fn copied() {
     touch(memory);
     let mut best = u64::MAX;
     for _ in 0..ROUNDS {
-        let [from, to] = pipe();
-        let child = fork();
-        if child == 0 {
-            close(to);
-            read(from, &mut [0]);
-            exit(0);
-        }
-        best = best.min(touch(memory));
-        close(to);
-        close(from);
-        wait(child);
+        with_a_copy(|| best = best.min(touch(memory)));
     }
+    with_a_copy(|| {
+        watch("fault.copied", PAGES, || {
+            touch(memory);
+        });
+    });
     unmap(memory);
     println!("bench fault.copied {best}");
+}
+
+/// Does something while a child shares all memory, which does nothing.
+fn with_a_copy(work: impl FnOnce()) {
+    let [from, to] = pipe();
+    let child = fork();
+    if child == 0 {
+        close(to);
+        read(from, &mut [0]);
+        exit(0);
+    }
+    work();
+    close(to);
+    close(from);
+    wait(child);
 }
 
 /// The mean ticks of writing to each page once.

@@ -3,10 +3,13 @@
 use a9n_linux_programs::println;
 use a9n_linux_programs::system::{Descriptor, close, exit, fork, pipe, read, wait, write};
 
-use crate::{PAGE, measure};
+use crate::{PAGE, measure, watch};
 
 /// Bytes that are written at once, and turns of that, where it is about as much as goes through.
 const CHUNK: usize = 4 * PAGE;
+
+/// Turns of that while somebody may be watching.
+const WATCHED: usize = 16;
 
 /// Measures them all.
 pub fn all() {
@@ -57,9 +60,11 @@ fn through() {
         while read(from, &mut chunk) > 0 {}
         exit(0);
     }
-    let turns = 64;
-    let figure = crate::best(turns, || assert!(write(to, &chunk) == CHUNK as isize));
-    println!("bench pipe.page {}", figure / (CHUNK / PAGE) as u64);
+    let (turns, pages) = (64, CHUNK / PAGE);
+    let mut turn = || assert!(write(to, &chunk) == CHUNK as isize);
+    let figure = crate::best(turns, &mut turn) / pages as u64;
+    watch("pipe.page", WATCHED * pages, || (0..WATCHED).for_each(|_| turn()));
+    println!("bench pipe.page {figure}");
     finish(child, &[to, from]);
 }
 
