@@ -49,10 +49,10 @@ pub enum Command {
     /// Boot and play a script of `expect` and `send` lines against the serial console
     ///
     /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
-    /// script: `expect TEXT`, `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
+    /// script: `expect TEXT`, `keep TEXT` (a line with it), `same TEXT` (that line again), `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
-    /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N` and `# memory: SIZE` give
-    /// defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
+    /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`, `# memory: SIZE` and `# guest-cmdline: TEXT`
+    /// give defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
     /// `# disk-requests-a-second: N` slows that.
     Drive(DriveOptions),
 }
@@ -102,6 +102,9 @@ pub struct BootOptions {
     /// Linux programs on the disk, with these folders copied over them
     #[arg(skip)]
     pub linux: Option<Vec<PathBuf>>,
+    /// Rows and columns of what shows the serial line, for those programs
+    #[arg(skip)]
+    pub window: Option<(u16, u16)>,
 }
 
 /// A Linux guest for the system.
@@ -181,6 +184,12 @@ pub struct TestOptions {
     /// Run one suite only; may be given several times
     #[arg(long = "suite", value_name = "NAME")]
     pub suites: Vec<Suite>,
+    /// For how long `linux-hostile` attacks
+    #[arg(long)]
+    pub seconds: Option<u64>,
+    /// What its random numbers begin from
+    #[arg(long)]
+    pub seed: Option<u64>,
 }
 
 /// A group of tests.
@@ -222,6 +231,8 @@ pub enum Suite {
     Koito,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
+    /// Hostile programs for Linux beside a victim, under KOITO.
+    LinuxHostile,
     /// Larger Linux programs: languages, compilers and the like. Runs by name only.
     LinuxLarge,
     /// The corpora of all fuzz targets, and a short fuzz run of each.

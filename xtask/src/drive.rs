@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 
 use crate::cli::{BootOptions, DriveOptions, Entry};
@@ -32,6 +32,10 @@ const TAIL_LINES: usize = 15;
 enum Action {
     /// This text comes, after what was expected before it.
     Expect(String),
+    /// A line with this text comes, and is remembered.
+    Keep(String),
+    /// A line with this text comes, and is the one that was remembered.
+    Same(String),
     /// Type this text and Enter.
     Send(String),
     /// Type this character, with the control key held.
@@ -84,11 +88,9 @@ impl Script {
                 .parse_line(index + 1, line.trim())
                 .with_context(|| format!("line {}", index + 1))?;
         }
-        if !script
-            .actions
-            .iter()
-            .any(|(_, action)| matches!(action, Action::Expect(_) | Action::See(_)))
-        {
+        if !script.actions.iter().any(|(_, action)| {
+            matches!(action, Action::Expect(_) | Action::Same(_) | Action::See(_))
+        }) {
             bail!("the script expects nothing, so it could not fail");
         }
         Ok(script)
@@ -107,8 +109,10 @@ impl Script {
         let rest = rest.trim_start();
         let action = match verb {
             "" => return Ok(()),
-            "expect" | "see" if rest.is_empty() => bail!("`{verb}` needs a text"),
+            "expect" | "keep" | "same" | "see" if rest.is_empty() => bail!("`{verb}` needs a text"),
             "expect" => Action::Expect(rest.to_owned()),
+            "keep" => Action::Keep(rest.to_owned()),
+            "same" => Action::Same(rest.to_owned()),
             "send" => Action::Send(rest.to_owned()),
             "control" => Action::Control(rest.bytes().next().context("which key?")? & 0x1f),
             "press" => Action::Press(rest.to_owned()),
@@ -120,7 +124,7 @@ impl Script {
                 _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
             },
             other => bail!(
-                "{other:?} is none of expect, send, control, press, see, end, intact, timeout"
+                "{other:?} is none of expect, keep, same, send, control, press, see, end, intact, timeout"
             ),
         };
         self.actions.push((number, action));
@@ -132,6 +136,7 @@ impl Script {
             "system" => self.options.build.system = Some(value.to_owned()),
             "resets" => self.resets = value == "yes",
             "linux" => self.options.linux = (value == "yes").then(Vec::new),
+            "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
             "memory" => self.options.memory = Some(value.to_owned()),
             "disk-requests-a-second" => {
                 let rate = value.parse();
@@ -160,6 +165,9 @@ impl Script {
         merged.memory = merged.memory.or_else(|| self.options.memory.clone());
         merged.cpus = merged.cpus.or(self.options.cpus);
         merged.entry = merged.entry.or(self.options.entry);
+        let guest = &mut merged.guest;
+        let command_line = self.options.guest.guest_cmdline.clone();
+        guest.guest_cmdline = guest.guest_cmdline.take().or(command_line);
         merged.linux = merged.linux.or_else(|| self.options.linux.clone());
         merged
     }
@@ -193,6 +201,7 @@ impl Script {
     ) -> Result<()> {
         let mut listener = Listener { show, cleaner: Cleaner::default(), heard: vec![], from: 0 };
         let mut timeout = DEFAULT_TIMEOUT;
+        let mut kept = String::new();
         for (number, action) in &self.actions {
             let outcome = match action {
                 Action::Timeout(duration) => {
@@ -206,6 +215,11 @@ impl Script {
                 }
                 Action::Control(key) => port.send(&[*key]).context("`control` failed"),
                 Action::Expect(text) => listener.expect(port, text, timeout),
+                Action::Keep(text) => listener.line(port, text, timeout).map(|line| kept = line),
+                Action::Same(text) => listener.line(port, text, timeout).and_then(|line| {
+                    ensure!(line == kept, "what was {kept:?} is {line:?}");
+                    Ok(())
+                }),
                 Action::Press(text) => match &mut parts.desk {
                     Some(desk) => desk.press(text),
                     None => Err(anyhow!("this machine has no keyboard")),
@@ -295,6 +309,16 @@ impl<F: FnMut(&[u8])> Listener<F> {
         }
     }
 
+    /// The whole line in which a text comes.
+    fn line(&mut self, port: &mut dyn Port, text: &str, timeout: Duration) -> Result<String> {
+        self.expect(port, text, timeout)?;
+        let within = self.from;
+        self.expect(port, "\n", timeout)?;
+        let before = self.heard[..within].iter().rposition(|byte| *byte == b'\n');
+        let line = &self.heard[before.map_or(0, |at| at + 1)..self.from];
+        Ok(String::from_utf8_lossy(line).trim().to_owned())
+    }
+
     fn expect_end(&mut self, port: &mut dyn Port, timeout: Duration) -> Result<()> {
         let deadline = Instant::now() + timeout;
         loop {
@@ -355,6 +379,13 @@ mod tests {
         assert!(play("expect one\nexpect two", &["one t", "wo"]).0.is_ok());
         assert!(play("expect two\nexpect one", &["one two"]).0.is_err());
         assert!(play("expect one\nexpect one", &["one"]).0.is_err());
+    }
+
+    #[test]
+    fn a_line_that_is_kept_comes_again() {
+        let script = "keep used\nsend x\nsame used";
+        assert!(play(script, &["a\n7 used, 1", " free\n7 used, 1 free\n"]).0.is_ok());
+        assert!(play(script, &["7 used, 1 free\n6 used, 2 free\n"]).0.is_err());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! `cargo xtask run`: a system on this terminal.
 
-use std::io::{self, Write, stdout};
+use std::io::{self, Write, stdin, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::termios::tcgetwinsize;
 
 use crate::cli::RunOptions;
 use crate::console::{Console, Event, Port};
@@ -25,6 +26,7 @@ pub fn run(repository: &Repository, options: &RunOptions) -> Result<ExitCode> {
     let mut boot = options.boot.clone();
     boot.build.system = boot.build.system.or_else(|| options.name.clone());
     boot.linux = Some(options.overlay.clone());
+    boot.window = tcgetwinsize(stdin()).ok().map(|size| (size.ws_row, size.ws_col));
     let session = Session::prepare(repository, &boot)?;
     eprintln!("  booting {} (Ctrl-A X leaves)", session.name);
     let mut console = Console::start_on_terminal(&mut session.command(&Serial::Terminal))?;

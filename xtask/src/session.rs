@@ -24,6 +24,8 @@ const DISK_MEBIBYTES: u32 = 64;
 /// Memory where there are guests.
 const GUEST_MEMORY: &str = "1G";
 const DEFAULT_MEMORY: &str = "512M";
+/// Where the profile of shells finds the size of what shows the serial line, as `stty` wants it.
+const WINDOW_FILE: &str = "etc/default/console";
 
 /// The graphical part of QEMU, which Debian packs apart.
 const WINDOW: Need = Need {
@@ -104,7 +106,7 @@ impl Session {
             (Some(tree), _) => {
                 let image = scratch.file("files.img");
                 let linux = system.userland.as_deref().zip(options.linux.as_deref());
-                fill(repository, tree, linux, &image, &step)?;
+                fill(repository, tree, linux, options.window, &image, &step)?;
                 Some(Disk { image, writes: Writes::Kept })
             }
             (None, Some(image)) => Some(Disk { image: image.clone(), writes: Writes::Forgotten }),
@@ -155,13 +157,20 @@ fn fill(
     repository: &Repository,
     tree: &Path,
     linux: Option<(&Path, &[PathBuf])>,
+    window: Option<(u16, u16)>,
     image: &Path,
     step: &Step,
 ) -> Result<()> {
     if let Some((list, overlays)) = linux {
         let folders = [&[tree.to_owned()], overlays].concat();
-        let filled = Userland::gather(repository, list, Freshness::Cached, step)
-            .and_then(|userland| userland.write(repository, &folders, image, step));
+        let filled =
+            Userland::gather(repository, list, Freshness::Cached, step).and_then(|mut userland| {
+                if let Some((rows, columns)) = window {
+                    let size = format!("rows {rows} columns {columns}\n");
+                    userland.tree.add_file(Path::new(WINDOW_FILE), size.into(), 0o644);
+                }
+                userland.write(repository, &folders, image, step)
+            });
         match filled {
             Err(error) if overlays.is_empty() => {
                 step.say(&format!("  there are no Linux programs on the disk: {error:#}\n"));

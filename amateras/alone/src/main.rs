@@ -108,6 +108,7 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             }
             _ => {
                 armed = None;
+                vm.sent()?;
                 vm.attend()?;
             }
         }

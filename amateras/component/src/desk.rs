@@ -7,10 +7,10 @@ use amateras_devices::virtio::{Kind, Transport};
 use amateras_vmm::Vm as Machine;
 use koito::conventions::signal;
 use koito::services::{
-    ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, TEXT_BYTES, Vm, VmCondition,
-    VmError, VmStatus,
+    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, TEXT_BYTES,
+    Vm, VmCondition, VmError, VmStatus,
 };
-use koito::{Environment, Missing, SupervisorAlarm};
+use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::executor::Alarm;
 use nun::heapless::Deque;
@@ -30,11 +30,11 @@ pub struct State<'a> {
     pub vm: Machine<'a>,
     pub entropy: EntropyClient,
     console: ConsoleClient,
-    log: Logger,
+    pub log: Logger,
     attached: bool,
     kept: Deque<u8, KEPT>,
     pub typed: Deque<u8, TYPED>,
-    /// The guest wrote to its second console last, so what is typed goes there.
+    /// What is typed goes to its second console.
     pub to_second: bool,
     /// What the alarm is set for.
     pub armed: Option<u64>,
@@ -43,8 +43,12 @@ pub struct State<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// With the services that the environment gives.
-    pub fn new(environment: &Environment, vm: Machine<'a>) -> Result<Self, Missing> {
+    /// With the services that the environment gives, for a guest with this command line.
+    pub fn new(
+        environment: &Environment,
+        vm: Machine<'a>,
+        command_line: &str,
+    ) -> Result<Self, Missing> {
         Ok(Self(RefCell::new(State {
             vm,
             entropy: EntropyClient::new(environment.service("entropy")?),
@@ -53,7 +57,7 @@ impl<'a> Desk<'a> {
             attached: false,
             kept: Deque::new(),
             typed: Deque::new(),
-            to_second: false,
+            to_second: wants_second(command_line),
             armed: None,
             told: false,
         })))
@@ -71,6 +75,11 @@ impl<'a> Desk<'a> {
         self.0.borrow_mut().vm.exit(processor, label, words)
     }
 
+    /// The answer to the last exit was sent.
+    pub fn sent(&self) -> Result<(), Error> {
+        self.0.borrow_mut().vm.sent()
+    }
+
     /// Does something for a device of this kind, on the memory of the guest; `None` if there is no such.
     pub fn with<R>(
         &self,
@@ -85,8 +94,9 @@ impl<'a> Desk<'a> {
         self.0.borrow().vm.machine.board.bus.is_notified()
     }
 
-    /// Something rang: the alarm, perhaps.
+    /// Something rang: the alarm, perhaps, or the supervisor, which asks for a sign of life.
     pub fn heard(&self, signals: u64) {
+        without_supervisor(signals);
         if signals & signal::ALARM != 0 {
             self.0.borrow_mut().armed = None;
         }
@@ -140,7 +150,6 @@ impl State<'_> {
         let mut bytes = [0; TEXT_BYTES];
         while self.vm.machine.board.has_output() {
             let count = self.vm.machine.board.take_output(&mut bytes);
-            self.to_second = false;
             self.put(bytes.get(..count).unwrap_or_default());
         }
     }
@@ -222,4 +231,17 @@ impl Vm for Desk<'_> {
         state.told = false;
         state.vm.reset().map_err(|_| VmError::Failed)
     }
+
+    fn boot(&self, _: Caller, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
+        let mut state = self.0.borrow_mut();
+        let text = str::from_utf8(&command_line).map_err(|_| VmError::Failed)?;
+        state.told = false;
+        state.to_second = wants_second(text);
+        state.vm.boot(text).map_err(|_| VmError::Failed)
+    }
+}
+
+/// Whether a guest with this command line has its second console for its user.
+fn wants_second(command_line: &str) -> bool {
+    command_line.split_whitespace().any(|word| word == "console=hvc0")
 }

@@ -27,6 +27,9 @@ impl State<'_> {
             SupervisorAlarm.set(ticks());
             self.armed = None;
         }
+        if let Some((kind, how)) = self.vm.machine.board.bus.take_complaint() {
+            self.log.line(format_args!("the guest's driver of {kind}: {how}"));
+        }
     }
 
     /// Types as much as the guest's second console takes.
@@ -38,7 +41,9 @@ impl State<'_> {
                 Console::input(transport, memory, ready)
             });
             let Some(taken @ 1..) = taken else { return };
-            (0..taken).for_each(|_| drop(self.typed.pop_front()));
+            for _ in 0..taken {
+                self.typed.pop_front();
+            }
         }
     }
 
@@ -49,7 +54,6 @@ impl State<'_> {
             Console::output(transport, memory, &mut bytes)
         });
         let Some(Some(count)) = written else { return false };
-        self.to_second = true;
         for text in bytes.get(..count).unwrap_or_default().chunks(TEXT_BYTES) {
             self.put(text);
         }

@@ -94,7 +94,7 @@ fn main() -> Result<(), Failure> {
     };
     let vm = amateras_vmm::Vm::start(&mut pool, &mut space, port, options, guest)
         .map_err(Failure::Start)?;
-    let desk = VmServer(Desk::new(&environment, vm)?);
+    let desk = VmServer(Desk::new(&environment, vm, guest.command_line)?);
     match &disk {
         None => serve(port, environment.epoch, &desk, &mut []),
         Some(disk) => {
@@ -134,6 +134,7 @@ fn serve(
         match received {
             Received::Exit { process, left } => {
                 answer = Some(desk.0.exit(process, left.number, &left.exit.words()));
+                continue;
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);
@@ -144,5 +145,6 @@ fn serve(
             }
             _ => {}
         }
+        desk.0.sent()?;
     }
 }

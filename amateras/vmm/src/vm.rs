@@ -23,6 +23,8 @@ use crate::state;
 /// Most bytes of a command line, with what is added to it.
 const COMMAND_LINE_BYTES: usize = 1024;
 
+type CommandLine = String<COMMAND_LINE_BYTES>;
+
 /// It is not in the state for that.
 const BUSY: Error = Error::new(Reason::Busy, Culprit::OTHER);
 
@@ -103,6 +105,10 @@ pub struct Vm<'a> {
     memory: Memory,
     options: Options,
     guest: Guest<'a>,
+    /// The command line that it was given in place of the first.
+    given: Option<CommandLine>,
+    /// The processor whose exit was answered, while its monitor has not sent the answer.
+    answered: Option<usize>,
     /// Since when, in ticks, nothing is to be done for it.
     paused: Option<u64>,
     ended: Option<Stop>,
@@ -141,6 +147,8 @@ impl<'a> Vm<'a> {
             memory: Memory::new(maker, space, physical, options.memory)?,
             options,
             guest,
+            given: None,
+            answered: None,
             paused: None,
             ended: None,
         };
@@ -150,9 +158,10 @@ impl<'a> Vm<'a> {
     }
 
     /// What the process of processor `number` says by an exit with the label `label` and these words.
-    /// Answers the reply.
+    /// Answers the reply. If something else comes after that is sent, [`sent`](Self::sent) is due.
     pub fn exit(&mut self, number: u64, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
         self.exits += 1;
+        self.answered = None;
         let number = number as usize;
         let Some(processor) = self.processors.get_mut(number) else {
             return Message::new(GuestVerdict::STOP.0, [0; MESSAGE_REGISTERS]);
@@ -171,9 +180,18 @@ impl<'a> Vm<'a> {
             }
         };
         (processor.doing, processor.awaited) = (doing, answer.verdict.has(GuestVerdict::WINDOW));
+        self.answered = Some(number);
         // It only fails for who has no guest.
-        let _ = self.tell(Some(number));
+        let _ = self.tell();
         Message::new(answer.verdict.0, answer.words)
+    }
+
+    /// The answer to the last exit was sent: from now on its processor can be told what comes for it.
+    pub fn sent(&mut self) -> Result<(), Error> {
+        if self.answered.take().is_none() || self.paused.is_some() || self.ended.is_some() {
+            return Ok(());
+        }
+        self.tell()
     }
 
     /// Does something for the first device of this kind on its bus, with the memory that it works on; `None`
@@ -198,13 +216,13 @@ impl<'a> Vm<'a> {
             return Ok(());
         }
         self.machine.board.advance(self.machine.timeline.time(ticks()));
-        self.tell(None)
+        self.tell()
     }
 
-    /// Tells processors, but not the one whose exit is being answered, what came for them.
-    fn tell(&mut self, but: Option<usize>) -> Result<(), Error> {
+    /// Tells processors, but not the one that waits for an answer, what came for them.
+    fn tell(&mut self) -> Result<(), Error> {
         for (number, processor) in self.processors.iter_mut().enumerate() {
-            if but == Some(number) {
+            if self.answered == Some(number) {
                 continue;
             }
             let interrupts = self.machine.board.interrupts();
@@ -254,6 +272,7 @@ impl<'a> Vm<'a> {
     pub const fn ended(&self) -> Option<Stop> {
         self.ended
     }
+
     /// Bytes of its memory.
     pub const fn memory_bytes(&self) -> u64 {
         self.options.memory
@@ -275,7 +294,7 @@ impl<'a> Vm<'a> {
         if self.is_paused() || self.ended.is_some() {
             return Err(BUSY);
         }
-        self.paused = Some(ticks());
+        (self.paused, self.answered) = (Some(ticks()), None);
         self.suspend()
     }
 
@@ -287,11 +306,22 @@ impl<'a> Vm<'a> {
         for processor in &mut self.processors {
             let ahead = processor.get(StateGroups::TIME, 0);
             processor.set(StateGroups::TIME, 0, ahead.wrapping_sub(passed));
+            // Whoever asked before did so in vain, perhaps.
+            processor.awaited = false;
             if processor.doing == Doing::Running {
                 processor.pcb.resume()?;
             }
         }
         self.attend()
+    }
+
+    /// Lets it begin again, whatever it does, with another command line. One that is too long changes
+    /// nothing.
+    pub fn boot(&mut self, command_line: &str) -> Result<(), StartError> {
+        let given = CommandLine::try_from(command_line);
+        let given = given.map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
+        self.given = Some(given);
+        self.reset()
     }
 
     /// Lets it begin again, whatever it does.
@@ -325,14 +355,14 @@ impl<'a> Vm<'a> {
     }
 
     fn suspend(&mut self) -> Result<(), Error> {
-        let running = self.processors.iter().filter(|it| it.doing == Doing::Running);
-        running.map(|processor| processor.pcb.suspend().map(|_| ())).collect()
+        let mut running = self.processors.iter().filter(|it| it.doing == Doing::Running);
+        running.try_for_each(|processor| processor.pcb.suspend().map(|_| ()))
     }
 
     /// Puts the machine and its memory into the state before the guest begins; its processors do not
     /// run. Answers the groups of the first one's state that are to be written.
     fn reload(&mut self) -> Result<StateGroups, StartError> {
-        (self.paused, self.ended) = (None, None);
+        (self.answered, self.paused, self.ended) = (None, None, None);
         let timeline = &mut self.machine.timeline;
         let epoch = self.options.epoch + timeline.time(ticks()).0 / 1_000_000_000;
         self.machine.restart(Timeline::new(ticks(), self.options.ticks_per_millisecond), epoch);
@@ -346,7 +376,8 @@ impl<'a> Vm<'a> {
     /// Puts the guest into memory. Answers the groups of the first processor's state.
     fn load(&mut self) -> Result<StateGroups, StartError> {
         let Guest { kernel, initrd, command_line, .. } = self.guest;
-        let mut text = String::<COMMAND_LINE_BYTES>::new();
+        let command_line = self.given.as_deref().unwrap_or(command_line);
+        let mut text = CommandLine::new();
         let kilohertz = self.options.ticks_per_millisecond;
         write!(text, "{command_line} tsc_early_khz={kilohertz}")
             .map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;

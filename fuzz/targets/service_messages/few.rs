@@ -1,4 +1,4 @@
-//! Services of few methods: Linux programs, PCI devices, events, guests.
+//! Services of few methods: Linux programs, PCI devices, events, guests, power.
 
 use koito::CONFIGURATION_BYTES;
 use koito::services::*;
@@ -7,15 +7,27 @@ use nun::service::{Caller, String, Vec};
 use super::Everything;
 
 impl Posix for Everything {
-    fn start(&self, _: Caller, command: String<COMMAND_BYTES>) -> Result<u32, PosixError> {
+    fn start(
+        &self,
+        _: Caller,
+        command: String<COMMAND_BYTES>,
+        _: (u16, u16),
+    ) -> Result<u32, PosixError> {
         assert!(command.len() <= COMMAND_BYTES && str::from_utf8(command.as_bytes()).is_ok());
         Ok(1)
     }
-    fn ended(&self, _: Caller, number: u32) -> Result<Option<u32>, PosixError> {
-        Ok(Some(number))
+    fn relay(
+        &self,
+        _: Caller,
+        number: u32,
+        keys: Vec<u8, KEY_BYTES>,
+    ) -> Result<Relayed, PosixError> {
+        assert!(keys.len() <= KEY_BYTES);
+        let (shown, unread) = (Vec::new(), keys.into_iter().collect());
+        Ok(Relayed { shown, ended: Some(number), unread })
     }
-    fn missing(&self, _: Caller, from: u32) -> Option<CallCount> {
-        Some(CallCount { number: from, name: String::new(), count: 1 })
+    fn missing(&self, _: Caller, _: u32) -> Option<CallCount> {
+        None
     }
 }
 
@@ -62,5 +74,11 @@ impl Vm for Everything {
     }
     fn reset(&self, _: Caller) -> Result<(), VmError> {
         Ok(())
+    }
+}
+
+impl Power for Everything {
+    fn enter(&self, _: Caller, _: PowerState) -> Result<(), SupervisorError> {
+        Err(SupervisorError::Unsupported)
     }
 }

@@ -55,7 +55,7 @@ impl Files for Everything {
         Ok(FileSpace { bytes: 2, free: 1 })
     }
     fn leave(&self, _: Caller) -> Result<(), FileError> {
-        Err(FileError::Other)
+        Err(FileError::Disk)
     }
     fn begin(&self, _: Caller) -> Result<FoundNode, ErrorNumber> {
         Ok(found(2))

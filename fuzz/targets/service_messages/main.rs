@@ -5,6 +5,7 @@
 
 mod few;
 mod files;
+mod terminals;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -17,8 +18,8 @@ use nun::service::{Caller, Service, String, Vec, respond};
 use nun::{IpcPort, Message};
 
 const EPOCH: u16 = 5;
-/// Services that there are, and one client's method more.
-const SERVICES: u8 = 15;
+/// Services that there are, and a client's method more.
+const SERVICES: u8 = 16;
 const PORT: IpcPort = IpcPort::slot(9);
 
 /// Every server at once. Its methods see what the dispatcher lets through.
@@ -50,6 +51,7 @@ fuzz_target!(|input: &[u8]| {
         10 => answer(&DevicesServer(Everything), request),
         11 => answer(&EventsServer(Everything), request),
         12 => answer(&VmServer(Everything), request),
+        13 => answer(&PowerServer(Everything), request),
         _ => answer(&SupervisorServer(Everything), request),
     }
     call(service, u32::from(label as u8), words);
@@ -72,12 +74,12 @@ fn call(service: u8, label: u32, words: std::vec::Vec<u64>) {
         hosted::answered(&answer)
     });
     match service % SERVICES {
-        0 => drop(ConsoleClient::new(PORT).read()),
+        0 => drop(ConsoleClient::new(PORT).look(0)),
         1 => drop(ClockClient::new(PORT).epoch()),
         2 => drop(DiskClient::new(PORT).geometry()),
         3 => drop(EchoClient::new(PORT).repeat(String::new())),
         4 => drop(EntropyClient::new(PORT).random()),
-        5 => drop(KeyboardClient::new(PORT).read()),
+        5 => drop(KeyboardClient::new(PORT).look(0)),
         6 => drop(LogClient::new(PORT).read(0)),
         7 => drop(SupervisorClient::new(PORT).describe(0)),
         8 => drop(FilesClient::new(PORT).list(Path::new(), 0)),
@@ -86,24 +88,9 @@ fn call(service: u8, label: u32, words: std::vec::Vec<u64>) {
         11 => drop(EventsClient::new(PORT).read(0)),
         12 => drop(VmClient::new(PORT).status()),
         13 => drop(FilesClient::new(PORT).begin()),
+        14 => drop(PosixClient::new(PORT).relay(0, Vec::new())),
         _ => drop(SupervisorClient::new(PORT).status(0)),
     }
-}
-
-impl Console for Everything {
-    async fn write(&self, _: Caller, text: String<TEXT_BYTES>) {
-        assert!(text.len() <= TEXT_BYTES && str::from_utf8(text.as_bytes()).is_ok());
-    }
-    async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
-        Vec::new()
-    }
-    async fn write_bytes(&self, _: Caller, bytes: Vec<u8, TEXT_BYTES>) {
-        assert!(bytes.len() <= TEXT_BYTES);
-    }
-    fn give_back(&self, _: Caller, keys: Vec<u8, KEY_BYTES>) {
-        assert!(keys.len() <= KEY_BYTES);
-    }
-    fn end_reads(&self, _: Caller) {}
 }
 
 impl Clock for Everything {
@@ -151,12 +138,6 @@ impl Entropy for Everything {
     }
 }
 
-impl Keyboard for Everything {
-    async fn read(&self, _: Caller) -> Vec<u8, KEY_BYTES> {
-        [7; KEY_BYTES].into_iter().collect()
-    }
-}
-
 impl Log for Everything {
     fn line(&self, _: Caller, text: String<LINE_BYTES>) {
         assert!(text.len() <= LINE_BYTES);
@@ -164,12 +145,6 @@ impl Log for Everything {
     fn read(&self, _: Caller, number: u64) -> Option<LogLine> {
         let (writer, text) = (Name::new(), String::new());
         Some(LogLine { number, time: 0, writer, text })
-    }
-}
-
-impl Screen for Everything {
-    fn write(&self, _: Caller, text: String<TEXT_BYTES>) {
-        assert!(text.len() <= TEXT_BYTES);
     }
 }
 

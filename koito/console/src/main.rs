@@ -23,8 +23,8 @@ const OUTPUT: usize = 2048;
 const INTERRUPT: u64 = 1;
 /// The key that leads out of the login's session: Ctrl-].
 const LEAVE: u8 = 0x1d;
-/// What a session that comes to the front begins with: a line of its own.
-const FRESH_LINE: [u8; 2] = *b"\n\r";
+/// Before the last line of a session that comes to the front and wrote nothing since.
+const FRESH_LINE: [u8; 2] = *b"\r\n";
 
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
@@ -53,6 +53,8 @@ fn main() -> Result<(), Missing> {
 /// What is on the way to and from a session.
 struct Traffic {
     output: Deque<u8, OUTPUT>,
+    /// The line that was written last, as far as there is room.
+    last_line: Vec<u8, TEXT_BYTES>,
     typed: Typed,
     /// Whether anybody ever read here.
     is_used: bool,
@@ -70,7 +72,12 @@ struct Terminal {
 
 impl Terminal {
     fn new(uart: Uart, epoch: Epoch) -> Self {
-        let new = || Traffic { output: Deque::new(), typed: Typed::new(epoch), is_used: false };
+        let new = || Traffic {
+            output: Deque::new(),
+            last_line: Vec::new(),
+            typed: Typed::new(epoch),
+            is_used: false,
+        };
         let (system, login) = (new(), new());
         Self { uart, system, login, front: Session::System, rank: 0 }
     }
@@ -106,13 +113,9 @@ impl Terminal {
         }
         self.rank = rank;
         if core::mem::replace(&mut self.front, session) != session {
-            let output = &mut self.traffic(session).output;
-            for byte in FRESH_LINE {
-                if output.is_full() {
-                    output.pop_front();
-                }
-                // There is room.
-                let _ = output.push_front(byte);
+            let Traffic { output, last_line, .. } = self.traffic(session);
+            if output.is_empty() {
+                output.extend(FRESH_LINE.iter().chain(&*last_line).copied());
             }
             self.send();
         }
@@ -139,14 +142,21 @@ impl Terminal {
     fn queue(&mut self, session: Session, bytes: impl Iterator<Item = u8> + Clone) -> Option<()> {
         let is_front = self.front == session;
         let length = bytes.clone().count();
-        let output = &mut self.traffic(session).output;
+        let Traffic { output, last_line, .. } = self.traffic(session);
         while output.len() + length > OUTPUT {
             if is_front {
                 return None;
             }
             output.pop_front();
         }
-        output.extend(bytes);
+        for byte in bytes {
+            // There is room; what is too long of a line is left out.
+            let _ = output.push_back(byte);
+            match byte {
+                b'\n' => last_line.clear(),
+                byte => drop(last_line.push(byte)),
+            }
+        }
         if is_front {
             self.send();
         }

@@ -361,10 +361,16 @@ impl Server {
         self.settle_files();
     }
 
-    /// Opens a terminal three times, for a process without parent; it becomes its controlling terminal.
-    pub fn open_terminal(&mut self, process: ProcessKey, path: &[u8]) -> Result<(), Errno> {
+    /// Opens a terminal three times, for a process without parent; unless `flags` say otherwise, it becomes its
+    /// controlling terminal.
+    pub fn open_terminal(
+        &mut self,
+        process: ProcessKey,
+        path: &[u8],
+        flags: Flags,
+    ) -> Result<(), Errno> {
         let came = self.on_files(Some(process), |vfs, context| {
-            vfs.open(context, context.place.root, path, Flags::READ_WRITE, 0)
+            vfs.open(context, context.place.root, path, Flags::READ_WRITE | flags, 0)
         });
         let Ok(Came::Value(file)) = came else { return Err(Errno::ENXIO) };
         let World { vfs, .. } = &mut self.world;

@@ -22,6 +22,7 @@ mod mapped;
 mod mounts;
 mod owner;
 mod process;
+mod registry;
 mod server;
 mod service;
 mod sharing;
@@ -45,10 +46,16 @@ const RESERVE: usize = 2 << 20;
 #[global_allocator]
 static HEAP: nun_heap::Counted = nun_heap::Counted::new();
 
+/// Bytes that the server has allocated for its own use.
+#[inline]
+fn own_memory() -> usize {
+    HEAP.used()
+}
+
 /// Whether the server's own memory is nearly used up.
 #[inline]
 fn is_short_of_memory() -> bool {
-    HEAP.used() > machine::HEAP_BYTES - RESERVE
+    own_memory() > machine::HEAP_BYTES - RESERVE
 }
 
 fn main() -> Result<(), Missing> {

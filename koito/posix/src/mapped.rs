@@ -36,7 +36,7 @@ impl Server {
                 let behind = |(start, area): (u64, &Area<FileKey>)| match &area.backing {
                     Backing::File { file, offset } if keys.contains(file) => {
                         let from = start.saturating_add(kept.saturating_sub(*offset));
-                        (from < area.end).then(|| from..area.end)
+                        (from < area.end).then_some(from..area.end)
                     }
                     _ => None,
                 };

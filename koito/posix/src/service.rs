@@ -11,6 +11,7 @@ use koito::services::{
 use koito_linux::Errno;
 use koito_posix_core::{system_call_name, words};
 use koito_tty::WindowSize;
+use koito_vfs::Flags;
 use nun::service::{Caller, String, Vec as Bytes};
 
 use crate::server::Server;
@@ -68,7 +69,7 @@ impl Posix for Service<'_> {
 impl Server {
     /// Starts process 1, which brings the logins; without its program, programs are started by shells only.
     pub fn start_first(&mut self) {
-        let started = self.start(&[FIRST.to_vec()], b"/dev/console");
+        let started = self.start(&[FIRST.to_vec()], b"/dev/console", Flags::NO_TERMINAL);
         match started {
             Ok(number) => {
                 self.first = self.process(number);
@@ -82,12 +83,13 @@ impl Server {
         self.await_keys();
     }
 
-    /// Starts the program at the path that is the first word, with these arguments, on a terminal.
-    fn start(&mut self, words: &[Vec<u8>], terminal: &[u8]) -> Result<u32, Errno> {
+    /// Starts the program at the path that is the first word, with these arguments, on a terminal that is opened with
+    /// further `flags`.
+    fn start(&mut self, words: &[Vec<u8>], terminal: &[u8], flags: Flags) -> Result<u32, Errno> {
         let path = words.first().ok_or(Errno::ENOENT)?.clone();
         let environment = VARIABLES.iter().map(|text| text.to_vec()).collect();
         let loaded = self.load(None, &path, words.to_vec(), environment)?;
-        self.start_loaded(loaded, terminal)
+        self.start_loaded(loaded, (terminal, flags))
     }
 
     /// The same for a shell, on its terminal. What it started before is killed.
@@ -110,7 +112,8 @@ impl Server {
         }
         let window = WindowSize { rows, columns, ..WindowSize::default() };
         self.world.vfs.renew_terminal(terminal, window);
-        let number = self.start(&words, format!("/dev/ttyS{}", minor - 64).as_bytes())?;
+        let path = format!("/dev/ttyS{}", minor - 64);
+        let number = self.start(&words, path.as_bytes(), Flags::empty())?;
         self.awaited.push((client, number));
         Ok(number)
     }

@@ -217,12 +217,15 @@ impl System for Shown<'_> {
                     )
                 })
                 .collect(),
-            SystemText::Meminfo => format!(
+            SystemText::Meminfo => {
+                let slab = crate::own_memory() / 1024;
+                format!(
                 "MemTotal:       {all:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {free:8} kB\n\
                  Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n\
                  SwapTotal:             0 kB\nSwapFree:              0 kB\nShmem:                 0 kB\n\
-                 Slab:                  0 kB\nSReclaimable:          0 kB\n"
-            ),
+                 Slab:           {slab:8} kB\nSReclaimable:          0 kB\n"
+                )
+            }
             SystemText::Uptime => format!("{seconds}.{rest:02} 0.00\n"),
             SystemText::Loadavg => {
                 let count = self.processes.len();

@@ -70,11 +70,6 @@ pub struct Timers {
 const SIGNALS: [Signal; 3] = [Signal::ALARM, Signal::VIRTUAL_ALARM, Signal::PROFILE];
 
 impl Timers {
-    /// Those of a child: none is inherited.
-    pub fn of_child() -> Self {
-        Self::default()
-    }
-
     /// Whether any is set.
     fn is_set(&self) -> bool {
         let alarms = self.alarms.iter().flatten();
@@ -216,10 +211,9 @@ impl Server {
             Info { signal, code: BY_TIMER, detail }
         };
         match (ring, thread) {
-            (Ring::Silent | Ring::Thread(..), None) => {}
             (Ring::Process(signal), _) => self.send(process, told(signal)),
             (Ring::Thread(_, signal), Some(task)) => self.send_to_task(task, told(signal)),
-            (Ring::Silent, Some(_)) => {}
+            _ => {}
         }
     }
 

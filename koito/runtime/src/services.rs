@@ -51,4 +51,4 @@ pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
 };
-pub use vm::{Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};
+pub use vm::{COMMAND_LINE_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};

@@ -2,9 +2,9 @@
 
 use core::fmt::{self, Write};
 
-use koito::services::{SupervisorClient, SupervisorError, VmClient};
+use koito::services::{COMMAND_LINE_BYTES, SupervisorClient, SupervisorError, VmClient};
 use koito::{Environment, Name};
-use nun::service::Failure;
+use nun::service::{Failure, Vec};
 
 use crate::LEAVE;
 use crate::commands::Shell;
@@ -13,7 +13,8 @@ use crate::terminal::Terminal;
 /// The virtual machines that a system may have: names of components, and of their services.
 const GUESTS: [&str; 2] = ["guest-1", "guest-2"];
 /// How it is used.
-const USAGE: &str = "write: vm list, or vm start|stop|console|pause|resume|reset NAME";
+const USAGE: &str =
+    "write: vm list, vm start NAME [COMMAND LINE], or vm stop|console|pause|resume|reset NAME";
 
 /// The guest that a system with one begins with.
 pub fn first(environment: &Environment) -> Option<&'static str> {
@@ -36,7 +37,7 @@ pub fn control(shell: &Shell<'_>, words: &[&str], to: &mut Terminal) -> fmt::Res
     };
     let vm = VmClient::new(port);
     match verb {
-        "start" => report(supervise(shell, name, SupervisorClient::start), "started", name, to),
+        "start" => start(shell, name, &vm, words, to),
         "stop" => report(supervise(shell, name, SupervisorClient::stop), "stopped", name, to),
         "pause" => report(vm.pause(), "paused", name, to),
         "resume" => report(vm.resume(), "resumed", name, to),
@@ -44,6 +45,28 @@ pub fn control(shell: &Shell<'_>, words: &[&str], to: &mut Terminal) -> fmt::Res
         "console" => console(shell, name, &vm, to),
         _ => writeln!(to, "{USAGE}"),
     }
+}
+
+/// Starts one, with `words` for its guest's command line if there are any.
+fn start<'w>(
+    shell: &Shell<'_>,
+    name: &str,
+    vm: &VmClient,
+    words: impl Iterator<Item = &'w str>,
+    to: &mut Terminal,
+) -> fmt::Result {
+    let mut line = Vec::<u8, COMMAND_LINE_BYTES>::new();
+    let mut put = |text: &str| line.extend_from_slice(text.as_bytes());
+    for word in words {
+        if put(word).and_then(|()| put(" ")).is_err() {
+            return writeln!(to, "a command line has at most {COMMAND_LINE_BYTES} bytes");
+        }
+    }
+    let started = supervise(shell, name, SupervisorClient::start);
+    if started.is_err() || line.is_empty() {
+        return report(started, "started", name, to);
+    }
+    report(vm.boot(line), "started", name, to)
 }
 
 /// What all of them are doing.

@@ -149,6 +149,11 @@ impl File {
     pub(crate) fn new(object: Object, flags: Flags, dentry: Option<DentryId>) -> Self {
         Self { object, dentry, flags: flags - Flags::OPENING, offset: 0, uses: 1, anonymous: 0 }
     }
+
+    /// How many hold it.
+    pub(crate) const fn uses(&self) -> u32 {
+        self.uses
+    }
 }
 
 impl<P: Pages> Vfs<P> {
@@ -171,6 +176,18 @@ impl<P: Pages> Vfs<P> {
 
     /// Gives back one hold. What nobody holds is closed.
     pub fn close(&mut self, file: FileId) {
+        self.close_one(file);
+        self.close_abandoned();
+    }
+
+    /// Closes what closed sockets carried: sockets among them, which carry more.
+    pub(crate) fn close_abandoned(&mut self) {
+        while let Some(file) = self.flight.abandoned.pop() {
+            self.close_one(file);
+        }
+    }
+
+    fn close_one(&mut self, file: FileId) {
         let it = &mut self.files[file];
         it.uses -= 1;
         if it.uses > 0 {

@@ -46,6 +46,7 @@ mod rename;
 mod ring;
 mod seek;
 mod socket;
+mod socket_garbage;
 mod socket_names;
 mod socket_transfer;
 mod stop;

@@ -86,6 +86,13 @@ pub struct Socket {
     pub(crate) peer_owner: (u32, u32, u32),
 }
 
+impl Socket {
+    /// Who has connected and was not accepted.
+    pub(crate) fn waiting_to_be_accepted(&self) -> impl Iterator<Item = SocketId> + '_ {
+        self.backlog.iter().flat_map(|backlog| &backlog.pending).copied()
+    }
+}
+
 /// Number of a socket.
 pub type SocketId = Id<Socket>;
 
@@ -180,7 +187,9 @@ impl<P: Pages> Vfs<P> {
         self.queues.wake(writable);
     }
 
+    /// A socket is gone; what it carried is still to be [closed](Self::close_abandoned).
     pub(crate) fn close_socket(&mut self, socket: SocketId) {
+        self.abandon_inbox(socket);
         let Some(mut gone) = self.sockets.remove(socket) else { return };
         if let Some(peer) = gone.peer.filter(|peer| *peer != socket)
             && let Some(it) = self.sockets.get_mut(peer)
@@ -190,7 +199,9 @@ impl<P: Pages> Vfs<P> {
             self.wake_socket(peer);
         }
         // Datagram sockets may be somebody's partner who is not theirs.
-        for other in self.sockets.ids().collect::<Vec<_>>() {
+        let others =
+            (gone.shape == Shape::Datagrams).then(|| self.sockets.ids().collect::<Vec<_>>());
+        for other in others.into_iter().flatten() {
             if self.sockets[other].peer == Some(socket) {
                 self.sockets[other].peer = None;
                 self.wake_socket(other);
@@ -210,9 +221,6 @@ impl<P: Pages> Vfs<P> {
         }
         self.queues.remove(gone.readable);
         self.queues.remove(gone.writable);
-        for right in gone.inbox.into_iter().flat_map(|it| it.rights) {
-            self.close(right);
-        }
     }
 
     /// Has a socket wait for others to connect.

@@ -24,6 +24,9 @@ impl<P: Pages> Vfs<P> {
         to: Option<SocketId>,
         nonblock: bool,
     ) -> Result<usize> {
+        if !rights.is_empty() {
+            self.collect_sockets();
+        }
         let socket = self.socket_of(file)?;
         let it = &self.sockets[socket];
         let (shape, from) = (it.shape, it.name.clone());
@@ -58,6 +61,7 @@ impl<P: Pages> Vfs<P> {
         let mut bytes = vec![0; length.min(room)];
         source.take(&mut bytes)?;
         let count = bytes.len();
+        self.flight.count += rights.len();
         let peer = &mut self.sockets[target];
         peer.inbox_bytes += count;
         let joins = shape == Shape::Stream && rights.is_empty() && count < 4096;
@@ -120,6 +124,7 @@ impl<P: Pages> Vfs<P> {
                 received.from = parcel.from.clone();
                 break;
             }
+            self.flight.count -= parcel.rights.len();
             received.rights.append(&mut parcel.rights);
             parcel.read += count;
             if !is_stream || parcel.read == parcel.bytes.len() {

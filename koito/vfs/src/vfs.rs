@@ -22,6 +22,7 @@ use crate::proc::System;
 use crate::queue::{QueueId, Queues};
 use crate::remote::{Reported, Request};
 use crate::socket::{Socket, SocketId};
+use crate::socket_garbage::Flight;
 use crate::terminals::Terminals;
 use crate::watch::Watcher;
 
@@ -97,6 +98,7 @@ pub struct Vfs<P> {
     pub(crate) files: Arena<File>,
     pub(crate) pipes: Arena<Pipe>,
     pub(crate) sockets: Arena<Socket>,
+    pub(crate) flight: Flight,
     /// Sockets with names that are no paths.
     pub(crate) abstract_names: HashMap<Box<[u8]>, SocketId>,
     pub(crate) epolls: Arena<Epoll>,
@@ -156,6 +158,7 @@ impl<P: Pages> Vfs<P> {
             files: Arena::new(),
             pipes: Arena::new(),
             sockets: Arena::new(),
+            flight: Flight::new(),
             abstract_names: HashMap::new(),
             epolls: Arena::new(),
             cuts: Vec::new(),

@@ -153,6 +153,51 @@ fn sockets_carry_streams_messages_and_open_files() {
     assert_eq!(world.vfs.census(), before);
 }
 
+/// Sends an open file, which stays held, too.
+fn send_along(world: &mut World, through: FileId, what: FileId) {
+    world.vfs.share(what);
+    world.vfs.send(through, &mut &b"!"[..], vec![what], None, true).unwrap();
+}
+
+#[test]
+fn sockets_that_only_carry_each_other_are_closed() {
+    let mut world = World::new();
+    let pair = |world: &mut World| world.vfs.socket_pair(Shape::Stream, (1, 0, 0), Flags::empty());
+    // One that is held, and carries another, which carries the first.
+    let (held, kept) = pair(&mut world);
+    send_along(&mut world, held, kept);
+    send_along(&mut world, kept, held);
+    let sockets = |world: &World| world.vfs.census().2;
+    for _ in 0..2000 {
+        let (a, b) = pair(&mut world);
+        send_along(&mut world, a, b);
+        send_along(&mut world, b, a);
+        world.vfs.close(a);
+        world.vfs.close(b);
+        assert!(sockets(&world) < 200, "they stay");
+    }
+    let received = world.vfs.receive(kept, &mut &mut [0; 1][..], Receiving::default()).unwrap();
+    assert_eq!(received.rights, [kept], "what is held is not touched");
+}
+
+#[test]
+fn a_long_chain_of_sockets_is_closed_at_once() {
+    let mut world = World::new();
+    let before = world.vfs.census();
+    let mut last = None;
+    for _ in 0..20_000 {
+        let (a, b) = world.vfs.socket_pair(Shape::Packets, (1, 0, 0), Flags::empty());
+        if let Some(last) = last {
+            send_along(&mut world, a, last);
+            world.vfs.close(last);
+        }
+        world.vfs.close(a);
+        last = Some(b);
+    }
+    last.into_iter().for_each(|last| world.vfs.close(last));
+    assert_eq!(world.vfs.census(), before);
+}
+
 #[test]
 fn a_named_socket_is_found_by_its_path() {
     let mut world = World::new();

@@ -17,6 +17,7 @@ mod code;
 
 mod cases;
 mod guest;
+mod program;
 mod test;
 
 use nun::{Error, InitInfo, entry, println};

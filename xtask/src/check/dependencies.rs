@@ -81,6 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-hostile", &["a9n-random", "nun"]),
     ("a9n-user-level", &["nun", "a9n-abi", "a9n-core", "a9n-hal", "a9n-hal-sim", "a9n-store"]),
     ("a9n-bench", &["nun", "a9n-abi"]),
+    ("a9n-linux-hostile", &["a9n-linux-programs", "a9n-random"]),
     ("a9n-linux-programs", &[]),
     ("a9n-meter", &[]),
     ("a9n-random", &[]),

@@ -35,6 +35,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tests/framework/src/locals", "reads thread-local words, which need assembly"),
     ("tests/guests/src/code", "reads what its assembly defines"),
     ("tests/hostile/src/machine", "attacks the kernel by hand"),
+    ("tests/linux/hostile/src/raw", "makes calls with whatever arguments"),
     ("tests/linux/programs/src/entry", "is where a program for Linux is entered"),
     ("tests/linux/programs/src/system", "calls Linux"),
     ("tests/linux/programs/src/bench/processes", "hands strings to `execve`"),

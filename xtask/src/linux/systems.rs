@@ -20,9 +20,11 @@ use crate::session::Session;
 use crate::userland::Userland;
 use crate::volume::Volume;
 
-/// Programs of ours that are in the image, and their package.
-const PACKAGE: &str = "a9n-linux-programs";
-const PROGRAMS: &[&str] = &["linux-bench", "linux-typist"];
+/// Programs of ours that are in the image, by their packages.
+const PROGRAMS: [(&str, &[&str]); 2] = [
+    ("a9n-linux-programs", &["linux-bench", "linux-typist"]),
+    ("a9n-linux-hostile", &["linux-hostile"]),
+];
 /// Where everything of ours lies in the image.
 pub const FOLDER: &str = "checks";
 const KOITO: &str = "koito";
@@ -125,10 +127,16 @@ impl Systems {
         let session = Session::prepare(repository, &options)?;
         let mut userland = Userland::gather_more(repository, collection.lists, step)?;
         let builder = Builder::new(repository, Profile::Release, &[])?;
-        let programs = builder.programs(PACKAGE, PROGRAMS)?;
-        for (name, file) in PROGRAMS.iter().zip(&programs) {
-            let program = fs::read(file).with_context(|| format!("{} is gone", file.display()))?;
-            userland.tree.add_file(&PathBuf::from(FOLDER).join("bin").join(name), program, 0o755);
+        let mut programs = vec![];
+        for (package, names) in PROGRAMS {
+            let files = builder.programs(package, names)?;
+            for (name, file) in names.iter().zip(&files) {
+                let program =
+                    fs::read(file).with_context(|| format!("{} is gone", file.display()))?;
+                let place = PathBuf::from(FOLDER).join("bin").join(name);
+                userland.tree.add_file(&place, program, 0o755);
+            }
+            programs.extend(files);
         }
         checks::add(repository, collection, &mut userland.tree)?;
         // Nobody logs in: what is measured has the machine for itself.

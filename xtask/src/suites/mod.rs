@@ -15,6 +15,7 @@ mod koito;
 mod libtest;
 mod linux;
 mod linux_guest;
+mod linux_hostile;
 mod linux_vmx;
 mod locks;
 mod promises;
@@ -68,7 +69,7 @@ pub fn run(repository: &Repository, options: &TestOptions) -> Result<ExitCode> {
     for suite in Suite::value_variants() {
         let is_usual = options.suites.is_empty() && !BY_NAME_ONLY.contains(suite);
         if is_usual || options.suites.contains(suite) {
-            sum.add(run_suite(repository, *suite));
+            sum.add(run_suite(repository, *suite, options));
         }
     }
     println!("{} passed, {} failed", sum.passed, sum.failures.len());
@@ -95,7 +96,7 @@ fn conformance(repository: &Repository, step: &Step) -> Result<Tally> {
 }
 
 /// Runs one suite and prints its line. A suite that cannot run counts as one failure.
-fn run_suite(repository: &Repository, suite: Suite) -> Tally {
+fn run_suite(repository: &Repository, suite: Suite, options: &TestOptions) -> Tally {
     let name =
         suite.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let step = Step::start(format!("testing: {name}"));
@@ -117,6 +118,7 @@ fn run_suite(repository: &Repository, suite: Suite) -> Tally {
         Suite::Disk => disk::run(repository, &step),
         Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
+        Suite::LinuxHostile => linux_hostile::run(repository, options, &step),
         Suite::Linux => linux::run(repository, &USUAL, &step),
         Suite::LinuxLarge => linux::run(repository, &LARGE, &step),
         Suite::Fuzz => fuzz::run(repository, &step),

@@ -3,7 +3,9 @@
 use heapless::Vec;
 
 use super::{Configuration, Identity};
-use crate::virtio::{Description, Kind, MESSAGE_BYTES, Message, PORT_COUNT, Socket, Transport};
+use crate::virtio::{
+    Description, Kind, MESSAGE_BYTES, Malformed, Message, PORT_COUNT, Socket, Transport,
+};
 use crate::{Bus, Interrupts, Line, Place, World};
 
 /// Most functions besides the bridge.
@@ -60,6 +62,11 @@ impl Pci {
     /// Whether a driver notified of something.
     pub fn is_notified(&self) -> bool {
         self.functions.iter().any(Transport::is_notified)
+    }
+
+    /// How a driver broke the protocol of its device, if one did since this was last asked.
+    pub fn take_complaint(&mut self) -> Option<(Kind, Malformed)> {
+        self.functions.iter_mut().find_map(|it| Some((it.kind(), it.take_complaint()?)))
     }
 
     /// The next interrupt that is a message.

@@ -4,8 +4,9 @@
 //! sectors does it, as many requests at a time as it likes, and says so by [`finish`](Block::finish).
 
 use super::chain::Chain;
-use super::queue::Malformed;
-use super::transport::{Description, Kind, OWN_BYTES, Transport};
+use super::layout::OWN_BYTES;
+use super::queue::{MOST_ENTRIES, Malformed};
+use super::transport::{Description, Kind, Transport};
 use crate::GuestMemory;
 
 /// Bytes of a sector.
@@ -144,13 +145,14 @@ impl Block {
         !transport.has(feature::FLUSH)
     }
 
-    /// The next request that somebody has to carry out. What can be answered here is.
+    /// The next request that somebody has to carry out. What can be answered here is, as many of these as a
+    /// queue has room for: a guest that goes on making them waits for its turn.
     pub fn next(
         &self,
         transport: &mut Transport,
         memory: &mut (impl GuestMemory + ?Sized),
     ) -> Option<Request> {
-        loop {
+        for _ in 0..MOST_ENTRIES {
             let chain = transport.take(QUEUE, memory)?;
             match self.examine(&chain, memory) {
                 Ok((operation, sector)) => {
@@ -168,6 +170,7 @@ impl Block {
                 }
             }
         }
+        None
     }
 
     /// Answers `request`: whether it went well.

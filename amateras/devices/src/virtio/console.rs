@@ -1,6 +1,7 @@
 //! A console (VIRTIO 1.2, section 5.3): one port, bytes in and out.
 
-use super::transport::{Description, Kind, OWN_BYTES, Transport};
+use super::layout::OWN_BYTES;
+use super::transport::{Description, Kind, Transport};
 use crate::GuestMemory;
 
 /// Queues: to the guest, from it.

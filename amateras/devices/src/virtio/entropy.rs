@@ -1,6 +1,7 @@
 //! A source of random numbers (VIRTIO 1.2, section 5.4).
 
-use super::transport::{Description, Kind, OWN_BYTES, Transport};
+use super::layout::OWN_BYTES;
+use super::transport::{Description, Kind, Transport};
 use crate::GuestMemory;
 
 /// The only queue.

@@ -7,8 +7,10 @@
 
 mod block;
 mod chain;
+mod common;
 mod console;
 mod entropy;
+mod layout;
 mod msix;
 mod queue;
 mod transport;
@@ -19,10 +21,10 @@ pub use block::{
 pub use chain::{Chain, MOST_BUFFERS};
 pub use console::Console;
 pub use entropy::Entropy;
+pub(crate) use layout::{MESSAGE_BYTES, PORT_COUNT, Socket};
 pub use msix::Message;
 pub use queue::{MOST_ENTRIES, Malformed};
 pub use transport::{Description, Kind, Transport};
-pub(crate) use transport::{MESSAGE_BYTES, PORT_COUNT, Socket};
 
 /// Features of every kind (section 6).
 pub(crate) mod feature {

@@ -194,7 +194,7 @@ fn add_process(
         pending: Pending::new(),
         exit_signal: wish.signal,
         borrowed_from: None,
-        timers: Timers::of_child(),
+        timers: Timers::default(),
         account: Account::default(),
         wishes: Wishes { parent_death_signal: 0, adopts: false, ..it.wishes },
     };

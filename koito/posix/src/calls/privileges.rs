@@ -141,11 +141,20 @@ pub fn prctl(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answe
         request::GET_KEEP_CAPABILITIES => return Ok(wishes.keeps_capabilities.into()),
         request::SET_KEEP_CAPABILITIES => wishes.keeps_capabilities = switch(value)?,
         request::SET_NAME => {
-            let bytes = server.read_string(task, value, 4096)?;
-            server.process_of_mut(task).name = bytes[..bytes.len().min(15)].to_vec();
+            let text = server.read_string(task, value, 4096)?;
+            let name = text[..text.len().min(15)].to_vec();
+            // The first thread's name is its process's.
+            if server.tasks[task].number == server.process_of(task).number {
+                server.process_of_mut(task).name = name;
+            } else {
+                server.tasks[task].name = name;
+            }
         }
         request::GET_NAME => {
             let mut name = it.name.clone();
+            if !server.tasks[task].name.is_empty() {
+                name.clone_from(&server.tasks[task].name);
+            }
             name.resize(16, 0);
             server.write_bytes(task, value, &name)?;
         }

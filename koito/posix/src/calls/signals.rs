@@ -196,7 +196,8 @@ pub fn kill(server: &mut Server, task: TaskKey, &[who, number, ..]: &Arguments) 
     if meant.is_empty() {
         return Err(Errno::ESRCH.into());
     }
-    let mut result = Err(Errno::EPERM.into());
+    // Who means everybody is not told that some were not to be reached.
+    let mut result = if who as i32 == -1 { Ok(0) } else { Err(Errno::EPERM.into()) };
     for &process in meant {
         // One may have ended with the signal to another, and the sender with the one to itself.
         let Some(to) = server.processes.get(process) else { continue };

@@ -6,6 +6,9 @@ use nun::service::{Vec, Wire};
 
 use super::KEY_BYTES;
 
+/// Most bytes of a command line that a guest is given by hand.
+pub const COMMAND_LINE_BYTES: usize = 256;
+
 /// How a virtual machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
 pub enum VmCondition {
@@ -81,4 +84,7 @@ pub trait Vm {
     /// Lets it begin again, also when it is off.
     #[method(ordinal = 6, retry = at_most_once)]
     fn reset(&self) -> Result<(), VmError>;
+    /// The same, from now on with another command line.
+    #[method(ordinal = 7, retry = at_most_once)]
+    fn boot(&self, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError>;
 }

@@ -37,7 +37,7 @@ const STOPPED: u64 = 0;
 const CALLING: u64 = 4;
 
 /// A guest that counts on `cpu`, running.
-fn counting(test: &mut Test, cpu: u64) -> Result<Guest, Error> {
+pub fn counting(test: &mut Test, cpu: u64) -> Result<Guest, Error> {
     let mut guest = Guest::on(test, cpu, COUNT())?;
     guest.begin_real()?;
     guest.window_at(test, 0x50000)?.map(0x50000, 3, 1, READ_WRITE, Default::default())?;
@@ -46,7 +46,7 @@ fn counting(test: &mut Test, cpu: u64) -> Result<Guest, Error> {
 }
 
 /// Sleeps until `guest` has counted on; `false` if it does not.
-fn counts(test: &mut Test, guest: &Guest) -> Result<bool, Error> {
+pub fn counts(test: &mut Test, guest: &Guest) -> Result<bool, Error> {
     let before = guest.memory.read(COUNTER);
     for _ in 0..500 {
         test.sleep(200)?;

@@ -13,7 +13,7 @@ use crate::test::Test;
 cases!("hostile": random_states, random_answers);
 
 /// Words of all groups.
-const WORDS: usize = StateGroups::all().words();
+pub const WORDS: usize = StateGroups::all().words();
 /// What all of a guest's memory consists of: `hlt`, so that no guest runs for ever.
 const HALT: u8 = 0xf4;
 const ROUNDS: u64 = 300;
@@ -39,7 +39,7 @@ fn odd(random: &mut Random, word: u64) -> u64 {
 }
 
 /// The guest's next exit; if it goes on for too long, since it found something else to do, it is kicked.
-fn next(test: &mut Test, guest: &Guest) -> Result<Left, Failure> {
+pub fn next(test: &mut Test, guest: &Guest) -> Result<Left, Failure> {
     for _ in 0..5 {
         if let Ok(received) = guest.port.try_receive() {
             return left(received);

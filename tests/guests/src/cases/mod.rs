@@ -1,5 +1,6 @@
 //! All cases.
 
+mod attacks;
 mod control;
 mod events;
 mod exits;
@@ -10,5 +11,12 @@ mod modes;
 use crate::report::Case;
 
 /// All of them, file by file.
-pub const ALL: &[&[Case]] =
-    &[exits::CASES, modes::CASES, events::CASES, control::CASES, isolation::CASES, hostile::CASES];
+pub const ALL: &[&[Case]] = &[
+    exits::CASES,
+    modes::CASES,
+    events::CASES,
+    control::CASES,
+    isolation::CASES,
+    hostile::CASES,
+    attacks::CASES,
+];

@@ -96,8 +96,8 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
 const fn port_access(info: u64) -> u64 {
     info >> 16 & 0xffff
         | (info >> 4 & 7) << PortAccess::BYTES_SHIFT
-        | (info & 1) * PortAccess::IN
-        | (info >> 2 & 3) * PortAccess::STRING
+        | ((info & 1) * PortAccess::IN)
+        | ((info >> 2 & 3) * PortAccess::STRING)
         | (info >> 7 & 7) << 1 << PortAccess::ADDRESS_SHIFT
 }
 

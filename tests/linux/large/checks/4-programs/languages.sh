@@ -179,12 +179,7 @@ print(hashlib.sha256(data).hexdigest()[:16], hashlib.md5(data).hexdigest()[:16],
 TZ=UTC python3 -c 'import decimal, datetime, time, re, locale; print(decimal.Decimal(2).sqrt(), datetime.datetime.fromtimestamp(86400 * 365), time.strftime("%Y", time.gmtime(0)), re.sub(r"(\w+) (\w+)", r"\2 \1", "hello world"))'
 
 ### python-pty
-python3 -c '
-import pty, os
-out = []
-def read(fd):
-    data = os.read(fd, 1024); out.append(data); return b""
-pty.spawn(["sh", "-c", "tty | cut -c 1-8; stty size; echo done"], read); print(b"".join(out).replace(b"\r", b""))'
+python3 -c 'import pty; print(pty.spawn(["sh", "-c", "tty | cut -c 1-8; stty size; echo done; exit 5"]))' | tr -d '\r'
 
 ### python-deep-recursion
 python3 -c '

@@ -74,9 +74,9 @@ static void *hold(void *p) { pthread_mutex_lock(p); return 0; }
 int main(void) { pthread_t a[3];
  pthread_mutex_t *m = make(PTHREAD_MUTEX_ROBUST, PTHREAD_PRIO_NONE, PTHREAD_PROCESS_SHARED);
  if (fork() == 0) { pthread_mutex_lock(m); _exit(0); } wait(0);
- int e = pthread_mutex_lock(m); printf("%d %d %d\n", e == EOWNERDEAD, pthread_mutex_consistent(m), pthread_mutex_unlock(m));
+ int e = pthread_mutex_lock(m), c = pthread_mutex_consistent(m); printf("%d %d %d\n", e == EOWNERDEAD, c, pthread_mutex_unlock(m));
  m = make(PTHREAD_MUTEX_ROBUST, PTHREAD_PRIO_INHERIT, PTHREAD_PROCESS_PRIVATE);
- pthread_create(a, 0, hold, m); pthread_join(a[0], 0); e = pthread_mutex_lock(m); printf("%d %d %d\n", e == EOWNERDEAD, pthread_mutex_consistent(m), pthread_mutex_unlock(m));
+ pthread_create(a, 0, hold, m); pthread_join(a[0], 0); e = pthread_mutex_lock(m); c = pthread_mutex_consistent(m); printf("%d %d %d\n", e == EOWNERDEAD, c, pthread_mutex_unlock(m));
  m = make(PTHREAD_MUTEX_STALLED, PTHREAD_PRIO_INHERIT, PTHREAD_PROCESS_PRIVATE);
  for (int i = 0; i < 3; i++) pthread_create(a + i, 0, work, m); for (int i = 0; i < 3; i++) pthread_join(a[i], 0); printf("%d\n", n); return 0; }' >r.c
 gcc -pthread -o r r.c && ./r
@@ -99,8 +99,8 @@ int main(void) { struct sigaction a = {.sa_sigaction = ring, .sa_flags = SA_SIGI
  struct itimerspec i = {{0, 20000000}, {0, 20000000}}; timer_settime(t, 0, &i, 0); while (n < 3) pause(); timer_delete(t); printf("%d %d\n", n >= 3, v);
  sigset_t s; sigemptyset(&s); sigaddset(&s, SIGUSR1); sigaddset(&s, SIGRTMIN + 1); sigprocmask(SIG_BLOCK, &s, 0); int f = signalfd(-1, &s, SFD_NONBLOCK);
  struct signalfd_siginfo q[4]; printf("%zd\n", read(f, q, sizeof q)); union sigval w = {.sival_int = 5}; sigqueue(getpid(), SIGRTMIN + 1, w); w.sival_int = 6; sigqueue(getpid(), SIGRTMIN + 1, w); raise(SIGUSR1);
- struct pollfd p = {f, POLLIN, 0}; printf("%d %zd", poll(&p, 1, 1000), read(f, q, sizeof q) / sizeof *q); for (int k = 0; k < 3; k++) printf(" %d:%d:%d", q[k].ssi_signo, q[k].ssi_int, q[k].ssi_code); puts("");
- int d = timerfd_create(CLOCK_REALTIME, 0); i.it_interval.tv_nsec = 0; timerfd_settime(d, 0, &i, 0); uint64_t u; printf("%zd %d\n", read(d, &u, 8), (int)u);
+ struct pollfd p = {f, POLLIN, 0}; int r = poll(&p, 1, 1000); printf("%d %zd", r, read(f, q, sizeof q) / sizeof *q); for (int k = 0; k < 3; k++) printf(" %d:%d:%d", q[k].ssi_signo, q[k].ssi_int, q[k].ssi_code); puts("");
+ int d = timerfd_create(CLOCK_REALTIME, 0); i.it_interval.tv_nsec = 0; timerfd_settime(d, 0, &i, 0); uint64_t u; ssize_t h = read(d, &u, 8); printf("%zd %d\n", h, (int)u);
  int o = inotify_init1(0); inotify_add_watch(o, ".", IN_CREATE | IN_DELETE | IN_CLOSE_WRITE); fclose(fopen("new", "w")); unlink("new"); char b[512]; ssize_t l = read(o, b, sizeof b); for (char *c = b; c < b + l;) { struct inotify_event *x = (void *)c; printf("%x %s\n", x->mask, x->name); c += sizeof *x + x->len; }
  printf("%d %d\n", prctl(PR_SET_PDEATHSIG, 15), prctl(PR_GET_DUMPABLE)); return 0; }' >c.c
 gcc -o c c.c -lrt && ./c
@@ -117,7 +117,7 @@ export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=A GIT_COMMITTER
 git init -q -b main r; cd r; for i in $(seq 60); do mkdir -p d$((i % 7)); echo content $i >d$((i % 7))/f$i; done; git add .; git commit -qm many; git ls-files | wc -l; git rev-parse HEAD; git rm -qr d3; git commit -qm less; git stash list; echo x >>d1/f1; git stash -q; git stash pop -q; git diff --shortstat; git archive HEAD | tar t | wc -l; git bundle create -q b main && git bundle verify -q b; git grep -c content -- d2 | wc -l
 
 ### tmux
-tmux -L t -f /dev/null new-session -d -x 80 -y 24 'sh -c "echo in tmux; sleep 60"' && sleep 2 && tmux -L t capture-pane -p | head -n 1; tmux -L t list-windows -F '#{window_index}' ; tmux -L t kill-server; echo $?
+export LC_ALL=C.UTF-8; tmux -L t -f /dev/null new-session -d -x 80 -y 24 'sh -c "echo in tmux; sleep 60"' && sleep 2 && tmux -L t capture-pane -p | head -n 1; tmux -L t list-windows -F '#{window_index}' ; tmux -L t kill-server; echo $?
 
 ### screen
 mkdir -p s; chmod 700 s; SCREENDIR=$PWD/s screen -dmS x sh -c 'echo in screen >out; sleep 60'; for i in 1 2 3 4 5 6 7 8 9 10; do [ -s out ] && break; sleep 1; done; cat out; SCREENDIR=$PWD/s screen -S x -X quit; echo $?
