@@ -112,7 +112,7 @@ proptest! {
     ) {
         let mut it = machine(features);
         let used = USED..USED + 6 + 8 * u64::from(SIZE);
-        let mut writable: Vec<Range<u64>> = std::iter::once(used).collect();
+        let mut writable = Vec::from([used]);
         for (place, entries) in [(DESCRIPTORS, &descriptors), (TABLES, &table)] {
             for (number, (address, bytes, flags, next)) in (0..).zip(entries) {
                 it.describe(place, number, *address, *bytes, (*flags, *next));
