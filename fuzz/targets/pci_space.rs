@@ -17,10 +17,9 @@ fuzz_target!(|input: &[u8]| {
     assert!(function.capabilities(&space).count() <= 512);
     let bars: Vec<u8> = function.memory_bars(&space).collect();
     assert!(bars.iter().all(|bar| *bar < 6));
-    for bar in bars {
-        if let Some((address, _)) = function.bar(&space, bar) {
-            assert_ne!(address, 0);
-        }
+    let measured = function.measure(&space, &function.bars(&space));
+    for (address, bytes) in measured.into_iter().flatten() {
+        assert!(address != 0 && bytes.is_power_of_two() && address.is_multiple_of(bytes));
     }
     if let Some(msix) = function.msix(&space) {
         assert!(msix.table_bar() < 8 && (1..=2048).contains(&msix.table_size()));

@@ -6,7 +6,7 @@
 
 use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
 use a9n_hal::{
-    CallFrame, Exit, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap, Words,
+    CallFrame, ExitReason, Exits, GuestVerdict, Hal, PhysicalAddress, StateGroups, Trap, Words,
 };
 use a9n_store::{Capability, Internal, Phase, Process, Ref};
 

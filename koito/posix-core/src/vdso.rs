@@ -225,7 +225,10 @@ mod tests {
         let library = library(1 << 32, 7);
         let names: usize = FUNCTIONS.iter().map(|(name, ..)| name.len()).sum();
         assert!(NAMES + 1 + OWN_NAME.len() + VERSION.len() + names <= TEXT);
-        assert_eq!(library[NUMBERS..NUMBERS + 16], [0, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            library[NUMBERS..NUMBERS + 16],
+            [0, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0]
+        );
     }
 
     #[test]

@@ -85,12 +85,7 @@ impl Server {
 
     /// Starts the program at the path that is the first word, with these arguments, on a terminal that is opened with
     /// further `flags`.
-    fn start(
-        &mut self,
-        words: &[Vec<u8>],
-        terminal: &[u8],
-        flags: Flags,
-    ) -> Result<u32, Errno> {
+    fn start(&mut self, words: &[Vec<u8>], terminal: &[u8], flags: Flags) -> Result<u32, Errno> {
         let path = words.first().ok_or(Errno::ENOENT)?.clone();
         let environment = VARIABLES.iter().map(|text| text.to_vec()).collect();
         let loaded = self.load(None, &path, words.to_vec(), environment)?;

@@ -292,7 +292,13 @@ impl Space {
 
     /// A stretch of the program's memory that lies in a page which was reached lately.
     #[inline]
-    pub fn lately(&self, world: &World, address: u64, bytes: usize, writes: bool) -> Option<Mapped> {
+    pub fn lately(
+        &self,
+        world: &World,
+        address: u64,
+        bytes: usize,
+        writes: bool,
+    ) -> Option<Mapped> {
         let recent = &self.recent[(address / PAGE_BYTES) as usize % RECENT];
         let offset = (address % PAGE_BYTES) as usize;
         let fits = offset + bytes <= PAGE_BYTES as usize;

@@ -104,9 +104,7 @@ fn table(linux: &Figures, results: &Results<'_>) -> String {
         });
         let [theirs, ours] = [linux_switches, koito_switches]
             .map(|all| all.get(name).map_or("-".into(), |count| format!("{count:.1}")));
-        text += &format!(
-            "{name:<20} {figure:>10} {own:>10} {ratio:>7}   {theirs:>9} {ours:>9}\n"
-        );
+        text += &format!("{name:<20} {figure:>10} {own:>10} {ratio:>7}   {theirs:>9} {ours:>9}\n");
     }
     if !logarithms.is_empty() {
         let mean = (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp();

@@ -58,7 +58,8 @@ pub fn shares(steps: &Steps) -> String {
     }
     let mut shares: Vec<_> = shares.into_iter().collect();
     shares.sort_by_key(|(_, count)| Reverse(*count));
-    let lines = shares.iter().map(|((mode, place), count)| format!("{count:>7} {mode:<6} {place}\n"));
+    let lines =
+        shares.iter().map(|((mode, place), count)| format!("{count:>7} {mode:<6} {place}\n"));
     lines.collect()
 }
 

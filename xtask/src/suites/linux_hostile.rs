@@ -34,7 +34,11 @@ pub fn run(repository: &Repository, options: &TestOptions, step: &Step) -> Resul
     let (seed, seconds) = (options.seed.unwrap_or(SEED), options.seconds.unwrap_or(SECONDS));
     step.detail(&format!("attacking for {seconds} s"));
     let mut guest = systems.boot(Kernel::Koito, Clock::Real)?;
-    Systems::start(&mut guest, Kernel::Koito, &format!("/checks/bin/linux-hostile {seed} {seconds}"))?;
+    Systems::start(
+        &mut guest,
+        Kernel::Koito,
+        &format!("/checks/bin/linux-hostile {seed} {seconds}"),
+    )?;
     let mut tally = Tally::default();
     let mut last = String::new();
     while last != GOOD {
@@ -60,7 +64,9 @@ pub fn run(repository: &Repository, options: &TestOptions, step: &Step) -> Resul
         guest.enter(typed)?;
         match guest.wait_for(wanted, Instant::now() + LIMIT) {
             true => tally.passed += 1,
-            false => tally.fail(format!("seed {seed}: afterwards {typed:?} does not show {wanted:?}")),
+            false => {
+                tally.fail(format!("seed {seed}: afterwards {typed:?} does not show {wanted:?}"))
+            }
         }
     }
     guest.enter("exit")?;

@@ -41,9 +41,7 @@ impl Server {
                 })
             }
             // What was moved before it had to wait is on the long way.
-            Object::File(_)
-                if (1..=MOST_SHORT).contains(&bytes) && self.tasks[task].moved == 0 =>
-            {
+            Object::File(_) if (1..=MOST_SHORT).contains(&bytes) && self.tasks[task].moved == 0 => {
                 let place = (address, bytes);
                 self.through_buffer(task, place, Protection::WRITE, |server, buffer| {
                     let now = file_time(server.clock.real());
@@ -64,9 +62,7 @@ impl Server {
         (address, bytes): (u64, u64),
     ) -> Option<Answer> {
         match self.world.vfs.object(file) {
-            Object::Device(Device::Null | Device::Zero)
-                if self.world.vfs.flags(file).writes() =>
-            {
+            Object::Device(Device::Null | Device::Zero) if self.world.vfs.flags(file).writes() => {
                 // Nobody looks at what is there.
                 let end = address.checked_add(bytes);
                 Some(match end.filter(|end| *end <= USER_END) {
@@ -139,15 +135,11 @@ impl Server {
     fn clear(&mut self, task: TaskKey, address: u64, bytes: u64) -> Answer {
         let space = self.process_of(task).space;
         let (mut done, place) = (0, (address, bytes as usize));
-        let came = self.spaces[space].go_through(
-            &mut self.world,
-            place,
-            Protection::WRITE,
-            |part, at| {
+        let came =
+            self.spaces[space].go_through(&mut self.world, place, Protection::WRITE, |part, at| {
                 part.clear();
                 done = at + part.bytes();
-            },
-        );
+            });
         match came {
             Err(errno) if done == 0 => Err(errno.into()),
             _ => Ok(done as u64),
