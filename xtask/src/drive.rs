@@ -141,6 +141,11 @@ impl Script {
             "resets" => self.resets = value == "yes",
             "linux" => self.options.linux = (value == "yes").then(Vec::new),
             "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
+            "guest-cpus" => {
+                let number = value.parse();
+                self.options.guest.guest_cpus =
+                    Some(number.with_context(|| format!("guest-cpus: {value:?} is no number"))?);
+            }
             "memory" => self.options.memory = Some(value.to_owned()),
             "disk-requests-a-second" => {
                 let rate = value.parse();
@@ -172,6 +177,7 @@ impl Script {
         let guest = &mut merged.guest;
         let command_line = self.options.guest.guest_cmdline.clone();
         guest.guest_cmdline = guest.guest_cmdline.take().or(command_line);
+        guest.guest_cpus = guest.guest_cpus.or(self.options.guest.guest_cpus);
         merged.linux = merged.linux.or_else(|| self.options.linux.clone());
         merged
     }

@@ -115,13 +115,13 @@ impl<'a> Desk<'a> {
         state.feed();
         state.show();
         state.tell_end();
-        let deadline = state.vm.deadline();
-        if deadline != state.armed
-            && let Some(deadline) = deadline
+        // An alarm that is too early costs one more look; to set one costs a call.
+        if let Some(deadline) = state.vm.deadline()
+            && state.armed.is_none_or(|armed| deadline < armed)
         {
             SupervisorAlarm.set(deadline);
+            state.armed = Some(deadline);
         }
-        state.armed = deadline;
     }
 }
 

@@ -35,7 +35,7 @@ pub struct Options {
     pub memory: u64,
     /// Its processors: at least one, at most [`MOST_PROCESSORS`].
     pub processors: usize,
-    /// Priority of their processes: below the monitor's, which would not hear anything else.
+    /// Priority of their processes, or one less: below the monitor's, which would not hear anything else.
     pub priority: u8,
     /// Seconds since 1970 now.
     pub epoch: u64,
@@ -422,7 +422,10 @@ fn make_processor<M: Maker>(
     pcb.configure_vector(vectors)?;
     pcb.configure_guest(cpu, physical)?;
     let priority = options.priority.into();
-    pcb.configure_schedule(priority, number, 0)
-        .or_else(|_| pcb.configure_schedule(priority, 0, 0))?;
+    // A monitor serves an exit as urgently as who left: one of another CPU must not wait for the guest on
+    // the monitor's own.
+    if number == 0 || pcb.configure_schedule(priority + 1, number, 0).is_err() {
+        pcb.configure_schedule(priority, 0, 0)?;
+    }
     Ok(pcb)
 }
