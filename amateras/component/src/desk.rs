@@ -10,7 +10,7 @@ use koito::services::{
     COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, TEXT_BYTES,
     Vm, VmCondition, VmError, VmStatus,
 };
-use koito::{Environment, Missing, SupervisorAlarm};
+use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::executor::Alarm;
 use nun::heapless::Deque;
@@ -94,8 +94,9 @@ impl<'a> Desk<'a> {
         self.0.borrow().vm.machine.board.bus.is_notified()
     }
 
-    /// Something rang: the alarm, perhaps.
+    /// Something rang: the alarm, perhaps, or the supervisor, which asks for a sign of life.
     pub fn heard(&self, signals: u64) {
+        without_supervisor(signals);
         if signals & signal::ALARM != 0 {
             self.0.borrow_mut().armed = None;
         }

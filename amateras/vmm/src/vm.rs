@@ -306,6 +306,8 @@ impl<'a> Vm<'a> {
         for processor in &mut self.processors {
             let ahead = processor.get(StateGroups::TIME, 0);
             processor.set(StateGroups::TIME, 0, ahead.wrapping_sub(passed));
+            // Whoever asked before did so in vain, perhaps.
+            processor.awaited = false;
             if processor.doing == Doing::Running {
                 processor.pcb.resume()?;
             }

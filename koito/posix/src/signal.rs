@@ -8,7 +8,7 @@ use koito_posix_core::{
 use nun::Pcb;
 
 use crate::exec::TRAMPOLINE;
-use crate::process::{ProcessKey, Task};
+use crate::process::ProcessKey;
 use crate::server::{Server, TaskKey};
 use crate::wake::Waiting;
 
@@ -36,9 +36,9 @@ impl Server {
         let it = &mut self.processes[process];
         it.pending.add(info)?;
         self.wake_takers(process);
-        let takes = |it: &Task| it.process == process && !it.mask.contains(signal);
-        let found = self.tasks.iter().find(|(_, it)| takes(it)).map(|(task, _)| task);
-        if let Some(task) = found {
+        let takes = |task: &&TaskKey| !self.tasks[**task].mask.contains(signal);
+        let found = self.processes[process].tasks.iter().find(takes);
+        if let Some(task) = found.copied() {
             self.alert(task);
         }
         Ok(())
@@ -67,8 +67,9 @@ impl Server {
     fn note(&mut self, process: ProcessKey, signal: Signal) -> bool {
         let it = &self.processes[process];
         // Process 1 takes only what it asked for: its end would be everybody's.
-        let spared =
-            self.first == Some(process) && it.actions[signal.index()].handler == Action::DEFAULT;
+        let spared = self.first == Some(process)
+            && it.actions[signal.index()].handler == Action::DEFAULT
+            && !self.is_held_back(process, signal);
         if it.life.is_over() || spared {
             return false;
         }
@@ -86,11 +87,14 @@ impl Server {
         if matches!(signal, Signal::CONTINUE | Signal::KILL) {
             self.continue_process(process, signal);
         }
-        if !self.processes[process].actions[signal.index()].ignores(signal) {
-            return true;
-        }
-        let mut own = self.tasks.iter().filter(|(_, it)| it.process == process);
-        own.all(|(_, it)| it.mask.contains(signal))
+        !self.processes[process].actions[signal.index()].ignores(signal)
+            || self.is_held_back(process, signal)
+    }
+
+    /// Whether all threads of a process hold a signal back.
+    fn is_held_back(&self, process: ProcessKey, signal: Signal) -> bool {
+        let mut own = self.processes[process].tasks.iter();
+        own.all(|task| self.tasks[*task].mask.contains(signal))
     }
 
     /// Lets a stopped process go on.

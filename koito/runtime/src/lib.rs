@@ -25,6 +25,6 @@ pub use environment::{
 };
 pub use heap::pool_memory;
 pub use rate::RateLimit;
-pub use server::{Server, run, wait};
+pub use server::{Server, run, wait, without_supervisor};
 pub use sessions::{Session, Sessions, Typed};
 pub use time::{SupervisorAlarm, sleep};

@@ -68,8 +68,9 @@ pub fn run<F: Future>(task: F) -> Result<F::Output, Error> {
     })
 }
 
-/// The signals without those of the supervisor, which is told that the component is alive.
-fn without_supervisor(bits: u64) -> u64 {
+/// The signals without those of the supervisor, which is told that the component is alive: for one that waits
+/// for them in a way of its own.
+pub fn without_supervisor(bits: u64) -> u64 {
     if bits & signal::ALIVE != 0 {
         // A component that is never asked has nothing there, and no need.
         let _ = NotificationPort::slot(slot::HEARTBEAT).notify();

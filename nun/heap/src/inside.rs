@@ -4,7 +4,7 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use nun::lock::YieldingLock;
 use talc::TalcLock;
@@ -19,24 +19,13 @@ static BOOKS: TalcLock<YieldingLock, Manual> = TalcLock::new(Manual);
 pub struct Inside<const BYTES: usize> {
     memory: UnsafeCell<[u8; BYTES]>,
     claimed: AtomicBool,
-    used: AtomicUsize,
 }
 
 impl<const BYTES: usize> Inside<BYTES> {
     /// One of which nothing is used.
     #[expect(clippy::new_without_default, reason = "it can only be a static")]
     pub const fn new() -> Self {
-        Self {
-            memory: UnsafeCell::new([0; BYTES]),
-            claimed: AtomicBool::new(false),
-            used: AtomicUsize::new(0),
-        }
-    }
-
-    /// Bytes that are allocated. What the heap itself needs for that comes on top.
-    #[inline]
-    pub fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
+        Self { memory: UnsafeCell::new([0; BYTES]), claimed: AtomicBool::new(false) }
     }
 }
 
@@ -55,10 +44,6 @@ unsafe impl<const BYTES: usize> GlobalAlloc for Inside<BYTES> {
         }
         // SAFETY: the caller's promise.
         let place = unsafe { books.allocate(layout) };
-        if place.is_some() {
-            // Nobody else writes it while the lock is held.
-            self.used.store(self.used() + layout.size(), Ordering::Relaxed);
-        }
         place.map_or(ptr::null_mut(), ptr::NonNull::as_ptr)
     }
 
@@ -67,6 +52,5 @@ unsafe impl<const BYTES: usize> GlobalAlloc for Inside<BYTES> {
         let mut books = BOOKS.lock();
         // SAFETY: the caller's promise.
         unsafe { books.deallocate(start, layout) }
-        self.used.store(self.used().saturating_sub(layout.size()), Ordering::Relaxed);
     }
 }

@@ -111,7 +111,8 @@ proptest! {
         features in prop::sample::select(vec![0, INDIRECT, EVENTS, INDIRECT | EVENTS]),
     ) {
         let mut it = machine(features);
-        let mut writable: Vec<Range<u64>> = vec![USED..USED + 6 + 8 * u64::from(SIZE)];
+        let used = USED..USED + 6 + 8 * u64::from(SIZE);
+        let mut writable = Vec::from([used]);
         for (place, entries) in [(DESCRIPTORS, &descriptors), (TABLES, &table)] {
             for (number, (address, bytes, flags, next)) in (0..).zip(entries) {
                 it.describe(place, number, *address, *bytes, (*flags, *next));
@@ -203,7 +204,8 @@ fn every_way_to_break_the_protocol_is_seen() {
     assert!(refuses(INDIRECT, one(BUFFERS, 16 * 9, TABLE, 0)), "a table longer than the queue");
     assert!(
         refuses(INDIRECT, |it| {
-            it.describe(TABLES, 0, TABLES, 16, (TABLE, 0));
+            it.describe(TABLES + 64, 0, BUFFERS, 1, (0, 0));
+            it.describe(TABLES, 0, TABLES + 64, 16, (TABLE, 0));
             it.describe(DESCRIPTORS, 0, TABLES, 16, (TABLE, 0));
             it.offer(0);
         }),

@@ -97,7 +97,7 @@ pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u6
 fn port(qualification: u64, details: impl FnOnce() -> u64) -> PortAccess {
     let access = qualification >> 16 & 0xffff
         | ((qualification & 7) + 1) << PortAccess::BYTES_SHIFT
-        | (qualification >> 3 & 7) * PortAccess::IN;
+        | ((qualification >> 3 & 7) * PortAccess::IN);
     let address = if access & PortAccess::STRING != 0 { 2 << (details() >> 7 & 3) } else { 0 };
     PortAccess(access | address << PortAccess::ADDRESS_SHIFT)
 }
