@@ -75,6 +75,10 @@ impl Vm for Everything {
     fn reset(&self, _: Caller) -> Result<(), VmError> {
         Ok(())
     }
+    fn boot(&self, _: Caller, line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
+        assert!(line.len() <= COMMAND_LINE_BYTES);
+        Ok(())
+    }
 }
 
 impl Power for Everything {

@@ -15,7 +15,6 @@ use nun::abi::boot::PAGE_BYTES;
 use nun::abi::init::slot;
 use nun::{Access, Error, Frame, InitInfo, InterruptRegion, NotificationPort, Process, Resources};
 use nun::{range_around, ticks};
-use nun_driver::pci::RESET_MILLISECONDS;
 use nun_driver::{DeviceMemory, Interrupt, InterruptMessage};
 
 use crate::holdings::Lack;
@@ -247,10 +246,9 @@ impl Device {
         Ok(())
     }
 
-    /// Takes in that it rests, or will after its reset.
-    pub fn rests(&mut self, is_reset: bool, ticks_per_millisecond: u64) {
+    /// Takes in that it rests, or will in `time` ticks.
+    pub fn rests(&mut self, time: u64) {
         if let Stage::Given = self.stage {
-            let time = if is_reset { RESET_MILLISECONDS * ticks_per_millisecond } else { 0 };
             self.advance(Stage::Resting(ticks() + time));
         }
     }

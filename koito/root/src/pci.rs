@@ -9,9 +9,10 @@ use koito::conventions::signal;
 use koito::services::{DevicePlace, DeviceTable, Devices, Extents, Order};
 use koito_manifest::{MOST_COMPONENTS, Vec};
 use nun::service::Caller;
-use nun::{Error, Frame, NotificationPort, StartError, ticks};
+use nun::{Error, Frame, NotificationPort, Resources, StartError, ticks};
+use nun_driver::pci::RESET_MILLISECONDS;
 
-use crate::device::{component_of, map_table};
+use crate::device::{Device, Machine, component_of, map_table};
 use crate::life::Life;
 use crate::part::Part;
 use crate::serve::Service;
@@ -109,21 +110,22 @@ impl State {
         Ok(())
     }
 
-    /// Has `take` take in what came of order `number`, if that is the order of its device; the component
-    /// goes on that waits for it.
-    fn carried_out(&mut self, number: u64, take: impl FnOnce(&mut Self, usize)) {
+    /// Has the device of order `number` take in what came of that, if it is its present one; the component
+    /// that waits for it goes on. Answers which that is.
+    fn carried_out(
+        &mut self,
+        number: u64,
+        take: impl FnOnce(&mut Device, &mut Machine, &mut Resources),
+    ) -> Option<usize> {
         let index = component_of(number);
-        let device = self.parts.get(index).and_then(|part| part.device());
-        if device.is_none_or(|device| !device.has_order(index, number)) {
-            return;
-        }
-        self.pci.taken = None;
-        take(self, index);
-        if let Some(part) = self.parts.get_mut(index)
-            && matches!(part.life, Life::Waiting(_))
-        {
+        let Self { parts, machine, resources, pci, .. } = self;
+        let part = parts.get_mut(index)?;
+        take(part.device_mut().filter(|it| it.has_order(index, number))?, machine, resources);
+        pci.taken = None;
+        if let Life::Waiting(_) = part.life {
             part.life = Life::Restarting(ticks());
         }
+        Some(index)
     }
 
     /// Gives the PCI server the table of component `index`'s device, if there is one.
@@ -146,39 +148,26 @@ impl Devices for Service<'_> {
     }
 
     fn found(&self, _: Caller, number: u64, place: Option<DevicePlace>) {
-        self.0.borrow_mut().carried_out(number, |state, index| {
-            if let Some(device) = state.parts.get_mut(index).and_then(|part| part.device_mut()) {
-                device.found(place);
-            }
-        });
+        self.0.borrow_mut().carried_out(number, |device, _, _| device.found(place));
     }
 
     fn measured(&self, _: Caller, number: u64, registers: Extents, table: Option<DeviceTable>) {
-        self.0.borrow_mut().carried_out(number, |state, index| {
-            let State { parts, machine, resources, .. } = state;
-            if let Some(device) = parts.get_mut(index).and_then(|part| part.device_mut()) {
-                device.measured(machine, resources, registers.into(), table);
-            }
-            if let Err(error) = state.hand_table(index) {
-                state.events.say(format_args!("a table of interrupts cannot be mapped: {error}"));
-            }
+        let state = &mut *self.0.borrow_mut();
+        let of = state.carried_out(number, |device, machine, resources| {
+            device.measured(machine, resources, registers.into(), table);
         });
+        if let Some(Err(error)) = of.map(|index| state.hand_table(index)) {
+            state.events.say(format_args!("a table of interrupts cannot be mapped: {error}"));
+        }
     }
 
     fn rests(&self, _: Caller, number: u64, is_reset: bool) {
-        self.0.borrow_mut().carried_out(number, |state, index| {
-            let ticks_per_millisecond = state.ticks_per_millisecond();
-            if let Some(device) = state.parts.get_mut(index).and_then(|part| part.device_mut()) {
-                device.rests(is_reset, ticks_per_millisecond);
-            }
-        });
+        let state = &mut *self.0.borrow_mut();
+        let time = if is_reset { RESET_MILLISECONDS * state.ticks_per_millisecond() } else { 0 };
+        state.carried_out(number, |device, _, _| device.rests(time));
     }
 
     fn is_set_up(&self, _: Caller, number: u64, configuration: Vec<u8, CONFIGURATION_BYTES>) {
-        self.0.borrow_mut().carried_out(number, |state, index| {
-            if let Some(device) = state.parts.get_mut(index).and_then(|part| part.device_mut()) {
-                device.is_set_up(configuration);
-            }
-        });
+        self.0.borrow_mut().carried_out(number, |device, _, _| device.is_set_up(configuration));
     }
 }
