@@ -139,10 +139,10 @@ nice -n 5 sh -c 'nice; renice -n 9 -p $$ >/dev/null; nice; ps -o ni= -p $$'; set
 (ulimit -f 1; head -c 5000 /dev/zero >x) 2>/dev/null; echo $?; wc -c <x; (ulimit -f 1; trap '' XFSZ; head -c 5000 /dev/zero >y) 2>&1 | cut -c 1-20; truncate -s 2000 y
 
 ### limit-of-time
-(ulimit -t 1; while :; do :; done) 2>/dev/null; echo $?; (ulimit -H -t 5; ulimit -S -t 1; trap 'echo warned; exit 3' XCPU; while :; do :; done); echo $?
+{ (ulimit -t 1; while :; do :; done); echo $?; } 2>/dev/null; (ulimit -S -t 1; ulimit -H -t 5; trap 'echo warned; exit 3' XCPU; while :; do :; done); echo $?
 
 ### limit-of-memory
-(ulimit -v 200000; perl -e '$x = "x" x 400_000_000; print "there\n"') 2>/dev/null; echo $?; (ulimit -v 200000; perl -e '$x = "x" x 40_000_000; print "there\n"'); grep -c unlimited /proc/self/limits
+{ (ulimit -v 100000; perl -e '$n = 400_000_000; $x = "x" x $n; print "there\n"'); echo $?; (ulimit -v 100000; perl -e '$n = 4_000_000; $x = "x" x $n; print "there\n"'); echo $?; } 2>/dev/null; grep -c unlimited /proc/self/limits
 
 ### limit-of-processes
 chmod 777 .; setpriv --reuid 1000 --regid 1000 --clear-groups bash -c 'ulimit -u 4; (sleep 0.1 & sleep 0.1 & sleep 0.1 & sleep 0.1 & sleep 0.1 & wait) 2>&1 | grep -c -m 1 "retry"' 2>/dev/null
