@@ -191,9 +191,15 @@ impl<'a, 's> Follower<'a, 's> {
         Self { machine, sources, known: HashMap::new() }
     }
 
-    /// The instruction that is next.
+    /// The instruction that is next. One that is not mapped is none: it faults.
     fn look(&mut self) -> Result<(Executed, Place)> {
-        let registers = self.machine.registers()?;
+        let mut registers = self.machine.registers()?;
+        while !self.known.contains_key(&(registers.in_kernel(), registers.instruction))
+            && self.machine.memory(registers.instruction, 1)?.is_empty()
+        {
+            self.machine.step()?;
+            registers = self.machine.registers()?;
+        }
         let at = registers.instruction;
         let symbols = self.sources.of(&registers);
         let (bytes, place) = match self.known.entry((registers.in_kernel(), at)) {
@@ -229,13 +235,13 @@ fn follow(machine: &mut Remote, sources: &Sources<'_, '_>) -> Result<Steps> {
     bail!("the path does not come to its end")
 }
 
-/// Steps to the instruction at `end`.
-pub fn follow_to(machine: &mut Remote, end: u64, sources: &Sources<'_, '_>) -> Result<Steps> {
+/// Steps to the instruction at one of `ends`.
+pub fn follow_to(machine: &mut Remote, ends: &[u64], sources: &Sources<'_, '_>) -> Result<Steps> {
     let mut steps = vec![];
     let mut follower = Follower::new(machine, sources);
     for _ in 0..LONGEST_PATH {
         let step = follower.look()?;
-        if step.0.address == end && !step.0.in_kernel {
+        if ends.contains(&step.0.address) && !step.0.in_kernel {
             return Ok(steps);
         }
         steps.push(step);

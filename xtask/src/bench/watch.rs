@@ -18,8 +18,8 @@ use crate::linux::figures::PROGRAM;
 use crate::linux::{Clock, Guest, Kernel, Systems};
 use crate::progress::Step;
 
-/// Where the program says what begins, and where that ends.
-const MARKS: [&str; 2] = ["a9n_bench_begins", "a9n_bench_ends"];
+/// Where the program says what begins, that a turn of it is over, and all of it.
+const MARKS: [&str; 3] = ["a9n_bench_begins", "a9n_bench_turned", "a9n_bench_ends"];
 /// In place of a name, when there are no more.
 const OVER: &str = "over";
 /// What the emulator logs with `-d mmu` when a root of page tables is loaded.
@@ -35,6 +35,7 @@ pub struct Watch {
     machine: Remote,
     log: PathBuf,
     begins: u64,
+    turned: u64,
     ends: u64,
 }
 
@@ -43,8 +44,9 @@ impl Watch {
     pub fn start(systems: &Systems, kernel: Kernel) -> Result<Self> {
         let program = Executable::read(systems.bench())?;
         let symbols = program.symbols()?;
-        let [begins, ends] = MARKS.map(|mark| symbols.address(mark));
-        let (begins, ends) = begins.zip(ends).context("the benchmark has lost its marks")?;
+        let mark = |name| symbols.address(name).context("the benchmark has lost its marks");
+        let [begins, turned, ends] = MARKS.map(mark);
+        let (begins, turned, ends) = (begins?, turned?, ends?);
         let (socket, log) = (systems.scratch_file("debugger"), systems.scratch_file("switches"));
         let mut guest = systems.boot_watched(kernel, Clock::Instructions, &socket, &log)?;
         let mut machine = Remote::interrupt(&socket)?;
@@ -52,7 +54,7 @@ impl Watch {
         machine.stop_at(ends)?;
         machine.go_on()?;
         Systems::start(&mut guest, kernel, PROGRAM)?;
-        let mut watch = Self { _guest: guest, machine, log, begins, ends };
+        let mut watch = Self { _guest: guest, machine, log, begins, turned, ends };
         ensure!(watch.machine.has_stopped()?, "the benchmark does not begin");
         Ok(watch)
     }
@@ -88,7 +90,8 @@ impl Watch {
         Ok(log.lines().filter(|line| line.starts_with(SWITCH)).count() as u64)
     }
 
-    /// Changes of address space in everything that is measured, by name: each with how often it was done.
+    /// Changes of address space in everything that is measured, by name: each divided by how often it was
+    /// done, since the emulator lets timers go off when it goes on after a stop.
     pub fn count_switches(mut self, step: &Step) -> Result<Switches> {
         let mut all = Switches::new();
         while let Some(name) = self.name()? {
@@ -103,12 +106,16 @@ impl Watch {
         Ok(all)
     }
 
-    /// Every instruction of what is called `wanted`, by whomever.
+    /// Every instruction of one turn of what is called `wanted`, by whomever.
     pub fn follow(mut self, wanted: &str, sources: &Sources<'_, '_>) -> Result<Steps> {
         while let Some(name) = self.name()? {
             if name == wanted {
                 self.machine.step()?;
-                return super::trace::follow_to(&mut self.machine, self.ends, sources);
+                return super::trace::follow_to(
+                    &mut self.machine,
+                    &[self.turned, self.ends],
+                    sources,
+                );
             }
             self.run()?;
             self.run()?;

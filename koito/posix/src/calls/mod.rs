@@ -38,9 +38,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
+use koito_posix_core::Key;
 use zerocopy::IntoBytes;
 
 use crate::server::{Server, TaskKey};
+use crate::space::Space;
 
 /// Bytes of a string that are read at once.
 const PIECE: u64 = 64;
@@ -77,11 +79,23 @@ impl Server {
         task: TaskKey,
         address: u64,
     ) -> Result<[u64; N], Errno> {
-        let mut bytes = [[0; 8]; N];
         let space = self.processes[self.tasks[task].process].space;
-        match self.spaces[space].lately(&self.world, address, bytes.as_flattened().len(), false) {
-            Some(part) => _ = part.copy_to(0, bytes.as_flattened_mut()),
-            None => self.read_into(task, address, bytes.as_flattened_mut())?,
+        self.words_of(space, address)
+    }
+
+    /// The same in an address space.
+    #[inline]
+    pub fn words_of<const N: usize>(
+        &mut self,
+        space: Key<Space>,
+        address: u64,
+    ) -> Result<[u64; N], Errno> {
+        let mut bytes = [[0; 8]; N];
+        let room = bytes.as_flattened_mut();
+        let space = &mut self.spaces[space];
+        match space.lately(&self.world, address, room.len(), false) {
+            Some(part) => _ = part.copy_to(0, room),
+            None => space.read(&mut self.world, address, room)?,
         }
         Ok(bytes.map(u64::from_le_bytes))
     }

@@ -33,7 +33,8 @@ pub fn rt_sigaction(server: &mut Server, task: TaskKey, arguments: &Arguments) -
     let wanted = match new {
         0 => None,
         _ => {
-            let [handler, flags, restorer, mask] = server.read_words(task, new)?;
+            let space = server.processes[key].space;
+            let [handler, flags, restorer, mask] = server.words_of(space, new)?;
             Some(Action { handler, flags, restorer, mask: SignalSet(mask).maskable() })
         }
     };

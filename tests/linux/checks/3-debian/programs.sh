@@ -33,6 +33,10 @@ perl -e 'my $s = "x" x 5_000_000; print length $s, "\n"; my @a = (1) x 100_000; 
 ### perl-time
 perl -e 'print scalar gmtime(0), "\n"; my $t = time; select undef, undef, undef, 1.2; print time - $t >= 1 ? "passed\n" : "stood\n"'
 
+### perl-clock
+# What the kernel's own library says is what files are given.
+perl -e 'my $before = time; open my $f, ">", "f"; print $f 1; close $f; my $at = (stat "f")[9]; my $after = time; print $at >= $before - 1 && $at <= $after + 1 ? "same\n" : "$before $at $after\n"'
+
 ### perl-sockets
 perl -e 'use Socket; socketpair(A, B, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die "$!"; if (!fork) { syswrite B, "by socket\n"; exit } close B; print scalar <A>; wait'
 

@@ -4,8 +4,8 @@
 //! A figure is the best of several rounds, each the mean of many turns: the clock's interrupts are no
 //! part of it. A loop's own instructions are, five or so.
 //!
-//! After each figure comes what it counts once more, between [`watch`]'s two marks: there a debugger can stop
-//! the machine, follow it, and count what no program can.
+//! After each figure comes what it counts once more, between [`watch`]'s marks: there a debugger can stop the
+//! machine, follow it, and count what no program can.
 
 #![no_std]
 #![no_main]
@@ -44,13 +44,20 @@ fn main(arguments: Arguments) -> i32 {
 fn measure(name: &str, turns: u64, mut turn: impl FnMut()) -> u64 {
     let figure = best(turns, &mut turn);
     // Before anything is printed, which others would be busy with.
-    watch(name, 1, turn);
+    watch(name, turns as usize, || {
+        for _ in 0..turns {
+            turn();
+            a9n_bench_turned();
+        }
+    });
     println!("bench {name} {figure}");
     figure
 }
 
 /// Does what the figure called `name` counts, `units` times, while somebody may be watching.
 fn watch(name: &str, units: usize, work: impl FnOnce()) {
+    // It has to be in memory when the debugger reads it.
+    black_box(name.bytes().fold(0, u8::wrapping_add));
     a9n_bench_begins(name.as_ptr(), name.len());
     work();
     a9n_bench_ends(units);
@@ -64,6 +71,13 @@ const OVER: &str = "over";
 #[inline(never)]
 extern "C" fn a9n_bench_begins(name: *const u8, bytes: usize) {
     black_box((name, bytes));
+}
+
+/// Where it stops that follows a single turn.
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn a9n_bench_turned() {
+    black_box(());
 }
 
 /// Where it stops again, and reads how many of that there were.
