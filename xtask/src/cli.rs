@@ -231,7 +231,7 @@ pub enum Suite {
     Koito,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
-    /// Hostile programs for Linux beside a victim, under KOITO.
+    /// Hostile programs for Linux beside a victim, under KOITO. Runs by name only.
     LinuxHostile,
     /// Larger Linux programs: languages, compilers and the like. Runs by name only.
     LinuxLarge,
