@@ -285,6 +285,8 @@ impl Server {
             Some(it) => !it.attention || self.take_signals(task),
         };
         self.go_on();
+        // Others may have let it go on meanwhile.
+        let runs = core::mem::take(&mut self.resumes) || runs;
         Message::verdict(if runs { Verdict::ResumeWhole } else { Verdict::Stop })
     }
 
