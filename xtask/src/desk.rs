@@ -50,6 +50,11 @@ impl Desk {
         self.command("sendkey ret")
     }
 
+    /// Presses one key, or several at once, by the emulator's names: `alt-f2`.
+    pub fn key(&mut self, name: &str) -> Result<()> {
+        self.command(&format!("sendkey {name}"))
+    }
+
     /// The rows of text on the screen.
     pub fn rows(&mut self) -> Result<Vec<String>> {
         self.command(&format!("screendump {}", self.picture.display()))?;

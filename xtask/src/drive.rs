@@ -1,5 +1,7 @@
 //! `cargo xtask drive`: boots a system and plays a script against its serial console.
 
+mod listener;
+
 use std::fs;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -11,12 +13,13 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 
 use crate::cli::{BootOptions, DriveOptions, Entry};
-use crate::console::{Cleaner, Console, Event, Port};
+use crate::console::{Console, Port};
 use crate::desk::Desk;
-use crate::qemu::{Ending, Serial};
+use crate::qemu::Serial;
 use crate::repository::Repository;
 use crate::rootfs;
 use crate::session::Session;
+use listener::Listener;
 
 /// Patience with an expectation until the script says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,8 +27,6 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const GLANCE: Duration = Duration::from_millis(200);
 /// What the Enter key sends on a serial line.
 const ENTER: u8 = b'\r';
-/// Lines of output shown with a failure.
-const TAIL_LINES: usize = 15;
 
 /// One line of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ enum Action {
     Control(u8),
     /// Press the keys of this text and Enter on the machine's keyboard.
     Press(String),
+    /// Press the key of this name on the machine's keyboard, as the emulator calls it.
+    Key(String),
     /// A row of the machine's screen comes to contain this text.
     See(String),
     /// The machine comes to its end.
@@ -116,6 +119,7 @@ impl Script {
             "send" => Action::Send(rest.to_owned()),
             "control" => Action::Control(rest.bytes().next().context("which key?")? & 0x1f),
             "press" => Action::Press(rest.to_owned()),
+            "key" => Action::Key(rest.to_owned()),
             "see" => Action::See(rest.to_owned()),
             "end" => Action::End,
             "intact" => Action::Intact,
@@ -124,7 +128,7 @@ impl Script {
                 _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
             },
             other => bail!(
-                "{other:?} is none of expect, keep, same, send, control, press, see, end, intact, timeout"
+                "{other:?} is none of expect, keep, same, send, control, press, key, see, end, intact, timeout"
             ),
         };
         self.actions.push((number, action));
@@ -199,7 +203,7 @@ impl Script {
         mut parts: Parts<'_>,
         show: impl FnMut(&[u8]),
     ) -> Result<()> {
-        let mut listener = Listener { show, cleaner: Cleaner::default(), heard: vec![], from: 0 };
+        let mut listener = Listener::new(show);
         let mut timeout = DEFAULT_TIMEOUT;
         let mut kept = String::new();
         for (number, action) in &self.actions {
@@ -222,6 +226,10 @@ impl Script {
                 }),
                 Action::Press(text) => match &mut parts.desk {
                     Some(desk) => desk.press(text),
+                    None => Err(anyhow!("this machine has no keyboard")),
+                },
+                Action::Key(name) => match &mut parts.desk {
+                    Some(desk) => desk.key(name),
                     None => Err(anyhow!("this machine has no keyboard")),
                 },
                 Action::See(text) => match &mut parts.desk {
@@ -271,84 +279,11 @@ pub fn run(repository: &Repository, options: &DriveOptions) -> Result<ExitCode> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was heard on the console, and how much of it was matched.
-struct Listener<F> {
-    show: F,
-    cleaner: Cleaner,
-    heard: Vec<u8>,
-    from: usize,
-}
-
-impl<F: FnMut(&[u8])> Listener<F> {
-    fn expect(&mut self, port: &mut dyn Port, text: &str, timeout: Duration) -> Result<()> {
-        let deadline = Instant::now() + timeout;
-        let wanted = text.as_bytes();
-        let mut unsearched = self.from;
-        loop {
-            let fresh = &self.heard[unsearched..];
-            if let Some(at) = fresh.windows(wanted.len()).position(|window| window == wanted) {
-                self.from = unsearched + at + wanted.len();
-                return Ok(());
-            }
-            // A match may begin in the last bytes and end in output to come.
-            unsearched = unsearched.max((self.heard.len() + 1).saturating_sub(wanted.len()));
-            if Instant::now() >= deadline {
-                bail!("expected {text:?}, which did not come within {} s", timeout.as_secs());
-            }
-            match port.next(deadline) {
-                Event::Output(bytes) => {
-                    let text = self.cleaner.clean(&bytes);
-                    (self.show)(&text);
-                    self.heard.extend(text);
-                }
-                Event::Ended(ending) => {
-                    bail!("expected {text:?}, but {}\n{}", ending.describe(), port.complaints())
-                }
-                Event::Silence => {}
-            }
-        }
-    }
-
-    /// The whole line in which a text comes.
-    fn line(&mut self, port: &mut dyn Port, text: &str, timeout: Duration) -> Result<String> {
-        self.expect(port, text, timeout)?;
-        let within = self.from;
-        self.expect(port, "\n", timeout)?;
-        let before = self.heard[..within].iter().rposition(|byte| *byte == b'\n');
-        let line = &self.heard[before.map_or(0, |at| at + 1)..self.from];
-        Ok(String::from_utf8_lossy(line).trim().to_owned())
-    }
-
-    fn expect_end(&mut self, port: &mut dyn Port, timeout: Duration) -> Result<()> {
-        let deadline = Instant::now() + timeout;
-        loop {
-            match port.next(deadline) {
-                Event::Output(bytes) => {
-                    let text = self.cleaner.clean(&bytes);
-                    (self.show)(&text);
-                    self.heard.extend(text);
-                }
-                Event::Ended(Ending::Quiet | Ending::Passed) => return Ok(()),
-                Event::Ended(ending) => bail!("it ended badly: {}", ending.describe()),
-                Event::Silence if Instant::now() >= deadline => {
-                    bail!("the machine did not end within {} s", timeout.as_secs())
-                }
-                Event::Silence => {}
-            }
-        }
-    }
-
-    fn tail(&self) -> String {
-        let text = String::from_utf8_lossy(&self.heard);
-        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-        tail.iter().map(|line| format!("    | {line}")).collect::<Vec<_>>().join("\n")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::Event;
+    use crate::qemu::Ending;
 
     struct Recorded {
         events: Vec<Event>,

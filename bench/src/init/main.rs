@@ -22,7 +22,7 @@ use nun::{
 };
 use report::Report;
 
-nun::entry!(main);
+nun::entry!(main, stack = 256 * 1024);
 
 /// Priority of all partners.
 const PRIORITY: u8 = 100;

@@ -162,7 +162,7 @@ macro_rules! system_calls {
             145 sched_getscheduler Partial schedule::sched_getscheduler;
             146 sched_get_priority_max Full schedule::sched_get_priority_max;
             147 sched_get_priority_min Full schedule::sched_get_priority_min;
-            148 sched_rr_get_interval Missing;
+            148 sched_rr_get_interval Full schedule::sched_rr_get_interval;
             149 mlock Full memory::mlock;
             150 munlock Full memory::mlock;
             151 mlockall Full memory::mlockall;
@@ -173,7 +173,7 @@ macro_rules! system_calls {
             160 setrlimit Full resources::setrlimit;
             161 chroot Full place::chroot;
             162 sync Full lasting::sync;
-            164 settimeofday Partial time::settimeofday;
+            164 settimeofday Full time::settimeofday;
             165 mount Missing;
             166 umount2 Missing;
             169 reboot Partial power::reboot;
@@ -210,7 +210,7 @@ macro_rules! system_calls {
             224 timer_gettime Full timers::timer_gettime;
             225 timer_getoverrun Full timers::timer_getoverrun;
             226 timer_delete Full timers::timer_delete;
-            227 clock_settime Partial time::clock_settime;
+            227 clock_settime Full time::clock_settime;
             228 clock_gettime Full time::clock_gettime;
             229 clock_getres Full time::clock_getres;
             230 clock_nanosleep Full time::clock_nanosleep;

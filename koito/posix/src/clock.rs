@@ -57,6 +57,11 @@ impl Clock {
         self.epoch + self.now()
     }
 
+    /// Sets what time it is now, in nanoseconds since 1970; not before the machine started.
+    pub fn set_real(&mut self, nanoseconds: u64) {
+        self.epoch = nanoseconds.saturating_sub(self.now());
+    }
+
     /// The counter's value at `nanoseconds` since the machine started.
     pub fn ticks_at(&self, nanoseconds: u64) -> u64 {
         let ticks = u128::from(nanoseconds) * u128::from(self.ticks_per_millisecond) / 1_000_000;

@@ -70,6 +70,8 @@ pub struct Server {
     pub insists: bool,
     /// The caller was woken before it waited.
     pub missed: bool,
+    /// The caller waited and was answered, before its message was.
+    pub resumes: bool,
     /// Threads that may go on.
     pub woken: VecDeque<TaskKey>,
     /// When it is time to write back, in nanoseconds since the start.
@@ -151,6 +153,7 @@ impl Server {
             power: environment.service("power").ok().map(PowerClient::new),
             insists: false,
             missed: false,
+            resumes: false,
             missing: [0; call::NUMBERS],
             caller: None,
             woken: VecDeque::new(),
@@ -259,6 +262,9 @@ impl Server {
             Err(Stop::Wait) => {
                 self.wait_to_repeat(task, number, arguments);
                 return Message::verdict(Verdict::Stop);
+            }
+            Err(Stop::Halt | Stop::Disk(_)) if core::mem::take(&mut self.resumes) => {
+                return Message::verdict(Verdict::ResumeWhole);
             }
             Err(Stop::Halt | Stop::Disk(_)) => return Message::verdict(Verdict::Stop),
         };

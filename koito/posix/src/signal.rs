@@ -67,8 +67,9 @@ impl Server {
     fn note(&mut self, process: ProcessKey, signal: Signal) -> bool {
         let it = &self.processes[process];
         // Process 1 takes only what it asked for: its end would be everybody's.
-        let spared =
-            self.first == Some(process) && it.actions[signal.index()].handler == Action::DEFAULT;
+        let spared = self.first == Some(process)
+            && it.actions[signal.index()].handler == Action::DEFAULT
+            && !self.is_held_back(process, signal);
         if it.life.is_over() || spared {
             return false;
         }
@@ -86,9 +87,12 @@ impl Server {
         if matches!(signal, Signal::CONTINUE | Signal::KILL) {
             self.continue_process(process, signal);
         }
-        if !self.processes[process].actions[signal.index()].ignores(signal) {
-            return true;
-        }
+        !self.processes[process].actions[signal.index()].ignores(signal)
+            || self.is_held_back(process, signal)
+    }
+
+    /// Whether all threads of a process hold a signal back.
+    fn is_held_back(&self, process: ProcessKey, signal: Signal) -> bool {
         let mut own = self.processes[process].tasks.iter();
         own.all(|task| self.tasks[*task].mask.contains(signal))
     }

@@ -271,9 +271,14 @@ impl Server {
         self.run(task);
     }
 
-    /// Lets a stopped thread run whose registers are as they should be, once its signals are taken.
+    /// Lets a stopped thread run whose registers are as they should be, once its signals are taken. The caller, which
+    /// had to wait and has to no more, runs when its message is answered: it is not stopped yet.
     pub fn run(&mut self, task: TaskKey) {
         if self.tasks[task].attention && !self.take_signals(task) {
+            return;
+        }
+        if self.caller == Some(task) {
+            self.resumes = true;
             return;
         }
         let _ = self.tasks[task].body.pcb.resume();

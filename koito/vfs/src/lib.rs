@@ -34,6 +34,7 @@ mod list;
 mod locks;
 mod names;
 mod open;
+mod packets;
 mod page;
 mod permission;
 mod pipe;

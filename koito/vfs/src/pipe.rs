@@ -14,6 +14,8 @@ use crate::vfs::Vfs;
 
 /// Bytes that a pipe holds.
 const PIPE_BYTES: usize = 64 << 10;
+/// Bytes that any pipe holds.
+const LEAST_BYTES: usize = 4096;
 /// Writes up to this length are all or nothing.
 const ATOMIC_BYTES: usize = 4096;
 
@@ -259,5 +261,24 @@ impl<P: Pages> Vfs<P> {
             Object::Pipe(pipe, _) => Ok(self.pipes[pipe].ring.limit()),
             _ => fail(Errno::EBADF),
         }
+    }
+
+    /// Sets it to a power of two that has room for `bytes`, and answers that; `EBUSY` if there is more in it,
+    /// `EPERM` beyond what pipes begin with.
+    pub fn set_pipe_limit(&mut self, file: FileId, bytes: usize) -> Result<usize> {
+        let Object::Pipe(pipe, _) = self.files[file].object else { return fail(Errno::EBADF) };
+        let limit = bytes.max(LEAST_BYTES).next_power_of_two();
+        if bytes == 0 {
+            return fail(Errno::EINVAL);
+        }
+        if limit > PIPE_BYTES {
+            return fail(Errno::EPERM);
+        }
+        if !self.pipes[pipe].ring.set_limit(limit) {
+            return fail(Errno::EBUSY);
+        }
+        let writable = self.pipes[pipe].writable;
+        self.queues.wake(writable);
+        Ok(limit)
     }
 }

@@ -39,6 +39,15 @@ impl Ring {
         self.limit
     }
 
+    /// Has it hold up to `limit` bytes, a power of two from 4096; whether what is in it fits.
+    pub const fn set_limit(&mut self, limit: usize) -> bool {
+        let fits = self.length <= limit;
+        if fits {
+            self.limit = limit;
+        }
+        fits
+    }
+
     /// Adds up to `most` bytes, as far as there is room; answers how many. An error means none.
     pub fn fill(&mut self, source: &mut dyn Source, most: usize) -> Result<usize, Errno> {
         let count = source.left().min(most).min(self.room());

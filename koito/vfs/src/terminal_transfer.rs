@@ -6,6 +6,7 @@ use koito_tty::Reading;
 use crate::buffer::{Source, Target};
 use crate::file::Flags;
 use crate::inode::Time;
+use crate::packets::DATA;
 use crate::page::Pages;
 use crate::poll::Ready;
 use crate::queue::QueueId;
@@ -76,8 +77,13 @@ impl<P: Pages> Vfs<P> {
         flags: Flags,
         target: &mut dyn Target,
     ) -> Result<usize> {
+        if let Some(news) = self.take_packet(id).filter(|_| target.room() > 0) {
+            target.put(&[news])?;
+            return Ok(1);
+        }
         let line = &self.terminals.lines[id];
         let Some(master) = &line.master else { return fail(Errno::EIO) };
+        let head = usize::from(master.packets.is_some());
         if line.terminal.output_bytes() == 0 {
             return match (master.left, flags.contains(Flags::NONBLOCK)) {
                 (true, _) => fail(Errno::EIO),
@@ -86,10 +92,11 @@ impl<P: Pages> Vfs<P> {
             };
         }
         let mut bytes = [0; 4096];
-        let most = target.room().min(bytes.len());
+        let most = target.room().min(bytes.len()).saturating_sub(head);
         let count = self.shown(id, &mut bytes[..most]);
+        target.put(&[DATA; 1][..head])?;
         target.put(&bytes[..count])?;
-        Ok(count)
+        Ok(head + count)
     }
 
     pub(crate) fn write_terminal(
@@ -139,8 +146,10 @@ impl<P: Pages> Vfs<P> {
         match &line.master {
             Some(master) if end.is_master => {
                 let lost = if master.left { Ready::HANG_UP } else { Ready::empty() };
-                let readable = line.terminal.output_bytes() > 0;
-                Ready::when(readable, line.terminal.input_room() > 0) | lost
+                let news = master.packets.is_some_and(|news| news != 0);
+                let urgent = if news { Ready::PRIORITY } else { Ready::empty() };
+                let readable = news || line.terminal.output_bytes() > 0;
+                Ready::when(readable, line.terminal.input_room() > 0) | lost | urgent
             }
             _ if line.hung_up => Ready::when(true, true) | Ready::HANG_UP | Ready::ERROR,
             _ => Ready::when(line.terminal.is_readable(), line.terminal.is_writable()),

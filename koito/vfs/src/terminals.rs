@@ -50,6 +50,8 @@ pub(crate) struct Master {
     locked: bool,
     /// Programs had it open, and none has any more.
     pub(crate) left: bool,
+    /// What is news of the line, where the master reads packets.
+    pub(crate) packets: Option<u8>,
 }
 
 /// Number of a terminal.
@@ -254,7 +256,7 @@ impl<P: Pages> Vfs<P> {
         let used = |number: &u32| self.terminals.of_device((SLAVES, *number)).is_some();
         let number = (0..).find(|number| !used(number)).unwrap_or(0);
         let (readable, writable) = (self.queues.add(), self.queues.add());
-        let master = Master { readable, writable, locked: true, left: false };
+        let master = Master { readable, writable, locked: true, left: false, packets: None };
         let terminal = self.add_line((SLAVES, number), Some(master));
         if let Some(root) = self.slaves_root() {
             let mut attributes =
@@ -342,8 +344,11 @@ impl<P: Pages> Vfs<P> {
             self.check_foreground(context, end.terminal, Intent::Write)?;
         }
         let terminal = &mut self.terminals.lines[end.terminal].terminal;
+        let before = *terminal.settings();
         flush.into_iter().for_each(|what| terminal.flush(what));
         terminal.set_settings(settings);
+        flush.into_iter().for_each(|what| self.note_flush(end.terminal, what));
+        self.note_settings(end.terminal, &before);
         self.wake_line(end.terminal);
         Ok(())
     }
@@ -351,12 +356,14 @@ impl<P: Pages> Vfs<P> {
     /// Drops what was typed or written.
     pub fn flush_terminal(&mut self, id: TerminalId, what: Flush) {
         self.terminals.lines[id].terminal.flush(what);
+        self.note_flush(id, what);
         self.wake_line(id);
     }
 
     /// Holds the output of a terminal, or lets it go.
     pub fn hold_terminal(&mut self, id: TerminalId, holds: bool) {
         self.terminals.lines[id].terminal.hold(holds);
+        self.note_hold(id, holds);
         self.wake_line(id);
     }
 

@@ -4,7 +4,9 @@
 use koito_linux::Errno;
 
 use crate::file::{File, FileId, Flags, Object};
+use crate::inode::{Body, Inode};
 use crate::page::Pages;
+use crate::proc::ProcNode;
 use crate::queue::QueueId;
 use crate::stop::{Result, Stop, fail};
 use crate::vfs::Vfs;
@@ -74,6 +76,13 @@ impl<P: Pages> Vfs<P> {
     pub fn process_of(&self, file: FileId) -> Result<(u32, bool)> {
         match &self.files[file].object {
             Object::Process(it) => Ok((it.number, it.is_over)),
+            // Its directory in `/proc` stands for it, too.
+            Object::Directory(_) => match self.directory_of(file).and_then(|it| self.inode(it)) {
+                Ok(Inode { body: Body::Proc(ProcNode::Process(number)), .. }) => {
+                    Ok((*number, false))
+                }
+                _ => fail(Errno::EBADF),
+            },
             _ => fail(Errno::EBADF),
         }
     }

@@ -296,6 +296,34 @@ fn locks_exclude_others_and_end_with_their_owner() {
 }
 
 #[test]
+fn a_master_that_reads_packets_hears_of_the_line() {
+    let mut world = World::new();
+    let master = world.open("/dev/ptmx", Flags::READ_WRITE | Flags::NO_TERMINAL).unwrap();
+    let end = world.vfs.terminal_of(master).unwrap();
+    let id = end.terminal;
+    world.vfs.terminals.lock(id, false);
+    let slave = world.open("/dev/pts/0", Flags::READ_WRITE | Flags::NO_TERMINAL).unwrap();
+    world.vfs.set_packets(id, true).unwrap();
+    world.write(slave, b"out").unwrap();
+    assert_eq!(world.read(master, 3).unwrap(), b"\0ou", "what it is takes room, too");
+    assert_eq!(world.read(master, 10).unwrap(), b"\0t");
+    assert!(world.wakes(master, |world| world.vfs.hold_terminal(id, true)));
+    assert!(world.vfs.ready(master).contains(Ready::PRIORITY | Ready::IN));
+    world.vfs.hold_terminal(id, false);
+    world.vfs.flush_terminal(id, koito_tty::Flush::Input);
+    assert_eq!(world.read(master, 10).unwrap(), [1 | 8], "it goes on, and what was typed is gone");
+    assert!(!world.vfs.ready(master).contains(Ready::IN));
+    let mut settings = *world.vfs.terminals.terminal(id).settings();
+    settings.input.remove(koito_tty::Input::FLOW);
+    let slave_end = TerminalEnd { terminal: id, is_master: false };
+    world.run(|vfs, context| vfs.set_terminal(context, slave_end, settings, None)).unwrap();
+    assert_eq!(world.read(master, 10).unwrap(), [16]);
+    world.vfs.set_packets(id, false).unwrap();
+    world.write(slave, b"out").unwrap();
+    assert_eq!(world.read(master, 10).unwrap(), b"out");
+}
+
+#[test]
 fn a_pseudo_terminal_joins_two_programs() {
     let mut world = World::new();
     let master = world.open("/dev/ptmx", Flags::READ_WRITE | Flags::NO_TERMINAL).unwrap();

@@ -91,6 +91,28 @@ impl Guest {
         Ok(guest)
     }
 
+    /// Another processor of the same guest, on CPU `cpu`, as a reset leaves it.
+    pub fn sibling(&self, test: &mut Test, cpu: u64) -> Result<Self, Error> {
+        let (virtual_cpu, vectors): (VirtualCpu, VectorState) = (test.make(0)?, test.make(0)?);
+        let (pcb, port): (Pcb, IpcPort) = (test.make(0)?, test.make(0)?);
+        pcb.configure_ports(port, Descriptor::NULL)?;
+        pcb.configure_vector(vectors)?;
+        pcb.configure_guest(virtual_cpu, self.space.descriptor())?;
+        pcb.configure_schedule(PRIORITY, cpu, 0)?;
+        let (space, frame, window) = (self.space, self.frame, self.window);
+        let memory = self.memory.part(0, self.memory.bytes());
+        Ok(Self { pcb, port, cpu: virtual_cpu, vectors, space, frame, window, memory })
+    }
+
+    /// Makes it begin as a start-up message with `vector` makes a processor begin.
+    pub fn begin_at(&mut self, vector: u8) -> Result<(), Error> {
+        let mut segments = self.read::<16>(StateGroups::SEGMENTS)?;
+        segments[2] = segments[2] & !0xffff | u64::from(vector) << 8;
+        segments[3] = u64::from(vector) << 12;
+        self.write(StateGroups::SEGMENTS, &segments)?;
+        self.write(StateGroups::EXECUTION, &[0, 2])
+    }
+
     /// Makes it begin its program in real mode, with all segments at 0.
     pub fn begin_real(&mut self) -> Result<(), Error> {
         let mut segments = self.read::<16>(StateGroups::SEGMENTS)?;

@@ -28,6 +28,7 @@ const PROGRAMS: [(&str, &[&str]); 2] = [
 /// Where everything of ours lies in the image.
 pub const FOLDER: &str = "checks";
 const KOITO: &str = "koito";
+const MEMORY: &str = "512M";
 const SERVER: &str = "koito-posix";
 /// Process 1 of a system with logins.
 const FIRST: &str = "sbin/init";
@@ -43,8 +44,6 @@ pub struct Collection {
     pub checks: &'static str,
     /// File with the names of those that KOITO has to pass.
     pub passing: &'static str,
-    /// Memory of the machines.
-    memory: &'static str,
     /// Patience with one check, which the runner ends a little earlier.
     pub patience: Duration,
 }
@@ -55,7 +54,6 @@ pub const USUAL: Collection = Collection {
     lists: &[],
     checks: "tests/linux/checks",
     passing: "tests/linux/passing.txt",
-    memory: "512M",
     patience: Duration::from_secs(60),
 };
 
@@ -65,7 +63,6 @@ pub const LARGE: Collection = Collection {
     lists: &["tests/linux/large/userland.toml"],
     checks: "tests/linux/large/checks",
     passing: "tests/linux/large/passing.txt",
-    memory: "1G",
     patience: Duration::from_secs(360),
 };
 
@@ -121,7 +118,7 @@ impl Systems {
         let options = BootOptions {
             build: BuildOptions { system: Some(KOITO.into()), ..BuildOptions::default() },
             entry: Some(Entry::Direct),
-            memory: Some(collection.memory.into()),
+            memory: Some(MEMORY.into()),
             ..BootOptions::default()
         };
         let session = Session::prepare(repository, &options)?;

@@ -39,7 +39,7 @@ use x86_64::registers::xcontrol::XCr0;
 
 use crate::boot_error::BootError;
 use crate::context::Context;
-use crate::cpu::{Cpu, MAX_CPUS};
+use crate::cpu::{Cpu, MAX_CPUS, are_several};
 use crate::features::Features;
 use crate::kernel_space::{DIRECT_MAP, KernelSpace};
 use crate::paging;
@@ -91,7 +91,8 @@ impl Exits for Technique {
 
     #[inline(always)]
     fn rest_guest(&self, _guest: PhysicalAddress) {
-        if *self == Self::Vmx {
+        // The only CPU keeps it for the answer; a general path that runs somebody else writes it back.
+        if *self == Self::Vmx && are_several() {
             vmx::give(Cpu::here(), 0);
         }
     }

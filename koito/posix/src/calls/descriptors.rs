@@ -183,6 +183,9 @@ pub fn memfd_create(server: &mut Server, task: TaskKey, &[name, flags, ..]: &Arg
     server.add_descriptor(task, file, on_exec, 0)
 }
 
+/// `DN_MULTISHOT`.
+const NOTIFY_AGAIN: u64 = 0x8000_0000;
+
 /// Commands for a descriptor.
 pub fn fcntl(
     server: &mut Server,
@@ -223,6 +226,13 @@ pub fn fcntl(
         raw::F_SETLKW | raw::F_OFD_SETLKW => {
             let owner = lock_owner(server, task, file, command as u32);
             set_lock(server, task, file, (argument, owner, Patience::Wait))
+        }
+        raw::F_SETPIPE_SZ => server.number_call(task, |vfs, _| {
+            vfs.set_pipe_limit(file, argument as u32 as usize).map(|limit| limit as u64)
+        }),
+        // Nobody is told of names by a signal; so there is nothing to be told no more.
+        raw::F_NOTIFY if argument & !NOTIFY_AGAIN == 0 => {
+            server.world.vfs.directory_of(file).map(|_| 0).map_err(|_| Errno::ENOTDIR.into())
         }
         raw::F_GETPIPE_SZ => {
             Ok(server.world.vfs.pipe_limit(file).map_err(|_| Errno::EBADF)? as u64)

@@ -11,8 +11,10 @@ use crate::calls::time::nanoseconds;
 use crate::files::Came;
 use crate::server::{Server, TaskKey};
 
-/// Descriptors that one call looks at, at most.
+/// Descriptors that `select` looks at, at most.
 const MOST: u64 = 1024;
+/// Events that one call tells, at most.
+const MOST_EVENTS: u64 = 4096;
 const MILLISECOND: u64 = 1_000_000;
 /// Bytes of a `struct epoll_event`.
 const EVENT_BYTES: usize = 12;
@@ -82,7 +84,7 @@ fn poll_until(
     (at, count): (u64, u64),
     timeout: Option<u64>,
 ) -> Answer {
-    if count > MOST {
+    if count > server.process_of(task).limits.files() as u64 {
         return Err(Errno::EINVAL.into());
     }
     server.show_signals(task);
@@ -292,7 +294,7 @@ fn epoll_until(
     if count as i32 <= 0 {
         return Err(Errno::EINVAL.into());
     }
-    let count = count.min(MOST) as usize;
+    let count = count.min(MOST_EVENTS) as usize;
     let set = server.file(task, set)?;
     server.show_signals(task);
     let mut events: Vec<u8> = Vec::new();

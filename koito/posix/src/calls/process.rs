@@ -106,6 +106,11 @@ fn execute(
     owner.groups[1] = group.unwrap_or(owner.groups[1]);
     (owner.users[2], owner.groups[2]) = (owner.users[1], owner.groups[1]);
     owner.capabilities = Capabilities::of(owner.users);
+    // Who runs in another's name is not looked into by who started it, nor stopped by its end.
+    it.wishes.hides = owner.users[0] != owner.users[1] || owner.groups[0] != owner.groups[1];
+    if it.wishes.hides {
+        it.wishes.parent_death_signal = 0;
+    }
     it.space = loaded.space;
     it.name = loaded.name();
     it.has_executed = true;

@@ -164,6 +164,18 @@ pub fn sched_getparam(server: &mut Server, task: TaskKey, &[who, to, ..]: &Argum
     Ok(0)
 }
 
+/// How long it runs at a time when others want to.
+pub fn sched_rr_get_interval(
+    server: &mut Server,
+    task: TaskKey,
+    &[who, to, ..]: &Arguments,
+) -> Answer {
+    const QUANTUM: u64 = 10_000_000;
+    threads_process(server, task, who)?;
+    server.write_words(task, to, &[0, QUANTUM])?;
+    Ok(0)
+}
+
 /// The highest and the lowest of these priorities.
 pub fn sched_get_priority_max(_: &mut Server, _: TaskKey, &[policy, ..]: &Arguments) -> Answer {
     match policy as u32 {

@@ -23,10 +23,12 @@ mod request {
     pub const GET_WINDOW: u32 = 0x5413;
     pub const SET_WINDOW: u32 = 0x5414;
     pub const READABLE: u32 = 0x541b;
+    pub const PACKETS: u32 = 0x5420;
     pub const NONBLOCK: u32 = 0x5421;
     pub const LEAVE: u32 = 0x5422;
     pub const GET_SESSION: u32 = 0x5429;
     pub const NUMBER: u32 = 0x8004_5430;
+    pub const GET_PACKETS: u32 = 0x8004_5438;
     pub const LOCK: u32 = 0x4004_5431;
     pub const KEEP_ON_EXEC: u32 = 0x5450;
     pub const CLOSE_ON_EXEC: u32 = 0x5451;
@@ -175,6 +177,14 @@ fn terminal(server: &mut Server, task: TaskKey, file: FileId, arguments: &Argume
         request::NUMBER if end.is_master => {
             let number = server.world.vfs.terminals.number(id).ok_or(Errno::ENOTTY)?;
             write_number(server, task, argument, number)
+        }
+        request::PACKETS if end.is_master => {
+            let on = read_number(server, task, argument)? != 0;
+            server.number_call(task, |vfs, _| vfs.set_packets(id, on).map(|()| 0))
+        }
+        request::GET_PACKETS if end.is_master => {
+            let on = server.world.vfs.reads_packets(id);
+            write_number(server, task, argument, on.into())
         }
         request::LOCK if end.is_master => {
             let locked = read_number(server, task, argument)? != 0;

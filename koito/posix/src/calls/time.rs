@@ -144,13 +144,34 @@ pub fn clock_nanosleep(server: &mut Server, task: TaskKey, arguments: &Arguments
     Err(Stop::Wait)
 }
 
-/// Sets a clock: the machine's is as it is.
-pub fn clock_settime(server: &mut Server, task: TaskKey, &[number, ..]: &Arguments) -> Answer {
-    clock(server, task, number)?;
-    Err(Errno::EPERM.into())
+/// Sets the time of programs; the machine's own clock is as it is.
+fn set_real(server: &mut Server, task: TaskKey, nanoseconds: u64) -> Answer {
+    if server.process_of(task).owner.users[1] != 0 {
+        return Err(Errno::EPERM.into());
+    }
+    server.clock.set_real(nanoseconds);
+    Ok(0)
+}
+
+/// Sets the clock of real time.
+pub fn clock_settime(
+    server: &mut Server,
+    task: TaskKey,
+    &[number, from, ..]: &Arguments,
+) -> Answer {
+    if number as u32 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    let wanted = nanoseconds(server.read_words(task, from)?)?;
+    set_real(server, task, wanted)
 }
 
 /// Sets the time, as it used to be set.
-pub fn settimeofday(_: &mut Server, _: TaskKey, _: &Arguments) -> Answer {
-    Err(Errno::EPERM.into())
+pub fn settimeofday(server: &mut Server, task: TaskKey, &[from, ..]: &Arguments) -> Answer {
+    if from == 0 {
+        return Ok(0);
+    }
+    let [seconds, micros] = server.read_words(task, from)?;
+    let wanted = nanoseconds([seconds, micros.saturating_mul(1000)])?;
+    set_real(server, task, wanted)
 }

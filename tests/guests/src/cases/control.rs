@@ -8,7 +8,8 @@ use crate::report::{Failure, Verdict};
 use crate::test::{READ_WRITE, Test, index};
 
 cases!("control": a_kick, a_kick_of_many, a_kick_before_it_runs, interrupts_of_the_machine,
-    suspended_and_resumed, moved_between_cpus, two_at_once, memory_taken_away_while_it_runs,
+    suspended_and_resumed, moved_between_cpus, two_at_once, one_with_several_processors,
+    memory_taken_away_while_it_runs,
     window_removed_while_it_runs, space_removed_while_it_runs, cpu_removed_while_it_runs,
     vectors_removed_while_it_runs, process_removed_while_it_runs, a_monitor_that_dies,
     a_guest_without_monitor, what_it_takes_to_run, refusals_of_parts, a_cpu_for_another,
@@ -45,12 +46,21 @@ pub fn counting(test: &mut Test, cpu: u64) -> Result<Guest, Error> {
     Ok(guest)
 }
 
+/// How often something is looked at that will be so: for a minute. Emulated CPUs may stand still for seconds while the
+/// machine below has other things to do.
+const PATIENCE: u32 = 12_000;
+
 /// Sleeps until `guest` has counted on; `false` if it does not.
 pub fn counts(test: &mut Test, guest: &Guest) -> Result<bool, Error> {
-    let before = guest.memory.read(COUNTER);
-    for _ in 0..500 {
+    counts_at(test, guest, COUNTER)
+}
+
+/// The same, where `counter` is its counter.
+fn counts_at(test: &mut Test, guest: &Guest, counter: usize) -> Result<bool, Error> {
+    let before = guest.memory.read(counter);
+    for _ in 0..PATIENCE {
         test.sleep(200)?;
-        if guest.memory.read(COUNTER) != before {
+        if guest.memory.read(counter) != before {
             return Ok(true);
         }
     }
@@ -59,7 +69,7 @@ pub fn counts(test: &mut Test, guest: &Guest) -> Result<bool, Error> {
 
 /// Sleeps until the process of `guest` is in `state`; `false` if it never is.
 fn becomes(test: &mut Test, guest: &Guest, state: u64) -> Result<bool, Error> {
-    for _ in 0..500 {
+    for _ in 0..PATIENCE {
         if guest.pcb.information()?.2 == state {
             return Ok(true);
         }
@@ -154,6 +164,41 @@ fn two_at_once(test: &mut Test) -> Verdict {
     for guest in [&one, &other, &third] {
         check!(kick(guest)?.is(ExitReason::Kick, 0, 0));
     }
+    Ok(())
+}
+
+/// Two processors of one guest run on CPUs of their own: each is kicked alone, and memory goes for both.
+fn one_with_several_processors(test: &mut Test) -> Verdict {
+    /// The page where the second one begins, and its counter, 16 bytes behind the first one's.
+    const START: u8 = 2;
+    const OTHERS: usize = COUNTER + 16;
+    let far = test.far();
+    let one = counting(test, 0)?;
+    let mut other = one.sibling(test, far)?;
+    other.memory.copy_from(usize::from(START) << 12, COUNT());
+    // Its data segment begins later: `mov ax, 0x5001`.
+    other.memory.copy_from((usize::from(START) << 12) + 1, &[0x01]);
+    other.begin_at(START)?;
+    other.pcb.resume()?;
+    check!(counts(test, &one)? && counts_at(test, &other, OTHERS)?);
+    check!(kick(&other)?.is(ExitReason::Kick, 0, 0));
+    check!(counts(test, &one)?);
+    nun::Reply::OWED.reply(&crate::guest::message(Answer::RESUME))?;
+    let window = one.window_at(test, 0x50000)?;
+    for _ in 0..20 {
+        check!(counts(test, &one)? && counts_at(test, &other, OTHERS)?);
+        window.unmap(0x50000, 1)?;
+        let counters = (one.memory.read(COUNTER), one.memory.read(OTHERS));
+        for (guest, address) in [(&one, 0x50010), (&other, 0x50020)] {
+            let left = left(guest.port.receive()?)?;
+            check_eq!((left.reason, left.exit.value), (Some(ExitReason::Memory), address));
+        }
+        check_eq!((one.memory.read(COUNTER), one.memory.read(OTHERS)), counters);
+        window.map(0x50000, 3, 1, READ_WRITE, Default::default())?;
+        nun::Reply::OWED.reply(&crate::guest::message(Answer::RESUME))?;
+        one.pcb.resume()?;
+    }
+    check!(counts(test, &one)? && counts_at(test, &other, OTHERS)?);
     Ok(())
 }
 

@@ -95,10 +95,10 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
 /// 1, 2 and 4 bytes, 7 to 10 one for addresses of 2, 4 and 8 bytes, from 16 on the port.
 const fn port_access(info: u64) -> u64 {
     info >> 16 & 0xffff
-        | (info >> 4 & 7) << PortAccess::BYTES_SHIFT
-        | ((info & 1) * PortAccess::IN)
-        | ((info >> 2 & 3) * PortAccess::STRING)
-        | (info >> 7 & 7) << 1 << PortAccess::ADDRESS_SHIFT
+        | info << 12 & 7 << PortAccess::BYTES_SHIFT
+        | info << 20 & PortAccess::IN
+        | info << 19 & (PortAccess::STRING | PortAccess::REPEATED)
+        | info << 18 & 14 << PortAccess::ADDRESS_SHIFT
 }
 
 /// The same of exits for less frequent reasons: reason, detail and value.

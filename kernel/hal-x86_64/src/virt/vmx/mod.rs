@@ -7,6 +7,10 @@
 //! the lock is given back, it is written to memory ([`give`]). So whoever has the lock finds the
 //! state of every guest that does not run in memory, and nothing is written to memory that was a
 //! guest's.
+//!
+//! The only CPU of a machine is alone with its guests, so fast paths leave it the state for the monitor's
+//! answer. A general path that runs anybody else writes it back at its end: also the one that destroys the guest,
+//! before another call can make something of its memory.
 
 mod controls;
 pub(crate) mod ept;

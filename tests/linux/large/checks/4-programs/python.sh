@@ -12,9 +12,6 @@ python3 -W ignore -m unittest -q test.test_signal 2>&1 | grep -E '^(FAIL|ERROR|O
 ### python-test-select
 python3 -W ignore -m unittest -q test.test_select 2>&1 | grep -E '^(FAIL|ERROR|OK|FAILED|Ran)' | sed 's/ in .*//' | sort
 
-### python-test-epoll
-python3 -W ignore -m unittest -q test.test_epoll 2>&1 | grep -E '^(FAIL|ERROR|OK|FAILED|Ran)' | sed 's/ in .*//' | sort
-
 ### python-test-poll
 python3 -W ignore -m unittest -q test.test_poll 2>&1 | grep -E '^(FAIL|ERROR|OK|FAILED|Ran)' | sed 's/ in .*//' | sort
 

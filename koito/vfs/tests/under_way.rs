@@ -1,0 +1,56 @@
+//! Requests that are on their way to the file server while others go on.
+
+mod world;
+
+use koito_fs::Node;
+use koito_linux::Errno;
+use koito_vfs::*;
+use world::World;
+
+const PAGES: usize = 4;
+
+#[test]
+fn what_is_on_its_way_is_not_forgotten() {
+    let mut world = World::with_pages(2 * PAGES);
+    let long = world.open("/disk/long", Flags::CREATE | Flags::READ_WRITE).unwrap();
+    for _ in 0..4 * PAGES {
+        world.write(long, &[1; PAGE_BYTES]).unwrap();
+    }
+    world.settle();
+    let file = world.open("/disk/new", Flags::CREATE | Flags::WRITE).unwrap();
+    world.write(file, &[7; PAGES * PAGE_BYTES]).unwrap();
+    let request = world.vfs.write_back().unwrap();
+    assert!(matches!(request.ask, Ask::Write { first: 0, .. }), "{request:?}");
+    // More than there is room for.
+    world.vfs.seek(long, 0, Whence::Start).unwrap();
+    for _ in 0..4 * PAGES {
+        assert_eq!(world.read(long, PAGE_BYTES).unwrap(), [1; PAGE_BYTES]);
+    }
+    world.ask(&request).unwrap();
+    let mut bytes = [0; PAGES * PAGE_BYTES];
+    world.server.fs.read(Node(request.node), 0, &mut bytes).unwrap();
+    assert!(bytes.iter().all(|byte| *byte == 7), "the file server got what was written");
+}
+
+#[test]
+fn a_change_that_is_taken_back_leaves_nothing() {
+    let mut world = World::new();
+    world.find("/disk").unwrap();
+    let before = world.vfs.census();
+    let start = world.place.directory;
+    let mut taken_back = false;
+    let came =
+        world.run(|vfs, context| match vfs.make_directory(context, start, b"/disk/made", 0o755) {
+            Err(Stop::Commit(request)) => {
+                vfs.withdraw(&request);
+                taken_back = true;
+                Err(Stop::Error(Errno::EAGAIN))
+            }
+            other => other,
+        });
+    assert_eq!((came, taken_back), (Err(Errno::EAGAIN), true));
+    assert_eq!(world.find("/disk/made"), Err(Errno::ENOENT));
+    let after = world.vfs.census();
+    // The name that is not there is remembered.
+    assert_eq!((after.0, after.1, after.2), (before.0, before.1 + 1, before.2));
+}
