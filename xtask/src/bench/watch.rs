@@ -19,7 +19,7 @@ use crate::linux::{Clock, Guest, Kernel, Systems};
 use crate::progress::Step;
 
 /// Where the program says what begins, that a turn of it is over, and all of it.
-const MARKS: [&str; 3] = ["a9n_bench_begins", "a9n_bench_turned", "a9n_bench_ends"];
+const MARKS: [&str; 3] = ["mark_begins", "mark_turned", "mark_ends"];
 /// In place of a name, when there are no more.
 const OVER: &str = "over";
 /// What the emulator logs with `-d mmu` when a root of page tables is loaded.

@@ -38,6 +38,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tests/linux/hostile/src/raw", "makes calls with whatever arguments"),
     ("tests/linux/programs/src/entry", "is where a program for Linux is entered"),
     ("tests/linux/programs/src/system", "calls Linux"),
+    ("tests/linux/programs/src/vdso", "finds functions in the library that a kernel maps"),
     ("tests/linux/programs/src/bench/main", "names where a debugger stops"),
     ("tests/linux/programs/src/vdso", "finds and calls what the kernel maps"),
     ("tests/linux/programs/src/bench/processes", "hands strings to `execve`"),

@@ -6,7 +6,7 @@
 
 use koito_linux::Errno;
 use koito_posix_core::{Protection, USER_END};
-use koito_vfs::{Device, FileId, Object};
+use koito_vfs::{Device, FileId, Object, Target};
 
 use super::files::{MOST_BYTES, ON_ONE_TURN};
 use crate::buffer::Buffer;
@@ -85,7 +85,7 @@ impl Server {
         }
     }
 
-    /// Does `work` with a stretch of the caller's memory, or its start.
+    /// Does `work` with a stretch of the caller's memory; `None` if not all of it is there at once.
     fn through_buffer(
         &mut self,
         task: TaskKey,
@@ -95,6 +95,7 @@ impl Server {
     ) -> Option<Answer> {
         let mut buffer = Buffer::over(core::mem::take(&mut self.room));
         let answer = match self.fill_buffer(&mut buffer, task, place, tried) {
+            Ok(()) if (buffer.room() as u64) < place.1 => None,
             Ok(()) => work(self, &mut buffer),
             Err(errno) => Some(Err(errno.into())),
         };

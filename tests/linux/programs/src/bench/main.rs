@@ -36,7 +36,7 @@ fn main(arguments: Arguments) -> i32 {
     pipes::all();
     processes::all(arguments);
     println!("bench over 0");
-    a9n_bench_begins(OVER.as_ptr(), OVER.len());
+    mark_begins(OVER.as_ptr(), OVER.len());
     0
 }
 
@@ -47,7 +47,7 @@ fn measure(name: &str, turns: u64, mut turn: impl FnMut()) -> u64 {
     watch(name, turns as usize, || {
         for _ in 0..turns {
             turn();
-            a9n_bench_turned();
+            mark_turned();
         }
     });
     println!("bench {name} {figure}");
@@ -58,32 +58,29 @@ fn measure(name: &str, turns: u64, mut turn: impl FnMut()) -> u64 {
 fn watch(name: &str, units: usize, work: impl FnOnce()) {
     // It has to be in memory when the debugger reads it.
     black_box(name.bytes().fold(0, u8::wrapping_add));
-    a9n_bench_begins(name.as_ptr(), name.len());
+    mark_begins(name.as_ptr(), name.len());
     work();
-    a9n_bench_ends(units);
+    mark_ends(units);
 }
 
 /// In place of a name, when there are no more.
 const OVER: &str = "over";
 
 /// Where a debugger stops and reads the name of what begins.
-#[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn a9n_bench_begins(name: *const u8, bytes: usize) {
+extern "C" fn mark_begins(name: *const u8, bytes: usize) {
     black_box((name, bytes));
 }
 
 /// Where it stops that follows a single turn.
-#[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn a9n_bench_turned() {
+extern "C" fn mark_turned() {
     black_box(());
 }
 
 /// Where it stops again, and reads how many of that there were.
-#[unsafe(no_mangle)]
 #[inline(never)]
-extern "C" fn a9n_bench_ends(units: usize) {
+extern "C" fn mark_ends(units: usize) {
     black_box(units);
 }
 
