@@ -5,7 +5,11 @@ use amateras_machine::Processor;
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Event, StateGroups};
 use nun::heapless::Vec;
-use nun::{Error, Pcb, buffer};
+use nun::memory::Maker;
+use nun::{
+    Descriptor, Error, IpcPort, Pcb, Rights, Slots, VectorState, VirtualAddressSpace, VirtualCpu,
+    buffer,
+};
 
 /// What a processor is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,4 +68,31 @@ impl Processor for VirtualProcessor {
             let _ = self.pcb.write_guest(group);
         }
     }
+}
+
+/// Makes the process of processor `number`, which does not run yet: on the machine's CPU of that number,
+/// or, where there is none, on the first.
+pub fn make<M: Maker>(
+    maker: &mut M,
+    physical: VirtualAddressSpace,
+    resolver: IpcPort,
+    priority: u8,
+    number: u64,
+) -> Result<Pcb, Error> {
+    let cpu: VirtualCpu = maker.make(0)?;
+    let vectors: VectorState = maker.make(0)?;
+    let pcb: Pcb = maker.make(0)?;
+    let slot = maker.slots().take_slot()?;
+    maker.slots().node().mint(slot, resolver, Rights::WRITE, number)?;
+    let resolver = IpcPort::at(maker.slots().descriptor(slot));
+    pcb.configure_ports(resolver, Descriptor::NULL)?;
+    pcb.configure_vector(vectors)?;
+    pcb.configure_guest(cpu, physical)?;
+    let priority = priority.into();
+    // A monitor serves an exit as urgently as who left: one of another CPU must not wait for the guest on
+    // the monitor's own.
+    if number == 0 || pcb.configure_schedule(priority + 1, number, 0).is_err() {
+        pcb.configure_schedule(priority, 0, 0)?;
+    }
+    Ok(pcb)
 }

@@ -7,18 +7,15 @@ use amateras_devices::pci::Pci;
 use amateras_devices::virtio::{Description, Kind, Transport};
 use amateras_devices::{GuestMemory, MOST_PROCESSORS, Start, Timeline, Visit};
 use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
+use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Exit, GuestVerdict, StateGroups};
-use nun::abi::{Descriptor, MESSAGE_REGISTERS};
 use nun::heapless::String;
 use nun::memory::{Maker, Space};
-use nun::{
-    Culprit, Error, IpcPort, Message, Pcb, Reason, Rights, Slots, VectorState, VirtualAddressSpace,
-    VirtualCpu, ticks,
-};
+use nun::{Culprit, Error, IpcPort, Message, Pcb, Reason, VirtualAddressSpace, ticks};
 
 use crate::memory::Memory;
 use crate::processors::{Doing, VirtualProcessor, VirtualProcessors};
-use crate::state;
+use crate::{processors, state};
 
 /// Most bytes of a command line, with what is added to it.
 const COMMAND_LINE_BYTES: usize = 1024;
@@ -128,7 +125,7 @@ impl<'a> Vm<'a> {
         let physical: VirtualAddressSpace = maker.make(0)?;
         let mut processors = VirtualProcessors::new();
         for number in 0..options.processors.clamp(1, MOST_PROCESSORS) {
-            let pcb = make_processor(maker, physical, resolver, &options, number as u64)?;
+            let pcb = processors::make(maker, physical, resolver, options.priority, number as u64)?;
             let doing = if number == 0 { Doing::Running } else { Doing::Waiting };
             // There is room for the most that there can be.
             let _ = processors.push(VirtualProcessor { pcb, doing, awaited: false });
@@ -401,31 +398,4 @@ impl<'a> Vm<'a> {
 /// The answer that leaves a processor stopped, after an instruction of so many bytes.
 fn stopped_after(bytes: u8) -> Answer {
     Answer { verdict: GuestVerdict::STOP.after(bytes), ..Answer::default() }
-}
-
-/// Makes the process of processor `number`, which does not run yet: on the machine's CPU of that number,
-/// or, where there is none, on the first.
-fn make_processor<M: Maker>(
-    maker: &mut M,
-    physical: VirtualAddressSpace,
-    resolver: IpcPort,
-    options: &Options,
-    number: u64,
-) -> Result<Pcb, Error> {
-    let cpu: VirtualCpu = maker.make(0)?;
-    let vectors: VectorState = maker.make(0)?;
-    let pcb: Pcb = maker.make(0)?;
-    let slot = maker.slots().take_slot()?;
-    maker.slots().node().mint(slot, resolver, Rights::WRITE, number)?;
-    let resolver = IpcPort::at(maker.slots().descriptor(slot));
-    pcb.configure_ports(resolver, Descriptor::NULL)?;
-    pcb.configure_vector(vectors)?;
-    pcb.configure_guest(cpu, physical)?;
-    let priority = options.priority.into();
-    // A monitor serves an exit as urgently as who left: one of another CPU must not wait for the guest on
-    // the monitor's own.
-    if number == 0 || pcb.configure_schedule(priority + 1, number, 0).is_err() {
-        pcb.configure_schedule(priority, 0, 0)?;
-    }
-    Ok(pcb)
 }
