@@ -10,7 +10,7 @@ use a9n_abi::init::{INIT_INFO_ADDRESS, INIT_VERSION, InitInfo};
 use crate::{IpcPort, Message, Pcb, aci, arch, debug_exit};
 
 /// Bytes of stack for a program that asks for no other amount.
-pub const DEFAULT_STACK_BYTES: usize = 64 * 1024;
+pub const DEFAULT_STACK_BYTES: usize = 128 * 1024;
 
 /// Whether this process is init. Written once, before `main`.
 static IS_INIT: AtomicBool = AtomicBool::new(false);

@@ -6,7 +6,7 @@
 
 mod lists;
 
-use self::lists::Lists;
+use self::lists::{Heads, Links};
 use super::cut;
 use crate::resources::EXHAUSTED;
 use crate::slots::Slots;
@@ -16,6 +16,8 @@ use crate::{Culprit, Error, Generic, Reason};
 const SMALLEST: u8 = 6;
 /// Sizes that there are, as logarithms.
 const SIZES: usize = 64;
+/// Lists over which blocks in use are spread.
+const SPREAD: usize = 128;
 
 /// What is known about one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,13 +55,16 @@ const VACANT: Block =
 #[derive(Clone, Debug)]
 pub struct Buddy<const BLOCKS: usize> {
     blocks: [Block; BLOCKS],
-    /// Vacant records under 0.
-    vacant: Lists<BLOCKS, 1>,
+    /// Of records that are vacant, free or in use: each is one of them, or split.
+    links: Links<BLOCKS>,
+    vacant: Heads<1>,
     /// Free blocks by their size.
-    free: Lists<BLOCKS, SIZES>,
-    /// Blocks in use by their slot, and by their note.
-    by_slot: Lists<BLOCKS, BLOCKS>,
-    by_note: Lists<BLOCKS, BLOCKS>,
+    free: Heads<SIZES>,
+    /// Blocks in use by their slot.
+    by_slot: Heads<SPREAD>,
+    /// And once more by their note.
+    notes: Links<BLOCKS>,
+    by_note: Heads<SPREAD>,
 }
 
 impl<const BLOCKS: usize> Default for Buddy<BLOCKS> {
@@ -71,14 +76,15 @@ impl<const BLOCKS: usize> Default for Buddy<BLOCKS> {
 impl<const BLOCKS: usize> Buddy<BLOCKS> {
     /// One without memory.
     pub const fn new() -> Self {
-        let mut vacant = Lists::new();
+        let (mut links, mut vacant) = (Links::new(), Heads::new());
         let mut number = BLOCKS;
         while number > 0 {
             number -= 1;
-            vacant.insert(0, number);
+            links.insert(&mut vacant, 0, number);
         }
-        let (free, by_slot, by_note) = (Lists::new(), Lists::new(), Lists::new());
-        Self { blocks: [VACANT; BLOCKS], vacant, free, by_slot, by_note }
+        let (free, by_slot, by_note) = (Heads::new(), Heads::new(), Heads::new());
+        let notes = Links::new();
+        Self { blocks: [VACANT; BLOCKS], links, vacant, free, by_slot, notes, by_note }
     }
 
     /// Gives it the Generic in slot `index`, of 2^`size_bits` bytes, from which nothing has been
@@ -89,7 +95,7 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
         if usize::from(size_bits) >= SIZES {
             return Err(wrong(2));
         }
-        let number = self.vacant.of(0).next().ok_or(EXHAUSTED)?;
+        let number = self.links.of(&self.vacant, 0).next().ok_or(EXHAUSTED)?;
         let itself = number as u16;
         let block = Block { size_bits, slot, parent: itself, buddy: itself, ..VACANT };
         self.enter(number, block);
@@ -146,16 +152,18 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
         let number = self.used(block, slots)?;
         let Block { slot, note, size_bits, .. } = self.blocks[number];
         slots.node().revoke(slot.into())?;
-        self.by_slot.remove(slot.into(), number);
-        self.by_note.remove(note.into(), number);
+        self.links.remove(&mut self.by_slot, slot.into(), number);
+        self.notes.remove(&mut self.by_note, note.into(), number);
         self.blocks[number].state = State::Free;
-        self.free.insert(size_bits.into(), number);
+        self.links.insert(&mut self.free, size_bits.into(), number);
         self.merge(number, slots)
     }
 
     /// The largest free block, as a logarithm of its bytes.
     pub fn largest(&self) -> Option<u8> {
-        (0..SIZES as u8).rev().find(|bits| self.free.of((*bits).into()).next().is_some())
+        (0..SIZES as u8)
+            .rev()
+            .find(|bits| self.links.of(&self.free, (*bits).into()).next().is_some())
     }
 
     /// Bytes that are free.
@@ -167,37 +175,38 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
     pub fn note(&mut self, block: Generic, note: u16, slots: &impl Slots) -> Result<(), Error> {
         let number = self.used(block, slots)?;
         let before = core::mem::replace(&mut self.blocks[number].note, note);
-        self.by_note.remove(before.into(), number);
-        self.by_note.insert(note.into(), number);
+        self.notes.remove(&mut self.by_note, before.into(), number);
+        self.notes.insert(&mut self.by_note, note.into(), number);
         Ok(())
     }
 
     /// The block in use with the note `note`.
     pub fn noted(&self, note: u16, slots: &impl Slots) -> Option<Generic> {
-        let number = self.by_note.of(note.into()).find(|it| self.blocks[*it].note == note)?;
+        let number =
+            self.notes.of(&self.by_note, note.into()).find(|it| self.blocks[*it].note == note)?;
         Some(Generic::at(slots.descriptor(self.blocks[number].slot.into())))
     }
 
     /// Free blocks of at least 2^`size_bits` bytes, the smallest first.
     fn large_enough(&self, size_bits: u8) -> impl Iterator<Item = usize> {
-        (usize::from(size_bits)..SIZES).flat_map(|bits| self.free.of(bits))
+        (usize::from(size_bits)..SIZES).flat_map(|bits| self.links.of(&self.free, bits))
     }
 
     /// Has a free block be in use.
     fn take(&mut self, number: usize, slots: &impl Slots) -> Generic {
         let block = &mut self.blocks[number];
         (block.state, block.note) = (State::Used, 0);
-        self.free.remove(block.size_bits.into(), number);
-        self.by_slot.insert(block.slot.into(), number);
-        self.by_note.insert(0, number);
+        self.links.remove(&mut self.free, block.size_bits.into(), number);
+        self.links.insert(&mut self.by_slot, block.slot.into(), number);
+        self.notes.insert(&mut self.by_note, 0, number);
         Generic::at(slots.descriptor(block.slot.into()))
     }
 
     /// Has a vacant record be that of `block`, which is free.
     fn enter(&mut self, number: usize, block: Block) {
-        self.vacant.remove(0, number);
+        self.links.remove(&mut self.vacant, 0, number);
         self.blocks[number] = Block { state: State::Free, ..block };
-        self.free.insert(block.size_bits.into(), number);
+        self.links.insert(&mut self.free, block.size_bits.into(), number);
     }
 
     /// Whether physical `address` lies in block `number`.
@@ -211,14 +220,14 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
     fn used(&self, block: Generic, slots: &impl Slots) -> Result<usize, Error> {
         let slot = slots.index(block.descriptor());
         let is_it = |number: &usize| slot == Some(self.blocks[*number].slot.into());
-        slot.and_then(|slot| self.by_slot.of(slot as usize).find(is_it))
+        slot.and_then(|slot| self.links.of(&self.by_slot, slot as usize).find(is_it))
             .ok_or(Error::new(Reason::InvalidArgument, Culprit::argument(1)))
     }
 
     /// Splits the free block `number`; answers the record of one half.
     fn split(&mut self, number: usize, slots: &mut impl Slots) -> Result<usize, Error> {
         let Block { slot, size_bits, .. } = self.blocks[number];
-        let mut vacant = self.vacant.of(0);
+        let mut vacant = self.links.of(&self.vacant, 0);
         let (Some(first), Some(second)) = (vacant.next(), vacant.next()) else {
             return Err(EXHAUSTED);
         };
@@ -235,7 +244,7 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
             return Err(error);
         }
         self.blocks[number].state = State::Split;
-        self.free.remove(usize::from(size_bits) + 1, number);
+        self.links.remove(&mut self.free, usize::from(size_bits) + 1, number);
         let parent = number as u16;
         // The first one is in front of its list then.
         for (half, buddy, slot) in [(second, first, index + 1), (first, second, index)] {
@@ -255,12 +264,12 @@ impl<const BLOCKS: usize> Buddy<BLOCKS> {
             for half in [number, buddy.into()] {
                 slots.put(self.blocks[half].slot.into());
                 self.blocks[half] = VACANT;
-                self.free.remove(size_bits.into(), half);
-                self.vacant.insert(0, half);
+                self.links.remove(&mut self.free, size_bits.into(), half);
+                self.links.insert(&mut self.vacant, 0, half);
             }
             number = parent.into();
             self.blocks[number].state = State::Free;
-            self.free.insert(usize::from(size_bits) + 1, number);
+            self.links.insert(&mut self.free, usize::from(size_bits) + 1, number);
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ mod test;
 use nun::{Error, InitInfo, entry, println};
 use test::Test;
 
-nun::entry!(main);
+nun::entry!(main, stack = 256 * 1024);
 
 fn main(init: &'static InitInfo) -> Result<(), Error> {
     let mut test = Test::new(init)?;

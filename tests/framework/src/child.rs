@@ -14,7 +14,7 @@ use nun::memory::HeapMemory;
 use nun::{IpcPort, Message, aci};
 use protocol::{SHARED, label, role};
 
-nun::entry!(main, stack = 16384);
+nun::entry!(main, stack = 64 * 1024);
 
 #[global_allocator]
 static HEAP: nun_heap::Heap = nun_heap::empty();

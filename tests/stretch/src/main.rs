@@ -13,7 +13,7 @@ mod machine;
 use ground::Ground;
 use nun::{Error, InitInfo, println};
 
-nun::entry!(main);
+nun::entry!(main, stack = 256 * 1024);
 
 fn main(init: &'static InitInfo) -> Result<(), Error> {
     let mut ground = Ground::new(init)?;
