@@ -79,7 +79,7 @@ pub fn memory(shell: &Shell<'_>, _: &[&str], terminal: &mut Terminal) -> fmt::Re
             let (used, all) = (memory.used >> 10, memory.bytes >> 10);
             writeln!(
                 terminal,
-                "{used} of {all} KiB are in use; root has {} free slots",
+                "{used} of {all} KiB are in use\nroot has {} free slots",
                 memory.free_slots
             )
         }
