@@ -78,6 +78,12 @@ impl<T> Arena<T> {
         Self { values: Vec::new(), there: Vec::new(), count: 0 }
     }
 
+    /// None, with room for `count`: so many are added without another allocation.
+    pub fn with_room(count: usize) -> Self {
+        let there = Vec::with_capacity(count.div_ceil(64));
+        Self { values: Vec::with_capacity(count), there, count: 0 }
+    }
+
     /// Enters a value under the lowest free number.
     pub fn add(&mut self, value: T) -> Key<T> {
         // Sixty-four at a time.

@@ -8,8 +8,9 @@ use koito_posix_core::Kin;
 use crate::process::{Process, ProcessKey};
 use crate::server::{Server, TaskKey};
 
-/// Most threads at a time, and most processes, ended ones included, as far as there is memory.
-const MOST: usize = 4096;
+/// Most threads at a time, and most processes, ended ones included, as far as there is memory. The server sets
+/// room for their records aside when it begins: one large piece would not be found later.
+pub const MOST: usize = 1024;
 /// Most processes of one session: others have room, whatever one does.
 const MOST_OF_SESSION: usize = MOST / 2;
 

@@ -20,6 +20,7 @@ use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
 use crate::process::{Process, ProcessKey, Task};
+use crate::registry::MOST;
 use crate::service;
 use crate::space::{Refusal, Space, tried};
 use crate::terminals::Terminals;
@@ -145,9 +146,9 @@ impl Server {
                 objects,
             },
             place,
-            spaces: Arena::new(),
-            processes: Arena::new(),
-            tasks: Arena::new(),
+            spaces: Arena::with_room(MOST),
+            processes: Arena::with_room(MOST),
+            tasks: Arena::with_room(MOST),
             terminals,
             clock,
             power: environment.service("power").ok().map(PowerClient::new),
