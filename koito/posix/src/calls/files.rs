@@ -16,6 +16,8 @@ use crate::server::{Server, TaskKey};
 pub const MOST_BYTES: u64 = 0x7fff_f000;
 /// Bytes that a call moves before others have their turn.
 pub const ON_ONE_TURN: u64 = 1 << 20;
+/// The same at a terminal, which looks at each of them.
+const AT_A_TERMINAL: u64 = 4096;
 /// Most pieces of a vector.
 const MOST_PIECES: u64 = 1024;
 
@@ -135,12 +137,17 @@ impl Server {
         }
         let tried = if way == Way::Read { Protection::WRITE } else { Protection::READ };
         let in_steps = matches!(self.world.vfs.object(file), Object::File(_) | Object::Device(_));
+        let turn = match self.world.vfs.object(file) {
+            Object::Terminal(_) => AT_A_TERMINAL,
+            _ => ON_ONE_TURN,
+        };
         let waits = !self.world.vfs.flags(file).contains(Flags::NONBLOCK);
         let before = self.tasks[task].moved;
         let mut done = before;
         loop {
             let at = address.wrapping_add(done);
-            let asked = (bytes - done.min(bytes)).min(koito_vfs::MOST_AT_ONCE as u64);
+            let most = turn.min(koito_vfs::MOST_AT_ONCE as u64);
+            let asked = (bytes - done.min(bytes)).min(most);
             buffer.clear();
             let moved = match self.fill_buffer(buffer, task, (at, asked), tried) {
                 Ok(()) => self.step(task, file, way, offset.map(|it| it + done), buffer),
@@ -149,7 +156,8 @@ impl Server {
             match moved {
                 Ok(count) => {
                     done += count;
-                    if in_steps && done < bytes && done - before >= ON_ONE_TURN && count == asked {
+                    let is_whole = count == asked && (in_steps || way == Way::Write);
+                    if is_whole && done < bytes && done - before >= turn {
                         self.tasks[task].moved = done;
                         return Err(Stop::Again);
                     }
