@@ -11,6 +11,8 @@ use crate::server::{Server, TaskKey};
 /// Most threads at a time, and most processes, ended ones included, as far as there is memory. The server sets
 /// room for their records aside when it begins: one large piece would not be found later.
 pub const MOST: usize = 1024;
+/// Of those, what only the superuser may have: who ends a bomb needs a process.
+const FOR_ROOT: usize = 64;
 /// Most processes of one session: others have room, whatever one does.
 const MOST_OF_SESSION: usize = MOST / 2;
 
@@ -75,13 +77,18 @@ impl Server {
 
     /// Refuses more processes and threads than there can be: for a process that makes them, or for none.
     pub fn check_room(&self, maker: Option<ProcessKey>) -> Result<(), Errno> {
-        let mut full = self.tasks.len() >= MOST || self.processes.len() >= MOST;
+        let mut most = MOST;
+        let mut full = false;
         if let Some(maker) = maker {
             let it = &self.processes[maker];
             let [user, effective, _] = it.owner.users;
             full |= self.numbers.of_session(it.session) >= MOST_OF_SESSION;
-            full |= user != 0 && effective != 0 && self.threads_of(user) >= it.limits.processes();
+            if user != 0 && effective != 0 {
+                full |= self.threads_of(user) >= it.limits.processes();
+                most -= FOR_ROOT;
+            }
         }
+        full |= self.tasks.len() >= most || self.processes.len() >= most;
         if full { Err(Errno::EAGAIN) } else { Ok(()) }
     }
 
