@@ -319,6 +319,11 @@ impl<P: Pages> Vfs<P> {
         remotes.map(|remote| (remote.node, remote.holds))
     }
 
+    /// Pages with contents of the file server's files, and of files in memory.
+    pub const fn file_pages(&self) -> (usize, usize) {
+        (self.cached_pages, self.memory_pages)
+    }
+
     /// Nodes, names and open files in memory: it falls back to where it was when everything was given back.
     pub fn census(&self) -> (usize, usize, usize) {
         (self.inodes.len(), self.dentries.len(), self.files.len())
