@@ -1,8 +1,8 @@
 //! Mutual exclusion between the threads of a program.
 
-use core::fmt;
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::{fmt, hint};
 
 pub use lock_api::MutexGuard;
 use lock_api::{GuardSend, RawMutex};
@@ -13,9 +13,9 @@ use crate::yield_now;
 /// use it need the same priority.
 pub type Mutex<T> = lock_api::Mutex<YieldingLock, T>;
 
-/// A value that threads on several CPUs use, in the order in which they ask for it. Who waits for long does what
-/// `W` says.
-pub type FairMutex<T, W = Yield> = lock_api::Mutex<TicketLock<W>, T>;
+/// A value that threads on several CPUs use, of whatever priority. Who waits looks for a while and then sleeps, until
+/// `B` rings.
+pub type SleepingMutex<T, B> = lock_api::Mutex<SleepingLock<B>, T>;
 
 /// The lock in a [`Mutex`].
 #[derive(Debug)]
@@ -43,137 +43,151 @@ unsafe impl RawMutex for YieldingLock {
     }
 }
 
-/// What is to be done by who waits for a lock longer than its holder needs that runs: the holder may have to wait
-/// for a CPU.
-pub trait Wait {
-    /// Called again and again, between long looks at the lock.
-    fn wait();
+/// How threads sleep that wait for a lock, and are woken.
+pub trait Bell {
+    /// Waits until it is rung, or has been since it was last heard.
+    fn hear();
+    /// Wakes one of those who hear it, or else the next that does.
+    fn ring();
 }
 
-/// Lets others of its priority run.
-#[derive(Debug)]
-pub struct Yield;
-
-impl Wait for Yield {
-    fn wait() {
-        // It is never refused.
-        let _ = yield_now();
-    }
-}
-
-/// How often a waiter looks at its lock before it [waits](Wait::wait).
+/// How often a waiter looks at its lock before it sleeps.
 const LOOKS: u32 = 1000;
 
-/// The lock in a [`FairMutex`]: everybody draws a number, and comes in when that is called.
-pub struct TicketLock<W> {
-    next: AtomicU32,
-    called: AtomicU32,
-    waits: PhantomData<fn() -> W>,
+/// The lock in a [`SleepingMutex`].
+pub struct SleepingLock<B> {
+    state: AtomicU32,
+    bell: PhantomData<fn() -> B>,
 }
 
-impl<W: Wait> TicketLock<W> {
-    /// Waits until `number` is called.
+/// Nobody holds it.
+const FREE: u32 = 0;
+/// Somebody does, and nobody sleeps.
+const HELD: u32 = 1;
+/// Somebody does, and others may sleep.
+const AWAITED: u32 = 2;
+
+impl<B: Bell> SleepingLock<B> {
+    /// Takes it as `taken`, if it is free or comes to be so soon.
+    fn takes_soon(&self, taken: u32) -> bool {
+        (0..LOOKS).any(|_| {
+            let is_free = self.state.load(Ordering::Relaxed) == FREE;
+            if !is_free {
+                hint::spin_loop();
+            }
+            is_free && self.takes(taken)
+        })
+    }
+
+    #[inline]
+    fn takes(&self, taken: u32) -> bool {
+        self.state.compare_exchange(FREE, taken, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
     #[cold]
     #[inline(never)]
-    fn wait_for(&self, number: u32) {
-        loop {
-            for _ in 0..LOOKS {
-                if self.called.load(Ordering::Acquire) == number {
-                    return;
-                }
-                core::hint::spin_loop();
+    fn wait(&self) {
+        if self.takes_soon(HELD) {
+            return;
+        }
+        // From here on whoever gives it back rings. Others may sleep as well, so it is taken as awaited.
+        while self.state.swap(AWAITED, Ordering::Acquire) != FREE {
+            B::hear();
+            if self.takes_soon(AWAITED) {
+                return;
             }
-            W::wait();
         }
     }
 }
 
-// SAFETY: a number is drawn by one thread, and the next is called when that one unlocks: so one thread at a time
-// is in, which sees what those before it stored.
-unsafe impl<W: Wait> RawMutex for TicketLock<W> {
-    const INIT: Self =
-        Self { next: AtomicU32::new(0), called: AtomicU32::new(0), waits: PhantomData };
+// SAFETY: whoever changes `FREE` into something else is the only one until it stores `FREE` again; the others
+// change what is not `FREE` into `AWAITED` only.
+unsafe impl<B: Bell> RawMutex for SleepingLock<B> {
+    const INIT: Self = Self { state: AtomicU32::new(FREE), bell: PhantomData };
     type GuardMarker = GuardSend;
 
     #[inline]
     fn lock(&self) {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        if self.called.load(Ordering::Acquire) != number {
-            self.wait_for(number);
+        if !self.takes(HELD) {
+            self.wait();
         }
     }
 
+    #[inline]
     fn try_lock(&self) -> bool {
-        let number = self.called.load(Ordering::Acquire);
-        let (mine, others) = (number.wrapping_add(1), Ordering::Relaxed);
-        self.next.compare_exchange(number, mine, Ordering::Acquire, others).is_ok()
+        self.takes(HELD)
     }
 
     // SAFETY: the caller holds the lock.
     #[inline]
     unsafe fn unlock(&self) {
-        let number = self.called.load(Ordering::Relaxed);
-        self.called.store(number.wrapping_add(1), Ordering::Release);
+        if self.state.swap(FREE, Ordering::Release) == AWAITED {
+            B::ring();
+        }
     }
 }
 
-impl<W> fmt::Debug for TicketLock<W> {
+impl<B> fmt::Debug for SleepingLock<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TicketLock").field("next", &self.next).field("called", &self.called).finish()
+        f.debug_tuple("SleepingLock").field(&self.state).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Condvar, Mutex, PoisonError};
     use std::thread;
 
-    use super::*;
+    use super::{Bell, RawMutex, SleepingLock, SleepingMutex};
 
-    /// Leaves the CPU of the host to others.
-    struct HostWaits;
+    /// A bell that keeps one ring, as a Notification Port does.
+    struct HostBell;
 
-    impl Wait for HostWaits {
-        fn wait() {
-            thread::yield_now();
+    static RUNG: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+    impl Bell for HostBell {
+        fn hear() {
+            let rung = RUNG.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = RUNG.1.wait_while(rung, |rung| !*rung);
+            *waited.unwrap_or_else(PoisonError::into_inner) = false;
+        }
+
+        fn ring() {
+            *RUNG.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            RUNG.1.notify_one();
         }
     }
 
     #[test]
-    fn threads_come_in_one_at_a_time() {
-        const TIMES: u64 = 20_000;
-        let counts = Arc::new(FairMutex::<(u64, u64), HostWaits>::new((0, 0)));
-        let threads: [_; 3] = core::array::from_fn(|_| {
+    fn threads_come_in_one_at_a_time_and_none_is_forgotten() {
+        const TIMES: u64 = 2_000;
+        let counts = Arc::new(SleepingMutex::<(u64, u64), HostBell>::new((0, 0)));
+        let threads: [_; 4] = core::array::from_fn(|_| {
             let counts = Arc::clone(&counts);
             thread::spawn(move || {
-                for _ in 0..TIMES {
+                for time in 0..TIMES {
                     let mut counts = counts.lock();
                     counts.0 += 1;
-                    core::hint::black_box(&mut counts);
+                    if time % 16 == 0 {
+                        // Others wait for so long that they sleep.
+                        thread::yield_now();
+                    }
                     counts.1 += 1;
                     assert_eq!(counts.0, counts.1, "somebody else is in");
                 }
             })
         });
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(counts.lock().0, 3 * TIMES);
+        assert_eq!(counts.lock().0, 4 * TIMES);
     }
 
     #[test]
-    fn a_lock_is_refused_while_it_is_held_across_the_last_number() {
-        let lock = TicketLock::<HostWaits> {
-            next: AtomicU32::new(u32::MAX),
-            called: AtomicU32::new(u32::MAX),
-            waits: PhantomData,
-        };
-        for _ in 0..3 {
-            lock.lock();
-            assert!(!lock.try_lock());
-            // SAFETY: it is held since two lines.
-            unsafe { lock.unlock() };
-            assert!(lock.try_lock());
-            // SAFETY: it is held since the last line.
-            unsafe { lock.unlock() };
-        }
+    fn a_lock_is_refused_while_it_is_held() {
+        let lock = SleepingLock::<HostBell>::INIT;
+        assert!(lock.try_lock());
+        assert!(!lock.try_lock());
+        // SAFETY: it is held since the first line.
+        unsafe { lock.unlock() };
+        assert!(lock.try_lock());
     }
 }

@@ -10,14 +10,34 @@
 //! thread before the state is there to look at it. Whoever ends a thread that may run counts that
 //! ([`cuts`](Server::cuts)); who finds the count changed has the kernel say whether the message still wants an answer.
 
-use nun::lock::{FairMutex, MutexGuard};
-use nun::{Arrival, IpcPort, Message, Reply, Verdict};
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use nun::lock::{Bell, MutexGuard, SleepingMutex};
+use nun::{Arrival, IpcPort, Message, NotificationPort, Reply, Verdict};
 
 use crate::machine::Seat;
 use crate::server::{Next, Server};
 
 /// What all threads work on.
-static SERVER: FairMutex<Option<Server>> = FairMutex::new(None);
+static SERVER: SleepingMutex<Option<Server>, Turn> = SleepingMutex::new(None);
+
+/// Tells a thread that sleeps that the state is to be had.
+struct Turn;
+
+/// Slots of the Notification Port for that: to hear it, and in the upper half to ring it.
+static TURN: AtomicU64 = AtomicU64::new(0);
+
+impl Bell for Turn {
+    fn hear() {
+        let slot = TURN.load(Ordering::Relaxed) & u64::from(u32::MAX);
+        NotificationPort::slot(slot).wait().expect("its capability stays");
+    }
+
+    fn ring() {
+        let slot = TURN.load(Ordering::Relaxed) >> u32::BITS;
+        NotificationPort::slot(slot).notify().expect("its capability stays");
+    }
+}
 
 /// Serves for good.
 pub fn serve(server: Server) -> ! {
@@ -25,6 +45,8 @@ pub fn serve(server: Server) -> ! {
     let server = guard.insert(server);
     let objects = &mut server.world.objects;
     let seat = objects.first_seat().expect("there is room for capabilities");
+    let [heard, rung] = objects.make_bell().expect("there is room for capabilities");
+    TURN.store(heard | rung << u32::BITS, Ordering::Relaxed);
     let cpus = objects.placement.cpus();
     for cpu in 1..cpus {
         objects.start_thread(cpu, begin).expect("there is memory for threads");

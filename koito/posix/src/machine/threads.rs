@@ -8,7 +8,7 @@ use koito_posix_core::PAGE_BYTES;
 use nun::arch::RETURN_ADDRESS_BYTES;
 use nun::mapped::Mapped;
 use nun::thread::expect_several;
-use nun::{Descriptor, Error, Frame, IpcPort, Pcb, Rights, aci};
+use nun::{Descriptor, Error, Frame, IpcPort, NotificationPort, Pcb, Rights, aci};
 
 use super::objects::{Body, IDENTIFIER, Objects, own_space, root};
 use super::placement::URGENT;
@@ -60,6 +60,13 @@ impl Objects {
         let seat = Seat { port: IpcPort::slot(slot::SERVED), spare: self.take_slot()? };
         self.ports.push(seat.port);
         Ok(seat)
+    }
+
+    /// A Notification Port: the slots of a capability to wait at it, and one to signal it.
+    pub fn make_bell(&mut self) -> Result<[u64; 2], Error> {
+        let (bell, rung): (NotificationPort, u64) = (self.make(0)?, self.take_slot()?);
+        root().mint(rung, bell, Rights::WRITE, 1)?;
+        Ok([bell.descriptor().index(), rung])
     }
 
     /// Starts a thread on processor `cpu`; those before it have theirs. It runs `entry`, which is told what it has to
