@@ -133,8 +133,7 @@ impl<M: SharedMemory> ClientEnd<M> {
         put(&self.memory, entry(word::REQUESTS, tag, REQUESTS), tag, &request());
         self.next.store(tag.wrapping_add(1), Ordering::Relaxed);
         tell(&self.memory, word::MADE, tag.wrapping_add(1));
-        // A server that is not there yet looks for requests when it begins.
-        let _ = self.bell.notify();
+        self.ring();
         Some(Some(Ticket { end: self, place }))
     }
 
@@ -179,7 +178,15 @@ impl<M: SharedMemory> ClientEnd<M> {
         tell(&self.memory, word::READ, read);
     }
 
-    fn is_gone(&self) -> bool {
+    /// Rings the server: for what is arranged in the memory beyond the rings. A server that is not there yet
+    /// looks for itself when it begins.
+    pub fn ring(&self) {
+        // Nobody hears it then.
+        let _ = self.bell.notify();
+    }
+
+    /// Whether there will be no server any more.
+    pub fn is_gone(&self) -> bool {
         look(&self.memory, word::GONE) != 0
     }
 }
