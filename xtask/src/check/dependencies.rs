@@ -42,10 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("amateras-machine", &["a9n-abi", "amateras-devices"]),
     ("amateras-vmm", &["amateras-boot", "amateras-devices", "amateras-machine", "nun"]),
     ("amateras-alone", &["amateras-vmm", "nun"]),
-    (
-        "amateras-component",
-        &["amateras-devices", "amateras-vmm", "koito", "koito-ethernet", "nun"],
-    ),
+    ("amateras-component", &["amateras-devices", "amateras-vmm", "koito", "koito-ethernet", "nun"]),
     ("koito", &["koito-manifest", "nun"]),
     ("koito-root", &["koito", "koito-acpi", "koito-manifest", "nun", "nun-driver"]),
     ("koito-clock", &["koito", "nun"]),

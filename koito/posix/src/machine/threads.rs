@@ -115,12 +115,7 @@ impl Objects {
     }
 
     /// The same for the first time, by a capability in the first of these slots, which is empty.
-    pub(super) fn resolve(
-        &self,
-        body: Body,
-        cpu: u8,
-        slots: [u64; 2],
-    ) -> Result<Resolver, Error> {
+    pub(super) fn resolve(&self, body: Body, cpu: u8, slots: [u64; 2]) -> Result<Resolver, Error> {
         let identifier = IDENTIFIER | u64::from(body.number);
         let port = self.ports[usize::from(cpu)];
         root().mint(slots[0], port, Rights::WRITE | Rights::COPY, identifier)?;
