@@ -26,7 +26,7 @@ use crate::space::{Refusal, Space, tried};
 use crate::terminals::Terminals;
 use crate::wake::{Waiting, Word};
 
-/// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
+/// What part of the memory for programs may hold files in memory; a cache of others takes what is free.
 const FILES_SHARE: usize = 3;
 
 /// What all programs have in common.
@@ -123,7 +123,9 @@ impl Server {
         let (nanoseconds_per_tick, epoch) = clock.numbers();
         memory.page(vdso).copy_from(0, &vdso::library(nanoseconds_per_tick, epoch));
         let most_pages = memory.pool.len() / FILES_SHARE;
+        let all = memory.pool.len();
         let mut vfs = Vfs::new(memory, most_pages);
+        vfs.let_cache_grow(all);
         let (disk, root) = Disk::open(environment)?;
         if let Some((node, attributes)) = root {
             vfs.mount_remote(vfs.root(), node, attributes);
@@ -342,8 +344,11 @@ impl Server {
         let Fault { reason, address, code, .. } = *fault;
         let (signal, code) = match reason {
             Some(FaultReason::Page) => {
-                if crate::is_short_of_memory() && self.end_largest() {
-                    return self.tries_again(task);
+                if self.is_short() {
+                    self.find_memory();
+                    if self.tasks.get(task).is_none() {
+                        return Mended::Looks;
+                    }
                 }
                 let space = self.process_of(task).space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {

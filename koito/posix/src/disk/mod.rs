@@ -322,6 +322,14 @@ impl Disk {
         }
     }
 
+    /// Has something written back now, whoever has to wait; answers whether there was anything.
+    pub fn write_some(&mut self, vfs: &mut Vfs<Memory>) -> bool {
+        match vfs.write_back() {
+            Some(request) => self.ask_and_wait(vfs, request).is_ok(),
+            None => false,
+        }
+    }
+
     /// Has everything written back, and last. Whoever needs to know that it does calls `fsync`.
     pub const fn flush(&mut self) {
         self.flushing = true;
