@@ -5,7 +5,7 @@ mod memory;
 mod objects;
 mod placement;
 
-pub use mapping::Mapping;
+pub use mapping::{Mapping, Runs};
 pub use memory::Memory;
 pub use objects::{Body, HEAP_BYTES, IDENTIFIER, Objects};
 pub use placement::urgency;
