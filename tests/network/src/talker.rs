@@ -18,7 +18,7 @@ nun::entry!(main, stack = 64 * 1024);
 /// Frames of a round, all of which come back before the next.
 const ROUND: usize = 24;
 /// Rounds, and after how many of them somebody is killed: the switch mostly, every eighth time the listener.
-const ROUNDS: u64 = 600;
+const ROUNDS: u64 = 300;
 const KILL_EVERY: u64 = 3;
 const LISTENER_EVERY: u64 = 8;
 /// For how many milliseconds frames are waited for that may be lost.
@@ -56,7 +56,7 @@ fn main() -> Result<(), Missing> {
                 deaths[victim] += u64::from(supervisor.kill(name.chars().collect()).is_ok());
             }
         });
-        if round.is_multiple_of(100) {
+        if round.is_multiple_of(50) {
             println!("network: so far {round} rounds");
         }
     }
@@ -108,8 +108,11 @@ impl Talker {
             }
             self.port.line.ring();
             let deadline = ticks() + self.patience;
-            while missing.contains(&true) && ticks() < deadline {
+            loop {
                 self.collect(first, &mut missing);
+                if !missing.contains(&true) || ticks() >= deadline {
+                    break;
+                }
                 SupervisorAlarm.set(deadline);
                 NotificationPort::slot(slot::NOTIFICATION).wait().expect("the bell is there");
             }
