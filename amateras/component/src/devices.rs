@@ -64,9 +64,9 @@ impl State<'_> {
     /// Moves frames. Whether there may be more.
     fn serve_network(&mut self) -> bool {
         let Some(network) = &mut self.network else { return false };
-        let served = self.vm.with_device(Kind::Network, |transport, memory| {
-            network.serve(transport, memory)
-        });
+        let served = self
+            .vm
+            .with_device(Kind::Network, |transport, memory| network.serve(transport, memory));
         served == Some(true)
     }
 
