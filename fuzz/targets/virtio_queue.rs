@@ -5,7 +5,7 @@
 
 use amateras_devices::pci::Pci;
 use amateras_devices::virtio::{Block, BlockSize, Kind};
-use amateras_devices::{Bus, GuestMemory, Interrupts, Outside, Place, Time, World};
+use amateras_devices::{Bus, Controllers, GuestMemory, Locals, Outside, Place, Time, World};
 use libfuzzer_sys::fuzz_target;
 
 /// The guest's memory: the queue's parts and what is behind them.
@@ -49,12 +49,14 @@ impl GuestMemory for Memory {
 struct Machine {
     pci: Pci,
     memory: Memory,
-    interrupts: Interrupts,
+    controllers: Controllers,
+    locals: Locals,
 }
 
 impl Machine {
     fn write(&mut self, place: Place, bytes: u8, value: u64) {
-        let (memory, interrupts) = (&mut self.memory, &mut self.interrupts);
+        let interrupts = self.controllers.with(&self.locals);
+        let memory = &mut self.memory;
         let mut world = World { memory, interrupts, now: Time(0) };
         self.pci.read(place, bytes, &mut world);
         self.pci.write(place, bytes, value, &mut world);
@@ -102,8 +104,8 @@ fuzz_target!(|input: &[u8]| {
     let disk = Block::new(BlockSize { sectors: 64, read_only: false }, "fuzz");
     let mut pci = Pci::default();
     pci.plug(disk.description());
-    let interrupts = Interrupts::new(1);
-    let mut it = Machine { pci, memory: Memory([0; BYTES]), interrupts };
+    let (controllers, locals) = (Controllers::default(), Locals::new(1));
+    let mut it = Machine { pci, memory: Memory([0; BYTES]), controllers, locals };
     let Some((first, script)) = input.split_first_chunk::<4>() else { return };
     it.start(u32::from_le_bytes(*first));
     for &[what, a, b, c, d, e] in script.as_chunks::<6>().0 {
