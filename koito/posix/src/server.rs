@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use koito::conventions::{signal, slot};
-use koito::services::PowerClient;
+use koito::services::{LogClient, PowerClient};
 use koito::{Environment, Missing};
 use koito_linux::Errno;
 use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, vdso};
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
+use crate::names::HostNames;
 use crate::process::{Process, ProcessKey, Task};
 use crate::registry::MOST;
 use crate::service;
@@ -43,6 +44,8 @@ pub struct World {
     pub mapped: MappedFiles,
     /// What programs are made of.
     pub objects: Objects,
+    /// What the system is called.
+    pub names: HostNames,
 }
 
 /// Everything.
@@ -63,6 +66,8 @@ pub struct Server {
     pub clock: Clock,
     /// What switches the machine off.
     pub power: Option<PowerClient>,
+    /// What components wrote.
+    pub log: Option<LogClient>,
     /// How often each call was made that is not there.
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
@@ -148,6 +153,7 @@ impl Server {
                 finished: None,
                 mapped: MappedFiles::default(),
                 objects,
+                names: HostNames::new(),
             },
             place,
             spaces: Arena::with_room(MOST),
@@ -156,6 +162,7 @@ impl Server {
             terminals,
             clock,
             power: environment.service("power").ok().map(PowerClient::new),
+            log: environment.service("log").ok().map(LogClient::new),
             insists: false,
             missed: false,
             resumes: false,
