@@ -1,7 +1,7 @@
 //! The processors of a guest: a process for each, and what it is doing.
 
 use amateras_devices::MOST_PROCESSORS;
-use amateras_machine::Processor;
+use amateras_machine::{Processor, XCR0};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Event, StateGroups};
 use nun::heapless::Vec;
@@ -44,6 +44,13 @@ impl VirtualProcessor {
         self.pcb.write_guest(StateGroups::EVENTS)?;
         self.doing = Doing::Running;
         self.pcb.resume()
+    }
+
+    /// The extended states that there are for guests: all that are left of XCR0, to which it is set, as if there were
+    /// every one.
+    pub(crate) fn extended_states(&mut self) -> u64 {
+        self.set(StateGroups::CONTROL, XCR0, u64::MAX);
+        self.get(StateGroups::CONTROL, XCR0)
     }
 
     /// Makes its process leave the guest, unless that will happen anyway.

@@ -130,7 +130,8 @@ impl<'a> Vm<'a> {
             // There is room for the most that there can be.
             let _ = processors.push(VirtualProcessor { pcb, doing, awaited: false });
         }
-        let identity = Identity::of(processors.len(), |leaf, second| {
+        let extended = processors.first_mut().map_or(0, VirtualProcessor::extended_states);
+        let identity = Identity::of(processors.len(), extended, |leaf, second| {
             let answer = raw_cpuid::cpuid!(leaf, second);
             [answer.eax, answer.ebx, answer.ecx, answer.edx]
         });

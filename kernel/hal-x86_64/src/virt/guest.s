@@ -39,13 +39,7 @@
     shr     ecx, {AREA_BITS}
     lock bts dword ptr [rip + {LOCK}], 0
     jnc     \locked
-    push    rdx
-    push    rcx
-    sub     rsp, 8
-    call    {ACQUIRE}
-    add     rsp, 8
-    pop     rcx
-    pop     rdx
+    call    a9n_acquire
     jmp     \locked
 .endm
 

@@ -3,8 +3,7 @@
 //!
 //! Everything that touches the machine leaves the guest: I/O, model-specific registers but those that
 //! are switched, debug registers, `hlt`, `cpuid`, caches, performance counters, every VMX instruction
-//! (always), and host interrupts, which are acknowledged on the way. `rdtscp` is unknown to a guest, as the
-//! register that it reads besides is the machine's.
+//! (always), and host interrupts, which are acknowledged on the way.
 //!
 //! A word of controls has a capability MSR that says which bits must be 1 (its low half) and which
 //! may be (its high half). Bits that must be 1 in the older MSRs may be 0 by the newer, *true* ones,
@@ -38,13 +37,13 @@ const PIN: u32 = 1 << 0 | 1 << 3 | 1 << 5;
 pub const INTERRUPT_WINDOW: u32 = 1 << 2;
 /// The guest leaves when it touches a debug register.
 pub const DEBUG_REGISTERS: u32 = 1 << 23;
-/// Offset of time, HLT, MWAIT, RDPMC, loads and stores of CR8, I/O, map of registers, MONITOR, secondary controls.
+/// Offset of time, HLT, MWAIT, RDPMC, CR8 in memory, I/O, map of registers, MONITOR, secondary controls.
 const PROCESSOR: u32 =
-    1 << 3 | 1 << 7 | 0b11 << 10 | 0b11 << 19 | DEBUG_REGISTERS | 1 << 24 | 0b1011 << 28;
+    1 << 3 | 1 << 7 | 0b11 << 10 | 1 << 21 | DEBUG_REGISTERS | 1 << 24 | 0b1011 << 28;
 /// Loads and stores of CR3, both windows.
 const PROCESSOR_NOT: u32 = INTERRUPT_WINDOW | 0b11 << 15 | 1 << 22;
-/// Secondary: EPT, tagged translations, WBINVD, unrestricted guests; and what not all CPUs have, INVPCID.
-const SECONDARY: u32 = 1 << 1 | 0b111 << 5;
+/// Secondary: EPT, RDTSCP, tagged translations, WBINVD, unrestricted guests; and what not all CPUs have, INVPCID.
+const SECONDARY: u32 = 1 << 1 | 1 << 3 | 0b111 << 5;
 const INVPCID: u32 = 1 << 12;
 /// Debug registers and page attributes and EFER are saved, the latter loaded, to long mode, interrupts acknowledged.
 const EXIT: u32 = 1 << 2 | 1 << 9 | 1 << 15 | 0b1111 << 18;

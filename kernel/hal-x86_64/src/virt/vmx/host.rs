@@ -9,13 +9,11 @@ use super::field::Field;
 use super::instructions::write;
 use super::processor;
 use crate::cpu::Cpu;
-use crate::features::CR0;
+use crate::features::{CR0, IA32_PAT};
 use crate::interrupts;
 use crate::paging::kernel_root;
 use crate::segments::{KERNEL_CODE, KERNEL_DATA, TASK_STATE};
 use crate::virt::PAGES;
-
-const IA32_PAT: u32 = 0x277;
 
 /// Where the stack pointer stands after an exit, below the CPU's words.
 pub const STACK_OFFSET: u64 = 8;

@@ -34,6 +34,7 @@ pub(super) use reset::{reset, set_memory};
 pub(super) use run::exit;
 
 use super::Guest;
+use super::tags::FIRST;
 use crate::cpu::Cpu;
 use crate::kernel_space::DIRECT_MAP;
 
@@ -48,7 +49,6 @@ pub(crate) struct State {
     /// 16 bytes.
     listed: [[Cell<u64>; 2]; LISTED.len()],
     cr2: Cell<u64>,
-    cr8: Cell<u64>,
     /// Whether the VMCS was entered since it became the current one.
     is_launched: Cell<bool>,
     /// The CPU's error number for an entry that it refused, 0 for none.
@@ -71,10 +71,13 @@ pub(super) fn reach(guest: &Guest) {
     }
 }
 
-/// `guest`, when it is entered next, which is at once, finds no translations of old.
-pub(super) fn forget_on_entry(_guest: &Guest) {
-    // SAFETY: VMX is on.
-    unsafe { instructions::invept_all() };
+/// `guest`, whose VMCS is the current one, has `tag` from now on; with the first, the CPU forgets everything.
+pub(super) fn set_tag(_guest: &Guest, tag: u64) {
+    registers::set_field(field::Field::VPID, tag);
+    if tag == FIRST {
+        // SAFETY: VMX is on.
+        unsafe { instructions::invept_all() };
+    }
 }
 
 /// Writes what `cpu`, the executing one, holds of a VMCS to memory, unless it is that of `next`,

@@ -12,7 +12,7 @@ use super::controls::{DEBUG_REGISTERS, ENTRY_LONG_MODE, INTERRUPT_WINDOW};
 use super::field::{CODE, Field, TASK};
 use super::{exit, instructions, reach};
 use crate::virt::state::{self, CR0, CR2, CR3, CR4, CR8, DR7, EFER, EFER_ACTIVE, EVENT, HELD_OFF};
-use crate::virt::{BREAKPOINTS, Guest, unusual};
+use crate::virt::{Guest, unusual};
 
 /// CR0: numeric errors are exceptions, caches are on. Fixed; what the guest wrote is shown to it.
 pub const CR0_KEPT: u64 = 1 << 5 | 1 << 29 | 1 << 30;
@@ -51,7 +51,6 @@ pub const NMI_BLOCKED: u64 = 1 << 3;
 fn cell(guest: &Guest, number: usize) -> Option<&Cell<u64>> {
     match number {
         CR2 => Some(&guest.vmx.cr2),
-        CR8 => Some(&guest.vmx.cr8),
         45..50 => guest.vmx.listed.get(number - 45).map(|[_, value]| value),
         _ => None,
     }
@@ -106,6 +105,7 @@ pub fn read(guest: &Guest, number: usize) -> u64 {
             let limit = field(Field::GUEST_ES_LIMIT.of(segment));
             field(Field::GUEST_ES.of(segment)) | attributes(rights) << 16 | limit << 32
         }
+        CR8 => guest.priority.get() >> 4,
         EVENT => pending().0,
         HELD_OFF => {
             let blocking = field(Field::INTERRUPTIBILITY);
@@ -128,6 +128,7 @@ pub fn write(guest: &Guest, number: usize, value: u64) {
             set_field(Field::GUEST_CR4, value & CR4_FREE | CR4_FIXED);
             set_field(Field::CR4_SHADOW, value & CR4_KEPT);
         }
+        CR8 => guest.priority.set(value << 4),
         EFER => set_efer(value),
         25..=39 if number % 2 == 1 => {
             let segment = (number as u32 - 25) / 2;
@@ -143,11 +144,6 @@ pub fn write(guest: &Guest, number: usize, value: u64) {
             (_, Some(field)) => set_field(field, value),
             _ => {}
         },
-    }
-    match number {
-        DR7 => use_debug(guest, value & BREAKPOINTS != 0),
-        CR0 | CR3 | CR4 | EFER => guest.cpu.set(0),
-        _ => {}
     }
 }
 

@@ -12,20 +12,19 @@ use super::controls::MACHINE_CHECK;
 use super::exit::{self, basic};
 use super::field::Field;
 use super::registers::{
-    CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, advance, field, inject, set_field, use_debug,
+    CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, field, inject, set_field, use_debug,
 };
 use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
+use crate::speculation;
 use crate::virt::{Guest, take_over};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
 /// The guest was about to return from a non-maskable interrupt.
 const NMI_UNBLOCKED: u64 = 1 << 12;
-/// Kind of a non-maskable interrupt.
-const NON_MASKABLE: u64 = Event::non_maskable().kind();
 /// Exceptions of breakpoints, whose causes are shown in bits of DR6 that the guest has yet to be told;
 /// and for what is not allowed.
 const DEBUG: u8 = 1;
@@ -50,6 +49,7 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
         // SAFETY: the kernel reads it only right after a page fault.
         unsafe { asm!("mov cr2, {}", in(reg) guest.vmx.cr2.get(), options(nomem, nostack)) }
     }
+    speculation::empty_cache();
     guest.vmx.is_launched.get()
 }
 
@@ -92,7 +92,10 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
                     take_own(event)
                 }
                 basic::INIT => true,
-                basic::CONTROL_REGISTER => control_register(guest),
+                basic::CONTROL_REGISTER => {
+                    control_register(guest);
+                    true
+                }
                 basic::DEBUG_REGISTER => {
                     use_debug(guest, true);
                     true
@@ -118,7 +121,7 @@ fn keep_event(reason: u64) {
         _ => 0,
     };
     let blocking = field(Field::INTERRUPTIBILITY);
-    if event.is_valid() && event.kind() == NON_MASKABLE {
+    if event.is_non_maskable() {
         set_field(Field::INTERRUPTIBILITY, blocking & !NMI_BLOCKED);
     } else if unblocked & NMI_UNBLOCKED != 0 {
         set_field(Field::INTERRUPTIBILITY, blocking | NMI_BLOCKED);
@@ -129,7 +132,7 @@ fn keep_event(reason: u64) {
 fn take_own(event: Event) -> bool {
     // SAFETY: what the CPU would have done outside the guest.
     unsafe {
-        if event.kind() == NON_MASKABLE {
+        if event.is_non_maskable() {
             asm!("int 2", options(nomem, nostack));
         } else if event.vector() == MACHINE_CHECK {
             asm!("int {}", const MACHINE_CHECK, options(nomem, nostack));
@@ -140,35 +143,20 @@ fn take_own(event: Event) -> bool {
     true
 }
 
-/// Deals with an access to CR0, CR4 or CR8. What they keep is shown to the guest as it wrote it, and the
-/// instruction is done again, by the CPU; other bits of CR4 that make the guest leave it cannot have.
-/// `false` if it is something else.
-fn control_register(guest: &Guest) -> bool {
+/// Deals with a write to CR0 or CR4. What they keep is shown to the guest as it wrote it, and the instruction is done
+/// again, by the CPU; other bits of CR4 that make the guest leave it cannot have.
+fn control_register(guest: &Guest) {
     let qualification = field(Field::QUALIFICATION);
     let register = INTERFACE_ORDER.get((qualification >> 8 & 0xf) as usize);
     let register = register.and_then(|number| guest.registers.get(usize::from(*number)));
     let value = register.map_or_else(|| field(Field::GUEST_RSP), Cell::get);
-    let length = field(Field::EXIT_LENGTH);
-    match (qualification & 0xf, qualification >> 4 & 3) {
-        (0, 0) => set_field(Field::CR0_SHADOW, value & CR0_KEPT),
-        (4, 0) if value & !(CR4_FREE | CR4_KEPT) == 0 => {
-            set_field(Field::CR4_SHADOW, value & CR4_KEPT)
+    match qualification & 0xf {
+        0 => set_field(Field::CR0_SHADOW, value & CR0_KEPT),
+        _ if value & !(CR4_FREE | CR4_KEPT) == 0 => {
+            set_field(Field::CR4_SHADOW, value & CR4_KEPT);
         }
-        (4, 0) => inject(guest, Event::exception_with_code(PROTECTION, 0)),
-        (8, 0) if value > 0xf => inject(guest, Event::exception_with_code(PROTECTION, 0)),
-        (8, 0) => {
-            guest.vmx.cr8.set(value);
-            advance(guest, length);
-        }
-        (8, 1) => {
-            let priority = guest.vmx.cr8.get();
-            register
-                .map_or_else(|| set_field(Field::GUEST_RSP, priority), |cell| cell.set(priority));
-            advance(guest, length);
-        }
-        _ => return false,
+        _ => inject(guest, Event::exception_with_code(PROTECTION, 0)),
     }
-    true
 }
 
 /// General registers in the order of instructions, by their places in the interface. RSP has none: it is
