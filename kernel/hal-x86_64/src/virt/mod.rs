@@ -233,7 +233,6 @@ fn write_auxiliary(value: u64) {
 }
 
 const _: () = assert!(size_of::<Guest>() == 2 * PAGE as usize);
-const _: () = assert!(offset_of!(Guest, registers) == PAGE as usize);
 const _: () = assert!(offset_of!(Guest, priority) == PAGE as usize + 128);
 
 /// Bits of DR7 that make a breakpoint.
@@ -412,7 +411,9 @@ fn kept(guest: &Guest, number: usize) -> Option<&Cell<u64>> {
         state::RAX if !is_vmx() => None,
         state::RSP => None,
         0..16 => guest.registers.get(number),
+        state::CR2 if is_vmx() => Some(&guest.vmx.cr2),
         state::EXTENDED => Some(&guest.extended),
+        45..50 if is_vmx() => guest.vmx.listed.get(number - 45).map(|[_, value]| value),
         state::AUXILIARY => Some(&guest.auxiliary),
         state::DR6 if !is_vmx() => None,
         state::DR0..=state::DR6 => guest.debug.get(number - state::DR0),

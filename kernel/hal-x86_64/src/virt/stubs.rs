@@ -59,7 +59,6 @@ global_asm!(
     EXTENDED = const offset_of!(Guest, extended),
     PHYSICAL = const offset_of!(Guest, physical),
     REGISTERS = const offset_of!(Guest, registers),
-    TLB_CONTROL = const vmcb::TLB_CONTROL,
     EXIT_EVENT = const vmcb::EXIT_EVENT,
     EXIT_CODE = const vmcb::EXIT_CODE,
     EVENT_IS_ONE = const Event::VALID.ilog2(),

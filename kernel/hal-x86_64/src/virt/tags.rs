@@ -12,7 +12,6 @@ const TAGS: u64 = 16;
 pub(crate) const FIRST: u64 = 1;
 
 /// Those of a CPU, which alone uses them: what was given last, epoch and tag as one number.
-#[derive(Debug)]
 pub(crate) struct Tags(AtomicU64);
 
 impl Tags {

@@ -7,6 +7,7 @@ mod exits;
 mod hostile;
 mod isolation;
 mod modes;
+mod vectors;
 
 use crate::report::Case;
 
@@ -17,6 +18,7 @@ pub const ALL: &[&[Case]] = &[
     events::CASES,
     control::CASES,
     isolation::CASES,
+    vectors::CASES,
     hostile::CASES,
     attacks::CASES,
 ];

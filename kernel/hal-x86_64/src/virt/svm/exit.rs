@@ -30,6 +30,8 @@ const WALK: u64 = 1 << 33;
 const SOFTWARE: u64 = 4;
 const BREAKPOINT_OR_OVERFLOW: [u8; 2] = [3, 4];
 
+/// Low half of a register.
+const LOW: u64 = 0xffff_ffff;
 /// Longest instruction.
 const LONGEST: u64 = 15;
 
@@ -63,11 +65,6 @@ pub(crate) fn keep_event(guest: &Guest) {
     }
 }
 
-/// Low half of a register.
-const fn low(value: u64) -> u64 {
-    value & 0xffff_ffff
-}
-
 /// Why `guest` was left, for its monitor.
 #[inline(always)]
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
@@ -76,14 +73,14 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     let (rax, rip, mut next) = (get(vmcb::RAX), get(vmcb::RIP), get(vmcb::NEXT_RIP));
     let [_, _, rcx, rdx, ..] = guest.registers.each_ref();
     let (reason, detail, value) = match get(vmcb::EXIT_CODE) as u32 {
-        0x72 => (ExitReason::Identify, low(rax), low(rcx.get())),
+        0x72 => (ExitReason::Identify, rax & LOW, rcx.get() & LOW),
         0x78 => (ExitReason::Halt, 0, 0),
         0x7b => {
             next = second;
             (ExitReason::Port, port_access(first), rax)
         }
-        0x7c if first & 1 == 0 => (ExitReason::ReadRegister, low(rcx.get()), 0),
-        0x7c => (ExitReason::WriteRegister, low(rcx.get()), rdx.get() << 32 | low(rax)),
+        0x7c if first & 1 == 0 => (ExitReason::ReadRegister, rcx.get() & LOW, 0),
+        0x7c => (ExitReason::WriteRegister, rcx.get() & LOW, rdx.get() << 32 | rax & LOW),
         0x400 => (ExitReason::Memory, attempted(first), second),
         code => rare(guest, code),
     };
@@ -131,7 +128,7 @@ fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
         0x7a | 0x80 | 0x82..=0x86 => instruction(GuestInstruction::Virtualisation),
         0x89 => instruction(GuestInstruction::WriteBack),
         0x8a..=0x8c => instruction(GuestInstruction::Monitor),
-        0x8d => (ExitReason::SetExtended, low(rcx), rdx << 32 | low(rax)),
+        0x8d => (ExitReason::SetExtended, rcx & LOW, rdx << 32 | rax & LOW),
         INVALID => (ExitReason::Invalid, INVALID.into(), 0),
         _ => (ExitReason::Other, code.into(), first),
     }

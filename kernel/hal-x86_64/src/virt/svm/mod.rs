@@ -88,8 +88,9 @@ pub(super) fn set_tag(guest: &Guest, tag: u64) {
     guest.set_unusual(unusual::FORGETS, is_first);
 }
 
-/// Whether the CPU refused to enter `guest` the last time.
+/// The CPU need not forget anything more when it enters `guest`. Answers whether it refused to, the last time.
 pub(super) fn is_refused(guest: &Guest) -> bool {
+    vmcb::change(guest, vmcb::TAG, vmcb::FORGET_ALL, 0);
     vmcb::word(guest, vmcb::EXIT_CODE).get() as u32 == exit::INVALID
 }
 

@@ -11,6 +11,8 @@
 
 use x86_64::registers::model_specific::Msr;
 
+use super::field::Field;
+
 const IA32_FEATURE_CONTROL: u32 = 0x3a;
 const IA32_VMX_BASIC: u32 = 0x480;
 const IA32_VMX_PROCBASED2: u32 = 0x48b;
@@ -59,20 +61,12 @@ pub const EXCEPTIONS: u64 = 1 << 1 | 1 << 17 | 1 << MACHINE_CHECK;
 pub const MACHINE_CHECK: u8 = 18;
 
 /// The words of controls that all guests run with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Controls {
     /// What a VMXON region and each VMCS begin with.
     pub revision: u32,
-    /// Pin-based.
-    pub pin: u32,
-    /// Primary processor-based, without windows.
-    pub processor: u32,
-    /// Secondary processor-based.
-    pub secondary: u32,
-    /// VM-exit.
-    pub exit: u32,
-    /// VM-entry, outside long mode.
-    pub entry: u32,
+    /// The fields with them: without windows, outside long mode.
+    pub words: [(Field, u64); 5],
 }
 
 impl Controls {
@@ -101,21 +95,23 @@ impl Controls {
         let suits = read(IA32_VMX_EPT_VPID) & EPT_NEEDED == EPT_NEEDED;
         suits.then_some(Self {
             revision: basic as u32 & 0x7fff_ffff,
-            pin: adjusted(IA32_VMX_TRUE_PINBASED, PIN, 0)?,
-            processor,
-            secondary,
-            exit: adjusted(IA32_VMX_TRUE_EXIT, EXIT, 0)?,
-            entry: adjusted(IA32_VMX_TRUE_ENTRY, ENTRY, ENTRY_LONG_MODE)?,
+            words: [
+                (Field::PIN_CONTROLS, adjusted(IA32_VMX_TRUE_PINBASED, PIN, 0)?),
+                (Field::PROCESSOR_CONTROLS, processor),
+                (Field::SECONDARY_CONTROLS, secondary),
+                (Field::EXIT_CONTROLS, adjusted(IA32_VMX_TRUE_EXIT, EXIT, 0)?),
+                (Field::ENTRY_CONTROLS, adjusted(IA32_VMX_TRUE_ENTRY, ENTRY, ENTRY_LONG_MODE)?),
+            ],
         })
     }
 }
 
 /// `wanted` with the bits that must be set as `allowed` says; `None` if a wanted bit may not, or if one of
 /// `unwanted` must.
-fn adjust(allowed: u64, wanted: u32, unwanted: u32) -> Option<u32> {
+fn adjust(allowed: u64, wanted: u32, unwanted: u32) -> Option<u64> {
     let (must, may) = (allowed as u32, (allowed >> 32) as u32);
     let value = wanted | must;
-    (value & !may == 0 && value & unwanted == 0).then_some(value)
+    (value & !may == 0 && value & unwanted == 0).then_some(value.into())
 }
 
 /// Whether the firmware left VMX to us.
@@ -162,23 +158,29 @@ mod tests {
         Controls::choose(|number| able(number) ^ if number == of { bits } else { 0 })
     }
 
+    /// The words of primary and secondary controls, and of those of exits.
+    fn of([_, processor, secondary, exit, _]: [(Field, u64); 5]) -> [u32; 3] {
+        [processor, secondary, exit].map(|(_, word)| word as u32)
+    }
+
     #[test]
     fn guests_leave_for_what_is_the_machines_and_for_nothing_else() {
         let controls = Controls::choose(able).unwrap();
+        let [processor, secondary, exit] = of(controls.words);
         // HLT, MWAIT, RDPMC, debug registers, I/O, map of registers, MONITOR.
         for must in [7, 10, 11, 23, 24, 28, 29] {
-            assert_ne!(controls.processor & 1 << must, 0);
+            assert_ne!(processor & 1 << must, 0);
         }
-        assert_eq!(controls.processor & PROCESSOR_NOT, 0);
-        assert_eq!(controls.secondary, SECONDARY | INVPCID);
-        assert_ne!(controls.exit & 1 << 15, 0, "interrupts are acknowledged");
+        assert_eq!(processor & PROCESSOR_NOT, 0);
+        assert_eq!(secondary, SECONDARY | INVPCID);
+        assert_ne!(exit & 1 << 15, 0, "interrupts are acknowledged");
         assert_eq!(controls.revision, 43);
     }
 
     #[test]
     fn what_is_not_allowed_is_left_out_or_makes_it_impossible() {
         let forbid = |bit: u32| but(0x48b, u64::from(bit) << 32);
-        assert_eq!(forbid(INVPCID).unwrap().secondary & INVPCID, 0);
+        assert_eq!(of(forbid(INVPCID).unwrap().words)[1] & INVPCID, 0);
         assert_eq!(forbid(1 << 7), None, "no unrestricted guests");
         assert_eq!(but(0x48e, 1 << 15), None, "CR3 belongs to the guest");
         assert_eq!(but(0x3a, 4), None, "switched off by the firmware");

@@ -43,16 +43,15 @@ const LISTED: [u32; 5] = [0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0x
 
 /// What VMX wants to know of a guest beside its VMCS. Zero at first.
 #[repr(C, align(16))]
-#[derive(Debug)]
 pub(crate) struct State {
     /// Number and value of the [`LISTED`] registers, as the CPU stores and loads them: at a multiple of
     /// 16 bytes.
-    listed: [[Cell<u64>; 2]; LISTED.len()],
-    cr2: Cell<u64>,
+    pub(super) listed: [[Cell<u64>; 2]; LISTED.len()],
+    pub(super) cr2: Cell<u64>,
     /// Whether the VMCS was entered since it became the current one.
     is_launched: Cell<bool>,
-    /// The CPU's error number for an entry that it refused, 0 for none.
-    refused: Cell<u64>,
+    /// Whether the CPU refused to enter it at all, the last time.
+    refused: Cell<bool>,
     /// Address of the [`Cpu`] that the host's part of the VMCS is for.
     host: Cell<u64>,
 }
@@ -73,7 +72,7 @@ pub(super) fn reach(guest: &Guest) {
 
 /// `guest`, whose VMCS is the current one, has `tag` from now on; with the first, the CPU forgets everything.
 pub(super) fn set_tag(_guest: &Guest, tag: u64) {
-    registers::set_field(field::Field::VPID, tag);
+    instructions::set_field(field::Field::VPID, tag);
     if tag == FIRST {
         // SAFETY: VMX is on.
         unsafe { instructions::invept_all() };

@@ -4,7 +4,7 @@ use a9n_hal::PhysicalAddress;
 
 use super::controls::{self, Controls};
 use super::field::Field;
-use super::instructions::{vmclear, write};
+use super::instructions::{set_field, vmclear};
 use super::registers::{CR0_KEPT, CR4_FREE};
 use super::{LISTED, ept, reach};
 use crate::virt::{Guest, WORDS};
@@ -37,11 +37,6 @@ pub fn reset(guest: &Guest, pages: u64) {
     let listed = second + guest.vmx.listed.as_ptr().addr() as u64 % page;
     let count = LISTED.len() as u64;
     let chosen = [
-        (Field::PIN_CONTROLS, controls.pin.into()),
-        (Field::PROCESSOR_CONTROLS, controls.processor.into()),
-        (Field::SECONDARY_CONTROLS, controls.secondary.into()),
-        (Field::EXIT_CONTROLS, controls.exit.into()),
-        (Field::ENTRY_CONTROLS, controls.entry.into()),
         (Field::EXCEPTIONS, controls::EXCEPTIONS),
         (Field::MSR_BITMAP, pages),
         (Field::PRIORITY_PAGE, second),
@@ -58,15 +53,13 @@ pub fn reset(guest: &Guest, pages: u64) {
         .into_iter()
         .flat_map(|(first, last)| (first..=last).step_by(2))
         .map(|number| (Field(number), 0));
-    for (field, value) in zeroed.chain(chosen) {
-        // SAFETY: the current VMCS is the guest's; the controls are those that the CPU allows.
-        unsafe { write(field, value) };
+    for (field, value) in zeroed.chain(controls.words).chain(chosen) {
+        set_field(field, value);
     }
 }
 
 /// `guest` uses the guest-physical memory of `root`.
 pub fn set_memory(guest: &Guest, root: PhysicalAddress) {
     reach(guest);
-    // SAFETY: the current VMCS is the guest's, and the root one of nested tables.
-    unsafe { write(Field::EPT_POINTER, ept::pointer(root)) };
+    set_field(Field::EPT_POINTER, ept::pointer(root));
 }
