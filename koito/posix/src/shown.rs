@@ -31,6 +31,8 @@ pub struct Shown<'a> {
     cpus: usize,
     /// All pages, and the free ones.
     pages: (usize, usize),
+    /// Those with contents of files that can be forgotten, and those that are to be written back first.
+    cached: (usize, usize),
 }
 
 impl<'a> Shown<'a> {
@@ -44,7 +46,8 @@ impl<'a> Shown<'a> {
     ) -> Self {
         let pool: &Pool = &vfs.pages.pool;
         let pages = (pool.len(), pool.free());
-        Self { processes, tasks, numbers, spaces, clock, memory: vfs.pages.all(), cpus, pages }
+        let (memory, cached) = (vfs.pages.all(), vfs.cache_sizes());
+        Self { processes, tasks, numbers, spaces, clock, memory, cpus, pages, cached }
     }
 
     /// The process with this number, or that of the thread with this number.
@@ -219,10 +222,12 @@ impl System for Shown<'_> {
                 .collect(),
             SystemText::Meminfo => {
                 let slab = crate::own_memory() / 1024;
+                let (cached, dirty) = (self.cached.0 * 4, self.cached.1 * 4);
+                let available = free + cached - dirty;
                 format!(
-                "MemTotal:       {all:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {free:8} kB\n\
-                 Buffers:               0 kB\nCached:                0 kB\nSwapCached:            0 kB\n\
-                 SwapTotal:             0 kB\nSwapFree:              0 kB\nShmem:                 0 kB\n\
+                "MemTotal:       {all:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {available:8} kB\n\
+                 Buffers:               0 kB\nCached:         {cached:8} kB\nSwapCached:            0 kB\n\
+                 SwapTotal:             0 kB\nSwapFree:              0 kB\nDirty:          {dirty:8} kB\nShmem:                 0 kB\n\
                  Slab:           {slab:8} kB\nSReclaimable:          0 kB\n"
                 )
             }
