@@ -29,6 +29,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use a9n_hal::PhysicalAddress;
 use x86_64::registers::control::Cr0;
+use x86_64::registers::xcontrol::XCr0;
 
 use crate::context::Context;
 use crate::cpu::Cpu;
@@ -36,7 +37,8 @@ use crate::features::{CR0, Features};
 use crate::kernel_space::DIRECT_MAP;
 
 /// Components of XCR0 that are used: x87, SSE, AVX, AVX-512.
-pub(crate) const X87_AND_SSE: u64 = 0b11;
+const X87: u64 = 1;
+const X87_AND_SSE: u64 = 0b11;
 const AVX: u64 = 1 << 2;
 const AVX_512: u64 = 0b111 << 5;
 
@@ -85,6 +87,18 @@ pub fn components(supported: u64) -> u64 {
         X87_AND_SSE | AVX | AVX_512
     };
     supported & used
+}
+
+/// XCR0 as `wanted`, as far as there is what it names: of components that are used together, all or none.
+pub(crate) fn admitted(wanted: u64) -> u64 {
+    let has_sse = wanted & X87_AND_SSE == X87_AND_SSE;
+    if has_sse { components(wanted & enabled_components()) } else { X87 }
+}
+
+/// Writes XCR0: a value that is [`admitted`].
+pub(crate) fn enable(components: u64) {
+    // SAFETY: who asks has XSAVE, and the components belong together.
+    unsafe { XCr0::write_raw(components) }
 }
 
 /// Bytes of a state with `components`; `place` tells offset and bytes of one of them.
@@ -222,6 +236,52 @@ pub(crate) fn switch_quickly(cpu: &Cpu, next: &Context) {
             leaks = sym LEAKS_POINTERS,
             clean = sym CLEAN,
             off = const CR0.bits(),
+            out("eax") _,
+            options(nostack),
+        );
+    }
+}
+
+/// [`switch_quickly`] from `me`, whose state the unit of `cpu` holds, to nobody's.
+#[inline(always)]
+pub(crate) fn put_aside(cpu: &Cpu, me: &Context) {
+    cpu.vector_state.store(0, Relaxed);
+    // SAFETY: as in `switch_quickly`. Who runs has its state in the unit, so this is one.
+    unsafe {
+        asm!(
+            "mov eax, -1",
+            "xsaveopt64 [{held}]",
+            "cmp byte ptr [rip + {leaks}], 0",
+            "je 2f",
+            "fnclex",
+            "emms",
+            "fild dword ptr [rip + {clean}]",
+            "2:",
+            "xrstor64 [rip + {clean}]",
+            "mov eax, {off}",
+            "mov cr0, rax",
+            held = in(reg) me.vector_state.get(),
+            leaks = sym LEAKS_POINTERS,
+            clean = sym CLEAN,
+            off = const CR0.bits(),
+            out("eax") _,
+            options(nostack),
+        );
+    }
+}
+
+/// [`switch_quickly`] from nobody's state in the unit of `cpu` to that of `next`, which has one.
+#[inline(always)]
+pub(crate) fn take_up(cpu: &Cpu, next: &Context) {
+    let state = next.vector_state.get();
+    cpu.vector_state.store(state, Relaxed);
+    // SAFETY: as in `switch_quickly`. A clean unit holds no addresses that could leak.
+    unsafe {
+        asm!(
+            "clts",
+            "mov eax, -1",
+            "xrstor64 [{state}]",
+            state = in(reg) state,
             out("eax") _,
             options(nostack),
         );

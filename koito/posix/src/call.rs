@@ -64,10 +64,8 @@ static HANDLERS: [Option<Handler>; NUMBERS] = table();
 /// Carries out call `number` of `task`.
 #[inline]
 pub fn dispatch(server: &mut Server, task: TaskKey, number: u32, arguments: &Arguments) -> Answer {
-    if crate::is_short_of_memory()
-        && let Some(stop) = server.refuse_for_shortage(number)
-    {
-        return Err(stop);
+    if server.is_short() {
+        server.find_memory_for(task, number)?;
     }
     server.world.acting = Acting::Thread(task);
     match HANDLERS.get(number as usize) {

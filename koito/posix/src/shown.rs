@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 use koito_posix_core::{
     Arena, Backing, Life, Numbers, PAGE_BYTES, Pool, Protection, Sharing, page_of,
 };
-use koito_vfs::{DentryId, FileId, Known, ProcessLink, ProcessText, System, SystemText, Vfs};
+use koito_vfs::{
+    DentryId, FileId, FilePages, Known, ProcessLink, ProcessText, System, SystemText, Vfs,
+};
 use nun::mapped::Mapped;
 
 use crate::clock::Clock;
@@ -34,8 +36,8 @@ pub struct Shown<'a> {
     cpus: usize,
     /// All pages, and the free ones.
     pages: (usize, usize),
-    /// Pages that hold contents of files of the disk, and of files in memory.
-    file_pages: (usize, usize),
+    /// Those with contents of files.
+    file_pages: FilePages,
 }
 
 impl<'a> Shown<'a> {

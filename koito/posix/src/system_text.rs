@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use koito_vfs::SystemText;
+use koito_vfs::{FilePages, SystemText};
 use raw_cpuid::CpuId;
 
 use crate::names::{HostNames, RELEASE, SYSTEM};
@@ -21,8 +21,8 @@ pub struct Figures<'a> {
     pub frequency: u64,
     /// All pages, and the free ones.
     pub pages: (usize, usize),
-    /// Pages that hold contents of files of the disk, and of files in memory.
-    pub file_pages: (usize, usize),
+    /// Those with contents of files.
+    pub file_pages: FilePages,
     /// How many processes there are, how many of them run, and the number of the last one.
     pub processes: (usize, usize, u32),
     /// Since the start, in nanoseconds.
@@ -80,9 +80,10 @@ impl Figures<'_> {
 
     fn memory(&self) -> String {
         let [all, free] = [self.pages.0, self.pages.1].map(|pages| pages * 4);
-        let [cached, own] = [self.file_pages.0, self.file_pages.1].map(|pages| pages * 4);
-        // What is written back can be used otherwise.
-        let available = free + cached;
+        let FilePages { cached, dirty, own } = self.file_pages;
+        let [cached, dirty, own] = [cached, dirty, own].map(|pages| pages * 4);
+        // What the disk has can be forgotten.
+        let available = free + cached - dirty;
         let slab = crate::own_memory() / 1024;
         let lines = [
             ("MemTotal", all),
@@ -93,6 +94,7 @@ impl Figures<'_> {
             ("SwapCached", 0),
             ("SwapTotal", 0),
             ("SwapFree", 0),
+            ("Dirty", dirty),
             ("Shmem", own),
             ("Slab", slab),
             ("SReclaimable", 0),

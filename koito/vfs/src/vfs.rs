@@ -133,7 +133,9 @@ pub struct Vfs<P> {
     pub(crate) memory_pages: usize,
     pub(crate) cached_pages: usize,
     pub(crate) dirty_pages: usize,
+    /// Most pages of files in memory, by which others are counted as well; and most of the server's files.
     pub(crate) most_pages: usize,
+    pub(crate) most_cached: usize,
     /// What is known of the space on the file server's disk.
     pub(crate) space: Option<Reported>,
     /// Woken when something was written back.
@@ -183,6 +185,7 @@ impl<P: Pages> Vfs<P> {
             cached_pages: 0,
             dirty_pages: 0,
             most_pages,
+            most_cached: most_pages,
             space: None,
             written,
             never,
@@ -320,11 +323,6 @@ impl<P: Pages> Vfs<P> {
     pub fn held(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let remotes = self.nodes.values().filter_map(|inode| self.inodes[*inode].remote.as_ref());
         remotes.map(|remote| (remote.node, remote.holds))
-    }
-
-    /// Pages with contents of the file server's files, and of files in memory.
-    pub const fn file_pages(&self) -> (usize, usize) {
-        (self.cached_pages, self.memory_pages)
     }
 
     /// Nodes, names and open files in memory: it falls back to where it was when everything was given back.

@@ -78,7 +78,7 @@ struct UnderWay {
     place: Place,
     /// The instance of the file server that it was sent to, 0 if none was known.
     epoch: Epoch,
-    answer: Pin<Box<dyn Future<Output = Came>>>,
+    answer: Pin<Box<dyn Future<Output = Came> + Send>>,
     /// The answer, if it came before those to earlier requests were seen.
     came: Option<Came>,
 }
@@ -319,6 +319,14 @@ impl Disk {
             let ticket = self.ticket();
             self.made.push_back(Made { ticket, asker: Asker::Nobody, request });
             self.send(vfs);
+        }
+    }
+
+    /// Has something written back now, whoever has to wait; answers whether there was anything.
+    pub fn write_some(&mut self, vfs: &mut Vfs<Memory>) -> bool {
+        match vfs.write_back() {
+            Some(request) => self.ask_and_wait(vfs, request).is_ok(),
+            None => false,
         }
     }
 
