@@ -232,6 +232,8 @@ pub enum Suite {
     Durability,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
+    /// KOITO's switch in QEMU, killed again and again under traffic, beside a port that babbles.
+    Network,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
     /// Hostile programs for Linux beside a victim, under KOITO. Runs by name only.

@@ -26,9 +26,9 @@ impl State<'_> {
         }
         if self.serve_network() || served == MOST_REQUESTS {
             SupervisorAlarm.set(ticks());
-            self.armed = None;
+            self.vm.rang();
         }
-        if let Some((kind, how)) = self.vm.machine.board.bus.take_complaint() {
+        if let Some((kind, how)) = self.vm.take_complaint() {
             self.log.line(format_args!("the guest's driver of {kind}: {how}"));
         }
     }
@@ -64,9 +64,9 @@ impl State<'_> {
     /// Moves frames. Whether there may be more.
     fn serve_network(&mut self) -> bool {
         let Some(network) = &mut self.network else { return false };
-        let served = self.vm.with_device(Kind::Network, |transport, memory| {
-            network.serve(transport, memory)
-        });
+        let served = self
+            .vm
+            .with_device(Kind::Network, |transport, memory| network.serve(transport, memory));
         served == Some(true)
     }
 

@@ -40,8 +40,7 @@ impl Learned {
 
     /// Whether `address` is known at `now`.
     pub fn knows(&self, address: Address, now: u64) -> bool {
-        let is_it =
-            |it: &Entry| it.address == address && now.saturating_sub(it.heard) < LIFE;
+        let is_it = |it: &Entry| it.address == address && now.saturating_sub(it.heard) < LIFE;
         self.0.iter().any(is_it)
     }
 }

@@ -1,6 +1,8 @@
 //! What a switch does with frames, those of ports that mean no good included.
 
-use koito_ethernet::{Address, FLOODS, LEAST_FRAME, MOST_FRAME, Queue, Refused, Route, SLOTS, Switch};
+use koito_ethernet::{
+    Address, FLOODS, LEAST_FRAME, MOST_FRAME, Queue, Refused, Route, SLOTS, Switch,
+};
 
 const EVERYBODY: Address = Address([0xff; 6]);
 

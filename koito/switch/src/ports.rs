@@ -63,7 +63,8 @@ impl Ports {
     pub fn carry(&mut self) {
         let now = ticks() / self.ticks_per_millisecond;
         let mut turns = 0;
-        while turns < TURNS && (0..self.ports.len()).fold(false, |any, it| self.turn(it, now) | any) {
+        while turns < TURNS && (0..self.ports.len()).fold(false, |any, it| self.turn(it, now) | any)
+        {
             turns += 1;
         }
         for port in &mut self.ports {
