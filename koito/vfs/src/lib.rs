@@ -47,6 +47,7 @@ mod queue;
 mod remote;
 mod rename;
 mod ring;
+mod room;
 mod seek;
 mod socket;
 mod socket_garbage;
