@@ -87,8 +87,11 @@ impl Server {
         if matches!(signal, Signal::CONTINUE | Signal::KILL) {
             self.continue_process(process, signal);
         }
-        !self.processes[process].actions[signal.index()].ignores(signal)
-            || self.is_held_back(process, signal)
+        // What it was sent while it was stopped may have ended it by now.
+        let goes_on = self.processes.get(process).filter(|it| !it.life.is_over());
+        goes_on.is_some_and(|it| {
+            !it.actions[signal.index()].ignores(signal) || self.is_held_back(process, signal)
+        })
     }
 
     /// Whether all threads of a process hold a signal back.

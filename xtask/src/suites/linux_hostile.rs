@@ -13,7 +13,7 @@ use crate::repository::Repository;
 use crate::rootfs;
 
 /// How long the attacks take where nobody says otherwise, in seconds of the machine's time.
-const SECONDS: u64 = 22;
+const SECONDS: u64 = 15;
 const SEED: u64 = 1;
 /// Patience with the next line: an attack may keep the machine busy beyond its share.
 const LIMIT: Duration = Duration::from_secs(150);
@@ -34,10 +34,11 @@ pub fn run(repository: &Repository, options: &TestOptions, step: &Step) -> Resul
     let (seed, seconds) = (options.seed.unwrap_or(SEED), options.seconds.unwrap_or(SECONDS));
     step.detail(&format!("attacking for {seconds} s"));
     let mut guest = systems.boot(Kernel::Koito, Clock::Real)?;
+    let attack = options.attack.as_deref().unwrap_or_default();
     Systems::start(
         &mut guest,
         Kernel::Koito,
-        &format!("/checks/bin/linux-hostile {seed} {seconds}"),
+        &format!("/checks/bin/linux-hostile {seed} {seconds} {attack}"),
     )?;
     let mut tally = Tally::default();
     let mut last = String::new();
