@@ -97,11 +97,13 @@ impl World {
         self.mapped.limit = 2 * self.mapped.files.len() + 16;
     }
 
-    /// The page of a file at `offset`, if it is in memory.
-    pub fn cached_page(&self, file: FileKey, offset: u64) -> Option<Page> {
-        let inode = self.inode(file).ok()?;
-        let index = u32::try_from(offset / PAGE_BYTES).ok()?;
-        self.vfs.cached_page(inode, index).map(|page| Page(page.0))
+    /// Those of a file's pages from `offset` on that are in memory, `N` at most.
+    pub fn cached_pages<const N: usize>(&self, file: FileKey, offset: u64) -> [Option<Page>; N] {
+        let mut pages = [None; N];
+        if let (Ok(inode), Ok(index)) = (self.inode(file), u32::try_from(offset / PAGE_BYTES)) {
+            self.vfs.cached_pages(inode, index, &mut pages);
+        }
+        pages.map(|page| page.map(|page| Page(page.0)))
     }
 
     /// The page of a file at `offset`, a multiple of pages; to be written, if `writes`.

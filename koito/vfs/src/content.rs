@@ -327,6 +327,15 @@ impl<P: Pages> Vfs<P> {
         }
     }
 
+    /// Those of a file's pages from `first` on that are in memory.
+    pub fn cached_pages(&self, inode: InodeId, first: u32, pages: &mut [Option<Page>]) {
+        let Body::File(content) = &self.inodes[inode].body else { return };
+        let end = first.saturating_add(pages.len() as u32);
+        for (index, cached) in content.pages.range(first..end) {
+            pages[(index - first) as usize] = Some(cached.page);
+        }
+    }
+
     /// Frees all pages of a node that goes.
     pub(crate) fn drop_contents(&mut self, inode: InodeId) {
         let it = &mut self.inodes[inode];
