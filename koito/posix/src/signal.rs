@@ -107,11 +107,15 @@ impl Server {
         }
         self.processes[process].life = Life::Running;
         for task in self.tasks_of(process) {
-            if core::mem::take(&mut self.tasks[task].held) {
+            // What the first of them takes may end them all.
+            if let Some(it) = self.tasks.get_mut(task)
+                && core::mem::take(&mut it.held)
+            {
                 self.run(task);
             }
         }
-        if signal == Signal::CONTINUE && self.processes.get(process).is_some() {
+        let goes_on = self.processes.get(process).is_some_and(|it| !it.life.is_over());
+        if signal == Signal::CONTINUE && goes_on {
             self.processes[process].life = Life::Continued;
             self.processes[process].is_news = true;
             self.tell_parent(process);
