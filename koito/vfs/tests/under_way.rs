@@ -88,3 +88,14 @@ fn what_was_written_is_not_lost_when_others_fill_the_disk() {
     world.vfs.seek(own, 0, Whence::End).unwrap();
     assert_eq!(world.write(own, &[2; PAGES * PAGE_BYTES]), Ok(PAGES * PAGE_BYTES));
 }
+
+#[test]
+fn a_directory_goes_with_the_names_that_are_not_in_it() {
+    let mut world = World::new();
+    let before = world.server.fs.space().free_inodes;
+    world.mkdir("/disk/empty", 0o755).unwrap();
+    assert_eq!(world.find("/disk/empty/nothing"), Err(Errno::ENOENT));
+    world.rmdir("/disk/empty").unwrap();
+    world.settle();
+    assert_eq!(world.server.fs.space().free_inodes, before);
+}

@@ -20,9 +20,12 @@ const LIMIT: Duration = Duration::from_secs(150);
 /// What the program's lines begin with, and what its last line says.
 const MARK: &str = "hostile: ";
 const GOOD: &str = "all is well";
+/// What ends the machine, and leaves its disk in order.
+const END: &str = "power off";
 /// What is typed afterwards, and what has to come of it: a fresh shell of Linux, a service of KOITO's, and no component
 /// but in its first instance.
-const AFTERWARDS: [(&str, &str); 3] = [
+const AFTERWARDS: [(&str, &str); 4] = [
+    ("linux /usr/bin/bash -c 'sync; echo it is done'", "it is done\n"),
     ("linux /usr/bin/bash -c 'ls / | sort | tail -n 1; ps -e | grep -c hostile'", "var\n0\n"),
     ("add 40 2", "42\n"),
     ("list", "posix        running      160        1        0 "),
@@ -71,7 +74,7 @@ pub fn run(repository: &Repository, options: &TestOptions, step: &Step) -> Resul
             }
         }
     }
-    guest.enter("exit")?;
+    guest.enter(END)?;
     ensure!(guest.ends(Instant::now() + LIMIT), "the machine does not end");
     match rootfs::judge(&systems.disk(Kernel::Koito)) {
         Ok(()) => tally.passed += 1,
