@@ -381,7 +381,14 @@ fn places(shared: Mapped) -> Vec<Place> {
 }
 
 const fn changes_names(ask: &Ask) -> bool {
-    matches!(ask, Ask::Create { .. } | Ask::Link { .. } | Ask::Remove { .. } | Ask::Rename { .. })
+    matches!(
+        ask,
+        Ask::Create { .. }
+            | Ask::Link { .. }
+            | Ask::Remove { .. }
+            | Ask::Rename { .. }
+            | Ask::SetExtended { .. }
+    )
 }
 
 /// Whether it changes something that is to be lost with nobody but this instance of the server.
