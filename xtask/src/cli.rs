@@ -187,6 +187,9 @@ pub struct TestOptions {
     /// For how long `linux-hostile` attacks
     #[arg(long)]
     pub seconds: Option<u64>,
+    /// The one attack that it makes
+    #[arg(long)]
+    pub attack: Option<String>,
     /// What its random numbers begin from
     #[arg(long)]
     pub seed: Option<u64>,
