@@ -72,9 +72,13 @@ impl World {
     /// Closes those files that no area names any more, when there are many. Nobody may be about to enter an
     /// area.
     pub fn forget_unmapped(&mut self, spaces: &Arena<Space>) {
-        if self.mapped.files.len() < self.mapped.limit {
-            return;
+        if self.mapped.files.len() >= self.mapped.limit {
+            self.forget_all_unmapped(spaces);
         }
+    }
+
+    /// The same however few they are.
+    pub fn forget_all_unmapped(&mut self, spaces: &Arena<Space>) {
         let mut needed: Vec<FileKey> = Vec::new();
         for (_, space) in spaces.iter() {
             for (_, area) in space.areas.within(0..u64::MAX) {
@@ -124,7 +128,10 @@ impl World {
                         return Err(Refusal::Awaited(ticket));
                     }
                 }
-                Err(Stop::Error(Errno::ENOSPC)) => return Err(Refusal::NoMemory),
+                // Files in memory have a limit of their own: nobody's end would help.
+                Err(Stop::Error(Errno::ENOSPC)) if self.vfs.pages.pool.free() == 0 => {
+                    return Err(Refusal::NoMemory);
+                }
                 Err(_) => return Err(Refusal::PastEnd),
             }
         }

@@ -248,8 +248,7 @@ impl Server {
         for task in self.tasks_of(process) {
             let is_stopped = caller == Some(task) || self.tasks[task].waiting.is_some();
             if !is_stopped {
-                // It runs, or waits for an answer; afterwards it does neither.
-                let _ = self.tasks[task].body.pcb.suspend();
+                self.halt(task);
             }
             self.drop_task(task);
         }
@@ -266,6 +265,13 @@ impl Server {
         if parent == 0 && !self.awaited.iter().any(|(_, awaited)| *awaited == number) {
             self.forget_process(process);
         }
+    }
+
+    /// Stops a thread that runs, or waits for an answer: afterwards it does neither, and if another thread of the
+    /// server has a message of it, that finds out.
+    pub fn halt(&mut self, task: TaskKey) {
+        self.cuts = self.cuts.wrapping_add(1);
+        let _ = self.tasks[task].body.pcb.suspend();
     }
 
     /// Takes a stopped thread away.
@@ -336,6 +342,8 @@ impl Server {
         for child in children {
             let kin = Kin { parent: heir, ..self.processes[child].kin() };
             self.set_kin(child, kin);
+            // Who did not make it is not to be killed or stopped by its end.
+            self.processes[child].exit_signal = Signal::CHILD.number();
             let wanted = Signal::new(self.processes[child].wishes.parent_death_signal.into());
             if let Ok(signal) = wanted {
                 let detail = Detail::Sender(number, 0);

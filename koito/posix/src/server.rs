@@ -1,24 +1,25 @@
-//! The server: one loop over system calls, faults, clients and signals.
+//! The server: what it knows, and what it does about system calls, faults, clients and signals.
 
 use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use koito::conventions::{signal, slot};
-use koito::services::PowerClient;
+use koito::services::{LogClient, PowerClient};
 use koito::{Environment, Missing};
 use koito_linux::Errno;
 use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, vdso};
-use koito_vfs::{Finished, Place, Vfs};
+use koito_vfs::{Finished, Place, Resolve, Vfs};
 use nun::mapped::Mapped;
 use nun::service::respond;
-use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
+use nun::{Arrival, Fault, FaultReason, Message, NotificationPort, Received, Verdict};
 
 use crate::call::{self, Answer, Arguments, Stop};
 use crate::clock::Clock;
 use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
+use crate::names::HostNames;
 use crate::process::{Process, ProcessKey, Task};
 use crate::registry::MOST;
 use crate::service;
@@ -26,7 +27,7 @@ use crate::space::{Refusal, Space, tried};
 use crate::terminals::Terminals;
 use crate::wake::{Waiting, Word};
 
-/// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
+/// What part of the memory for programs may hold files in memory; a cache of others takes what is free.
 const FILES_SHARE: usize = 3;
 
 /// What all programs have in common.
@@ -43,6 +44,8 @@ pub struct World {
     pub mapped: MappedFiles,
     /// What programs are made of.
     pub objects: Objects,
+    /// What the system is called.
+    pub names: HostNames,
 }
 
 /// Everything.
@@ -63,12 +66,16 @@ pub struct Server {
     pub clock: Clock,
     /// What switches the machine off.
     pub power: Option<PowerClient>,
+    /// What components wrote.
+    pub log: Option<LogClient>,
     /// How often each call was made that is not there.
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
     pub caller: Option<TaskKey>,
     /// The caller may use its terminal from the background.
     pub insists: bool,
+    /// Where the paths of the caller may lead.
+    pub resolve: Resolve,
     /// The caller was woken before it waited.
     pub missed: bool,
     /// The caller waited and was answered, before its message was.
@@ -101,6 +108,8 @@ pub struct Server {
     pub users: BTreeMap<u32, u64>,
     /// Which instance of the server it is.
     pub epoch: u16,
+    /// How often a thread was ended that was not known to be stopped.
+    pub cuts: u32,
 }
 
 /// A thread, as handlers name it.
@@ -121,7 +130,9 @@ impl Server {
         let (nanoseconds_per_tick, epoch) = clock.numbers();
         memory.page(vdso).copy_from(0, &vdso::library(nanoseconds_per_tick, epoch));
         let most_pages = memory.pool.len() / FILES_SHARE;
+        let all = memory.pool.len();
         let mut vfs = Vfs::new(memory, most_pages);
+        vfs.let_cache_grow(all);
         let (disk, root) = Disk::open(environment)?;
         if let Some((node, attributes)) = root {
             vfs.mount_remote(vfs.root(), node, attributes);
@@ -144,6 +155,7 @@ impl Server {
                 finished: None,
                 mapped: MappedFiles::default(),
                 objects,
+                names: HostNames::new(),
             },
             place,
             spaces: Arena::with_room(MOST),
@@ -152,7 +164,9 @@ impl Server {
             terminals,
             clock,
             power: environment.service("power").ok().map(PowerClient::new),
+            log: environment.service("log").ok().map(LogClient::new),
             insists: false,
+            resolve: Resolve::empty(),
             missed: false,
             resumes: false,
             missing: [0; call::NUMBERS],
@@ -168,35 +182,26 @@ impl Server {
             users: BTreeMap::new(),
             room: Vec::new(),
             epoch: environment.epoch,
+            cuts: 0,
         };
         server.mount_all();
         Ok(server)
     }
 
-    /// Serves for as long as the kernel lets it.
-    pub fn serve(&mut self) -> Error {
-        let port = IpcPort::slot(slot::SERVED);
-        let mut came = port.await_arrival();
-        loop {
-            let answer = match came.foreign_call() {
-                Some((process, number, arguments)) => {
-                    match self.call(task(process), number, &arguments) {
-                        Ok(result) => {
-                            came = port.resume_and_await(result);
-                            continue;
-                        }
-                        Err(verdict) => Some(verdict),
-                    }
+    /// Does what is to be done about what came, and answers what becomes of whom it is from.
+    #[inline(always)]
+    pub fn attend_to(&mut self, came: Arrival) -> Next {
+        match came.foreign_call() {
+            Some((process, number, arguments)) => {
+                match self.call(task(process), number, &arguments) {
+                    Ok(result) => Next::Result(result),
+                    Err(verdict) => Next::Answer(verdict),
                 }
-                None => match came.received() {
-                    Ok(received) => self.take(received),
-                    Err(error) => return error,
-                },
-            };
-            came = match answer {
-                Some(answer) => port.answer_and_await(&answer),
-                None => port.await_arrival(),
-            };
+            }
+            None => match came.received() {
+                Ok(received) => self.take(received).map_or(Next::Nothing, Next::Answer),
+                Err(error) => panic!("the port is gone: {error}"),
+            },
         }
     }
 
@@ -349,8 +354,11 @@ impl Server {
         let Fault { reason, address, code, .. } = *fault;
         let (signal, code) = match reason {
             Some(FaultReason::Page) => {
-                if crate::is_short_of_memory() && self.end_largest() {
-                    return self.tries_again(task);
+                if self.is_short() {
+                    self.find_memory();
+                    if self.tasks.get(task).is_none() {
+                        return Mended::Looks;
+                    }
                 }
                 let space = self.process_of(task).space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {
@@ -398,6 +406,16 @@ enum Mended {
     Waits,
     /// It looks for signals first, or has ended.
     Looks,
+}
+
+/// What a thread of the server does next.
+pub enum Next {
+    /// It answers a system call with this result.
+    Result(u64),
+    /// It gives this answer.
+    Answer(Message),
+    /// It waits for whatever comes: nobody is to be answered.
+    Nothing,
 }
 
 /// The thread that the kernel means by an identifier.

@@ -7,16 +7,20 @@ mod exits;
 mod hostile;
 mod isolation;
 mod modes;
+mod vectors;
 
-use crate::report::Case;
+use a9n_cases::Case;
+
+use crate::test::Test;
 
 /// All of them, file by file.
-pub const ALL: &[&[Case]] = &[
+pub const ALL: &[&[Case<Test>]] = &[
     exits::CASES,
     modes::CASES,
     events::CASES,
     control::CASES,
     isolation::CASES,
+    vectors::CASES,
     hostile::CASES,
     attacks::CASES,
 ];
