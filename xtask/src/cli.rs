@@ -190,6 +190,9 @@ pub struct TestOptions {
     /// What its random numbers begin from
     #[arg(long)]
     pub seed: Option<u64>,
+    /// CPUs of the machines that `linux`, `linux-large` and `linux-hostile` boot [default: 1]
+    #[arg(long)]
+    pub cpus: Option<u32>,
 }
 
 /// A group of tests.

@@ -6,7 +6,7 @@ use nun::memory::{Pool, Space};
 use nun::{AddressSpace, Error, Generic, ObjectType, SlotAllocator, Slots, aci};
 
 /// Blocks of memory, split ones included.
-const BLOCKS: usize = 64;
+const BLOCKS: usize = 256;
 /// Slots that are used for it: as many as bits in so many words.
 const SLOT_WORDS: usize = 16;
 /// What is mapped: pieces of the guest's memory, and of boot modules.

@@ -111,6 +111,8 @@ pub struct Part {
     pub waker: NotificationPort,
     /// Asks for a sign of life.
     pub asker: NotificationPort,
+    /// With what a thread of its own signals.
+    thread: NotificationPort,
     index: usize,
     program: &'static [u8],
     notification: NotificationPort,
@@ -144,6 +146,7 @@ impl Part {
             failure_count: 0,
             waker: make_bell(resources, notification, signal::ALARM)?,
             asker: make_bell(resources, notification, signal::ALIVE)?,
+            thread: make_bell(resources, notification, signal::THREAD)?,
             holdings: hold(resources, &component, notification),
             index,
             program,
@@ -336,6 +339,9 @@ impl Part {
             let hands_out = Rights::READ | Rights::WRITE | Rights::COPY | Rights::MODIFY;
             let rights = if pool.is_some() { hands_out } else { Rights::READ };
             process.grant(slot::SERVED, port, rights, 0)?;
+        }
+        if pool.is_some() {
+            process.grant(slot::BELL, self.thread, Rights::WRITE, 0)?;
         }
         if self.component.alarm {
             let identifier = sender::join(self.index, sender::ALARM);
