@@ -30,10 +30,19 @@ const INIT: &str = "amateras/initramfs/init";
 /// Folders that the first file system has besides.
 const FOLDERS: [&str; 8] = ["bin", "dev", "mnt", "modules", "proc", "root", "sys", "tmp"];
 /// Modules that it brings, if its kernel is Debian's: for Amateras' devices, and what stands on them.
-const MODULES: [&str; 6] =
-    ["virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "ext4", "crc32c_generic"];
-/// What guests' disks are called in a manifest, in their order.
-pub const DISKS: [&str; 2] = ["guest-disk-1", "guest-disk-2"];
+const MODULES: [&str; 7] = [
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_console",
+    "virtio_rng",
+    "virtio_net",
+    "ext4",
+    "crc32c_generic",
+];
+/// What a manifest calls a machine that has guests.
+const GUESTS: &str = "guests";
+/// What guests' disks are called there, in their order.
+const DISKS: [&str; 2] = ["guest-disk-1", "guest-disk-2"];
 
 /// Most processors of a guest.
 pub const MOST_CPUS: u32 = 8;
@@ -92,6 +101,12 @@ impl Parts {
         ["guest-kernel", "guest-initrd", "guest-cmdline", "guest-cpus"]
             .map(|name| self.folder.join(name))
     }
+}
+
+/// What of a machine is there for guests, in the words of a manifest.
+pub fn parts(options: &GuestOptions) -> Vec<&'static str> {
+    let guests = options.guest.then_some(GUESTS);
+    guests.into_iter().chain(DISKS.into_iter().take(options.guest_disk.len())).collect()
 }
 
 /// The disks that `options` name, for the machine.

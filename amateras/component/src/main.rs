@@ -8,6 +8,7 @@ mod desk;
 mod devices;
 mod disk;
 mod memory;
+mod network;
 
 use core::convert::Infallible;
 use core::fmt;
@@ -21,6 +22,7 @@ use disk::Disk;
 use koito::conventions::slot;
 use koito::services::VmServer;
 use koito::{Environment, Missing};
+use network::Network;
 use nun::service::{Vec, respond};
 use nun::{Error, Fault, IpcPort, NotificationPort, Received, Reply};
 
@@ -81,8 +83,10 @@ fn main() -> Result<(), Failure> {
     };
     let disk = Disk::find(&environment)?;
     let always = [Console::description(), Entropy::description()];
+    let network = Network::find(&environment)?;
+    let card = network.as_ref().map(Network::description);
     let devices: Vec<Description, MOST_DEVICES> =
-        disk.iter().map(|disk| disk.block.description()).chain(always).collect();
+        disk.iter().map(|disk| disk.block.description()).chain(always).chain(card).collect();
     let guest = Guest {
         kernel: module("guest-kernel")?,
         initrd: module("guest-initrd")?,
@@ -101,7 +105,7 @@ fn main() -> Result<(), Failure> {
     let bell = NotificationPort::slot(slot::BELL);
     let vm = amateras_vmm::Vm::start(&mut pool, &mut space, (port, bell), options, guest)
         .map_err(Failure::Start)?;
-    let desk = VmServer(Desk::new(&environment, vm, guest.command_line)?);
+    let desk = VmServer(Desk::new(&environment, vm, guest.command_line, network)?);
     match &disk {
         None => serve(port, environment.epoch, &desk, &mut []),
         Some(disk) => {

@@ -61,6 +61,7 @@ const PORTABLE: &[&str] = &[
     "kernel/handshake/src/lib.rs",
     "koito/acpi/src/lib.rs",
     "koito/block/src/lib.rs",
+    "koito/ethernet/src/lib.rs",
     "koito/fs/src/lib.rs",
     "koito/fs-images/src/lib.rs",
     "koito/fs-make/src/lib.rs",

@@ -42,6 +42,8 @@ pub struct VmStatus {
     pub memory: u64,
     /// How often its guest was left.
     pub exits: u64,
+    /// The address of its network card, the first byte being the highest of six.
+    pub address: Option<u64>,
 }
 
 /// Why a virtual machine does not do what it was asked.
@@ -63,7 +65,7 @@ impl fmt::Display for VmError {
 }
 
 /// Controls a virtual machine, and types on its serial port.
-#[nun::service(version = 1)]
+#[nun::service(version = 2)]
 pub trait Vm {
     /// How it is.
     #[method(ordinal = 1, retry = idempotent)]
