@@ -21,6 +21,7 @@ use crate::pipe::Pipe;
 use crate::proc::System;
 use crate::queue::{QueueId, Queues};
 use crate::remote::{Reported, Request};
+use crate::resolve::Resolve;
 use crate::socket::{Socket, SocketId};
 use crate::socket_garbage::Flight;
 use crate::terminals::Terminals;
@@ -75,6 +76,8 @@ pub struct Context<'a> {
     pub group: u32,
     /// Its session.
     pub session: u32,
+    /// Where paths may lead.
+    pub resolve: Resolve,
     /// It may change and write to its terminal from the background, too: it does not hear of it.
     pub insists: bool,
     /// What `/proc` shows.
@@ -130,7 +133,9 @@ pub struct Vfs<P> {
     pub(crate) memory_pages: usize,
     pub(crate) cached_pages: usize,
     pub(crate) dirty_pages: usize,
+    /// Most pages of files in memory, by which others are counted as well; and most of the server's files.
     pub(crate) most_pages: usize,
+    pub(crate) most_cached: usize,
     /// What is known of the space on the file server's disk.
     pub(crate) space: Option<Reported>,
     /// Woken when something was written back.
@@ -180,6 +185,7 @@ impl<P: Pages> Vfs<P> {
             cached_pages: 0,
             dirty_pages: 0,
             most_pages,
+            most_cached: most_pages,
             space: None,
             written,
             never,
