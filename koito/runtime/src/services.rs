@@ -51,4 +51,7 @@ pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
 };
-pub use vm::{COMMAND_LINE_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};
+pub use vm::{
+    COMMAND_LINE_BYTES, MONITOR_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus,
+    VmTerminal,
+};

@@ -73,6 +73,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-fs-make", &["koito-block", "koito-fs"]),
     ("hello", &["nun"]),
     ("own-aci", &["nun"]),
+    ("first-monitor", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-conformance", &["nun", "a9n-abi"]),
     ("a9n-disk", &["koito-block", "koito-fs", "nun", "nun-driver", "nun-heap"]),
@@ -92,7 +93,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-stretch", &["nun"]),
     ("a9n-durability", &["a9n-random", "koito", "nun"]),
     ("a9n-supervision", &["a9n-random", "koito", "nun"]),
-    ("xtask", &["a9n-abi", "koito-manifest", "koito-posix-core", "koito-terminal"]),
+    (
+        "xtask",
+        &["a9n-abi", "amateras-boot", "koito-manifest", "koito-posix-core", "koito-terminal"],
+    ),
 ];
 
 /// Crates, and what their tests may use besides: the simulated machine and the kernel on it, and
