@@ -101,6 +101,12 @@ impl Arrival {
         is_foreign.then_some((identifier, info.label(), words))
     }
 
+    /// Whether a process stands still for which this one is the resolver: it made a foreign call, faulted, or was
+    /// interrupted.
+    pub fn is_trap(&self) -> bool {
+        matches!(self.0.info.source(), Some(Source::Foreign | Source::Fault | Source::Stopped))
+    }
+
     /// Whatever it is.
     pub fn received(self) -> Result<Received, Error> {
         Received::from_answer(self.0)

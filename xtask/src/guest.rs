@@ -31,10 +31,19 @@ const INIT: &str = "amateras/initramfs/init";
 /// Folders that the first file system has besides.
 const FOLDERS: [&str; 8] = ["bin", "dev", "mnt", "modules", "proc", "root", "sys", "tmp"];
 /// Modules that it brings, if its kernel is Debian's: for Amateras' devices, and what stands on them.
-const MODULES: [&str; 6] =
-    ["virtio_pci", "virtio_blk", "virtio_console", "virtio_rng", "ext4", "crc32c_generic"];
-/// What guests' disks are called in a manifest, in their order.
-pub const DISKS: [&str; 2] = ["guest-disk-1", "guest-disk-2"];
+const MODULES: [&str; 7] = [
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_console",
+    "virtio_rng",
+    "virtio_net",
+    "ext4",
+    "crc32c_generic",
+];
+/// What a manifest calls a machine that has guests.
+const GUESTS: &str = "guests";
+/// What guests' disks are called there, in their order.
+const DISKS: [&str; 2] = ["guest-disk-1", "guest-disk-2"];
 
 /// Most processors of a guest.
 pub const MOST_CPUS: u32 = 8;
@@ -68,6 +77,8 @@ pub fn gather(
     };
     at_most(options.guest_kernel.len(), "guest-kernel")?;
     at_most(options.guest_initrd.len(), "guest-initrd")?;
+    // What is wrong there shall be told before anything is built.
+    disks(options)?;
     let usual = [KERNEL.to_owned()];
     let wanted = if options.guest_kernel.is_empty() { &usual[..] } else { &options.guest_kernel };
     let mut parts: Vec<(&str, Vec<u8>)> = vec![];
@@ -83,10 +94,10 @@ pub fn gather(
         parts.push((name, read(file)?));
     }
     if options.guest_initrd.is_empty() {
-        let shell = fetch(BUSYBOX, BUSYBOX, step)?;
-        let busybox = find(&shell, |path| path.ends_with("bin/busybox"))?;
+        let busybox = busybox(step)?;
         let modules = modules::ordered(&modules, &MODULES)?;
-        let files = first_files(&busybox, &read(&repository.path(INIT))?, &modules)?;
+        let files =
+            first_files(&read(&repository.path(INIT))?, &[("busybox", &busybox)], &modules)?;
         parts.push((INITRDS[0], files));
     }
     let command_line = options.guest_cmdline.as_deref().unwrap_or(COMMAND_LINE);
@@ -103,8 +114,7 @@ pub fn gather(
 /// The kernel that the user names, a file or a package, and what comes with it.
 fn kernel(wanted: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
     let (contents, tree) = if wanted.starts_with(PACKAGES) {
-        let tree = fetch(wanted, IMAGE, step)?;
-        (find(&tree, |path| path.starts_with("boot/vmlinuz-"))?, tree)
+        packaged(wanted, step)?
     } else {
         (read(Path::new(wanted))?, Tree::default())
     };
@@ -114,10 +124,31 @@ fn kernel(wanted: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
     }
 }
 
+/// What of a machine is there for guests, in the words of a manifest.
+pub fn parts(options: &GuestOptions) -> Vec<&'static str> {
+    let guests = options.guest.then_some(GUESTS);
+    guests.into_iter().chain(DISKS.into_iter().take(options.guest_disk.len())).collect()
+}
+
+/// The kernel in a package of Debian's, and all files of that.
+pub fn packaged(package: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
+    let tree = fetch(package, IMAGE, step)?;
+    Ok((find(&tree, |path| path.starts_with("boot/vmlinuz-"))?, tree))
+}
+
+/// The program of Debian's that is all that the first file system has.
+pub fn busybox(step: &Step) -> Result<Vec<u8>> {
+    find(&fetch(BUSYBOX, BUSYBOX, step)?, |path| path.ends_with("bin/busybox"))
+}
+
 /// The disks that `options` name, for the machine.
 pub fn disks(options: &GuestOptions) -> Result<Vec<Disk>> {
     let files = &options.guest_disk;
     ensure!(files.len() <= DISKS.len(), "there are {} guests that may have a disk", DISKS.len());
+    if let [first, second] = &files[..] {
+        let is_one = first.canonicalize().ok() == second.canonicalize().ok();
+        ensure!(!is_one, "two guests cannot have the same disk, {}", first.display());
+    }
     files
         .iter()
         .map(|image| {
@@ -148,8 +179,9 @@ fn fetch(package: &str, prefix: &str, step: &Step) -> Result<Tree> {
     Ok(tree)
 }
 
-/// The first file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace).
-fn first_files(busybox: &[u8], init: &[u8], modules: &[&[u8]]) -> Result<Vec<u8>> {
+/// The first file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace): the script
+/// `init`, programs by name, and modules in their order.
+pub fn first_files(init: &[u8], programs: &[(&str, &[u8])], modules: &[&[u8]]) -> Result<Vec<u8>> {
     let mut archive = vec![];
     let mut add = |name: &str, kind, mode, contents: &[u8]| -> Result<()> {
         let entry = Builder::new(name).mode(mode).set_mode_file_type(kind);
@@ -162,7 +194,9 @@ fn first_files(busybox: &[u8], init: &[u8], modules: &[&[u8]]) -> Result<Vec<u8>
         add(folder, ModeFileType::Directory, 0o755, &[])?;
     }
     add("init", ModeFileType::Regular, 0o755, init)?;
-    add("bin/busybox", ModeFileType::Regular, 0o755, busybox)?;
+    for (name, program) in programs {
+        add(&format!("bin/{name}"), ModeFileType::Regular, 0o755, program)?;
+    }
     for (number, module) in modules.iter().enumerate() {
         // The shell lists them in this order.
         add(&format!("modules/{number:02}"), ModeFileType::Regular, 0o644, module)?;

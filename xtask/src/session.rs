@@ -61,8 +61,9 @@ impl Session {
         } else {
             vec![]
         };
-        let parts = &guest::DISKS[..options.guest.guest_disk.len().min(guest::DISKS.len())];
-        let system = System::find_with(repository, options.build.system.as_deref(), &files, parts)?;
+        let parts = guest::parts(&options.guest);
+        let system =
+            System::find_with(repository, options.build.system.as_deref(), &files, &parts)?;
         Self::of(repository, &system, options)
     }
 

@@ -17,6 +17,8 @@ use nun::heapless::Deque;
 use nun::service::{Caller, Vec};
 use nun::{Error, Message};
 
+use crate::network::Network;
+
 /// Bytes that the guest wrote while nobody looked: the last of them.
 const KEPT: usize = 8192;
 /// Bytes that were typed, and that the guest has no room for yet.
@@ -29,6 +31,7 @@ pub struct Desk<'a>(RefCell<State<'a>>);
 pub struct State<'a> {
     pub vm: Machine<'a>,
     pub entropy: EntropyClient,
+    pub network: Option<Network>,
     console: ConsoleClient,
     screen: ScreenClient,
     pub log: Logger,
@@ -50,9 +53,11 @@ impl<'a> Desk<'a> {
         environment: &Environment,
         vm: Machine<'a>,
         command_line: &str,
+        network: Option<Network>,
     ) -> Result<Self, Missing> {
         Ok(Self(RefCell::new(State {
             vm,
+            network,
             entropy: EntropyClient::new(environment.service("entropy")?),
             console: ConsoleClient::new(environment.service("console")?),
             screen: ScreenClient::new(environment.service("screen")?),
@@ -213,7 +218,8 @@ impl Vm for Desk<'_> {
         } else {
             VmCondition::Running
         };
-        VmStatus { condition, memory: state.vm.memory_bytes(), exits: state.vm.exits }
+        let address = state.network.as_ref().map(|network| network.address.number());
+        VmStatus { condition, memory: state.vm.memory_bytes(), exits: state.vm.exits, address }
     }
 
     fn attach(&self, _: Caller, terminal: VmTerminal) {

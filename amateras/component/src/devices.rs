@@ -1,4 +1,5 @@
-//! The devices of a guest that are served on the spot: its second console, its random numbers.
+//! The devices of a guest that are served on the spot: its second console, its random numbers, its network
+//! card.
 
 use amateras_devices::virtio::{Console, Entropy, Kind};
 use koito::SupervisorAlarm;
@@ -23,7 +24,7 @@ impl State<'_> {
         while served < MOST_REQUESTS && (self.serve_console() || self.serve_entropy()) {
             served += 1;
         }
-        if served == MOST_REQUESTS {
+        if self.serve_network() || served == MOST_REQUESTS {
             SupervisorAlarm.set(ticks());
             self.armed = None;
         }
@@ -58,6 +59,15 @@ impl State<'_> {
             self.put(text);
         }
         true
+    }
+
+    /// Moves frames. Whether there may be more.
+    fn serve_network(&mut self) -> bool {
+        let Some(network) = &mut self.network else { return false };
+        let served = self
+            .vm
+            .with_device(Kind::Network, |transport, memory| network.serve(transport, memory));
+        served == Some(true)
     }
 
     /// Answers a request for random numbers. Whether there was one. Where KOITO has none, the guest gets

@@ -8,6 +8,7 @@ mod desk;
 mod devices;
 mod disk;
 mod memory;
+mod network;
 
 use core::convert::Infallible;
 use core::fmt;
@@ -21,6 +22,7 @@ use disk::Disk;
 use koito::conventions::slot;
 use koito::services::{Logger, MONITOR_BYTES, VmServer};
 use koito::{Environment, Missing};
+use network::Network;
 use nun::abi::boot::PAGE_BYTES;
 use nun::service::{Vec, respond};
 use nun::{Error, IpcPort, Received};
@@ -72,8 +74,10 @@ fn main() -> Result<(), Failure> {
     };
     let disk = Disk::find(&environment)?;
     let always = [Console::description(), Entropy::description()];
+    let network = Network::find(&environment)?;
+    let card = network.as_ref().map(Network::description);
     let devices: Vec<Description, MOST_DEVICES> =
-        disk.iter().map(|disk| disk.block.description()).chain(always).collect();
+        disk.iter().map(|disk| disk.block.description()).chain(always).chain(card).collect();
     let guest = Guest {
         kernel: module("guest-2-kernel").or_else(|_| module("guest-kernel"))?,
         initrd: module("guest-2-initrd").or_else(|_| module("guest-initrd"))?,
@@ -97,7 +101,7 @@ fn main() -> Result<(), Failure> {
             return Ok(());
         }
     };
-    let desk = VmServer(Desk::new(&environment, vm, guest.command_line)?);
+    let desk = VmServer(Desk::new(&environment, vm, guest.command_line, network)?);
     match &disk {
         None => serve(port, environment.epoch, &desk, &mut []),
         Some(disk) => {

@@ -26,7 +26,7 @@ impl Memory {
     ) -> Result<Self, Error> {
         let start = space.reserve(bytes / PAGE_BYTES, LARGE_BITS)?;
         let access = Access::READ | Access::WRITE;
-        let (mut done, mut bits) = (0, bytes.ilog2());
+        let (mut done, mut bits) = (0, bytes.checked_ilog2().unwrap_or(0));
         while done < bytes {
             // Pieces become smaller, so each is as aligned as it is long.
             bits = bits.min((bytes - done).ilog2());

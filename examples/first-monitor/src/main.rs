@@ -49,7 +49,8 @@ fn main(init: &'static InitInfo) -> Result<(), Error> {
                 nun::print!("{}", char::from(left.exit.value as u8));
                 let done = left.exit.situation.length().unwrap_or(OUT);
                 let on = GuestVerdict::RESUME.after(done);
-                received = port.reply_receive(&Message::guest_verdict(on, [0; MESSAGE_REGISTERS]))?;
+                received =
+                    port.reply_receive(&Message::guest_verdict(on, [0; MESSAGE_REGISTERS]))?;
             }
             Some(ExitReason::Halt) => {
                 nun::println!("\nfirst-monitor: the guest is done");

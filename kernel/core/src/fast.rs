@@ -86,6 +86,19 @@ pub trait Owners {
         state.with_vector(false) == expected
     }
 
+    /// [`is`](Self::is) for who is served, where that differs.
+    #[inline(always)]
+    fn is_client(state: State, expected: State) -> bool {
+        Self::is(state, expected)
+    }
+
+    /// [`is`](Self::is) for who serves, where the machine has not been asked whether it can
+    /// [`switch`](Self::switch).
+    #[inline(always)]
+    fn is_server<C>(server: &Pcb<C>, expected: State) -> bool {
+        Self::is(server.state.get(), expected)
+    }
+
     /// Whether the machine can [`switch`](Self::switch). A mask that is not 0 says so as well.
     #[inline(always)]
     fn can_switch<H: Hal>(hal: &H) -> bool {
@@ -96,6 +109,12 @@ pub trait Owners {
     #[inline(always)]
     fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context) {
         hal.switch_vectors(cpu, to);
+    }
+
+    /// [`switch`](Self::switch) to who serves `me`.
+    #[inline(always)]
+    fn switch_to_server<H: Hal>(hal: &H, cpu: &H::Cpu, _me: &H::Context, to: &H::Context) {
+        Self::switch(hal, cpu, to);
     }
 }
 
@@ -126,6 +145,48 @@ impl Owners for Plain {
 
     #[inline(always)]
     fn switch<H: Hal>(_hal: &H, _cpu: &H::Cpu, _to: &H::Context) {}
+}
+
+/// Who is served has one, who serves has none: programs and their resolver. Nothing is left to be asked.
+#[derive(Debug)]
+pub enum Program {}
+
+impl Owners for Program {
+    #[inline(always)]
+    fn afresh(_state: &Cell<State>, phase: Phase, number: CpuNumber) -> State {
+        State::new(phase, number).with_vector(true)
+    }
+
+    #[inline(always)]
+    fn is(state: State, expected: State) -> bool {
+        state == expected
+    }
+
+    #[inline(always)]
+    fn is_client(state: State, expected: State) -> bool {
+        state == expected.with_vector(true)
+    }
+
+    #[inline(always)]
+    fn is_server<C>(server: &Pcb<C>, expected: State) -> bool {
+        Self::is(server.state.get(), expected) && Self::mask(server) != 0
+    }
+
+    /// The server's mask says it.
+    #[inline(always)]
+    fn can_switch<H: Hal>(_hal: &H) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn switch<H: Hal>(hal: &H, cpu: &H::Cpu, to: &H::Context) {
+        hal.take_vectors_up(cpu, to);
+    }
+
+    #[inline(always)]
+    fn switch_to_server<H: Hal>(hal: &H, cpu: &H::Cpu, me: &H::Context, _to: &H::Context) {
+        hal.put_vectors_aside(cpu, me);
+    }
 }
 
 /// One has one, or both have; or none, with needless work.

@@ -4,7 +4,7 @@
 //! They rely on what the paths in `fast` rely on. The process that traps may be foreign, so its
 //! whole state tells whether anything is unusual about it, instead of its masks.
 
-use a9n_abi::{MessageInfo, Rights, Verdict};
+use a9n_abi::{MESSAGE_REGISTERS, MessageInfo, Rights, Verdict};
 use a9n_hal::{Context, CpuNumber, Fault, Hal, Trap};
 use a9n_store::{Internal, Phase, Process, Ref, State};
 
@@ -26,8 +26,9 @@ impl<H: Hal> Kernel<H> {
             return None;
         }
         let (to, identifier) = self.fast_tell::<O>(H::cpu_number(cpu), me, Trap::ForeignCall)?;
-        O::switch(self.hal(), cpu, self.context(to));
-        Some(self.hal().leave(cpu, self.context(to), identifier, info, word4, word5))
+        let to = self.context(to);
+        O::switch_to_server(self.hal(), cpu, self.context(me), to);
+        Some(self.hal().leave(cpu, to, identifier, info, word4, word5))
     }
 
     /// The running process `me` faulted on this CPU, whose number is given: its resolver, if it waits
@@ -58,7 +59,7 @@ impl<H: Hal> Kernel<H> {
         trap: Trap,
     ) -> Option<(Ref<Process>, u64)> {
         let client = self.store.get(me);
-        if !O::is(client.state.get(), State::new(Phase::Running, number)) {
+        if !O::is_client(client.state.get(), State::new(Phase::Running, number)) {
             return None;
         }
         let slot = &client.slots[Internal::Resolver as usize];
@@ -66,7 +67,7 @@ impl<H: Hal> Kernel<H> {
         let port = self.store.get(port);
         let receiver = port.receivers.first()?;
         let resolver = self.store.get(receiver);
-        if !O::is(resolver.state.get(), State::new(Phase::Receiving, number)) {
+        if !O::is_server(resolver, State::new(Phase::Receiving, number)) {
             return None;
         }
 
@@ -120,6 +121,37 @@ impl<H: Hal> Kernel<H> {
         let state = client.state.get().afresh(Phase::AwaitingStoredReply);
         client.state.set(state.with_trap(true));
         Some((receiver, identifier))
+    }
+
+    /// `reply_receive` of process `me`, which is the result of a foreign system call. Otherwise like
+    /// [`fast_call`](Self::fast_call).
+    #[inline(always)]
+    pub fn fast_result<O: Owners>(
+        &self,
+        cpu: &H::Cpu,
+        me: Ref<Process>,
+        descriptor: u64,
+        info: u64,
+    ) -> Option<H::Leave> {
+        const { assert!(Verdict::Resume as u32 == 0, "such a message is nothing but its length") };
+        let number = H::cpu_number(cpu);
+        let resolver = self.store.get(me);
+        let client = self.store.get(resolver.caller.get()?);
+        let trapped = State::new(Phase::AwaitingReply, number).with_trap(true);
+        if !O::is_client(client.state.get(), trapped)
+            || info > MESSAGE_REGISTERS as u64
+            || client.trap.get() != Some(Trap::ForeignCall)
+            || !O::is(resolver.state.get(), State::new(Phase::Running, number))
+        {
+            return None;
+        }
+        let slot = self.store.fast_slot(resolver, O::mask(resolver), descriptor)?;
+        let port = self.fast_port(slot)?;
+
+        self.fast_wait(resolver, me, port);
+        client.state.set(O::afresh(&client.state, Phase::Running, number));
+        O::switch(self.hal(), cpu, &client.context);
+        Some(self.hal().leave_foreign(cpu, &client.context))
     }
 
     /// `reply_receive` of process `me`, which is a verdict on a trap. Otherwise like

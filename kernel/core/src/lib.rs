@@ -67,6 +67,6 @@ mod vector;
 mod window;
 
 pub use boot::{Boot, BootError};
-pub use fast::{Admitted, Lengths, Long, Owners, Plain, Short, Vectors};
+pub use fast::{Admitted, Lengths, Long, Owners, Plain, Program, Short, Vectors};
 pub use fast_signal::Notified;
 pub use kernel::{Kernel, MAXIMUM_CPUS};

@@ -73,33 +73,50 @@ fn told(system: &System, process: Ref<Process>) -> (Option<Source>, u32) {
 
 #[test]
 fn a_foreign_call_and_every_verdict_on_it() {
-    both_paths(|system| {
-        let resolver = server(system, SERVER, 255);
-        system.process(CLIENT, 255);
-        system.ask(CLIENT, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
-        system.ask(CLIENT, pcb::word::ConfigureSchedule, &[255, 0, 1]).expect("foreign");
-        let client = system.start(CLIENT);
-        let started = system.fast_calls;
+    for (client_has, server_has) in [(false, false), (false, true), (true, false), (true, true)] {
+        both_paths(|system| {
+            for index in [VECTORS, VECTORS + 1] {
+                system.convert(GENERIC, ObjectType::VectorState, 0, 1, index).expect("state");
+            }
+            system.process(SERVER, 255);
+            system.process(CLIENT, 255);
+            for (has, index, state) in
+                [(client_has, CLIENT, VECTORS), (server_has, SERVER, VECTORS + 1)]
+            {
+                if has {
+                    system.ask(index, pcb::word::ConfigureVector, &[state]).expect("attaches");
+                }
+            }
+            let resolver = system.start(SERVER);
+            assert_eq!(system.message(PORT, RECEIVE, 0, &[]), Reaction::Blocked);
+            system.ask(CLIENT, pcb::word::ConfigurePorts, &[PORT, 0]).expect("resolver");
+            system.ask(CLIENT, pcb::word::ConfigureSchedule, &[255, 0, 1]).expect("foreign");
+            let client = system.start(CLIENT);
+            let started = system.fast_calls;
 
-        foreign_call(system, 39);
-        assert_eq!(system.current, Some(resolver));
-        assert_eq!(told(system, resolver), (Some(Source::Foreign), 39));
-        assert_eq!(system.answer(resolver).words, [1, 2, 3, 4, 5, 6]);
-        decide(system, Verdict::Resume, 7);
-        assert_eq!(system.current, Some(client));
-        let context = system.kernel.context(client);
-        assert_eq!(context.resumption(), Resumption::ForeignResult(7));
+            for number in [39, 40] {
+                foreign_call(system, number);
+                assert_eq!(system.current, Some(resolver));
+                assert_eq!(told(system, resolver), (Some(Source::Foreign), number as u32));
+                assert_eq!(system.answer(resolver).words, [1, 2, 3, 4, 5, 6]);
+                decide(system, Verdict::Resume, 7);
+                assert_eq!(system.current, Some(client));
+                let context = system.kernel.context(client);
+                assert_eq!(context.resumption(), Resumption::ForeignResult(7));
+            }
 
-        foreign_call(system, 40);
-        decide(system, Verdict::ResumeWhole, 0);
-        assert_eq!(system.current, Some(client));
-        assert_eq!(system.kernel.context(client).resumption(), Resumption::Whole);
+            foreign_call(system, 41);
+            decide(system, Verdict::ResumeWhole, 0);
+            assert_eq!(system.current, Some(client));
+            assert_eq!(system.kernel.context(client).resumption(), Resumption::Whole);
 
-        foreign_call(system, 41);
-        decide(system, Verdict::Stop, 0);
-        assert_eq!(system.current, Some(system.init), "it stays stopped");
-        started + 6
-    });
+            foreign_call(system, 42);
+            decide(system, Verdict::Stop, 0);
+            assert_eq!(system.current, Some(system.init), "it stays stopped");
+            // To leave it stopped is the general path's, where the resolver has a vector state.
+            started + 8 - u64::from(server_has)
+        });
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use core::ptr;
 
 use a9n_abi::ipc_port::word;
 use a9n_abi::{interrupt_port, kernel, notification, pcb, reply, timer};
-use a9n_core::{Admitted, Kernel, Lengths, Long, Notified, Plain, Short, Vectors};
+use a9n_core::{Admitted, Kernel, Lengths, Long, Notified, Plain, Program, Short, Vectors};
 use a9n_hal::{Hal, KernelAddress};
 use a9n_hal_x86_64::X86_64;
 use a9n_hal_x86_64::context::Context;
@@ -96,7 +96,10 @@ macro_rules! paths {
             }
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
             let kernel = the_kernel();
-            if kernel.fast_reply_receive::<Admitted, Plain>(&cpu, process, descriptor, message).is_none() {
+            if kernel.fast_reply_receive::<Admitted, Plain>(&cpu, process, descriptor, message).is_none()
+                && kernel.fast_result::<Program>(&cpu, process, descriptor, info).is_none()
+                && kernel.fast_result::<Plain>(&cpu, process, descriptor, info).is_none()
+            {
                 $other_reply(descriptor, info, me, number, word4, word5);
             }
         });
@@ -127,8 +130,11 @@ macro_rules! paths {
             }
         });
         path!($foreign(descriptor, info, me, number, word4, word5) {
-            let (cpu, message) = ($entered(number), (info, word4, word5));
-            if the_kernel().fast_foreign::<Plain>(&cpu, process(me), message).is_none() {
+            let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
+            let kernel = the_kernel();
+            if kernel.fast_foreign::<Program>(&cpu, process, message).is_none()
+                && kernel.fast_foreign::<Plain>(&cpu, process, message).is_none()
+            {
                 $other_foreign(descriptor, info, me, number, word4, word5);
             }
         });

@@ -372,6 +372,16 @@ impl Hal for SimMachine {
         cpu.vectors.set(to.vector_state());
     }
 
+    fn put_vectors_aside(&self, cpu: &SimCpu, me: &SimContext) {
+        let held = cpu.vectors.take();
+        assert!(held.is_some() && held == me.vector_state(), "the unit holds who runs");
+    }
+
+    fn take_vectors_up(&self, cpu: &SimCpu, to: &SimContext) {
+        assert!(to.vector_state().is_some(), "it has a state");
+        assert_eq!(cpu.vectors.replace(to.vector_state()), None, "the unit is empty");
+    }
+
     fn retreat(
         &self,
         _cpu: &SimCpu,

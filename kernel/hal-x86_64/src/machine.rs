@@ -237,6 +237,16 @@ impl Hal for X86_64 {
     }
 
     #[inline(always)]
+    fn put_vectors_aside(&self, cpu: &Entered, me: &Context) {
+        vector::put_aside(cpu.cpu(), me);
+    }
+
+    #[inline(always)]
+    fn take_vectors_up(&self, cpu: &Entered, to: &Context) {
+        vector::take_up(cpu.cpu(), to);
+    }
+
+    #[inline(always)]
     fn retreat(
         &self,
         cpu: &Entered,

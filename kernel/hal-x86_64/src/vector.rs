@@ -228,6 +228,52 @@ pub(crate) fn switch_quickly(cpu: &Cpu, next: &Context) {
     }
 }
 
+/// [`switch_quickly`] from `me`, whose state the unit of `cpu` holds, to nobody's.
+#[inline(always)]
+pub(crate) fn put_aside(cpu: &Cpu, me: &Context) {
+    cpu.vector_state.store(0, Relaxed);
+    // SAFETY: as in `switch_quickly`. Who runs has its state in the unit, so this is one.
+    unsafe {
+        asm!(
+            "mov eax, -1",
+            "xsaveopt64 [{held}]",
+            "cmp byte ptr [rip + {leaks}], 0",
+            "je 2f",
+            "fnclex",
+            "emms",
+            "fild dword ptr [rip + {clean}]",
+            "2:",
+            "xrstor64 [rip + {clean}]",
+            "mov eax, {off}",
+            "mov cr0, rax",
+            held = in(reg) me.vector_state.get(),
+            leaks = sym LEAKS_POINTERS,
+            clean = sym CLEAN,
+            off = const CR0.bits(),
+            out("eax") _,
+            options(nostack),
+        );
+    }
+}
+
+/// [`switch_quickly`] from nobody's state in the unit of `cpu` to that of `next`, which has one.
+#[inline(always)]
+pub(crate) fn take_up(cpu: &Cpu, next: &Context) {
+    let state = next.vector_state.get();
+    cpu.vector_state.store(state, Relaxed);
+    // SAFETY: as in `switch_quickly`. A clean unit holds no addresses that could leak.
+    unsafe {
+        asm!(
+            "clts",
+            "mov eax, -1",
+            "xrstor64 [{state}]",
+            state = in(reg) state,
+            out("eax") _,
+            options(nostack),
+        );
+    }
+}
+
 /// Takes `state` out of this CPU's unit, if it is there.
 pub(crate) fn release(state: PhysicalAddress) {
     let cpu = Cpu::here();

@@ -153,6 +153,12 @@ pub trait Hal: Memory + Paging + Devices + Processors + Virt + Sized + 'static {
     /// puts the vector unit into the state in which `to` runs.
     fn switch_vectors(&self, cpu: &Self::Cpu, to: &Self::Context);
 
+    /// The same from `me`, which has a vector state, to somebody without.
+    fn put_vectors_aside(&self, cpu: &Self::Cpu, me: &Self::Context);
+
+    /// The same from somebody without a vector state to `to`, which has one.
+    fn take_vectors_up(&self, cpu: &Self::Cpu, to: &Self::Context);
+
     /// Gives a fast path up before it changed anything: the kernel call `operation` of `me` with
     /// these arguments is handled by the general path.
     #[expect(clippy::too_many_arguments, reason = "these are the registers of a kernel call")]

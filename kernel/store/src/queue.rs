@@ -68,8 +68,13 @@ impl Queue {
     /// Takes the first process, `first`, out.
     #[inline(always)]
     pub fn drop_front<H: Hal>(&self, store: &Store<H>, first: Ref<Process>) {
-        let rest =
-            if self.tail.get() == Some(first) { None } else { store.get(first).link_next.get() };
+        let rest = if self.tail.get() == Some(first) {
+            None
+        } else {
+            // Mostly one process waits, or none.
+            core::hint::cold_path();
+            store.get(first).link_next.get()
+        };
         self.head.set(rest);
     }
 

@@ -2,7 +2,7 @@
 //!
 //! It is their resolver: system calls and faults reach it as messages, and it controls their registers,
 //! memory and threads through capabilities alone. A call that has to wait is kept as data, and its thread
-//! stopped; so one thread serves all of them.
+//! stopped; so one thread of the server on each processor serves all of them.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -23,6 +23,7 @@ mod mounts;
 mod owner;
 mod process;
 mod registry;
+mod serve;
 mod server;
 mod service;
 mod sharing;
@@ -62,8 +63,5 @@ fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
     let (objects, memory, heap) = Objects::new().expect("the manifest gives memory for programs");
     nun_heap::start(heap);
-    let mut server = Server::new(&environment, objects, memory)?;
-    server.start_first();
-    let error = server.serve();
-    panic!("the port is gone: {error}");
+    serve::serve(Server::new(&environment, objects, memory)?)
 }

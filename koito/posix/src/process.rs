@@ -248,8 +248,7 @@ impl Server {
         for task in self.tasks_of(process) {
             let is_stopped = caller == Some(task) || self.tasks[task].waiting.is_some();
             if !is_stopped {
-                // It runs, or waits for an answer; afterwards it does neither.
-                let _ = self.tasks[task].body.pcb.suspend();
+                self.halt(task);
             }
             self.drop_task(task);
         }
@@ -266,6 +265,13 @@ impl Server {
         if parent == 0 && !self.awaited.iter().any(|(_, awaited)| *awaited == number) {
             self.forget_process(process);
         }
+    }
+
+    /// Stops a thread that runs, or waits for an answer: afterwards it does neither, and if another thread of the
+    /// server has a message of it, that finds out.
+    pub fn halt(&mut self, task: TaskKey) {
+        self.cuts = self.cuts.wrapping_add(1);
+        let _ = self.tasks[task].body.pcb.suspend();
     }
 
     /// Takes a stopped thread away.

@@ -1,4 +1,4 @@
-//! The server: one loop over system calls, faults, clients and signals.
+//! The server: what it knows, and what it does about system calls, faults, clients and signals.
 
 use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use alloc::vec::Vec;
@@ -12,7 +12,7 @@ use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, 
 use koito_vfs::{Finished, Place, Vfs};
 use nun::mapped::Mapped;
 use nun::service::respond;
-use nun::{Error, Fault, FaultReason, IpcPort, Message, NotificationPort, Received, Verdict};
+use nun::{Arrival, Fault, FaultReason, Message, NotificationPort, Received, Verdict};
 
 use crate::call::{self, Answer, Arguments, Stop};
 use crate::clock::Clock;
@@ -101,6 +101,8 @@ pub struct Server {
     pub users: BTreeMap<u32, u64>,
     /// Which instance of the server it is.
     pub epoch: u16,
+    /// How often a thread was ended that was not known to be stopped.
+    pub cuts: u32,
 }
 
 /// A thread, as handlers name it.
@@ -168,35 +170,26 @@ impl Server {
             users: BTreeMap::new(),
             room: Vec::new(),
             epoch: environment.epoch,
+            cuts: 0,
         };
         server.mount_all();
         Ok(server)
     }
 
-    /// Serves for as long as the kernel lets it.
-    pub fn serve(&mut self) -> Error {
-        let port = IpcPort::slot(slot::SERVED);
-        let mut came = port.await_arrival();
-        loop {
-            let answer = match came.foreign_call() {
-                Some((process, number, arguments)) => {
-                    match self.call(task(process), number, &arguments) {
-                        Ok(result) => {
-                            came = port.resume_and_await(result);
-                            continue;
-                        }
-                        Err(verdict) => Some(verdict),
-                    }
+    /// Does what is to be done about what came, and answers what becomes of whom it is from.
+    #[inline(always)]
+    pub fn attend_to(&mut self, came: Arrival) -> Next {
+        match came.foreign_call() {
+            Some((process, number, arguments)) => {
+                match self.call(task(process), number, &arguments) {
+                    Ok(result) => Next::Result(result),
+                    Err(verdict) => Next::Answer(verdict),
                 }
-                None => match came.received() {
-                    Ok(received) => self.take(received),
-                    Err(error) => return error,
-                },
-            };
-            came = match answer {
-                Some(answer) => port.answer_and_await(&answer),
-                None => port.await_arrival(),
-            };
+            }
+            None => match came.received() {
+                Ok(received) => self.take(received).map_or(Next::Nothing, Next::Answer),
+                Err(error) => panic!("the port is gone: {error}"),
+            },
         }
     }
 
@@ -398,6 +391,16 @@ enum Mended {
     Waits,
     /// It looks for signals first, or has ended.
     Looks,
+}
+
+/// What a thread of the server does next.
+pub enum Next {
+    /// It answers a system call with this result.
+    Result(u64),
+    /// It gives this answer.
+    Answer(Message),
+    /// It waits for whatever comes: nobody is to be answered.
+    Nothing,
 }
 
 /// The thread that the kernel means by an identifier.

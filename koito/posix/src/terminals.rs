@@ -27,7 +27,7 @@ const MOST_SHELLS: u32 = 2;
 const LOGINS_RANK: u8 = 1;
 
 /// Keys that are awaited.
-type Awaited = Pin<Box<dyn Future<Output = Result<Keys, Failure>>>>;
+type Awaited = Pin<Box<dyn Future<Output = Result<Keys, Failure>> + Send>>;
 
 /// What shows a login's terminal.
 enum Display {

@@ -193,9 +193,11 @@ impl Part {
     /// Has it run with a pool of `bytes` bytes from its next start on; without, with the one of its manifest entry.
     /// Says whether it may.
     pub fn allot(&mut self, bytes: Option<u64>) -> bool {
-        let usual = pool_bytes(&self.component);
-        self.pool_bytes = bytes.unwrap_or(usual);
-        bytes.is_none_or(|bytes| (1..=self.most_pool_bytes()).contains(&bytes))
+        let may = bytes.is_none_or(|bytes| (1..=self.most_pool_bytes()).contains(&bytes));
+        if may {
+            self.pool_bytes = bytes.unwrap_or(pool_bytes(&self.component));
+        }
+        may
     }
 
     /// Bytes that its pool may have.

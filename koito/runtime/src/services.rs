@@ -15,6 +15,7 @@ mod posix;
 mod power;
 mod screen;
 mod supervisor;
+mod switch;
 mod vm;
 
 pub use clock::{Clock, ClockClient, ClockServer};
@@ -51,6 +52,7 @@ pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
 };
+pub use switch::{Switch, SwitchClient, SwitchPort, SwitchServer};
 pub use vm::{
     COMMAND_LINE_BYTES, MONITOR_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus,
     VmTerminal,

@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use crate::bench;
 use crate::files;
 use crate::linux;
+use crate::network;
 use crate::show;
 use crate::terminal::Terminal;
 use crate::vm;
@@ -147,6 +148,12 @@ const COMMANDS: &[Command] = &[
         run: |shell, _, to| dead(shell.echo.hang(), to),
     },
     Command { name: "vm", arguments: REST, purpose: "control virtual machines", run: vm::control },
+    Command {
+        name: "network",
+        arguments: "",
+        purpose: "show the switch between virtual machines",
+        run: network::list,
+    },
     Command {
         name: "power",
         arguments: "off",

@@ -7,6 +7,7 @@ mod bench;
 mod commands;
 mod files;
 mod linux;
+mod network;
 mod show;
 mod terminal;
 mod vm;

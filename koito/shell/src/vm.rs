@@ -8,6 +8,7 @@ use koito::services::{
     COMMAND_LINE_BYTES, MONITOR_BYTES, SupervisorClient, SupervisorError, VmClient,
 };
 use koito::{Environment, Name};
+use koito_ethernet::Address;
 use nun::service::{Failure, Vec};
 
 use crate::LEAVE;
@@ -150,13 +151,17 @@ fn is_up(
 
 /// What all of them are doing.
 fn list(shell: &Shell<'_>, to: &mut Terminal) -> fmt::Result {
-    writeln!(to, "name      condition  memory       exits")?;
+    writeln!(to, "name      condition  memory       exits  network card")?;
     for name in GUESTS {
         let Ok(port) = shell.environment.service(name) else { continue };
         match VmClient::new(port).status() {
             Ok(it) => {
                 let mebibytes = it.memory >> 20;
-                writeln!(to, "{name:<9} {:<9} {mebibytes:>4} MiB {:>11}", it.condition, it.exits)?;
+                write!(to, "{name:<9} {:<9} {mebibytes:>4} MiB {:>11}", it.condition, it.exits)?;
+                match it.address {
+                    Some(address) => writeln!(to, "  {}", Address::from_number(address))?,
+                    None => writeln!(to)?,
+                }
             }
             Err(_) => writeln!(to, "{name:<9} stopped")?,
         }

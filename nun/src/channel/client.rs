@@ -1,6 +1,6 @@
 //! The client's end.
 
-use core::cell::{Cell, RefCell};
+use core::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 
 use a9n_abi::{MESSAGE_REGISTERS, MessageInfo};
 
@@ -8,6 +8,7 @@ use super::{
     ANSWERS, CHANNEL_WORDS, REQUESTS, SharedMemory, assert_fits, entry, get, look, put, tell, word,
 };
 use crate::executor::until;
+use crate::lock::Mutex;
 use crate::mapped::Mapped;
 use crate::service::{Answered, CallError, Epoch, Interface, Retry, Wire, request, understand};
 use crate::{Message, NotificationPort, buffer};
@@ -21,11 +22,12 @@ pub struct ClientEnd<M = Mapped> {
     memory: M,
     bell: NotificationPort,
     /// Of the server that the session is open with, 0 for none.
-    epoch: Cell<Epoch>,
-    /// Tag of the next request. Tags count up, and are the numbers of the requests.
-    next: Cell<u64>,
+    epoch: AtomicU16,
+    /// Tag of the next request. Tags count up, and are the numbers of the requests. It changes, as the memory does,
+    /// while `calls` is locked.
+    next: AtomicU64,
     /// Requests on their way.
-    calls: RefCell<[Call; REQUESTS as usize]>,
+    calls: Mutex<[Call; REQUESTS as usize]>,
 }
 
 /// A request on its way.
@@ -58,7 +60,7 @@ struct Ticket<'a, M> {
 
 impl<M> Drop for Ticket<'_, M> {
     fn drop(&mut self) {
-        if let Some(call) = self.end.calls.borrow_mut().get_mut(self.place) {
+        if let Some(call) = self.end.calls.lock().get_mut(self.place) {
             *call = Call::Free;
         }
     }
@@ -70,16 +72,16 @@ impl<M: SharedMemory> ClientEnd<M> {
         tell(&memory, word::READ, look(&memory, word::GIVEN));
         Self {
             bell,
-            epoch: Cell::new(0),
-            next: Cell::new(look(&memory, word::MADE)),
-            calls: RefCell::new([Call::Free; REQUESTS as usize]),
+            epoch: AtomicU16::new(0),
+            next: AtomicU64::new(look(&memory, word::MADE)),
+            calls: Mutex::new([Call::Free; REQUESTS as usize]),
             memory,
         }
     }
 
     /// Epoch of the server that it was last open with, 0 if it never was.
     pub fn epoch(&self) -> Epoch {
-        self.epoch.get()
+        self.epoch.load(Ordering::Relaxed)
     }
 
     /// Calls method `ordinal` with `arguments`, as
@@ -93,11 +95,11 @@ impl<M: SharedMemory> ClientEnd<M> {
         const { assert_fits::<A>() }
         let mut failed = CallError::SessionLost;
         for _ in 0..=ATTEMPTS {
-            let make = || request(ordinal, self.epoch.get(), &arguments);
+            let make = || request(ordinal, self.epoch(), &arguments);
             match self.ask(make).await {
                 Fate::Answered(answer) => match understand(&answer, (I::VERSION, I::FINGERPRINT)) {
                     Answered::Well => return Ok(answer),
-                    Answered::ByAnother(epoch) => self.epoch.set(epoch),
+                    Answered::ByAnother(epoch) => self.epoch.store(epoch, Ordering::Relaxed),
                     Answered::Badly(error) => return Err(error),
                 },
                 // It may have been carried out, whatever comes of its repetitions.
@@ -122,24 +124,24 @@ impl<M: SharedMemory> ClientEnd<M> {
         if self.is_gone() {
             return Some(None);
         }
-        let tag = self.next.get();
+        let mut calls = self.calls.lock();
+        let tag = self.next.load(Ordering::Relaxed);
         let room = tag.wrapping_sub(look(&self.memory, word::TAKEN)) < REQUESTS;
-        let mut calls = self.calls.borrow_mut();
         let mut places = calls.iter_mut().enumerate();
         let (place, call) = places.find(|(_, call)| room && matches!(call, Call::Free))?;
         *call = Call::Waiting { tag, epoch: look(&self.memory, word::EPOCH) as Epoch };
         put(&self.memory, entry(word::REQUESTS, tag, REQUESTS), tag, &request());
-        self.next.set(tag.wrapping_add(1));
+        self.next.store(tag.wrapping_add(1), Ordering::Relaxed);
         tell(&self.memory, word::MADE, tag.wrapping_add(1));
-        // A server that is not there yet looks for requests when it begins.
-        let _ = self.bell.notify();
+        self.ring();
         Some(Some(Ticket { end: self, place }))
     }
 
     /// What became of the request in this place, if that is known.
     fn fate(&self, place: usize) -> Option<Fate> {
-        self.collect();
-        match self.calls.borrow().get(place)? {
+        let mut calls = self.calls.lock();
+        self.collect(&mut *calls);
+        match calls.get(place)? {
             Call::Answered { info, words } => Some(Fate::Answered(received(*info, words))),
             Call::Waiting { tag, epoch } => {
                 let now = look(&self.memory, word::EPOCH) as Epoch;
@@ -155,7 +157,7 @@ impl<M: SharedMemory> ClientEnd<M> {
     }
 
     /// Reads all answers that are there. Those that nobody waits for are dropped.
-    fn collect(&self) {
+    fn collect(&self, calls: &mut [Call]) {
         let given = look(&self.memory, word::GIVEN);
         let mut read = look(&self.memory, word::READ);
         if given.wrapping_sub(read) > ANSWERS {
@@ -164,7 +166,6 @@ impl<M: SharedMemory> ClientEnd<M> {
         }
         while read != given {
             let (tag, answer) = get(&self.memory, entry(word::ANSWERS, read, ANSWERS));
-            let mut calls = self.calls.borrow_mut();
             let asked =
                 |call: &&mut Call| matches!(call, Call::Waiting { tag: it, .. } if *it == tag);
             if let Some(call) = calls.iter_mut().find(asked) {
@@ -177,7 +178,15 @@ impl<M: SharedMemory> ClientEnd<M> {
         tell(&self.memory, word::READ, read);
     }
 
-    fn is_gone(&self) -> bool {
+    /// Rings the server: for what is arranged in the memory beyond the rings. A server that is not there yet
+    /// looks for itself when it begins.
+    pub fn ring(&self) {
+        // Nobody hears it then.
+        let _ = self.bell.notify();
+    }
+
+    /// Whether there will be no server any more.
+    pub fn is_gone(&self) -> bool {
         look(&self.memory, word::GONE) != 0
     }
 }

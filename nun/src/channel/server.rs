@@ -24,7 +24,7 @@ impl<M: SharedMemory> ServerEnd<M> {
     }
 
     /// The client's identifier.
-    pub(crate) const fn client(&self) -> u64 {
+    pub const fn client(&self) -> u64 {
         self.client
     }
 
@@ -70,7 +70,8 @@ impl<M: SharedMemory> ServerEnd<M> {
         self.ring();
     }
 
-    fn ring(&self) {
+    /// Rings the client: for what is arranged in the memory beyond the rings.
+    pub fn ring(&self) {
         // A client that is no more hears nothing.
         let _ = self.bell.notify();
     }

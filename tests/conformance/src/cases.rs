@@ -23,10 +23,12 @@ mod timer;
 mod transfer;
 mod vector;
 
-use crate::report::Case;
+use a9n_cases::Case;
+
+use crate::test::Test;
 
 /// In the order in which they run.
-pub const ALL: &[&[Case]] = &[
+pub const ALL: &[&[Case<Test>]] = &[
     registers::CASES,
     descriptor::CASES,
     generic::CASES,

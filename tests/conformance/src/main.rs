@@ -9,39 +9,18 @@
 #![no_main]
 #![expect(clippy::result_large_err, reason = "without a heap, a failure's text is part of it")]
 
-#[macro_use]
-mod report;
-
 mod bodies;
 mod cases;
 mod cells;
 mod machine;
 mod test;
 
-use nun::{Error, InitInfo, entry, println};
+use nun::{Error, InitInfo};
 use test::Test;
 
 nun::entry!(main, stack = 256 * 1024);
 
 fn main(init: &'static InitInfo) -> Result<(), Error> {
     let mut test = Test::new(init)?;
-    let wanted = init.command_line().trim();
-    let (mut passed, mut failed) = (0, 0);
-    let all = cases::ALL.iter().copied().flatten();
-    for case in all.filter(|case| case.name.contains(wanted)) {
-        test.clean()?;
-        match (case.run)(&mut test) {
-            Ok(()) => {
-                println!("case {} ... ok", case.name);
-                passed += 1;
-            }
-            Err(failure) => {
-                println!("case {} ... FAILED: {failure}", case.name);
-                failed += 1;
-            }
-        }
-    }
-    test.clean()?;
-    println!("conformance: {passed} passed, {failed} failed");
-    if failed == 0 { Ok(()) } else { entry::fail() }
+    a9n_cases::run("conformance", &mut test, cases::ALL, init.command_line().trim())
 }

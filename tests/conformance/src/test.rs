@@ -1,19 +1,17 @@
-//! What a case works with: fresh objects, threads, memory.
+//! What a case works with: an arena, and threads.
 
 use core::array;
+use core::ops::{Deref, DerefMut};
 
-use nun::aci::{WORKSPACE_ADDRESS, WORKSPACE_BYTES};
-use nun::capability::Capability;
+use a9n_cases::{Arena, Failure, READ_WRITE, Surroundings, Verdict, check_eq, index};
 use nun::entry::Stack;
 use nun::mapped::Mapped;
 use nun::{
-    Access, AddressSpace, Descriptor, Error, Fault, FaultReason, Frame, Generic, InitInfo, IpcPort,
-    Node, NotificationPort, PageTable, Pcb, Received, Resources, Rights, Window, aci, buffer,
-    map_pages, range_around, ticks,
+    Access, Descriptor, Error, Fault, FaultReason, Frame, InitInfo, IpcPort, NotificationPort, Pcb,
+    Received, Rights, Window, aci, buffer, ticks,
 };
 
 use crate::cells;
-use crate::report::{Failure, Verdict};
 
 /// Priority of init while a case runs.
 const HIGHEST: u64 = 255;
@@ -21,15 +19,8 @@ const HIGHEST: u64 = 255;
 pub const USUAL: u8 = 100;
 /// Slots that one case can use.
 const SLOTS: u64 = 768;
-/// Logarithm of the memory that one case can use.
-const MEMORY_BITS: u8 = 23;
 /// Threads that one case can use.
 const THREADS: usize = 8;
-/// Memory that a case maps lies from here on.
-pub const AREA: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 4;
-
-/// Both accesses.
-pub const READ_WRITE: Access = Access::READ.union(Access::WRITE);
 
 static STACKS: [Stack<16384>; THREADS] = [const { Stack::new() }; THREADS];
 
@@ -38,105 +29,22 @@ pub type Body = extern "C" fn(u64) -> !;
 
 /// The surroundings of a case.
 pub struct Test {
-    init: &'static InitInfo,
-    resources: Resources,
-    generic: Generic,
-    /// First slot for cases.
-    first: u64,
-    next: u64,
+    arena: Arena,
     threads: usize,
-    address: u64,
 }
 
 impl Test {
     pub fn new(init: &'static InitInfo) -> Result<Self, Error> {
-        let mut resources = Resources::new(init);
-        let generic = resources.make(MEMORY_BITS)?;
+        let mut arena = Arena::new(init, SLOTS)?;
         // Where parked threads wait for ever.
-        let parking: NotificationPort = resources.make(0)?;
+        let parking: NotificationPort = arena.resources.make(0)?;
         cells::set(PARKING, parking.descriptor().index());
-        let first = resources.slots().take_run(SLOTS).unwrap_or(0);
-        Ok(Self { init, resources, generic, first, next: first, threads: 0, address: AREA })
-    }
-
-    /// Takes away all that the last case made.
-    pub fn clean(&mut self) -> Result<(), Error> {
-        self.set_priority(HIGHEST)?;
-        self.node().revoke(self.generic.descriptor().index())?;
-        for slot in self.first..self.next {
-            if self.node().look(slot)?.0 != 0 {
-                self.node().remove(slot)?;
-            }
-        }
-        buffer().accept(Descriptor::NULL, 0, 0);
-        let parking = cells::get(PARKING);
-        cells::clear();
-        cells::set(PARKING, parking);
-        (self.next, self.threads, self.address) = (self.first, 0, AREA);
-        Ok(())
-    }
-
-    pub fn init(&self) -> &'static InitInfo {
-        self.init
-    }
-
-    /// The Generic that everything of this case comes from.
-    pub fn generic(&self) -> Generic {
-        self.generic
-    }
-
-    /// The root node, which init and all threads share.
-    pub fn node(&self) -> Node {
-        self.resources.node()
-    }
-
-    /// The address space, which init and all threads share.
-    pub fn space(&self) -> AddressSpace {
-        self.resources.address_space()
+        Ok(Self { arena, threads: 0 })
     }
 
     /// Init's own PCB.
     pub fn own_pcb(&self) -> Pcb {
         Pcb::slot(aci::slot::PROCESS)
-    }
-
-    /// An empty slot of the root node.
-    pub fn slot(&mut self) -> u64 {
-        self.slots(1)
-    }
-
-    /// The first of `count` empty slots.
-    pub fn slots(&mut self, count: u64) -> u64 {
-        let slot = self.next;
-        self.next += count;
-        assert!(self.next <= self.first + SLOTS, "a case uses too many slots");
-        slot
-    }
-
-    /// Makes an object; `size_bits` as for `convert`.
-    pub fn make<T: Capability>(&mut self, size_bits: u8) -> Result<T, Error> {
-        let slot = self.slot();
-        self.generic.convert(T::TYPE, size_bits.into(), 1, self.node(), slot)?;
-        Ok(T::named(Descriptor::slot(slot)))
-    }
-
-    /// Mints a capability into a slot of its own.
-    pub fn mint<T: Capability>(
-        &mut self,
-        source: T,
-        rights: Rights,
-        identifier: u64,
-    ) -> Result<T, Error> {
-        let slot = self.slot();
-        self.node().mint(slot, source, rights, identifier)?;
-        Ok(T::named(Descriptor::slot(slot)))
-    }
-
-    /// Room for `pages` pages that nothing is mapped at.
-    pub fn room(&mut self, pages: u64) -> u64 {
-        let address = self.address;
-        self.address += pages * 4096;
-        address
     }
 
     /// Maps all of a frame of `pages` pages at `address`.
@@ -147,17 +55,14 @@ impl Test {
         pages: u64,
         access: Access,
     ) -> Result<Window, Error> {
-        let window = self.attach(frame, address, pages)?;
-        map_pages(self.space(), window, address, pages, access, || self.make::<PageTable>(0))?;
-        Ok(window)
+        let space = self.space();
+        self.map(space, frame, address, pages, access)
     }
 
     /// Makes a window of `frame` around `pages` pages at `address`.
     pub fn attach(&mut self, frame: Frame, address: u64, pages: u64) -> Result<Window, Error> {
-        let slot = self.slot();
-        let (first, bits) = range_around(address, pages);
-        frame.attach(self.space(), first, bits, self.node(), slot)?;
-        Ok(Window::slot(slot))
+        let space = self.space();
+        self.arena.attach(space, frame, address, pages)
     }
 
     /// A page of memory, mapped: the frame, its window, and its content.
@@ -191,11 +96,6 @@ impl Test {
         let pcb = self.thread(body, argument)?;
         pcb.resume()?;
         Ok(pcb)
-    }
-
-    /// The last CPU: another one than init's, if there is one.
-    pub fn far(&self) -> u64 {
-        u64::from(self.init.cpus) - 1
     }
 
     /// Starts a thread on the last CPU. Where there is but one, it runs when init waits.
@@ -245,7 +145,7 @@ impl Test {
     /// Shares the CPU with all threads of the usual priority, without ever yielding, until `done`;
     /// answers whether that came about within some seconds.
     pub fn share_until(&self, done: impl Fn() -> bool) -> Result<bool, Error> {
-        let end = ticks() + 5 * self.init.ticks_per_second;
+        let end = ticks() + 5 * self.init().ticks_per_second;
         self.set_priority(USUAL.into())?;
         while !done() && ticks() < end {}
         self.set_priority(HIGHEST)?;
@@ -256,6 +156,33 @@ impl Test {
     pub fn settle(&self) -> Result<(), Error> {
         self.set_priority(0)?;
         self.set_priority(HIGHEST)
+    }
+}
+
+impl Surroundings for Test {
+    fn clean(&mut self) -> Result<(), Error> {
+        self.set_priority(HIGHEST)?;
+        self.arena.clear()?;
+        buffer().accept(Descriptor::NULL, 0, 0);
+        let parking = cells::get(PARKING);
+        cells::clear();
+        cells::set(PARKING, parking);
+        self.threads = 0;
+        Ok(())
+    }
+}
+
+impl Deref for Test {
+    type Target = Arena;
+
+    fn deref(&self) -> &Arena {
+        &self.arena
+    }
+}
+
+impl DerefMut for Test {
+    fn deref_mut(&mut self) -> &mut Arena {
+        &mut self.arena
     }
 }
 
@@ -278,9 +205,4 @@ pub fn pack<const N: usize>(numbers: [u64; N]) -> u64 {
 /// The numbers that were packed.
 pub fn unpack<const N: usize>(packed: u64) -> [u64; N] {
     array::from_fn(|index| packed >> (12 * index) & 0xfff)
-}
-
-/// The slot of a capability in the root node.
-pub fn index(capability: impl Capability) -> u64 {
-    capability.into().index()
 }

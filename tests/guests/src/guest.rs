@@ -1,5 +1,6 @@
 //! A guest, as its monitor sees it.
 
+use a9n_cases::{Failure, READ_WRITE};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Exit, ExitReason, GuestVerdict, Segment, Situation, StateGroups};
 use nun::mapped::Mapped;
@@ -8,7 +9,6 @@ use nun::{
     VirtualAddressSpace, VirtualCpu, Window, buffer,
 };
 
-use crate::report::Failure;
 use crate::test::Test;
 
 /// Logarithm of a guest's memory, which begins at its address 0.
@@ -72,7 +72,8 @@ impl Guest {
             (test.make(0)?, test.make(0)?, test.make(0)?);
         let frame: Frame = test.make(MEMORY_BITS)?;
         let address = test.room(pages);
-        test.map(test.space(), frame, address, pages)?;
+        let own = test.space();
+        test.map(own, frame, address, pages, READ_WRITE)?;
         let memory = Mapped::in_workspace(address, 1 << MEMORY_BITS);
         memory.copy_from(CODE as usize, code);
         pcb.configure_ports(port, Descriptor::NULL)?;
@@ -80,7 +81,7 @@ impl Guest {
         pcb.configure_guest(virtual_cpu, space)?;
         pcb.configure_schedule(PRIORITY, cpu, 0)?;
         let space = AddressSpace::at(space.descriptor());
-        let window = test.map(space, frame, 0, pages)?;
+        let window = test.map(space, frame, 0, pages, READ_WRITE)?;
         Ok(Self { pcb, port, cpu: virtual_cpu, vectors, space, frame, window, memory })
     }
 

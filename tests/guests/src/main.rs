@@ -10,9 +10,6 @@
 #![expect(clippy::result_large_err, reason = "without a heap, a failure's text is part of it")]
 
 #[macro_use]
-#[path = "../../conformance/src/report.rs"]
-mod report;
-#[macro_use]
 mod code;
 
 mod cases;
@@ -31,22 +28,5 @@ fn main(init: &'static InitInfo) -> Result<(), Error> {
         println!("guests: this machine has no virtualisation");
         entry::fail()
     }
-    let wanted = init.command_line().trim();
-    let (mut passed, mut failed) = (0, 0);
-    for case in cases::ALL.iter().copied().flatten().filter(|case| case.name.contains(wanted)) {
-        test.clean()?;
-        match (case.run)(&mut test) {
-            Ok(()) => {
-                println!("case {} ... ok", case.name);
-                passed += 1;
-            }
-            Err(failure) => {
-                println!("case {} ... FAILED: {failure}", case.name);
-                failed += 1;
-            }
-        }
-    }
-    test.clean()?;
-    println!("guests: {passed} passed, {failed} failed");
-    if failed == 0 { Ok(()) } else { entry::fail() }
+    a9n_cases::run("guests", &mut test, cases::ALL, init.command_line().trim())
 }

@@ -8,6 +8,7 @@ mod boot;
 mod guest;
 mod instruction;
 mod koito;
+mod kvm;
 mod linux;
 mod listing;
 mod manual;

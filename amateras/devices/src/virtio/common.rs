@@ -25,6 +25,7 @@ impl Transport {
             0x10 => self.change_vector.into(),
             0x12 => self.queues.len() as u32,
             0x14 => self.status.into(),
+            0x15 => self.generation.into(),
             0x16 => self.selected.into(),
             0x18 => queue.size.into(),
             0x1a => queue.vector.into(),

@@ -1,7 +1,7 @@
 //! Virtio devices behind PCI (VIRTIO 1.2), in the modern form alone.
 //!
 //! [`Transport`] is what all kinds have in common: registers, queues, interrupts. It knows no kind; what a
-//! kind does with the chains of its queues stands beside it ([`Block`], [`Console`], [`Entropy`]), and whoever
+//! kind does with the chains of its queues stands beside it ([`Block`], [`Console`], [`Entropy`], [`Network`]), and whoever
 //! owns the machine carries it out. Registers only take notes: nothing reaches the guest's memory while the
 //! guest waits for its access to end.
 
@@ -12,6 +12,7 @@ mod console;
 mod entropy;
 mod layout;
 mod msix;
+mod network;
 mod queue;
 mod transport;
 
@@ -23,6 +24,7 @@ pub use console::Console;
 pub use entropy::Entropy;
 pub(crate) use layout::{MESSAGE_BYTES, PORT_COUNT, Socket};
 pub use msix::Message;
+pub use network::{FRAME_BYTES, Link, Network};
 pub use queue::{MOST_ENTRIES, Malformed};
 pub use transport::{Description, Kind, Transport};
 

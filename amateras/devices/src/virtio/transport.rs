@@ -36,6 +36,8 @@ pub(super) mod status {
 /// The kinds of devices that there are here, with their numbers (section 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// A network card.
+    Network = 1,
     /// A disk.
     Block = 2,
     /// A console.
@@ -47,6 +49,7 @@ pub enum Kind {
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Network => "the network card",
             Self::Block => "the disk",
             Self::Console => "the console",
             Self::Entropy => "the source of random numbers",
@@ -94,6 +97,8 @@ pub struct Transport {
     complaint: Option<Malformed>,
     /// How often it was reset.
     resets: u64,
+    /// How often its own registers changed by themselves.
+    pub(super) generation: u8,
 }
 
 impl Transport {
@@ -120,6 +125,7 @@ impl Transport {
             table: Table::new(),
             complaint: None,
             resets: 0,
+            generation: 0,
         };
         it.reset();
         it
@@ -127,9 +133,10 @@ impl Transport {
 
     /// Switches it off and on.
     pub(crate) fn restart(&mut self) {
-        let resets = self.resets;
+        let (resets, generation) = (self.resets, self.generation);
         *self = Self::new(self.description, self.socket);
         self.resets += resets;
+        self.generation = generation;
     }
 
     /// What it is.
@@ -188,6 +195,23 @@ impl Transport {
             Ok(false) => {}
             Err(error) => {
                 self.refuse::<()>(error);
+            }
+        }
+    }
+
+    /// Changes the kind's own registers from `offset` on to `bytes`, and tells the driver if they were
+    /// different.
+    pub(super) fn change(&mut self, offset: usize, bytes: &[u8]) {
+        let own = self.description.own.iter_mut().skip(offset);
+        let mut has_changed = false;
+        for (to, byte) in own.zip(bytes) {
+            has_changed |= *to != *byte;
+            *to = *byte;
+        }
+        if has_changed {
+            self.generation = self.generation.wrapping_add(1);
+            if self.status & status::DRIVER_OK != 0 {
+                self.interrupt(self.change_vector, CHANGE_INTERRUPT);
             }
         }
     }

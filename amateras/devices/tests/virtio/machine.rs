@@ -93,13 +93,18 @@ impl Machine {
         it
     }
 
-    /// What a driver does to begin (section 3.1.1), with one queue.
+    /// What a driver does to begin (section 3.1.1), with the first queue.
     pub fn start(&mut self, features: u64) {
-        self.start_with(features, SIZE);
+        self.start_with(features, SIZE, 0);
     }
 
-    /// The same with a queue of `size` entries.
-    pub fn start_with(&mut self, features: u64, size: u16) {
+    /// The same with queue `number`.
+    pub fn start_queue(&mut self, number: u16, features: u64) {
+        self.start_with(features, SIZE, number);
+    }
+
+    /// The same with queue `number`, of `size` entries.
+    pub fn start_with(&mut self, features: u64, size: u16, number: u16) {
         self.available = 0;
         self.memory.bytes[AVAILABLE as usize..USED as usize + 0x1000].fill(0);
         let features = features | VERSION_1;
@@ -111,7 +116,7 @@ impl Machine {
         }
         self.set(STATUS, 1, 0xb);
         assert_eq!(self.get(STATUS, 1), 0xb, "the device takes the features");
-        self.set(QUEUE_SELECT, 2, 0);
+        self.set(QUEUE_SELECT, 2, number.into());
         self.set(0x18, 2, size.into());
         for (register, address) in [(0x20, DESCRIPTORS), (0x28, AVAILABLE), (0x30, USED)] {
             self.set(register, 4, address as u32);
@@ -178,13 +183,18 @@ impl Machine {
         entry[14..].copy_from_slice(&next.to_le_bytes());
     }
 
-    /// Makes the chain that begins with descriptor `head` available, and notifies.
+    /// Makes the chain that begins with descriptor `head` available, and notifies of the first queue.
     pub fn offer(&mut self, head: u16) {
+        self.offer_in(0, head);
+    }
+
+    /// The same in queue `number`.
+    pub fn offer_in(&mut self, number: u16, head: u16) {
         let entry = AVAILABLE + 4 + 2 * u64::from(self.available % SIZE);
         self.memory.bytes[..].store(entry, head).unwrap();
         self.available = self.available.wrapping_add(1);
         self.memory.bytes[..].store(AVAILABLE + 2, self.available).unwrap();
-        self.set(NOTIFY, 2, 0);
+        self.set(NOTIFY, 2, number.into());
     }
 
     /// The device, and the memory.

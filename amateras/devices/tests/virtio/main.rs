@@ -2,5 +2,6 @@
 
 mod block;
 mod machine;
+mod network;
 mod pci;
 mod queue;

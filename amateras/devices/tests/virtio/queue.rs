@@ -234,7 +234,7 @@ fn a_chain_has_no_more_buffers_than_there_is_room_for() {
     for (buffers, refused) in [(MOST_BUFFERS, false), (MOST_BUFFERS + 1, true)] {
         let long = |it: &mut Machine| {
             it.set(0x14, 1, 0);
-            it.start_with(0, 64);
+            it.start_with(0, 64, 0);
             for number in 0..buffers as u16 {
                 let next = if usize::from(number) + 1 < buffers { NEXT } else { 0 };
                 it.describe(DESCRIPTORS, number, BUFFERS, 1, (next, number + 1));

@@ -12,7 +12,7 @@ use a9n_abi::{
     window,
 };
 use a9n_core::check::{SpaceCensus, Surroundings};
-use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Short, Vectors};
+use a9n_core::{Boot, Kernel, Lengths, Long, Notified, Owners, Plain, Program, Short, Vectors};
 use a9n_hal::{CallFrame, Context, Fault, Interrupt, PhysicalAddress, Ticks};
 use a9n_hal_sim::{Answer, BASE, Departure, Resumption, SimCpu, SimMachine};
 use a9n_store::{Node, Object, Process, Ref};
@@ -263,7 +263,8 @@ impl System {
             number if kernel.context(process).is_foreign() => {
                 let info = MessageInfo::new(number as u32, 6).from_source(Source::Foreign);
                 let message = (info.0, word4, word5);
-                None.or_else(|| kernel.fast_foreign::<Plain>(cpu, process, message))
+                None.or_else(|| kernel.fast_foreign::<Program>(cpu, process, message))
+                    .or_else(|| kernel.fast_foreign::<Plain>(cpu, process, message))
                     .or_else(|| kernel.fast_foreign::<Vectors>(cpu, process, message))
                     .or_else(|| kernel.fast_stored_foreign(cpu, process, message))
             }
@@ -276,6 +277,8 @@ impl System {
             ipc_port::word::ReplyReceive => {
                 let verdict = frame.info;
                 None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
+                    .or_else(|| kernel.fast_result::<Program>(cpu, process, descriptor, verdict))
+                    .or_else(|| kernel.fast_result::<Plain>(cpu, process, descriptor, verdict))
                     .or_else(|| kernel.fast_verdict::<Short>(cpu, process, descriptor, verdict))
                     .or_else(|| kernel.fast_stop(cpu, process, descriptor, verdict))
                     .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))

@@ -90,7 +90,7 @@ fn execute(
     let process = server.tasks[task].process;
     for other in server.tasks_of(process) {
         if other != task {
-            let _ = server.tasks[other].body.pcb.suspend();
+            server.halt(other);
             server.end_task(other, 0);
         }
     }

@@ -81,10 +81,10 @@ pub fn sched_setaffinity(server: &mut Server, task: TaskKey, arguments: &Argumen
     }
     let thread = meant_thread(server, task, who)?;
     let [wanted] = server.read_words(task, from)?;
-    let placement = &mut server.world.objects.placement;
-    let allowed = wanted & placement.all();
+    let objects = &mut server.world.objects;
+    let allowed = wanted & objects.placement.all();
     let body = server.tasks[thread].body;
-    if allowed == 0 || placement.allow(body, allowed).is_err() {
+    if allowed == 0 || objects.allow(body, allowed).is_err() {
         return Err(Errno::EINVAL.into());
     }
     Ok(0)

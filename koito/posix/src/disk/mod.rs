@@ -78,7 +78,7 @@ struct UnderWay {
     place: Place,
     /// The instance of the file server that it was sent to, 0 if none was known.
     epoch: Epoch,
-    answer: Pin<Box<dyn Future<Output = Came>>>,
+    answer: Pin<Box<dyn Future<Output = Came> + Send>>,
     /// The answer, if it came before those to earlier requests were seen.
     came: Option<Came>,
 }

@@ -4,8 +4,10 @@ mod mapping;
 mod memory;
 mod objects;
 mod placement;
+mod threads;
 
 pub use mapping::Mapping;
 pub use memory::Memory;
 pub use objects::{Body, HEAP_BYTES, IDENTIFIER, Objects};
 pub use placement::urgency;
+pub use threads::Seat;

@@ -1,11 +1,11 @@
 //! Kernel objects for programs, made of the memory that the manifest sets aside.
 //!
 //! Memory of objects of fixed size does not come back, so objects are used again: threads as *bodies*
-//! (PCB, Vector State, a capability to the server's port), address spaces with their page tables.
+//! (PCB, Vector State, a capability to a port of the server's), address spaces with their page tables.
 
 use alloc::vec::Vec;
 
-use koito::conventions::{BUILDER_RADIX, slot};
+use koito::conventions::BUILDER_RADIX;
 use koito_posix_core::{PAGE_BYTES, Page};
 use nun::aci;
 use nun::capability::Capability;
@@ -13,11 +13,12 @@ use nun::mapped::Mapped;
 use nun::memory::HeapMemory;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Frame, Generic, IpcPort, Node, ObjectType, PageTable,
-    Pcb, Rights, VectorState, Window, map_pages, range_around,
+    Pcb, VectorState, Window, map_pages, range_around,
 };
 
 use super::Mapping;
-use super::placement::Placement;
+use super::placement::{MOST, Placement};
+use super::threads::Resolver;
 
 /// The identifier of body 0 at the server's port. Clients of the service have lower ones.
 pub const IDENTIFIER: u64 = 1 << 32;
@@ -28,7 +29,7 @@ pub const HEAP_BYTES: usize = 16 << 20;
 /// Address spaces are kept for the next program with at most so many page tables.
 const KEPT_TABLES: usize = 24;
 
-/// What one thread runs as. Its number tells it from others at the server's port.
+/// What one thread runs as. Its number tells it from others at the server's ports.
 #[derive(Clone, Copy, Debug)]
 pub struct Body {
     /// The process, as the kernel has it.
@@ -52,7 +53,12 @@ pub struct Objects {
     bodies: Vec<Body>,
     /// Where they run.
     pub placement: Placement,
-    idle_bodies: Vec<u32>,
+    /// The ports at which the server's threads wait, one for each processor.
+    pub(super) ports: Vec<IpcPort>,
+    /// Who hears of each body, by its number.
+    pub(super) resolvers: Vec<Resolver>,
+    /// By the processor on which they were.
+    idle_bodies: [Vec<u32>; MOST],
     idle_spaces: Vec<Mapping>,
     idle_tables: Vec<Table>,
 }
@@ -84,7 +90,9 @@ impl Objects {
             pristine: Pcb::slot(0),
             bodies: Vec::new(),
             placement: Placement::default(),
-            idle_bodies: Vec::new(),
+            ports: Vec::new(),
+            resolvers: Vec::new(),
+            idle_bodies: [const { Vec::new() }; MOST],
             idle_spaces: Vec::new(),
             idle_tables: Vec::new(),
         };
@@ -100,35 +108,42 @@ impl Objects {
         objects.placement = Placement::new(objects.pristine);
         let mapped = Mapped::in_workspace(aci::WORKSPACE_ADDRESS, pages * PAGE_BYTES);
         let node: Node = objects.make(u64::from(aci::HEAP_RADIX))?;
-        let space = AddressSpace::slot(aci::slot::ADDRESS_SPACE);
-        let heap = HeapMemory::from_quota(heap, node, BUILDER_RADIX, space)?;
+        let heap = HeapMemory::from_quota(heap, node, BUILDER_RADIX, own_space())?;
         Ok((objects, mapped, heap))
     }
 
     /// A thread's body, stopped, for one of the `allowed` processors; its registers are anybody's.
     pub fn take_body(&mut self, allowed: u64, urgency: u8) -> Result<Body, Error> {
-        let body = match self.idle_bodies.pop() {
+        let cpu = self.placement.least_loaded(allowed);
+        let there = self.idle_bodies[usize::from(cpu)].pop();
+        let idle = there.or_else(|| self.idle_bodies.iter_mut().find_map(Vec::pop));
+        let body = match idle {
             Some(number) => self.bodies[number as usize],
-            None => self.make_body()?,
+            None => self.make_body(cpu)?,
         };
-        let begun = self.placement.begin(body, allowed, urgency);
+        let begun = self.placement.begin(body, (cpu, allowed), urgency);
+        let begun = begun.and_then(|()| self.set_resolver(body, cpu));
         if begun.is_err() {
-            self.idle_bodies.push(body.number);
+            self.put_body(body);
         }
         begun.map(|()| body)
     }
 
-    fn make_body(&mut self) -> Result<Body, Error> {
-        let number = self.bodies.len() as u32;
+    /// A body that is used may run on the `allowed` processors only.
+    pub fn allow(&mut self, body: Body, allowed: u64) -> Result<(), Error> {
+        self.placement.allow(body, allowed)?;
+        self.set_resolver(body, self.placement.cpu(body) as u8)
+    }
+
+    fn make_body(&mut self, cpu: u8) -> Result<Body, Error> {
         let pcb: Pcb = self.make(0)?;
         let state: VectorState = self.make(0)?;
-        let port = self.take_slot()?;
-        let identifier = IDENTIFIER | u64::from(number);
-        root().mint(port, IpcPort::slot(slot::SERVED), Rights::WRITE | Rights::COPY, identifier)?;
+        let slots = [self.take_slot()?, self.take_slot()?];
         pcb.configure_vector(state)?;
-        pcb.configure_ports(IpcPort::slot(port), Descriptor::NULL)?;
-        let body = Body { pcb, number };
+        let body = Body { pcb, number: self.bodies.len() as u32 };
+        let resolver = self.resolve(body, cpu, slots)?;
         self.placement.add(body)?;
+        self.resolvers.push(resolver);
         self.bodies.push(body);
         Ok(body)
     }
@@ -136,7 +151,7 @@ impl Objects {
     /// Takes a body back that is stopped, or will be before anything else happens.
     pub fn put_body(&mut self, body: Body) {
         self.placement.end(body);
-        self.idle_bodies.push(body.number);
+        self.idle_bodies[self.placement.cpu(body)].push(body.number);
     }
 
     /// Gives a stopped body the registers that programs start with.
@@ -212,7 +227,7 @@ impl Objects {
         }
     }
 
-    fn take_slot(&mut self) -> Result<u64, Error> {
+    pub(super) fn take_slot(&mut self) -> Result<u64, Error> {
         if self.next_slot >= 1 << BUILDER_RADIX {
             return Err(nun::EXHAUSTED);
         }
@@ -220,7 +235,7 @@ impl Objects {
         Ok(self.next_slot - 1)
     }
 
-    fn make<T: Capability>(&mut self, size_bits: u64) -> Result<T, Error> {
+    pub(super) fn make<T: Capability>(&mut self, size_bits: u64) -> Result<T, Error> {
         self.make_in(self.memory, size_bits)
     }
 
@@ -231,8 +246,8 @@ impl Objects {
     }
 
     /// Maps all of `frame` into the own address space.
-    fn map_own(&mut self, frame: Frame, address: u64) -> Result<(), Error> {
-        let space = AddressSpace::slot(aci::slot::ADDRESS_SPACE);
+    pub(super) fn map_own(&mut self, frame: Frame, address: u64) -> Result<(), Error> {
+        let space = own_space();
         let pages = (1 << frame.information()?.0) / PAGE_BYTES;
         let (first, bits) = range_around(address, pages);
         let slot = self.take_slot()?;
@@ -243,6 +258,11 @@ impl Objects {
 }
 
 /// The own root node.
-const fn root() -> Node {
+pub(super) const fn root() -> Node {
     Node::slot(aci::slot::NODE)
+}
+
+/// The own address space.
+pub(super) const fn own_space() -> AddressSpace {
+    AddressSpace::slot(aci::slot::ADDRESS_SPACE)
 }

@@ -8,8 +8,10 @@ use super::objects::Body;
 
 /// How urgent programs are.
 pub const USUAL: u8 = 100;
+/// How urgent the server is, by the manifest.
+pub const URGENT: u8 = 160;
 /// Processors that are used, at most.
-const MOST: usize = 16;
+pub const MOST: usize = 16;
 /// Processes of a session that are as urgent as others.
 const CROWD: usize = 64;
 /// How much less urgent those beyond are: less than the least of all others.
@@ -67,9 +69,13 @@ impl Placement {
         Ok(())
     }
 
-    /// A body is used from now on, on the least loaded of the `allowed` processors.
-    pub fn begin(&mut self, body: Body, allowed: u64, urgency: u8) -> Result<(), Error> {
-        let cpu = self.least_loaded(allowed);
+    /// A body is used from now on, on a processor that is among the `allowed` ones.
+    pub fn begin(
+        &mut self,
+        body: Body,
+        (cpu, allowed): (u8, u64),
+        urgency: u8,
+    ) -> Result<(), Error> {
         let place = &mut self.places[body.number as usize];
         if (place.cpu, place.urgency) != (cpu, urgency) {
             schedule(body.pcb, cpu, urgency)?;
@@ -91,8 +97,10 @@ impl Placement {
             self.places[body.number as usize].allowed = allowed;
             return Ok(());
         }
-        self.end(body);
-        self.begin(body, allowed, place.urgency)
+        let cpu = self.least_loaded(allowed);
+        self.begin(body, (cpu, allowed), place.urgency)?;
+        self.loads[usize::from(place.cpu)] -= 1;
+        Ok(())
     }
 
     /// A body that is used is as urgent as this from now on.
@@ -112,7 +120,8 @@ impl Placement {
         self.places[body.number as usize].allowed
     }
 
-    fn least_loaded(&self, allowed: u64) -> u8 {
+    /// Which of the `allowed` processors the fewest bodies are on.
+    pub fn least_loaded(&self, allowed: u64) -> u8 {
         let cpus = (0..self.cpus).filter(|cpu| allowed & 1 << cpu != 0);
         cpus.min_by_key(|cpu| self.loads[*cpu]).unwrap_or(0) as u8
     }

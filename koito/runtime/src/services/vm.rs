@@ -54,6 +54,8 @@ pub struct VmStatus {
     pub memory: u64,
     /// How often its guest was left.
     pub exits: u64,
+    /// The address of its network card, the first byte being the highest of six.
+    pub address: Option<u64>,
 }
 
 /// Why a virtual machine does not do what it was asked.

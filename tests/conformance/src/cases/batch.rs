@@ -1,12 +1,12 @@
 //! Mapping in batches.
 
+use a9n_cases::{READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::MappingRun;
 use nun::mapped::Mapped;
 use nun::{Access, Culprit, Descriptor, Frame, PageTable, Window, buffer};
 
 use crate::machine::{load, store};
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("batch": maps_runs_with_tables_from_the_pool, stops_where_a_run_fails,
     first_page_is_an_error, unmaps_and_protects, needs_a_window_of_the_space, many_pages,

@@ -1,10 +1,10 @@
 //! The tree of derivations: what a revoke reaches, and what not.
 
+use a9n_cases::{Verdict, cases, check, check_eq, index};
 use nun::capability::Capability;
 use nun::{Descriptor, Error, IpcPort, Node, Reason, Rights};
 
-use crate::report::Verdict;
-use crate::test::{Test, index};
+use crate::test::Test;
 
 cases!("derivation": copies_are_descendants, copies_of_a_copy_are_siblings,
     revoke_takes_grandchildren, remove_takes_descendants, orphans_are_not_adopted,

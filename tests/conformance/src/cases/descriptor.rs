@@ -1,11 +1,11 @@
 //! How capabilities are found.
 
+use a9n_cases::{Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::{MessageInfo, node, operation_word};
 use nun::syscall::kernel_call;
 use nun::{Culprit, Descriptor, Error, Generic, IpcPort, Message, Node, NotificationPort, Rights};
 
-use crate::report::Verdict;
-use crate::test::{Test, index};
+use crate::test::Test;
 
 cases!("descriptor": null_is_nothing, past_the_node_is_nothing, wrong_type_is_refused,
     path_through_nested_nodes, path_must_fit, unknown_operations, rights_are_demanded);

@@ -1,13 +1,13 @@
 //! What drivers need: I/O ports, interrupts, device memory.
 
+use a9n_cases::{Failure, READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::init::slot;
 use nun::{
     Access, Frame, Generic, InterruptPort, InterruptRegion, IoPort, MemoryType, NotificationPort,
     ObjectType, Rights,
 };
 
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("device": ports_are_read_and_written, ports_are_narrowed, ports_are_checked,
     interrupts_come_to_their_port, one_port_an_interrupt, device_memory_is_frames_only);
@@ -122,7 +122,7 @@ fn device_memory_is_frames_only(test: &mut Test) -> Verdict {
     let device = test.init().generics().iter().find(|generic| generic.device == 1);
     let Some(device) = device.copied() else {
         let text = format_args!("init has no device memory");
-        return Err(crate::report::Failure::new(file!(), line!(), text));
+        return Err(Failure::new(file!(), line!(), text));
     };
     let (generic, slot) = (Generic::slot(device.slot.into()), test.slot());
     check_eq!(generic.information()?.3, 1);

@@ -1,5 +1,6 @@
 //! Faults, and what a resolver can do about them.
 
+use a9n_cases::{Failure, READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use core::arch::x86_64::__cpuid_count;
 
 use nun::mapped::Mapped;
@@ -11,8 +12,7 @@ use nun::{
 use crate::bodies;
 use crate::cells::{self, get};
 use crate::machine::*;
-use crate::report::{Failure, Verdict};
-use crate::test::{Body, READ_WRITE, Test, index, park};
+use crate::test::{Body, Test, park};
 
 cases!("fault": names_what_happened, privileged_instructions, software_interrupts,
     vector_instructions, other_ways_into_the_kernel, addresses_without_memory,

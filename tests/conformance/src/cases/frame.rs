@@ -1,5 +1,6 @@
 //! Frames and Windows.
 
+use a9n_cases::{READ_WRITE, Verdict, cases, check_eq, check_refused, index};
 use nun::abi::{MessageInfo, window};
 use nun::mapped::Mapped;
 use nun::syscall::kernel_call;
@@ -7,8 +8,7 @@ use nun::{Access, Culprit, Error, Frame, MemoryType, Rights};
 
 use crate::bodies;
 use crate::machine::{jump, load, store};
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("frame": shared_by_two_windows, never_writable_and_executable, read_only_is_not_written,
     data_is_not_executed, mapped_within_its_bounds, mapped_with_its_rights, any_page_anywhere_in_the_range, protected_anew, mapped_once,

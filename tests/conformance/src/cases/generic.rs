@@ -1,5 +1,6 @@
 //! Memory and what is made from it.
 
+use a9n_cases::{READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::{MessageInfo, generic};
 use nun::capability::Capability;
 use nun::syscall::kernel_call;
@@ -8,8 +9,7 @@ use nun::{
     PageTable, Pcb, Rights,
 };
 
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("generic": makes_every_object, clears_memory, aligns_and_never_overlaps, counts_what_is_used,
     refuses_what_does_not_fit, is_whole_again_after_revoke, checks_sizes, checks_destinations,

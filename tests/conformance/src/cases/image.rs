@@ -1,12 +1,12 @@
 //! Images of extended states: read, written, copied, refused. The layout is that of XSAVE, in the
 //! standard format.
 
+use a9n_cases::{Failure, READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::{Culprit, Descriptor, Error, IpcPort, Pcb, VectorState, buffer};
 
 use super::vector::owner;
 use crate::machine::{read_vector, read_wide_vector, watch_vector};
-use crate::report::{Failure, Verdict};
-use crate::test::{READ_WRITE, Test};
+use crate::test::Test;
 
 cases!("image": shows_what_was_in_the_registers, is_loaded_as_written, reaches_wide_registers,
     comes_back_as_it_was, bad_ones_are_refused, needs_a_state, needs_a_stopped_process,
@@ -145,7 +145,7 @@ fn needs_a_stopped_process(test: &mut Test) -> Verdict {
 /// A thread without a buffer of its own asks.
 fn needs_a_buffer(test: &mut Test) -> Verdict {
     let (pcb, _) = stopped_owner(test, read_vector, 0)?;
-    let asker = test.bare_thread(ask_for_image, crate::test::pack([crate::test::index(pcb), 1]))?;
+    let asker = test.bare_thread(ask_for_image, crate::test::pack([index(pcb), 1]))?;
     asker.resume()?;
     test.settle()?;
     let refusal = Error::new(nun::Reason::InvalidArgument, Culprit::IPC_BUFFER);

@@ -1,5 +1,6 @@
 //! What processes cannot see or change of each other and of themselves.
 
+use a9n_cases::{READ_WRITE, Verdict, cases, check, check_eq, index};
 use nun::abi::init::INIT_INFO_ADDRESS;
 use nun::{Access, IpcPort, NotificationPort, Pcb, Rights};
 
@@ -7,8 +8,7 @@ use crate::bodies;
 use crate::machine::{
     jump, keep_base, keep_flags, load, store, tell_bases, undefined, watch_registers,
 };
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("isolation": program_is_not_written, data_is_not_executed, nothing_below_the_stack,
     thread_bases_are_each_ones_own, a_base_does_not_outlive_a_switch, flags_do_not_stay,

@@ -1,9 +1,9 @@
 //! Nodes: copying, minting, moving and removing capabilities.
 
+use a9n_cases::{Verdict, cases, check_eq, check_refused, index};
 use nun::{Descriptor, IpcPort, Node, NotificationPort, ObjectType, Rights};
 
-use crate::report::Verdict;
-use crate::test::{Test, index};
+use crate::test::Test;
 
 cases!("node": copies_and_looks, mints_with_fewer_rights, gives_an_identifier_once,
     copies_only_with_the_right, mints_only_with_the_right, moves, exchanges, demotes, removes,

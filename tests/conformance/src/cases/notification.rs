@@ -1,13 +1,13 @@
 //! Signals.
 
+use a9n_cases::{Verdict, cases, check_eq, check_refused, index};
 use nun::{
     Culprit, Descriptor, Error, IpcPort, Message, NotificationPort, Pcb, Reason, Received, Rights,
 };
 
 use crate::bodies;
 use crate::cells::{FINE, get};
-use crate::report::Verdict;
-use crate::test::{Test, index, pack};
+use crate::test::{Test, pack};
 
 cases!("notification": collects_bits, wakes_a_waiter, waiters_in_order, without_bits_is_nothing,
     is_not_lost_between_waits, bound_ends_a_receive, bound_comes_before_messages,

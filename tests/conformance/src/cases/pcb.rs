@@ -1,5 +1,6 @@
 //! Processes: configuring, starting, stopping and looking at them.
 
+use a9n_cases::{Failure, READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::{
     Access, AddressSpace, Culprit, Descriptor, Error, Fault, FaultReason, IpcPort, Message,
     NotificationPort, Pcb, Reason, Received, Reply, Rights, Verdict as Answer,
@@ -8,8 +9,7 @@ use nun::{
 use crate::bodies;
 use crate::cells::{FINE, get};
 use crate::machine::{NAMES, dump_registers, dumped, foreign_call, undefined};
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, USUAL, index, pack};
+use crate::test::{Test, USUAL, pack};
 
 cases!("pcb": starts_with_its_registers, privileged_flags_are_masked, bad_registers_are_refused,
     registers_only_when_stopped, clones_registers, bad_entries_are_refused,
@@ -261,7 +261,7 @@ fn interrupts(test: &mut Test) -> Verdict {
     check!(seen > 0);
     pcb.interrupt()?;
     let Received::Stopped { process: 77, instruction } = port.receive()? else {
-        return Err(crate::report::Failure::new(file!(), line!(), format_args!("not stopped")));
+        return Err(Failure::new(file!(), line!(), format_args!("not stopped")));
     };
     check_eq!(pcb.read_register(RIP), Ok(instruction));
     Reply::OWED.reply(&Message::verdict(Answer::Resume))?;

@@ -1,13 +1,13 @@
 //! Sending, receiving and calling.
 
+use a9n_cases::{AREA, Failure, Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::{MessageInfo, ipc_port};
 use nun::syscall::kernel_call;
 use nun::{Culprit, Error, IpcPort, Message, Received, Reply, Rights, buffer};
 
 use crate::bodies::{self, LONG, first_word};
 use crate::cells::{self, FINE, get};
-use crate::report::{Failure, Verdict};
-use crate::test::{AREA, Test, index, pack, park, unpack};
+use crate::test::{Test, pack, park, unpack};
 
 cases!("port": call_with_a_server_waiting, call_before_a_server_waits, identifier_is_the_slots,
     send_waits_until_taken, send_to_a_waiting_receiver, senders_in_order, receivers_in_order,

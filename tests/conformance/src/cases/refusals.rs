@@ -2,6 +2,7 @@
 //! is wrong in a batch. After each the same request is made rightly, so it was refused for nothing
 //! else and nothing was changed.
 
+use a9n_cases::{READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::MappingRun;
 use nun::abi::init::{INIT_NODE_RADIX, slot};
 use nun::{
@@ -11,8 +12,7 @@ use nun::{
 };
 
 use crate::bodies;
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("refusals": reserved_objects_are_not_made, generics_are_only_so_deep, objects_are_only_so_deep,
     processes_are_given_nothing_so_deep, vector_states_are_only_so_deep,
@@ -189,8 +189,9 @@ fn spaces_without_rights(test: &mut Test) -> Verdict {
     let pcb: Pcb = test.make(0)?;
     let frame: Frame = test.make(12)?;
     let (none, write) = (Rights::COPY, Rights::WRITE);
-    let space = test.mint(test.space(), none, 0)?;
-    let node = test.mint(test.node(), write, 0)?;
+    let (space, node) = (test.space(), test.node());
+    let space = test.mint(space, none, 0)?;
+    let node = test.mint(node, write, 0)?;
     let reader = test.mint(frame, Rights::READ, 0)?;
     let null = Descriptor::NULL;
     check_refused!(pcb.configure_spaces(space, null, null), PermissionDenied, 1);

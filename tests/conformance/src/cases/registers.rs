@@ -1,12 +1,12 @@
 //! Which registers a kernel call keeps, and what the others hold after it.
 
+use a9n_cases::{Verdict, cases, check, check_eq, index};
 use nun::abi::{MessageInfo, ipc_port, kernel};
 use nun::{IpcPort, Rights};
 
 use crate::bodies;
 use crate::machine::{Registers, call_with};
-use crate::report::Verdict;
-use crate::test::{Test, index, pack};
+use crate::test::{Test, pack};
 
 cases!("registers": kept_by_a_request, kept_by_a_call_and_its_reply,
     show_nothing_after_a_refusal, without_stale_words_in_a_message);

@@ -1,5 +1,6 @@
 //! Partners on other CPUs. With one CPU they are on the same.
 
+use a9n_cases::{Failure, READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::init::slot;
 use nun::{
     Access, AddressSpace, Culprit, Descriptor, Error, FaultReason, Generic, IpcPort, Message,
@@ -10,8 +11,7 @@ use nun::{
 use crate::bodies::{self, LONG, first_word};
 use crate::cells::{FINE, get, outcome};
 use crate::machine::{foreign_call, undefined};
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, USUAL, index, pack, park, unpack};
+use crate::test::{Test, USUAL, pack, park, unpack};
 
 cases!("remote": calls_and_replies, long_messages, sends, receives, called_from_afar,
     answered_by_a_stored_reply, signals, signalled_from_afar, bound_signal_ends_a_receive,
@@ -379,7 +379,8 @@ extern "C" fn remove(argument: u64) -> ! {
 }
 
 fn loses_its_space_in_its_own_call(test: &mut Test) -> Verdict {
-    let own = test.mint(test.space(), Rights::all(), 0)?;
+    let space = test.space();
+    let own = test.mint(space, Rights::all(), 0)?;
     let pcb = test.thread(remove, pack([index(own), 1]))?;
     pcb.configure_spaces(own, Descriptor::NULL, Descriptor::NULL)?;
     pcb.configure_schedule(USUAL.into(), test.far(), 0)?;
@@ -422,5 +423,5 @@ fn signals_of_several_add_up(test: &mut Test) -> Verdict {
 }
 
 fn unexpected() -> Verdict {
-    Err(crate::report::Failure::new(file!(), line!(), format_args!("something else came")))
+    Err(Failure::new(file!(), line!(), format_args!("something else came")))
 }

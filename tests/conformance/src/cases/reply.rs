@@ -1,12 +1,12 @@
 //! The right to answer, once.
 
+use a9n_cases::{Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::init::INIT_NODE_RADIX;
 use nun::{Culprit, Descriptor, Error, IpcPort, Message, Reason, Received, Reply};
 
 use crate::bodies::{self, first_word};
 use crate::cells::{FINE, get};
-use crate::report::Verdict;
-use crate::test::{Test, index, pack};
+use crate::test::{Test, pack};
 
 cases!("reply": answers_once, lands_in_a_named_slot, answers_in_any_order, needs_an_empty_slot,
     kept_for_later, kept_only_where_there_is_room, kept_dies_with_its_caller,

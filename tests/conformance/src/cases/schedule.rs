@@ -1,11 +1,11 @@
 //! Who runs when.
 
+use a9n_cases::{Verdict, cases, check, check_eq, index};
 use nun::{Error, IpcPort, Message, NotificationPort, Rights, yield_now};
 
 use crate::bodies;
 use crate::cells::{count, get, set};
-use crate::report::Verdict;
-use crate::test::{Test, USUAL, index, pack, park, unpack};
+use crate::test::{Test, USUAL, pack, park, unpack};
 
 cases!("schedule": higher_priority_first, equals_in_turn, equals_share_by_the_timer,
     a_woken_higher_one_runs_at_once, a_lower_one_waits, yield_is_for_equals,

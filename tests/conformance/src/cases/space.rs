@@ -1,11 +1,11 @@
 //! Address spaces and page tables.
 
+use a9n_cases::{READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::{
     Access, AddressSpace, Culprit, Descriptor, Frame, MemoryType, PageTable, Window, map_pages,
 };
 
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("space": asks_for_each_table, refuses_a_table_too_many, uses_a_table_once,
     translates, refuses_kernel_addresses, loses_a_removed_table, outlived_by_its_windows);

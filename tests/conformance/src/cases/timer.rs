@@ -1,12 +1,12 @@
 //! Alarms, and a CPU that has nothing to do.
 
+use a9n_cases::{Verdict, cases, check, check_eq, check_refused, index};
 use nun::abi::init::slot;
 use nun::{Descriptor, IpcPort, NotificationPort, Received, Rights, Timer, ticks};
 
 use crate::cells::get;
 use crate::machine::breakpoint;
-use crate::report::Verdict;
-use crate::test::{Test, USUAL, index};
+use crate::test::{Test, USUAL};
 
 cases!("timer": wakes_an_idle_cpu, rings_while_others_run, past_deadlines_ring_at_once,
     forgets_what_was_cancelled, the_last_alarm_counts, ends_a_receive, checks_its_signal,

@@ -1,5 +1,6 @@
 //! Capabilities on their way with messages.
 
+use a9n_cases::{AREA, Failure, Verdict, cases, check_eq, check_refused, index};
 use core::mem::offset_of;
 
 use nun::abi::IpcBuffer;
@@ -10,8 +11,7 @@ use nun::{
 };
 
 use crate::cells::{self, outcome};
-use crate::report::Verdict;
-use crate::test::{AREA, Test, index, pack, park, unpack};
+use crate::test::{Test, pack, park, unpack};
 
 cases!("transfer": arrives_as_a_copy, carries_four, into_empty_slots_only, refused_by_the_receiver,
     needs_the_right_to_grant, needs_what_may_be_copied, comes_back_with_a_reply,
@@ -45,7 +45,7 @@ fn pass(
     capability: impl Into<Descriptor>,
     first: u64,
     slots: u64,
-) -> Result<usize, crate::report::Failure> {
+) -> Result<usize, Failure> {
     let port: IpcPort = test.make(0)?;
     let thread = pack([index(port), capability.into().index(), 1, next_page(test)]);
     test.start(call_with_one, thread)?;

@@ -1,13 +1,13 @@
 //! Extended state of processes: FPU and SIMD.
 
+use a9n_cases::{READ_WRITE, Verdict, cases, check, check_eq, check_refused, index};
 use nun::{Culprit, Descriptor, IpcPort, Pcb, Received, Rights, VectorState};
 
 use crate::bodies;
 use crate::machine::{
     call_with_vector, keep_vector, read_vector, receive_then_vector, serve_with_vector, vector,
 };
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index, pack};
+use crate::test::{Test, pack};
 
 cases!("vector": is_each_ones_own, starts_clean, survives_preemption, faults_without_state,
     is_kept_beside_strangers, follows_calls, hides_from_who_serves, belongs_to_one_process, gone_with_its_state);

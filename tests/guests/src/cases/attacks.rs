@@ -1,6 +1,7 @@
 //! Guests that reach for the machine: random programs in every mode, monitored by chance, while a second guest
 //! counts beside them. Nothing but their own memory and registers may know of it.
 
+use a9n_cases::{Failure, READ_WRITE, Verdict, cases, check, check_eq};
 use a9n_random::Random;
 use nun::Reply;
 use nun::abi::guest::{Event, ExitReason, GuestVerdict, StateGroups};
@@ -11,7 +12,6 @@ use super::hostile::{WORDS, next, next_own};
 use crate::code::machine_extended;
 use crate::guest::{Answer, CODE, Guest, Left, message};
 use crate::program::{HALT, Mode, Program};
-use crate::report::{Failure, Verdict};
 use crate::test::Test;
 
 cases!("attack": in_real_mode, in_protected_mode, in_long_mode, tables_that_change);
@@ -121,7 +121,8 @@ fn marked(test: &mut Test) -> Result<Mapped, Failure> {
     const PAGES: u64 = 4;
     let frame = test.make(14)?;
     let address = test.room(PAGES);
-    test.map(test.space(), frame, address, PAGES)?;
+    let space = test.space();
+    test.map(space, frame, address, PAGES, READ_WRITE)?;
     let memory = Mapped::in_workspace(address, PAGES * 4096);
     (0..memory.bytes()).step_by(8).for_each(|offset| memory.write(offset, MARK));
     Ok(memory)

@@ -1,11 +1,13 @@
 //! Guests under somebody's control: kicked, moved, stopped, taken apart while they run.
 
+use a9n_cases::{
+    Failure, READ_WRITE, Surroundings, Verdict, cases, check, check_eq, check_refused, index,
+};
 use nun::abi::guest::{ExitReason, StateGroups};
 use nun::{Descriptor, Error, Pcb, Received, VectorState, VirtualAddressSpace, VirtualCpu};
 
 use crate::guest::{Answer, CODE, Guest, Left, left};
-use crate::report::{Failure, Verdict};
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("control": a_kick, a_kick_of_many, a_kick_before_it_runs, interrupts_of_the_machine,
     suspended_and_resumed, moved_between_cpus, two_at_once, one_with_several_processors,

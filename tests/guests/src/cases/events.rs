@@ -1,11 +1,11 @@
 //! Interrupts: injected, held off, interrupted themselves.
 
+use a9n_cases::{Failure, READ_WRITE, Verdict, cases, check, check_eq};
 use nun::Access;
 use nun::abi::guest::{Event, ExitReason, GuestVerdict, PortAccess, StateGroups};
 
 use crate::guest::{Answer, CODE, Guest, Left};
-use crate::report::{Failure, Verdict};
-use crate::test::{READ_WRITE, Test};
+use crate::test::Test;
 
 cases!("events": an_interrupt_at_once, a_window_opens, no_window_without_asking,
     a_non_maskable_interrupt, what_was_interrupted_is_injected_again, another_event_instead,

@@ -1,11 +1,11 @@
 //! Why guests are left, one reason after the other, and what an answer does.
 
+use a9n_cases::{READ_WRITE, Verdict, cases, check, check_eq, index};
 use nun::Access;
 use nun::abi::guest::{ExitReason, GuestVerdict, PortAccess, Situation, StateGroups};
 
 use crate::guest::{Answer, CODE, Guest};
-use crate::report::Verdict;
-use crate::test::{READ_WRITE, Test, index};
+use crate::test::Test;
 
 cases!("exits": halt_in_real_mode, ports_of_all_widths, strings_of_ports, identification,
     foreign_registers, own_registers, memory_that_is_missing, memory_that_is_read_only,

@@ -1,13 +1,13 @@
 //! Guests that nobody could have meant: whatever state they are given, their monitor hears of them and
 //! nobody else does.
 
+use a9n_cases::{Failure, Verdict, cases, check, check_eq};
 use a9n_random::Random;
 use nun::Reply;
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{ExitReason, GuestVerdict, StateGroups};
 
 use crate::guest::{Answer, CODE, Guest, Left, left, message};
-use crate::report::{Failure, Verdict};
 use crate::test::Test;
 
 cases!("hostile": random_states, random_answers);

@@ -1,11 +1,11 @@
 //! What belongs to one guest, and to nobody else; and what no guest can do.
 
+use a9n_cases::{Failure, Surroundings, Verdict, cases, check, check_eq};
 use nun::abi::guest::{Event, ExitReason, GuestInstruction, GuestVerdict, StateGroups};
 use nun::ticks;
 
 use crate::code::{is_amd, machine_extended};
 use crate::guest::{Answer, Guest, Left};
-use crate::report::{Failure, Verdict};
 use crate::test::Test;
 
 cases!("isolation": vector_registers, extended_control, debug_registers, a_breakpoint,

@@ -8,10 +8,12 @@ mod hostile;
 mod isolation;
 mod modes;
 
-use crate::report::Case;
+use a9n_cases::Case;
+
+use crate::test::Test;
 
 /// All of them, file by file.
-pub const ALL: &[&[Case]] = &[
+pub const ALL: &[&[Case<Test>]] = &[
     exits::CASES,
     modes::CASES,
     events::CASES,

@@ -1,10 +1,10 @@
 //! Modes of the processor, and what a guest does in them by itself.
 
+use a9n_cases::{Verdict, cases, check, check_eq};
 use nun::Access;
 use nun::abi::guest::{Event, ExitReason, GuestVerdict, PortAccess, Situation, StateGroups};
 
 use crate::guest::{Answer, CODE, Guest};
-use crate::report::Verdict;
 use crate::test::Test;
 
 cases!("modes": protected_mode, long_mode, from_real_to_long_mode, page_faults_inside,

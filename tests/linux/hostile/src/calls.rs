@@ -162,7 +162,10 @@ const TYPED: &[(u32, &[u8])] = &[
 
 /// Makes calls until one of them ends the process; `count` counts them.
 pub fn attack(seed: u64, count: &AtomicU64) -> ! {
-    let room = raw::map(ROOM, linux::PROT_READ | linux::PROT_WRITE, linux::MAP_PRIVATE) as usize;
+    // Nothing is behind it, so that what reaches over its end is noticed.
+    let protection = linux::PROT_READ | linux::PROT_WRITE;
+    let room = raw::map(ROOM + 4096, protection, linux::MAP_PRIVATE) as usize;
+    raw::call2(linux::__NR_munmap, room + ROOM, 4096);
     let mut random = Random::new(seed);
     let mut caller = crate::process_number();
     loop {
@@ -252,8 +255,6 @@ fn scribble(random: &mut Random, room: usize) {
         let kinds = b"dpni";
         let kind = kinds[random.below(4) as usize];
         let word = of_kind(random, room, kind);
-        for (index, byte) in word.to_le_bytes().into_iter().enumerate() {
-            raw::poke(at + index, byte);
-        }
+        raw::poke_word(at, word);
     }
 }

@@ -1,6 +1,6 @@
 //! Wild jumps and random instructions, each in a process of its own.
 
-use a9n_linux_programs::system::{fork, kill};
+use a9n_linux_programs::system::fork;
 use a9n_random::Random;
 use linux_raw_sys::general as linux;
 
@@ -8,8 +8,6 @@ use crate::raw::{call, jump, map, poke};
 
 /// Bytes of random instructions.
 const BYTES: usize = 4096;
-/// Looks at a child, a millisecond apart, before it is killed.
-const PATIENCE: usize = 10;
 
 /// Forks children that execute something, one after the other.
 pub fn attack(seed: u64) -> ! {
@@ -18,22 +16,10 @@ pub fn attack(seed: u64) -> ! {
         let seed = random.next();
         match fork() {
             0 => execute(seed),
-            child if child > 0 => outlive(child),
+            child if child > 0 => crate::outlive(child),
             _ => crate::sleep(1),
         }
     }
-}
-
-/// Waits for a child, and kills it if that takes too long.
-fn outlive(child: isize) {
-    for _ in 0..PATIENCE {
-        if call(linux::__NR_wait4, [child as usize, 0, linux::WNOHANG as usize, 0, 0, 0]) != 0 {
-            return;
-        }
-        crate::sleep(1);
-    }
-    kill(child, linux::SIGKILL);
-    call(linux::__NR_wait4, [child as usize, 0, 0, 0, 0, 0]);
 }
 
 fn execute(seed: u64) -> ! {

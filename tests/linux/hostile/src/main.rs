@@ -1,10 +1,11 @@
 //! Does all the harm that a program for Linux can do, and looks whether anybody else notices.
 //!
-//!     linux-hostile SEED SECONDS
+//!     linux-hostile SEED SECONDS [ATTACK]
 //!
 //! Attackers of one user run for a while each, random system calls always among them; a victim of another user looks
-//! after its memory, its files and its clock all the time. All attacks run twice: what memory is left after the first
-//! time has to be left after the second. The last line says `hostile: all is well`, or what is not.
+//! after its memory, its files and its clock all the time. All attacks run twice, or the one that is named: what memory
+//! is left after the first time has to be left after the second. The last line says `hostile: all is well`, or what is
+//! not.
 
 #![no_std]
 #![no_main]
@@ -13,8 +14,13 @@ mod bombs;
 mod calls;
 mod channels;
 mod code;
+mod files;
+mod frames;
+mod hoards;
+mod programs;
 mod races;
 mod raw;
+mod stops;
 mod victim;
 
 use core::ffi::CStr;
@@ -23,7 +29,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use a9n_linux_programs::system::{close, dup2, exit, fork, kill, open, pread, setsid, wait};
 use a9n_linux_programs::{Arguments, entry, println};
 use linux_raw_sys::general as linux;
-use victim::Wrong;
+use victim::Watched;
 
 entry!(main);
 
@@ -36,13 +42,17 @@ const FOLDERS: [(&CStr, usize); 2] = [(c"/home/attacker", ATTACKER), (c"/home/vi
 const TURN: u64 = 400;
 /// Rounds that the victim comes to in the worst of times.
 const LEAST_ROUNDS: u64 = 20;
+/// Milliseconds in which the victim, left alone, comes to a round.
+const PATIENCE: u64 = 60_000;
+/// Looks at a child that may be beyond itself, a millisecond apart, before it is killed.
+const LOOKS: usize = 10;
 /// What may be missing afterwards of free memory, and what the server may have more, in KiB.
 const SLACK: u64 = 1024;
 
 /// An attack: its name, and what its processes do with a seed.
 type Attack = (&'static str, fn(u64) -> !);
 
-const ATTACKS: [Attack; 11] = [
+const ATTACKS: [Attack; 15] = [
     ("calls", |_| {
         loop {
             sleep(1000);
@@ -57,29 +67,28 @@ const ATTACKS: [Attack; 11] = [
     ("pipes", bombs::pipes),
     ("cycles", channels::cycles),
     ("terminals", channels::terminals),
-    ("calls again", |_| {
-        loop {
-            sleep(1000);
-        }
-    }),
+    ("frames", frames::attack),
+    ("programs", programs::attack),
+    ("hoards", hoards::attack),
+    ("files", files::attack),
+    ("stops", stops::attack),
 ];
 
 /// What all processes count.
 struct Counts {
     calls: &'static AtomicU64,
-    rounds: &'static AtomicU64,
-    /// What the victim found to be wrong.
-    wrong: &'static AtomicU64,
+    victim: Watched,
 }
 
 fn main(arguments: Arguments) -> i32 {
     let number = |at| arguments.get(at).and_then(|text| text.to_str().ok()?.parse::<u64>().ok());
     let (Some(seed), Some(seconds)) = (number(1), number(2)) else {
-        println!("usage: linux-hostile SEED SECONDS");
+        println!("usage: linux-hostile SEED SECONDS [ATTACK]");
         return 2;
     };
-    let [calls, rounds, wrong, ..] = raw::shared();
-    let counts = Counts { calls, rounds, wrong };
+    let [calls, ..] = raw::shared();
+    let [rounds, step, found, ..] = raw::shared();
+    let counts = Counts { calls, victim: Watched { rounds, step, found } };
     for (folder, user) in FOLDERS {
         raw::call2(linux::__NR_mkdir, folder.as_ptr() as usize, 0o755);
         raw::call(linux::__NR_chown, [folder.as_ptr() as usize, user, user, 0, 0, 0]);
@@ -87,17 +96,15 @@ fn main(arguments: Arguments) -> i32 {
     let victim = fork();
     if victim == 0 {
         become_user(FOLDERS[1]);
-        let Err(wrong) = victim::watch(counts.rounds);
+        let Err(found) = victim::watch(&counts.victim);
         // Its standard output is the one thing that it does not have.
-        counts.wrong.store(wrong as u64, Ordering::Relaxed);
+        counts.victim.found.store(found.cast_unsigned(), Ordering::Relaxed);
         return 1;
     }
-    match attack_twice(seed, seconds, victim, &counts) {
+    let named = arguments.get(3).and_then(|name| name.to_str().ok());
+    match attack_twice(seed, seconds, named, victim, &counts) {
         Ok(()) => println!("hostile: all is well"),
-        Err(wrong) => {
-            let found = Wrong::name(counts.wrong.load(Ordering::Relaxed));
-            println!("hostile: {wrong}; what the victim found wrong: {found}");
-        }
+        Err(wrong) => println!("hostile: {wrong}; {}", counts.victim),
     }
     kill(victim, linux::SIGKILL);
     0
@@ -106,22 +113,30 @@ fn main(arguments: Arguments) -> i32 {
 fn attack_twice(
     seed: u64,
     seconds: u64,
+    named: Option<&str>,
     victim: isize,
     counts: &Counts,
 ) -> Result<(), &'static str> {
+    let is_meant = |attack: &&Attack| named.is_none_or(|name| name == attack.0);
+    let count = ATTACKS.iter().filter(is_meant).count() as u64;
+    let share =
+        (seconds * 1_000_000_000 / 2).checked_div(count).ok_or("there is no such attack")?;
     let mut levels = [(0, 0); 2];
-    let share = seconds * 1_000_000_000 / (2 * ATTACKS.len() as u64);
     let mut starts = 0;
     for (time, level) in levels.iter_mut().enumerate() {
-        for (index, attack) in ATTACKS.iter().enumerate() {
-            let rounds = counts.rounds.load(Ordering::Relaxed);
+        for (index, attack) in ATTACKS.iter().filter(is_meant).enumerate() {
+            let rounds = counts.victim.rounds.load(Ordering::Relaxed);
             let seed = seed.wrapping_mul(1_000_003) + (time * ATTACKS.len() + index) as u64;
             starts += run(*attack, seed << 20, share, counts);
             end_attackers(victim)?;
             // It may have been kept from its work; now it has to go on.
-            while counts.rounds.load(Ordering::Relaxed) < rounds + 2 {
+            let late = now() + PATIENCE * 1_000_000;
+            while counts.victim.rounds.load(Ordering::Relaxed) < rounds + 2 {
                 if has_ended(victim) {
                     return Err("the victim ended");
+                }
+                if now() > late {
+                    return Err("the victim does not go on");
                 }
                 sleep(1);
             }
@@ -129,7 +144,7 @@ fn attack_twice(
         }
         *level = clean_up()?;
     }
-    let (calls, rounds) = (&counts.calls, &counts.rounds);
+    let (calls, rounds) = (&counts.calls, &counts.victim.rounds);
     let (calls, rounds) = (calls.load(Ordering::Relaxed), rounds.load(Ordering::Relaxed));
     println!("hostile: {calls} calls, {starts} processes, {rounds} rounds of the victim");
     let [(free, own), (free_now, own_now)] = levels;
@@ -160,6 +175,8 @@ fn run((_, attack): Attack, seed: u64, duration: u64, counts: &Counts) -> u64 {
             *since = now();
             *child = fork();
             if *child == 0 {
+                // What the victim tells is not to be told by them.
+                raw::unmap(counts.victim.rounds);
                 become_user(FOLDERS[0]);
                 match place {
                     0 => calls::attack(seed + starts, counts.calls),
@@ -222,7 +239,7 @@ fn clean_up() -> Result<(u64, u64), &'static str> {
         let line = text.lines().find_map(|line| line.strip_prefix(name))?;
         line.split_whitespace().next()?.parse::<u64>().ok()
     };
-    number("MemFree:").zip(number("Slab:")).ok_or("nobody tells what memory there is")
+    number("MemAvailable:").zip(number("Slab:")).ok_or("nobody tells what memory there is")
 }
 
 /// Leaves the superuser's session and rights.
@@ -246,6 +263,18 @@ fn wait_for(child: isize, options: u32) -> isize {
 /// Whether a child has ended, which is then forgotten.
 fn has_ended(child: isize) -> bool {
     wait_for(child, linux::WNOHANG) > 0
+}
+
+/// Waits for a child, and kills it if that takes too long.
+fn outlive(child: isize) {
+    for _ in 0..LOOKS {
+        if wait_for(child, linux::WNOHANG) != 0 {
+            return;
+        }
+        sleep(1);
+    }
+    kill(child, linux::SIGKILL);
+    wait_for(child, 0);
 }
 
 /// The number of the calling process.

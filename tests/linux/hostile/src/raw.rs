@@ -45,10 +45,61 @@ pub fn shared() -> &'static [AtomicU64; 512] {
     unsafe { &*(start as *const [AtomicU64; 512]) }
 }
 
+/// Takes the page away in which a shared number lies: nobody in this process looks at it again.
+pub fn unmap(number: &'static AtomicU64) {
+    let page = core::ptr::from_ref(number) as usize & !4095;
+    call2(linux::__NR_munmap, page, 4096);
+}
+
 /// Writes a byte, wherever that is.
 pub fn poke(address: usize, value: u8) {
     // SAFETY: as for `call`; where nothing is mapped, the process ends.
     unsafe { (address as *mut u8).write_volatile(value) }
+}
+
+/// Writes a word, wherever that is.
+pub fn poke_word(address: usize, value: usize) {
+    for (index, byte) in value.to_le_bytes().into_iter().enumerate() {
+        poke(address + index, byte);
+    }
+}
+
+/// Returns from a handler that was never entered, with what lies at `stack` for its frame.
+pub fn forge(stack: usize) -> ! {
+    // SAFETY: as for `call`: whatever this does, it does to a process that is thrown away.
+    unsafe {
+        asm!(
+            "mov rsp, {stack}", "syscall", "ud2",
+            stack = in(reg) stack, in("eax") linux::__NR_rt_sigreturn, options(noreturn),
+        )
+    }
+}
+
+/// Borrows the parent's memory, and leaves that in one of several ways that no decent program would; comes back in the
+/// parent, if there is one.
+pub fn borrow(way: usize) {
+    // SAFETY: as for `call`: what the child does to this process's memory is meant.
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 3f",
+            // The child: it kills its parent, unmaps all, returns into nothing, waits, forks, or ends.
+            "cmp {way}, 1", "jb 4f", "je 5f",
+            "cmp {way}, 3", "jb 6f", "je 7f",
+            "cmp {way}, 5", "jb 8f",
+            "mov eax, 60", "syscall",
+            "4:", "mov eax, 110", "syscall", "mov edi, eax", "mov esi, 9", "mov eax, 62", "syscall", "jmp 6f",
+            "5:", "xor edi, edi", "mov rsi, 0x7ffffffff000", "mov eax, 11", "syscall", "ud2",
+            "6:", "xor esp, esp", "ret",
+            "7:", "mov eax, 34", "syscall", "jmp 7b",
+            "8:", "mov eax, 57", "syscall", "mov eax, 58", "syscall", "mov eax, 60", "syscall",
+            "3:",
+            way = in(reg) way,
+            inlateout("rax") linux::__NR_vfork as usize => _,
+            out("rdi") _, out("rsi") _, lateout("rcx") _, lateout("r11") _,
+        );
+    }
 }
 
 /// Goes on anywhere, with whatever is there.

@@ -1,6 +1,7 @@
 //! A process that looks after what is its own: memory, a file, a pipe, the clock.
 
 use core::convert::Infallible;
+use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use a9n_linux_programs::system::{ftruncate, open, pipe, pread, read, rewind, write};
@@ -11,32 +12,55 @@ const BYTES: usize = 64 << 10;
 /// Its answer when there is no room on the disk, which is no fault of the system's.
 const NO_SPACE: isize = -28;
 
-/// What may be wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wrong {
-    Memory = 1,
-    Pipe,
-    Clock,
-    Writing,
-    File,
+/// What a victim shows to others: how often it went round, which step it is at, and what a step came to that is wrong.
+pub struct Watched {
+    /// How often all was well.
+    pub rounds: &'static AtomicU64,
+    /// What it is doing.
+    pub step: &'static AtomicU64,
+    /// What it found, if that is not as it should be.
+    pub found: &'static AtomicU64,
 }
 
-impl Wrong {
-    /// What it is called, by its number; 0 is nothing.
-    pub const fn name(number: u64) -> &'static str {
-        match number {
-            0 => "nothing",
-            1 => "its memory changed",
-            2 => "its pipe lost something",
-            3 => "its clock went too slowly",
-            4 => "its file could not be written",
-            _ => "its file changed",
-        }
+/// What it does, in this order.
+#[derive(Clone, Copy)]
+enum Step {
+    Memory,
+    WritePipe,
+    ReadPipe,
+    WriteFile,
+    ReadFile,
+    Compare,
+    Cut,
+    Sleep,
+}
+
+const STEPS: [&str; 8] = [
+    "its memory",
+    "writing to its pipe",
+    "reading from its pipe",
+    "writing to its file",
+    "reading from its file",
+    "what its file says",
+    "cutting its file",
+    "its clock",
+];
+
+impl fmt::Display for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [step, found] = [self.step, self.found].map(|it| it.load(Ordering::Relaxed));
+        let step = STEPS.get(step as usize).unwrap_or(&"nothing");
+        write!(f, "the victim was at {step}, which came to {}", found.cast_signed())
     }
 }
 
-/// Looks again and again, and counts; what is wrong ends it.
-pub fn watch(rounds: &AtomicU64) -> Result<Infallible, Wrong> {
+/// Looks again and again, and counts; what is wrong ends it, with what was found: a byte's place, or an answer.
+pub fn watch(it: &Watched) -> Result<Infallible, i64> {
+    let begin = |step: Step| it.step.store(step as u64, Ordering::Relaxed);
+    let moved = |answer: isize, bytes: usize| match answer == bytes as isize {
+        true => Ok(()),
+        false => Err(answer as i64),
+    };
     let file = open(c"own", linux::O_RDWR | linux::O_CREAT);
     let [from, to] = pipe();
     let mut memory = [0_u8; BYTES];
@@ -44,44 +68,45 @@ pub fn watch(rounds: &AtomicU64) -> Result<Infallible, Wrong> {
     let mut before = crate::now();
     let mut round = 0;
     loop {
-        if memory.iter().enumerate().any(|(at, byte)| round > 0 && *byte != pattern(round - 1, at))
-        {
-            return Err(Wrong::Memory);
+        begin(Step::Memory);
+        if round > 0 {
+            same(&memory, round - 1)?;
         }
         memory.iter_mut().enumerate().for_each(|(at, byte)| *byte = pattern(round, at));
-        let piece = &memory[..4096];
-        if write(to, piece) != 4096
-            || read(from, &mut copy[..4096]) != 4096
-            || copy[..4096] != *piece
-        {
-            return Err(Wrong::Pipe);
-        }
-        if !keep(file, &memory, &mut copy)? {
+        begin(Step::WritePipe);
+        moved(write(to, &memory[..4096]), 4096)?;
+        begin(Step::ReadPipe);
+        moved(read(from, &mut copy[..4096]), 4096)?;
+        same(&copy[..4096], round)?;
+        begin(Step::WriteFile);
+        rewind(file);
+        let written = write(file, &memory);
+        if written == NO_SPACE {
+            begin(Step::Cut);
             ftruncate(file, 0);
+        } else {
+            moved(written, BYTES)?;
+            begin(Step::ReadFile);
+            moved(pread(file, &mut copy), BYTES)?;
+            begin(Step::Compare);
+            same(&copy, round)?;
         }
+        begin(Step::Sleep);
         crate::sleep(1);
         let now = crate::now();
         if now < before + 1_000_000 {
-            return Err(Wrong::Clock);
+            return Err(now as i64 - before as i64);
         }
         before = now;
-        rounds.fetch_add(1, Ordering::Relaxed);
+        it.rounds.fetch_add(1, Ordering::Relaxed);
         round += 1;
     }
 }
 
-/// Writes the memory to the file and reads it again; whether there was room.
-fn keep(file: i32, memory: &[u8], copy: &mut [u8]) -> Result<bool, Wrong> {
-    rewind(file);
-    match write(file, memory) {
-        NO_SPACE => return Ok(false),
-        written if written != memory.len() as isize => return Err(Wrong::Writing),
-        _ => {}
-    }
-    if pread(file, copy) != copy.len() as isize || copy != memory {
-        return Err(Wrong::File);
-    }
-    Ok(true)
+/// Finds the first byte that is not as it was written in a round.
+fn same(bytes: &[u8], round: u64) -> Result<(), i64> {
+    let wrong = bytes.iter().enumerate().position(|(at, byte)| *byte != pattern(round, at));
+    wrong.map_or(Ok(()), |at| Err(at as i64))
 }
 
 /// What byte `at` is in a round.
