@@ -190,6 +190,9 @@ pub struct TestOptions {
     /// What its random numbers begin from
     #[arg(long)]
     pub seed: Option<u64>,
+    /// CPUs of the machines that `linux`, `linux-large` and `linux-hostile` boot [default: 1]
+    #[arg(long)]
+    pub cpus: Option<u32>,
 }
 
 /// A group of tests.
@@ -229,6 +232,8 @@ pub enum Suite {
     Durability,
     /// KOITO's servers in QEMU, killed hundreds of times while their clients go on.
     Koito,
+    /// KOITO's switch in QEMU, killed again and again under traffic, beside a port that babbles.
+    Network,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
     /// Hostile programs for Linux beside a victim, under KOITO. Runs by name only.

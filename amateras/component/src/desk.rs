@@ -41,8 +41,6 @@ pub struct State<'a> {
     pub typed: Deque<u8, TYPED>,
     /// What is typed goes to its second console.
     pub to_second: bool,
-    /// What the alarm is set for.
-    pub armed: Option<u64>,
     /// The end of the guest was told.
     told: bool,
 }
@@ -66,7 +64,6 @@ impl<'a> Desk<'a> {
             kept: Deque::new(),
             typed: Deque::new(),
             to_second: wants_second(command_line),
-            armed: None,
             told: false,
         })))
     }
@@ -79,13 +76,13 @@ impl<'a> Desk<'a> {
     }
 
     /// A processor left the guest.
-    pub fn exit(&self, processor: u64, label: u32, words: &[u64; MESSAGE_REGISTERS]) -> Message {
+    pub fn exit(
+        &self,
+        processor: u64,
+        label: u32,
+        words: &[u64; MESSAGE_REGISTERS],
+    ) -> Result<Message, Error> {
         self.0.borrow_mut().vm.exit(processor, label, words)
-    }
-
-    /// The answer to the last exit was sent.
-    pub fn sent(&self) -> Result<(), Error> {
-        self.0.borrow_mut().vm.sent()
     }
 
     /// Does something for a device of this kind, on the memory of the guest; `None` if there is no such.
@@ -97,16 +94,16 @@ impl<'a> Desk<'a> {
         self.0.borrow_mut().vm.with_device(kind, act)
     }
 
-    /// Whether a driver of the guest's notified a device of something to do.
-    pub fn is_notified(&self) -> bool {
-        self.0.borrow().vm.machine.board.bus.is_notified()
+    /// Whether a processor has something for the devices, or for the alarm.
+    pub fn is_called(&self) -> bool {
+        self.0.borrow().vm.take_call()
     }
 
     /// Something rang: the alarm, perhaps, or the supervisor, which asks for a sign of life.
     pub fn heard(&self, signals: u64) {
         without_supervisor(signals);
         if signals & signal::ALARM != 0 {
-            self.0.borrow_mut().armed = None;
+            self.0.borrow().vm.rang();
         }
     }
 
@@ -124,11 +121,8 @@ impl<'a> Desk<'a> {
         state.show();
         state.tell_end();
         // An alarm that is too early costs one more look; to set one costs a call.
-        if let Some(deadline) = state.vm.deadline()
-            && state.armed.is_none_or(|armed| deadline < armed)
-        {
+        if let Some(deadline) = state.vm.take_alarm() {
             SupervisorAlarm.set(deadline);
-            state.armed = Some(deadline);
         }
     }
 }
@@ -141,10 +135,10 @@ impl State<'_> {
             self.feed_console();
         }
         while !self.to_second
-            && self.vm.machine.board.input_room() > 0
+            && self.vm.board().input_room() > 0
             && let Some(byte) = self.typed.pop_front()
         {
-            self.vm.machine.board.input(&[byte]);
+            self.vm.board().input(&[byte]);
             fed = true;
         }
         if fed {
@@ -156,8 +150,8 @@ impl State<'_> {
     /// Shows or keeps what the guest wrote.
     fn show(&mut self) {
         let mut bytes = [0; TEXT_BYTES];
-        while self.vm.machine.board.has_output() {
-            let count = self.vm.machine.board.take_output(&mut bytes);
+        while self.vm.board().has_output() {
+            let count = self.vm.board().take_output(&mut bytes);
             self.put(bytes.get(..count).unwrap_or_default());
         }
     }
@@ -219,7 +213,8 @@ impl Vm for Desk<'_> {
             VmCondition::Running
         };
         let address = state.network.as_ref().map(|network| network.address.number());
-        VmStatus { condition, memory: state.vm.memory_bytes(), exits: state.vm.exits, address }
+        let (memory, exits) = (state.vm.memory_bytes(), state.vm.exits());
+        VmStatus { condition, memory, exits, address }
     }
 
     fn attach(&self, _: Caller, terminal: VmTerminal) {

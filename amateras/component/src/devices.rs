@@ -26,9 +26,9 @@ impl State<'_> {
         }
         if self.serve_network() || served == MOST_REQUESTS {
             SupervisorAlarm.set(ticks());
-            self.armed = None;
+            self.vm.rang();
         }
-        if let Some((kind, how)) = self.vm.machine.board.bus.take_complaint() {
+        if let Some((kind, how)) = self.vm.take_complaint() {
             self.log.line(format_args!("the guest's driver of {kind}: {how}"));
         }
     }

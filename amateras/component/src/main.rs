@@ -25,12 +25,14 @@ use koito::{Environment, Missing};
 use network::Network;
 use nun::abi::boot::PAGE_BYTES;
 use nun::service::{Vec, respond};
-use nun::{Error, IpcPort, Received};
+use nun::{Error, Fault, IpcPort, NotificationPort, Received, Reply};
 
 nun::entry!(main, stack = 256 * 1024);
 
-/// Below its monitor, whatever that is, and what the monitor calls.
-const PRIORITY: u8 = 50;
+/// That of Linux programs, with which guests share a CPU.
+const PRIORITY: u8 = 100;
+/// That of the component, which its threads have, too.
+const MONITOR_PRIORITY: u8 = 110;
 /// Most devices on a guest's bus.
 const MOST_DEVICES: usize = 4;
 
@@ -41,6 +43,8 @@ type Work<'a> = Pin<&'a mut dyn Future<Output = Infallible>>;
 enum Failure {
     Missing(Missing),
     Refused(Error),
+    /// A thread met a fault.
+    Thread(Fault),
 }
 
 impl fmt::Display for Failure {
@@ -48,6 +52,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Missing(missing) => missing.fmt(f),
             Self::Refused(error) => error.fmt(f),
+            Self::Thread(fault) => write!(f, "a thread failed: {fault:x?}"),
         }
     }
 }
@@ -89,10 +94,12 @@ fn main() -> Result<(), Failure> {
         memory: environment.pool_bytes().saturating_sub(MONITOR_BYTES) & !(PAGE_BYTES - 1),
         processors: processors.unwrap_or(1),
         priority: PRIORITY,
+        monitor_priority: MONITOR_PRIORITY,
         epoch: Desk::now(&environment)?,
         ticks_per_millisecond: environment.ticks_per_millisecond,
     };
-    let vm = match amateras_vmm::Vm::start(&mut pool, &mut space, port, options, guest) {
+    let bell = NotificationPort::slot(slot::BELL);
+    let vm = match amateras_vmm::Vm::start(&mut pool, &mut space, (port, bell), options, guest) {
         Ok(vm) => vm,
         Err(error) => {
             // Another try would end the same way, so this is no failure that the supervisor could mend.
@@ -123,16 +130,20 @@ fn serve(
     work: &mut [Work<'_>],
 ) -> Result<(), Failure> {
     let mut context = Context::from_waker(Waker::noop());
-    let (mut answer, mut rung) = (None, false);
+    let (mut answer, mut rung) = (None, true);
     loop {
-        if rung || desk.0.is_notified() {
+        if desk.0.is_called() || rung {
+            // What follows may stop processors, which must not wait for an answer then.
+            if let Some(answer) = answer.take() {
+                Reply::OWED.reply(&answer)?;
+            }
             for work in &mut *work {
                 // It has no end.
                 let _ = work.as_mut().poll(&mut context);
             }
             desk.0.attend()?;
+            desk.0.settle();
         }
-        desk.0.settle();
         rung = false;
         let received = match answer.take() {
             Some(answer) => port.reply_receive(&answer)?,
@@ -140,18 +151,18 @@ fn serve(
         };
         match received {
             Received::Exit { process, left } => {
-                answer = Some(desk.0.exit(process, left.number, &left.exit.words()));
-                continue;
+                answer = Some(desk.0.exit(process, left.number, &left.exit.words())?);
             }
             Received::Message { sender, message } => {
                 answer = respond(desk, epoch, sender, &message);
+                rung = true;
             }
             Received::Signals { bits } => {
-                rung = true;
                 desk.0.heard(bits);
+                rung = true;
             }
+            Received::Fault { fault, .. } => return Err(Failure::Thread(fault)),
             _ => {}
         }
-        desk.0.sent()?;
     }
 }

@@ -7,7 +7,7 @@ use nun::memory::{Maker, Pool, Space};
 use nun::{AddressSpace, Error, Generic, ObjectType, SlotAllocator, Slots, aci};
 
 /// Blocks of memory, split ones included.
-const BLOCKS: usize = 128;
+const BLOCKS: usize = 256;
 /// Slots that are used for it: as many as bits in so many words.
 const SLOT_WORDS: usize = 16;
 /// What is mapped: pieces of the guest's memory, and of boot modules.

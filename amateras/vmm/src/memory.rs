@@ -9,8 +9,8 @@ use nun::{Access, AddressSpace, Error, Frame, Slots, VirtualAddressSpace, Window
 /// Logarithm of the bytes of a large page.
 const LARGE_BITS: u32 = 21;
 
-/// A guest's memory, from address 0 on.
-#[derive(Debug)]
+/// A guest's memory, from address 0 on. Copies are the same memory.
+#[derive(Clone, Copy, Debug)]
 pub struct Memory {
     mapped: Mapped,
 }

@@ -1,7 +1,7 @@
-//! Services of few methods: Linux programs, PCI devices, events, guests, power.
+//! Services of few methods: Linux programs, PCI devices, events, guests, power, the switch.
 
-use koito::CONFIGURATION_BYTES;
 use koito::services::*;
+use koito::{CONFIGURATION_BYTES, Name};
 use nun::service::{Caller, String, Vec};
 
 use super::Everything;
@@ -60,7 +60,7 @@ impl Events for Everything {
 
 impl Vm for Everything {
     fn status(&self, _: Caller) -> VmStatus {
-        VmStatus { condition: VmCondition::Running, memory: 0, exits: 0 }
+        VmStatus { condition: VmCondition::Running, memory: 0, exits: 0, address: Some(1) }
     }
     fn attach(&self, _: Caller, _: bool) {}
     fn input(&self, _: Caller, bytes: Vec<u8, KEY_BYTES>) -> u64 {
@@ -84,5 +84,16 @@ impl Vm for Everything {
 impl Power for Everything {
     fn enter(&self, _: Caller, _: PowerState) -> Result<(), SupervisorError> {
         Err(SupervisorError::Unsupported)
+    }
+}
+
+impl Switch for Everything {
+    fn address(&self, _: Caller) -> u64 {
+        1
+    }
+    fn port(&self, _: Caller, index: u8) -> Option<SwitchPort> {
+        let (client, address) = (Name::new(), index.into());
+        let (received, sent, refused, dropped) = (1, 2, 3, 4);
+        Some(SwitchPort { client, address, received, sent, refused, dropped })
     }
 }

@@ -19,7 +19,7 @@ use nun::{IpcPort, Message};
 
 const EPOCH: u16 = 5;
 /// Services that there are, and a client's method more.
-const SERVICES: u8 = 16;
+const SERVICES: u8 = 17;
 const PORT: IpcPort = IpcPort::slot(9);
 
 /// Every server at once. Its methods see what the dispatcher lets through.
@@ -52,6 +52,7 @@ fuzz_target!(|input: &[u8]| {
         11 => answer(&EventsServer(Everything), request),
         12 => answer(&VmServer(Everything), request),
         13 => answer(&PowerServer(Everything), request),
+        14 => answer(&SwitchServer(Everything), request),
         _ => answer(&SupervisorServer(Everything), request),
     }
     call(service, u32::from(label as u8), words);
@@ -89,6 +90,7 @@ fn call(service: u8, label: u32, words: std::vec::Vec<u64>) {
         12 => drop(VmClient::new(PORT).status()),
         13 => drop(FilesClient::new(PORT).begin()),
         14 => drop(PosixClient::new(PORT).relay(0, Vec::new())),
+        15 => drop(SwitchClient::new(PORT).port(0)),
         _ => drop(SupervisorClient::new(PORT).status(0)),
     }
 }

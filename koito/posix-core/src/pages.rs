@@ -77,16 +77,41 @@ impl Leaf {
         self.present[place / 64] & (1 << (place % 64)) != 0
     }
 
-    /// The first entry that is there, from `place` on.
     #[inline]
-    fn next(&self, place: usize) -> Option<usize> {
-        let first = *self.present.get(place / 64)? & (u64::MAX << (place % 64));
-        if first != 0 {
-            return Some(place / 64 * 64 + first.trailing_zeros() as usize);
+    fn is_empty(&self) -> bool {
+        self.present == [0; LEAF_ENTRIES / 64]
+    }
+
+    /// Those of its entries that are there from place `from` to before `to`.
+    #[inline]
+    fn places(&self, from: usize, to: usize) -> Places {
+        let first = self.present.get(from / 64).map_or(0, |bits| bits & (u64::MAX << (from % 64)));
+        Places { present: self.present, word: from / 64, bits: first, to }
+    }
+}
+
+/// Places of a leaf, ascending.
+struct Places {
+    present: [u64; LEAF_ENTRIES / 64],
+    /// The word that comes now, and which bits of it are left.
+    word: usize,
+    bits: u64,
+    /// First place that is not meant any more.
+    to: usize,
+}
+
+impl Iterator for Places {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        while self.bits == 0 {
+            self.word += 1;
+            self.bits = *self.present.get(self.word).filter(|_| self.word * 64 < self.to)?;
         }
-        let mut rest = self.present.iter().enumerate().skip(place / 64 + 1);
-        let (word, bits) = rest.find(|(_, bits)| **bits != 0)?;
-        Some(word * 64 + bits.trailing_zeros() as usize)
+        let place = self.word * 64 + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        (place < self.to).then_some(place)
     }
 }
 
@@ -135,6 +160,23 @@ impl PageMap {
         None
     }
 
+    /// Puts pages there from `address` on, each where none is yet: `put` hears of those. They lie in one
+    /// stretch of 2 MiB.
+    pub fn fill(&mut self, address: u64, pages: &[Option<Page>], mut put: impl FnMut(Page)) {
+        let leaf =
+            self.leaves.entry(address >> LEAF_SHIFT).or_insert_with(|| Box::new(Leaf::EMPTY));
+        for (place, page) in (index(address)..LEAF_ENTRIES).zip(pages) {
+            if let Some(page) = *page
+                && !leaf.has(place)
+            {
+                leaf.entries[place] = Entry::new(page).0;
+                leaf.present[place / 64] |= 1 << (place % 64);
+                self.count += 1;
+                put(page);
+            }
+        }
+    }
+
     /// Takes the page there out.
     pub fn take(&mut self, address: u64) -> Option<Entry> {
         let mut taken = None;
@@ -146,23 +188,18 @@ impl PageMap {
     pub fn within(&self, range: Range<u64>) -> impl Iterator<Item = (u64, Entry)> {
         self.leaves.range(leaves_of(&range)).flat_map(move |(key, leaf)| {
             let (base, from, to) = part(*key, &range);
-            let mut place = from;
-            core::iter::from_fn(move || {
-                let found = leaf.next(place).filter(|found| *found < to)?;
-                place = found + 1;
-                Some((base + found as u64 * PAGE_BYTES, Entry(leaf.entries[found])))
-            })
+            leaf.places(from, to)
+                .map(move |place| (base + place as u64 * PAGE_BYTES, Entry(leaf.entries[place])))
         })
     }
 
     /// Changes every page in `range` to what `change` makes of it.
     pub fn update(&mut self, range: Range<u64>, mut change: impl FnMut(u64, Entry) -> Entry) {
         for (key, leaf) in self.leaves.range_mut(leaves_of(&range)) {
-            let (base, mut place, to) = part(*key, &range);
-            while let Some(found) = leaf.next(place).filter(|found| *found < to) {
-                let entry = &mut leaf.entries[found];
-                *entry = change(base + found as u64 * PAGE_BYTES, Entry(*entry)).0;
-                place = found + 1;
+            let (base, from, to) = part(*key, &range);
+            for place in leaf.places(from, to) {
+                let entry = &mut leaf.entries[place];
+                *entry = change(base + place as u64 * PAGE_BYTES, Entry(*entry)).0;
             }
         }
     }
@@ -171,17 +208,16 @@ impl PageMap {
     pub fn drain(&mut self, range: Range<u64>, mut taken: impl FnMut(u64, Entry)) {
         let mut emptied = false;
         for (key, leaf) in self.leaves.range_mut(leaves_of(&range)) {
-            let (base, mut place, to) = part(*key, &range);
-            while let Some(found) = leaf.next(place).filter(|found| *found < to) {
-                leaf.present[found / 64] &= !(1 << (found % 64));
+            let (base, from, to) = part(*key, &range);
+            for place in leaf.places(from, to) {
+                leaf.present[place / 64] &= !(1 << (place % 64));
                 self.count -= 1;
-                taken(base + found as u64 * PAGE_BYTES, Entry(leaf.entries[found]));
-                place = found + 1;
+                taken(base + place as u64 * PAGE_BYTES, Entry(leaf.entries[place]));
             }
-            emptied |= leaf.next(0).is_none();
+            emptied |= leaf.is_empty();
         }
         if emptied {
-            self.leaves.retain(|_, leaf| leaf.next(0).is_some());
+            self.leaves.retain(|_, leaf| !leaf.is_empty());
         }
     }
 }
@@ -216,7 +252,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_holds_what_was_put_into_it(
-            operations in prop::collection::vec((0u64..1500, 0u64..700, 0u8..3), 1..60),
+            operations in prop::collection::vec((0u64..1500, 0u64..700, 0u8..4), 1..60),
         ) {
             let mut map = PageMap::new();
             let mut model = Model::new();
@@ -224,6 +260,21 @@ mod tests {
                 let address = page * PAGE_BYTES;
                 let range = address..address + count * PAGE_BYTES;
                 match operation {
+                    3 => {
+                        let pages: Vec<_> =
+                            (0..20u32).map(|it| (it % 3 > 0).then_some(Page(it))).collect();
+                        let before = map.len();
+                        let mut put = 0;
+                        let room = LEAF_ENTRIES - index(address);
+                        let pages = &pages[..room.min(pages.len())];
+                        map.fill(address, pages, |_| put += 1);
+                        for (at, page) in (address..).step_by(PAGE_BYTES as usize).zip(pages) {
+                            if let Some(page) = page {
+                                model.entry(at).or_insert(Entry::new(*page));
+                            }
+                        }
+                        prop_assert_eq!(map.len(), before + put);
+                    }
                     0 => {
                         let entry = Entry::new(Page(number as u32)).mapped(number % 2 == 0);
                         prop_assert_eq!(map.set(address, entry), model.insert(address, entry));

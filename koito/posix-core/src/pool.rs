@@ -6,25 +6,51 @@ use alloc::vec::Vec;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Page(pub u32);
 
+/// Pages of a word.
+const WORD: usize = u64::BITS as usize;
+
 /// All pages that programs can have. Several users may share a page; it is free again when the last one
 /// has released it.
+///
+/// The lowest free page is given out first, so that pages taken one after the other mostly lie so, too: the
+/// kernel maps those at one go.
 #[derive(Clone, Debug)]
 pub struct Pool {
-    /// The next to be given out is the last.
-    free: Vec<Page>,
+    /// A bit for each page that is free.
+    free: Vec<u64>,
+    /// A bit for each word of those that is not 0.
+    some: Vec<u64>,
+    /// How many are free.
+    count: usize,
     users: Vec<u32>,
 }
 
 impl Pool {
-    /// `pages` pages, all free. The lowest are given out first.
+    /// `pages` pages, all free.
     pub fn new(pages: u32) -> Self {
-        Self { free: (0..pages).rev().map(Page).collect(), users: (0..pages).map(|_| 0).collect() }
+        let words = (pages as usize).div_ceil(WORD);
+        let mut pool = Self {
+            free: (0..words).map(|_| 0).collect(),
+            some: (0..words.div_ceil(WORD)).map(|_| 0).collect(),
+            count: 0,
+            users: (0..pages).map(|_| 0).collect(),
+        };
+        (0..pages).for_each(|page| pool.put(Page(page)));
+        pool
     }
 
     /// A free page, for one user; `None` if there is none.
     #[inline]
     pub fn take(&mut self) -> Option<Page> {
-        let page = self.free.pop()?;
+        let (group, some) = self.some.iter_mut().enumerate().find(|(_, some)| **some != 0)?;
+        let place = group * WORD + some.trailing_zeros() as usize;
+        let free = self.free.get_mut(place)?;
+        let page = Page((place * WORD) as u32 + free.trailing_zeros());
+        *free &= *free - 1;
+        if *free == 0 {
+            *some &= *some - 1;
+        }
+        self.count -= 1;
         self.set(page, 1);
         Some(page)
     }
@@ -42,7 +68,7 @@ impl Pool {
         let users = self.users(page);
         self.set(page, users.saturating_sub(1));
         if users == 1 {
-            self.free.push(page);
+            self.put(page);
         }
         users == 1
     }
@@ -54,8 +80,8 @@ impl Pool {
     }
 
     /// Free pages.
-    pub fn free(&self) -> usize {
-        self.free.len()
+    pub const fn free(&self) -> usize {
+        self.count
     }
 
     /// All pages.
@@ -74,6 +100,15 @@ impl Pool {
             *place = users;
         }
     }
+
+    /// Makes a page of the pool free that is not.
+    #[inline]
+    fn put(&mut self, page: Page) {
+        let place = page.0 as usize / WORD;
+        self.free[place] |= 1 << (page.0 as usize % WORD);
+        self.some[place / WORD] |= 1 << (place % WORD);
+        self.count += 1;
+    }
 }
 
 #[cfg(test)]
@@ -90,5 +125,20 @@ mod tests {
         assert!(pool.release(first) && pool.free() == 1);
         assert!(!pool.release(first), "it has no user any more");
         assert_eq!((pool.free(), pool.take(), pool.users(second)), (1, Some(first), 1));
+    }
+
+    #[test]
+    fn the_lowest_free_page_comes_first() {
+        const PAGES: u32 = 5000;
+        let mut pool = Pool::new(PAGES);
+        assert!((0..PAGES).all(|page| pool.take() == Some(Page(page))));
+        assert_eq!((pool.take(), pool.free()), (None, 0));
+        let released = [4999, 64, 4096, 63, 0, 4095];
+        assert!(released.iter().all(|page| pool.release(Page(*page))));
+        assert_eq!(pool.free(), released.len());
+        let mut sorted = released;
+        sorted.sort_unstable();
+        assert!(sorted.iter().all(|page| pool.take() == Some(Page(*page))));
+        assert_eq!(pool.take(), None);
     }
 }

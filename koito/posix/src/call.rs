@@ -3,9 +3,10 @@
 use koito_linux::Errno;
 
 use crate::calls::{
-    attributes, clone, copies, descriptors, extended, files, futex, identity, lasting, memory,
-    messages, names, other_memory, paths, place, poll, power, privileges, process, process_files,
-    resources, schedule, signals, sockets, status, system, terminal, time, timers, wait, watches,
+    attributes, clone, copies, descriptors, extended, files, futex, host, identity, lasting,
+    memory, messages, names, other_memory, paths, place, poll, power, privileges, process,
+    process_files, resources, schedule, signals, sockets, status, system, terminal, time, timers,
+    wait, watches,
 };
 use crate::disk::{Acting, Ticket};
 use crate::server::{Server, TaskKey};
@@ -63,10 +64,8 @@ static HANDLERS: [Option<Handler>; NUMBERS] = table();
 /// Carries out call `number` of `task`.
 #[inline]
 pub fn dispatch(server: &mut Server, task: TaskKey, number: u32, arguments: &Arguments) -> Answer {
-    if crate::is_short_of_memory()
-        && let Some(stop) = server.refuse_for_shortage(number)
-    {
-        return Err(stop);
+    if server.is_short() {
+        server.find_memory_for(task, number)?;
     }
     server.world.acting = Acting::Thread(task);
     match HANDLERS.get(number as usize) {

@@ -72,9 +72,13 @@ impl World {
     /// Closes those files that no area names any more, when there are many. Nobody may be about to enter an
     /// area.
     pub fn forget_unmapped(&mut self, spaces: &Arena<Space>) {
-        if self.mapped.files.len() < self.mapped.limit {
-            return;
+        if self.mapped.files.len() >= self.mapped.limit {
+            self.forget_all_unmapped(spaces);
         }
+    }
+
+    /// The same however few they are.
+    pub fn forget_all_unmapped(&mut self, spaces: &Arena<Space>) {
         let mut needed: Vec<FileKey> = Vec::new();
         for (_, space) in spaces.iter() {
             for (_, area) in space.areas.within(0..u64::MAX) {
@@ -93,11 +97,13 @@ impl World {
         self.mapped.limit = 2 * self.mapped.files.len() + 16;
     }
 
-    /// The page of a file at `offset`, if it is in memory.
-    pub fn cached_page(&self, file: FileKey, offset: u64) -> Option<Page> {
-        let inode = self.inode(file).ok()?;
-        let index = u32::try_from(offset / PAGE_BYTES).ok()?;
-        self.vfs.cached_page(inode, index).map(|page| Page(page.0))
+    /// Those of a file's pages from `offset` on that are in memory, `N` at most.
+    pub fn cached_pages<const N: usize>(&self, file: FileKey, offset: u64) -> [Option<Page>; N] {
+        let mut pages = [None; N];
+        if let (Ok(inode), Ok(index)) = (self.inode(file), u32::try_from(offset / PAGE_BYTES)) {
+            self.vfs.cached_pages(inode, index, &mut pages);
+        }
+        pages.map(|page| page.map(|page| Page(page.0)))
     }
 
     /// The page of a file at `offset`, a multiple of pages; to be written, if `writes`.
@@ -122,7 +128,10 @@ impl World {
                         return Err(Refusal::Awaited(ticket));
                     }
                 }
-                Err(Stop::Error(Errno::ENOSPC)) => return Err(Refusal::NoMemory),
+                // Files in memory have a limit of their own: nobody's end would help.
+                Err(Stop::Error(Errno::ENOSPC)) if self.vfs.pages.pool.free() == 0 => {
+                    return Err(Refusal::NoMemory);
+                }
                 Err(_) => return Err(Refusal::PastEnd),
             }
         }

@@ -342,6 +342,8 @@ impl Server {
         for child in children {
             let kin = Kin { parent: heir, ..self.processes[child].kin() };
             self.set_kin(child, kin);
+            // Who did not make it is not to be killed or stopped by its end.
+            self.processes[child].exit_signal = Signal::CHILD.number();
             let wanted = Signal::new(self.processes[child].wishes.parent_death_signal.into());
             if let Ok(signal) = wanted {
                 let detail = Detail::Sender(number, 0);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use koito::conventions::{signal, slot};
-use koito::services::PowerClient;
+use koito::services::{LogClient, PowerClient};
 use koito::{Environment, Missing};
 use koito_linux::Errno;
 use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, vdso};
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
+use crate::names::HostNames;
 use crate::process::{Process, ProcessKey, Task};
 use crate::registry::MOST;
 use crate::service;
@@ -26,7 +27,7 @@ use crate::space::{Refusal, Space, tried};
 use crate::terminals::Terminals;
 use crate::wake::{Waiting, Word};
 
-/// What part of the memory for programs may hold contents of files: this of it, in memory and as a cache.
+/// What part of the memory for programs may hold files in memory; a cache of others takes what is free.
 const FILES_SHARE: usize = 3;
 
 /// What all programs have in common.
@@ -43,6 +44,8 @@ pub struct World {
     pub mapped: MappedFiles,
     /// What programs are made of.
     pub objects: Objects,
+    /// What the system is called.
+    pub names: HostNames,
 }
 
 /// Everything.
@@ -63,6 +66,8 @@ pub struct Server {
     pub clock: Clock,
     /// What switches the machine off.
     pub power: Option<PowerClient>,
+    /// What components wrote.
+    pub log: Option<LogClient>,
     /// How often each call was made that is not there.
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
@@ -123,7 +128,9 @@ impl Server {
         let (nanoseconds_per_tick, epoch) = clock.numbers();
         memory.page(vdso).copy_from(0, &vdso::library(nanoseconds_per_tick, epoch));
         let most_pages = memory.pool.len() / FILES_SHARE;
+        let all = memory.pool.len();
         let mut vfs = Vfs::new(memory, most_pages);
+        vfs.let_cache_grow(all);
         let (disk, root) = Disk::open(environment)?;
         if let Some((node, attributes)) = root {
             vfs.mount_remote(vfs.root(), node, attributes);
@@ -146,6 +153,7 @@ impl Server {
                 finished: None,
                 mapped: MappedFiles::default(),
                 objects,
+                names: HostNames::new(),
             },
             place,
             spaces: Arena::with_room(MOST),
@@ -154,6 +162,7 @@ impl Server {
             terminals,
             clock,
             power: environment.service("power").ok().map(PowerClient::new),
+            log: environment.service("log").ok().map(LogClient::new),
             insists: false,
             missed: false,
             resumes: false,
@@ -342,8 +351,11 @@ impl Server {
         let Fault { reason, address, code, .. } = *fault;
         let (signal, code) = match reason {
             Some(FaultReason::Page) => {
-                if crate::is_short_of_memory() && self.end_largest() {
-                    return self.tries_again(task);
+                if self.is_short() {
+                    self.find_memory();
+                    if self.tasks.get(task).is_none() {
+                        return Mended::Looks;
+                    }
                 }
                 let space = self.process_of(task).space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {

@@ -1,50 +1,155 @@
-//! What happens when memory runs out: of those who take most of it, the largest process ends.
+//! What happens when memory runs out: contents of files are forgotten that the file server has as well, and if that
+//! is not enough, programs of whoever takes most end.
 //!
-//! Whoever needs the last page is mostly innocent, and so is a large process beside a thousand small ones of
-//! one bomb. So it is looked first which session takes most.
+//! It is looked before anything is done for a program, so that what is done finds enough: who needs the last page is mostly
+//! innocent, and so is a large process beside a thousand small ones of one bomb.
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::cmp::Reverse;
 
 use koito_linux::Errno;
-use koito_posix_core::{Life, Signal};
+use koito_posix_core::{Life, PAGE_BYTES, Signal};
 
 use crate::call::Stop;
 use crate::process::{Process, ProcessKey};
-use crate::server::Server;
+use crate::server::{Server, TaskKey, World};
 
-/// Pages that a page table counts for: one, and what the server keeps beside it.
-const TABLE_WEIGHT: usize = 2;
+/// With fewer free pages, contents of files are forgotten until there are enough of them.
+const FEW: usize = 1024;
+const ENOUGH: usize = FEW + 512;
+/// With fewer free pages than any call takes, programs end.
+const LEAST: usize = 512;
+/// Pages that are looked at for one that can be forgotten, at a time.
+const LOOKS: usize = 8;
+/// Requests that contents are written back by before programs end.
+const MOST_WRITES: usize = 64;
+/// Bytes that the server keeps of its own for a process, an area, a page table, a descriptor.
+const PROCESS_BYTES: usize = 12 << 10;
+const AREA_BYTES: usize = 128;
+const TABLE_BYTES: usize = 2 * PAGE_BYTES as usize;
+const DESCRIPTOR_BYTES: usize = 256;
 /// Calls that are carried out however little memory there is: most of them give some back.
 const ALWAYS: [u32; 7] = [3, 11, 15, 60, 61, 62, 231];
 
-impl Server {
-    /// What comes back when a process ends, in pages or what is worth one: what others use as well stays.
-    fn weight(&self, process: &Process) -> usize {
-        let Some(space) = self.spaces.get(process.space) else { return 0 };
-        let pool = &self.world.vfs.pages.pool;
-        let own = space.pages.within(0..u64::MAX).filter(|(_, it)| pool.users(it.page()) == 1);
-        own.count() + space.areas.len() + space.mapping.tables() * TABLE_WEIGHT
+/// Whose processes are counted together: a user's, or those of the superuser that are of one session.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Party {
+    User(u32),
+    Session(u32),
+}
+
+impl Party {
+    const fn of(process: &Process) -> Self {
+        match process.owner.users[0] {
+            0 => Self::Session(process.session),
+            user => Self::User(user),
+        }
+    }
+}
+
+impl World {
+    /// Free pages.
+    #[inline]
+    fn free(&self) -> usize {
+        self.vfs.pages.pool.free()
     }
 
-    /// Ends the process that takes most in the session that takes most, other than process 1; answers whether
-    /// there was one. The caller may be it.
-    pub fn end_largest(&mut self) -> bool {
-        let mut sessions: BTreeMap<u32, (usize, usize, ProcessKey)> = BTreeMap::new();
-        for (key, process) in self.processes.iter() {
-            if process.life.is_over() || self.first == Some(key) {
-                continue;
-            }
-            let weight = self.weight(process);
-            let session = sessions.entry(process.session).or_insert((0, weight, key));
-            session.0 += weight;
-            if weight > session.1 {
-                (session.1, session.2) = (weight, key);
+    /// Makes room by what the file server has as well, or takes now.
+    fn forget_contents(&mut self) {
+        for _ in 0..MOST_WRITES {
+            let wanted = ENOUGH.saturating_sub(self.free());
+            self.vfs.forget(wanted, wanted * LOOKS);
+            // As long as there is enough for now, others write back.
+            if self.free() >= LEAST || !self.disk.write_some(&mut self.vfs) {
+                return;
             }
         }
-        let largest = sessions.into_values().max_by_key(|(all, ..)| *all);
-        let Some((.., process)) = largest else { return false };
-        nun::println!("posix: out of memory: process {} ends", self.processes[process].number);
-        self.kill(process);
+    }
+}
+
+impl Server {
+    /// Whether memory is to be found before anything else is done.
+    #[inline]
+    pub fn is_short(&self) -> bool {
+        self.world.free() < FEW || crate::is_short_of_memory()
+    }
+
+    /// Whether even what is to be done next may not find enough.
+    fn lacks_memory(&self) -> bool {
+        self.world.free() < LEAST || crate::is_short_of_memory()
+    }
+
+    /// Finds memory, if there is little. Nobody may have begun anything in the name of a program; any of them may have
+    /// ended afterwards.
+    #[cold]
+    pub fn find_memory(&mut self) {
+        if self.world.free() < FEW {
+            self.world.forget_contents();
+        }
+        while self.lacks_memory() && self.end_largest() {}
+    }
+
+    /// The same before call `number` of `task`: it is not made if that has ended, nor without memory, unless it gives
+    /// some back.
+    #[cold]
+    pub fn find_memory_for(&mut self, task: TaskKey, number: u32) -> Result<(), Stop> {
+        self.find_memory();
+        if self.tasks.get(task).is_none() {
+            return Err(Stop::Halt);
+        }
+        match self.lacks_memory() && !ALWAYS.contains(&number) {
+            true => Err(Errno::ENOMEM.into()),
+            false => Ok(()),
+        }
+    }
+
+    /// What comes back when a process ends, in bytes: of what several use, a part for each of them.
+    fn weight(&self, process: &Process) -> usize {
+        let vfs = &self.world.vfs;
+        let mut weight = PROCESS_BYTES;
+        if let Some(space) = self.spaces.get(process.space) {
+            let part = |page| PAGE_BYTES as usize / vfs.pages.pool.users(page).max(1) as usize;
+            let pages: usize = space.pages.within(0..u64::MAX).map(|(_, it)| part(it.page())).sum();
+            weight += pages + space.areas.len() * AREA_BYTES;
+            weight += space.mapping.tables() * TABLE_BYTES;
+        }
+        let files = process.files.iter().flat_map(|it| it.descriptors.files());
+        weight + files.map(|file| DESCRIPTOR_BYTES + vfs.kept_for(file)).sum::<usize>()
+    }
+
+    /// Ends processes of whoever takes most, the largest first, until there is enough memory: any but process 1. Answers
+    /// whether there was one. The caller may be among them.
+    pub fn end_largest(&mut self) -> bool {
+        let mut parties: BTreeMap<Party, (usize, Vec<(usize, ProcessKey)>)> = BTreeMap::new();
+        for (key, process) in self.processes.iter() {
+            if !process.life.is_over() && self.first != Some(key) {
+                let weight = self.weight(process);
+                let party = parties.entry(Party::of(process)).or_default();
+                party.0 += weight;
+                party.1.push((weight, key));
+            }
+        }
+        let Some((_, mut party)) = parties.into_values().max_by_key(|(all, _)| *all) else {
+            return false;
+        };
+        party.sort_unstable_by_key(|(weight, _)| Reverse(*weight));
+        let mut ended = 0;
+        for (_, key) in party {
+            let Some(it) = self.processes.get(key).filter(|it| !it.life.is_over()) else {
+                continue;
+            };
+            if ended == 0 {
+                nun::println!("posix: out of memory: process {} ends", it.number);
+            }
+            self.kill(key);
+            ended += 1;
+            // What only it had mapped goes as well.
+            self.world.forget_all_unmapped(&self.spaces);
+            if !self.lacks_memory() {
+                break;
+            }
+        }
         true
     }
 
@@ -54,17 +159,5 @@ impl Server {
         let is_own = |task: &_| self.tasks.get(*task).is_some_and(|it| it.process == process);
         let caller = self.caller.filter(is_own);
         self.end_process(process, caller, Life::Killed(Signal::KILL.number()));
-    }
-
-    /// The server's own memory is nearly used up: call `number` is refused, unless it gives some back,
-    /// and who takes most ends.
-    #[cold]
-    pub fn refuse_for_shortage(&mut self, number: u32) -> Option<Stop> {
-        if ALWAYS.contains(&number) {
-            return None;
-        }
-        self.end_largest();
-        let gone = self.caller.is_some_and(|task| self.tasks.get(task).is_none());
-        Some(if gone { Stop::Halt } else { Errno::ENOMEM.into() })
     }
 }

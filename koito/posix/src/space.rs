@@ -15,12 +15,12 @@ use nun::Access;
 use nun::mapped::Mapped;
 
 use crate::disk::{Acting, Ticket};
-use crate::machine::{Mapping, Memory};
+use crate::machine::{Mapping, Memory, Runs};
 use crate::mapped::FileKey;
 use crate::server::World;
 
 /// Pages that are mapped around one that was needed, if they are there.
-const AROUND: u64 = 16;
+const AROUND: usize = 16;
 /// Pages that are remembered.
 const RECENT: usize = 4;
 
@@ -147,49 +147,39 @@ impl Space {
         page: u64,
         tried: Protection,
     ) -> Result<(), Refusal> {
-        let first = (page & !(AROUND * PAGE_BYTES - 1)).max(start);
-        let last =
-            (page & !(AROUND * PAGE_BYTES - 1)).saturating_add(AROUND * PAGE_BYTES).min(area.end);
-        if let Backing::File { .. } = area.backing {
-            self.share_cached(world, (start, area), first..last);
-        }
-        let mut wanted: Vec<(u64, Page, Access)> = Vec::new();
-        for (address, entry) in self.pages.within(first..last) {
-            if !entry.is_mapped() {
-                let writes = may_write(area, &world.vfs.pages, entry);
-                wanted.push((address, entry.page(), access(area, writes, tried)));
+        let base = page & !(AROUND as u64 * PAGE_BYTES - 1);
+        let range = base.max(start)..base.saturating_add(AROUND as u64 * PAGE_BYTES).min(area.end);
+        self.share_cached(world, (start, area), range.clone());
+        let World { vfs, objects, .. } = world;
+        let mut runs = Runs::default();
+        self.pages.update(range.clone(), |address, entry| {
+            if entry.is_mapped() {
+                return entry;
             }
-        }
-        let mapped = match wanted[..] {
-            [(address, page, access)] => {
-                self.mapping.map(&mut world.objects, address, page, access)
-            }
-            _ => self.mapping.map_many(&mut world.objects, wanted.iter().copied()),
-        };
-        mapped.map_err(|_| Refusal::NoMemory)?;
-        for (address, page, access) in wanted {
-            let writable = access.contains(Access::WRITE);
-            self.pages.set(address, Entry::new(page).mapped(writable));
-        }
-        Ok(())
+            let access = access(area, may_write(area, &vfs.pages, entry), tried);
+            runs.add(objects, address, entry.page(), access);
+            entry.mapped(access.contains(Access::WRITE))
+        });
+        let mapped = self.mapping.map_many(objects, runs);
+        mapped.map_err(|_| {
+            // Some of them may be.
+            self.hide(world, range, |_| true);
+            Refusal::NoMemory
+        })
     }
 
-    /// Lets it share what is cached of its file in `range`.
+    /// Lets it share what is cached of its file in `range`, of up to [`AROUND`] pages.
     fn share_cached(
         &mut self,
         world: &mut World,
         (start, area): (u64, &Area<FileKey>),
         range: Range<u64>,
     ) {
-        for page in range.step_by(PAGE_BYTES as usize) {
-            if self.pages.get(page).is_none()
-                && let Some((file, offset)) = area.file_at(start, page)
-                && let Some(cached) = world.cached_page(file, offset)
-            {
-                world.vfs.pages.pool.share(cached);
-                self.pages.set(page, Entry::new(cached));
-            }
-        }
+        let Some((file, offset)) = area.file_at(start, range.start) else { return };
+        let cached = world.cached_pages::<AROUND>(file, offset);
+        let pages = (range.end - range.start) / PAGE_BYTES;
+        let pool = &mut world.vfs.pages.pool;
+        self.pages.fill(range.start, &cached[..pages as usize], |page| pool.share(page));
     }
 
     /// Has a page at `page`, for writing if `writes`; the kernel is not told.
@@ -341,7 +331,10 @@ impl Space {
         start: u64,
         area: Area<FileKey>,
     ) -> Result<(), Errno> {
-        self.clear(world, start..area.end)?;
+        let range = start..area.end;
+        if self.areas.within(range.clone()).next().is_some() {
+            self.clear(world, range)?;
+        }
         self.areas.insert(start, area)
     }
 
@@ -369,22 +362,31 @@ impl Space {
 
     /// Gives the pages in `range` back; what is there next is as the areas say.
     pub fn drop_pages(&mut self, world: &mut World, range: Range<u64>) {
-        self.hide(world, range.clone(), |_| true);
-        let pool = &mut world.vfs.pages.pool;
-        self.pages.drain(range, |_, entry| {
-            pool.release(entry.page());
+        self.recent = [Recent::NONE; RECENT];
+        let World { vfs, objects, .. } = world;
+        let mut runs = Runs::default();
+        self.pages.drain(range, |address, entry| {
+            if entry.is_mapped() {
+                runs.add_mapped(objects, address, entry.page(), Access::READ);
+            }
+            vfs.pages.pool.release(entry.page());
         });
+        // Nobody gets one of them before that.
+        self.mapping.unmap(runs).expect("the kernel unmaps what it mapped");
     }
 
     /// Has the kernel unmap those pages in `range` that are mapped and of which `which` says so.
-    pub fn hide(&mut self, world: &mut World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
+    pub fn hide(&mut self, world: &World, range: Range<u64>, which: impl Fn(Entry) -> bool) {
         self.recent = [Recent::NONE; RECENT];
-        let shown = |entry: &Entry| entry.is_mapped() && which(*entry);
-        let pages = self.pages.within(range.clone()).filter(|(_, entry)| shown(entry));
-        let unmapped =
-            self.mapping.unmap(&world.objects, pages.map(|(address, it)| (address, it.page())));
-        unmapped.expect("the kernel unmaps what it mapped");
-        self.pages.update(range, |_, entry| if shown(&entry) { entry.unmapped() } else { entry });
+        let mut runs = Runs::default();
+        self.pages.update(range, |address, entry| {
+            if !entry.is_mapped() || !which(entry) {
+                return entry;
+            }
+            runs.add_mapped(&world.objects, address, entry.page(), Access::READ);
+            entry.unmapped()
+        });
+        self.mapping.unmap(runs).expect("the kernel unmaps what it mapped");
     }
 
     /// Moves what is in `from` to `to`, where nothing is, and which may be longer: the area goes on there.
@@ -428,16 +430,15 @@ impl Space {
             if area.sharing == Sharing::Shared || !area.protection.contains(Protection::WRITE) {
                 continue;
             }
-            let writable = self.pages.within(start..area.end).filter(|(_, it)| it.is_writable());
-            let protected = self.mapping.protect(
-                &world.objects,
-                writable.map(|(address, it)| (address, it.page())),
-                Access::READ,
-            );
-            protected.expect("the kernel protects what it mapped");
-            self.pages.update(start..area.end, |_, it| {
-                if it.is_writable() { it.mapped(false) } else { it }
+            let mut runs = Runs::default();
+            self.pages.update(start..area.end, |address, entry| {
+                if !entry.is_writable() {
+                    return entry;
+                }
+                runs.add_mapped(&world.objects, address, entry.page(), Access::READ);
+                entry.mapped(false)
             });
+            self.mapping.protect(runs).expect("the kernel protects what it mapped");
         }
         let mut pages = self.pages.clone();
         pages.update(0..u64::MAX, |_, entry| {

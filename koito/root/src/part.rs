@@ -115,6 +115,8 @@ pub struct Part {
     pub asker: NotificationPort,
     /// Bytes that its pool has while it runs, if it does so on request.
     pub pool_bytes: u64,
+    /// With what a thread of its own signals.
+    thread: NotificationPort,
     index: usize,
     program: &'static [u8],
     notification: NotificationPort,
@@ -148,6 +150,7 @@ impl Part {
             failure_count: 0,
             waker: make_bell(resources, notification, signal::ALARM)?,
             asker: make_bell(resources, notification, signal::ALIVE)?,
+            thread: make_bell(resources, notification, signal::THREAD)?,
             holdings: hold(resources, &component, notification),
             pool_bytes: pool_bytes(&component),
             index,
@@ -368,6 +371,9 @@ impl Part {
             let hands_out = Rights::READ | Rights::WRITE | Rights::COPY | Rights::MODIFY;
             let rights = if self.component.pool_bits > 0 { hands_out } else { Rights::READ };
             process.grant(slot::SERVED, port, rights, 0)?;
+        }
+        if self.component.pool_bits > 0 {
+            process.grant(slot::BELL, self.thread, Rights::WRITE, 0)?;
         }
         if self.component.alarm {
             let identifier = sender::join(self.index, sender::ALARM);

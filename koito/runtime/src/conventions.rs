@@ -27,10 +27,12 @@ pub mod slot {
     pub const MODULES: u64 = 1 << (super::BUILDER_RADIX - 1);
     /// All pieces of its pool but the first, right before them.
     pub const POOL: u64 = MODULES - super::MOST_PIECES as u64;
+    /// Signals that a thread of its own wants something, in the root node of one that has memory for threads.
+    pub const BELL: u64 = CHANNELS + MOST_CHANNELS as u64;
     /// Where the Replies of waiting callers go.
     pub const REPLIES: u64 = aci::slot::FREE;
 
-    const _: () = assert!(CHANNELS + MOST_CHANNELS as u64 <= aci::slot::FREE);
+    const _: () = assert!(BELL < aci::slot::FREE);
 }
 
 /// The slot of piece `index` of a component's pool.
@@ -48,6 +50,9 @@ pub mod signal {
     pub const ALIVE: u64 = 1 << 63;
     /// The time that it asked for has come.
     pub const ALARM: u64 = 1 << 62;
+
+    /// A thread of its own wants something.
+    pub const THREAD: u64 = 1 << 61;
 
     /// The component's PCI device interrupted.
     pub const DEVICE: u64 = 1 << 8;

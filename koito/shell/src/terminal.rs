@@ -59,12 +59,17 @@ impl Terminal {
         })
     }
 
-    /// Writes what a program's terminal shows.
-    pub fn show(&self, bytes: &Vec<u8, TEXT_BYTES>) -> fmt::Result {
-        insist(|| match &self.line {
-            Line::Console(console) => console.write_bytes(bytes.clone()),
+    /// Writes what a program's terminal shows. What the screen answers comes to be read.
+    pub fn show(&mut self, bytes: &Vec<u8, TEXT_BYTES>) -> fmt::Result {
+        let answers = insist(|| match &self.line {
+            Line::Console(console) => console.write_bytes(bytes.clone()).map(|()| Vec::new()),
             Line::Desk(screen, _) => screen.write_bytes(bytes.clone()),
-        })
+        })?;
+        for byte in answers {
+            // A program that asks and never reads is not answered for ever.
+            let _ = self.unread.push_back(byte);
+        }
+        Ok(())
     }
 
     /// Which one it is, for who shows something there by itself.

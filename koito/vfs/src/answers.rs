@@ -129,6 +129,11 @@ impl<P: Pages> Vfs<P> {
                 self.renamed(*dentry, *to, new_name, *replaced, *how, *now);
                 return Ok(Finished::Done);
             }
+            (Ask::Extended, Ok(Reply::Extended(all))) => self.keep_extended(inode, all),
+            (Ask::SetExtended { name, value, now }, Ok(_)) => {
+                self.extended_was_set(inode, (name, value.as_deref()), *now);
+                return Ok(Finished::Done);
+            }
             (Ask::Sync, Ok(_)) => return Ok(Finished::Done),
             (Ask::Space, Ok(Reply::Space(space))) => self.space = Some(space),
             (Ask::Forget { .. }, _) => {}

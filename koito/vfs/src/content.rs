@@ -174,8 +174,10 @@ impl<P: Pages> Vfs<P> {
     /// Adds a page of zeros to a file; `ENOSPC` if there is none to be had.
     fn new_page(&mut self, inode: InodeId, index: u32) -> Result<Page, Errno> {
         let is_cache = self.inodes[inode].remote.is_some();
-        let used = if is_cache { &mut self.cached_pages } else { &mut self.memory_pages };
-        let full = *used >= self.most_pages;
+        let full = match is_cache {
+            true => self.cached_pages >= self.most_cached,
+            false => self.memory_pages >= self.most_pages,
+        };
         if full && !(is_cache && self.forget_page()) {
             return Err(Errno::ENOSPC);
         }
@@ -190,36 +192,12 @@ impl<P: Pages> Vfs<P> {
         }
         if is_cache {
             self.cached_pages += 1;
-            self.clock.push_back((inode, index));
+            self.note_cached(inode, index);
         } else {
             self.memory_pages += 1;
             it.attributes.sectors += PAGE_SECTORS;
         }
         Ok(page)
-    }
-
-    /// Forgets a page that the server has as well, one not used for long; answers whether there was one.
-    fn forget_page(&mut self) -> bool {
-        for _ in 0..2 * self.clock.len() {
-            let Some((inode, index)) = self.clock.pop_front() else { break };
-            let Some(it) = self.inodes.get_mut(inode) else { continue };
-            let Some(remote) = &it.remote else { continue };
-            // What is on its way to the server is copied when its turn comes.
-            let is_written = remote.under_way > 0;
-            let Body::File(content) = &mut it.body else { continue };
-            let Some(cached) = content.pages.get_mut(&index) else { continue };
-            let page = cached.page;
-            let used = core::mem::replace(&mut cached.recent, false);
-            if cached.dirty || used || is_written || self.pages.is_shared(page) {
-                self.clock.push_back((inode, index));
-                continue;
-            }
-            content.pages.remove(&index);
-            self.pages.release(page);
-            self.cached_pages -= 1;
-            return true;
-        }
-        false
     }
 
     /// All pages have to be written back first, or there are none to be had.
@@ -333,6 +311,15 @@ impl<P: Pages> Vfs<P> {
         match &self.inodes[inode].body {
             Body::File(content) => content.pages.get(&index).map(|cached| cached.page),
             _ => None,
+        }
+    }
+
+    /// Those of a file's pages from `first` on that are in memory.
+    pub fn cached_pages(&self, inode: InodeId, first: u32, pages: &mut [Option<Page>]) {
+        let Body::File(content) = &self.inodes[inode].body else { return };
+        let end = first.saturating_add(pages.len() as u32);
+        for (index, cached) in content.pages.range(first..end) {
+            pages[(index - first) as usize] = Some(cached.page);
         }
     }
 

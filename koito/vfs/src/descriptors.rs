@@ -116,6 +116,11 @@ impl Descriptors {
         slots.find_map(|(number, slot)| Some((number as u64, (*slot)?)))
     }
 
+    /// All open files that they lead to.
+    pub fn files(&self) -> impl Iterator<Item = FileId> {
+        self.slots.iter().flatten().map(|it| it.file)
+    }
+
     /// The same descriptors for a child.
     pub fn fork<P: Pages>(&self, vfs: &mut Vfs<P>) -> Self {
         self.slots.iter().flatten().for_each(|it| vfs.share(it.file));

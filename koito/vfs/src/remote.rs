@@ -8,7 +8,7 @@ use koito_linux::Errno;
 
 use crate::dentry::DentryId;
 use crate::file::FileId;
-use crate::inode::{Attributes, Changes, InodeId, Kind, Remote, Time};
+use crate::inode::{Attributes, Changes, Extended, InodeId, Kind, Remote, Time};
 use crate::list::Listed;
 use crate::stop::Result;
 
@@ -177,6 +177,17 @@ pub enum Ask {
         /// When.
         now: Time,
     },
+    /// The extended attributes of this node: [`Reply::Extended`].
+    Extended,
+    /// Sets one of them.
+    SetExtended {
+        /// Its name.
+        name: Box<[u8]>,
+        /// Its value; none takes it away.
+        value: Option<Box<[u8]>>,
+        /// When.
+        now: Time,
+    },
     /// Makes everything that was answered before durable.
     Sync,
     /// How much space there is: [`Reply::Space`].
@@ -210,6 +221,8 @@ pub enum Reply<'a> {
     Bytes(&'a [u8]),
     /// Entries of a directory; none behind its end.
     Entries(Vec<Listed>),
+    /// Extended attributes.
+    Extended(Vec<Extended>),
     /// Space.
     Space(Reported),
 }
@@ -236,7 +249,17 @@ impl Remote {
             accessed: None,
             modified: None,
         };
-        Self { node, holds, under_way: 0, changes, cut: None, size, error: None, listed: false }
+        Self {
+            node,
+            holds,
+            under_way: 0,
+            changes,
+            cut: None,
+            size,
+            error: None,
+            listed: false,
+            extended: None,
+        }
     }
 }
 

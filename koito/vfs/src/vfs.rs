@@ -130,7 +130,9 @@ pub struct Vfs<P> {
     pub(crate) memory_pages: usize,
     pub(crate) cached_pages: usize,
     pub(crate) dirty_pages: usize,
+    /// Most pages of files in memory, by which others are counted as well; and most of the server's files.
     pub(crate) most_pages: usize,
+    pub(crate) most_cached: usize,
     /// What is known of the space on the file server's disk.
     pub(crate) space: Option<Reported>,
     /// Woken when something was written back.
@@ -180,6 +182,7 @@ impl<P: Pages> Vfs<P> {
             cached_pages: 0,
             dirty_pages: 0,
             most_pages,
+            most_cached: most_pages,
             space: None,
             written,
             never,

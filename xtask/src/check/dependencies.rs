@@ -92,6 +92,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-storm", &["a9n-random", "nun"]),
     ("a9n-power-cut", &["a9n-disk", "koito-block", "koito-fs", "koito-fs-images", "koito-fs-make"]),
     ("a9n-revival", &["koito", "nun"]),
+    ("a9n-network", &["a9n-random", "koito", "koito-ethernet", "nun"]),
     ("a9n-rudeness", &["a9n-random", "koito", "nun"]),
     ("a9n-stretch", &["nun"]),
     ("a9n-durability", &["a9n-random", "koito", "nun"]),

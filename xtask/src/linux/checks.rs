@@ -64,10 +64,10 @@ pub fn add(repository: &Repository, collection: &Collection, tree: &mut Tree) ->
     Ok(())
 }
 
-/// The names of the checks that KOITO has to pass.
-pub fn passing(repository: &Repository, collection: &Collection) -> Result<Vec<String>> {
-    let text = fs::read_to_string(repository.path(collection.passing))
-        .with_context(|| format!("cannot read {}", collection.passing))?;
+/// The names of checks in `list`, which are those that KOITO has to pass.
+pub fn listed(repository: &Repository, list: &str) -> Result<Vec<String>> {
+    let text =
+        fs::read_to_string(repository.path(list)).with_context(|| format!("cannot read {list}"))?;
     let names = text.lines().map(str::trim);
     Ok(names.filter(|it| !it.is_empty() && !it.starts_with('#')).map(str::to_owned).collect())
 }

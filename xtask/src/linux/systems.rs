@@ -22,7 +22,7 @@ use crate::volume::Volume;
 
 /// Programs of ours that are in the image, by their packages.
 const PROGRAMS: [(&str, &[&str]); 2] = [
-    ("a9n-linux-programs", &["linux-bench", "linux-typist"]),
+    ("a9n-linux-programs", &["linux-bench", "linux-typist", "linux-racers"]),
     ("a9n-linux-hostile", &["linux-hostile"]),
 ];
 /// Where everything of ours lies in the image.
@@ -44,6 +44,8 @@ pub struct Collection {
     pub checks: &'static str,
     /// File with the names of those that KOITO has to pass.
     pub passing: &'static str,
+    /// File with the names of those of them that it has to pass with several CPUs, too.
+    pub several: Option<&'static str>,
     /// Patience with one check, which the runner ends a little earlier.
     pub patience: Duration,
 }
@@ -54,6 +56,7 @@ pub const USUAL: Collection = Collection {
     lists: &[],
     checks: "tests/linux/checks",
     passing: "tests/linux/passing.txt",
+    several: Some("tests/linux/several-cpus.txt"),
     patience: Duration::from_secs(60),
 };
 
@@ -63,6 +66,7 @@ pub const LARGE: Collection = Collection {
     lists: &["tests/linux/large/userland.toml"],
     checks: "tests/linux/large/checks",
     passing: "tests/linux/large/passing.txt",
+    several: None,
     patience: Duration::from_secs(360),
 };
 
@@ -105,6 +109,8 @@ pub struct Systems {
     transcripts: [PathBuf; 2],
     /// What is tried.
     pub collection: &'static Collection,
+    /// CPUs of the machines that are booted.
+    pub cpus: u32,
 }
 
 impl Systems {
@@ -148,13 +154,14 @@ impl Systems {
         }
         let bench = programs.into_iter().next().unwrap_or_default();
         let linux = kernel::medium(&folder, step)?;
-        Ok(Self { linux, session, image, bench, transcripts, collection })
+        Ok(Self { linux, session, image, bench, transcripts, collection, cpus: 1 })
     }
 
-    /// A number that another kernel or image would hardly have.
+    /// A number that another kernel, image or count of CPUs would hardly have.
     pub fn digest(&self) -> Result<u64> {
         let Medium::Direct { kernel, archive, .. } = &self.linux else { return Ok(0) };
         let mut hasher = DefaultHasher::new();
+        self.cpus.hash(&mut hasher);
         for file in [kernel, archive, &self.image] {
             fs::read(file)?.hash(&mut hasher);
         }
@@ -212,6 +219,7 @@ impl Systems {
         fs::copy(&self.image, &disk).context("cannot copy the image")?;
         let count = clock == Clock::Instructions;
         let machine = Machine {
+            cpus: self.cpus,
             disk: Some(Disk { image: disk, writes: Writes::Kept }),
             count_instructions: count,
             features: if count { "-erms,-fsrm" } else { "" },

@@ -30,7 +30,8 @@ const AFTERWARDS: [(&str, &str); 3] = [
 
 /// Boots, attacks, and looks what is left.
 pub fn run(repository: &Repository, options: &TestOptions, step: &Step) -> Result<Tally> {
-    let systems = Systems::prepare(repository, &USUAL, step)?;
+    let mut systems = Systems::prepare(repository, &USUAL, step)?;
+    systems.cpus = options.cpus.unwrap_or(1);
     let (seed, seconds) = (options.seed.unwrap_or(SEED), options.seconds.unwrap_or(SECONDS));
     step.detail(&format!("attacking for {seconds} s"));
     let mut guest = systems.boot(Kernel::Koito, Clock::Real)?;

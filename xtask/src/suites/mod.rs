@@ -18,6 +18,7 @@ mod linux_guest;
 mod linux_hostile;
 mod linux_vmx;
 mod locks;
+mod network;
 mod promises;
 mod refusals;
 mod revival;
@@ -118,9 +119,10 @@ fn run_suite(repository: &Repository, suite: Suite, options: &TestOptions) -> Ta
         Suite::Disk => disk::run(repository, &step),
         Suite::Durability => durability::run(repository, &step),
         Suite::Koito => koito::run(repository, &step),
+        Suite::Network => network::run(repository, &step),
         Suite::LinuxHostile => linux_hostile::run(repository, options, &step),
-        Suite::Linux => linux::run(repository, &USUAL, &step),
-        Suite::LinuxLarge => linux::run(repository, &LARGE, &step),
+        Suite::Linux => linux::run(repository, &USUAL, options, &step),
+        Suite::LinuxLarge => linux::run(repository, &LARGE, options, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
         Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
         Suite::LinuxGuest => linux_guest::run(repository, &step),

@@ -15,7 +15,7 @@ const SYSTEM: &str = "tests/rudeness";
 const LIMIT: Duration = Duration::from_secs(480);
 const PREFIX: &str = "rudeness: ";
 /// Services that are called, and calls of each.
-const SERVICES: usize = 9;
+const SERVICES: usize = 10;
 const CALLS: u64 = 100_000;
 
 /// Builds, boots and judges the rude client.

@@ -8,6 +8,7 @@ pub mod descriptors;
 pub mod extended;
 pub mod files;
 pub mod futex;
+pub mod host;
 pub mod identity;
 pub mod lasting;
 pub mod memory;

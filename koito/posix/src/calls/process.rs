@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
-use koito_posix_core::{Action, AlternateStack, Life};
+use koito_posix_core::{Action, AlternateStack, Life, Signal};
 use koito_vfs::Kind;
 use nun::Descriptor;
 
@@ -120,6 +120,12 @@ fn execute(
         }
     }
     let number = it.number;
+    // What told of an end by another signal was agreed upon by programs that are no more.
+    it.exit_signal = Signal::CHILD.number();
+    let children: Vec<_> = server.numbers.children(number).collect();
+    for child in children {
+        server.processes[child].exit_signal = Signal::CHILD.number();
+    }
     server.set_number(task, number);
     let it = &mut server.tasks[task];
     it.clear_number = 0;

@@ -322,6 +322,14 @@ impl Disk {
         }
     }
 
+    /// Has something written back now, whoever has to wait; answers whether there was anything.
+    pub fn write_some(&mut self, vfs: &mut Vfs<Memory>) -> bool {
+        match vfs.write_back() {
+            Some(request) => self.ask_and_wait(vfs, request).is_ok(),
+            None => false,
+        }
+    }
+
     /// Has everything written back, and last. Whoever needs to know that it does calls `fsync`.
     pub const fn flush(&mut self) {
         self.flushing = true;
@@ -363,7 +371,14 @@ fn places(shared: Mapped) -> Vec<Place> {
 }
 
 const fn changes_names(ask: &Ask) -> bool {
-    matches!(ask, Ask::Create { .. } | Ask::Link { .. } | Ask::Remove { .. } | Ask::Rename { .. })
+    matches!(
+        ask,
+        Ask::Create { .. }
+            | Ask::Link { .. }
+            | Ask::Remove { .. }
+            | Ask::Rename { .. }
+            | Ask::SetExtended { .. }
+    )
 }
 
 /// Whether it changes something that is to be lost with nobody but this instance of the server.

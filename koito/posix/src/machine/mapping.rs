@@ -28,6 +28,23 @@ struct Run {
     access: Access,
 }
 
+impl Run {
+    /// Whether a page at `address` could go on with it.
+    #[inline]
+    fn goes_on(&self, address: u64, frame: usize, access: Access) -> bool {
+        self.address + self.pages * PAGE_BYTES == address
+            && self.frame == frame
+            && self.access == access
+    }
+
+    /// Takes its first pages off, which are done.
+    const fn skip(&mut self, pages: u64) {
+        self.address += pages * PAGE_BYTES;
+        self.offset += pages;
+        self.pages -= pages;
+    }
+}
+
 impl Mapping {
     /// Logarithm of the addresses that a program has.
     pub(super) const BITS: u32 = 47;
@@ -50,39 +67,29 @@ impl Mapping {
         access: Access,
     ) -> Result<(), Error> {
         let (frame, offset) = objects.place(page);
-        loop {
-            match self.windows[frame].map(address, offset, 1, access, MemoryType::Normal) {
-                Ok(_) => return Ok(()),
+        self.map_run(objects, Run { address, frame, offset, pages: 1, access })
+    }
+
+    /// Maps pages where none are mapped.
+    pub fn map_many(&mut self, objects: &mut Objects, runs: Runs) -> Result<(), Error> {
+        match runs.0[..] {
+            [run] => self.map_run(objects, run),
+            _ => self.carry_out(Some(objects), runs, AddressSpace::map_many),
+        }
+    }
+
+    fn map_run(&mut self, objects: &mut Objects, mut run: Run) -> Result<(), Error> {
+        while run.pages > 0 {
+            let Run { address, frame, offset, pages, access } = run;
+            match self.windows[frame].map(address, offset, pages, access, MemoryType::Normal) {
+                Ok(done) => run.skip(done),
                 Err(Error { reason: Reason::MissingTable, .. }) => {
                     self.add_table(objects, address)?;
                 }
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Maps pages where none are mapped: address, page and access of each, ascending.
-    pub fn map_many(
-        &mut self,
-        objects: &mut Objects,
-        pages: impl Iterator<Item = (u64, Page, Access)>,
-    ) -> Result<(), Error> {
-        let mut runs: Vec<Run> = Vec::new();
-        for (address, page, access) in pages {
-            let (frame, offset) = objects.place(page);
-            match runs.last_mut() {
-                Some(run)
-                    if run.frame == frame
-                        && run.access == access
-                        && run.address + run.pages * PAGE_BYTES == address
-                        && run.offset + run.pages == offset =>
-                {
-                    run.pages += 1;
-                }
-                _ => runs.push(Run { address, frame, offset, pages: 1, access }),
-            }
-        }
-        self.carry_out(Some(objects), &mut runs, AddressSpace::map_many)
+        Ok(())
     }
 
     /// Unmaps the one page at `address`.
@@ -103,32 +110,21 @@ impl Mapping {
         self.windows[frame].protect(address, 1, access).map(|_| ())
     }
 
-    /// Unmaps pages: address and page of each, ascending.
-    pub fn unmap(
-        &mut self,
-        objects: &Objects,
-        pages: impl Iterator<Item = (u64, Page)>,
-    ) -> Result<(), Error> {
-        let mut runs = stretches(objects, pages, Access::READ);
-        self.carry_out(None, &mut runs, AddressSpace::unmap_many)
+    /// Unmaps pages, wherever in their frames they are.
+    pub fn unmap(&mut self, runs: Runs) -> Result<(), Error> {
+        self.carry_out(None, runs, AddressSpace::unmap_many)
     }
 
-    /// Changes what may be done with pages that are mapped: address and page of each, ascending.
-    pub fn protect(
-        &mut self,
-        objects: &Objects,
-        pages: impl Iterator<Item = (u64, Page)>,
-        access: Access,
-    ) -> Result<(), Error> {
-        let mut runs = stretches(objects, pages, access);
-        self.carry_out(None, &mut runs, AddressSpace::protect_many)
+    /// Changes what may be done with pages that are mapped, wherever in their frames they are.
+    pub fn protect(&mut self, runs: Runs) -> Result<(), Error> {
+        self.carry_out(None, runs, AddressSpace::protect_many)
     }
 
     /// Has the kernel carry out an operation on `runs`, as often as it takes.
     fn carry_out(
         &mut self,
         mut objects: Option<&mut Objects>,
-        runs: &mut [Run],
+        Runs(mut runs): Runs,
         operation: fn(AddressSpace, u64) -> Result<(u64, u64), Error>,
     ) -> Result<(), Error> {
         let mut first = 0;
@@ -144,9 +140,7 @@ impl Mapping {
                 Ok((done, pages)) => {
                     first += done as usize;
                     if let Some(run) = runs.get_mut(first).filter(|_| pages > 0) {
-                        run.address += pages * PAGE_BYTES;
-                        run.offset += pages;
-                        run.pages -= pages;
+                        run.skip(pages);
                     }
                 }
                 Err(Error { reason: Reason::MissingTable, .. })
@@ -176,21 +170,33 @@ impl Mapping {
     }
 }
 
-/// Runs of `pages` that lie behind one another, wherever in the frame they are.
-fn stretches(
-    objects: &Objects,
-    pages: impl Iterator<Item = (u64, Page)>,
-    access: Access,
-) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let mut last = 0;
-    for (address, page) in pages {
-        let (frame, _) = objects.place(page);
-        match runs.last_mut() {
-            Some(run) if run.frame == frame && address == last + PAGE_BYTES => run.pages += 1,
-            _ => runs.push(Run { address, frame, offset: 0, pages: 1, access }),
+/// Pages of an address space, as the kernel is told of them: in runs.
+#[derive(Default)]
+pub struct Runs(Vec<Run>);
+
+impl Runs {
+    /// Adds a page that lies behind all others. Those that are to be mapped make one run if they lie behind one
+    /// another in their frame, too.
+    #[inline]
+    pub fn add(&mut self, objects: &Objects, address: u64, page: Page, access: Access) {
+        let (frame, offset) = objects.place(page);
+        match self.0.last_mut() {
+            Some(run)
+                if run.goes_on(address, frame, access) && run.offset + run.pages == offset =>
+            {
+                run.pages += 1;
+            }
+            _ => self.0.push(Run { address, frame, offset, pages: 1, access }),
         }
-        last = address;
     }
-    runs
+
+    /// The same of a page that is not to be mapped: where it lies in its frame is nobody's business then.
+    #[inline]
+    pub fn add_mapped(&mut self, objects: &Objects, address: u64, page: Page, access: Access) {
+        let (frame, _) = objects.place(page);
+        match self.0.last_mut() {
+            Some(run) if run.goes_on(address, frame, access) => run.pages += 1,
+            _ => self.0.push(Run { address, frame, offset: 0, pages: 1, access }),
+        }
+    }
 }

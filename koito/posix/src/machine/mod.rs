@@ -6,7 +6,7 @@ mod objects;
 mod placement;
 mod threads;
 
-pub use mapping::Mapping;
+pub use mapping::{Mapping, Runs};
 pub use memory::Memory;
 pub use objects::{Body, HEAP_BYTES, IDENTIFIER, Objects};
 pub use placement::urgency;

@@ -192,13 +192,11 @@ impl Objects {
     pub fn take_table(&mut self) -> Result<(PageTable, Table), Error> {
         let table = match self.idle_tables.pop() {
             Some(table) => table,
-            None => {
-                let slot = self.take_slot()?;
-                self.take_slot()?;
-                let bits = u64::from(PAGE_BYTES.trailing_zeros());
-                self.memory.convert(ObjectType::Generic, bits, 1, root(), slot)?;
-                Table(slot)
-            }
+            None => match self.make_table() {
+                Ok(table) => table,
+                // Those who run have more need of it than those who may come.
+                Err(error) => self.idle_table().ok_or(error)?,
+            },
         };
         let memory = Generic::slot(table.0);
         match memory.convert(ObjectType::PageTable, 0, 1, root(), table.0 + 1) {
@@ -208,6 +206,21 @@ impl Objects {
                 Err(error)
             }
         }
+    }
+
+    fn make_table(&mut self) -> Result<Table, Error> {
+        let slot = self.take_slot()?;
+        self.take_slot()?;
+        let bits = u64::from(PAGE_BYTES.trailing_zeros());
+        self.memory.convert(ObjectType::Generic, bits, 1, root(), slot)?;
+        Ok(Table(slot))
+    }
+
+    /// A table of an address space that is kept for the next program.
+    fn idle_table(&mut self) -> Option<Table> {
+        let space = self.idle_spaces.iter_mut().rev().find(|it| it.tables() > 0)?;
+        let table = space.tables.pop()?;
+        root().remove(table.0 + 1).is_ok().then_some(table)
     }
 
     /// Takes back a table that could not be used.

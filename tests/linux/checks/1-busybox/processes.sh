@@ -111,3 +111,6 @@ a=$(head -c 16 /dev/urandom | md5sum); b=$(head -c 16 /dev/urandom | md5sum); [ 
 
 ### terminal-is-none
 tty; echo $?; [ -t 0 ]; echo $?; test -t 1; echo $?
+### races
+# Threads and processes in each other's way: mappings, forks, pipes, locks, signals, ends.
+linux-racers 1

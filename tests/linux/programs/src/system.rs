@@ -2,10 +2,12 @@
 
 use core::arch::{asm, naked_asm, x86_64::_rdtsc};
 use core::ffi::{CStr, c_char};
+use core::sync::atomic::AtomicU32;
 
 use linux_raw_sys::general as linux;
 use linux_raw_sys::general::{
-    __NR_clock_gettime, __NR_clone, __NR_exit_group, __NR_kill, __NR_mmap, __NR_munmap,
+    __NR_clock_gettime, __NR_clone, __NR_exit, __NR_exit_group, __NR_futex, __NR_gettid, __NR_kill,
+    __NR_mmap, __NR_munmap, __NR_sched_yield, __NR_tgkill,
 };
 use linux_raw_sys::general::{__NR_close, __NR_dup2, __NR_execve, __NR_fstat, __NR_ftruncate};
 use linux_raw_sys::general::{__NR_getpid, __NR_getppid, __NR_ioctl, __NR_lseek, __NR_open};
@@ -161,6 +163,78 @@ pub fn pipe() -> [Descriptor; 2] {
 pub fn fork() -> isize {
     // SAFETY: without flags the child has a copy of everything and shares nothing.
     unsafe { call(__NR_clone, [linux::SIGCHLD as usize, 0, 0, 0, 0, 0]) }
+}
+
+/// Bytes of a thread's stack.
+const STACK_BYTES: usize = 64 << 10;
+
+/// Begins a thread that runs `entry`; answers its number. Its stack stays when it has ended.
+pub fn thread(entry: extern "C" fn(usize) -> !, argument: usize) -> isize {
+    let stack = map(STACK_BYTES);
+    let first = STACK_BYTES - 2 * size_of::<usize>();
+    stack[first..first + 8].copy_from_slice(&argument.to_ne_bytes());
+    stack[first + 8..].copy_from_slice(&(entry as *const () as usize).to_ne_bytes());
+    let flags = linux::CLONE_VM
+        | linux::CLONE_FS
+        | linux::CLONE_FILES
+        | linux::CLONE_SIGHAND
+        | linux::CLONE_THREAD
+        | linux::CLONE_SYSVSEM;
+    let answer: isize;
+    // SAFETY: the thread begins on a stack of its own, of which it takes what was just put there; `entry` never
+    // returns. The caller goes on behind the label, with its own stack and registers.
+    unsafe {
+        asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "xor ebp, ebp",
+            "pop rdi",
+            "pop rax",
+            "call rax",
+            "2:",
+            inlateout("rax") __NR_clone as usize as isize => answer,
+            in("rdi") flags as usize, in("rsi") stack.as_mut_ptr().add(first),
+            in("rdx") 0, in("r10") 0, in("r8") 0,
+            lateout("rcx") _, lateout("r11") _,
+        );
+    }
+    answer
+}
+
+/// Ends this thread.
+pub fn exit_thread() -> ! {
+    plain(__NR_exit, 0, 0, 0);
+    unreachable!()
+}
+
+/// This thread's identifier.
+pub fn gettid() -> isize {
+    plain(__NR_gettid, 0, 0, 0)
+}
+
+/// Lets others run.
+pub fn sched_yield() -> isize {
+    plain(__NR_sched_yield, 0, 0, 0)
+}
+
+/// Sends a signal to a thread.
+pub fn tgkill(process: isize, thread: isize, signal: u32) -> isize {
+    plain(__NR_tgkill, process as usize, thread as usize, signal as usize)
+}
+
+/// Waits until `word` is woken, if it is `value`.
+pub fn futex_wait(word: &AtomicU32, value: u32) -> isize {
+    let wait = (linux::FUTEX_WAIT | linux::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: the call reads the word, and no time limit.
+    unsafe { call(__NR_futex, [word.as_ptr() as usize, wait, value as usize, 0, 0, 0]) }
+}
+
+/// Wakes up to `count` of those who wait at `word`.
+pub fn futex_wake(word: &AtomicU32, count: u32) -> isize {
+    let wake = (linux::FUTEX_WAKE | linux::FUTEX_PRIVATE_FLAG) as usize;
+    // SAFETY: the call uses the address only.
+    unsafe { call(__NR_futex, [word.as_ptr() as usize, wake, count as usize, 0, 0, 0]) }
 }
 
 /// Waits for a child's end, and answers how it ended.
