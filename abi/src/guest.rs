@@ -94,8 +94,6 @@ pub enum GuestInstruction {
     WriteBack = 4,
     /// `invd`.
     Invalidate = 5,
-    /// `rdtscp`.
-    ReadTime = 6,
     /// A change of tasks; the guest has to be told that there is none.
     TaskSwitch = 7,
     /// `rsm`.
@@ -283,6 +281,11 @@ impl Event {
         self.0 & Self::VALID != 0
     }
 
+    /// Whether it is a non-maskable interrupt.
+    pub const fn is_non_maskable(self) -> bool {
+        self.is_valid() && self.kind() == Self::non_maskable().kind()
+    }
+
     /// Its vector.
     pub const fn vector(self) -> u8 {
         self.0 as u8
@@ -319,12 +322,14 @@ bitflags! {
         const EVENTS = 128;
         /// What the guest's time-stamp counter is ahead of the machine's.
         const TIME = 256;
+        /// IA32_TSC_AUX, which `rdtscp` and `rdpid` tell.
+        const AUXILIARY = 512;
     }
 }
 
 impl StateGroups {
     /// Words of each group, in order.
-    pub const WORDS: [u8; 9] = [16, 2, 7, 16, 4, 9, 6, 2, 1];
+    pub const WORDS: [u8; 10] = [16, 2, 7, 16, 4, 9, 6, 2, 1, 1];
 
     /// Words of all of them together.
     pub const fn words(self) -> usize {

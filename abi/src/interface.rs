@@ -197,7 +197,7 @@ macro_rules! interface {
                 /// Copies the state of the Virtual CPU of a stopped process to the own IPC buffer, from
                 /// word 6 on; answers how many words.
                 ///
-                /// Cost: constant: a copy of at most 63 words.
+                /// Cost: constant: a copy of at most 64 words.
                 read_guest ReadGuest = 19 [READ] (groups: StateGroups) -> (words: u64);
                 /// Replaces state of the Virtual CPU of a stopped process by what stands in the own IPC
                 /// buffer from word 6 on. Bits that no guest can have are taken away or refused; what

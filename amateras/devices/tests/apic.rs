@@ -138,7 +138,7 @@ fn a_controller_that_is_off_takes_nothing_and_masks_its_entries() {
 
 #[test]
 fn the_old_controllers_interrupt_through_the_first_processors_entry() {
-    let mut board = Board::new(0, 2, NoBus);
+    let board = Board::new(0, 2, NoBus);
     for (port, value) in [(0x20, 0x11), (0x21, 0x30), (0x21, 0x04), (0x21, 0x01), (0x21, 0)] {
         let visit = Visit { processor: 0, memory: &mut &mut [][..], now: START };
         board.write(Place::Port(port), 1, value, visit);

@@ -74,6 +74,7 @@ const fn matters(reason: ExitReason) -> bool {
             | ExitReason::Port
             | ExitReason::ReadRegister
             | ExitReason::WriteRegister
+            | ExitReason::SetExtended
             | ExitReason::Instruction
     )
 }

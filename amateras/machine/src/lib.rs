@@ -10,6 +10,7 @@
 mod answer;
 mod arithmetic;
 mod emulate;
+mod extended;
 mod identity;
 mod lengths;
 mod machine;
@@ -23,4 +24,4 @@ mod walk;
 pub use answer::{Answer, Next, Stop};
 pub use identity::{Identity, LEAVES};
 pub use machine::{Machine, Notes};
-pub use processor::Processor;
+pub use processor::{Processor, XCR0};

@@ -10,6 +10,7 @@ use amateras_devices::{
 use crate::answer::{PROTECTION, UNDEFINED};
 use crate::emulate::Emulator;
 use crate::lengths::Lengths;
+use crate::processor::XCR0;
 use crate::{Answer, Identity, Next, Processor, Stop, registers, string};
 
 /// A machine, which several threads may have before them.
@@ -62,7 +63,7 @@ impl<B: Bus> Machine<B> {
         let length = || length.ok_or(Stop::NoInstruction(exit.instruction));
         let answer = match reason {
             ExitReason::Identify => length().map(|length| {
-                let leaf = self.identity.answer(number, exit.value as u32, me);
+                let leaf = self.identity.answer(number, exit.value as u32, me, processor);
                 Answer::after(length).with_four(leaf.map(u64::from))
             }),
             ExitReason::Port => length().and_then(|length| {
@@ -91,9 +92,16 @@ impl<B: Bus> Machine<B> {
                 }
             }
             ExitReason::Exception => Ok(Answer::default().with_event(Event(exit.detail))),
-            ExitReason::Hypercall | ExitReason::SetExtended => {
-                Ok(Answer::default().with_event(UNDEFINED))
+            ExitReason::SetExtended => {
+                let is_kernel = exit.situation.privilege() == 0;
+                if is_kernel && number == 0 && self.identity.extended().admit(exit.value) {
+                    processor.set(StateGroups::CONTROL, XCR0, exit.value);
+                    length().map(Answer::after)
+                } else {
+                    Ok(Answer::default().with_event(PROTECTION))
+                }
             }
+            ExitReason::Hypercall => Ok(Answer::default().with_event(UNDEFINED)),
             ExitReason::Instruction => match exit.detail {
                 // Caches are the machine's, and coherent.
                 WRITE_BACK | INVALIDATE => length().map(Answer::after),

@@ -21,9 +21,12 @@ pub const RSI: usize = 4;
 pub const RDI: usize = 5;
 /// RFLAGS beside RIP.
 pub const FLAGS: usize = 1;
-/// CR0, CR2 and EFER among the words of the control registers.
+/// CR0, CR2, CR4 and EFER among the words of the control registers.
 pub const CR0: usize = 0;
 pub const CR2: usize = 1;
+pub const CR4: usize = 3;
 pub const EFER: usize = 5;
+/// Which extended states are on, among the same.
+pub const XCR0: usize = 6;
 /// The page attribute table among the words of the system's registers.
 pub const PAT: usize = 8;

@@ -15,6 +15,9 @@ const ACTIVE: u64 = 1 << 10;
 /// CR0: paging.
 const PAGING: u64 = 1 << 31;
 
+/// What `rdtscp` tells beside the time, in 32 bits.
+const AUXILIARY: u32 = 0xc000_0103;
+
 /// Memory types by page tables, and those that there are: uncacheable, combining, through, protected,
 /// back, and uncacheable unless said otherwise.
 const PAGE_ATTRIBUTES: u32 = 0x277;
@@ -41,6 +44,7 @@ pub fn read(number: u32, processor: &mut impl Processor) -> Option<u64> {
     match number {
         FEATURES => Some(processor.get(StateGroups::CONTROL, EFER)),
         PAGE_ATTRIBUTES => Some(processor.get(StateGroups::SYSTEM, PAT)),
+        AUXILIARY => Some(processor.get(StateGroups::AUXILIARY, 0)),
         _ => constant(number),
     }
 }
@@ -54,7 +58,11 @@ pub fn write(number: u32, value: u64, processor: &mut impl Processor) -> Option<
             processor.set(StateGroups::SYSTEM, PAT, value);
             Some(())
         }
-        PAGE_ATTRIBUTES => None,
+        AUXILIARY if value >> 32 == 0 => {
+            processor.set(StateGroups::AUXILIARY, 0, value);
+            Some(())
+        }
+        PAGE_ATTRIBUTES | AUXILIARY => None,
         _ => constant(number).map(|_| ()),
     }
 }

@@ -20,6 +20,7 @@ const OPEN: u64 = Situation::LONG
 struct Registers {
     control: [u64; 7],
     system: [u64; 9],
+    auxiliary: u64,
     time: u64,
     code_base: u64,
     general: [u64; 16],
@@ -33,6 +34,7 @@ impl Registers {
             StateGroups::CONTROL => &mut self.control[index],
             StateGroups::SYSTEM => &mut self.system[index],
             StateGroups::TIME => &mut self.time,
+            StateGroups::AUXILIARY => &mut self.auxiliary,
             StateGroups::SEGMENTS if index == 3 => &mut self.code_base,
             StateGroups::SEGMENTS => &mut self.segments[index],
             StateGroups::GENERAL => &mut self.general[index],
@@ -59,6 +61,11 @@ struct Machine {
 }
 
 impl Machine {
+    fn of(identity: Identity) -> Self {
+        let shared = Shared::new(identity, 1, 0, NoBus);
+        Self { shared, notes: Notes::new(Timeline::new(0, 1_000_000)) }
+    }
+
     fn exit(
         &mut self,
         label: u32,
@@ -72,8 +79,7 @@ impl Machine {
 
 /// A machine on a processor that has every feature there is.
 fn machine() -> Machine {
-    let shared = Shared::new(Identity::of(4, |leaf, _| highest(leaf)), 1, 0, NoBus);
-    Machine { shared, notes: Notes::new(Timeline::new(0, 1_000_000)) }
+    Machine::of(Identity::of(4, SSE, |leaf, _| highest(leaf)))
 }
 
 fn highest(leaf: u32) -> [u32; 4] {
@@ -139,29 +145,104 @@ fn identification_is_answered_in_four_registers() {
 
 #[test]
 fn what_no_guest_can_have_is_not_identified() {
-    let identity = Identity::of(4, |leaf, _| highest(leaf));
-    let [_, b, c, d] = identity.answer(1, 0, 0);
-    for (what, bit) in [("VMX", 5), ("x2APIC", 21), ("PCID", 17), ("XSAVE", 26), ("AVX", 28)] {
+    let identity = Identity::of(4, SSE, |leaf, _| highest(leaf));
+    let answer = |identity: &Identity, leaf, second, number| {
+        identity.answer(leaf, second, number, &mut Registers::default())
+    };
+    let [_, b, c, d] = answer(&identity, 1, 0, 0);
+    for (what, bit) in [("VMX", 5), ("x2APIC", 21), ("PCID", 17), ("AVX", 28), ("FMA", 12)] {
         assert_eq!(c >> bit & 1, 0, "{what}");
     }
     for (what, bit) in [("MCE", 7), ("MTRR", 12), ("MCA", 14)] {
         assert_eq!(d >> bit & 1, 0, "{what}");
     }
     assert_eq!((b >> 16, c >> 31), (0, 1), "processor 0, under a monitor");
-    assert_eq!(identity.answer(1, 0, 3)[1] >> 24, 3, "each has its number");
-    let [_, _, c, d] = identity.answer(0x8000_0001, 0, 0);
-    assert_eq!((c >> 2 & 1, d >> 27 & 1), (0, 0), "SVM, RDTSCP");
-    assert_eq!(identity.answer(0xd, 0, 0), [0; 4]);
-    assert_eq!(identity.answer(0x8000_001f, 0, 0), [0; 4]);
-    assert_eq!(identity.answer(7, 1, 0), [0; 4]);
-    assert_eq!(identity.answer(0xb, 1, 3), [3, 4, 0x201, 3], "one of four cores");
-    assert_eq!(identity.answer(0x8000_0008, 0, 3)[2], 3 << 12 | 3, "in the other way");
-    let small = Identity::of(4, |leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
+    assert_eq!(answer(&identity, 1, 0, 3)[1] >> 24, 3, "each has its number");
+    let [_, _, c, d] = answer(&identity, 0x8000_0001, 0, 0);
+    assert_eq!((c >> 2 & 1, d >> 27 & 1), (0, 1), "no SVM, but RDTSCP");
+    assert_eq!(answer(&identity, 0x8000_001f, 0, 0), [0; 4]);
+    assert_eq!(answer(&identity, 7, 1, 0), [0; 4]);
+    let [_, b, c, d] = answer(&identity, 7, 0, 0);
+    assert_eq!((b >> 5 & 1, b >> 16 & 1, c & !(1 << 22), d), (0, 0, 0, 0), "without AVX");
+    assert_eq!(answer(&identity, 0xb, 1, 3), [3, 4, 0x201, 3], "one of four cores");
+    assert_eq!(answer(&identity, 0x8000_0008, 0, 3)[2], 3 << 12 | 3, "in the other way");
+    let small =
+        Identity::of(4, SSE, |leaf, _| if leaf == 0 { [1, 1, 2, 3] } else { highest(leaf) });
     assert_eq!(
-        small.answer(7, 0, 0)[1],
+        answer(&small, 7, 0, 0)[1],
         2,
         "of a leaf that is not there, only what needs no machine"
     );
+}
+
+/// XCR0 with SSE; with AVX; with AVX-512.
+const SSE: u64 = 0b11;
+const AVX: u64 = SSE | 0b100;
+const AVX_512: u64 = AVX | 0b1110_0000;
+
+/// Places of the extended states, as of an Intel.
+fn states(leaf: u32, number: u32) -> [u32; 4] {
+    match (leaf, number) {
+        (0xd, 0) => [0x2ff, 2696, 2696, 0],
+        (0xd, 1) => [0xf, 0, 0, 0],
+        (0xd, 2) => [256, 576, 0, 0],
+        (0xd, 5) => [64, 1088, 0, 0],
+        (0xd, 6) => [512, 1152, 0, 0],
+        (0xd, 7) => [1024, 1664, 0, 0],
+        _ => highest(leaf),
+    }
+}
+
+#[test]
+fn extended_states_are_those_that_are_offered_in_the_room_that_they_take() {
+    let identity = Identity::of(1, AVX, states);
+    let answer = |number, enabled| {
+        let mut registers = Registers::default();
+        registers.control[6] = enabled;
+        identity.answer(0xd, number, 0, &mut registers)
+    };
+    assert_eq!(answer(0, SSE), [7, 576, 832, 0]);
+    assert_eq!(answer(0, AVX), [7, 832, 832, 0]);
+    assert_eq!(answer(1, AVX), [1, 0, 0, 0], "xsaveopt, and no compact form");
+    assert_eq!(answer(2, AVX), [256, 576, 0, 0]);
+    for number in [3, 5, 9, 63, 64, u32::MAX] {
+        assert_eq!(answer(number, AVX), [0; 4]);
+    }
+    let most = Identity::of(1, AVX_512, states);
+    assert_eq!(most.answer(0xd, 0, 0, &mut Registers::default())[2], 2688);
+    let features = |identity: &Identity| {
+        let [_, _, c, _] = identity.answer(1, 0, 0, &mut Registers::default());
+        let [_, b, _, _] = identity.answer(7, 0, 0, &mut Registers::default());
+        [c >> 28 & 1, b >> 5 & 1, b >> 16 & 1]
+    };
+    assert_eq!((features(&identity), features(&most)), ([1, 1, 0], [1, 1, 1]));
+    let mut registers = Registers::default();
+    registers.control[3] = 1 << 18;
+    assert_eq!(identity.answer(1, 0, 0, &mut registers)[2] >> 26 & 3, 3, "XSAVE, and it is on");
+    assert_eq!(identity.answer(1, 0, 0, &mut Registers::default())[2] >> 26 & 3, 1);
+}
+
+#[test]
+fn a_guest_switches_extended_states_on_as_a_processor_would_let_it() {
+    let mut machine = Machine::of(Identity::of(1, AVX_512, states));
+    let mut registers = Registers::default();
+    let mut set = |number, value, situation| {
+        let exit = exit(situation | 3, number, value);
+        let reason = ExitReason::SetExtended as u32;
+        let it = run(machine.exit(reason, &exit, &mut registers, visit(&mut &mut [][..])));
+        let protection = Event::exception_with_code(13, 0).0;
+        let faults = it.verdict.has(GuestVerdict::INJECT) && it.words[4] == protection;
+        (it.verdict.bytes_done(), faults, registers.control[6])
+    };
+    for good in [1, SSE, AVX, AVX_512] {
+        assert_eq!(set(0, good, OPEN), (3, false, good));
+    }
+    set(0, 1, OPEN);
+    for bad in [0, 2, 5, AVX | 1 << 5, AVX_512 & !4, 1 | 1 << 9, SSE | 1 << 62] {
+        assert_eq!(set(0, bad, OPEN), (0, true, 1), "{bad:#x}");
+    }
+    assert_eq!(set(1, SSE, OPEN), (0, true, 1), "there is no other such register");
+    assert_eq!(set(0, SSE, OPEN | 3 << 8), (0, true, 1), "not in user mode");
 }
 
 #[test]
@@ -255,6 +336,22 @@ fn long_mode_is_switched_as_the_architecture_says() {
 }
 
 #[test]
+fn what_comes_with_the_time_has_32_bits() {
+    let (mut machine, mut registers) = (machine(), Registers::default());
+    for (value, kept) in [(0x1001, 0x1001), (u32::MAX.into(), u32::MAX.into()), (1 << 32, 1 << 32)]
+    {
+        let exit = exit(OPEN | 2, 0xc000_0103, value);
+        let reason = ExitReason::WriteRegister as u32;
+        let it = run(machine.exit(reason, &exit, &mut registers, visit(&mut &mut [][..])));
+        let fits = value >> 32 == 0;
+        assert_eq!(
+            (it.verdict.has(GuestVerdict::INJECT), registers.auxiliary == kept),
+            (!fits, fits)
+        );
+    }
+}
+
+#[test]
 fn registers_that_are_not_there_fault() {
     let mut machine = machine();
     for reason in [ExitReason::ReadRegister, ExitReason::WriteRegister] {
@@ -272,11 +369,9 @@ fn what_a_guest_may_not_do_is_undefined_to_it() {
     let mut machine = machine();
     let instruction = |which| exit(OPEN | 3, which as u64, 0);
     let virtualisation = instruction(GuestInstruction::Virtualisation);
-    for (reason, exit) in [
-        (ExitReason::Instruction, virtualisation),
-        (ExitReason::Hypercall, exit(OPEN | 3, 0, 0)),
-        (ExitReason::SetExtended, exit(OPEN | 3, 0, 7)),
-    ] {
+    for (reason, exit) in
+        [(ExitReason::Instruction, virtualisation), (ExitReason::Hypercall, exit(OPEN | 3, 0, 0))]
+    {
         let it = run(answer(&mut machine, reason, &exit));
         assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::exception(6).0, 0));
     }

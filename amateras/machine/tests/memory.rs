@@ -130,7 +130,7 @@ fn memory() -> Vec<u8> {
 
 fn guest() -> (Guest, DeviceCell) {
     let device = DeviceCell::default();
-    let machine = Machine::new(Identity::of(1, |_, _| [0; 4]), 1, 0, device.clone());
+    let machine = Machine::new(Identity::of(1, 1, |_, _| [0; 4]), 1, 0, device.clone());
     let notes = Notes::new(Timeline::new(0, 1));
     (Guest { machine, notes, memory: memory(), registers: Registers::default() }, device)
 }

@@ -17,13 +17,13 @@ use crate::{Options, StartError};
 const THERE_IS_ONE: Error = Error::new(Reason::Busy, Culprit::OTHER);
 
 /// Makes what threads have before them, of objects from `maker`, and starts those threads besides the
-/// `first`. `machine` makes the machine for so many processors.
+/// `first`. `machine` makes the machine for these processors.
 pub fn shared<M: Maker, const REGIONS: usize, const TABLES: usize>(
     maker: &mut M,
     space: &mut Space<REGIONS, TABLES>,
     first: Seat,
     options: &Options,
-    machine: impl FnOnce(usize) -> Machine<Pci>,
+    machine: impl FnOnce(&VirtualProcessors) -> Machine<Pci>,
 ) -> Result<&'static Shared, StartError> {
     if SHARED.is_completed() {
         return Err(THERE_IS_ONE.into());
@@ -31,7 +31,7 @@ pub fn shared<M: Maker, const REGIONS: usize, const TABLES: usize>(
     let physical: VirtualAddressSpace = maker.make(0)?;
     let (seats, processors) = seat(maker, physical, first, options)?;
     let memory = Memory::new(maker, space, physical, options.memory)?;
-    let machine = machine(processors.len());
+    let machine = machine(&processors);
     let rate = options.ticks_per_millisecond;
     let shared = SHARED.call_once(|| Shared::new(machine, processors, memory, seats, rate));
     let mut stacks = Stacks::new(space.address_space());

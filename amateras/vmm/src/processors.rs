@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use amateras_devices::MOST_PROCESSORS;
-use amateras_machine::Processor;
+use amateras_machine::{Processor, XCR0};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Event, StateGroups};
 use nun::heapless::Vec;
@@ -80,6 +80,14 @@ impl VirtualProcessor {
     pub fn resume(&self) -> Result<(), Error> {
         self.set_doing(Doing::Running);
         self.pcb.resume()
+    }
+
+    /// The extended states that there are for guests: all that are left of XCR0, to which it is set, as if there were
+    /// every one.
+    pub(crate) fn extended_states(&self) -> u64 {
+        let mut registers = Registers(self.pcb);
+        registers.set(StateGroups::CONTROL, XCR0, u64::MAX);
+        registers.get(StateGroups::CONTROL, XCR0)
     }
 
     /// Makes its process leave the guest, unless that will happen anyway.

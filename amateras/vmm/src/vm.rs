@@ -15,7 +15,7 @@ use nun::memory::{Maker, Space};
 use nun::{Culprit, Error, IpcPort, Message, NotificationPort, Reason, ticks};
 
 use crate::order::Order;
-use crate::processors::Doing;
+use crate::processors::{Doing, VirtualProcessor, VirtualProcessors};
 use crate::server::Server;
 use crate::shared::{FIRST, Seat, Shared};
 use crate::{Guest, Options, StartError, make, state};
@@ -58,14 +58,15 @@ impl<'a> Vm<'a> {
         options: Options,
         guest: Guest<'a>,
     ) -> Result<Self, StartError> {
-        let machine = |processors| {
-            let identity = Identity::of(processors, |leaf, second| {
+        let machine = |processors: &VirtualProcessors| {
+            let extended = processors.first().map_or(0, VirtualProcessor::extended_states);
+            let identity = Identity::of(processors.len(), extended, |leaf, second| {
                 let answer = raw_cpuid::cpuid!(leaf, second);
                 [answer.eax, answer.ebx, answer.ecx, answer.edx]
             });
             let mut pci = Pci::default();
             guest.devices.iter().for_each(|device| pci.plug(*device));
-            Machine::new(identity, processors, options.epoch, pci)
+            Machine::new(identity, processors.len(), options.epoch, pci)
         };
         let first = Seat { port, bell, notification: bell };
         let shared = make::shared(maker, space, first, &options, machine)?;

@@ -14,6 +14,9 @@ use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Outcome, Stop, bad_argument};
 
+/// State travels through an IPC buffer.
+const NO_BUFFER: Error = Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER);
+
 impl<H: Hal> Kernel<H> {
     /// The virtual CPU that `process` runs, if it is one of those.
     #[inline(always)]
@@ -95,8 +98,7 @@ impl<H: Hal> Kernel<H> {
         groups: StateGroups,
     ) -> Result<Outcome, Stop> {
         let guest = self.stopped_guest(process)?;
-        let words = self.put_groups(guest, groups, caller.process);
-        let words = words.ok_or(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER))?;
+        let words = self.put_groups(guest, groups, caller.process)?;
         Ok(Outcome::word(words as u64))
     }
 
@@ -107,8 +109,7 @@ impl<H: Hal> Kernel<H> {
         groups: StateGroups,
     ) -> Result<Outcome, Stop> {
         let guest = self.stopped_guest(process)?;
-        self.take_groups(guest, groups, caller.process)
-            .ok_or(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER))?;
+        self.take_groups(guest, groups, caller.process)?;
         Ok(Outcome::NOTHING)
     }
 
@@ -189,38 +190,38 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Copies `groups` of `guest` to the IPC buffer of `process`, behind the words in registers;
-    /// answers how many words, `None` without a buffer.
+    /// answers how many words. An error without a buffer.
     #[inline(never)]
     fn put_groups(
         &self,
         guest: PhysicalAddress,
         groups: StateGroups,
         process: Ref<Process>,
-    ) -> Option<usize> {
-        let buffer = self.buffer(process)?;
+    ) -> Result<usize, Error> {
+        let buffer = self.buffer(process).ok_or(NO_BUFFER)?;
         let mut index = MESSAGE_REGISTERS;
         self.hal().read_guest(guest, groups, &mut |word| {
             self.store.write_word(buffer, index, word);
             index = index.wrapping_add(1);
         });
-        Some(groups.words())
+        Ok(groups.words())
     }
 
-    /// Replaces `groups` of `guest` by words of the IPC buffer of `process`; `None` without one.
+    /// Replaces `groups` of `guest` by words of the IPC buffer of `process`. An error without one.
     #[inline(never)]
     fn take_groups(
         &self,
         guest: PhysicalAddress,
         groups: StateGroups,
         process: Ref<Process>,
-    ) -> Option<()> {
-        let buffer = self.buffer(process)?;
+    ) -> Result<(), Error> {
+        let buffer = self.buffer(process).ok_or(NO_BUFFER)?;
         let mut index = MESSAGE_REGISTERS;
         self.hal().write_guest(guest, groups, &mut || {
             let word = self.store.read_word(buffer, index);
             index = index.wrapping_add(1);
             word
         });
-        Some(())
+        Ok(())
     }
 }

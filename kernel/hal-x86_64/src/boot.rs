@@ -99,6 +99,7 @@ pub unsafe fn boot(info: u64, image: &ImageLayout) -> Result<Machine, BootError>
             start_clock(&features, &platform, &mut space)?,
         )
     };
+    features.speculation.prepare();
     virt::prepare(&features, &mut space)?;
     // SAFETY: the memory map is true.
     let trampoline = unsafe { start_processors(&info, &features, &platform, &mut space)? };

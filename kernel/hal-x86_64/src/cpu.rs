@@ -19,6 +19,7 @@ use x86_64::VirtAddr;
 
 use crate::context::Context;
 use crate::segments::Segments;
+use crate::virt::Tags;
 
 /// CPUs that there is room for.
 pub const MAX_CPUS: usize = 16;
@@ -40,8 +41,10 @@ pub struct Cpu {
     pub(crate) deadline: AtomicU64,
     /// Address of the vector state that its vector unit holds; 0 while that is clean and off.
     pub(crate) vector_state: AtomicU64,
-    /// Address of the virtual CPU whose translations it may have cached, 0 for nobody's.
+    /// Address of the virtual CPU that it entered last, 0 if it has to forget something before it enters one.
     pub(crate) guest: AtomicU64,
+    /// Those of guests.
+    pub(crate) tags: Tags,
     /// Physical address of the VMCS that it holds, 0 for none.
     pub(crate) vmcs: AtomicU64,
     /// Physical address of the page that virtualisation wants for each CPU.
@@ -133,6 +136,7 @@ impl Area {
                 deadline: AtomicU64::new(0),
                 vector_state: AtomicU64::new(0),
                 guest: AtomicU64::new(0),
+                tags: Tags::new(),
                 vmcs: AtomicU64::new(0),
                 own_page: AtomicU64::new(0),
                 local_apic: AtomicU32::new(0),

@@ -10,13 +10,12 @@ use x86_64::registers::control::{Cr0, Cr0Flags, Cr4, Cr4Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 use x86_64::registers::xcontrol::XCr0;
 
+use crate::speculation::Speculation;
 use crate::vector;
 use crate::virt::{self, Technique};
 
-const IA32_SPEC_CTRL: u32 = 0x48;
-const IA32_ARCH_CAPABILITIES: u32 = 0x10a;
 const IA32_SYSENTER_CS: u32 = 0x174;
-const IA32_PAT: u32 = 0x277;
+pub(crate) const IA32_PAT: u32 = 0x277;
 
 /// Attributes 0 to 3, and the same again: write-back, write-combining, uncached unless the
 /// range says write-combining, uncached. Chosen by [`Flags`](crate::page_entry::Flags).
@@ -26,18 +25,8 @@ const PAGE_ATTRIBUTES: u64 = 0x0007_0106_0007_0106;
 const EXTENDED_LEAVES: u32 = 0x8000_0000;
 /// CPUID: the last of the three leaves with the CPU's name.
 const LAST_BRAND_LEAF: u32 = 0x8000_0004;
-/// CPUID 7 EDX: there is IA32_ARCH_CAPABILITIES.
-const ARCH_CAPABILITIES: u32 = 1 << 29;
 /// CPUID 0Dh, second leaf, EAX: there is `xsaveopt`.
 const XSAVEOPT: u32 = 1 << 0;
-/// IA32_ARCH_CAPABILITIES: not vulnerable to Meltdown.
-const RDCL_NO: u64 = 1 << 0;
-/// IA32_ARCH_CAPABILITIES: IBRS may stay on.
-const IBRS_ALL: u64 = 1 << 1;
-/// IA32_SPEC_CTRL: indirect branches are restricted.
-const IBRS: u64 = 1 << 0;
-/// EFER: Automatic IBRS on.
-const EFER_AUTOMATIC_IBRS: u64 = 1 << 21;
 
 /// A feature that A9N cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,21 +87,10 @@ pub struct Features {
     pub xsaveopt: bool,
     /// Loading a vector state may leave the addresses of somebody's last x87 instruction.
     pub leaks_fpu_pointers: bool,
-    /// Speculation in the kernel can be shielded from user mode's training once and for all.
-    pub shield: Option<Shield>,
-    /// User mode may speculatively read kernel memory (Meltdown).
-    pub leaks_kernel_memory: bool,
+    /// What it may leak, and can be told against that.
+    pub speculation: Speculation,
     /// How it runs guests, if it can.
     pub virtualisation: Option<Technique>,
-}
-
-/// How indirect branches of the kernel are kept apart from those of user mode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shield {
-    /// Enhanced IBRS (Intel).
-    EnhancedIbrs,
-    /// Automatic IBRS (AMD).
-    AutomaticIbrs,
 }
 
 /// The kernel's CR0. The vector unit is off: its instructions fault (#NM), in user mode and in the
@@ -151,7 +129,7 @@ impl Features {
         }
         let has_xsave = basic.is_some_and(|f| f.has_xsave());
         let extended_states = if has_xsave { extended_states() } else { 0 };
-        let mut features = Self {
+        Ok(Self {
             smep: more.is_some_and(|f| f.has_smep()),
             smap: more.is_some_and(|f| f.has_smap()),
             umip: more.is_some_and(|f| f.has_umip()),
@@ -164,34 +142,9 @@ impl Features {
             extended_states,
             xsaveopt: has_xsave && __cpuid_count(0xd, 1).eax & XSAVEOPT != 0,
             leaks_fpu_pointers: leaks_fpu_pointers(&id),
-            shield: None,
-            leaks_kernel_memory: false,
+            speculation: Speculation::detect(&id),
             virtualisation: virt::detect(extended_states),
-        };
-        features.judge_speculation(&id);
-        Ok(features)
-    }
-
-    /// Fills in what the CPU says about speculation.
-    fn judge_speculation<R: CpuIdReader>(&mut self, id: &CpuId<R>) {
-        let is_intel = id.get_vendor_info().is_some_and(|vendor| vendor.as_str() == "GenuineIntel");
-        let has_capabilities = id.get_extended_feature_info().is_some()
-            && __cpuid_count(7, 0).edx & ARCH_CAPABILITIES != 0;
-        let capabilities = if has_capabilities {
-            // SAFETY: CPUID says that the register is there; reading it changes nothing.
-            unsafe { Msr::new(IA32_ARCH_CAPABILITIES).read() }
-        } else {
-            0
-        };
-        self.leaks_kernel_memory = is_intel && capabilities & RDCL_NO == 0;
-        self.shield = if capabilities & IBRS_ALL != 0 {
-            Some(Shield::EnhancedIbrs)
-        } else if id.get_extended_feature_identification_2().is_some_and(|f| f.has_automatic_ibrs())
-        {
-            Some(Shield::AutomaticIbrs)
-        } else {
-            None
-        };
+        })
     }
 
     /// Switches on, on this CPU, what the kernel relies on and what shields it; global pages
@@ -223,14 +176,8 @@ impl Features {
                 XCr0::write_raw(self.extended_states);
             }
             Cr0::write_raw(CR0.bits());
-            match self.shield {
-                Some(Shield::EnhancedIbrs) => Msr::new(IA32_SPEC_CTRL).write(IBRS),
-                Some(Shield::AutomaticIbrs) => {
-                    Efer::write_raw(Efer::read_raw() | EFER_AUTOMATIC_IBRS);
-                }
-                None => {}
-            }
         }
+        self.speculation.enable();
     }
 
     /// Lets kernel translations survive a change of address space, on this CPU, and those of address

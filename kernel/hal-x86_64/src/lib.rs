@@ -64,6 +64,7 @@ mod reference;
 mod segments;
 mod shootdown;
 mod skew;
+pub mod speculation;
 #[cfg(target_os = "none")]
 mod stubs;
 mod tables;

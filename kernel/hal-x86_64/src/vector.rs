@@ -29,6 +29,7 @@ use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use a9n_hal::PhysicalAddress;
 use x86_64::registers::control::Cr0;
+use x86_64::registers::xcontrol::XCr0;
 
 use crate::context::Context;
 use crate::cpu::Cpu;
@@ -36,7 +37,8 @@ use crate::features::{CR0, Features};
 use crate::kernel_space::DIRECT_MAP;
 
 /// Components of XCR0 that are used: x87, SSE, AVX, AVX-512.
-pub(crate) const X87_AND_SSE: u64 = 0b11;
+const X87: u64 = 1;
+const X87_AND_SSE: u64 = 0b11;
 const AVX: u64 = 1 << 2;
 const AVX_512: u64 = 0b111 << 5;
 
@@ -85,6 +87,18 @@ pub fn components(supported: u64) -> u64 {
         X87_AND_SSE | AVX | AVX_512
     };
     supported & used
+}
+
+/// XCR0 as `wanted`, as far as there is what it names: of components that are used together, all or none.
+pub(crate) fn admitted(wanted: u64) -> u64 {
+    let has_sse = wanted & X87_AND_SSE == X87_AND_SSE;
+    if has_sse { components(wanted & enabled_components()) } else { X87 }
+}
+
+/// Writes XCR0: a value that is [`admitted`].
+pub(crate) fn enable(components: u64) {
+    // SAFETY: who asks has XSAVE, and the components belong together.
+    unsafe { XCr0::write_raw(components) }
 }
 
 /// Bytes of a state with `components`; `place` tells offset and bytes of one of them.

@@ -27,7 +27,7 @@ fn say(text: &mut Text<'_>, machine: &Machine) {
         (features.smep, ", SMEP"),
         (features.smap, ", SMAP"),
         (features.umip, ", UMIP"),
-        (features.shield.is_some(), ", IBRS"),
+        (features.speculation.shield.is_some(), ", IBRS"),
         (features.tags, ", PCID"),
         (features.virtualisation == Some(Technique::Svm), ", SVM"),
         (features.virtualisation == Some(Technique::Vmx), ", VMX"),
@@ -53,7 +53,7 @@ fn say(text: &mut Text<'_>, machine: &Machine) {
     }
     text.text("\n  lines   ").number(machine.lines.into()).text(" through I/O APICs; ");
     text.text(if features.x2apic { "x2APIC" } else { "xAPIC" });
-    if features.leaks_kernel_memory {
+    if features.speculation.leaks_kernel_memory {
         text.text(WARNING).text("this CPU has the Meltdown flaw: programs can read all memory");
     }
     text.text("\n\n");

@@ -119,6 +119,7 @@ a9n_system_call_locked:
     a9n_lock \path, \path
 .endr
 // Waits for the lock, and takes it, with everything kept that a fast path looks at.
+.globl a9n_acquire
 a9n_acquire:
     push    rdi
     push    rsi

@@ -39,13 +39,7 @@
     shr     ecx, {AREA_BITS}
     lock bts dword ptr [rip + {LOCK}], 0
     jnc     \locked
-    push    rdx
-    push    rcx
-    sub     rsp, 8
-    call    {ACQUIRE}
-    add     rsp, 8
-    pop     rcx
-    pop     rdx
+    call    a9n_acquire
     jmp     \locked
 .endm
 
@@ -95,7 +89,6 @@ a9n_enter_guest:
     xchg    rsi, [rsp]
     a9n_general_registers a9n_store_register
     pop     qword ptr [rsi + {REGISTERS} + 8 * 4]
-    mov     byte ptr [rsi + {TLB_CONTROL}], 0
     bt      dword ptr [rsi + {EXIT_EVENT}], {EVENT_IS_ONE}
     jc      5f
     cmp     dword ptr [rsi + {UNUSUAL}], 0

@@ -9,19 +9,25 @@
 //! # What a guest can reach
 //! Memory that its nested page tables map; its own registers. Whatever else exists is not there:
 //! each instruction, port and model-specific register that would reach it leaves the guest. Registers that
-//! the processor does not switch are switched here (XCR0, DR0 to DR3), or never in the guest's hands (PAT).
+//! the processor does not switch are switched here (XCR0, DR0 to DR3, TSC_AUX), or never in the guest's hands (PAT,
+//! with AMD's technique).
 //! Interrupts of the machine end the guest's turn: they are taken on the CPU's kernel stack, as if it
 //! idled, with the guest's process as the interrupted one.
 //!
 //! # Cached translations
-//! All guests have the same tag. A CPU remembers whose translations it may have cached, a virtual CPU
-//! where it ran last; whenever these differ, all of that tag are forgotten on the way in. To
-//! make a CPU forget something of guest-physical memory, it is made to remember nobody.
+//! Each guest has a tag of its own on the CPU where it ran last (see [`Tags`]). A CPU remembers which guest it
+//! entered last, a virtual CPU where that was; only if these differ, tags are looked at. To make a CPU forget
+//! something of guest-physical memory, it is made to begin a new epoch, and to remember nobody.
+//!
+//! # Speculation
+//! When one guest comes after another, the CPU is made to forget what it learnt of branches; where it may let guests read
+//! its first-level cache (*L1TF*), that is emptied before each entry. Both where CPUs have the commands.
 
 mod state;
 #[cfg(target_os = "none")]
 mod stubs;
 pub(crate) mod svm;
+mod tags;
 pub(crate) mod vmx;
 
 use core::arch::asm;
@@ -35,15 +41,18 @@ use a9n_hal::{
     Exit, ExitReason, Exits, GuestVerdict, PhysicalAddress, StateGroups, Take, Virt, Words,
 };
 
+use raw_cpuid::CpuId;
+use x86_64::registers::model_specific::Msr;
 use x86_64::registers::xcontrol::XCr0;
+
+pub(crate) use self::tags::Tags;
 
 use crate::boot_error::BootError;
 use crate::context::Context;
 use crate::cpu::{Cpu, MAX_CPUS, are_several};
-use crate::features::Features;
+use crate::features::{Features, IA32_PAT};
 use crate::kernel_space::{DIRECT_MAP, KernelSpace};
-use crate::paging;
-use crate::{X86_64, vector};
+use crate::{X86_64, paging, speculation, vector};
 
 /// How guests are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +128,8 @@ pub(crate) fn is_vmx() -> bool {
 
 /// Model-specific registers that a guest reaches by itself: the processor switches them.
 #[rustfmt::skip]
-const OWN_REGISTERS: [u32; 10] = [
-    0x174, 0x175, 0x176,
+const OWN_REGISTERS: [u32; 11] = [
+    0x174, 0x175, 0x176, IA32_PAT,
     0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0xc000_0100, 0xc000_0101, 0xc000_0102,
 ];
 
@@ -157,10 +166,14 @@ pub(crate) struct Guest {
     pub(crate) control: [Cell<u64>; WORDS],
     /// RAX, RBX, RCX, RDX, RSI, RDI, RBP, RSP, R8 to R15, as far as they are not in `control`.
     pub(crate) registers: [Cell<u64>; 16],
+    /// CR8, times 16, with Intel's technique: the CPU looks for it here, 128 bytes into a page.
+    pub(crate) priority: Cell<u64>,
     /// Physical address of `control`.
     pub(crate) physical: Cell<u64>,
-    /// Address of the [`Cpu`] on which it ran last.
+    /// Address of the [`Cpu`] on which it ran last, 0 if it must not find again what that cached.
     pub(crate) cpu: Cell<u64>,
+    /// What it was given of [`Tags`] there.
+    tag: Cell<u64>,
     /// What has to be done on the way in and out that is not usual, a bit each.
     pub(crate) unusual: Cell<u32>,
     /// [`GuestVerdict::WINDOW`] if it leaves when it can take an interrupt.
@@ -169,6 +182,8 @@ pub(crate) struct Guest {
     pub(crate) debug: [Cell<u64>; 5],
     /// XCR0. The stubs look whether the processor still has it: emulators let guests change it.
     pub(crate) extended: Cell<u64>,
+    /// IA32_TSC_AUX. The machine's is 0.
+    auxiliary: Cell<u64>,
     /// [`StateGroups`] that go with an exit, by reason.
     groups: [Cell<u64>; REASONS],
     /// What Intel's technique keeps beside.
@@ -202,18 +217,32 @@ pub(crate) mod unusual {
     pub(crate) const EXTENDED: u32 = 1;
     /// The guest uses its debug registers.
     pub(crate) const DEBUG: u32 = 2;
+    /// Its IA32_TSC_AUX is not 0.
+    pub(crate) const AUXILIARY: u32 = 4;
+    /// With AMD's technique, the CPU has to forget all tags when it enters it, which it may not do if it refuses to.
+    pub(crate) const FORGETS: u32 = 8;
+    /// With the same, it takes no non-maskable interrupt.
+    pub(crate) const HELD_OFF: u32 = 16;
+}
+
+/// Writes IA32_TSC_AUX, which `rdtscp` and `rdpid` tell. The machine's own is 0.
+fn write_auxiliary(value: u64) {
+    const IA32_TSC_AUX: u32 = 0xc000_0103;
+    // SAFETY: CPUs that run guests have `rdtscp`; the upper half of the value is 0.
+    unsafe { Msr::new(IA32_TSC_AUX).write(value) }
 }
 
 const _: () = assert!(size_of::<Guest>() == 2 * PAGE as usize);
-const _: () = assert!(offset_of!(Guest, registers) == PAGE as usize);
+const _: () = assert!(offset_of!(Guest, priority) == PAGE as usize + 128);
 
 /// Bits of DR7 that make a breakpoint.
 pub(crate) const BREAKPOINTS: u64 = 0xff;
 
-/// The technique that this CPU has, which may have `extended_states` to be switched: without XSAVE there
-/// are no guests.
+/// The technique that this CPU has, which may have `extended_states` to be switched: without XSAVE and `rdtscp`
+/// there are no guests.
 pub fn detect(extended_states: u64) -> Option<Technique> {
-    if extended_states == 0 {
+    let id = CpuId::new().get_extended_processor_and_feature_identifiers();
+    if extended_states == 0 || !id.is_some_and(|features| features.has_rdtscp()) {
         return None;
     }
     let svm = svm::is_there().then_some(Technique::Svm);
@@ -241,6 +270,7 @@ pub(crate) unsafe fn start(cpu: &Cpu) {
     }
     let page = PAGES.load(Relaxed) + (SHARED_PAGES + u64::from(cpu.number())) * PAGE;
     cpu.own_page.store(page, Relaxed);
+    write_auxiliary(0);
     // SAFETY: the caller's promise; each CPU has a page of its own.
     unsafe { by!(technique(), start(PhysicalAddress(page))) }
 }
@@ -259,31 +289,33 @@ pub(crate) const fn address(state: PhysicalAddress) -> u64 {
     DIRECT_MAP | state.0
 }
 
-/// `guest` is about to be entered on `cpu`, the executing one: what that has cached of guests is forgotten if
-/// it may be another one's, or wrong.
+/// `guest` is about to be entered on `cpu`, the executing one: it finds nothing of another one's, and nothing that
+/// is not so any more.
 fn take_over(cpu: &Cpu, guest: &Guest) {
     let (here, it) = (ptr::from_ref(cpu) as u64, ptr::from_ref(guest) as u64);
-    if cpu.guest.load(Relaxed) != it || guest.cpu.get() != here {
-        by!(technique(), forget_on_entry(guest));
+    if cpu.guest.load(Relaxed) != it {
         cpu.guest.store(it, Relaxed);
-        guest.cpu.set(here);
+        speculation::forget_branches();
+    }
+    if guest.cpu.replace(here) != here || !cpu.tags.hold(guest.tag.get()) {
+        let (given, tag) = cpu.tags.give();
+        guest.tag.set(given);
+        by!(technique(), set_tag(guest, tag));
     }
 }
 
 /// This CPU may have translations of guests cached that are not so any more.
 pub(crate) fn forget(cpu: &Cpu) {
     cpu.guest.store(0, Relaxed);
+    cpu.tags.end_epoch();
 }
 
 impl Guest {
     /// Takes XCR0 as a guest may have it from `wanted`.
     pub(crate) fn set_extended(&self, wanted: u64) {
-        const X87: u64 = 1;
-        let machine = vector::enabled_components();
-        let has_sse = wanted & vector::X87_AND_SSE == vector::X87_AND_SSE;
-        let value = if has_sse { vector::components(wanted & machine) } else { X87 };
+        let value = vector::admitted(wanted);
         self.extended.set(value);
-        self.set_unusual(unusual::EXTENDED, value != machine);
+        self.set_unusual(unusual::EXTENDED, value != vector::enabled_components());
     }
 
     pub(crate) fn set_unusual(&self, bit: u32, on: bool) {
@@ -295,7 +327,10 @@ impl Guest {
     pub(crate) fn load_unusual(&self) {
         let unusual = self.unusual.get();
         if unusual & unusual::EXTENDED != 0 {
-            write_extended(self.extended.get());
+            vector::enable(self.extended.get());
+        }
+        if unusual & unusual::AUXILIARY != 0 {
+            write_auxiliary(self.auxiliary.get());
         }
         if unusual & unusual::DEBUG != 0 {
             let [first, second, third, fourth, status] = self.debug.each_ref().map(Cell::get);
@@ -317,7 +352,10 @@ impl Guest {
             self.set_extended(extended);
         }
         if extended != machine {
-            write_extended(machine);
+            vector::enable(machine);
+        }
+        if unusual & unusual::AUXILIARY != 0 {
+            write_auxiliary(0);
         }
         if unusual & unusual::DEBUG != 0 {
             let (first, second, third, fourth, status): (u64, u64, u64, u64, u64);
@@ -338,13 +376,6 @@ impl Guest {
     }
 }
 
-/// Writes XCR0.
-fn write_extended(value: u64) {
-    // SAFETY: there are no guests without XSAVE, and the components are among those that `vector` uses,
-    // in groups that belong together.
-    unsafe { XCr0::write_raw(value) }
-}
-
 // SAFETY: the kernel image defines this function, with this signature.
 unsafe extern "Rust" {
     /// The kernel's answer to an exit of `me`'s guest on `cpu`: whom to run next, null for nobody.
@@ -361,6 +392,10 @@ pub(crate) extern "C" fn before_entry(cpu: &Cpu, guest: &Guest) {
 pub(crate) extern "C" fn after_exit(guest: &Guest) {
     guest.store_unusual();
     svm::keep_event(guest);
+    guest.set_unusual(unusual::FORGETS, false);
+    if svm::is_refused(guest) {
+        forget(Cpu::here());
+    }
 }
 
 /// What the stubs call when the guest of `me`, which runs on `cpu`, was left for something else than an
@@ -376,7 +411,10 @@ fn kept(guest: &Guest, number: usize) -> Option<&Cell<u64>> {
         state::RAX if !is_vmx() => None,
         state::RSP => None,
         0..16 => guest.registers.get(number),
+        state::CR2 if is_vmx() => Some(&guest.vmx.cr2),
         state::EXTENDED => Some(&guest.extended),
+        45..50 if is_vmx() => guest.vmx.listed.get(number - 45).map(|[_, value]| value),
+        state::AUXILIARY => Some(&guest.auxiliary),
         state::DR6 if !is_vmx() => None,
         state::DR0..=state::DR6 => guest.debug.get(number - state::DR0),
         _ => None,
@@ -436,9 +474,15 @@ impl Virt for X86_64 {
         for number in groups.numbers() {
             let value = state::admitted(number, take());
             match kept(guest, number) {
-                _ if number == state::EXTENDED => guest.set_extended(value),
                 Some(cell) => cell.set(value),
                 None => by!(technique(), write(guest, number, value)),
+            }
+            match number {
+                state::CR0 | state::CR3 | state::CR4 | state::EFER => guest.cpu.set(0),
+                state::EXTENDED => guest.set_extended(value),
+                state::DR7 => by!(technique(), use_debug(guest, value & BREAKPOINTS != 0)),
+                state::AUXILIARY => guest.set_unusual(unusual::AUXILIARY, value != 0),
+                _ => {}
             }
         }
     }

@@ -22,6 +22,7 @@ pub(crate) const DR6: usize = 58;
 pub(crate) const DR7: usize = 59;
 pub(crate) const EVENT: usize = 60;
 pub(crate) const HELD_OFF: usize = 61;
+pub(crate) const AUXILIARY: usize = 63;
 
 /// Segments in memory: code, data, a local descriptor table, a task state; and limits of other tables.
 const LIMIT: u64 = 0xffff << 32;
@@ -42,6 +43,7 @@ pub(crate) const RESET: [u64; COUNT] = [
     0, 0, 0, 0, 0, 0, 0, 0, 0x0007_0406_0007_0406,
     0, 0, 0, 0, 0xffff_0ff0, 0x400,
     0, 0,
+    0,
     0,
 ];
 
@@ -77,7 +79,7 @@ pub(crate) const fn admitted(number: usize, value: u64) -> u64 {
     match number {
         FLAGS => value & 0x3f_7fd5 | 2,
         CR8 => value & 0xf,
-        DR6 | DR7 => value & 0xffff_ffff,
+        DR6 | DR7 | AUXILIARY => value & 0xffff_ffff,
         _ => value,
     }
 }

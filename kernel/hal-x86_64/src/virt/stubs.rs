@@ -30,7 +30,7 @@ use super::{Guest, TECHNIQUE, Technique, after_exit, before_entry, left};
 use crate::context::Context;
 use crate::cpu::{AREA_BYTES, CPUS, Cpu, OTHERS};
 use crate::entry::Entered;
-use crate::lock::{LOCK, acquire};
+use crate::lock::LOCK;
 
 global_asm!(
     include_str!("guest.s"),
@@ -56,11 +56,9 @@ global_asm!(
     CPUS = sym CPUS,
     AREA_BITS = const AREA_BYTES.ilog2(),
     LOCK = sym LOCK,
-    ACQUIRE = sym acquire,
     EXTENDED = const offset_of!(Guest, extended),
     PHYSICAL = const offset_of!(Guest, physical),
     REGISTERS = const offset_of!(Guest, registers),
-    TLB_CONTROL = const vmcb::TLB_CONTROL,
     EXIT_EVENT = const vmcb::EXIT_EVENT,
     EXIT_CODE = const vmcb::EXIT_CODE,
     EVENT_IS_ONE = const Event::VALID.ilog2(),

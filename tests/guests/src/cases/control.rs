@@ -379,22 +379,22 @@ fn a_cpu_for_another(test: &mut Test) -> Verdict {
 fn every_state_comes_back(test: &mut Test) -> Verdict {
     let guest = Guest::real(test, LEAVE())?;
     let all = StateGroups::all();
-    let before = guest.read::<63>(all)?;
+    let before = guest.read::<64>(all)?;
     guest.write(all, &before)?;
-    check_eq!(guest.read::<63>(all)?, before);
+    check_eq!(guest.read::<64>(all)?, before);
     let mut other = before;
     for (number, word) in (0..).zip(&mut other[..16]) {
         *word = 0x1000 + number;
     }
     (other[16], other[19], other[22], other[42]) = (0x1234, 0x5678, 9, 0xfff);
-    (other[54], other[58], other[62]) = (0xabc, 0xffff_0ff1, 77);
+    (other[54], other[58], other[62], other[63]) = (0xabc, 0xffff_0ff1, 77, 0x1001);
     guest.write(all, &other)?;
-    check_eq!(guest.read::<63>(all)?, other);
-    guest.write(all, &[u64::MAX; 63])?;
-    let most = guest.read::<63>(all)?;
-    check_eq!(most[22], 15);
+    check_eq!(guest.read::<64>(all)?, other);
+    guest.write(all, &[u64::MAX; 64])?;
+    let most = guest.read::<64>(all)?;
+    check_eq!((most[22], most[63]), (15, u32::MAX.into()));
     check!(most[23] & 1 << 12 == 0);
-    check_eq!(guest.pcb.read_guest(all)?, 63);
+    check_eq!(guest.pcb.read_guest(all)?, 64);
     // Such a guest cannot be entered, and nobody else is harmed.
     let mut guest = guest;
     check_eq!(guest.start()?.reason, Some(ExitReason::Invalid));

@@ -101,10 +101,31 @@ fn no_window_without_asking(test: &mut Test) -> Verdict {
 
 fn a_non_maskable_interrupt(test: &mut Test) -> Verdict {
     let (mut guest, left) = begin(test)?;
+    check_eq!(held_off(&guest)?, 0);
     let left = guest.answer(inject(Answer::after(left.length(2)), Event::non_maskable()))?;
     check_port(&left, 0x82)?;
+    check_eq!(held_off(&guest)?, HELD_OFF);
     let left = guest.answer(Answer::after(left.length(2)))?;
-    check_port(&left, 0x81)
+    check_port(&left, 0x81)?;
+    check_eq!(held_off(&guest)?, 0);
+    // Taken back before it came.
+    guest.write(StateGroups::EVENTS, &[Event::non_maskable().0, 0])?;
+    check_eq!(held_off(&guest)?, 0);
+    guest.write(StateGroups::EVENTS, &[0, 0])?;
+    let left = guest.answer(Answer::after(left.length(2)))?;
+    check_eq!(left.reason, Some(ExitReason::Halt));
+    check_eq!(held_off(&guest)?, 0);
+    // As a monitor says that restores a guest in the middle of its handler.
+    guest.write(StateGroups::EVENTS, &[0, HELD_OFF])?;
+    check_eq!(held_off(&guest)?, HELD_OFF);
+    Ok(())
+}
+
+/// Non-maskable interrupts are held off.
+const HELD_OFF: u64 = 2;
+
+fn held_off(guest: &Guest) -> Result<u64, Failure> {
+    Ok(guest.read::<2>(StateGroups::EVENTS)?[1] & HELD_OFF)
 }
 
 /// The stack of the interrupt is not there: the interrupt has to be injected again behind that.

@@ -4,12 +4,12 @@ use a9n_cases::{Failure, Surroundings, Verdict, cases, check, check_eq};
 use nun::abi::guest::{Event, ExitReason, GuestInstruction, GuestVerdict, StateGroups};
 use nun::ticks;
 
-use crate::code::{is_amd, machine_extended};
+use crate::code::{is_amd, machine_auxiliary, machine_extended};
 use crate::guest::{Answer, Guest, Left};
 use crate::test::Test;
 
 cases!("isolation": vector_registers, extended_control, debug_registers, a_breakpoint,
-    system_registers, time, instructions_of_virtualisation, privileged_instructions,
+    system_registers, page_attributes, what_comes_with_the_time, time, instructions_of_virtualisation, privileged_instructions,
     hypercalls, task_priority);
 
 guest_code!(
@@ -187,6 +187,92 @@ fn system_registers(test: &mut Test) -> Verdict {
         check_eq!(guest.go_on(left.length(1))?.reason, Some(ExitReason::Halt));
         let registers = guest.read::<16>(StateGroups::GENERAL)?;
         check_eq!((registers[0], registers[1], registers[4]), (value, value, value));
+    }
+    Ok(())
+}
+
+guest_code!(
+    ATTRIBUTES,
+    "attributes",
+    ".code64",
+    "mov ecx, 0x277",
+    "add eax, 3",
+    "imul eax, eax, 0x01010101",
+    "mov edx, eax",
+    "wrmsr",
+    "hlt",
+    "xor eax, eax",
+    "rdmsr",
+    "hlt",
+);
+
+/// What the page attribute table of a guest holds, whoever carries its accesses out: processor or monitor.
+fn page_attributes(test: &mut Test) -> Verdict {
+    const PAT: u64 = 0x277;
+    for ((mut guest, left), kind) in pair(test, ATTRIBUTES(), ready)?.into_iter().zip([4, 5]) {
+        let half: u64 = kind * 0x0101_0101;
+        let wanted = half << 32 | half;
+        let asked = left.reason != Some(ExitReason::Halt);
+        let mut halted = left;
+        if asked {
+            check!(left.is(ExitReason::WriteRegister, PAT, wanted));
+            let mut system = guest.read::<9>(StateGroups::SYSTEM)?;
+            system[8] = wanted;
+            guest.write(StateGroups::SYSTEM, &system)?;
+            halted = guest.go_on(left.length(2))?;
+        }
+        check_eq!(halted.reason, Some(ExitReason::Halt));
+        check_eq!(guest.read::<9>(StateGroups::SYSTEM)?[8], wanted);
+        let length = halted.length(1);
+        let mut done =
+            if asked { guest.answer(Answer::after(length))? } else { guest.go_on(length)? };
+        if asked {
+            check!(done.is(ExitReason::ReadRegister, PAT, 0));
+            let mut answer = Answer::after(done.length(2));
+            answer.verdict = answer.verdict.with(GuestVerdict::SET_PAIR);
+            (answer.words[0], answer.words[3]) = (half, half);
+            done = guest.answer(answer)?;
+        }
+        check_eq!(done.reason, Some(ExitReason::Halt));
+        check_eq!((guest.general(0)?, guest.general(3)?), (half, half));
+    }
+    Ok(())
+}
+
+guest_code!(
+    AUXILIARY,
+    "auxiliary",
+    ".code64",
+    "rdtscp",
+    "mov ebx, ecx",
+    "hlt",
+    "rdtscp",
+    "hlt",
+    "mov ecx, 0xc0000103",
+    "wrmsr",
+    "hlt",
+);
+
+/// What `rdtscp` tells beside the time is each guest's own, and the machine's is 0.
+fn what_comes_with_the_time(test: &mut Test) -> Verdict {
+    let prepare = |guest: &mut Guest| {
+        let number = guest.general(0)?;
+        Ok(guest.write(StateGroups::AUXILIARY, &[number << 12 | number])?)
+    };
+    for (number, (mut guest, left)) in (1..).zip(pair(test, AUXILIARY(), prepare)?) {
+        let own = number << 12 | number;
+        check_eq!(left.reason, Some(ExitReason::Halt));
+        check_eq!(machine_auxiliary(), 0);
+        check_eq!(guest.general(1)?, own);
+        let again = guest.go_on(left.length(1))?;
+        check_eq!((again.reason, guest.general(2)?), (Some(ExitReason::Halt), own));
+        check_eq!(machine_auxiliary(), 0);
+        let written = guest.answer(Answer::after(again.length(1)))?;
+        check_eq!(
+            (written.reason, written.exit.detail),
+            (Some(ExitReason::WriteRegister), 0xc000_0103)
+        );
+        check_eq!(guest.read::<1>(StateGroups::AUXILIARY)?, [own]);
     }
     Ok(())
 }

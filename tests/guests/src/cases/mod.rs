@@ -7,6 +7,7 @@ mod exits;
 mod hostile;
 mod isolation;
 mod modes;
+mod vectors;
 
 use a9n_cases::Case;
 
@@ -19,6 +20,7 @@ pub const ALL: &[&[Case<Test>]] = &[
     events::CASES,
     control::CASES,
     isolation::CASES,
+    vectors::CASES,
     hostile::CASES,
     attacks::CASES,
 ];

@@ -8,13 +8,18 @@ use a9n_hal::{Access, Exit, ExitReason};
 
 use super::Guest;
 use super::state::use_debug;
-use super::vmcb::{self, half, word};
+use super::vmcb::{self, word};
 use crate::exceptions;
-use crate::virt::state;
+use crate::virt::{state, unusual};
 
 /// Code of the first exception, and of a machine check.
 const EXCEPTION: u32 = 0x40;
 const MACHINE_CHECK: u32 = EXCEPTION + 18;
+/// Code of `iret`, and of the last interrupt of the machine's, which are nobody else's business.
+const RETURN: u64 = 0x74;
+const NOTHING: u32 = 0x63;
+/// The low half of the code with which the CPU refuses to enter.
+pub(crate) const INVALID: u32 = u32::MAX;
 
 /// Bits of the first word about a nested fault: a store, a fetch, during a walk.
 const STORE: u64 = 1 << 1;
@@ -25,25 +30,32 @@ const WALK: u64 = 1 << 33;
 const SOFTWARE: u64 = 4;
 const BREAKPOINT_OR_OVERFLOW: [u8; 2] = [3, 4];
 
+/// Low half of a register.
+const LOW: u64 = 0xffff_ffff;
 /// Longest instruction.
 const LONGEST: u64 = 15;
 
 /// Deals with an exit that is the kernel's own business. `false` if it is for the monitor.
 pub(crate) fn handle(guest: &Guest) -> bool {
-    match half(guest, vmcb::EXIT_CODE) {
+    match word(guest, vmcb::EXIT_CODE).get() as u32 {
         // It repeats its access, with debug registers of its own.
         0x20..=0x3f => use_debug(guest, true),
         // SAFETY: the machine has failed; the gate of the exception leads to its end, with a dump.
         MACHINE_CHECK => unsafe { core::arch::asm!("int 18") },
-        // Interrupts, taken by the machine when it was left; or none for guests.
-        0x60..=0x63 => {}
+        // Interrupts, taken by the machine when it was left; or none for guests; or `iret`, which it repeats.
+        0x60..=NOTHING => {}
         _ => return false,
     }
     true
 }
 
-/// What an exit interrupted is injected again.
+/// What an exit interrupted is injected again; and a guest that is left as it returns from a non-maskable interrupt
+/// goes on, and takes others.
 pub(crate) fn keep_event(guest: &Guest) {
+    if word(guest, vmcb::EXIT_CODE).get() == RETURN {
+        word(guest, vmcb::EXIT_CODE).set(NOTHING.into());
+        hold_off(guest, false);
+    }
     let interrupted = Event(word(guest, vmcb::EXIT_EVENT).replace(0));
     let repeats = interrupted.kind() == SOFTWARE
         || interrupted.kind() == Event::EXCEPTION
@@ -53,11 +65,6 @@ pub(crate) fn keep_event(guest: &Guest) {
     }
 }
 
-/// Low half of a register.
-const fn low(value: u64) -> u64 {
-    value & 0xffff_ffff
-}
-
 /// Why `guest` was left, for its monitor.
 #[inline(always)]
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
@@ -65,15 +72,15 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
     let (rax, rip, mut next) = (get(vmcb::RAX), get(vmcb::RIP), get(vmcb::NEXT_RIP));
     let [_, _, rcx, rdx, ..] = guest.registers.each_ref();
-    let (reason, detail, value) = match half(guest, vmcb::EXIT_CODE) {
-        0x72 => (ExitReason::Identify, low(rax), low(rcx.get())),
+    let (reason, detail, value) = match get(vmcb::EXIT_CODE) as u32 {
+        0x72 => (ExitReason::Identify, rax & LOW, rcx.get() & LOW),
         0x78 => (ExitReason::Halt, 0, 0),
         0x7b => {
             next = second;
             (ExitReason::Port, port_access(first), rax)
         }
-        0x7c if first & 1 == 0 => (ExitReason::ReadRegister, low(rcx.get()), 0),
-        0x7c => (ExitReason::WriteRegister, low(rcx.get()), rdx.get() << 32 | low(rax)),
+        0x7c if first & 1 == 0 => (ExitReason::ReadRegister, rcx.get() & LOW, 0),
+        0x7c => (ExitReason::WriteRegister, rcx.get() & LOW, rdx.get() << 32 | rax & LOW),
         0x400 => (ExitReason::Memory, attempted(first), second),
         code => rare(guest, code),
     };
@@ -119,11 +126,10 @@ fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
         0x7f => (ExitReason::Shutdown, 0, 0),
         0x81 => (ExitReason::Hypercall, rax, rbx),
         0x7a | 0x80 | 0x82..=0x86 => instruction(GuestInstruction::Virtualisation),
-        0x87 => instruction(GuestInstruction::ReadTime),
         0x89 => instruction(GuestInstruction::WriteBack),
         0x8a..=0x8c => instruction(GuestInstruction::Monitor),
-        0x8d => (ExitReason::SetExtended, low(rcx), rdx << 32 | low(rax)),
-        u32::MAX => (ExitReason::Invalid, u32::MAX.into(), 0),
+        0x8d => (ExitReason::SetExtended, rcx & LOW, rdx << 32 | rax & LOW),
+        INVALID => (ExitReason::Invalid, INVALID.into(), 0),
         _ => (ExitReason::Other, code.into(), first),
     }
 }
@@ -164,16 +170,32 @@ pub(crate) fn advance(guest: &Guest, bytes: u64) {
 /// Injects `event` at the next entry, or nothing.
 #[inline(always)]
 pub(crate) fn inject(guest: &Guest, event: Event) {
-    word(guest, vmcb::EVENT).set(event.0);
+    let before = Event(word(guest, vmcb::EVENT).replace(event.0));
+    if event.is_non_maskable() || before.is_non_maskable() {
+        hold_off(guest, event.is_non_maskable());
+    }
+}
+
+/// The guest takes no non-maskable interrupt, but one that is due, until it returns from that, which it leaves for;
+/// or takes any.
+pub(crate) fn hold_off(guest: &Guest, on: bool) {
+    let is_held = on || Event(word(guest, vmcb::EVENT).get()).is_non_maskable();
+    guest.set_unusual(unusual::HELD_OFF, is_held);
+    let leaves = if is_held { !0 } else { 0 };
+    vmcb::change(guest, vmcb::INTERCEPT_FIRST, vmcb::INTERCEPT_RETURN, leaves);
+}
+
+/// 1 if it takes none that is not due.
+pub(crate) fn held_off(guest: &Guest) -> u64 {
+    let is_held = guest.unusual.get() & unusual::HELD_OFF != 0;
+    u64::from(is_held && !Event(word(guest, vmcb::EVENT).get()).is_non_maskable())
 }
 
 /// Lets the guest be left as soon as it could take an interrupt, or not any more.
 pub(crate) fn await_window(guest: &Guest, wanted: bool) {
-    let (interrupt, first) =
-        (word(guest, vmcb::VIRTUAL_INTERRUPT), half(guest, vmcb::INTERCEPT_FIRST));
-    let waiting = if wanted { vmcb::WAITING } else { 0 };
-    interrupt.set(interrupt.get() & !vmcb::WAITING | waiting);
-    vmcb::set_half(guest, vmcb::INTERCEPT_FIRST, first ^ vmcb::INTERCEPT_WINDOW);
+    let bits = if wanted { !0 } else { 0 };
+    vmcb::change(guest, vmcb::VIRTUAL_INTERRUPT, vmcb::WAITING, bits);
+    vmcb::change(guest, vmcb::INTERCEPT_FIRST, vmcb::INTERCEPT_WINDOW, bits);
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ pub(super) mod vmcb;
 
 use core::arch::asm;
 use core::arch::x86_64::__cpuid;
-use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use a9n_hal::PhysicalAddress;
 use raw_cpuid::CpuId;
@@ -17,7 +16,8 @@ use x86_64::registers::model_specific::Msr;
 
 pub(super) use self::exit::{advance, await_window, exit, handle, inject, keep_event, rax};
 pub(super) use self::state::{read, reset, use_debug, write};
-use super::{Guest, permit, seen};
+use super::{Guest, PAGE, SHARED_PAGES, permit, seen, tags, unusual};
+use crate::features::IA32_PAT;
 
 /// VM_CR: the firmware has switched SVM off.
 const VM_CR: u32 = 0xc001_0114;
@@ -27,20 +27,11 @@ const VM_HSAVE_PA: u32 = 0xc001_0117;
 /// CPUID 8000000Ah, EDX.
 const SVM_FEATURES: u32 = 0x8000_000a;
 const NESTED_PAGING: u32 = 1 << 0;
-const FLUSH_BY_TAG: u32 = 1 << 6;
-
-/// Values of TLB_CONTROL: forget everything; forget what has this guest's tag.
-const FORGET_ALL: u8 = 1;
-const FORGET_TAG: u8 = 3;
-
-/// How translations of guests are forgotten.
-static FORGET: AtomicU8 = AtomicU8::new(FORGET_ALL);
 
 /// Where in the shared pages the permissions of ports (three pages) and of model-specific registers
 /// (two) begin, in bytes.
 const PORT_MAP: u64 = 0;
-const REGISTER_MAP: u64 = 3 * 4096;
-const SHARED_BYTES: usize = 5 * 4096;
+const REGISTER_MAP: u64 = 3 * PAGE;
 
 /// Whether this CPU has SVM with nested paging, switched on.
 pub(super) fn is_there() -> bool {
@@ -64,18 +55,16 @@ pub(super) unsafe fn prepare(pages: PhysicalAddress) {
         [permission(register), (0, 0)].map(|(byte, bits)| (REGISTER_MAP as usize + byte, bits))
     };
     // SAFETY: the caller's promise; every place lies in the five pages.
-    unsafe { permit(seen(pages.0), SHARED_BYTES, place) }
-    if __cpuid(SVM_FEATURES).edx & FLUSH_BY_TAG != 0 {
-        FORGET.store(FORGET_TAG, Relaxed);
-    }
+    unsafe { permit(seen(pages.0), (SHARED_PAGES * PAGE) as usize, place) }
 }
 
 /// Byte and bits of the permission map that stand for reading and writing `register`, one of the first
-/// or of those from 0xc0000000 on.
+/// or of those from 0xc0000000 on. None for the page attribute table: an emulator (QEMU) takes that for the machine's.
 const fn permission(register: u32) -> (usize, u8) {
     let vector = if register >= 0xc000_0000 { 0x800 } else { 0 };
     let number = (register & 0x1fff) as usize;
-    (vector + number / 4, 0b11 << (number % 4 * 2))
+    let bits = if register == IA32_PAT { 0 } else { 0b11 };
+    (vector + number / 4, bits << (number % 4 * 2))
 }
 
 /// Switches SVM on. The CPU keeps its own state in `page` while a guest runs: what VMRUN saves, and beside
@@ -92,9 +81,17 @@ pub(super) unsafe fn start(page: PhysicalAddress) {
     }
 }
 
-/// `guest`, when it is entered next, finds no translations of old.
-pub(super) fn forget_on_entry(guest: &Guest) {
-    vmcb::set_byte(guest, vmcb::TLB_CONTROL, FORGET.load(Relaxed));
+/// `guest` has `tag` from now on; with the first, the CPU forgets everything when it enters the guest.
+pub(super) fn set_tag(guest: &Guest, tag: u64) {
+    let is_first = tag == tags::FIRST;
+    vmcb::word(guest, vmcb::TAG).set(tag | if is_first { vmcb::FORGET_ALL } else { 0 });
+    guest.set_unusual(unusual::FORGETS, is_first);
+}
+
+/// The CPU need not forget anything more when it enters `guest`. Answers whether it refused to, the last time.
+pub(super) fn is_refused(guest: &Guest) -> bool {
+    vmcb::change(guest, vmcb::TAG, vmcb::FORGET_ALL, 0);
+    vmcb::word(guest, vmcb::EXIT_CODE).get() as u32 == exit::INVALID
 }
 
 /// The state of `guest` is always at hand.

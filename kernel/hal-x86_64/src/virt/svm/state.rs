@@ -1,8 +1,11 @@
 //! Where each word of a guest's state stands, and which bits no guest has.
 
+use a9n_abi::guest::Event;
+
+use super::exit::{held_off, hold_off, inject};
 use super::vmcb::{self, word};
 use super::{Guest, PORT_MAP, REGISTER_MAP};
-use crate::virt::{BREAKPOINTS, state, unusual};
+use crate::virt::{state, unusual};
 
 const EFER_SVM: u64 = 1 << 12;
 /// Bits of EFER that a guest may have: SCE, LME, NXE, FFXSR.
@@ -29,20 +32,17 @@ const PLACES: [usize; state::COUNT] = [
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, vmcb::DR6, vmcb::DR7,
     vmcb::EVENT, vmcb::SHADOW,
     vmcb::TIME_OFFSET,
+    NOWHERE,
 ];
-
-/// Place of word `number`.
-fn place(number: usize) -> usize {
-    PLACES.get(number).copied().unwrap_or(NOWHERE)
-}
 
 /// Word `number` of the state.
 pub(crate) fn read(guest: &Guest, number: usize) -> u64 {
-    let value = word(guest, place(number)).get();
-    match place(number) {
+    let place = PLACES[number % state::COUNT];
+    let value = word(guest, place).get();
+    match place {
         vmcb::EFER => value & !EFER_SVM,
         vmcb::VIRTUAL_INTERRUPT => value & vmcb::TASK_PRIORITY,
-        vmcb::SHADOW => value & vmcb::IN_SHADOW,
+        vmcb::SHADOW => value & vmcb::IN_SHADOW | held_off(guest) << 1,
         GDTR_LIMIT | IDTR_LIMIT => value >> 32,
         _ => value,
     }
@@ -50,18 +50,20 @@ pub(crate) fn read(guest: &Guest, number: usize) -> u64 {
 
 /// Makes word `number` of the state what `value` says, as far as it may be.
 pub(crate) fn write(guest: &Guest, number: usize, value: u64) {
-    let (place, cell) = (place(number), word(guest, place(number)));
-    let mixed = |mask: u64| cell.get() & !mask | value & mask;
-    cell.set(match place {
-        vmcb::VIRTUAL_INTERRUPT => mixed(vmcb::TASK_PRIORITY),
-        vmcb::SHADOW => mixed(vmcb::IN_SHADOW),
-        GDTR_LIMIT | IDTR_LIMIT => value << 32,
-        _ => value,
-    });
+    let place = PLACES[number % state::COUNT];
+    match place {
+        vmcb::VIRTUAL_INTERRUPT => vmcb::change(guest, place, vmcb::TASK_PRIORITY, value),
+        vmcb::SHADOW => {
+            vmcb::change(guest, place, vmcb::IN_SHADOW, value);
+            hold_off(guest, value & 2 != 0);
+        }
+        vmcb::EVENT => inject(guest, Event(value)),
+        GDTR_LIMIT | IDTR_LIMIT => word(guest, place).set(value << 32),
+        _ => word(guest, place).set(value),
+    }
     match place {
         // The processor keeps the privilege level beside the stack segment, whose it is.
-        vmcb::SS => vmcb::set_byte(guest, vmcb::CPL, (value >> 21) as u8 & 3),
-        vmcb::DR7 => use_debug(guest, value & BREAKPOINTS != 0),
+        vmcb::SS => vmcb::change(guest, vmcb::LEVEL, vmcb::PRIVILEGE, value << 3),
         // The processor takes our word for it.
         vmcb::CR0 | vmcb::EFER => {
             let (efer, cr0) = (word(guest, vmcb::EFER), word(guest, vmcb::CR0).get());
@@ -74,7 +76,8 @@ pub(crate) fn write(guest: &Guest, number: usize, value: u64) {
 /// Gives the guest its debug registers, which are switched then, or lets it ask for them.
 pub(crate) fn use_debug(guest: &Guest, on: bool) {
     guest.set_unusual(unusual::DEBUG, on);
-    vmcb::set_half(guest, vmcb::INTERCEPT_DEBUG, if on { 0 } else { !0 });
+    let leaves = if on { 0 } else { !0 };
+    vmcb::change(guest, vmcb::INTERCEPT_REGISTERS, vmcb::INTERCEPT_DEBUG, leaves);
 }
 
 /// Makes the zeroed `guest` one whose state can be written; the permission maps are among the shared `pages`.
@@ -84,17 +87,15 @@ pub(crate) fn reset(guest: &Guest, pages: u64) {
     /// Interrupts, RDPMC, CPUID, RSM, INVD, HLT, INVLPGA, ports, registers, task switches, FERR, shutdown.
     const FIRST: u64 =
         0b1111 | 1 << 15 | 1 << 18 | 1 << 19 | 1 << 22 | 1 << 24 | 0b11111 << 26 | 1 << 31;
-    /// All of SVM's own, RDTSCP, WBINVD, MONITOR, MWAIT, XSETBV, RDPRU.
-    const SECOND: u64 = 0b1111_1111 | 0b11_1111 << 9;
+    /// All of SVM's own, WBINVD, MONITOR, MWAIT, XSETBV, RDPRU.
+    const SECOND: u64 = 0b111_1111 | 0b11_1111 << 9;
     const NESTED_PAGING: u64 = 1;
-    const TAG: u64 = 1;
 
     for (offset, value) in [
-        (vmcb::INTERCEPT_EXCEPTIONS, EXCEPTIONS | FIRST << 32),
+        (vmcb::INTERCEPT_FIRST, EXCEPTIONS | FIRST << 32),
         (vmcb::INTERCEPT_SECOND, SECOND),
         (vmcb::PORT_MAP, pages + PORT_MAP),
         (vmcb::REGISTER_MAP, pages + REGISTER_MAP),
-        (vmcb::TAG, TAG),
         (vmcb::VIRTUAL_INTERRUPT, vmcb::OWN_FLAG),
         (vmcb::NESTED_CONTROL, NESTED_PAGING),
     ] {

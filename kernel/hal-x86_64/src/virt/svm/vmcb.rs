@@ -12,14 +12,14 @@ macro_rules! offsets {
 
 // The control area; then the state.
 offsets! {
-    INTERCEPT_DEBUG = 0x004, INTERCEPT_EXCEPTIONS = 0x008, INTERCEPT_FIRST = 0x00c,
-    INTERCEPT_SECOND = 0x010, PORT_MAP = 0x040, REGISTER_MAP = 0x048, TIME_OFFSET = 0x050,
-    TAG = 0x058, TLB_CONTROL = 0x05c, VIRTUAL_INTERRUPT = 0x060, SHADOW = 0x068,
+    INTERCEPT_REGISTERS = 0x000, INTERCEPT_FIRST = 0x008, INTERCEPT_SECOND = 0x010,
+    PORT_MAP = 0x040, REGISTER_MAP = 0x048, TIME_OFFSET = 0x050, TAG = 0x058,
+    VIRTUAL_INTERRUPT = 0x060, SHADOW = 0x068,
     EXIT_CODE = 0x070, EXIT_INFO_1 = 0x078, EXIT_INFO_2 = 0x080, EXIT_EVENT = 0x088,
     NESTED_CONTROL = 0x090, EVENT = 0x0a8, NESTED_CR3 = 0x0b0, NEXT_RIP = 0x0c8,
 
     ES = 0x400, CS = 0x410, SS = 0x420, DS = 0x430, FS = 0x440, GS = 0x450,
-    GDTR = 0x460, LDTR = 0x470, IDTR = 0x480, TR = 0x490, CPL = 0x4cb, EFER = 0x4d0,
+    GDTR = 0x460, LDTR = 0x470, IDTR = 0x480, TR = 0x490, LEVEL = 0x4c8, EFER = 0x4d0,
     CR4 = 0x548, CR3 = 0x550, CR0 = 0x558, DR7 = 0x560, DR6 = 0x568, RFLAGS = 0x570,
     RIP = 0x578, RSP = 0x5d8, RAX = 0x5f8, STAR = 0x600, LSTAR = 0x608, CSTAR = 0x610,
     SFMASK = 0x618, KERNEL_GS_BASE = 0x620, SYSENTER_CS = 0x628, SYSENTER_ESP = 0x630,
@@ -33,8 +33,15 @@ pub(crate) const IN_SHADOW: u64 = 1;
 pub(crate) const TASK_PRIORITY: u64 = 0xf;
 pub(crate) const WAITING: u64 = 1 << 8 | 1 << 20;
 pub(crate) const OWN_FLAG: u64 = 1 << 24;
-/// In [`INTERCEPT_FIRST`]: the guest could take that interrupt.
-pub(crate) const INTERCEPT_WINDOW: u32 = 1 << 4;
+/// In [`INTERCEPT_REGISTERS`]: debug registers, all of them.
+pub(crate) const INTERCEPT_DEBUG: u64 = !0 << 32;
+/// In [`INTERCEPT_FIRST`], which begins with exceptions: the guest could take that interrupt; it returns from one.
+pub(crate) const INTERCEPT_WINDOW: u64 = 1 << 36;
+pub(crate) const INTERCEPT_RETURN: u64 = 1 << 52;
+/// In [`LEVEL`]: the level of privilege.
+pub(crate) const PRIVILEGE: u64 = 3 << 24;
+/// In [`TAG`]: the guest finds no translations at all that were cached.
+pub(crate) const FORGET_ALL: u64 = 1 << 32;
 
 /// The word of the control block at `offset`.
 #[inline(always)]
@@ -43,19 +50,8 @@ pub(crate) fn word(guest: &Guest, offset: usize) -> &Cell<u64> {
     &guest.control[offset / 8 % super::super::WORDS]
 }
 
-/// Sets the 32 bits at `offset`.
-pub(crate) fn set_half(guest: &Guest, offset: usize, value: u32) {
-    let (word, shift) = (word(guest, offset), offset % 8 * 8);
-    word.set(word.get() & !(0xffff_ffff << shift) | u64::from(value) << shift);
-}
-
-/// The 32 bits at `offset`.
-pub(crate) fn half(guest: &Guest, offset: usize) -> u32 {
-    (word(guest, offset).get() >> (offset % 8 * 8)) as u32
-}
-
-/// Sets the byte at `offset`.
-pub(crate) fn set_byte(guest: &Guest, offset: usize, value: u8) {
-    let (word, shift) = (word(guest, offset), offset % 8 * 8);
-    word.set(word.get() & !(0xff << shift) | u64::from(value) << shift);
+/// Makes the bits that `mask` has, of the word at `offset`, those of `value`.
+pub(crate) fn change(guest: &Guest, offset: usize, mask: u64, value: u64) {
+    let word = word(guest, offset);
+    word.set(word.get() & !mask | value & mask);
 }

@@ -3,14 +3,15 @@
 //!
 //! Everything that touches the machine leaves the guest: I/O, model-specific registers but those that
 //! are switched, debug registers, `hlt`, `cpuid`, caches, performance counters, every VMX instruction
-//! (always), and host interrupts, which are acknowledged on the way. `rdtscp` is unknown to a guest, as the
-//! register that it reads besides is the machine's.
+//! (always), and host interrupts, which are acknowledged on the way.
 //!
 //! A word of controls has a capability MSR that says which bits must be 1 (its low half) and which
 //! may be (its high half). Bits that must be 1 in the older MSRs may be 0 by the newer, *true* ones,
 //! which every CPU with unrestricted guests has.
 
 use x86_64::registers::model_specific::Msr;
+
+use super::field::Field;
 
 const IA32_FEATURE_CONTROL: u32 = 0x3a;
 const IA32_VMX_BASIC: u32 = 0x480;
@@ -38,13 +39,13 @@ const PIN: u32 = 1 << 0 | 1 << 3 | 1 << 5;
 pub const INTERRUPT_WINDOW: u32 = 1 << 2;
 /// The guest leaves when it touches a debug register.
 pub const DEBUG_REGISTERS: u32 = 1 << 23;
-/// Offset of time, HLT, MWAIT, RDPMC, loads and stores of CR8, I/O, map of registers, MONITOR, secondary controls.
+/// Offset of time, HLT, MWAIT, RDPMC, CR8 in memory, I/O, map of registers, MONITOR, secondary controls.
 const PROCESSOR: u32 =
-    1 << 3 | 1 << 7 | 0b11 << 10 | 0b11 << 19 | DEBUG_REGISTERS | 1 << 24 | 0b1011 << 28;
+    1 << 3 | 1 << 7 | 0b11 << 10 | 1 << 21 | DEBUG_REGISTERS | 1 << 24 | 0b1011 << 28;
 /// Loads and stores of CR3, both windows.
 const PROCESSOR_NOT: u32 = INTERRUPT_WINDOW | 0b11 << 15 | 1 << 22;
-/// Secondary: EPT, tagged translations, WBINVD, unrestricted guests; and what not all CPUs have, INVPCID.
-const SECONDARY: u32 = 1 << 1 | 0b111 << 5;
+/// Secondary: EPT, RDTSCP, tagged translations, WBINVD, unrestricted guests; and what not all CPUs have, INVPCID.
+const SECONDARY: u32 = 1 << 1 | 1 << 3 | 0b111 << 5;
 const INVPCID: u32 = 1 << 12;
 /// Debug registers and page attributes and EFER are saved, the latter loaded, to long mode, interrupts acknowledged.
 const EXIT: u32 = 1 << 2 | 1 << 9 | 1 << 15 | 0b1111 << 18;
@@ -60,20 +61,12 @@ pub const EXCEPTIONS: u64 = 1 << 1 | 1 << 17 | 1 << MACHINE_CHECK;
 pub const MACHINE_CHECK: u8 = 18;
 
 /// The words of controls that all guests run with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Controls {
     /// What a VMXON region and each VMCS begin with.
     pub revision: u32,
-    /// Pin-based.
-    pub pin: u32,
-    /// Primary processor-based, without windows.
-    pub processor: u32,
-    /// Secondary processor-based.
-    pub secondary: u32,
-    /// VM-exit.
-    pub exit: u32,
-    /// VM-entry, outside long mode.
-    pub entry: u32,
+    /// The fields with them: without windows, outside long mode.
+    pub words: [(Field, u64); 5],
 }
 
 impl Controls {
@@ -102,21 +95,23 @@ impl Controls {
         let suits = read(IA32_VMX_EPT_VPID) & EPT_NEEDED == EPT_NEEDED;
         suits.then_some(Self {
             revision: basic as u32 & 0x7fff_ffff,
-            pin: adjusted(IA32_VMX_TRUE_PINBASED, PIN, 0)?,
-            processor,
-            secondary,
-            exit: adjusted(IA32_VMX_TRUE_EXIT, EXIT, 0)?,
-            entry: adjusted(IA32_VMX_TRUE_ENTRY, ENTRY, ENTRY_LONG_MODE)?,
+            words: [
+                (Field::PIN_CONTROLS, adjusted(IA32_VMX_TRUE_PINBASED, PIN, 0)?),
+                (Field::PROCESSOR_CONTROLS, processor),
+                (Field::SECONDARY_CONTROLS, secondary),
+                (Field::EXIT_CONTROLS, adjusted(IA32_VMX_TRUE_EXIT, EXIT, 0)?),
+                (Field::ENTRY_CONTROLS, adjusted(IA32_VMX_TRUE_ENTRY, ENTRY, ENTRY_LONG_MODE)?),
+            ],
         })
     }
 }
 
 /// `wanted` with the bits that must be set as `allowed` says; `None` if a wanted bit may not, or if one of
 /// `unwanted` must.
-fn adjust(allowed: u64, wanted: u32, unwanted: u32) -> Option<u32> {
+fn adjust(allowed: u64, wanted: u32, unwanted: u32) -> Option<u64> {
     let (must, may) = (allowed as u32, (allowed >> 32) as u32);
     let value = wanted | must;
-    (value & !may == 0 && value & unwanted == 0).then_some(value)
+    (value & !may == 0 && value & unwanted == 0).then_some(value.into())
 }
 
 /// Whether the firmware left VMX to us.
@@ -163,23 +158,29 @@ mod tests {
         Controls::choose(|number| able(number) ^ if number == of { bits } else { 0 })
     }
 
+    /// The words of primary and secondary controls, and of those of exits.
+    fn of([_, processor, secondary, exit, _]: [(Field, u64); 5]) -> [u32; 3] {
+        [processor, secondary, exit].map(|(_, word)| word as u32)
+    }
+
     #[test]
     fn guests_leave_for_what_is_the_machines_and_for_nothing_else() {
         let controls = Controls::choose(able).unwrap();
+        let [processor, secondary, exit] = of(controls.words);
         // HLT, MWAIT, RDPMC, debug registers, I/O, map of registers, MONITOR.
         for must in [7, 10, 11, 23, 24, 28, 29] {
-            assert_ne!(controls.processor & 1 << must, 0);
+            assert_ne!(processor & 1 << must, 0);
         }
-        assert_eq!(controls.processor & PROCESSOR_NOT, 0);
-        assert_eq!(controls.secondary, SECONDARY | INVPCID);
-        assert_ne!(controls.exit & 1 << 15, 0, "interrupts are acknowledged");
+        assert_eq!(processor & PROCESSOR_NOT, 0);
+        assert_eq!(secondary, SECONDARY | INVPCID);
+        assert_ne!(exit & 1 << 15, 0, "interrupts are acknowledged");
         assert_eq!(controls.revision, 43);
     }
 
     #[test]
     fn what_is_not_allowed_is_left_out_or_makes_it_impossible() {
         let forbid = |bit: u32| but(0x48b, u64::from(bit) << 32);
-        assert_eq!(forbid(INVPCID).unwrap().secondary & INVPCID, 0);
+        assert_eq!(of(forbid(INVPCID).unwrap().words)[1] & INVPCID, 0);
         assert_eq!(forbid(1 << 7), None, "no unrestricted guests");
         assert_eq!(but(0x48e, 1 << 15), None, "CR3 belongs to the guest");
         assert_eq!(but(0x3a, 4), None, "switched off by the firmware");

@@ -62,12 +62,6 @@ pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u6
         17 => instruction(GuestInstruction::Resume),
         18 => (ExitReason::Hypercall, rax, rbx),
         19..=27 | 50 | 53 | 59 => instruction(GuestInstruction::Virtualisation),
-        basic::CONTROL_REGISTER => {
-            let qualification = read(Field::QUALIFICATION);
-            let (number, general) = (qualification & 0xf, qualification >> 8 & 0xf);
-            let write = u64::from(qualification >> 4 & 3 == 0);
-            (ExitReason::ControlRegister, number | general << 8 | write << 16, 0)
-        }
         30 => {
             let access = port(read(Field::QUALIFICATION), || read(Field::INSTRUCTION_DETAILS));
             let bits = u32::from(access.bytes()) * 8;
@@ -84,7 +78,6 @@ pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u6
         }
         // Memory that may not be accessed at all has entries that the CPU calls wrong.
         49 => (ExitReason::Memory, 0, read(Field::GUEST_PHYSICAL)),
-        51 => instruction(GuestInstruction::ReadTime),
         54 => instruction(GuestInstruction::WriteBack),
         55 => (ExitReason::SetExtended, ecx, pair),
         number if number & basic::REFUSED != 0 => (ExitReason::Invalid, number & 0xffff, 0),
@@ -185,12 +178,6 @@ mod tests {
     fn memory_tells_what_was_tried_and_whether_tables_were_walked() {
         assert_eq!(decoded(48, 0x182), (ExitReason::Memory, 2, 0x5000));
         assert_eq!(decoded(48, 0x081), (ExitReason::Memory, 1 | 1 << 8, 0x5000));
-    }
-
-    #[test]
-    fn control_registers_tell_which_general_one() {
-        assert_eq!(decoded(28, 0x0308).1, 8 | 3 << 8 | 1 << 16);
-        assert_eq!(decoded(28, 0x0f18).1, 8 | 15 << 8);
     }
 
     #[test]

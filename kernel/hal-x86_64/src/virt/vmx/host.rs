@@ -6,16 +6,14 @@ use x86_64::registers::control::{Cr0Flags, Cr4, Efer};
 use x86_64::registers::model_specific::Msr;
 
 use super::field::Field;
-use super::instructions::write;
+use super::instructions::set_field;
 use super::processor;
 use crate::cpu::Cpu;
-use crate::features::CR0;
+use crate::features::{CR0, IA32_PAT};
 use crate::interrupts;
 use crate::paging::kernel_root;
 use crate::segments::{KERNEL_CODE, KERNEL_DATA, TASK_STATE};
 use crate::virt::PAGES;
-
-const IA32_PAT: u32 = 0x277;
 
 /// Where the stack pointer stands after an exit, below the CPU's words.
 pub const STACK_OFFSET: u64 = 8;
@@ -26,12 +24,9 @@ unsafe extern "C" {
     static a9n_vmx_exit: u8;
 }
 
-/// Writes the host's part of the current VMCS, for `cpu`, the executing one. The vector unit stays on,
+/// Writes the host's part of the current VMCS, for `cpu`, the executing one, which is up. The vector unit stays on,
 /// as who has a guest has a vector state. What is not named here stays 0.
-///
-/// # Safety
-/// VMX is on, there is a current VMCS, and the CPU is up.
-pub unsafe fn write_state(cpu: &Cpu) {
+pub fn write_state(cpu: &Cpu) {
     // SAFETY: every 64-bit CPU has the register.
     let pat = unsafe { Msr::new(IA32_PAT).read() };
     for (field, value) in [
@@ -50,7 +45,6 @@ pub unsafe fn write_state(cpu: &Cpu) {
         (Field::HOST_RIP, (&raw const a9n_vmx_exit).addr() as u64),
         (Field::EXIT_MSR_LOAD, processor::machine_values(cpu, PAGES.load(Relaxed))),
     ] {
-        // SAFETY: the caller's promise; these are the CPU's own registers as they are.
-        unsafe { write(field, value) };
+        set_field(field, value);
     }
 }

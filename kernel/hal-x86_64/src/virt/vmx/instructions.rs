@@ -34,27 +34,22 @@ pub unsafe fn vmptrld(vmcs: PhysicalAddress) {
     unsafe { asm!("vmptrld [{}]", in(reg) &raw const vmcs.0, options(nostack)) }
 }
 
-/// Reads `field` of the current VMCS.
-///
-/// # Safety
-/// VMX is on, there is a current VMCS, and the CPU has the field.
+/// Reads `field` of the current VMCS: that of the guest which the caller has reached.
 #[inline(always)]
-pub unsafe fn read(field: Field) -> u64 {
+pub fn field(field: Field) -> u64 {
     let value;
-    // SAFETY: the caller's promise.
+    // SAFETY: nobody asks before there is a guest, so VMX is on. Where there is no such field, nothing is read.
     unsafe {
         asm!("vmread {}, {}", out(reg) value, in(reg) u64::from(field.0), options(nostack));
     }
     value
 }
 
-/// Writes `field` of the current VMCS, in as many bits as it has, if the CPU has it.
-///
-/// # Safety
-/// As for [`read`]; the guest's processor may run with the value.
+/// Writes it, in as many bits as it has, if the CPU has it. What the CPU is like outside the guest, and what a guest leaves
+/// for, comes from this machine and from constants.
 #[inline(always)]
-pub unsafe fn write(field: Field, value: u64) {
-    // SAFETY: the caller's promise.
+pub fn set_field(field: Field, value: u64) {
+    // SAFETY: as for `field`. By itself it changes nothing but the VMCS.
     unsafe { asm!("vmwrite {}, {}", in(reg) u64::from(field.0), in(reg) value, options(nostack)) }
 }
 

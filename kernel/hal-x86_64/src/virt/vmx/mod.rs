@@ -34,6 +34,7 @@ pub(super) use reset::{reset, set_memory};
 pub(super) use run::exit;
 
 use super::Guest;
+use super::tags::FIRST;
 use crate::cpu::Cpu;
 use crate::kernel_space::DIRECT_MAP;
 
@@ -42,17 +43,15 @@ const LISTED: [u32; 5] = [0xc000_0081, 0xc000_0082, 0xc000_0083, 0xc000_0084, 0x
 
 /// What VMX wants to know of a guest beside its VMCS. Zero at first.
 #[repr(C, align(16))]
-#[derive(Debug)]
 pub(crate) struct State {
     /// Number and value of the [`LISTED`] registers, as the CPU stores and loads them: at a multiple of
     /// 16 bytes.
-    listed: [[Cell<u64>; 2]; LISTED.len()],
-    cr2: Cell<u64>,
-    cr8: Cell<u64>,
+    pub(super) listed: [[Cell<u64>; 2]; LISTED.len()],
+    pub(super) cr2: Cell<u64>,
     /// Whether the VMCS was entered since it became the current one.
     is_launched: Cell<bool>,
-    /// The CPU's error number for an entry that it refused, 0 for none.
-    refused: Cell<u64>,
+    /// Whether the CPU refused to enter it at all, the last time.
+    refused: Cell<bool>,
     /// Address of the [`Cpu`] that the host's part of the VMCS is for.
     host: Cell<u64>,
 }
@@ -71,10 +70,13 @@ pub(super) fn reach(guest: &Guest) {
     }
 }
 
-/// `guest`, when it is entered next, which is at once, finds no translations of old.
-pub(super) fn forget_on_entry(_guest: &Guest) {
-    // SAFETY: VMX is on.
-    unsafe { instructions::invept_all() };
+/// `guest`, whose VMCS is the current one, has `tag` from now on; with the first, the CPU forgets everything.
+pub(super) fn set_tag(_guest: &Guest, tag: u64) {
+    instructions::set_field(field::Field::VPID, tag);
+    if tag == FIRST {
+        // SAFETY: VMX is on.
+        unsafe { instructions::invept_all() };
+    }
 }
 
 /// Writes what `cpu`, the executing one, holds of a VMCS to memory, unless it is that of `next`,

@@ -10,9 +10,10 @@ use a9n_abi::guest::Event;
 
 use super::controls::{DEBUG_REGISTERS, ENTRY_LONG_MODE, INTERRUPT_WINDOW};
 use super::field::{CODE, Field, TASK};
-use super::{exit, instructions, reach};
-use crate::virt::state::{self, CR0, CR2, CR3, CR4, CR8, DR7, EFER, EFER_ACTIVE, EVENT, HELD_OFF};
-use crate::virt::{BREAKPOINTS, Guest, unusual};
+use super::instructions::{field, set_field};
+use super::{exit, reach};
+use crate::virt::state::{self, CR0, CR4, CR8, EFER, EFER_ACTIVE, EVENT, HELD_OFF};
+use crate::virt::{Guest, unusual};
 
 /// CR0: numeric errors are exceptions, caches are on. Fixed; what the guest wrote is shown to it.
 pub const CR0_KEPT: u64 = 1 << 5 | 1 << 29 | 1 << 30;
@@ -47,52 +48,28 @@ pub const BLOCKED: u64 = 1 << 0 | 1 << 1;
 /// Blocking of non-maskable interrupts.
 pub const NMI_BLOCKED: u64 = 1 << 3;
 
-/// The cell of word `number`, if it is in memory.
-fn cell(guest: &Guest, number: usize) -> Option<&Cell<u64>> {
-    match number {
-        CR2 => Some(&guest.vmx.cr2),
-        CR8 => Some(&guest.vmx.cr8),
-        45..50 => guest.vmx.listed.get(number - 45).map(|[_, value]| value),
-        _ => None,
-    }
-}
+/// Not in a field, or not as it is: one that nobody writes.
+const NOWHERE: Field = Field::EXIT_REASON;
+/// The base of a segment.
+const BASE: Field = Field::GUEST_ES_BASE;
 
-/// The field that has word `number`, if one has it as it is.
+/// The fields that have words of the state as they are, in order. A line for each group, or half of it.
 #[rustfmt::skip]
-fn plain_field(number: usize) -> Option<Field> {
-    const TABLES: [Field; 4] = [
-        Field::GUEST_GDTR_BASE, Field::GUEST_GDTR_LIMIT, Field::GUEST_IDTR_BASE, Field::GUEST_IDTR_LIMIT,
-    ];
-    const SYSTEM: [Field; 4] = [
-        Field::GUEST_SYSENTER_CS, Field::GUEST_SYSENTER_ESP, Field::GUEST_SYSENTER_EIP, Field::GUEST_PAT,
-    ];
-    Some(match number {
-        7 => Field::GUEST_RSP,
-        16 => Field::GUEST_RIP,
-        17 => Field::GUEST_RFLAGS,
-        CR3 => Field::GUEST_CR3,
-        EFER => Field::GUEST_EFER,
-        26..=40 if number.is_multiple_of(2) => Field::GUEST_ES_BASE.of((number as u32 - 26) / 2),
-        41..45 => *TABLES.get(number - 41)?,
-        50..54 => *SYSTEM.get(number - 50)?,
-        DR7 => Field::GUEST_DR7,
-        62 => Field::TSC_OFFSET,
-        _ => return None,
-    })
-}
-
-/// Reads `field` of the guest's VMCS, which is the current one.
-pub fn field(field: Field) -> u64 {
-    // SAFETY: whoever gets here reached a guest; every CPU that we use has all fields.
-    unsafe { instructions::read(field) }
-}
-
-/// Writes it.
-pub fn set_field(field: Field, value: u64) {
-    // SAFETY: as for `field`. What controls the machine itself is not written by this function's
-    // callers but from constants.
-    unsafe { instructions::write(field, value) }
-}
+const FIELDS: [Field; state::COUNT] = [
+    NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, Field::GUEST_RSP,
+    NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE,
+    Field::GUEST_RIP, Field::GUEST_RFLAGS,
+    NOWHERE, NOWHERE, Field::GUEST_CR3, NOWHERE, NOWHERE, Field::GUEST_EFER, NOWHERE,
+    NOWHERE, BASE.of(0), NOWHERE, BASE.of(1), NOWHERE, BASE.of(2), NOWHERE, BASE.of(3),
+    NOWHERE, BASE.of(4), NOWHERE, BASE.of(5), NOWHERE, BASE.of(6), NOWHERE, BASE.of(7),
+    Field::GUEST_GDTR_BASE, Field::GUEST_GDTR_LIMIT, Field::GUEST_IDTR_BASE, Field::GUEST_IDTR_LIMIT,
+    NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE,
+    Field::GUEST_SYSENTER_CS, Field::GUEST_SYSENTER_ESP, Field::GUEST_SYSENTER_EIP, Field::GUEST_PAT,
+    NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, Field::GUEST_DR7,
+    NOWHERE, NOWHERE,
+    Field::TSC_OFFSET,
+    NOWHERE,
+];
 
 /// Word `number` of the state of `guest`.
 pub fn read(guest: &Guest, number: usize) -> u64 {
@@ -106,12 +83,13 @@ pub fn read(guest: &Guest, number: usize) -> u64 {
             let limit = field(Field::GUEST_ES_LIMIT.of(segment));
             field(Field::GUEST_ES.of(segment)) | attributes(rights) << 16 | limit << 32
         }
-        EVENT => pending().0,
+        CR8 => guest.priority.get() >> 4,
+        EVENT => exit::with_code(field(Field::ENTRY_EVENT), || field(Field::ENTRY_ERROR_CODE)).0,
         HELD_OFF => {
             let blocking = field(Field::INTERRUPTIBILITY);
             u64::from(blocking & BLOCKED != 0) | (blocking & NMI_BLOCKED) >> 2
         }
-        _ => cell(guest, number).map_or_else(|| plain_field(number).map_or(0, field), Cell::get),
+        _ => field(FIELDS[number % state::COUNT]),
     }
 }
 
@@ -128,6 +106,7 @@ pub fn write(guest: &Guest, number: usize, value: u64) {
             set_field(Field::GUEST_CR4, value & CR4_FREE | CR4_FIXED);
             set_field(Field::CR4_SHADOW, value & CR4_KEPT);
         }
+        CR8 => guest.priority.set(value << 4),
         EFER => set_efer(value),
         25..=39 if number % 2 == 1 => {
             let segment = (number as u32 - 25) / 2;
@@ -138,16 +117,7 @@ pub fn write(guest: &Guest, number: usize, value: u64) {
         EVENT => inject(guest, Event(value)),
         // The first as by `mov ss`.
         HELD_OFF => set_field(Field::INTERRUPTIBILITY, (value & 1) << 1 | (value & 2) << 2),
-        _ => match (cell(guest, number), plain_field(number)) {
-            (Some(cell), _) => cell.set(value),
-            (_, Some(field)) => set_field(field, value),
-            _ => {}
-        },
-    }
-    match number {
-        DR7 => use_debug(guest, value & BREAKPOINTS != 0),
-        CR0 | CR3 | CR4 | EFER => guest.cpu.set(0),
-        _ => {}
+        _ => set_field(FIELDS[number % state::COUNT], value),
     }
 }
 
@@ -168,11 +138,6 @@ pub fn change(controls: Field, bit: u32, on: bool) {
 pub fn use_debug(guest: &Guest, on: bool) {
     guest.set_unusual(unusual::DEBUG, on);
     change(Field::PROCESSOR_CONTROLS, DEBUG_REGISTERS, !on);
-}
-
-/// What is about to be injected.
-pub fn pending() -> Event {
-    exit::with_code(field(Field::ENTRY_EVENT), || field(Field::ENTRY_ERROR_CODE))
 }
 
 /// Injects `event` at the next entry of the guest, whose VMCS is the current one, or nothing.

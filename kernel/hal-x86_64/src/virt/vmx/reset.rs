@@ -4,18 +4,18 @@ use a9n_hal::PhysicalAddress;
 
 use super::controls::{self, Controls};
 use super::field::Field;
-use super::instructions::{vmclear, write};
+use super::instructions::{set_field, vmclear};
 use super::registers::{CR0_KEPT, CR4_FREE};
 use super::{LISTED, ept, reach};
 use crate::virt::{Guest, WORDS};
 
 /// First and last number of fields that begin with 0: what a VMCS begins with is not defined. They are the
-/// state of guest and host, the event at entry, the offset of time, CR3's targets, what CR4 shows. Fields among them
+/// state of guest and host, the event at entry, the threshold of CR8, the offset of time, CR3's targets, what CR4 shows. Fields among them
 /// that a CPU has not it leaves alone.
 #[rustfmt::skip]
 const ZEROED: [(u32, u32); 11] = [
     (0x0800, 0x080e), (0x0c00, 0x0c0c), (0x2010, 0x2010), (0x2802, 0x2806), (0x400a, 0x400a),
-    (0x4016, 0x4018), (0x4800, 0x482a), (0x4c00, 0x4c00), (0x6006, 0x6006), (0x6800, 0x6826),
+    (0x4016, 0x401c), (0x4800, 0x482a), (0x4c00, 0x4c00), (0x6006, 0x6006), (0x6800, 0x6826),
     (0x6c00, 0x6c16),
 ];
 
@@ -33,23 +33,19 @@ pub fn reset(guest: &Guest, pages: u64) {
         register.set(number.into());
     }
     let page = (WORDS * size_of::<u64>()) as u64;
-    let listed = guest.physical.get() + page + guest.vmx.listed.as_ptr().addr() as u64 % page;
+    let second = guest.physical.get() + page;
+    let listed = second + guest.vmx.listed.as_ptr().addr() as u64 % page;
     let count = LISTED.len() as u64;
     let chosen = [
-        (Field::PIN_CONTROLS, controls.pin.into()),
-        (Field::PROCESSOR_CONTROLS, controls.processor.into()),
-        (Field::SECONDARY_CONTROLS, controls.secondary.into()),
-        (Field::EXIT_CONTROLS, controls.exit.into()),
-        (Field::ENTRY_CONTROLS, controls.entry.into()),
         (Field::EXCEPTIONS, controls::EXCEPTIONS),
         (Field::MSR_BITMAP, pages),
+        (Field::PRIORITY_PAGE, second),
         (Field::EXIT_MSR_STORE, listed),
         (Field::EXIT_MSR_STORE_COUNT, count),
         (Field::ENTRY_MSR_LOAD, listed),
         (Field::ENTRY_MSR_LOAD_COUNT, count),
         (Field::EXIT_MSR_LOAD_COUNT, count),
         (Field::LINK, !0),
-        (Field::VPID, 1),
         (Field::CR0_MASK, CR0_KEPT),
         (Field::CR4_MASK, !CR4_FREE),
     ];
@@ -57,15 +53,13 @@ pub fn reset(guest: &Guest, pages: u64) {
         .into_iter()
         .flat_map(|(first, last)| (first..=last).step_by(2))
         .map(|number| (Field(number), 0));
-    for (field, value) in zeroed.chain(chosen) {
-        // SAFETY: the current VMCS is the guest's; the controls are those that the CPU allows.
-        unsafe { write(field, value) };
+    for (field, value) in zeroed.chain(controls.words).chain(chosen) {
+        set_field(field, value);
     }
 }
 
 /// `guest` uses the guest-physical memory of `root`.
 pub fn set_memory(guest: &Guest, root: PhysicalAddress) {
     reach(guest);
-    // SAFETY: the current VMCS is the guest's, and the root one of nested tables.
-    unsafe { write(Field::EPT_POINTER, ept::pointer(root)) };
+    set_field(Field::EPT_POINTER, ept::pointer(root));
 }

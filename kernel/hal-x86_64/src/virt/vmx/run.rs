@@ -11,24 +11,23 @@ use x86_64::registers::control::Cr2;
 use super::controls::MACHINE_CHECK;
 use super::exit::{self, basic};
 use super::field::Field;
-use super::registers::{
-    CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, advance, field, inject, set_field, use_debug,
-};
+use super::instructions::{field, set_field};
+use super::registers::{CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, inject, use_debug};
 use super::{host, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
+use crate::speculation;
 use crate::virt::{Guest, take_over};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
 /// The guest was about to return from a non-maskable interrupt.
 const NMI_UNBLOCKED: u64 = 1 << 12;
-/// Kind of a non-maskable interrupt.
-const NON_MASKABLE: u64 = Event::non_maskable().kind();
 /// Exceptions of breakpoints, whose causes are shown in bits of DR6 that the guest has yet to be told;
-/// and for what is not allowed.
+/// that are not maskable; and for what is not allowed.
 const DEBUG: u8 = 1;
+const NON_MASKABLE: u8 = 2;
 const DEBUG_CAUSES: u64 = 0x600f;
 const PROTECTION: u8 = 13;
 
@@ -38,8 +37,7 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
     reach(guest);
     let here = ptr::from_ref(cpu).addr() as u64;
     if guest.vmx.host.get() != here {
-        // SAFETY: the current VMCS is the guest's, and the CPU is up.
-        unsafe { host::write_state(cpu) };
+        host::write_state(cpu);
         guest.vmx.host.set(here);
     }
     take_over(cpu, guest);
@@ -50,6 +48,7 @@ pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
         // SAFETY: the kernel reads it only right after a page fault.
         unsafe { asm!("mov cr2, {}", in(reg) guest.vmx.cr2.get(), options(nomem, nostack)) }
     }
+    speculation::empty_cache();
     guest.vmx.is_launched.get()
 }
 
@@ -67,41 +66,38 @@ pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
     if guest.unusual.get() != 0 {
         guest.store_unusual();
     }
-    let error = if refused { field(Field::INSTRUCTION_ERROR) } else { 0 };
-    guest.vmx.refused.set(error);
-    let reason = field(Field::EXIT_REASON);
-    let stays = match reason {
-        _ if refused => false,
-        basic::MACHINE_CHECK => take_own(Event::exception(MACHINE_CHECK)),
-        basic::REFUSED.. => false,
-        _ => {
-            guest.vmx.is_launched.set(true);
-            keep_event(reason);
-            match reason {
-                basic::EXTERNAL_INTERRUPT => {
-                    let vector = field(Field::EXIT_EVENT) & 0xff;
-                    return Next(interrupted(vector, 0), ptr::null());
-                }
-                basic::EXCEPTION => {
-                    let event = Event(field(Field::EXIT_EVENT));
-                    if event.vector() == DEBUG {
-                        let found = field(Field::QUALIFICATION) & DEBUG_CAUSES;
-                        let [.., status] = &guest.debug;
-                        status.set(status.get() | found);
-                    }
-                    take_own(event)
-                }
-                basic::INIT => true,
-                basic::CONTROL_REGISTER => control_register(guest),
-                basic::DEBUG_REGISTER => {
-                    use_debug(guest, true);
-                    true
-                }
-                _ => false,
+    guest.vmx.refused.set(refused);
+    let reason = if refused { basic::REFUSED } else { field(Field::EXIT_REASON) };
+    if reason < basic::REFUSED {
+        guest.vmx.is_launched.set(true);
+        keep_event(reason);
+    }
+    if reason == basic::EXTERNAL_INTERRUPT {
+        let vector = field(Field::EXIT_EVENT) & 0xff;
+        return Next(interrupted(vector, 0), ptr::null());
+    }
+    if handle(guest, reason) { Next(me, ptr::null()) } else { Next(ptr::null(), me) }
+}
+
+/// Deals with an exit for `reason` that is the kernel's own business. `false` if it is for the monitor.
+fn handle(guest: &Guest, reason: u64) -> bool {
+    match reason {
+        basic::MACHINE_CHECK => return take_own(MACHINE_CHECK),
+        basic::EXCEPTION => {
+            let vector = Event(field(Field::EXIT_EVENT)).vector();
+            if vector == DEBUG {
+                let found = field(Field::QUALIFICATION) & DEBUG_CAUSES;
+                let [.., status] = &guest.debug;
+                status.set(status.get() | found);
             }
+            return take_own(vector);
         }
-    };
-    if stays { Next(me, ptr::null()) } else { Next(ptr::null(), me) }
+        basic::INIT => {}
+        basic::CONTROL_REGISTER => control_register(guest),
+        basic::DEBUG_REGISTER => use_debug(guest, true),
+        _ => return false,
+    }
+    true
 }
 
 /// Makes what was being delivered to the guest, when it left for `reason`, be delivered again. What an
@@ -118,57 +114,41 @@ fn keep_event(reason: u64) {
         _ => 0,
     };
     let blocking = field(Field::INTERRUPTIBILITY);
-    if event.is_valid() && event.kind() == NON_MASKABLE {
+    if event.is_non_maskable() {
         set_field(Field::INTERRUPTIBILITY, blocking & !NMI_BLOCKED);
     } else if unblocked & NMI_UNBLOCKED != 0 {
         set_field(Field::INTERRUPTIBILITY, blocking | NMI_BLOCKED);
     }
 }
 
-/// Takes the machine's own non-maskable interrupt or machine check, if `event` is that; answers whether.
-fn take_own(event: Event) -> bool {
+/// Takes the machine's own non-maskable interrupt or machine check, if the exception with `vector` is that; answers
+/// whether.
+fn take_own(vector: u8) -> bool {
     // SAFETY: what the CPU would have done outside the guest.
     unsafe {
-        if event.kind() == NON_MASKABLE {
-            asm!("int 2", options(nomem, nostack));
-        } else if event.vector() == MACHINE_CHECK {
-            asm!("int {}", const MACHINE_CHECK, options(nomem, nostack));
-        } else {
-            return false;
+        match vector {
+            NON_MASKABLE => asm!("int {}", const NON_MASKABLE, options(nomem, nostack)),
+            MACHINE_CHECK => asm!("int {}", const MACHINE_CHECK, options(nomem, nostack)),
+            _ => return false,
         }
     }
     true
 }
 
-/// Deals with an access to CR0, CR4 or CR8. What they keep is shown to the guest as it wrote it, and the
-/// instruction is done again, by the CPU; other bits of CR4 that make the guest leave it cannot have.
-/// `false` if it is something else.
-fn control_register(guest: &Guest) -> bool {
+/// Deals with a write to CR0 or CR4. What they keep is shown to the guest as it wrote it, and the instruction is done
+/// again, by the CPU; other bits of CR4 that make the guest leave it cannot have.
+fn control_register(guest: &Guest) {
     let qualification = field(Field::QUALIFICATION);
     let register = INTERFACE_ORDER.get((qualification >> 8 & 0xf) as usize);
     let register = register.and_then(|number| guest.registers.get(usize::from(*number)));
     let value = register.map_or_else(|| field(Field::GUEST_RSP), Cell::get);
-    let length = field(Field::EXIT_LENGTH);
-    match (qualification & 0xf, qualification >> 4 & 3) {
-        (0, 0) => set_field(Field::CR0_SHADOW, value & CR0_KEPT),
-        (4, 0) if value & !(CR4_FREE | CR4_KEPT) == 0 => {
-            set_field(Field::CR4_SHADOW, value & CR4_KEPT)
+    match qualification & 0xf {
+        0 => set_field(Field::CR0_SHADOW, value & CR0_KEPT),
+        _ if value & !(CR4_FREE | CR4_KEPT) == 0 => {
+            set_field(Field::CR4_SHADOW, value & CR4_KEPT);
         }
-        (4, 0) => inject(guest, Event::exception_with_code(PROTECTION, 0)),
-        (8, 0) if value > 0xf => inject(guest, Event::exception_with_code(PROTECTION, 0)),
-        (8, 0) => {
-            guest.vmx.cr8.set(value);
-            advance(guest, length);
-        }
-        (8, 1) => {
-            let priority = guest.vmx.cr8.get();
-            register
-                .map_or_else(|| set_field(Field::GUEST_RSP, priority), |cell| cell.set(priority));
-            advance(guest, length);
-        }
-        _ => return false,
+        _ => inject(guest, Event::exception_with_code(PROTECTION, 0)),
     }
-    true
 }
 
 /// General registers in the order of instructions, by their places in the interface. RSP has none: it is
@@ -180,8 +160,8 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     reach(guest);
     let [rax, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
     let (reason, detail, value) = match guest.vmx.refused.get() {
-        0 => exit::decode(field, [rax, rbx, rcx, rdx]),
-        error => (ExitReason::Invalid, error, 0),
+        false => exit::decode(field, [rax, rbx, rcx, rdx]),
+        true => (ExitReason::Invalid, field(Field::INSTRUCTION_ERROR), 0),
     };
     (reason, exit::describe(field, detail, value))
 }
