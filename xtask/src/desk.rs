@@ -89,6 +89,9 @@ fn key(character: char) -> Option<String> {
         '-' => "minus".into(),
         '.' => "dot".into(),
         '/' => "slash".into(),
+        ';' => "semicolon".into(),
+        ':' => "shift-semicolon".into(),
+        '|' => "shift-backslash".into(),
         _ => return None,
     })
 }

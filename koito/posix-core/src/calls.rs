@@ -251,9 +251,9 @@ macro_rules! system_calls {
             273 set_robust_list Full process::set_robust_list;
             274 get_robust_list Full process::get_robust_list;
             275 splice Partial copies::splice;
-            276 tee Missing;
+            276 tee Full pipes::tee;
             277 sync_file_range Full lasting::sync_file_range;
-            278 vmsplice Missing;
+            278 vmsplice Full pipes::vmsplice;
             280 utimensat Full attributes::utimensat;
             281 epoll_pwait Full poll::epoll_pwait;
             282 signalfd Full signals::signalfd;
@@ -305,7 +305,7 @@ macro_rules! system_calls {
             434 pidfd_open Full process_files::pidfd_open;
             435 clone3 Partial clone::clone3;
             436 close_range Full descriptors::close_range;
-            437 openat2 Missing;
+            437 openat2 Full resolving::openat2;
             438 pidfd_getfd Full process_files::pidfd_getfd;
             439 faccessat2 Full paths::faccessat2;
             441 epoll_pwait2 Full poll::epoll_pwait2;

@@ -100,6 +100,7 @@ impl Server {
             process: 0,
             group: 0,
             session: 0,
+            resolve: self.resolve,
             insists: self.insists,
             system: &shown,
         };

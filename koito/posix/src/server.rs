@@ -9,7 +9,7 @@ use koito::services::{LogClient, PowerClient};
 use koito::{Environment, Missing};
 use koito_linux::Errno;
 use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, vdso};
-use koito_vfs::{Finished, Place, Vfs};
+use koito_vfs::{Finished, Place, Resolve, Vfs};
 use nun::mapped::Mapped;
 use nun::service::respond;
 use nun::{Arrival, Fault, FaultReason, Message, NotificationPort, Received, Verdict};
@@ -74,6 +74,8 @@ pub struct Server {
     pub caller: Option<TaskKey>,
     /// The caller may use its terminal from the background.
     pub insists: bool,
+    /// Where the paths of the caller may lead.
+    pub resolve: Resolve,
     /// The caller was woken before it waited.
     pub missed: bool,
     /// The caller waited and was answered, before its message was.
@@ -164,6 +166,7 @@ impl Server {
             power: environment.service("power").ok().map(PowerClient::new),
             log: environment.service("log").ok().map(LogClient::new),
             insists: false,
+            resolve: Resolve::empty(),
             missed: false,
             resumes: false,
             missing: [0; call::NUMBERS],

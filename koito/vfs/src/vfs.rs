@@ -21,6 +21,7 @@ use crate::pipe::Pipe;
 use crate::proc::System;
 use crate::queue::{QueueId, Queues};
 use crate::remote::{Reported, Request};
+use crate::resolve::Resolve;
 use crate::socket::{Socket, SocketId};
 use crate::socket_garbage::Flight;
 use crate::terminals::Terminals;
@@ -75,6 +76,8 @@ pub struct Context<'a> {
     pub group: u32,
     /// Its session.
     pub session: u32,
+    /// Where paths may lead.
+    pub resolve: Resolve,
     /// It may change and write to its terminal from the background, too: it does not hear of it.
     pub insists: bool,
     /// What `/proc` shows.
