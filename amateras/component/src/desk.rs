@@ -171,14 +171,17 @@ impl State<'_> {
         }
     }
 
-    /// Shows `text`, at most [`TEXT_BYTES`] bytes.
-    fn write(&self, terminal: VmTerminal, text: &[u8]) {
+    /// Shows `text`, at most [`TEXT_BYTES`] bytes. What a screen says to that is typed, as a terminal does by itself.
+    fn write(&mut self, terminal: VmTerminal, text: &[u8]) {
         let text = text.iter().copied().collect();
         // Without a terminal there is nobody to see it.
-        let _ = match terminal {
-            VmTerminal::Console => self.console.write_bytes(text),
-            VmTerminal::Screen => self.screen.write_bytes(text),
-        };
+        match terminal {
+            VmTerminal::Console => drop(self.console.write_bytes(text)),
+            VmTerminal::Screen => {
+                let said = self.screen.write_bytes(text).unwrap_or_default();
+                said.iter().for_each(|byte| drop(self.typed.push_back(*byte)));
+            }
+        }
     }
 
     /// Says why the guest does not begin again, if it does not.
