@@ -6,7 +6,7 @@
 
 use amateras_devices::pci::Pci;
 use amateras_devices::virtio::{Block, BlockSize, FRAME_BYTES, Kind, Link, Network};
-use amateras_devices::{Bus, GuestMemory, Interrupts, Outside, Place, Time, World};
+use amateras_devices::{Bus, Controllers, GuestMemory, Locals, Outside, Place, Time, World};
 use libfuzzer_sys::fuzz_target;
 
 /// The guest's memory: the queue's parts and what is behind them.
@@ -53,12 +53,14 @@ struct Machine {
     /// The device that is meant: 0 for the disk, 1 for the network card, whose second queue is.
     device: u16,
     memory: Memory,
-    interrupts: Interrupts,
+    controllers: Controllers,
+    locals: Locals,
 }
 
 impl Machine {
     fn write(&mut self, place: Place, bytes: u8, value: u64) {
-        let (memory, interrupts) = (&mut self.memory, &mut self.interrupts);
+        let interrupts = self.controllers.with(&self.locals);
+        let memory = &mut self.memory;
         let mut world = World { memory, interrupts, now: Time(0) };
         self.pci.read(place, bytes, &mut world);
         self.pci.write(place, bytes, value, &mut world);
@@ -133,10 +135,10 @@ fuzz_target!(|input: &[u8]| {
     let mut pci = Pci::default();
     pci.plug(disk.description());
     pci.plug(Network::description([2, 0, 0, 0, 0, 1], Link::Up));
-    let interrupts = Interrupts::new(1);
+    let (controllers, locals) = (Controllers::default(), Locals::new(1));
     let Some((first, script)) = input.split_first_chunk::<4>() else { return };
     let device = u16::from(first[0] & 1);
-    let mut it = Machine { pci, device, memory: Memory([0; BYTES]), interrupts };
+    let mut it = Machine { pci, device, memory: Memory([0; BYTES]), controllers, locals };
     it.start(u32::from_le_bytes(*first));
     for &[what, a, b, c, d, e] in script.as_chunks::<6>().0 {
         let (place, value) = (u16::from_le_bytes([a, b]), u32::from_le_bytes([c, d, e, a]));

@@ -55,11 +55,16 @@ pub struct Options {
     pub cpu: u64,
     /// Pages of its stack.
     pub stack_pages: u64,
+    /// The port that learns of its faults; null for none.
+    pub resolver: Descriptor,
+    /// The Notification Port that is bound to it; null for none.
+    pub notification: Descriptor,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { argument: 0, priority: 0, cpu: 0, stack_pages: 8 }
+        let (resolver, notification) = (Descriptor::NULL, Descriptor::NULL);
+        Self { argument: 0, priority: 0, cpu: 0, stack_pages: 8, resolver, notification }
     }
 }
 
@@ -129,6 +134,7 @@ impl Thread {
         let (stack, base) = (self.area.stack_top - arch::RETURN_ADDRESS_BYTES, self.area.base);
         self.pcb.configure_entry(entry, stack, base, options.argument)?;
         self.pcb.configure_schedule(options.priority.into(), options.cpu, 0)?;
+        self.pcb.configure_ports(options.resolver, options.notification)?;
         self.pcb.resume()
     }
 

@@ -87,8 +87,12 @@ fn key(character: char) -> Option<String> {
         'A'..='Z' => format!("shift-{}", character.to_ascii_lowercase()),
         ' ' => "spc".into(),
         '-' => "minus".into(),
+        '_' => "shift-minus".into(),
         '.' => "dot".into(),
         '/' => "slash".into(),
+        ';' => "semicolon".into(),
+        ':' => "shift-semicolon".into(),
+        '|' => "shift-backslash".into(),
         _ => return None,
     })
 }

@@ -39,6 +39,8 @@ enum Action {
     Same(String),
     /// Type this text and Enter.
     Send(String),
+    /// Type this text.
+    Type(String),
     /// Type this character, with the control key held.
     Control(u8),
     /// Press the keys of this text and Enter on the machine's keyboard.
@@ -117,6 +119,7 @@ impl Script {
             "keep" => Action::Keep(rest.to_owned()),
             "same" => Action::Same(rest.to_owned()),
             "send" => Action::Send(rest.to_owned()),
+            "type" => Action::Type(rest.to_owned()),
             "control" => Action::Control(rest.bytes().next().context("which key?")? & 0x1f),
             "press" => Action::Press(rest.to_owned()),
             "key" => Action::Key(rest.to_owned()),
@@ -128,7 +131,7 @@ impl Script {
                 _ => bail!("`timeout` needs a number of seconds, not {rest:?}"),
             },
             other => bail!(
-                "{other:?} is none of expect, keep, same, send, control, press, key, see, end, intact, timeout"
+                "{other:?} is none of expect, keep, same, send, type, control, press, key, see, end, intact, timeout"
             ),
         };
         self.actions.push((number, action));
@@ -223,6 +226,7 @@ impl Script {
                     bytes.push(ENTER);
                     port.send(&bytes).context("`send` failed")
                 }
+                Action::Type(text) => port.send(text.as_bytes()).context("`type` failed"),
                 Action::Control(key) => port.send(&[*key]).context("`control` failed"),
                 Action::Expect(text) => listener.expect(port, text, timeout),
                 Action::Keep(text) => listener.line(port, text, timeout).map(|line| kept = line),

@@ -27,11 +27,14 @@ pub fn run(repository: &Repository, options: &RunOptions) -> Result<ExitCode> {
     boot.build.system = boot.build.system.or_else(|| options.name.clone());
     boot.linux = Some(options.overlay.clone());
     boot.window = tcgetwinsize(stdin()).ok().map(|size| (size.ws_row, size.ws_col));
-    let session = Session::prepare(repository, &boot)?;
+    let mut session = Session::prepare(repository, &boot)?;
+    // A system with a disk can be told to reboot, and finds on it what it had written.
+    session.machine.resets = session.machine.disk.is_some();
+    let off = if session.machine.resets { Off::IsAnEnd } else { Off::IsAFailure };
     eprintln!("  booting {} (Ctrl-A X leaves)", session.name);
     let mut console = Console::start_on_terminal(&mut session.command(&Serial::Terminal))?;
     let limit = options.timeout.map(Duration::from_secs);
-    let verdict = watch(&mut console, limit, |bytes| {
+    let verdict = watch(&mut console, (limit, off), |bytes| {
         let mut screen = stdout().lock();
         screen.write_all(bytes)?;
         screen.flush()
@@ -41,10 +44,19 @@ pub fn run(repository: &Repository, options: &RunOptions) -> Result<ExitCode> {
     verdict.map(|()| ExitCode::SUCCESS)
 }
 
+/// What it means that a machine is switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Off {
+    /// Somebody said so.
+    IsAnEnd,
+    /// A reset looks the same, so it may have failed.
+    IsAFailure,
+}
+
 /// Shows the console until QEMU ends, the boot proves dead or the time is up.
 fn watch(
     console: &mut dyn Port,
-    limit: Option<Duration>,
+    (limit, off): (Option<Duration>, Off),
     mut show: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> Result<()> {
     let start = Instant::now();
@@ -61,7 +73,7 @@ fn watch(
                 show(&bytes).context("cannot write to the terminal")?;
             }
             Event::Ended(Ending::Passed) => return Ok(()),
-            Event::Ended(Ending::Quiet) if left.found => return Ok(()),
+            Event::Ended(Ending::Quiet) if left.found || off == Off::IsAnEnd => return Ok(()),
             Event::Ended(ending) => {
                 let complaints = console.complaints();
                 let reason = complaints.trim();
@@ -120,13 +132,14 @@ mod tests {
         }
     }
 
-    fn verdict(events: &[Event]) -> Result<()> {
-        watch(&mut Events(events.to_vec()), Some(Duration::ZERO), |_| Ok(()))
+    fn verdict(off: Off, events: &[Event]) -> Result<()> {
+        watch(&mut Events(events.to_vec()), (Some(Duration::ZERO), off), |_| Ok(()))
     }
 
     #[test]
     fn leaving_is_a_success_and_a_reset_is_not() {
         let output = |text: &str| Event::Output(text.as_bytes().to_vec());
+        let verdict = |events: &[Event]| verdict(Off::IsAFailure, events);
         assert!(
             verdict(&[output("QEMU: Ter"), output("minated"), Event::Ended(Ending::Quiet)]).is_ok()
         );
@@ -134,5 +147,11 @@ mod tests {
         assert!(verdict(&[output("A9N"), Event::Ended(Ending::Quiet)]).is_err());
         assert!(verdict(&[Event::Ended(Ending::Killed(9))]).is_err());
         assert!(verdict(&[]).is_err());
+    }
+
+    #[test]
+    fn a_machine_that_somebody_switched_off_was_left() {
+        assert!(verdict(Off::IsAnEnd, &[Event::Ended(Ending::Quiet)]).is_ok());
+        assert!(verdict(Off::IsAnEnd, &[Event::Ended(Ending::Killed(9))]).is_err());
     }
 }

@@ -12,14 +12,19 @@ use core::fmt;
 use amateras_vmm::{Guest, Options, StartError, Vm};
 use nun::abi::init::slot;
 use nun::{
-    Descriptor, Error, InitInfo, IpcPort, NotificationPort, Pcb, Received, Resources, Rights,
-    Timer, ticks,
+    Descriptor, Error, InitInfo, IpcPort, NotificationPort, Pcb, Received, Reply, Resources,
+    Rights, Timer, ticks,
 };
 
 nun::entry!(main, stack = 256 * 1024);
 
 /// Below this program, which is init and the most urgent.
 const PRIORITY: u8 = 100;
+/// That of init.
+const INIT_PRIORITY: u8 = 255;
+/// Signals: the timer's, and those of other threads.
+const ALARM: u64 = 1;
+const THREAD: u64 = 2;
 /// Memory where the command line names none.
 const MEBIBYTES: u64 = 128;
 
@@ -63,63 +68,73 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     let port: IpcPort = resources.make(0)?;
     let notification: NotificationPort = resources.make(0)?;
     Pcb::slot(slot::PROCESS).configure_ports(Descriptor::NULL, notification)?;
-    let bell = resources.take_slot()?;
-    resources.node().mint(bell, notification, Rights::WRITE, 1)?;
-    let (bell, timer) = (NotificationPort::slot(bell), Timer::slot(slot::TIMERS));
+    let mut bell = |signal| -> Result<NotificationPort, Error> {
+        let slot = resources.take_slot()?;
+        resources.node().mint(slot, notification, Rights::WRITE, signal)?;
+        Ok(NotificationPort::slot(slot))
+    };
+    let (alarm, bell, timer) = (bell(ALARM)?, bell(THREAD)?, Timer::slot(slot::TIMERS));
 
     let options = Options {
         memory,
         processors,
         priority: PRIORITY,
+        monitor_priority: INIT_PRIORITY,
         epoch: 0,
         ticks_per_millisecond: init.ticks_per_second / 1000,
     };
     let guest = Guest { kernel, initrd, command_line, devices: &[] };
     let (pool, space) = resources.parts();
-    let mut vm = Vm::start(pool, space, port, options, guest).map_err(Failure::Start)?;
+    let mut vm = Vm::start(pool, space, (port, bell), options, guest).map_err(Failure::Start)?;
 
-    let (mut armed, mut answer) = (None, None);
+    let (mut answer, mut rung) = (None, true);
     let start = ticks();
     loop {
-        print(&mut vm);
-        if let Some(stop) = vm.ended() {
-            let milliseconds = (ticks() - start) / (init.ticks_per_second / 1000);
-            nun::println!("guest: {stop} after {} exits, {milliseconds} ms", vm.exits);
-            return Ok(());
+        while vm.take_call() | rung {
+            rung = false;
+            // What follows may stop processors, which must not wait for an answer then.
+            if let Some(answer) = answer.take() {
+                Reply::OWED.reply(&answer)?;
+            }
+            vm.attend()?;
+            print(&vm);
+            if let Some(stop) = vm.ended() {
+                let milliseconds = (ticks() - start) / (init.ticks_per_second / 1000);
+                nun::println!("guest: {stop} after {} exits, {milliseconds} ms", vm.exits());
+                return Ok(());
+            }
+            if let Some(deadline) = vm.take_alarm() {
+                timer.arm(deadline, alarm)?;
+            }
         }
-        let deadline = vm.deadline();
-        if deadline != armed
-            && let Some(deadline) = deadline
-        {
-            timer.arm(deadline, bell)?;
-        }
-        armed = deadline;
         let received = match answer.take() {
             Some(answer) => port.reply_receive(&answer)?,
             None => port.receive()?,
         };
         match received {
             Received::Exit { process, left } => {
-                let reply = vm.exit(process, left.number, &left.exit.words());
+                let reply = vm.exit(process, left.number, &left.exit.words())?;
                 if log {
                     nun::println!("{:x?} {:x?} {reply:x?}", left.reason(), left.exit);
                 }
                 answer = Some(reply);
             }
-            _ => {
-                armed = None;
-                vm.sent()?;
-                vm.attend()?;
+            Received::Signals { bits } => {
+                if bits & ALARM != 0 {
+                    vm.rang();
+                }
+                rung = true;
             }
+            _ => {}
         }
     }
 }
 
 /// Shows what the guest wrote.
-fn print(vm: &mut Vm<'_>) {
+fn print(vm: &Vm<'_>) {
     let mut bytes = [0; 256];
-    while vm.machine.board.has_output() {
-        let count = vm.machine.board.take_output(&mut bytes);
+    while vm.board().has_output() {
+        let count = vm.board().take_output(&mut bytes);
         for chunk in bytes[..count].utf8_chunks() {
             nun::print!("{}", chunk.valid());
         }

@@ -19,7 +19,7 @@ pub struct World<'a> {
     /// The guest's memory.
     pub memory: &'a mut dyn GuestMemory,
     /// The lines to the interrupt controllers.
-    pub interrupts: &'a mut Interrupts,
+    pub interrupts: Interrupts<'a>,
     /// The time.
     pub now: Time,
 }
@@ -32,6 +32,11 @@ pub trait Bus {
     /// Writes the lowest `bytes` bytes, 1, 2, 4 or 8, of `value` to `place`. `None` if this bus has
     /// nothing there.
     fn write(&mut self, place: Place, bytes: u8, value: u64, world: &mut World<'_>) -> Option<()>;
+
+    /// Whether one of its devices wants to be looked after.
+    fn calls(&self) -> bool {
+        false
+    }
 
     /// Puts everything into the state after power-on.
     fn reset(&mut self);

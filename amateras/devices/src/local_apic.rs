@@ -167,11 +167,13 @@ impl LocalApic {
         self.timer.end().filter(|_| self.entries[TIMER] & MASKED == 0)
     }
 
-    /// Lets happen what happens by itself up to `now`.
-    pub fn advance(&mut self, now: Time) {
-        if self.timer.take_end(now) && self.entries[TIMER] & MASKED == 0 {
+    /// Lets happen what happens by itself up to `now`. Whether something did.
+    pub fn advance(&mut self, now: Time) -> bool {
+        let is_over = self.timer.take_end(now) && self.entries[TIMER] & MASKED == 0;
+        if is_over {
             self.request(self.entries[TIMER] as u8, false);
         }
+        is_over
     }
 
     /// Reads register `number`.

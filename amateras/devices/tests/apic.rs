@@ -72,11 +72,15 @@ impl Machine {
     }
 
     fn set_line(&mut self, line: u8, high: bool) {
-        self.0.interrupts().set_line(Line::new(line).unwrap(), high);
+        self.0.with_interrupts(|it| it.set_line(Line::new(line).unwrap(), high));
+    }
+
+    fn message(&mut self, address: u64, data: u32) {
+        self.0.with_interrupts(|it| it.message(address, data));
     }
 
     fn take(&mut self, processor: usize) -> Option<u8> {
-        self.0.interrupts().take(processor)
+        self.0.take_interrupt(processor)
     }
 
     fn end(&mut self, processor: usize) {
@@ -98,11 +102,11 @@ impl Machine {
 fn who_is_more_urgent_goes_first_and_interrupts_the_others() {
     let mut machine = Machine::new(1);
     for vector in [0x31, 0x52, 0x51] {
-        machine.0.interrupts().message(0xfee0_0000, vector);
+        machine.message(0xfee0_0000, vector);
     }
     assert_eq!(machine.take(0), Some(0x52));
     assert_eq!(machine.take(0), None, "one of its class is in service");
-    machine.0.interrupts().message(0xfee0_0000, 0x61);
+    machine.message(0xfee0_0000, 0x61);
     assert_eq!(machine.take(0), Some(0x61));
     assert_eq!(machine.read(0, IN_SERVICE + 0x20), 1 << 18);
     assert_eq!(machine.read(0, IN_SERVICE + 0x30), 1 << 1);
@@ -127,14 +131,14 @@ fn a_controller_that_is_off_takes_nothing_and_masks_its_entries() {
     assert_eq!(machine.read(0, TIMER), 0x40 | MASKED);
     machine.write(0, TIMER, 0x40);
     assert_eq!(machine.read(0, TIMER), 0x40 | MASKED, "as long as it is off");
-    machine.0.interrupts().message(0xfee0_0000, 0x31);
+    machine.message(0xfee0_0000, 0x31);
     machine.write(0, SPURIOUS, 0x1ff);
     assert_eq!(machine.take(0), None);
 }
 
 #[test]
 fn the_old_controllers_interrupt_through_the_first_processors_entry() {
-    let mut board = Board::new(0, 2, NoBus);
+    let board = Board::new(0, 2, NoBus);
     for (port, value) in [(0x20, 0x11), (0x21, 0x30), (0x21, 0x04), (0x21, 0x01), (0x21, 0)] {
         let visit = Visit { processor: 0, memory: &mut &mut [][..], now: START };
         board.write(Place::Port(port), 1, value, visit);
@@ -177,8 +181,9 @@ fn the_timer_counts_once_again_and_again_or_to_a_deadline() {
     machine.write(0, TIMER, 0x42 | 2 << 17);
     machine.write(0, COUNT, 100);
     assert_eq!(machine.0.deadline(), None, "it takes no counts now");
-    let timer = |machine: &mut Machine| machine.0.interrupts().local(0).unwrap().timer().clone();
-    machine.0.interrupts().local(0).unwrap().timer().set_deadline(77, Time(5_000));
+    let timer =
+        |machine: &mut Machine| machine.0.locals().with(0, |it| it.timer().clone()).unwrap();
+    machine.0.locals().with(0, |it| it.timer().set_deadline(77, Time(5_000)));
     assert_eq!((machine.0.deadline(), timer(&mut machine).deadline()), (Some(Time(5_000)), 77));
     machine.0.advance(Time(5_000));
     assert_eq!((machine.all(0), timer(&mut machine).deadline()), (vec![0x42], 0));
@@ -220,15 +225,15 @@ fn processors_start_one_another() {
     machine.write(1, TIMER, 0x40);
     machine.write(0, COMMAND_TO, 1 << 24);
     machine.write(0, COMMAND, 0x4500);
-    assert_eq!(machine.0.interrupts().take_start(1), Some(Start::Wait));
+    assert_eq!(machine.0.take_start(1), Some(Start::Wait));
     assert_eq!(machine.read(1, TIMER), MASKED, "it is as after a reset");
     machine.write(0, COMMAND, 0x8500);
-    assert_eq!(machine.0.interrupts().take_start(1), None, "that is the end of it");
+    assert_eq!(machine.0.take_start(1), None, "that is the end of it");
     machine.write(0, COMMAND, 0x0699);
-    assert_eq!(machine.0.interrupts().take_start(1), Some(Start::At(0x99)));
-    assert_eq!(machine.0.interrupts().take_start(1), None);
+    assert_eq!(machine.0.take_start(1), Some(Start::At(0x99)));
+    assert_eq!(machine.0.take_start(1), None);
     machine.write(1, COMMAND, 0x8_4500);
-    assert_eq!(machine.0.interrupts().take_start(0), None, "the first is not reset");
+    assert_eq!(machine.0.take_start(0), None, "the first is not reset");
 }
 
 #[test]
@@ -299,13 +304,13 @@ fn the_timers_line_is_where_the_cascade_would_be() {
 #[test]
 fn messages_say_who_and_what() {
     let mut machine = Machine::new(2);
-    machine.0.interrupts().message(0xfee0_1000, 0x4061);
+    machine.message(0xfee0_1000, 0x4061);
     assert_eq!((machine.all(0), machine.all(1)), (vec![], vec![0x61]));
-    machine.0.interrupts().message(0xfee0_300c, 0x4162);
+    machine.message(0xfee0_300c, 0x4162);
     let one = machine.all(0).len() + machine.all(1).len();
     assert_eq!(one, 1, "one of two");
-    machine.0.interrupts().message(0xfed0_0000, 0x61);
-    machine.0.interrupts().message(0x1_fee0_0000, 0x61);
+    machine.message(0xfed0_0000, 0x61);
+    machine.message(0x1_fee0_0000, 0x61);
     assert_eq!(machine.all(0), [], "that is memory");
 }
 
@@ -330,9 +335,9 @@ proptest! {
             machine.access(processor, place, Some(value), now);
             machine.access(processor, place, None, now);
             if let Some(line) = Line::new(line) {
-                machine.0.interrupts().set_line(line, value & 1 != 0);
+                machine.0.with_interrupts(|it| it.set_line(line, value & 1 != 0));
             }
-            machine.0.interrupts().message(0xfee0_0000 | u64::from(value) << 3, value);
+            machine.message(0xfee0_0000 | u64::from(value) << 3, value);
             machine.0.advance(now);
             prop_assert!(machine.0.deadline().is_none_or(|next| next > now));
             let is_asked = machine.0.has_interrupt(processor);

@@ -46,12 +46,12 @@ fn the_timer_interrupts_when_it_said_it_would() {
     board.advance(Time(deadline.0 - 1));
     assert!(!board.has_interrupt(0));
     board.advance(deadline);
-    assert_eq!(board.interrupts().take(0), Some(0x30));
+    assert_eq!(board.take_interrupt(0), Some(0x30));
     assert!(!board.has_interrupt(0));
     board.advance(second(1));
     assert!(!board.has_interrupt(0), "the first is in service");
     write(&mut board, &[(0x20, 0x20)]);
-    assert_eq!(board.interrupts().take(0), Some(0x30));
+    assert_eq!(board.take_interrupt(0), Some(0x30));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn the_serial_port_interrupts_on_line_4() {
     let mut board = board();
     write(&mut board, &[(0x3fa, 0x01), (0x3fc, 0x0b), (0x3f9, 0x01)]);
     board.input(b"x");
-    assert_eq!(board.interrupts().take(0), Some(0x34));
+    assert_eq!(board.take_interrupt(0), Some(0x34));
     assert_eq!(read_port(&mut board, 0x3f8, 1, START), u32::from(b'x'));
     write(&mut board, &[(0x3f8, b'y')]);
     let mut bytes = [0; 4];
@@ -152,7 +152,7 @@ fn a_bus_answers_at_its_places_and_interrupts() {
     write_place(&mut board, Register::PLACE, 2, 0xffff_1234, START);
     assert_eq!(read(&mut board, Register::PLACE, 8, START), 0x1234, "no more than is written");
     assert_eq!(read(&mut board, Register::PLACE, 1, START), 0x34, "no more than is read");
-    assert_eq!(board.interrupts().take(0), Some(0x3a));
+    assert_eq!(board.take_interrupt(0), Some(0x3a));
     write_place(&mut board, Place::Memory(0xe000_0008), 8, 0, START);
     assert_eq!(read(&mut board, Place::Memory(0xe000_0008), 4, START), 0xffff_ffff, "nobody's");
     board.restart(0);
@@ -181,7 +181,7 @@ proptest! {
             }
             board.input(&[value as u8]);
             if board.has_interrupt(0) {
-                board.interrupts().take(0);
+                board.take_interrupt(0);
             }
             board.take_output(&mut [0; 3]);
         }

@@ -47,7 +47,7 @@ impl Emulator {
         &mut self,
         exit: &Exit,
         processor: &mut impl Processor,
-        board: &mut Board<B>,
+        board: &Board<B>,
         mut visit: Visit<'_>,
     ) -> Result<Answer, Stop> {
         if exit.detail & (FETCHED | WALKED) != 0 {

@@ -23,5 +23,5 @@ mod walk;
 
 pub use answer::{Answer, Next, Stop};
 pub use identity::{Identity, LEAVES};
-pub use machine::Machine;
+pub use machine::{Machine, Notes};
 pub use processor::{Processor, XCR0};

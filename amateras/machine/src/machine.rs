@@ -4,7 +4,7 @@ use a9n_abi::guest::{
     Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation, StateGroups,
 };
 use amateras_devices::{
-    Board, Bus, LOCAL_APIC_ADDRESS, NoBus, Place, Request, Time, Timeline, Visit,
+    Board, Bus, LOCAL_APIC_ADDRESS, LocalApic, NoBus, Place, Request, Time, Timeline, Visit,
 };
 
 use crate::answer::{PROTECTION, UNDEFINED};
@@ -13,46 +13,53 @@ use crate::lengths::Lengths;
 use crate::processor::XCR0;
 use crate::{Answer, Identity, Next, Processor, Stop, registers, string};
 
-/// A machine.
-#[derive(Clone, Debug)]
+/// A machine, which several threads may have before them.
+#[derive(Debug)]
 pub struct Machine<B = NoBus> {
     /// Its devices.
     pub board: Board<B>,
-    /// Its time.
-    pub timeline: Timeline,
     identity: Identity,
+}
+
+/// What a thread that answers exits has to itself.
+#[derive(Clone, Debug)]
+pub struct Notes {
+    /// The machine's time.
+    pub timeline: Timeline,
     lengths: Lengths,
     emulator: Emulator,
+}
+
+impl Notes {
+    /// One where no instruction is known yet.
+    pub fn new(timeline: Timeline) -> Self {
+        Self { timeline, lengths: Lengths::new(), emulator: Emulator::new() }
+    }
 }
 
 impl<B: Bus> Machine<B> {
     /// One that is switched on `epoch` seconds after 1970 began, with so many such processors, and with
     /// the devices of `bus`.
-    pub fn new(
-        identity: Identity,
-        processors: usize,
-        (timeline, epoch): (Timeline, u64),
-        bus: B,
-    ) -> Self {
-        let board = Board::new(epoch, processors, bus);
-        let (lengths, emulator) = (Lengths::new(), Emulator::new());
-        Self { board, timeline, identity, lengths, emulator }
+    pub fn new(identity: Identity, processors: usize, epoch: u64, bus: B) -> Self {
+        Self { board: Board::new(epoch, processors, bus), identity }
     }
 
     /// What becomes of the guest after an exit, for the reason with number `label`.
     pub fn exit(
-        &mut self,
+        &self,
+        notes: &mut Notes,
         label: u32,
         exit: &Exit,
         processor: &mut impl Processor,
         visit: Visit<'_>,
     ) -> Next {
         let (now, me) = (visit.now, visit.processor);
+        let Notes { timeline, lengths, emulator } = notes;
         let Some(reason) = ExitReason::from_number(label) else {
             return Next::Stop(Stop::Unknown(label, exit.detail));
         };
         let number = exit.detail as u32;
-        let length = self.lengths.of(reason, exit, processor, visit.memory);
+        let length = lengths.of(reason, exit, processor, visit.memory);
         let length = || length.ok_or(Stop::NoInstruction(exit.instruction));
         let answer = match reason {
             ExitReason::Identify => length().map(|length| {
@@ -61,11 +68,11 @@ impl<B: Bus> Machine<B> {
             }),
             ExitReason::Port => length().and_then(|length| {
                 let done = if PortAccess(exit.detail).has(PortAccess::STRING) {
-                    string::transfer(exit, length, processor, &mut self.board, visit)
+                    string::transfer(exit, length, processor, &self.board, visit)
                 } else {
                     Ok(self.access_port(exit, length, visit))
                 };
-                self.heed(done, now)
+                self.heed(done, me, now)
             }),
             ExitReason::Halt => match length() {
                 Ok(length) => return self.halt(exit, length, visit),
@@ -74,14 +81,14 @@ impl<B: Bus> Machine<B> {
             ExitReason::InterruptWindow | ExitReason::Kick => {
                 return self.go_on(Answer::default(), exit, visit);
             }
-            ExitReason::ReadRegister => match self.read_register(number, processor, me) {
+            ExitReason::ReadRegister => match self.read_register(number, processor, timeline, me) {
                 None => Ok(Answer::default().with_event(PROTECTION)),
                 Some(value) => length().map(|length| Answer::after(length).with_pair(value)),
             },
             ExitReason::WriteRegister => {
-                match self.write_register(number, exit.value, processor, me) {
+                match self.write_register(number, exit.value, processor, timeline, me) {
                     None => Ok(Answer::default().with_event(PROTECTION)),
-                    Some(()) => self.heed(length().map(Answer::after), now),
+                    Some(()) => self.heed(length().map(Answer::after), me, now),
                 }
             }
             ExitReason::Exception => Ok(Answer::default().with_event(Event(exit.detail))),
@@ -103,8 +110,8 @@ impl<B: Bus> Machine<B> {
                 _ => Ok(Answer::default().with_event(UNDEFINED)),
             },
             ExitReason::Memory => {
-                let done = self.emulator.carry_out(exit, processor, &mut self.board, visit);
-                self.heed(done, now)
+                let done = emulator.carry_out(exit, processor, &self.board, visit);
+                self.heed(done, me, now)
             }
             ExitReason::Shutdown => Err(Stop::Reset),
             ExitReason::ControlRegister | ExitReason::Invalid | ExitReason::Other => {
@@ -117,71 +124,70 @@ impl<B: Bus> Machine<B> {
         }
     }
 
-    /// Switches it off and on again, `epoch` seconds after 1970 began.
-    pub fn restart(&mut self, timeline: Timeline, epoch: u64) {
-        self.timeline = timeline;
-        self.board.restart(epoch);
-    }
-
     /// The interrupt that `processor` takes, if one is pending.
-    pub fn take_interrupt(&mut self, processor: usize) -> Option<Event> {
-        self.board.interrupts().take(processor).map(Event::interrupt)
+    pub fn take_interrupt(&self, processor: usize) -> Option<Event> {
+        self.board.take_interrupt(processor).map(Event::interrupt)
     }
 
     fn read_register(
-        &mut self,
+        &self,
         number: u32,
         processor: &mut impl Processor,
+        timeline: &Timeline,
         me: usize,
     ) -> Option<u64> {
         match number {
             APIC_BASE => Some(LOCAL_APIC_ADDRESS | APIC_ON | if me == 0 { APIC_FIRST } else { 0 }),
             ADJUSTMENT => {
                 let ahead = processor.get(StateGroups::TIME, 0);
-                Some(ahead.wrapping_sub(self.timeline.ahead()))
+                Some(ahead.wrapping_sub(timeline.ahead()))
             }
-            DEADLINE => Some(self.board.interrupts().local(me)?.timer().deadline()),
+            DEADLINE => self.board.locals().with(me, |local| local.timer().deadline()),
             _ => registers::read(number, processor),
         }
     }
 
     fn write_register(
-        &mut self,
+        &self,
         number: u32,
         value: u64,
         processor: &mut impl Processor,
+        timeline: &Timeline,
         me: usize,
     ) -> Option<()> {
         match number {
             // It stays where it is, and on.
-            APIC_BASE => (Some(value) == self.read_register(number, processor, me)).then_some(()),
+            APIC_BASE => {
+                let stands = self.read_register(number, processor, timeline, me);
+                (Some(value) == stands).then_some(())
+            }
             ADJUSTMENT => {
-                processor.set(StateGroups::TIME, 0, value.wrapping_add(self.timeline.ahead()));
+                processor.set(StateGroups::TIME, 0, value.wrapping_add(timeline.ahead()));
                 Some(())
             }
             DEADLINE => {
                 let ahead = processor.get(StateGroups::TIME, 0);
-                let end = self.timeline.time(value.wrapping_sub(ahead));
-                self.board.interrupts().local(me)?.timer().set_deadline(value, end);
-                Some(())
+                let end = timeline.time(value.wrapping_sub(ahead));
+                let set = |local: &mut LocalApic| local.timer().set_deadline(value, end);
+                self.board.locals().with(me, set)
             }
             _ => registers::write(number, value, processor),
         }
     }
 
-    fn halt(&mut self, exit: &Exit, length: u8, visit: Visit<'_>) -> Next {
+    fn halt(&self, exit: &Exit, length: u8, visit: Visit<'_>) -> Next {
         if !exit.situation.has(Situation::INTERRUPTS) {
             // Nothing but another processor gets it out of this.
             return if visit.processor == 0 { Next::Stop(Stop::Off) } else { Next::Wait };
         }
-        self.board.advance(visit.now);
+        self.board.advance_local(visit.processor, visit.now);
         match self.take_interrupt(visit.processor) {
             None => Next::Halt(length),
             Some(event) => Next::Run(Answer::after(length).with_event(event)),
         }
     }
 
-    fn access_port(&mut self, exit: &Exit, length: u8, visit: Visit<'_>) -> Answer {
+    fn access_port(&self, exit: &Exit, length: u8, visit: Visit<'_>) -> Answer {
         let access = PortAccess(exit.detail);
         let (port, bytes) = (Place::Port(access.port()), access.bytes());
         let answer = Answer::after(length);
@@ -201,24 +207,24 @@ impl<B: Bus> Machine<B> {
     }
 
     /// Does what an access asked of the whole machine.
-    fn heed(&mut self, done: Result<Answer, Stop>, now: Time) -> Result<Answer, Stop> {
+    fn heed(&self, done: Result<Answer, Stop>, me: usize, now: Time) -> Result<Answer, Stop> {
         match self.board.take_request() {
             Some(Request::Reset) => return Err(Stop::Reset),
             Some(Request::Off) => return Err(Stop::Off),
             None => {}
         }
-        self.board.advance(now);
+        self.board.advance_local(me, now);
         done
     }
 
-    fn go_on(&mut self, answer: Answer, exit: &Exit, visit: Visit<'_>) -> Next {
-        self.board.advance(visit.now);
+    fn go_on(&self, answer: Answer, exit: &Exit, visit: Visit<'_>) -> Next {
+        self.board.advance_local(visit.processor, visit.now);
         self.interrupt(answer, exit, visit.processor)
     }
 
     /// Injects an interrupt if one is pending and can be; if it cannot be yet, the guest is left as
     /// soon as it can.
-    fn interrupt(&mut self, answer: Answer, exit: &Exit, processor: usize) -> Next {
+    fn interrupt(&self, answer: Answer, exit: &Exit, processor: usize) -> Next {
         if !self.board.has_interrupt(processor) {
             return Next::Run(answer);
         }

@@ -18,7 +18,7 @@ pub fn carry_out<B: Bus>(
     bytes: u8,
     Move { way, repeats, narrow, segment }: Move,
     processor: &mut impl Processor,
-    board: &mut Board<B>,
+    board: &Board<B>,
     mut visit: Visit<'_>,
 ) -> Answer {
     let mask = if narrow { 0xffff_ffff } else { u64::MAX };

@@ -26,7 +26,7 @@ pub const CR0: usize = 0;
 pub const CR2: usize = 1;
 pub const CR4: usize = 3;
 pub const EFER: usize = 5;
-/// Where XCR0 stands among the words of the control registers.
+/// Which extended states are on, among the same.
 pub const XCR0: usize = 6;
 /// The page attribute table among the words of the system's registers.
 pub const PAT: usize = 8;

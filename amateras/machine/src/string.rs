@@ -19,7 +19,7 @@ pub fn transfer<B: Bus>(
     exit: &Exit,
     length: u8,
     processor: &mut impl Processor,
-    board: &mut Board<B>,
+    board: &Board<B>,
     mut visit: Visit<'_>,
 ) -> Result<Answer, Stop> {
     let access = PortAccess(exit.detail);

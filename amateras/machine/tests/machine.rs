@@ -4,7 +4,7 @@ use a9n_abi::guest::{
     Event, Exit, ExitReason, GuestInstruction, GuestVerdict, PortAccess, Situation, StateGroups,
 };
 use amateras_devices::{NoBus, Place, Time, Timeline, Visit};
-use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
+use amateras_machine::{Answer, Identity, Machine as Shared, Next, Notes, Processor, Stop};
 use proptest::prelude::*;
 
 const NOW: Time = Time(0);
@@ -54,14 +54,32 @@ impl Processor for Registers {
     }
 }
 
+/// A machine with one thread before it.
+struct Machine {
+    shared: Shared,
+    notes: Notes,
+}
+
+impl Machine {
+    fn of(identity: Identity) -> Self {
+        let shared = Shared::new(identity, 1, 0, NoBus);
+        Self { shared, notes: Notes::new(Timeline::new(0, 1_000_000)) }
+    }
+
+    fn exit(
+        &mut self,
+        label: u32,
+        exit: &Exit,
+        processor: &mut impl Processor,
+        visit: Visit<'_>,
+    ) -> Next {
+        self.shared.exit(&mut self.notes, label, exit, processor, visit)
+    }
+}
+
 /// A machine on a processor that has every feature there is.
 fn machine() -> Machine {
-    Machine::new(
-        Identity::of(4, SSE, |leaf, _| highest(leaf)),
-        1,
-        (Timeline::new(0, 1_000_000), 0),
-        NoBus,
-    )
+    Machine::of(Identity::of(4, SSE, |leaf, _| highest(leaf)))
 }
 
 fn highest(leaf: u32) -> [u32; 4] {
@@ -110,9 +128,9 @@ fn ask(machine: &mut Machine) {
         (0x3f9, 0x01),
     ];
     for (port, value) in setup {
-        machine.board.write(Place::Port(port), 1, value, visit(&mut &mut [][..]));
+        machine.shared.board.write(Place::Port(port), 1, value, visit(&mut &mut [][..]));
     }
-    machine.board.input(b"x");
+    machine.shared.board.input(b"x");
 }
 
 #[test]
@@ -206,9 +224,7 @@ fn extended_states_are_those_that_are_offered_in_the_room_that_they_take() {
 
 #[test]
 fn a_guest_switches_extended_states_on_as_a_processor_would_let_it() {
-    let identity = Identity::of(1, AVX_512, states);
-    let timeline = Timeline::new(0, 1_000_000);
-    let mut machine = Machine::new(identity, 1, (timeline, 0), NoBus);
+    let mut machine = Machine::of(Identity::of(1, AVX_512, states));
     let mut registers = Registers::default();
     let mut set = |number, value, situation| {
         let exit = exit(situation | 3, number, value);
@@ -249,7 +265,7 @@ fn an_interrupt_goes_in_with_the_instruction_that_is_done() {
     let it = run(answer(&mut machine, ExitReason::Port, &out));
     assert!(it.verdict.has(GuestVerdict::INJECT) && !it.verdict.has(GuestVerdict::WINDOW));
     assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::interrupt(0x34).0, 1));
-    assert!(!machine.board.has_interrupt(0), "it was taken");
+    assert!(!machine.shared.board.has_interrupt(0), "it was taken");
 }
 
 #[test]
@@ -262,7 +278,7 @@ fn an_interrupt_that_cannot_go_in_yet_waits_for_its_window() {
         ask(&mut machine);
         let it = run(answer(&mut machine, ExitReason::Kick, &exit));
         assert!(it.verdict.has(GuestVerdict::WINDOW) && !it.verdict.has(GuestVerdict::INJECT));
-        assert!(machine.board.has_interrupt(0), "nobody took it");
+        assert!(machine.shared.board.has_interrupt(0), "nobody took it");
     }
     let mut machine = machine();
     ask(&mut machine);
@@ -458,7 +474,7 @@ fn a_repeated_outs_sends_what_is_in_memory() {
     assert_eq!(it.verdict.bytes_done(), 0, "there is more");
     assert_eq!((registers.general[2], registers.general[4]), (2, ADDRESS + 0x1000));
     let mut sent = [0; 8];
-    assert_eq!((machine.board.take_output(&mut sent), &sent[..3]), (3, &b"abc"[..]));
+    assert_eq!((machine.shared.board.take_output(&mut sent), &sent[..3]), (3, &b"abc"[..]));
     let it = string(&mut machine, &mut registers, &exit, &mut memory);
     assert_eq!(it.words[4], Event::exception_with_code(14, 0).0, "the next page is not there");
     assert_eq!(registers.control[1], ADDRESS + 0x1000);
@@ -468,7 +484,7 @@ fn a_repeated_outs_sends_what_is_in_memory() {
 fn an_ins_writes_only_where_it_may() {
     const ADDRESS: u64 = 0xffff_8000_1234_5000;
     let mut machine = machine();
-    machine.board.write(Place::Port(0x3ff), 1, 0x5a, visit(&mut &mut [][..]));
+    machine.shared.board.write(Place::Port(0x3ff), 1, 0x5a, visit(&mut &mut [][..]));
     let input = port(0x3ff, 1, PortAccess::STRING | PortAccess::IN);
     let kernel = Exit { page_table: 0x1000, ..exit(OPEN | 1, input, 0) };
     let mut registers = Registers::default();
@@ -496,7 +512,7 @@ fn strings_of_16_bit_code_wrap_in_their_segment() {
     assert_eq!(it.verdict.bytes_done(), 2);
     assert_eq!((registers.general[2], registers.general[4]), (0xabcd_0000, 0xabcd_0001));
     let mut sent = [0; 2];
-    assert_eq!((machine.board.take_output(&mut sent), sent), (2, *b"xy"));
+    assert_eq!((machine.shared.board.take_output(&mut sent), sent), (2, *b"xy"));
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use a9n_abi::guest::{Event, Exit, ExitReason, Situation, StateGroups};
 use amateras_devices::{Bus, GuestMemory, Place, Time, Timeline, Visit, World};
-use amateras_machine::{Answer, Identity, Machine, Next, Processor, Stop};
+use amateras_machine::{Answer, Identity, Machine, Next, Notes, Processor, Stop};
 use proptest::prelude::*;
 
 /// A device that is memory, here.
@@ -90,6 +90,7 @@ impl Processor for Registers {
 /// A guest before an instruction that it cannot finish.
 struct Guest {
     machine: Machine<DeviceCell>,
+    notes: Notes,
     memory: Vec<u8>,
     registers: Registers,
 }
@@ -129,13 +130,9 @@ fn memory() -> Vec<u8> {
 
 fn guest() -> (Guest, DeviceCell) {
     let device = DeviceCell::default();
-    let machine = Machine::new(
-        Identity::of(1, 1, |_, _| [0; 4]),
-        1,
-        (Timeline::new(0, 1), 0),
-        device.clone(),
-    );
-    (Guest { machine, memory: memory(), registers: Registers::default() }, device)
+    let machine = Machine::new(Identity::of(1, 1, |_, _| [0; 4]), 1, 0, device.clone());
+    let notes = Notes::new(Timeline::new(0, 1));
+    (Guest { machine, notes, memory: memory(), registers: Registers::default() }, device)
 }
 
 const SITUATION: u64 =
@@ -153,7 +150,8 @@ impl Guest {
             ..Exit::default()
         };
         let visit = Visit { processor: 0, memory: &mut &mut self.memory[..], now: Time(0) };
-        self.machine.exit(ExitReason::Memory as u32, &exit, &mut self.registers, visit)
+        let reason = ExitReason::Memory as u32;
+        self.machine.exit(&mut self.notes, reason, &exit, &mut self.registers, visit)
     }
 
     /// Does `code` at `offset` of the device, and puts its answer into the registers.
@@ -363,7 +361,8 @@ proptest! {
             ..Exit::default()
         };
         let visit = Visit { processor: 0, memory: &mut &mut guest.memory[..], now: Time(0) };
-        guest.machine.exit(ExitReason::Memory as u32, &exit, &mut guest.registers, visit);
+        let reason = ExitReason::Memory as u32;
+        guest.machine.exit(&mut guest.notes, reason, &exit, &mut guest.registers, visit);
         prop_assert_eq!(&guest.memory[..0x5000], &memory()[..0x5000]);
     }
 }

@@ -18,8 +18,8 @@ use core::cell::{Cell, RefCell};
 use disk::RemoteDisk;
 use koito::services::{
     ClockClient, DiskClient, ErrorNumber, FileError, FileSpace, FileStatus, FileTime, Files,
-    FilesServer, FoundNode, ListedEntry, Moving, NameIn, NewNode, NodeChanges, NodeSpace,
-    NodeStretch, PIECE_BYTES, Path,
+    FilesServer, FoundNode, ListedEntry, Moving, NameIn, NewExtended, NewNode, NodeChanges,
+    NodeSpace, NodeStretch, PIECE_BYTES, Path,
 };
 use koito::{Environment, Missing, Server};
 use koito_fs::{Access, Errno, FileSystem, Node, Options, Time};
@@ -323,5 +323,20 @@ impl Files for FileServer<'_> {
             return Err(number(Errno::Io));
         }
         self.with_nodes(caller, |fs, _, _| fs.sync().map_err(|error| error.errno))
+    }
+
+    fn extended(&self, caller: Caller, node: u32, into: NodeStretch) -> Result<u64, ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| shared.extended(fs, node, into))
+    }
+
+    fn set_extended(
+        &self,
+        caller: Caller,
+        name: NameIn,
+        new: NewExtended,
+        value: NodeStretch,
+        now: FileTime,
+    ) -> Result<(), ErrorNumber> {
+        self.with_nodes(caller, |fs, _, shared| shared.set_extended(fs, name, (new, value), now))
     }
 }

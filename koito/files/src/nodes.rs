@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use koito::Environment;
 use koito::services::{
-    ENTRY_WORDS, ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewNode, NodeChanges, NodeSpace,
-    NodeStatus, NodeStretch,
+    ENTRY_WORDS, ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewExtended, NewNode,
+    NodeChanges, NodeSpace, NodeStatus, NodeStretch,
 };
 use koito_fs::{Changes, Cookie, Entry, Errno, Kind, Maker, New, Node, ROOT, Rename, Time};
 use nun::mapped::Mapped;
@@ -100,6 +100,7 @@ fn status(fs: &mut FileSystem, node: Node) -> Told<NodeStatus> {
         accessed: told_time(it.accessed),
         modified: told_time(it.modified),
         changed: told_time(it.changed),
+        is_extended: it.is_extended,
     })
 }
 
@@ -201,6 +202,35 @@ impl Shared {
         fs.list(Node(directory), Cookie(cookie), take).map_err(|error| error.errno)?;
         self.0.copy_from(place, &packed);
         Ok(packed.len() as u64)
+    }
+
+    /// The extended attributes of a node.
+    pub fn extended(&self, fs: &mut FileSystem, node: u32, into: NodeStretch) -> Told<u64> {
+        let mut packed = Vec::new();
+        for it in fs.extended(Node(node)).map_err(|error| error.errno)? {
+            let words = [it.name.len() as u64, it.value.len() as u64];
+            packed.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+            packed.extend(it.name);
+            packed.extend(it.value);
+            packed.resize(packed.len().next_multiple_of(WORD), 0);
+        }
+        self.put(&packed, into)
+    }
+
+    /// Sets one of them.
+    pub fn set_extended(
+        &self,
+        fs: &mut FileSystem,
+        at: NameIn,
+        (new, from): (NewExtended, NodeStretch),
+        now: FileTime,
+    ) -> Told<()> {
+        let (node, name) = self.name(at)?;
+        let value = match new {
+            NewExtended::Nothing => None,
+            NewExtended::Value => Some(self.copy(from)?),
+        };
+        fs.set_extended(node, &name, value.as_deref(), time(now)).map_err(|error| error.errno)
     }
 
     /// Makes a node.

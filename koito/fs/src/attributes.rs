@@ -1,5 +1,7 @@
 //! What a node is and what is known of it, as a POSIX server asks for it.
 
+use alloc::vec::Vec;
+
 /// Number of a node (an inode). The root directory is [`ROOT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node(pub u32);
@@ -100,6 +102,17 @@ pub struct Attributes {
     pub changed: Time,
     /// When it was made.
     pub created: Time,
+    /// Whether it has extended attributes.
+    pub is_extended: bool,
+}
+
+/// An extended attribute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extended {
+    /// Its name, which begins with that of its namespace.
+    pub name: Vec<u8>,
+    /// Its value.
+    pub value: Vec<u8>,
 }
 
 /// Attributes to be set; `None` leaves one as it is.

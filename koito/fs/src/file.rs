@@ -273,6 +273,7 @@ impl<D: BlockDevice> FileSystem<D> {
             modified: inode.time(Stamp::Modify),
             changed: inode.time(Stamp::Change),
             created: inode.time(Stamp::Creation),
+            is_extended: inode.is_extended(),
         })
     }
 

@@ -1,5 +1,7 @@
 //! An inode: the fixed part of a node on the device (`struct ext4_inode`), changed in place.
 
+use core::ops::Range;
+
 use crate::attributes::{Kind, Time};
 use crate::bytes::{half, put_half, put_word, split_word, word};
 use crate::checksum::crc32c;
@@ -20,7 +22,7 @@ const HUGE: u32 = 0x4_0000;
 /// Its blocks are found by extents.
 pub const EXTENTS: u32 = 0x8_0000;
 /// Where the root of the extents lies, or the target of a short symbolic link.
-const ROOT: core::ops::Range<usize> = 0x28..0x64;
+const ROOT: Range<usize> = 0x28..0x64;
 
 /// Which of its times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,10 +254,26 @@ impl Inode {
         u64::from(word(&self.raw, 0x68)) | u64::from(half(&self.raw, 0x76)) << 32
     }
 
-    /// Forgets the block of extended attributes.
-    pub fn clear_attribute_block(&mut self) {
-        put_word(&mut self.raw, 0x68, 0);
-        put_half(&mut self.raw, 0x76, 0);
+    /// Sets that.
+    pub fn set_attribute_block(&mut self, block: u64) {
+        put_word(&mut self.raw, 0x68, block as u32);
+        put_half(&mut self.raw, 0x76, (block >> 32) as u16);
+    }
+
+    /// What is behind its fields: room for extended attributes. None of an inode that is larger than what is kept.
+    pub fn spare(&self) -> &[u8] {
+        self.raw.get(self.spare_place()).unwrap_or_default()
+    }
+
+    /// The same, to be changed.
+    pub fn spare_mut(&mut self) -> &mut [u8] {
+        let place = self.spare_place();
+        self.raw.get_mut(place).unwrap_or_default()
+    }
+
+    fn spare_place(&self) -> Range<usize> {
+        let extra = usize::from(half(&self.raw, EXTRA));
+        if self.bytes > CORE && extra.is_multiple_of(4) { CORE + extra..self.bytes } else { 0..0 }
     }
 
     /// Major and minor number, of a device.

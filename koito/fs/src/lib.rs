@@ -29,6 +29,7 @@ mod bytes;
 mod checksum;
 mod directory;
 mod error;
+mod extended;
 mod extent;
 mod file;
 mod filesystem;
@@ -42,7 +43,7 @@ mod rename;
 mod superblock;
 
 pub use attributes::{
-    Attributes, Changes, Cookie, Entry, Kind, Maker, New, Node, ROOT, Rename, Space, Time,
+    Attributes, Changes, Cookie, Entry, Extended, Kind, Maker, New, Node, ROOT, Rename, Space, Time,
 };
 pub use error::{Errno, Error, Result};
 pub use filesystem::{Access, FileSystem, Options};

@@ -8,18 +8,13 @@ use koito_block::BlockDevice;
 
 use crate::allocate::Contents;
 use crate::attributes::Kind;
-use crate::bytes::{put_word, word};
-use crate::checksum::crc32c;
 use crate::error::{Result, corrupt};
 use crate::extent::Progress;
 use crate::filesystem::{CREDITS, FileSystem};
 use crate::inode::{EXTENTS, Inode, Stamp};
-use crate::journal::Seal;
-use crate::superblock::Protection;
 
 /// Files of at most this many blocks are freed in one piece.
 const SMALL: u64 = 1024;
-const ATTRIBUTES_MAGIC: u32 = 0xea02_0000;
 
 impl<D: BlockDevice> FileSystem<D> {
     /// A node loses a name; with the last one it goes, unless somebody holds it. Comes last in an
@@ -142,33 +137,5 @@ impl<D: BlockDevice> FileSystem<D> {
             }
         }
         Err(corrupt("orphan: the list has no end"))
-    }
-
-    /// Gives back the block of extended attributes, which several nodes may share.
-    fn release_attributes(&mut self, inode: &mut Inode) -> Result<()> {
-        let block = inode.attribute_block();
-        if block == 0 {
-            return Ok(());
-        }
-        if !self.can_own(block, 1) || word(self.cache.read(block)?, 0) != ATTRIBUTES_MAGIC {
-            return Err(corrupt("extended attributes: impossible block"));
-        }
-        let users = word(self.cache.read(block)?, 4);
-        if users <= 1 {
-            self.free(block, 1, Contents::Structure)?;
-        } else {
-            let protected = self.superblock.protection == Protection::Everything;
-            let seed = crc32c(self.superblock.seed, &block.to_le_bytes());
-            let raw = self.change(block, Seal::Plain)?;
-            put_word(raw, 4, users - 1);
-            if protected {
-                put_word(raw, 0x10, 0);
-                let checksum = crc32c(seed, raw);
-                put_word(raw, 0x10, checksum);
-            }
-        }
-        inode.clear_attribute_block();
-        inode.add_blocks(-1, &self.superblock);
-        Ok(())
     }
 }

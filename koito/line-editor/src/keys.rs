@@ -29,6 +29,8 @@ pub(crate) enum Keys {
     Escape,
     /// After ESC and `[` or `O`, with the number so far.
     Sequence(u8),
+    /// After ESC and `[[`: a letter tells the function key.
+    Function,
     /// Enter was a carriage return: a line feed that follows belongs to it.
     Returned,
 }
@@ -46,6 +48,8 @@ impl Keys {
             (Self::Sequence(number), digit @ b'0'..=b'9') => {
                 *self = Self::Sequence(number.wrapping_mul(10).wrapping_add(digit - b'0'));
             }
+            (Self::Sequence(_), b'[') => *self = Self::Function,
+            (Self::Function, _) => {}
             (Self::Sequence(number), b';') => *self = Self::Sequence(number),
             (Self::Sequence(number), last) => return sequence(number, last),
             (Self::Returned, b'\n') => {}

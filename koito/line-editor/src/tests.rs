@@ -73,6 +73,7 @@ fn a_line_is_edited_in_all_places() {
     assert_eq!(entered("st\x01li\x05!\x08\r"), ["list"]);
     assert_eq!(entered("list all\x1b[D\x1b[D\x1b[D\x1b[D\x0b\r"), ["list"]);
     assert_eq!(entered("no list\x1bOH\x1b[C\x1b[C\x1b[C\x15\r"), ["list"]);
+    assert_eq!(entered("list\x1b[[A\x1b[1~a\x1b[4~!\r"), ["alist!"]);
 }
 
 #[test]

@@ -81,6 +81,11 @@ impl<P, T> Numbers<P, T> {
         None
     }
 
+    /// The number that was given out last.
+    pub const fn last(&self) -> u32 {
+        self.last
+    }
+
     /// A process begins.
     pub fn add_process(&mut self, number: u32, process: Key<P>, kin: Kin) {
         self.line_mut(number).process = process.number() as u16 + 1;

@@ -3,9 +3,10 @@
 use koito_linux::Errno;
 
 use crate::calls::{
-    attributes, clone, copies, descriptors, extended, files, futex, identity, lasting, memory,
-    messages, names, other_memory, paths, place, poll, power, privileges, process, process_files,
-    resources, schedule, signals, sockets, status, system, terminal, time, timers, wait, watches,
+    attributes, clone, copies, descriptors, extended, files, futex, host, identity, lasting,
+    memory, messages, names, other_memory, paths, pipes, place, poll, power, privileges, process,
+    process_files, resolving, resources, schedule, signals, sockets, status, system, terminal,
+    time, timers, wait, watches,
 };
 use crate::disk::{Acting, Ticket};
 use crate::server::{Server, TaskKey};

@@ -47,6 +47,11 @@ impl Clock {
         (self.nanoseconds_per_tick, self.epoch)
     }
 
+    /// How fast the counter is.
+    pub const fn ticks_per_millisecond(&self) -> u64 {
+        self.ticks_per_millisecond
+    }
+
     /// The nanoseconds that a number of ticks takes.
     pub fn nanoseconds_of(&self, ticks: u64) -> u64 {
         ((u128::from(ticks) * u128::from(self.nanoseconds_per_tick)) >> FRACTION) as u64

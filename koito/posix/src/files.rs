@@ -84,9 +84,14 @@ impl Server {
             Some(Finished::Again) | None => {}
         }
         let Self { world, place, processes, tasks, numbers, spaces, clock, .. } = self;
-        let World { vfs, disk, acting, objects, .. } = world;
-        let shown =
-            Shown::new(vfs, (processes, tasks), numbers, spaces, (clock, objects.placement.cpus()));
+        let World { vfs, disk, acting, objects, names, .. } = world;
+        let shown = Shown::new(
+            vfs,
+            (processes, tasks),
+            numbers,
+            spaces,
+            (clock, names, objects.placement.cpus()),
+        );
         let mut context = Context {
             place,
             credentials: Credentials::default(),
@@ -95,6 +100,7 @@ impl Server {
             process: 0,
             group: 0,
             session: 0,
+            resolve: self.resolve,
             insists: self.insists,
             system: &shown,
         };

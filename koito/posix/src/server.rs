@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use koito::conventions::{signal, slot};
-use koito::services::PowerClient;
+use koito::services::{LogClient, PowerClient};
 use koito::{Environment, Missing};
 use koito_linux::Errno;
 use koito_posix_core::{Arena, Key, Numbers, Page, Signal, register, trampoline, vdso};
-use koito_vfs::{Finished, Place, Vfs};
+use koito_vfs::{Finished, Place, Resolve, Vfs};
 use nun::mapped::Mapped;
 use nun::service::respond;
 use nun::{Arrival, Fault, FaultReason, Message, NotificationPort, Received, Verdict};
@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::disk::{Acting, Disk};
 use crate::machine::{IDENTIFIER, Memory, Objects};
 use crate::mapped::MappedFiles;
+use crate::names::HostNames;
 use crate::process::{Process, ProcessKey, Task};
 use crate::registry::MOST;
 use crate::service;
@@ -43,6 +44,8 @@ pub struct World {
     pub mapped: MappedFiles,
     /// What programs are made of.
     pub objects: Objects,
+    /// What the system is called.
+    pub names: HostNames,
 }
 
 /// Everything.
@@ -63,12 +66,16 @@ pub struct Server {
     pub clock: Clock,
     /// What switches the machine off.
     pub power: Option<PowerClient>,
+    /// What components wrote.
+    pub log: Option<LogClient>,
     /// How often each call was made that is not there.
     pub missing: [u32; call::NUMBERS],
     /// The thread whose message is being answered.
     pub caller: Option<TaskKey>,
     /// The caller may use its terminal from the background.
     pub insists: bool,
+    /// Where the paths of the caller may lead.
+    pub resolve: Resolve,
     /// The caller was woken before it waited.
     pub missed: bool,
     /// The caller waited and was answered, before its message was.
@@ -148,6 +155,7 @@ impl Server {
                 finished: None,
                 mapped: MappedFiles::default(),
                 objects,
+                names: HostNames::new(),
             },
             place,
             spaces: Arena::with_room(MOST),
@@ -156,7 +164,9 @@ impl Server {
             terminals,
             clock,
             power: environment.service("power").ok().map(PowerClient::new),
+            log: environment.service("log").ok().map(LogClient::new),
             insists: false,
+            resolve: Resolve::empty(),
             missed: false,
             resumes: false,
             missing: [0; call::NUMBERS],
@@ -209,7 +219,9 @@ impl Server {
             Err(Stop::Error(errno)) => errno.answer(),
             Err(_) => return Err(self.finish_call(task, answer, (number, arguments))),
         };
-        match self.woken.is_empty() && !self.tasks[task].attention {
+        // It may have ended by its own call.
+        let goes_on = self.tasks.get(task).is_some_and(|it| !it.attention);
+        match goes_on && self.woken.is_empty() {
             true => Ok(result),
             false => Err(self.finish_call(task, answer, (number, arguments))),
         }

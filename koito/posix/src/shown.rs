@@ -7,14 +7,18 @@ use alloc::vec::Vec;
 use koito_posix_core::{
     Arena, Backing, Life, Numbers, PAGE_BYTES, Pool, Protection, Sharing, page_of,
 };
-use koito_vfs::{DentryId, FileId, Known, ProcessLink, ProcessText, System, SystemText, Vfs};
+use koito_vfs::{
+    DentryId, FileId, FilePages, Known, ProcessLink, ProcessText, System, SystemText, Vfs,
+};
 use nun::mapped::Mapped;
 
 use crate::clock::Clock;
 use crate::exec::STACK_TOP;
 use crate::machine::Memory;
+use crate::names::HostNames;
 use crate::process::{Process, Task};
 use crate::space::Space;
+use crate::system_text::{Figures, TICK};
 
 /// Most bytes of arguments that are shown.
 const MOST_ARGUMENTS: u64 = 4096;
@@ -26,13 +30,14 @@ pub struct Shown<'a> {
     numbers: &'a Numbers<Process, Task>,
     spaces: &'a Arena<Space>,
     clock: &'a Clock,
+    names: &'a HostNames,
     memory: Mapped,
     /// How many processors there are.
     cpus: usize,
     /// All pages, and the free ones.
     pages: (usize, usize),
-    /// Those with contents of files that can be forgotten, and those that are to be written back first.
-    cached: (usize, usize),
+    /// Those with contents of files.
+    file_pages: FilePages,
 }
 
 impl<'a> Shown<'a> {
@@ -42,12 +47,36 @@ impl<'a> Shown<'a> {
         (processes, tasks): (&'a Arena<Process>, &'a Arena<Task>),
         numbers: &'a Numbers<Process, Task>,
         spaces: &'a Arena<Space>,
-        (clock, cpus): (&'a Clock, usize),
+        (clock, names, cpus): (&'a Clock, &'a HostNames, usize),
     ) -> Self {
         let pool: &Pool = &vfs.pages.pool;
         let pages = (pool.len(), pool.free());
-        let (memory, cached) = (vfs.pages.all(), vfs.cache_sizes());
-        Self { processes, tasks, numbers, spaces, clock, memory, cpus, pages, cached }
+        let (memory, file_pages) = (vfs.pages.all(), vfs.file_pages());
+        Self { processes, tasks, numbers, spaces, clock, names, memory, cpus, pages, file_pages }
+    }
+
+    /// What is known of the system as a whole, as far as that text tells it.
+    fn figures(&self, what: SystemText) -> Figures<'a> {
+        let all = || self.processes.iter().map(|(_, it)| it);
+        let used = |it: &Process| {
+            it.account.ended + it.account.children + self.threads(it).map(Task::ticks).sum::<u64>()
+        };
+        // That asks the kernel about each thread.
+        let tells_time = matches!(what, SystemText::Stat | SystemText::Uptime);
+        let used = if tells_time { all().map(used).sum() } else { 0 };
+        let running = all().filter(|it| self.state(it) == 'R').count();
+        let now = self.clock.now();
+        Figures {
+            names: self.names,
+            cpus: self.cpus,
+            frequency: self.clock.ticks_per_millisecond(),
+            pages: self.pages,
+            file_pages: self.file_pages,
+            processes: (self.processes.len(), running, self.numbers.last()),
+            now,
+            began: (self.clock.real() - now) / 1_000_000_000,
+            used: self.clock.nanoseconds_of(used),
+        }
     }
 
     /// The process with this number, or that of the thread with this number.
@@ -140,13 +169,14 @@ impl<'a> Shown<'a> {
         let (parent, group, session) = (it.parent, it.group, it.session);
         let terminal = known.terminal(session);
         let terminal = terminal.map_or(0, |(major, minor)| major << 8 | minor);
-        let (threads, start) = (it.tasks.len(), it.started / 10_000_000);
+        let foreground = known.foreground(session).map_or(-1, i64::from);
+        let (threads, start) = (it.tasks.len(), it.started / TICK);
         let ticks = it.account.ended + self.threads(it).map(Task::ticks).sum::<u64>();
         let [used, children] =
-            [ticks, it.account.children].map(|it| self.clock.nanoseconds_of(it) / 10_000_000);
+            [ticks, it.account.children].map(|it| self.clock.nanoseconds_of(it) / TICK);
         let nice = it.wishes.nice;
         format!(
-            "{number} ({name}) {state} {parent} {group} {session} {terminal} -1 4194304 0 0 0 0 \
+            "{number} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 4194304 0 0 0 0 \
              {used} 0 {children} 0 {} {nice} {threads} 0 {start} {bytes} {pages} 18446744073709551615 0 0 0 0 0 0 0 \
              0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
             20 + nice
@@ -165,12 +195,13 @@ impl<'a> Shown<'a> {
         let [user, effective, saved] = it.owner.users;
         let [group, effective_group, saved_group] = it.owner.groups;
         let (parent, threads) = (it.parent, it.tasks.len());
+        let others: String = it.owner.others.iter().map(|group| format!("{group} ")).collect();
         format!(
             "Name:\t{name}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{number}\nNgid:\t0\n\
              Pid:\t{number}\nPPid:\t{parent}\nTracerPid:\t0\n\
              Uid:\t{user}\t{effective}\t{saved}\t{effective}\n\
              Gid:\t{group}\t{effective_group}\t{saved_group}\t{effective_group}\n\
-             FDSize:\t64\nGroups:\t \nVmPeak:\t{kib:8} kB\nVmSize:\t{kib:8} kB\n\
+             FDSize:\t64\nGroups:\t{others}\nVmPeak:\t{kib:8} kB\nVmSize:\t{kib:8} kB\n\
              VmRSS:\t{:8} kB\nThreads:\t{threads}\n",
             it.files.as_ref().map_or(0, |files| files.umask),
             pages * 4,
@@ -209,56 +240,7 @@ impl System for Shown<'_> {
     }
 
     fn text(&self, what: SystemText) -> Vec<u8> {
-        let (all, free) = (self.pages.0 * 4, self.pages.1 * 4);
-        let now = self.clock.now() / 10_000_000;
-        let (seconds, rest) = (now / 100, now % 100);
-        let text = match what {
-            SystemText::Cpuinfo => (0..self.cpus)
-                .map(|cpu| {
-                    format!(
-                        "processor\t: {cpu}\nvendor_id\t: unknown\nmodel name\t: x86-64\nflags\t\t: fpu\n\n"
-                    )
-                })
-                .collect(),
-            SystemText::Meminfo => {
-                let slab = crate::own_memory() / 1024;
-                let (cached, dirty) = (self.cached.0 * 4, self.cached.1 * 4);
-                let available = free + cached - dirty;
-                format!(
-                "MemTotal:       {all:8} kB\nMemFree:        {free:8} kB\nMemAvailable:   {available:8} kB\n\
-                 Buffers:               0 kB\nCached:         {cached:8} kB\nSwapCached:            0 kB\n\
-                 SwapTotal:             0 kB\nSwapFree:              0 kB\nDirty:          {dirty:8} kB\nShmem:                 0 kB\n\
-                 Slab:           {slab:8} kB\nSReclaimable:          0 kB\n"
-                )
-            }
-            SystemText::Uptime => format!("{seconds}.{rest:02} 0.00\n"),
-            SystemText::Loadavg => {
-                let count = self.processes.len();
-                format!("0.00 0.00 0.00 1/{count} {count}\n")
-            }
-            SystemText::Stat => {
-                let began = (self.clock.real() - self.clock.now()) / 1_000_000_000;
-                format!(
-                    "cpu  {now} 0 0 0 0 0 0 0 0 0\ncpu0 {now} 0 0 0 0 0 0 0 0 0\nctxt 0\n\
-                     btime {began}\nprocesses {0}\nprocs_running 1\nprocs_blocked 0\n",
-                    self.processes.len()
-                )
-            }
-            SystemText::Version => String::from("Linux version 6.1.0-a9n (A9N)\n"),
-            SystemText::Cmdline | SystemText::Mounts | SystemText::Filesystems => "\n".into(),
-            SystemText::Vmstat => format!(
-                "nr_free_pages {}\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n",
-                self.pages.1
-            ),
-            SystemText::Hostname => "koito\n".into(),
-            SystemText::NgroupsMax => "65536\n".into(),
-            SystemText::Osrelease => "6.1.0-a9n\n".into(),
-            SystemText::Ostype => "Linux\n".into(),
-            SystemText::PidMax => "32768\n".into(),
-            SystemText::OvercommitMemory => "0\n".into(),
-            SystemText::Somaxconn => "4096\n".into(),
-        };
-        text.into_bytes()
+        self.figures(what).text(what).into_bytes()
     }
 
     fn process_text(&self, process: u32, what: ProcessText, known: &dyn Known) -> Vec<u8> {

@@ -165,10 +165,13 @@ impl Login {
     fn show(&mut self, vfs: &mut Vfs<Memory>) {
         while vfs.terminals.terminal(self.terminal).output_bytes() > 0 {
             let text = take_shown(vfs, self.terminal);
-            let _ = match &self.display {
-                Display::Console(console) => console.write_bytes(text),
-                Display::Screen(screen) => screen.write_bytes(text),
-            };
+            match &self.display {
+                Display::Console(console) => _ = console.write_bytes(text),
+                Display::Screen(screen) => {
+                    let answers = screen.write_bytes(text).unwrap_or_default();
+                    vfs.type_in(self.terminal, &answers);
+                }
+            }
         }
     }
 }

@@ -75,5 +75,5 @@ pub fn without_supervisor(bits: u64) -> u64 {
         // A component that is never asked has nothing there, and no need.
         let _ = NotificationPort::slot(slot::HEARTBEAT).notify();
     }
-    bits & !(signal::ALIVE | signal::ALARM)
+    bits & !(signal::ALIVE | signal::ALARM | signal::THREAD)
 }

@@ -39,18 +39,21 @@ pub use files::{
 pub use keyboard::{Keyboard, KeyboardAsync, KeyboardClient, KeyboardServer};
 pub use log::{LINE_BYTES, Log, LogClient, LogLine, LogServer, Logger};
 pub use nodes::{
-    ENTRY_WORDS, ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewNode, NodeChanges, NodeSpace,
-    NodeStatus, NodeStretch,
+    ENTRY_WORDS, EXTENDED_WORDS, ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewExtended,
+    NewNode, NodeChanges, NodeSpace, NodeStatus, NodeStretch,
 };
 pub use posix::{
     CALL_NAME_BYTES, COMMAND_BYTES, CallCount, Posix, PosixClient, PosixError, PosixServer,
     Relayed, SHOWN_BYTES, UNREAD_BYTES,
 };
 pub use power::{Power, PowerClient, PowerServer};
-pub use screen::{Screen, ScreenClient, ScreenServer, ScreenSize};
+pub use screen::{ANSWER_BYTES, Screen, ScreenClient, ScreenServer, ScreenSize};
 pub use supervisor::{
     Condition, Description, Memory, PowerState, Status, Supervisor, SupervisorClient,
     SupervisorError, SupervisorServer,
 };
 pub use switch::{Switch, SwitchClient, SwitchPort, SwitchServer};
-pub use vm::{COMMAND_LINE_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};
+pub use vm::{
+    COMMAND_LINE_BYTES, MONITOR_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus,
+    VmTerminal,
+};

@@ -7,7 +7,7 @@ mod pixels;
 
 use core::cell::RefCell;
 
-use koito::services::{Logger, Screen, ScreenServer, ScreenSize, TEXT_BYTES};
+use koito::services::{ANSWER_BYTES, Logger, Screen, ScreenServer, ScreenSize, TEXT_BYTES};
 use koito::{Environment, Missing, Server, Session, Sessions};
 use koito_terminal::{Cell, GLYPH_HEIGHT, GLYPH_WIDTH, Grid, Painter, Terminal};
 use nun::service::{Caller, String, Vec};
@@ -27,11 +27,12 @@ fn main() -> Result<(), Missing> {
     };
     let (columns, rows) =
         (layout.width as usize / GLYPH_WIDTH, layout.height as usize / GLYPH_HEIGHT);
-    let mut pictures = [[Cell::EMPTY; CELLS]; 3];
-    let [system, login, shown] = pictures.each_mut().map(|cells| Grid::new(cells, columns, rows));
+    let mut pictures = [[Cell::EMPTY; CELLS]; 5];
+    let [system, system_alternate, login, login_alternate, shown] =
+        pictures.each_mut().map(|cells| Grid::new(cells, columns, rows));
     let mut display = Display {
-        system: Terminal::new(system),
-        login: Terminal::new(login),
+        system: Terminal::with_alternate(system, system_alternate),
+        login: Terminal::with_alternate(login, login_alternate),
         front: Session::System,
         painter: Painter::new(shown),
         pixels: Pixels::black(layout),
@@ -55,14 +56,15 @@ struct Display<'a> {
 
 impl<'a> Display<'a> {
     /// Changes what a session shows.
-    fn change(&mut self, session: Session, how: impl FnOnce(&mut Terminal<'a>)) {
-        how(match session {
+    fn change<T>(&mut self, session: Session, how: impl FnOnce(&mut Terminal<'a>) -> T) -> T {
+        let result = how(match session {
             Session::System => &mut self.system,
             Session::Login => &mut self.login,
         });
         if self.front == session {
             self.paint();
         }
+        result
     }
 
     fn paint(&mut self) {
@@ -85,9 +87,12 @@ impl Screen for Shared<'_> {
         self.display.borrow_mut().change(self.sessions.of(caller), write);
     }
 
-    fn write_bytes(&self, caller: Caller, bytes: Vec<u8, TEXT_BYTES>) {
-        let write = |terminal: &mut Terminal<'_>| terminal.write_raw(&bytes);
-        self.display.borrow_mut().change(self.sessions.of(caller), write);
+    fn write_bytes(&self, caller: Caller, bytes: Vec<u8, TEXT_BYTES>) -> Vec<u8, ANSWER_BYTES> {
+        let write = |terminal: &mut Terminal<'_>| {
+            terminal.write_raw(&bytes);
+            terminal.take_answers()
+        };
+        self.display.borrow_mut().change(self.sessions.of(caller), write)
     }
 
     fn size(&self, _: Caller) -> ScreenSize {

@@ -4,6 +4,7 @@ use core::fmt;
 
 use koito::services::{
     ConsoleClient, KEY_BYTES, KeyboardClient, Keys, ScreenClient, TEXT_BYTES, UNREAD_BYTES,
+    VmTerminal,
 };
 use koito::{Environment, Missing};
 use nun::heapless::Deque;
@@ -58,12 +59,25 @@ impl Terminal {
         })
     }
 
-    /// Writes what a program's terminal shows.
-    pub fn show(&self, bytes: &Vec<u8, TEXT_BYTES>) -> fmt::Result {
-        insist(|| match &self.line {
-            Line::Console(console) => console.write_bytes(bytes.clone()),
+    /// Writes what a program's terminal shows. What the screen answers comes to be read.
+    pub fn show(&mut self, bytes: &Vec<u8, TEXT_BYTES>) -> fmt::Result {
+        let answers = insist(|| match &self.line {
+            Line::Console(console) => console.write_bytes(bytes.clone()).map(|()| Vec::new()),
             Line::Desk(screen, _) => screen.write_bytes(bytes.clone()),
-        })
+        })?;
+        for byte in answers {
+            // A program that asks and never reads is not answered for ever.
+            let _ = self.unread.push_back(byte);
+        }
+        Ok(())
+    }
+
+    /// Which one it is, for who shows something there by itself.
+    pub const fn which(&self) -> VmTerminal {
+        match self.line {
+            Line::Console(_) => VmTerminal::Console,
+            Line::Desk(..) => VmTerminal::Screen,
+        }
     }
 
     /// Rows and columns, where they are known.

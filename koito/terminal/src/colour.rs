@@ -14,6 +14,12 @@ impl Colour {
     /// The usual colour behind it.
     pub const BACKGROUND: Self = Self(0);
 
+    /// One that looks like red, green and blue of so much each.
+    pub const fn nearest(red: u8, green: u8, blue: u8) -> Self {
+        let steps = [step(red), step(green), step(blue)];
+        Self(16 + 36 * steps[0] + 6 * steps[1] + steps[2])
+    }
+
     /// It as red, green and blue, a byte each, red the highest.
     pub fn rgb(self) -> u32 {
         let number = self.0 as u32;
@@ -36,6 +42,15 @@ impl Colour {
 fn channels(number: u32, off: u32, on: u32) -> u32 {
     let channel = |set| if set { on } else { off };
     join(channel(number & 1 != 0), channel(number & 2 != 0), channel(number & 4 != 0))
+}
+
+/// The step of the colour cube whose level is nearest.
+const fn step(level: u8) -> u8 {
+    match level {
+        0..48 => 0,
+        48..115 => 1,
+        _ => (level - 35) / 40,
+    }
 }
 
 /// Level 0 to 5 of the colour cube.

@@ -8,6 +8,8 @@ use embedded_graphics::pixelcolor::BinaryColor;
 use embedded_graphics::prelude::*;
 use embedded_graphics::text::{Baseline, Text};
 
+use crate::drawn;
+
 /// Pixels across a cell.
 pub const GLYPH_WIDTH: usize = 8;
 /// Pixels down a cell.
@@ -30,10 +32,13 @@ impl Glyphs {
         Self { plain: draw_all(&FONT_8X13), bold: draw_all(&FONT_8X13_BOLD) }
     }
 
-    /// The pixels of `character`: of a question mark, where the font lacks it.
+    /// The pixels of `character`: of a question mark, where it is not known.
     pub fn of(&self, character: char, bold: bool) -> Glyph {
+        if let Some(glyph) = drawn::glyph(character) {
+            return glyph;
+        }
         let all = if bold { &self.bold } else { &self.plain };
-        let known = all.get(u32::from(character) as usize);
+        let known = all.get(u32::from(drawn::plain(character)) as usize);
         known.or_else(|| all.get(usize::from(b'?'))).copied().unwrap_or_default()
     }
 }

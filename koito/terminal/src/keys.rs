@@ -1,4 +1,4 @@
-//! From scan codes to the bytes that a terminal sends: those of xterm.
+//! From scan codes to the bytes that a terminal sends: those of Linux's console, which `TERM=linux` stands for.
 
 use heapless::Vec;
 use pc_keyboard::layouts::Us104Key;
@@ -26,13 +26,14 @@ pub struct Keys {
     codes: ScancodeSet1,
     events: EventDecoder<Us104Key>,
     has_alt: bool,
+    has_control: bool,
 }
 
 impl Keys {
     /// No key is held.
     pub const fn new() -> Self {
         let events = EventDecoder::new(Us104Key, HandleControl::MapLettersToUnicode);
-        Self { codes: ScancodeSet1::new(), events, has_alt: false }
+        Self { codes: ScancodeSet1::new(), events, has_alt: false, has_control: false }
     }
 
     /// Takes a byte of the keyboard's; answers what the key does that it completes, if it completes one.
@@ -42,8 +43,10 @@ impl Keys {
             return Stroke::Sends(Sent::new());
         };
         let (code, state) = (event.code, event.state);
-        if code == KeyCode::LAlt {
-            self.has_alt = state == KeyState::Down;
+        match code {
+            KeyCode::LAlt => self.has_alt = state == KeyState::Down,
+            KeyCode::LControl | KeyCode::RControl => self.has_control = state == KeyState::Down,
+            _ => {}
         }
         // The decoder sees every event, to know what is held.
         let decoded = self.events.process_keyevent(event);
@@ -63,6 +66,7 @@ impl Keys {
             if self.has_alt {
                 let _ = sent.push(ESCAPE);
             }
+            let character = if self.has_control { control(character) } else { character };
             let _ = sent.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         } else if let Some(DecodedKey::RawKey(key)) = decoded {
             // What the number block means without Num Lock.
@@ -75,6 +79,16 @@ impl Keys {
 impl Default for Keys {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What Control makes of a character. Letters were seen to.
+fn control(character: char) -> char {
+    match character {
+        ' ' | '2' | '@' => '\0',
+        '['..='_' => char::from(character as u8 & 0x1f),
+        '/' => '\x1f',
+        _ => character,
     }
 }
 
@@ -104,16 +118,16 @@ const fn sequence_of_raw(code: KeyCode) -> &'static [u8] {
         KeyCode::ArrowDown => b"\x1b[B",
         KeyCode::ArrowRight => b"\x1b[C",
         KeyCode::ArrowLeft => b"\x1b[D",
-        KeyCode::Home => b"\x1b[H",
-        KeyCode::End => b"\x1b[F",
+        KeyCode::Home => b"\x1b[1~",
+        KeyCode::End => b"\x1b[4~",
         KeyCode::Insert => b"\x1b[2~",
         KeyCode::PageUp => b"\x1b[5~",
         KeyCode::PageDown => b"\x1b[6~",
-        KeyCode::F1 => b"\x1bOP",
-        KeyCode::F2 => b"\x1bOQ",
-        KeyCode::F3 => b"\x1bOR",
-        KeyCode::F4 => b"\x1bOS",
-        KeyCode::F5 => b"\x1b[15~",
+        KeyCode::F1 => b"\x1b[[A",
+        KeyCode::F2 => b"\x1b[[B",
+        KeyCode::F3 => b"\x1b[[C",
+        KeyCode::F4 => b"\x1b[[D",
+        KeyCode::F5 => b"\x1b[[E",
         KeyCode::F6 => b"\x1b[17~",
         KeyCode::F7 => b"\x1b[18~",
         KeyCode::F8 => b"\x1b[19~",

@@ -12,10 +12,14 @@
 extern crate std;
 
 mod cells;
+mod charset;
 mod colour;
+mod drawn;
 mod glyphs;
 mod keys;
 mod painter;
+mod screen;
+mod sequences;
 mod terminal;
 #[cfg(test)]
 mod tests;
@@ -25,4 +29,5 @@ pub use colour::Colour;
 pub use glyphs::{GLYPH_HEIGHT, GLYPH_WIDTH, Glyph, Glyphs};
 pub use keys::{Keys, Sent, Stroke};
 pub use painter::{Painter, Surface};
+pub use screen::ANSWER_BYTES;
 pub use terminal::Terminal;

@@ -78,7 +78,9 @@ fn a_style_lasts_until_the_next() {
     let styles: Vec<Style> = terminal.grid().row(0).iter().take(4).map(|it| it.style).collect();
     let first = Style { text: Colour(1), background: Colour(4), bold: true, ..Style::PLAIN };
     let second = Style { text: Colour(208), ..first };
-    assert_eq!(styles, [first, second, Style { reversed: true, ..second }, Style::PLAIN]);
+    let third = Style { text: Colour(16), reversed: true, ..second };
+    assert_eq!(styles, [first, second, third, Style::PLAIN]);
+    assert_eq!(Colour::nearest(0xff, 0x80, 0x00), Colour(208));
     assert_eq!(Colour(208).rgb(), 0xff8700);
     assert_eq!(Colour(255).rgb(), 0xeeeeee);
 }
@@ -146,7 +148,9 @@ fn keys_send_what_a_terminal_sends() {
     assert_eq!(typed(&[0x1d, 0x2e]), b"\x03", "Control-C");
     assert_eq!(typed(&[0x38, 0x30, 0xb0, 0xb8, 0x30]), b"\x1bbb", "Alt-B, B");
     assert_eq!(typed(&[0x1c, 0x0e, 0xe0, 0x53]), b"\r\x7f\x1b[3~");
-    assert_eq!(typed(&[0xe0, 0x48, 0xe0, 0xc8, 0xe0, 0x4b, 0x3f]), b"\x1b[A\x1b[D\x1b[15~");
+    assert_eq!(typed(&[0xe0, 0x48, 0xe0, 0xc8, 0xe0, 0x4b, 0x40]), b"\x1b[A\x1b[D\x1b[17~");
+    assert_eq!(typed(&[0x3b, 0xe0, 0x47]), b"\x1b[[A\x1b[1~", "as Linux's console has F1 and Home");
+    assert_eq!(typed(&[0x1d, 0x2b, 0x1a, 0x39]), b"\x1c\x1b\0", "Control with \\, [ and space");
     assert_eq!(typed(&[0xfa, 0x7f, 0x1e]), b"a", "what means nothing is passed over");
 }
 
@@ -183,7 +187,7 @@ fn alt_with_a_function_key_chooses_a_terminal() {
     let mut last = |codes: &[u8]| codes.iter().map(|code| keys.take(*code)).last().unwrap();
     let (alt, alt_up, f2) = (0x38, 0xb8, 0x3c);
     assert_eq!(last(&[alt, f2]), Stroke::Chooses(2));
-    assert!(matches!(last(&[alt_up, f2]), Stroke::Sends(bytes) if bytes == *b"\x1bOQ"));
+    assert!(matches!(last(&[alt_up, f2]), Stroke::Sends(bytes) if bytes == *b"\x1b[[B"));
 }
 
 #[test]
@@ -194,4 +198,54 @@ fn raw_line_feeds_keep_the_column() {
     assert_eq!(terminal.grid().row(1)[2].character, 'c');
     terminal.write(b"\x1b[Hab\nd");
     assert_eq!(terminal.grid().row(1)[0].character, 'd');
+}
+
+#[test]
+fn full_screen_programs_leave_no_trace() {
+    let (mut cells, mut others) = ([Cell::EMPTY; 40], [Cell::EMPTY; 40]);
+    let (main, alternate) = (Grid::new(&mut cells, 10, 4), Grid::new(&mut others, 10, 4));
+    let mut terminal = Terminal::with_alternate(main, alternate);
+    terminal.write(b"$ vi\x1b[?1049h\x1b[H~\n~");
+    assert_eq!(rows(&terminal), ["~", "~", "", ""]);
+    terminal.write(b"\x1b[?1049l!");
+    assert_eq!(rows(&terminal), ["$ vi!", "", "", ""]);
+    terminal.write(b"\x1b[?1049h");
+    assert_eq!(rows(&terminal), ["", "", "", ""], "it comes empty");
+}
+
+#[test]
+fn questions_are_answered() {
+    let mut cells = [Cell::EMPTY; 40];
+    let mut terminal = Terminal::new(Grid::new(&mut cells, 10, 4));
+    terminal.write(b"ab\n\x1b[6n\x1b[c\x1b[5n");
+    assert_eq!(terminal.take_answers(), b"\x1b[2;1R\x1b[?6c\x1b[0n");
+    assert_eq!(terminal.take_answers(), b"");
+}
+
+#[test]
+fn characters_are_inserted_repeated_and_drawn() {
+    assert_eq!(shown("bc\r\x1b[4ha\x1b[4lB")[0], "aBc");
+    assert_eq!(shown("a\x1b[3b|")[0], "aaaa|");
+    assert_eq!(shown("\x1b)0\x0elqk\x0flqk")[0], "┌─┐lqk");
+    assert_eq!(shown("\x1b[?7l0123456789ab"), ["012345678b", "", "", ""]);
+    assert_eq!(shown("123456789\u{6f22}x"), ["123456789", "\u{6f22} x", "", ""], "it is wide");
+    assert_eq!(shown("e\u{301}!")[0], "e!");
+    assert_eq!(shown("123456789\x1b[ZX")[0], "12345678X");
+}
+
+#[test]
+fn commands_of_the_palette_end_by_themselves() {
+    assert_eq!(shown("a\x1b]Rb\x1b]P0123456c")[0], "abc");
+    assert_eq!(shown("a\x1b]0;title\x07b")[0], "ab");
+}
+
+#[test]
+fn lines_meet_in_the_middle() {
+    let glyphs = Glyphs::new();
+    let of = |character| glyphs.of(character, false);
+    let both = |a: char, b: char| core::array::from_fn(|line| of(a)[line] | of(b)[line]);
+    assert_eq!(of('┼'), both('─', '│'));
+    assert_eq!(of('├'), both('└', '┌'));
+    assert_eq!(of('┴'), both('└', '┘'));
+    assert_eq!(of('“'), of('"'));
 }

@@ -274,6 +274,13 @@ impl<P: Pages> Vfs<P> {
         }
     }
 
+    /// Notes that somebody typed at a terminal, by the name that it was opened by: `w` tells idle ones by that.
+    pub(crate) fn note_typing(&mut self, dentry: Option<DentryId>, now: Time) {
+        if let Some(inode) = dentry.and_then(|dentry| self.dentries[dentry].inode) {
+            self.inodes[inode].attributes.accessed = now;
+        }
+    }
+
     /// The file system that a name belongs to. What the file server has to be asked is asked anew each
     /// time: give `fresh` when it has just been answered.
     pub fn space(&mut self, dentry: DentryId) -> Result<SpaceStatus> {

@@ -4,6 +4,17 @@ use crate::inode::{Body, InodeId};
 use crate::page::Pages;
 use crate::vfs::Vfs;
 
+/// Pages that hold contents of files.
+#[derive(Clone, Copy, Debug)]
+pub struct FilePages {
+    /// Of the file server's files, also those that are not there yet.
+    pub cached: usize,
+    /// Those of them that are only here.
+    pub dirty: usize,
+    /// Of files in memory.
+    pub own: usize,
+}
+
 impl<P: Pages> Vfs<P> {
     /// Lets contents of the file server's files take up to `most` pages, rather than as many as those of files in memory:
     /// whoever provides the pages asks for them back by [`forget`](Self::forget).
@@ -24,16 +35,18 @@ impl<P: Pages> Vfs<P> {
         self.clock.push_back((inode, index));
     }
 
-    /// Pages that hold contents of the file server's files, and how many of them only here.
-    pub const fn cache_sizes(&self) -> (usize, usize) {
-        (self.cached_pages, self.dirty_pages)
+    /// How many pages hold contents of files.
+    pub const fn file_pages(&self) -> FilePages {
+        let Self { cached_pages, dirty_pages, memory_pages, .. } = *self;
+        FilePages { cached: cached_pages, dirty: dirty_pages, own: memory_pages }
     }
 
     /// Forgets up to `count` pages that the server has as well, those first that were not used for long; looks at no more
     /// than `looks`. Answers how many were forgotten.
     pub fn forget(&mut self, count: usize, looks: usize) -> usize {
         let mut done = 0;
-        for _ in 0..looks {
+        // After the second look at a page nothing has been used.
+        for _ in 0..looks.min(2 * self.clock.len()) {
             if done == count {
                 break;
             }
@@ -60,6 +73,6 @@ impl<P: Pages> Vfs<P> {
 
     /// Forgets a page, however long that takes; answers whether there was one.
     pub(crate) fn forget_page(&mut self) -> bool {
-        self.forget(1, 2 * self.clock.len()) == 1
+        self.forget(1, usize::MAX) == 1
     }
 }

@@ -283,8 +283,10 @@ impl<P: Pages> Vfs<P> {
                 self.read_device(device, target)
             }
             Object::Terminal(end) => {
-                let (end, flags) = (*end, it.flags);
-                self.read_terminal(context, end, flags, target)
+                let (end, flags, dentry) = (*end, it.flags, it.dentry);
+                let done = self.read_terminal(context, end, flags, target)?;
+                self.note_typing(dentry, context.now);
+                Ok(done)
             }
             Object::Event(event) => {
                 let event = *event;
@@ -383,7 +385,7 @@ impl<P: Pages> Vfs<P> {
             }
             Object::Socket(_) => {
                 let flags = it.flags;
-                self.write_socket(file, flags, source)
+                self.write_socket(context, file, flags, source)
             }
             Object::Directory(_) => fail(Errno::EISDIR),
             Object::Text(_)

@@ -1,5 +1,6 @@
 //! What a name leads to: its attributes, and what it consists of.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -76,6 +77,9 @@ impl Kind {
     }
 }
 
+/// An extended attribute: its name and its value.
+pub type Extended = (Box<[u8]>, Box<[u8]>);
+
 /// What is known of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
@@ -101,6 +105,8 @@ pub struct Attributes {
     pub modified: Time,
     /// When its attributes changed.
     pub changed: Time,
+    /// Whether it has extended attributes.
+    pub is_extended: bool,
 }
 
 impl Attributes {
@@ -118,6 +124,7 @@ impl Attributes {
             accessed: now,
             modified: now,
             changed: now,
+            is_extended: false,
         }
     }
 
@@ -184,12 +191,16 @@ pub struct Remote {
     pub changes: Changes,
     /// To what size it has to be cut before pages are written.
     pub cut: Option<u64>,
+    /// Pages of which each has its place on the disk, as far as that is known.
+    pub dense: u32,
     /// The size that the server knows.
     pub size: u64,
     /// What went wrong after somebody was told that all is well.
     pub error: Option<Errno>,
     /// It stands in the list of what has to be written back.
     pub listed: bool,
+    /// Its extended attributes, as soon as somebody asked.
+    pub extended: Option<Vec<Extended>>,
 }
 
 /// A node.

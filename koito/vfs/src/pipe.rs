@@ -22,10 +22,10 @@ const ATOMIC_BYTES: usize = 4096;
 /// A pipe.
 #[derive(Clone, Debug)]
 pub struct Pipe {
-    ring: Ring,
+    pub(crate) ring: Ring,
     /// Open files at its ends.
-    readers: u32,
-    writers: u32,
+    pub(crate) readers: u32,
+    pub(crate) writers: u32,
     /// How often it was opened at each end, for those who wait for that.
     opened: (u64, u64),
     /// Woken when there is something to read, or nobody left to write.

@@ -34,6 +34,14 @@ pub enum SystemText {
     Version,
     /// `/proc/cmdline`.
     Cmdline,
+    /// `/proc/devices`.
+    Devices,
+    /// `/proc/partitions`.
+    Partitions,
+    /// `/proc/swaps`.
+    Swaps,
+    /// `/proc/sys/kernel/domainname`.
+    Domainname,
     /// `/proc/sys/kernel/ngroups_max`.
     NgroupsMax,
     /// `/proc/sys/kernel/osrelease`.
@@ -114,6 +122,8 @@ pub trait System {
 pub trait Known {
     /// The device that controls a session.
     fn terminal(&self, session: u32) -> Option<(u32, u32)>;
+    /// The group in the foreground of the terminal that controls a session.
+    fn foreground(&self, session: u32) -> Option<u32>;
     /// What an open file is called.
     fn called(&self, file: FileId) -> Vec<u8>;
     /// Where an open file lies: file system and number.
@@ -164,11 +174,15 @@ pub(crate) enum ProcTarget {
 const SYSTEM: &[(&str, SystemText)] = &[
     ("cmdline", SystemText::Cmdline),
     ("cpuinfo", SystemText::Cpuinfo),
+    ("devices", SystemText::Devices),
     ("filesystems", SystemText::Filesystems),
     ("loadavg", SystemText::Loadavg),
     ("meminfo", SystemText::Meminfo),
     ("mounts", SystemText::Mounts),
+    ("partitions", SystemText::Partitions),
     ("stat", SystemText::Stat),
+    ("swaps", SystemText::Swaps),
+    ("sys/kernel/domainname", SystemText::Domainname),
     ("sys/kernel/hostname", SystemText::Hostname),
     ("sys/kernel/ngroups_max", SystemText::NgroupsMax),
     ("sys/kernel/osrelease", SystemText::Osrelease),

@@ -28,6 +28,11 @@ impl<P: Pages> Known for Asked<'_, P> {
         terminals.of_session(session).map(|id| terminals.device(id))
     }
 
+    fn foreground(&self, session: u32) -> Option<u32> {
+        let terminals = &self.vfs.terminals;
+        terminals.of_session(session).and_then(|id| terminals.terminal(id).foreground)
+    }
+
     fn called(&self, file: FileId) -> Vec<u8> {
         self.vfs.called(self.context, file)
     }

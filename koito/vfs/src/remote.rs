@@ -8,7 +8,7 @@ use koito_linux::Errno;
 
 use crate::dentry::DentryId;
 use crate::file::FileId;
-use crate::inode::{Attributes, Changes, InodeId, Kind, Remote, Time};
+use crate::inode::{Attributes, Changes, Extended, InodeId, Kind, Remote, Time};
 use crate::list::Listed;
 use crate::stop::Result;
 
@@ -177,6 +177,17 @@ pub enum Ask {
         /// When.
         now: Time,
     },
+    /// The extended attributes of this node: [`Reply::Extended`].
+    Extended,
+    /// Sets one of them.
+    SetExtended {
+        /// Its name.
+        name: Box<[u8]>,
+        /// Its value; none takes it away.
+        value: Option<Box<[u8]>>,
+        /// When.
+        now: Time,
+    },
     /// Makes everything that was answered before durable.
     Sync,
     /// How much space there is: [`Reply::Space`].
@@ -210,6 +221,8 @@ pub enum Reply<'a> {
     Bytes(&'a [u8]),
     /// Entries of a directory; none behind its end.
     Entries(Vec<Listed>),
+    /// Extended attributes.
+    Extended(Vec<Extended>),
     /// Space.
     Space(Reported),
 }
@@ -227,7 +240,10 @@ pub enum Finished {
 }
 
 impl Remote {
-    pub(crate) const fn new(node: u32, holds: u32, size: u64) -> Self {
+    /// A node of so many bytes, which takes so many units of 512 bytes.
+    pub(crate) fn new(node: u32, holds: u32, (size, sectors): (u64, u64)) -> Self {
+        let is_dense = sectors.saturating_mul(512) >= size;
+        let dense = if is_dense { pages_of(size).unwrap_or(0) } else { 0 };
         let changes = Changes {
             permissions: None,
             user: None,
@@ -236,7 +252,18 @@ impl Remote {
             accessed: None,
             modified: None,
         };
-        Self { node, holds, under_way: 0, changes, cut: None, size, error: None, listed: false }
+        Self {
+            node,
+            holds,
+            under_way: 0,
+            changes,
+            cut: None,
+            dense,
+            size,
+            error: None,
+            listed: false,
+            extended: None,
+        }
     }
 }
 

@@ -85,6 +85,13 @@ impl Ring {
         Ok(done)
     }
 
+    /// The first `most` bytes in it, or all, which stay there.
+    pub fn first(&self, most: usize) -> Vec<u8> {
+        let count = most.min(self.length);
+        let behind = count.min(self.bytes.len() - self.start);
+        [&self.bytes[self.start..self.start + behind], &self.bytes[..count - behind]].concat()
+    }
+
     fn skip(&mut self, count: usize) {
         self.start =
             if count == self.length { 0 } else { (self.start + count) & (self.bytes.len() - 1) };

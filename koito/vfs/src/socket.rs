@@ -12,6 +12,7 @@ use crate::page::Pages;
 use crate::poll::Ready;
 use crate::queue::QueueId;
 use crate::socket_names::Address;
+use crate::socket_senders::Sender;
 use crate::stop::{Result, fail};
 use crate::vfs::Vfs;
 
@@ -45,12 +46,22 @@ pub enum Shut {
 /// Open files on their way, each held.
 pub type Rights = Vec<FileId>;
 
+/// How to send.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sending {
+    /// To whom, if not to the partner.
+    pub to: Option<SocketId>,
+    /// It fails rather than waiting.
+    pub nonblock: bool,
+}
+
 /// What one send brought.
 #[derive(Clone, Debug)]
 pub(crate) struct Parcel {
     pub bytes: Vec<u8>,
     pub read: usize,
     pub rights: Rights,
+    pub sender: Sender,
     pub from: Address,
 }
 
@@ -84,6 +95,8 @@ pub struct Socket {
     /// Process, user and group of whoever made it, and of whoever made its peer.
     pub(crate) owner: (u32, u32, u32),
     pub(crate) peer_owner: (u32, u32, u32),
+    /// Who receives is told who sent.
+    pub(crate) names_senders: bool,
 }
 
 impl Socket {
@@ -107,6 +120,8 @@ pub struct Received {
     pub rights: Rights,
     /// Whom it came from.
     pub from: Address,
+    /// Who sent it, if the socket wants to know.
+    pub sender: Option<Sender>,
 }
 
 /// How to receive.
@@ -137,6 +152,7 @@ impl<P: Pages> Vfs<P> {
             writable,
             owner,
             peer_owner: (0, u32::MAX, u32::MAX),
+            names_senders: false,
         })
     }
 

@@ -7,11 +7,10 @@ use koito_linux::Errno;
 use crate::buffer::{Source, Target};
 use crate::file::{FileId, Flags};
 use crate::page::Pages;
-use crate::socket::{
-    MOST_BYTES, MOST_MESSAGES, Parcel, Received, Receiving, Rights, Shape, SocketId,
-};
+use crate::socket::{MOST_BYTES, MOST_MESSAGES, Parcel, Received, Receiving, Sending, Shape};
+use crate::socket_senders::Passed;
 use crate::stop::{Result, Stop, fail};
-use crate::vfs::Vfs;
+use crate::vfs::{Context, Vfs};
 
 impl<P: Pages> Vfs<P> {
     /// Sends bytes, with open files whose holds it takes over unless it fails, to the partner or to
@@ -20,11 +19,10 @@ impl<P: Pages> Vfs<P> {
         &mut self,
         file: FileId,
         source: &mut dyn Source,
-        rights: Rights,
-        to: Option<SocketId>,
-        nonblock: bool,
+        passed: Passed,
+        how: Sending,
     ) -> Result<usize> {
-        if !rights.is_empty() {
+        if !passed.rights.is_empty() {
             self.collect_sockets();
         }
         let socket = self.socket_of(file)?;
@@ -33,7 +31,7 @@ impl<P: Pages> Vfs<P> {
         if it.shut_write {
             return fail(Errno::EPIPE);
         }
-        let target = match (to, it.peer) {
+        let target = match (how.to, it.peer) {
             (Some(_), Some(_)) if shape != Shape::Datagrams => return fail(Errno::EISCONN),
             (Some(to), _) if shape == Shape::Datagrams => to,
             (_, Some(peer)) => peer,
@@ -53,7 +51,7 @@ impl<P: Pages> Vfs<P> {
         let fits = if shape == Shape::Stream { room > 0 } else { room >= length };
         if !fits || peer.inbox.len() >= MOST_MESSAGES {
             let writable = peer.writable;
-            return if nonblock { fail(Errno::EAGAIN) } else { Err(Stop::Wait(writable)) };
+            return if how.nonblock { fail(Errno::EAGAIN) } else { Err(Stop::Wait(writable)) };
         }
         if shape == Shape::Stream && length == 0 {
             return Ok(0);
@@ -61,16 +59,23 @@ impl<P: Pages> Vfs<P> {
         let mut bytes = vec![0; length.min(room)];
         source.take(&mut bytes)?;
         let count = bytes.len();
+        let sender = self.named(&passed, socket, target);
+        let rights = passed.rights;
         self.flight.count += rights.len();
         let peer = &mut self.sockets[target];
         peer.inbox_bytes += count;
         let joins = shape == Shape::Stream && rights.is_empty() && count < 4096;
         match peer.inbox.back_mut() {
             // Small pieces of a stream become one.
-            Some(last) if joins && last.rights.is_empty() && last.bytes.len() < 16384 => {
+            Some(last)
+                if joins
+                    && last.rights.is_empty()
+                    && last.sender == sender
+                    && last.bytes.len() < 16384 =>
+            {
                 last.bytes.append(&mut bytes);
             }
-            _ => peer.inbox.push_back(Parcel { bytes, read: 0, rights, from }),
+            _ => peer.inbox.push_back(Parcel { bytes, read: 0, rights, sender, from }),
         }
         let readable = peer.readable;
         self.queues.wake(readable);
@@ -109,6 +114,10 @@ impl<P: Pages> Vfs<P> {
         let mut first = true;
         while let Some(parcel) = it.inbox.front_mut() {
             if !first && (!is_stream || !parcel.rights.is_empty() || target.room() == 0) {
+                break;
+            }
+            // Bytes of somebody else's are received by themselves.
+            if it.names_senders && *received.sender.get_or_insert(parcel.sender) != parcel.sender {
                 break;
             }
             let rest = &parcel.bytes[parcel.read..];
@@ -158,10 +167,14 @@ impl<P: Pages> Vfs<P> {
 
     pub(crate) fn write_socket(
         &mut self,
+        context: &Context<'_>,
         file: FileId,
         flags: Flags,
         source: &mut dyn Source,
     ) -> Result<usize> {
-        self.send(file, source, Rights::new(), None, flags.contains(Flags::NONBLOCK))
+        let sender = (context.process, context.credentials.user, context.credentials.group);
+        let passed = Passed { sender, ..Passed::default() };
+        let nonblock = flags.contains(Flags::NONBLOCK);
+        self.send(file, source, passed, Sending { to: None, nonblock })
     }
 }

@@ -14,6 +14,7 @@ use crate::page::Pages;
 use crate::permission::Wish;
 use crate::proc::ProcTarget;
 use crate::remote::{Ask, Request};
+use crate::resolve::Resolve;
 use crate::stop::{Result, Stop, fail};
 use crate::vfs::{Context, Origin, Vfs};
 
@@ -82,7 +83,7 @@ impl<P: Pages> Vfs<P> {
         let mut links = 0;
         let mut here = start;
         if rest.first() == Some(&b'/') {
-            here = context.place.root;
+            here = self.begin_anew(context, start)?;
         }
         loop {
             at += rest[at..].iter().take_while(|byte| **byte == b'/').count();
@@ -94,7 +95,7 @@ impl<P: Pages> Vfs<P> {
             if name.is_empty() || name == b"." || name == b".." {
                 self.check_search(context, here, !name.is_empty())?;
                 if name == b".." {
-                    here = self.up(context, here);
+                    here = self.up_within(context, start, here)?;
                 }
                 if is_last {
                     let dentry = Some(here);
@@ -109,18 +110,23 @@ impl<P: Pages> Vfs<P> {
             }
             self.check_search(context, here, true)?;
             let next = self.look_up(context, here, name)?;
+            next.into_iter().try_for_each(|next| self.check_same_mount(context, here, next))?;
             let follows = !is_last || last == Last::Follow || slash;
             if let Some(link) = next.filter(|_| follows)
                 && self.inode(link)?.attributes.kind == Kind::Link
             {
                 links += 1;
-                if links > MOST_LINKS {
+                if links > MOST_LINKS || context.resolve.contains(Resolve::NO_LINKS) {
                     return fail(Errno::ELOOP);
                 }
-                match self.follow(context, link)? {
+                let target = self.follow(context, link)?;
+                if !matches!(target, Target::Path(_)) {
+                    context.resolve.check_wonder()?;
+                }
+                match target {
                     Target::Path(mut target) => {
                         if target.first() == Some(&b'/') {
-                            here = context.place.root;
+                            here = self.begin_anew(context, start)?;
                         }
                         if target.is_empty() {
                             return fail(Errno::ENOENT);

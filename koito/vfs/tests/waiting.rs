@@ -123,7 +123,7 @@ fn sockets_carry_streams_messages_and_open_files() {
     assert_eq!(world.read(b, 100).unwrap(), b"onetwo");
     let (read, write) = world.vfs.pipe(Flags::empty());
     world.vfs.share(read);
-    let sent = world.vfs.send(a, &mut &b"!"[..], vec![read], None, false);
+    let sent = world.vfs.send(a, &mut &b"!"[..], carrying(read), sending(false));
     assert_eq!(sent, Ok(1));
     world.vfs.close(read);
     let mut bytes = [0; 8];
@@ -145,7 +145,7 @@ fn sockets_carry_streams_messages_and_open_files() {
     assert_eq!(world.read(b, 100).unwrap(), b"two");
     // What is on its way is closed with the socket.
     let (read, write) = world.vfs.pipe(Flags::empty());
-    world.vfs.send(a, &mut &b"!"[..], vec![read], None, false).unwrap();
+    world.vfs.send(a, &mut &b"!"[..], carrying(read), sending(false)).unwrap();
     world.vfs.close(b);
     assert_eq!(world.write(write, b"x"), Err(Errno::EPIPE));
     world.vfs.close(write);
@@ -156,7 +156,7 @@ fn sockets_carry_streams_messages_and_open_files() {
 /// Sends an open file, which stays held, too.
 fn send_along(world: &mut World, through: FileId, what: FileId) {
     world.vfs.share(what);
-    world.vfs.send(through, &mut &b"!"[..], vec![what], None, true).unwrap();
+    world.vfs.send(through, &mut &b"!"[..], carrying(what), sending(true)).unwrap();
 }
 
 #[test]
@@ -435,4 +435,39 @@ fn descriptors_are_the_lowest_free_numbers() {
     assert_eq!((child.take_for_exec(), child.take_for_exec()), (Some(file), None));
     assert_eq!(child.get(4), Err(Errno::EBADF));
     assert_eq!(table.get(4).map(|it| it.on_exec), Ok(OnExec::Close));
+}
+
+/// A message with an open file.
+fn carrying(right: FileId) -> Passed {
+    Passed { rights: vec![right], ..Passed::default() }
+}
+
+fn sending(nonblock: bool) -> Sending {
+    Sending { to: None, nonblock }
+}
+
+#[test]
+fn who_wants_to_know_is_told_who_sent() {
+    let mut world = World::new();
+    let (a, b) = world.vfs.socket_pair(Shape::Stream, (7, 0, 0), Flags::empty());
+    let send = |world: &mut World, sender| {
+        let passed = Passed { sender, ..Passed::default() };
+        world.vfs.send(a, &mut &b"12"[..], passed, sending(true)).unwrap()
+    };
+    let receive = |world: &mut World| {
+        let mut room = [0; 8];
+        let how = Receiving { peeks: false, nonblock: true };
+        let received = world.vfs.receive(b, &mut &mut room[..], how).unwrap();
+        (received.bytes, received.sender)
+    };
+    send(&mut world, (1, 2, 3));
+    assert_eq!(receive(&mut world), (2, None));
+    send(&mut world, (1, 2, 3));
+    world.vfs.name_senders(b, true).unwrap();
+    send(&mut world, (1, 2, 3));
+    send(&mut world, (1, 2, 3));
+    send(&mut world, (4, 5, 6));
+    assert_eq!(receive(&mut world), (2, Some((0, 65534, 65534))), "nobody wanted to know then");
+    assert_eq!(receive(&mut world), (4, Some((1, 2, 3))));
+    assert_eq!(receive(&mut world), (2, Some((4, 5, 6))), "not together with another's");
 }

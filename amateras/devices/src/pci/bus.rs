@@ -76,7 +76,7 @@ impl Pci {
 
     /// Sends the messages of the functions, and has the lines be as they want them, after something was
     /// done for one of these.
-    pub fn connect(&mut self, interrupts: &mut Interrupts) {
+    pub fn connect(&mut self, interrupts: &mut Interrupts<'_>) {
         while let Some(Message { address, data }) = self.take_message() {
             interrupts.message(address, data);
         }
@@ -172,7 +172,7 @@ impl Bus for Pci {
                 u64::from(low) | u64::from(high) << 32
             }
         };
-        self.connect(world.interrupts);
+        self.connect(&mut world.interrupts);
         Some(value)
     }
 
@@ -187,8 +187,12 @@ impl Bus for Pci {
                 }
             }
         }
-        self.connect(world.interrupts);
+        self.connect(&mut world.interrupts);
         Some(())
+    }
+
+    fn calls(&self) -> bool {
+        self.is_notified()
     }
 
     fn reset(&mut self) {

@@ -2,7 +2,7 @@
 
 use amateras_devices::pci::Pci;
 use amateras_devices::virtio::{Description, Kind, Transport};
-use amateras_devices::{Bus, GuestMemory, Interrupts, Outside, Place, Time, World};
+use amateras_devices::{Bus, Controllers, GuestMemory, Locals, Outside, Place, Time, World};
 
 /// Bytes of the guest's memory.
 pub const MEMORY: usize = 0x10000;
@@ -66,7 +66,8 @@ impl GuestMemory for Memory {
 pub struct Machine {
     pub pci: Pci,
     pub memory: Memory,
-    pub interrupts: Interrupts,
+    pub controllers: Controllers,
+    pub locals: Locals,
     pub kind: Kind,
     /// Chains made available so far.
     pub available: u16,
@@ -79,8 +80,8 @@ impl Machine {
         let kind = description.kind;
         pci.plug(description);
         let memory = Memory { bytes: vec![0; MEMORY], reads: 0.into(), written: vec![] };
-        let interrupts = Interrupts::new(1);
-        let mut it = Self { pci, memory, interrupts, kind, available: 0 };
+        let (controllers, locals) = (Controllers::default(), Locals::new(1));
+        let mut it = Self { pci, memory, controllers, locals, kind, available: 0 };
         // It may master the bus, and answers at its addresses.
         it.configure(4, 4, 7);
         it
@@ -138,13 +139,15 @@ impl Machine {
 
     /// Reads what the bus has at `place`.
     pub fn read(&mut self, place: Place, bytes: u8) -> Option<u64> {
-        let (memory, interrupts) = (&mut self.memory, &mut self.interrupts);
+        let interrupts = self.controllers.with(&self.locals);
+        let memory = &mut self.memory;
         self.pci.read(place, bytes, &mut World { memory, interrupts, now: Time(0) })
     }
 
     /// Writes to what the bus has at `place`.
     pub fn write(&mut self, place: Place, bytes: u8, value: u64) -> Option<()> {
-        let (memory, interrupts) = (&mut self.memory, &mut self.interrupts);
+        let interrupts = self.controllers.with(&self.locals);
+        let memory = &mut self.memory;
         self.pci.write(place, bytes, value, &mut World { memory, interrupts, now: Time(0) })
     }
 

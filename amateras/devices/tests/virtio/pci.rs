@@ -124,7 +124,7 @@ fn features_that_were_not_offered_are_not_taken() {
 #[test]
 fn the_line_is_up_until_the_driver_looks_why() {
     let mut it = asking();
-    assert!(!it.interrupts.is_pending(0));
+    assert!(!it.locals.is_pending(0));
     serve(&mut it);
     assert_eq!(
         (it.used(), &it.memory.bytes[0x8000..0x8009]),

@@ -29,8 +29,12 @@ pub fn splice(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
     if (source && from_at != 0) || (target && to_at != 0) {
         return Err(Errno::ESPIPE.into());
     }
-    let known =
-        source && matches!(server.world.vfs.object(to), Object::File(_) | Object::Device(_));
+    let is_elsewhere = match (server.world.vfs.object(from), server.world.vfs.object(to)) {
+        (Object::Pipe(one, _), Object::Pipe(other, _)) => one != other,
+        (_, Object::File(_) | Object::Device(_) | Object::Socket(_)) => true,
+        _ => false,
+    };
+    let known = source && is_elsewhere;
     let stored = target && matches!(server.world.vfs.object(from), Object::File(_));
     if !known && !stored {
         return Err(Errno::EINVAL.into());

@@ -1,18 +1,25 @@
-//! Messages of sockets, with open files in them.
+//! Messages of sockets, with open files in them, and with who sent them.
 
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
 use koito_posix_core::Protection;
-use koito_vfs::{Address, FileId, Flags, OnExec, Received, Receiving, Rights, Shape, Source};
+use koito_vfs::{
+    Address, FileId, Flags, OnExec, Passed, Received, Receiving, Rights, Sender, Sending, Shape,
+    Source,
+};
 
 use super::sockets::SOCKET;
 use crate::call::{Answer, Arguments, Stop};
 use crate::files::Came;
 use crate::server::{Server, TaskKey};
 
-/// `SCM_RIGHTS`.
+/// `SCM_RIGHTS` and `SCM_CREDENTIALS`.
 const RIGHTS: u32 = 1;
+const CREDENTIALS: u32 = 2;
+/// Bytes of the head of a piece of control data, and what its length is rounded up to.
+const CONTROL_HEAD: usize = 16;
+const CONTROL_UNIT: usize = 8;
 /// Open files in one message, at most.
 const MOST_RIGHTS: usize = 253;
 /// `MSG_PEEK`, `MSG_TRUNC`, `MSG_DONTWAIT`, `MSG_NOSIGNAL`, `MSG_CMSG_CLOEXEC`, `MSG_CTRUNC`.
@@ -29,7 +36,7 @@ impl Server {
         task: TaskKey,
         file: FileId,
         source: &mut dyn Source,
-        rights: &mut Rights,
+        passed: &Passed,
         (to, flags): (Option<Address>, u64),
     ) -> Answer {
         let nonblock = flags & NO_WAIT != 0 || self.world.vfs.flags(file).contains(Flags::NONBLOCK);
@@ -38,12 +45,12 @@ impl Server {
                 None => None,
                 Some(name) => Some(vfs.find_socket(context, name)?),
             };
-            for right in rights.iter() {
+            for right in &passed.rights {
                 vfs.share(*right);
             }
-            let sent = vfs.send(file, source, rights.clone(), to, nonblock);
+            let sent = vfs.send(file, source, passed.clone(), Sending { to, nonblock });
             if sent.is_err() {
-                rights.iter().for_each(|right| vfs.close(*right));
+                passed.rights.iter().for_each(|right| vfs.close(*right));
             }
             sent.map(|count| count as u64)
         });
@@ -63,7 +70,8 @@ pub fn sendto(
     let file = server.socket(task, socket)?;
     let to = if to == 0 { None } else { Some(server.address(task, to, length)?) };
     let mut buffer = server.buffer(task, from, bytes, Protection::READ)?;
-    server.send_on(task, file, &mut buffer, &mut Rights::new(), (to, flags))
+    let passed = Passed { sender: server.sender(task), ..Passed::default() };
+    server.send_on(task, file, &mut buffer, &passed, (to, flags))
 }
 
 fn receive_on(
@@ -133,11 +141,11 @@ fn pieces(
     Ok(all)
 }
 
-/// Open files that control data names.
-fn rights(server: &mut Server, task: TaskKey, (at, bytes): (u64, u64)) -> Result<Rights, Errno> {
-    let mut rights = Rights::new();
+/// What control data says: open files, and who sends.
+fn passed(server: &mut Server, task: TaskKey, (at, bytes): (u64, u64)) -> Result<Passed, Errno> {
+    let mut passed = Passed { sender: server.sender(task), ..Passed::default() };
     if at == 0 {
-        return Ok(rights);
+        return Ok(passed);
     }
     let control = server.read_bytes(task, at, bytes.min(4096) as usize)?;
     let mut rest = &control[..];
@@ -150,12 +158,15 @@ fn rights(server: &mut Server, task: TaskKey, (at, bytes): (u64, u64)) -> Result
         if (level, kind) == (SOCKET, RIGHTS) {
             for number in body.chunks_exact(4) {
                 let number = u32::from_le_bytes([number[0], number[1], number[2], number[3]]);
-                rights.push(server.file(task, number.into())?);
+                passed.rights.push(server.file(task, number.into())?);
             }
+        } else if (level, kind) == (SOCKET, CREDENTIALS) {
+            passed.sender = server.claimed(task, body)?;
+            passed.is_named = true;
         }
         rest = tail.get(body.len().next_multiple_of(8)..).unwrap_or_default();
     }
-    if rights.len() > MOST_RIGHTS { Err(Errno::EINVAL) } else { Ok(rights) }
+    if passed.rights.len() > MOST_RIGHTS { Err(Errno::EINVAL) } else { Ok(passed) }
 }
 
 /// Sends a message, with open files.
@@ -166,12 +177,92 @@ pub fn sendmsg(server: &mut Server, task: TaskKey, &[socket, at, flags, ..]: &Ar
         (0, _) => None,
         (name, bytes) => Some(server.address(task, name, bytes)?),
     };
-    let mut rights = rights(server, task, header.control)?;
+    let passed = passed(server, task, header.control)?;
     let mut buffer = pieces(server, task, header.pieces, Protection::READ)?;
-    server.send_on(task, file, &mut buffer, &mut rights, (to, flags))
+    server.send_on(task, file, &mut buffer, &passed, (to, flags))
 }
 
-/// Receives a message, with open files.
+/// Control data that is being put together.
+struct Control {
+    bytes: Vec<u8>,
+    room: usize,
+    is_cut: bool,
+}
+
+impl Control {
+    /// How many words a further piece can have.
+    fn words_left(&self) -> usize {
+        self.room.saturating_sub(self.bytes.len() + CONTROL_HEAD) / size_of::<u32>()
+    }
+
+    /// Adds a piece, as far as there is room.
+    fn add(&mut self, kind: u32, words: &[u32]) {
+        let told = words.len().min(self.words_left());
+        self.is_cut |= told < words.len();
+        if told == 0 {
+            return;
+        }
+        let length = CONTROL_HEAD + told * size_of::<u32>();
+        let end = (self.bytes.len() + length.next_multiple_of(CONTROL_UNIT)).min(self.room);
+        self.bytes.extend((length as u64).to_le_bytes());
+        self.bytes.extend([SOCKET, kind].iter().flat_map(|word| word.to_le_bytes()));
+        self.bytes.extend(words[..told].iter().flat_map(|word| word.to_le_bytes()));
+        self.bytes.resize(end, 0);
+    }
+}
+
+impl Server {
+    /// The caller, as who receives something from it is told.
+    fn sender(&self, task: TaskKey) -> Sender {
+        let it = self.process_of(task);
+        (it.number, it.owner.users[0], it.owner.groups[0])
+    }
+
+    /// Who the caller says that it is, in control data: `EPERM` if it is not, and not the superuser.
+    fn claimed(&self, task: TaskKey, body: &[u8]) -> Result<Sender, Errno> {
+        let mut words = [[0; 4]; 3];
+        if body.len() != words.as_flattened().len() {
+            return Err(Errno::EINVAL);
+        }
+        words.as_flattened_mut().copy_from_slice(body);
+        let [process, user, group] = words.map(u32::from_le_bytes);
+        let it = self.process_of(task);
+        let is_own = process == it.number
+            && it.owner.users.contains(&user)
+            && it.owner.groups.contains(&group);
+        if is_own || it.owner.users[1] == 0 {
+            Ok((process, user, group))
+        } else {
+            Err(Errno::EPERM)
+        }
+    }
+
+    /// Gives open files that were received to the caller, as many as it has room to be told of.
+    fn give_rights(
+        &mut self,
+        task: TaskKey,
+        rights: Rights,
+        is_closed_on_exec: bool,
+        control: &mut Control,
+    ) {
+        let on_exec = if is_closed_on_exec { OnExec::Close } else { OnExec::Keep };
+        let room = control.words_left();
+        let mut numbers: Vec<u32> = Vec::new();
+        for right in rights {
+            if numbers.len() >= room {
+                control.is_cut = true;
+                self.world.vfs.close(right);
+            } else if let Ok(number) = self.add_descriptor(task, right, on_exec, 0) {
+                numbers.push(number as u32);
+            } else {
+                control.is_cut = true;
+            }
+        }
+        control.add(RIGHTS, &numbers);
+    }
+}
+
+/// Receives a message, with what goes along.
 pub fn recvmsg(server: &mut Server, task: TaskKey, &[socket, at, flags, ..]: &Arguments) -> Answer {
     let file = server.socket(task, socket)?;
     let header = header(server, task, at)?;
@@ -187,29 +278,16 @@ pub fn recvmsg(server: &mut Server, task: TaskKey, &[socket, at, flags, ..]: &Ar
     if header.name.0 != 0 {
         server.write_address(task, (header.name.0, at + 8), &received.from)?;
     }
-    let mut control = Vec::new();
-    if !received.rights.is_empty() {
-        let room = header.control.1.saturating_sub(16) as usize / 4;
-        let on_exec = if flags & CLOSE_ON_EXEC == 0 { OnExec::Keep } else { OnExec::Close };
-        let mut numbers: Vec<u8> = Vec::new();
-        for right in received.rights {
-            if numbers.len() / 4 >= room {
-                told |= CONTROL_TRUNCATED;
-                server.world.vfs.close(right);
-            } else if let Ok(number) = server.add_descriptor(task, right, on_exec, 0) {
-                numbers.extend((number as u32).to_le_bytes());
-            } else {
-                told |= CONTROL_TRUNCATED;
-            }
-        }
-        if !numbers.is_empty() {
-            control.extend((16 + numbers.len() as u64).to_le_bytes());
-            control.extend(SOCKET.to_le_bytes());
-            control.extend(RIGHTS.to_le_bytes());
-            control.extend(numbers);
-        }
-        server.write_bytes(task, header.control.0, &control)?;
+    let mut control = Control { bytes: Vec::new(), room: header.control.1 as usize, is_cut: false };
+    if let Some((process, user, group)) = received.sender {
+        control.add(CREDENTIALS, &[process, user, group]);
     }
+    server.give_rights(task, received.rights, flags & CLOSE_ON_EXEC != 0, &mut control);
+    if control.is_cut {
+        told |= CONTROL_TRUNCATED;
+    }
+    server.write_bytes(task, header.control.0, &control.bytes)?;
+    let control = control.bytes;
     server.write_words(task, at + 40, &[control.len() as u64])?;
     server.write_bytes(task, at + 48, &told.to_le_bytes())?;
     Ok(received.bytes as u64)

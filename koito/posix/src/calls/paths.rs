@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use koito_linux::Errno;
-use koito_vfs::{Credentials, DentryId, Flags, Last, OnExec, Status, Wish};
+use koito_vfs::{Credentials, DentryId, Flags, Last, OnExec, Resolve, Status, Wish};
 
 use crate::call::{Answer, Arguments, Stop};
 use crate::files::Came;
@@ -27,7 +27,8 @@ impl Server {
     /// The path at `address`, from a directory on.
     pub fn path(&mut self, task: TaskKey, directory: u64, address: u64) -> Result<From, Errno> {
         let path = self.read_string(task, address, PATH_BYTES)?;
-        let start = if directory as u32 == HERE as u32 || path.first() == Some(&b'/') {
+        let is_absolute = path.first() == Some(&b'/') && !self.resolve.contains(Resolve::IN_ROOT);
+        let start = if directory as u32 == HERE as u32 || is_absolute {
             self.opened(task)?.place.directory
         } else {
             let file = self.file(task, directory)?;

@@ -16,6 +16,8 @@ use crate::server::{Server, TaskKey};
 const UNIX: u64 = 1;
 /// Bytes of a `struct sockaddr_un`.
 const ADDRESS_BYTES: u64 = 110;
+/// `SO_PASSCRED`.
+const NAMES_SENDERS: u64 = 16;
 /// `SOL_SOCKET`.
 pub const SOCKET: u32 = 1;
 
@@ -210,16 +212,25 @@ pub fn getpeername(
     Ok(0)
 }
 
-/// Sets an option: those that change nothing here are taken.
+/// Sets an option: those that change nothing here are taken as well.
 pub fn setsockopt(
     server: &mut Server,
     task: TaskKey,
-    &[socket, level, option, ..]: &Arguments,
+    &[socket, level, option, at, length, _]: &Arguments,
 ) -> Answer {
-    server.socket(task, socket)?;
-    // SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, and SO_PASSCRED, where nobody sends credentials along.
+    let file = server.socket(task, socket)?;
+    if length < 4 {
+        return Err(Errno::EINVAL.into());
+    }
+    let mut word = [0; 4];
+    server.read_into(task, at, &mut word)?;
     match (level as u32, option) {
-        (SOCKET, 2 | 7 | 8 | 9 | 16) => Ok(0),
+        // SO_REUSEADDR, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE.
+        (SOCKET, 2 | 7 | 8 | 9) => Ok(0),
+        (SOCKET, NAMES_SENDERS) => {
+            let named = server.world.vfs.name_senders(file, word != [0; 4]);
+            named.map(|()| 0).map_err(|_| Errno::ENOTSOCK.into())
+        }
         _ => Err(Errno::ENOPROTOOPT.into()),
     }
 }
@@ -247,6 +258,7 @@ pub fn getsockopt(
         3 => &[kind],
         4 | 38 => &[0],
         7 | 8 => &[208 << 10],
+        NAMES_SENDERS => &[vfs.names_senders(file).map_err(|_| Errno::ENOTSOCK)?.into()],
         17 => &[process, user, group],
         30 => &[listens as u32],
         39 => &[UNIX as u32],

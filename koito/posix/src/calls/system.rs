@@ -1,4 +1,4 @@
-//! The system as a program sees it: its name, what it has, chance.
+//! The system as a program sees it: what it has, chance.
 
 use koito_linux::Errno;
 use koito_posix_core::PAGE_BYTES;
@@ -6,22 +6,9 @@ use koito_posix_core::PAGE_BYTES;
 use crate::call::{Answer, Arguments};
 use crate::server::{Server, TaskKey};
 
-/// Bytes of one name of `uname`.
-const NAME_BYTES: usize = 65;
 /// Most random bytes at a time.
 const MOST_RANDOM: u64 = 256;
 const NANOSECONDS: u64 = 1_000_000_000;
-
-/// What the system is called. Programs decide by the release what they can expect.
-pub fn uname(server: &mut Server, task: TaskKey, &[to, ..]: &Arguments) -> Answer {
-    let names = ["Linux", "koito", "6.1.0-a9n", "#1 A9N", "x86_64", "(none)"];
-    let mut bytes = [0; 6 * NAME_BYTES];
-    for (place, name) in bytes.chunks_exact_mut(NAME_BYTES).zip(names) {
-        place[..name.len()].copy_from_slice(name.as_bytes());
-    }
-    server.write_bytes(task, to, &bytes)?;
-    Ok(0)
-}
 
 /// What the machine has.
 pub fn sysinfo(server: &mut Server, task: TaskKey, &[to, ..]: &Arguments) -> Answer {

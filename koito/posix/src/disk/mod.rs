@@ -322,6 +322,16 @@ impl Disk {
         }
     }
 
+    /// Waits until the file server has answered everything.
+    pub fn catch_up(&mut self, vfs: &mut Vfs<Memory>) {
+        self.advance(vfs);
+        while !self.made.is_empty() || !self.under_way.is_empty() {
+            // It hears bells before calls.
+            let _ = self.client.node_space();
+            self.advance(vfs);
+        }
+    }
+
     /// Has something written back now, whoever has to wait; answers whether there was anything.
     pub fn write_some(&mut self, vfs: &mut Vfs<Memory>) -> bool {
         match vfs.write_back() {
@@ -371,7 +381,14 @@ fn places(shared: Mapped) -> Vec<Place> {
 }
 
 const fn changes_names(ask: &Ask) -> bool {
-    matches!(ask, Ask::Create { .. } | Ask::Link { .. } | Ask::Remove { .. } | Ask::Rename { .. })
+    matches!(
+        ask,
+        Ask::Create { .. }
+            | Ask::Link { .. }
+            | Ask::Remove { .. }
+            | Ask::Rename { .. }
+            | Ask::SetExtended { .. }
+    )
 }
 
 /// Whether it changes something that is to be lost with nobody but this instance of the server.

@@ -4,13 +4,13 @@
 use alloc::vec::Vec;
 
 use koito::services::{
-    ENTRY_WORDS, ErrorNumber, FileTime, FilesAsync, FoundNode, Moving, NameIn, NewNode,
-    NodeChanges, NodeSpace, NodeStatus, NodeStretch,
+    ENTRY_WORDS, EXTENDED_WORDS, ErrorNumber, FileTime, FilesAsync, FoundNode, Moving, NameIn,
+    NewExtended, NewNode, NodeChanges, NodeSpace, NodeStatus, NodeStretch,
 };
 use koito_linux::Errno;
 use koito_vfs::{
-    Ask, Attributes, Changes, Kind, Listed, Maker, New, PAGE_BYTES, Rename, Reply, Reported,
-    Request, Time, Vfs,
+    Ask, Attributes, Changes, Extended, Kind, Listed, Maker, New, PAGE_BYTES, Rename, Reply,
+    Reported, Request, Time, Vfs,
 };
 use nun::mapped::Mapped;
 use nun::service::{Epoch, Failure};
@@ -43,6 +43,8 @@ pub enum Order {
     Link(u32, NameIn, FileTime),
     Remove(NameIn, bool, FileTime),
     Move(NameIn, NameIn, Moving, FileTime),
+    Extended(u32, NodeStretch),
+    SetExtended(NameIn, NewExtended, NodeStretch, FileTime),
     Sync(Epoch),
     Space,
     Release(u32, u32),
@@ -68,6 +70,7 @@ impl Order {
             Self::Write(file, at, from, now) => {
                 Done::Bytes(files.write_node(file, at, from, now).await?)
             }
+            Self::Extended(node, into) => Done::Bytes(files.extended(node, into).await?),
             Self::Make(name, new, now) => Done::Node(files.make_node(name, new, now).await?),
             Self::Space => Done::Space(files.node_space().await?),
             order => {
@@ -79,6 +82,9 @@ impl Order {
                     }
                     Self::Move(from, to, how, now) => files.move_name(from, to, how, now).await,
                     Self::Release(node, holds) => files.release(node, holds).await,
+                    Self::SetExtended(name, new, value, now) => {
+                        files.set_extended(name, new, value, now).await
+                    }
                     Self::Sync(since) => files.sync_since(since).await,
                     _ => Ok(()),
                 }?;
@@ -139,6 +145,15 @@ impl Place {
                 let (from, to) = (self.name(node, 0, name), self.name(*to_node, 1, new_name));
                 Order::Move(from, to, how, told(*now))
             }
+            Ask::Extended => Order::Extended(node, self.stretch(MOST_BYTES)),
+            Ask::SetExtended { name, value, now } => {
+                let value = value.as_deref();
+                let bytes = value.unwrap_or_default();
+                self.shared.copy_from(self.start, bytes);
+                let new = value.map_or(NewExtended::Nothing, |_| NewExtended::Value);
+                let place = self.stretch(bytes.len());
+                Order::SetExtended(self.name(node, 0, name), new, place, told(*now))
+            }
             Ask::Sync => Order::Sync(since),
             Ask::Space => Order::Space,
             Ask::Forget { holds } => Order::Release(node, *holds),
@@ -161,6 +176,9 @@ impl Place {
             (_, Done::Node(found)) => Ok(Reply::Node(found.node, attributes(&found.status))),
             (Ask::List { .. }, Done::Bytes(length)) => {
                 Ok(Reply::Entries(entries(self.take(bytes, length))))
+            }
+            (Ask::Extended, Done::Bytes(length)) => {
+                Ok(Reply::Extended(extended(self.take(bytes, length))))
             }
             (_, Done::Bytes(length)) => Ok(Reply::Bytes(self.take(bytes, length))),
             (_, Done::Space(space)) => Ok(Reply::Space(Reported {
@@ -234,6 +252,7 @@ pub fn attributes(status: &NodeStatus) -> Attributes {
         accessed: heard(status.accessed),
         modified: heard(status.modified),
         changed: heard(status.changed),
+        is_extended: status.is_extended,
     }
 }
 
@@ -248,16 +267,20 @@ fn told_changes(changes: &Changes) -> NodeChanges {
     }
 }
 
+/// The next `N` words of what the file server has packed, and what is behind them.
+fn words<const N: usize>(packed: &[u8]) -> Option<([u64; N], &[u8])> {
+    let (head, tail) = packed.split_at_checked(N * WORD)?;
+    let mut words = [[0; WORD]; N];
+    words.as_flattened_mut().copy_from_slice(head);
+    Some((words.map(u64::from_le_bytes), tail))
+}
+
 /// What a listing says; what makes no sense ends it.
 fn entries(packed: &[u8]) -> Vec<Listed> {
     let mut entries = Vec::new();
     let mut rest = packed;
-    while let Some((head, tail)) = rest.split_at_checked(ENTRY_WORDS * WORD) {
-        let mut words = head
-            .chunks_exact(WORD)
-            .map(|word| word.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)));
-        let mut word = || words.next().unwrap_or(0);
-        let (first, next, length) = (word(), word(), word() as usize);
+    while let Some(([first, next, length], tail)) = words::<ENTRY_WORDS>(rest) {
+        let length = length as usize;
         let Some(name) = tail.get(..length) else { break };
         let kind = ((first >> 32) != 0).then(|| Kind::from_mode((first >> 32) as u32)).flatten();
         let number = first & u64::from(u32::MAX);
@@ -265,4 +288,19 @@ fn entries(packed: &[u8]) -> Vec<Listed> {
         rest = tail.get(length.next_multiple_of(WORD)..).unwrap_or_default();
     }
     entries
+}
+
+/// The extended attributes of a node; what makes no sense ends them.
+fn extended(packed: &[u8]) -> Vec<Extended> {
+    let mut all = Vec::new();
+    let mut rest = packed;
+    while let Some(([name, value], tail)) = words::<EXTENDED_WORDS>(rest) {
+        let end = name.saturating_add(value) as usize;
+        let Some((name, value)) = tail.get(..end).map(|it| it.split_at(name as usize)) else {
+            break;
+        };
+        all.push((name.into(), value.into()));
+        rest = tail.get(end.next_multiple_of(WORD)..).unwrap_or_default();
+    }
+    all
 }

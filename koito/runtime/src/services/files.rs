@@ -5,7 +5,8 @@ use core::fmt;
 use nun::service::{CallError, Failure, String, Vec, Wire};
 
 use super::{
-    ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewNode, NodeChanges, NodeSpace, NodeStretch,
+    ErrorNumber, FileTime, FoundNode, Moving, NameIn, NewExtended, NewNode, NodeChanges, NodeSpace,
+    NodeStretch,
 };
 
 /// Longest path, in bytes.
@@ -109,7 +110,7 @@ impl fmt::Display for FileError {
 
 /// Stores files. What was done survives the server as soon as [`sync`](Files::sync) has answered;
 /// before, the last changes may be undone by its death or a loss of power, the latest first.
-#[nun::service(version = 2)]
+#[nun::service(version = 3)]
 pub trait Files {
     /// What is at `path`.
     #[method(ordinal = 1, retry = idempotent)]
@@ -208,6 +209,18 @@ pub trait Files {
     /// epoch the client knows: `EIO` else.
     #[method(ordinal = 25, retry = idempotent)]
     fn sync_since(&self, epoch: u16) -> Result<(), ErrorNumber>;
+    /// The extended attributes of a node, and their length.
+    #[method(ordinal = 26, retry = idempotent)]
+    fn extended(&self, node: u32, into: NodeStretch) -> Result<u64, ErrorNumber>;
+    /// Sets an extended attribute: the name of a node's, where both lie.
+    #[method(ordinal = 27, retry = idempotent)]
+    fn set_extended(
+        &self,
+        name: NameIn,
+        new: NewExtended,
+        value: NodeStretch,
+        now: FileTime,
+    ) -> Result<(), ErrorNumber>;
 }
 
 /// How often work is done anew that the server died with.

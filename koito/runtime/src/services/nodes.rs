@@ -50,6 +50,8 @@ pub struct NodeStatus {
     pub modified: FileTime,
     /// When its attributes changed.
     pub changed: FileTime,
+    /// Whether it has extended attributes.
+    pub is_extended: bool,
 }
 
 /// A node that was found or made. It is held for the client, until that releases it as often as it was given it,
@@ -94,6 +96,15 @@ pub struct NewNode {
     pub target: NodeStretch,
 }
 
+/// What an extended attribute is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub enum NewExtended {
+    /// It is taken away.
+    Nothing = 1,
+    /// Its value lies in the stretch.
+    Value = 2,
+}
+
 /// A name in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
 pub struct NameIn {
@@ -130,3 +141,5 @@ pub struct NodeSpace {
 /// An entry of a listing, as it lies in shared memory: number and kind (as bits of a mode) in the first word,
 /// where to go on in the second, the length of the name in the third, then the name, up to a whole word.
 pub const ENTRY_WORDS: usize = 3;
+/// An extended attribute, as it lies there: lengths of name and value in a word each, then both, up to a whole word.
+pub const EXTENDED_WORDS: usize = 2;

@@ -99,6 +99,7 @@ impl World {
     ) -> Result<Came<T>, Errno> {
         for _ in 0..10_000 {
             let context = Context {
+                resolve: Resolve::empty(),
                 place: &self.place,
                 credentials: self.credentials,
                 umask: self.umask,

@@ -48,6 +48,7 @@ impl Server {
             accessed: back(it.accessed),
             modified: back(it.modified),
             changed: back(it.changed),
+            is_extended: it.is_extended,
         })
     }
 
@@ -109,6 +110,16 @@ impl Server {
                 let offset = u64::from(*first) * PAGE_BYTES as u64;
                 let done = self.fs.write(node, offset, bytes, time(*now)).map_err(errno)?;
                 if done == *length { Ok(Reply::Done) } else { Err(Errno::ENOSPC) }
+            }
+            Ask::Extended => {
+                let all = self.fs.extended(node).map_err(errno)?;
+                Ok(Reply::Extended(
+                    all.into_iter().map(|it| (it.name.into(), it.value.into())).collect(),
+                ))
+            }
+            Ask::SetExtended { name, value, now } => {
+                self.fs.set_extended(node, name, value.as_deref(), time(*now)).map_err(errno)?;
+                Ok(Reply::Done)
             }
             Ask::Change { changes, now } => {
                 let changes = koito_fs::Changes {
