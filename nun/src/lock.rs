@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn threads_come_in_one_at_a_time_and_none_is_forgotten() {
-        const TIMES: u64 = 2_000;
+        const TIMES: u64 = 500;
         let counts = Arc::new(SleepingMutex::<(u64, u64), HostBell>::new((0, 0)));
         let threads: [_; 4] = core::array::from_fn(|_| {
             let counts = Arc::clone(&counts);

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::listing;
 use super::watch::{Switches, Watch, with_sources};
 use crate::cli::BenchOptions;
-use crate::linux::figures::{self, Figures};
+use crate::linux::figures::{self, Figures, Load};
 use crate::linux::{Kernel, Systems, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
@@ -36,19 +36,23 @@ struct Results<'a> {
 /// Measures, prints, records.
 pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> {
     let step = Step::start("measuring Linux's calls");
-    let systems = Systems::prepare(repository, &USUAL, &step)?;
-    let linux = figures::measure(&systems, Kernel::Linux, &step)?;
+    let mut systems = Systems::prepare(repository, &USUAL, &step)?;
+    let mut linux = figures::measure(&systems, Kernel::Linux, Load::Single, &step)?;
     if linux.is_empty() {
         bail!("the benchmark says nothing under Linux");
     }
     let linux_switches = switches(&systems, Kernel::Linux, &step)?;
-    let (koito, koito_switches) = match systems.runs_programs(Kernel::Koito)? {
+    let (mut koito, koito_switches) = match systems.runs_programs(Kernel::Koito)? {
         true => (
-            figures::measure(&systems, Kernel::Koito, &step)?,
+            figures::measure(&systems, Kernel::Koito, Load::Single, &step)?,
             switches(&systems, Kernel::Koito, &step)?,
         ),
         false => Default::default(),
     };
+    systems.cpus = 2;
+    for (kernel, all) in [(Kernel::Linux, &mut linux), (Kernel::Koito, &mut koito)] {
+        all.extend(figures::measure(&systems, kernel, Load::Double, &step)?);
+    }
     step.done();
     let results =
         Results { linux: index(&linux), koito: index(&koito), linux_switches, koito_switches };

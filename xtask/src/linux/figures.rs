@@ -15,10 +15,22 @@ const LIMIT: Duration = Duration::from_secs(90);
 /// Figures in the order in which they were measured.
 pub type Figures = Vec<(String, u64)>;
 
+/// What the benchmark measures.
+#[derive(Clone, Copy, Debug)]
+pub enum Load {
+    /// Calls one after the other.
+    Single,
+    /// Calls of two processes at the same time.
+    Double,
+}
+
 /// Runs the benchmark; what comes until it ends, or fails.
-pub fn measure(systems: &Systems, kernel: Kernel, step: &Step) -> Result<Figures> {
+pub fn measure(systems: &Systems, kernel: Kernel, load: Load, step: &Step) -> Result<Figures> {
     let mut guest = systems.boot(kernel, Clock::Instructions)?;
-    Systems::start(&mut guest, kernel, PROGRAM)?;
+    match load {
+        Load::Single => Systems::start(&mut guest, kernel, PROGRAM)?,
+        Load::Double => Systems::start(&mut guest, kernel, &format!("{PROGRAM} together"))?,
+    }
     let mut figures = vec![];
     while let Some(line) = guest.line(Instant::now() + LIMIT) {
         match parse(&line) {

@@ -104,6 +104,7 @@ extern "C" fn signal(number: usize) -> ! {
         // Signals come in the middle of calls, and between them.
         while OVER.load(Ordering::Acquire) == 0 {
             getppid();
+            sched_yield();
         }
         TOLD[number].store(0, Ordering::Release);
         done()
