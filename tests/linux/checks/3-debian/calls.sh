@@ -60,8 +60,8 @@ perl -e 'use Socket; socketpair A, B, AF_UNIX, SOCK_DGRAM, 0; sub send_as { my $
 hostname other; hostname; uname -n; cat /proc/sys/kernel/hostname; perl -e 'my $n = "x" x 65; print syscall(170, $n, 65), " $!\n"; my $d = "example.org"; print syscall(171, $d, 11), "\n"; $> = 1000; print syscall(170, $n, 1), " $!\n"'; hostname koito
 
 ### foreground-shows
-# In the foreground of no terminal nobody is.
-ps -o tpgid= -p $$; script -qc 'ps -o stat= -C ps | tail -n 1' /dev/null | tr -d '\r'
+# Who has the terminal has a plus sign.
+script -qc 'ps -o stat= -C ps | tail -n 1' /dev/null | tr -d '\r'
 
 ### terminal-is-read
 # When somebody typed shows at the terminal itself.
