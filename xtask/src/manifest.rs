@@ -77,7 +77,7 @@ impl ManifestFile {
         programs
     }
 
-    /// The same without components for which a boot module is missing, since only `modules` are there, or
+    /// The same without components for which a boot module is missing, as only `modules` are there, or
     /// a part of the machine, since it only has `parts`; who would use them does without.
     pub fn without_missing(mut self, modules: &[String], parts: &[&str]) -> Self {
         let complete = |entry: &Entry| {
@@ -94,6 +94,8 @@ impl ManifestFile {
             .collect();
         for entry in &mut self.file.component {
             let entry = entry.get_mut();
+            let there = |it: &Spanned<String>| modules.contains(it.get_ref());
+            entry.modules.extend(entry.optional_modules.extract_if(.., |it| there(it)));
             entry.uses.retain(|service| !gone.contains(&service.get_ref().as_str()));
             entry.channels.retain(|channel| !gone.contains(&channel.get_ref().to.as_str()));
         }
@@ -131,6 +133,7 @@ impl ManifestFile {
             Field::Priority => entry.priority.span().start,
             Field::Memory => entry.memory.span().start,
             Field::Pool => entry.pool.as_ref().map_or(start, |it| it.span().start),
+            Field::MostPool => entry.most_pool.as_ref().map_or(start, |it| it.span().start),
             Field::Offers => entry.offers.as_ref().map_or(start, |it| it.span().start),
             Field::Restart => entry.restart.as_ref().map_or(start, |it| it.span().start),
             Field::Uses(index) => of(schema::starts(&entry.uses), index),
@@ -190,6 +193,7 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
         pci,
         dma_bits: optional_bits(&entry.dma)?,
         pool_bits: optional_bits(&entry.pool)?,
+        most_pool_bits: optional_bits(&entry.most_pool)?,
         name: entry.name.get_ref(),
         program: entry.program.get_ref(),
         arguments: &entry.arguments,
