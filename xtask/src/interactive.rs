@@ -132,13 +132,14 @@ mod tests {
         }
     }
 
-    fn verdict(events: &[Event]) -> Result<()> {
-        watch(&mut Events(events.to_vec()), Some(Duration::ZERO), |_| Ok(()))
+    fn verdict(off: Off, events: &[Event]) -> Result<()> {
+        watch(&mut Events(events.to_vec()), (Some(Duration::ZERO), off), |_| Ok(()))
     }
 
     #[test]
     fn leaving_is_a_success_and_a_reset_is_not() {
         let output = |text: &str| Event::Output(text.as_bytes().to_vec());
+        let verdict = |events: &[Event]| verdict(Off::IsAFailure, events);
         assert!(
             verdict(&[output("QEMU: Ter"), output("minated"), Event::Ended(Ending::Quiet)]).is_ok()
         );
@@ -146,5 +147,11 @@ mod tests {
         assert!(verdict(&[output("A9N"), Event::Ended(Ending::Quiet)]).is_err());
         assert!(verdict(&[Event::Ended(Ending::Killed(9))]).is_err());
         assert!(verdict(&[]).is_err());
+    }
+
+    #[test]
+    fn a_machine_that_somebody_switched_off_was_left() {
+        assert!(verdict(Off::IsAnEnd, &[Event::Ended(Ending::Quiet)]).is_ok());
+        assert!(verdict(Off::IsAnEnd, &[Event::Ended(Ending::Killed(9))]).is_err());
     }
 }

@@ -4,11 +4,11 @@ use core::cell::RefCell;
 
 use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{Kind, Transport};
-use amateras_vmm::Vm as Machine;
+use amateras_vmm::{StartError, Vm as Machine};
 use koito::conventions::signal;
 use koito::services::{
-    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, TEXT_BYTES,
-    Vm, VmCondition, VmError, VmStatus,
+    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient,
+    TEXT_BYTES, Vm, VmCondition, VmError, VmStatus, VmTerminal,
 };
 use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
@@ -36,8 +36,10 @@ pub struct State<'a> {
     pub random: Vec<u8, MOST_RANDOM>,
     pub network: Option<Network>,
     console: ConsoleClient,
+    screen: ScreenClient,
     pub log: Logger,
-    attached: bool,
+    /// Where somebody looks.
+    attached: Option<VmTerminal>,
     kept: Deque<u8, KEPT>,
     pub typed: Deque<u8, TYPED>,
     /// What is typed goes to its second console.
@@ -60,8 +62,9 @@ impl<'a> Desk<'a> {
             entropy: EntropyClient::new(environment.service("entropy")?),
             random: Vec::new(),
             console: ConsoleClient::new(environment.service("console")?),
+            screen: ScreenClient::new(environment.service("screen")?),
             log: Logger::new(environment.service("log")?),
-            attached: false,
+            attached: None,
             kept: Deque::new(),
             typed: Deque::new(),
             to_second: wants_second(command_line),
@@ -155,9 +158,8 @@ impl State<'_> {
 
     /// Shows or keeps `text`, at most [`TEXT_BYTES`] bytes.
     pub fn put(&mut self, text: &[u8]) {
-        if self.attached {
-            // Without a console there is nobody to see it.
-            let _ = self.console.write_bytes(text.iter().copied().collect());
+        if let Some(terminal) = self.attached {
+            self.write(terminal, text);
             return;
         }
         for byte in text {
@@ -169,14 +171,34 @@ impl State<'_> {
         }
     }
 
+    /// Shows `text`, at most [`TEXT_BYTES`] bytes. What a screen says to that is typed, as a terminal does by itself.
+    fn write(&mut self, terminal: VmTerminal, text: &[u8]) {
+        let text = text.iter().copied().collect();
+        // Without a terminal there is nobody to see it.
+        match terminal {
+            VmTerminal::Console => drop(self.console.write_bytes(text)),
+            VmTerminal::Screen => {
+                let said = self.screen.write_bytes(text).unwrap_or_default();
+                said.iter().for_each(|byte| drop(self.typed.push_back(*byte)));
+            }
+        }
+    }
+
+    /// Says why the guest does not begin again, if it does not.
+    fn explain(&self, begun: Result<(), StartError>) -> Result<(), VmError> {
+        begun.map_err(|error| {
+            self.log.line(format_args!("the guest does not start: {error}"));
+            VmError::Failed
+        })
+    }
+
     /// Says once that the guest does not go on.
     fn tell_end(&mut self) {
         let Some(stop) = self.vm.ended().filter(|_| !self.told) else { return };
         self.told = true;
         self.log.line(format_args!("the guest is at its end: {stop}"));
-        if self.attached {
-            let note = b"\r\n(the guest is off; Ctrl-] leaves)\r\n";
-            let _ = self.console.write_bytes(note.iter().copied().collect());
+        if let Some(terminal) = self.attached {
+            self.write(terminal, b"\r\n(the guest is off; Ctrl-] leaves)\r\n");
         }
     }
 }
@@ -198,10 +220,13 @@ impl Vm for Desk<'_> {
         VmStatus { condition, memory, exits, address }
     }
 
-    fn attach(&self, _: Caller, attached: bool) {
+    fn attach(&self, _: Caller, terminal: VmTerminal) {
         let mut state = self.0.borrow_mut();
-        state.attached = attached;
-        while attached && !state.kept.is_empty() {
+        let before = state.attached.replace(terminal).filter(|before| *before != terminal);
+        if let Some(before) = before {
+            state.write(before, b"\r\n(the guest is shown elsewhere now; Ctrl-] leaves)\r\n");
+        }
+        while !state.kept.is_empty() {
             let mut text = Vec::<u8, TEXT_BYTES>::new();
             while !text.is_full()
                 && let Some(byte) = state.kept.pop_front()
@@ -209,8 +234,13 @@ impl Vm for Desk<'_> {
                 // There is room.
                 let _ = text.push(byte);
             }
-            let _ = state.console.write_bytes(text);
+            state.write(terminal, &text);
         }
+    }
+
+    fn detach(&self, _: Caller, terminal: VmTerminal) {
+        let attached = &mut self.0.borrow_mut().attached;
+        attached.take_if(|attached| *attached == terminal);
     }
 
     fn input(&self, _: Caller, bytes: Vec<u8, KEY_BYTES>) -> u64 {
@@ -230,7 +260,8 @@ impl Vm for Desk<'_> {
     fn reset(&self, _: Caller) -> Result<(), VmError> {
         let mut state = self.0.borrow_mut();
         state.told = false;
-        state.vm.reset().map_err(|_| VmError::Failed)
+        let begun = state.vm.reset();
+        state.explain(begun)
     }
 
     fn boot(&self, _: Caller, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
@@ -238,7 +269,8 @@ impl Vm for Desk<'_> {
         let text = str::from_utf8(&command_line).map_err(|_| VmError::Failed)?;
         state.told = false;
         state.to_second = wants_second(text);
-        state.vm.boot(text).map_err(|_| VmError::Failed)
+        let begun = state.vm.boot(text);
+        state.explain(begun)
     }
 }
 

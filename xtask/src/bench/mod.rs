@@ -5,8 +5,10 @@
 //! how many cache lines it touches and how many expensive instructions it executes.
 
 mod boot;
+mod guest;
 mod instruction;
 mod koito;
+mod kvm;
 mod linux;
 mod listing;
 mod manual;
@@ -45,6 +47,7 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
     match &options.trace {
         Some(name) if options.linux => return linux::show_trace(repository, name),
         Some(name) => return show_trace(repository, name),
+        None if options.guest => return guest::run(repository, options),
         None if options.linux => return linux::run(repository, options),
         None => {}
     }
