@@ -179,7 +179,10 @@ impl State<'_> {
             VmTerminal::Console => drop(self.console.write_bytes(text)),
             VmTerminal::Screen => {
                 let said = self.screen.write_bytes(text).unwrap_or_default();
-                said.iter().for_each(|byte| drop(self.typed.push_back(*byte)));
+                for byte in said {
+                    // What there is no room for is lost.
+                    let _ = self.typed.push_back(byte);
+                }
             }
         }
     }
