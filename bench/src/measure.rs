@@ -134,3 +134,22 @@ pub fn announce(name: &str) {
 extern "C" fn announce_bytes(name: *const u8, length: usize) {
     black_box((name, length));
 }
+
+/// The same of the next two readings by a guest that is about to run `code`, which lies at `address` of its
+/// memory: a debugger does not see through that.
+pub fn announce_guest(name: &str, code: &[u8], address: usize) {
+    // The compiler must not know it, or would not pass it on.
+    let address = black_box(address);
+    announce_guest_code(name.as_ptr(), name.len(), code.as_ptr(), code.len(), address);
+}
+
+#[inline(never)]
+extern "C" fn announce_guest_code(
+    name: *const u8,
+    length: usize,
+    code: *const u8,
+    bytes: usize,
+    address: usize,
+) {
+    black_box((name, length, code, bytes, address));
+}

@@ -87,6 +87,7 @@ fn key(character: char) -> Option<String> {
         'A'..='Z' => format!("shift-{}", character.to_ascii_lowercase()),
         ' ' => "spc".into(),
         '-' => "minus".into(),
+        '_' => "shift-minus".into(),
         '.' => "dot".into(),
         '/' => "slash".into(),
         ';' => "semicolon".into(),

@@ -7,7 +7,7 @@ pub mod graph;
 mod schema;
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use koito_manifest::{
@@ -30,11 +30,15 @@ pub struct ManifestFile {
 }
 
 impl ManifestFile {
-    /// Reads and checks a file.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read the manifest {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    /// Reads and checks files, as if they were one. Lines are counted through all of them.
+    pub fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut text = String::new();
+        for path in paths {
+            text += &fs::read_to_string(path)
+                .with_context(|| format!("cannot read the manifest {}", path.display()))?;
+        }
+        let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        Self::parse(&text).with_context(|| format!("in {}", names.join(" and ")))
     }
 
     /// Reads and checks `text`. An error names every line that has a defect.

@@ -90,7 +90,8 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     let (mut answer, mut rung) = (None, true);
     let start = ticks();
     loop {
-        if vm.take_call() || rung {
+        while vm.take_call() | rung {
+            rung = false;
             // What follows may stop processors, which must not wait for an answer then.
             if let Some(answer) = answer.take() {
                 Reply::OWED.reply(&answer)?;
@@ -106,7 +107,6 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
                 timer.arm(deadline, alarm)?;
             }
         }
-        rung = false;
         let received = match answer.take() {
             Some(answer) => port.reply_receive(&answer)?,
             None => port.receive()?,

@@ -17,6 +17,7 @@ use nun::heapless::Deque;
 use nun::service::{Caller, Vec};
 use nun::{Error, Message};
 
+use crate::devices::MOST_RANDOM;
 use crate::network::Network;
 
 /// Bytes that the guest wrote while nobody looked: the last of them.
@@ -31,6 +32,8 @@ pub struct Desk<'a>(RefCell<State<'a>>);
 pub struct State<'a> {
     pub vm: Machine<'a>,
     pub entropy: EntropyClient,
+    /// Random numbers that nobody has used.
+    pub random: Vec<u8, MOST_RANDOM>,
     pub network: Option<Network>,
     console: ConsoleClient,
     screen: ScreenClient,
@@ -53,10 +56,11 @@ impl<'a> Desk<'a> {
         command_line: &str,
         network: Option<Network>,
     ) -> Result<Self, Missing> {
-        Ok(Self(RefCell::new(State {
+        let mut state = State {
             vm,
             network,
             entropy: EntropyClient::new(environment.service("entropy")?),
+            random: Vec::new(),
             console: ConsoleClient::new(environment.service("console")?),
             screen: ScreenClient::new(environment.service("screen")?),
             log: Logger::new(environment.service("log")?),
@@ -65,7 +69,9 @@ impl<'a> Desk<'a> {
             typed: Deque::new(),
             to_second: wants_second(command_line),
             told: false,
-        })))
+        };
+        state.stock_up();
+        Ok(Self(RefCell::new(state)))
     }
 
     /// Seconds since 1970; 0 on a machine without a clock.

@@ -132,7 +132,8 @@ fn serve(
     let mut context = Context::from_waker(Waker::noop());
     let (mut answer, mut rung) = (None, true);
     loop {
-        if desk.0.is_called() || rung {
+        while desk.0.is_called() | rung {
+            rung = false;
             // What follows may stop processors, which must not wait for an answer then.
             if let Some(answer) = answer.take() {
                 Reply::OWED.reply(&answer)?;
@@ -144,7 +145,6 @@ fn serve(
             desk.0.attend()?;
             desk.0.settle();
         }
-        rung = false;
         let received = match answer.take() {
             Some(answer) => port.reply_receive(&answer)?,
             None => port.receive()?,

@@ -11,7 +11,7 @@ use a9n_abi::{
     Culprit, Descriptor, Error, IpcBuffer, MAPPING_RUNS, MappingRun, MemoryType, Reason,
 };
 use a9n_hal::{Hal, PageSize, Run, Stretch};
-use a9n_store::{AddressSpace, MemoryKind, Process, Ref, Slot};
+use a9n_store::{AddressSpace, MemoryKind, Process, Ref};
 
 use crate::Kernel;
 use crate::kernel::Caller;
@@ -44,15 +44,6 @@ pub(crate) enum Batch {
 struct Checked {
     place: Place,
     run: Run,
-}
-
-/// A Window that a run named. Nothing takes it away before the call is over or repeated, and the next run
-/// mostly names it again.
-#[derive(Clone, Copy)]
-struct Named {
-    descriptor: u64,
-    slot: Ref<Slot>,
-    place: Place,
 }
 
 impl Stop {
@@ -95,12 +86,12 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<(), Stop> {
         let progress = &self.store.get(caller.process).batch;
         let pool = &self.store.get(space).pool;
-        let (mut budget, tables, mut named) = (Budget::for_entries(), pool.get(), None);
+        let (mut budget, tables) = (Budget::for_entries(), pool.get());
         while progress.get().0 < runs {
             let (done, _) = progress.get();
             budget.spend(RUN_COST)?;
             let result = self
-                .read_run(caller.process, space, batch, (done, &mut named))
+                .read_run(caller.process, space, batch, done)
                 .map_err(Stop::from_reason)
                 .and_then(|run| self.do_run(batch, &run, progress, &mut budget, stale));
             match result {
@@ -154,14 +145,13 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
-    /// Run `number` in the IPC buffer of `process`, checked for `space`; its Window may be the one that was
-    /// `named` last.
+    /// Run `number` in the IPC buffer of `process`, checked for `space`.
     fn read_run(
         &self,
         process: Ref<Process>,
         space: Ref<AddressSpace>,
         batch: Batch,
-        (number, named): (u32, &mut Option<Named>),
+        number: u32,
     ) -> Result<Checked, Reason> {
         let buffer = self.buffer(process).ok_or(Reason::InvalidArgument)?;
         let first = RUNS.wrapping_add((number as usize).wrapping_mul(RUN_WORDS));
@@ -169,10 +159,12 @@ impl<H: Hal> Kernel<H> {
         let run = MappingRun { address: word(0), window: word(1), extent: word(2) };
 
         let refused = |error: Error| error.reason;
-        let Named { slot, place, .. } = match *named {
-            Some(known) if known.descriptor == run.window => known,
-            _ => *named.insert(self.named(process, space, run.window)?),
-        };
+        let slot =
+            self.lookup(process, Descriptor(run.window), Culprit::IPC_BUFFER).map_err(refused)?;
+        let place = self
+            .place(slot)
+            .filter(|place| place.space == space)
+            .ok_or(Reason::InvalidDescriptor)?;
         let cells = self.store.get(slot);
         let stretch = check_range::<H>(&place, run.address, run.pages(), 0).map_err(refused)?;
         let access = run.access().ok_or(Reason::InvalidArgument)?;
@@ -189,24 +181,6 @@ impl<H: Hal> Kernel<H> {
         };
         let page = place.page(run.offset());
         Ok(Checked { place, run: Run { stretch, page, access, memory } })
-    }
-
-    /// The Window that `descriptor` names, which is one of `space`.
-    #[inline(never)]
-    fn named(
-        &self,
-        process: Ref<Process>,
-        space: Ref<AddressSpace>,
-        descriptor: u64,
-    ) -> Result<Named, Reason> {
-        let slot = self
-            .lookup(process, Descriptor(descriptor), Culprit::IPC_BUFFER)
-            .map_err(|error| error.reason)?;
-        let place = self
-            .place(slot)
-            .filter(|place| place.space == space)
-            .ok_or(Reason::InvalidDescriptor)?;
-        Ok(Named { descriptor, slot, place })
     }
 
     /// Whether the first page of `run` is mapped already, in the same way.

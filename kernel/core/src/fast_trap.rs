@@ -9,7 +9,7 @@ use a9n_hal::{Context, CpuNumber, Fault, Hal, Trap};
 use a9n_store::{Internal, Phase, Process, Ref, State};
 
 use crate::Kernel;
-use crate::fast::{Lengths, Owners, Vectors};
+use crate::fast::{Lengths, Owners, Program, Vectors};
 use crate::transfer::trap_message;
 
 impl<H: Hal> Kernel<H> {
@@ -123,10 +123,10 @@ impl<H: Hal> Kernel<H> {
         Some((receiver, identifier))
     }
 
-    /// `reply_receive` of process `me`, which is the result of a foreign system call. Otherwise like
-    /// [`fast_call`](Self::fast_call).
+    /// `reply_receive` of process `me`, which is the result of a foreign system call of a [`Program`].
+    /// Otherwise like [`fast_call`](Self::fast_call).
     #[inline(always)]
-    pub fn fast_result<O: Owners>(
+    pub fn fast_result(
         &self,
         cpu: &H::Cpu,
         me: Ref<Process>,
@@ -138,19 +138,19 @@ impl<H: Hal> Kernel<H> {
         let resolver = self.store.get(me);
         let client = self.store.get(resolver.caller.get()?);
         let trapped = State::new(Phase::AwaitingReply, number).with_trap(true);
-        if !O::is_client(client.state.get(), trapped)
-            || info > MESSAGE_REGISTERS as u64
+        if !Program::is_client(client.state.get(), trapped)
             || client.trap.get() != Some(Trap::ForeignCall)
-            || !O::is(resolver.state.get(), State::new(Phase::Running, number))
+            || !Program::is(resolver.state.get(), State::new(Phase::Running, number))
+            || info > MESSAGE_REGISTERS as u64
         {
             return None;
         }
-        let slot = self.store.fast_slot(resolver, O::mask(resolver), descriptor)?;
+        let slot = self.store.fast_slot(resolver, Program::mask(resolver), descriptor)?;
         let port = self.fast_port(slot)?;
 
         self.fast_wait(resolver, me, port);
-        client.state.set(O::afresh(&client.state, Phase::Running, number));
-        O::switch(self.hal(), cpu, &client.context);
+        client.state.set(Program::afresh(&client.state, Phase::Running, number));
+        Program::switch(self.hal(), cpu, &client.context);
         Some(self.hal().leave_foreign(cpu, &client.context))
     }
 

@@ -6,7 +6,7 @@
 
 use a9n_abi::Rights;
 use a9n_hal::{Context, CpuNumber, Hal, Ticks, Trap};
-use a9n_store::{Internal, Pcb, Phase, Process, Ref, SchedulingContext};
+use a9n_store::{Internal, Node, Pcb, Phase, Process, Ref, SchedulingContext};
 
 use crate::Kernel;
 use crate::binding::Binding;
@@ -357,10 +357,10 @@ impl<H: Hal> Kernel<H> {
         let plain = !pcb.context.is_foreign()
             && !pcb.state.get().is_interrupted()
             && self.bound_signals(process) == 0;
-        let mask = match pcb.node.get() {
-            Some(node) if plain => (1u64 << (self.store.get(node).radix() & 63)).wrapping_sub(1),
-            _ => 0,
-        };
+        let node = pcb.node.get().filter(|_| plain);
+        let slots = |node: Ref<Node>| 1u64 << (self.store.get(node).radix() & 63);
+        let mask = node.map_or(0, |node| slots(node).wrapping_sub(1));
+        pcb.fast_slots.set(self.store.fast_slots(process, node));
         pcb.fast_mask.set(if self.store.get(vector).is_empty() { mask } else { 0 });
         pcb.vector_mask.set(if self.hal().switches_vectors() { mask } else { 0 });
     }

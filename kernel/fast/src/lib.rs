@@ -97,8 +97,7 @@ macro_rules! paths {
             let (cpu, process, message) = ($entered(number), process(me), (info, word4, word5));
             let kernel = the_kernel();
             if kernel.fast_reply_receive::<Admitted, Plain>(&cpu, process, descriptor, message).is_none()
-                && kernel.fast_result::<Program>(&cpu, process, descriptor, info).is_none()
-                && kernel.fast_result::<Plain>(&cpu, process, descriptor, info).is_none()
+                && kernel.fast_result(&cpu, process, descriptor, info).is_none()
             {
                 $other_reply(descriptor, info, me, number, word4, word5);
             }

@@ -70,8 +70,9 @@ pub struct Pcb<C> {
     /// Mask of its root node's indices as the fast paths see it; 0 makes every kernel call take
     /// the general path.
     pub fast_mask: Cell<u64>,
-    /// Its root node.
-    pub node: Cell<Option<Ref<Node>>>,
+    /// Where the fast paths see the slots of its root node: at the header of that. If both masks are 0 this may
+    /// be its own first slot, which holds its address space and so nothing that a fast path looks for.
+    pub fast_slots: Cell<Ref<Slot>>,
     /// Whose call it is serving *on that caller's scheduling context*: the Reply in this PCB.
     pub caller: Cell<Option<Ref<Process>>>,
     /// Whose scheduling context it is using while the Reply to that call lies in a slot. At most
@@ -97,6 +98,8 @@ pub struct Pcb<C> {
     pub identifier: Cell<u64>,
     /// Its scheduling context, unless that is on a CPU or lent.
     pub scheduling: Cell<SchedulingContext>,
+    /// Its root node.
+    pub node: Cell<Option<Ref<Node>>>,
     /// What `fast_mask` would be if it had no vector state.
     pub vector_mask: Cell<u64>,
     /// Its own priority, as configured.
@@ -120,13 +123,13 @@ pub struct Pcb<C> {
 }
 
 impl<C> Pcb<C> {
-    /// A stopped process with nothing.
-    pub fn new(context: C) -> Self {
+    /// A stopped process with nothing, whose own slots begin at `slots`.
+    pub fn new(context: C, slots: Ref<Slot>) -> Self {
         Self {
             context,
             state: Cell::new(State::new(Phase::Stopped, 0)),
             fast_mask: Cell::new(0),
-            node: Cell::new(None),
+            fast_slots: Cell::new(slots),
             caller: Cell::new(None),
             donor: Cell::new(None),
             partner: Cell::new(None),
@@ -139,6 +142,7 @@ impl<C> Pcb<C> {
             reply_index: Cell::new(0),
             identifier: Cell::new(0),
             scheduling: Cell::default(),
+            node: Cell::new(None),
             vector_mask: Cell::new(0),
             priority: Cell::new(0),
             affinity: Cell::new(0),

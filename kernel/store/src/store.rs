@@ -149,8 +149,16 @@ impl<H: Hal> Store<H> {
         if index > mask {
             return None;
         }
-        let address = pcb.node.get()?.address().0 | ((index & mask) << SLOT_BITS);
+        let address = pcb.fast_slots.get().address().0 | ((index & mask) << SLOT_BITS);
         Some(Ref::new(KernelAddress(address)))
+    }
+
+    /// Where the fast paths begin to look for slots of `process`: in `node`, if it may use them.
+    pub fn fast_slots(&self, process: Ref<Process>, node: Option<Ref<Node>>) -> Ref<Slot> {
+        match node {
+            Some(node) => Ref::new(node.address()),
+            None => self.internal_slot(process, Internal::AddressSpace),
+        }
     }
 
     /// What is in [that slot](Self::fast_slot_at).
@@ -188,7 +196,9 @@ impl<H: Hal> Store<H> {
 
     /// Makes a stopped process at `address`.
     pub fn create_process(&mut self, address: PhysicalAddress) -> Ref<Process> {
-        self.create::<Process>(address, Pcb::new(<H::Context as Context>::new()))
+        let process = Ref::new(self.hal.kernel_address(address));
+        let slots = self.internal_slot(process, Internal::AddressSpace);
+        self.create::<Process>(address, Pcb::new(<H::Context as Context>::new(), slots))
     }
 
     /// Where the list of dying objects goes on after `object`.

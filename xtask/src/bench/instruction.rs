@@ -23,6 +23,8 @@ pub struct Executed {
     pub address: u64,
     /// Whether it ran in kernel mode.
     pub in_kernel: bool,
+    /// Whether it is a guest's.
+    pub in_guest: bool,
     /// What it is, in Intel's notation.
     pub text: String,
     /// What it does, for those that we look for.
@@ -55,7 +57,8 @@ impl Executed {
     /// `registers`.
     pub fn decode(bytes: &[u8], registers: &Registers) -> Result<Self> {
         let address = registers.instruction;
-        let mut decoder = Decoder::with_ip(64, bytes, address, DecoderOptions::NONE);
+        let bits = if registers.in_guest() { 16 } else { 64 };
+        let mut decoder = Decoder::with_ip(bits, bytes, address, DecoderOptions::NONE);
         let instruction = decoder.decode();
         if instruction.is_invalid() {
             bail!("there is no instruction at {address:#x}");
@@ -80,6 +83,7 @@ impl Executed {
         Ok(Self {
             address,
             in_kernel: registers.in_kernel(),
+            in_guest: registers.in_guest(),
             text: text(&instruction),
             kind: kind(&instruction),
             target: Some(instruction.near_branch_target()).filter(|target| *target != 0),
@@ -224,6 +228,15 @@ fn is_expensive(instruction: &Instruction) -> bool {
             | Rdseed
             | In
             | Out
+            | Vmrun
+            | Vmload
+            | Vmsave
+            | Vmlaunch
+            | Vmresume
+            | Vmread
+            | Vmwrite
+            | Clgi
+            | Stgi
             | Div
             | Idiv
     );

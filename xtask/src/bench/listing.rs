@@ -38,7 +38,11 @@ pub fn instructions(steps: &Steps) -> String {
 }
 
 fn mode(executed: &Executed) -> &'static str {
-    if executed.in_kernel { "kernel" } else { "user" }
+    match executed {
+        Executed { in_kernel: true, .. } => "kernel",
+        Executed { in_guest: true, .. } => "guest",
+        _ => "user",
+    }
 }
 
 fn describe(sum: &Sum) -> String {
@@ -151,6 +155,7 @@ mod tests {
         let executed = Executed {
             address: 0,
             in_kernel,
+            in_guest: false,
             text: text.into(),
             kind,
             target: None,

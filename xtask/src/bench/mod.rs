@@ -18,6 +18,7 @@ mod remote;
 pub mod symbols;
 mod table;
 mod trace;
+mod vmx;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -49,6 +50,7 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
         Some(name) => return show_trace(repository, name),
         None if options.guest => return guest::run(repository, options),
         None if options.linux => return linux::run(repository, options),
+        None if options.vmx => return vmx::run(repository),
         None => {}
     }
     let references = References::read(&repository.path(REFERENCES))?;

@@ -76,7 +76,13 @@ impl Registers {
 
     /// Whether the CPU is in kernel mode.
     pub fn in_kernel(&self) -> bool {
-        self.code_segment & 3 == 0
+        self.code_segment & 3 == 0 && !self.in_guest()
+    }
+
+    /// Whether it runs a guest of the bench's, in real mode at the lowest addresses: no 64-bit code has such a
+    /// segment.
+    pub fn in_guest(&self) -> bool {
+        self.code_segment == 0
     }
 
     /// The value of a whole general register, or the base of a segment.

@@ -20,8 +20,10 @@ use crate::progress::Step;
 use crate::qemu::{Debugger, Serial};
 use crate::repository::Repository;
 
-/// Part of the name of the function that announces a path, in both of Rust's manglings.
+/// Part of the name of the function that announces a path, in both of Rust's manglings; and of the one that
+/// announces a guest's.
 const ANNOUNCEMENT: &str = "7measure14announce_bytes";
+const GUEST_ANNOUNCEMENT: &str = "7measure19announce_guest_code";
 /// Instructions from an announcement to the first reading, at most.
 const LONGEST_PREPARATION: usize = 10_000;
 /// Instructions of a path, at most.
@@ -118,7 +120,7 @@ pub fn record_all(
     let step = Step::start(format!("following paths with {cpus} CPUs"));
     let console = Console::start(&mut session.command(&Serial::Pipe))?;
     let mut machine = Remote::connect(&socket).with_context(|| console.complaints())?;
-    for stop in programs.iter().filter_map(announcement).collect::<BTreeSet<u64>>() {
+    for stop in programs.iter().flat_map(announcements).collect::<BTreeSet<u64>>() {
         machine.stop_at(stop)?;
     }
     let mut traces = BTreeMap::new();
@@ -126,16 +128,23 @@ pub fn record_all(
         step.still_working();
         let registers = machine.registers()?;
         let name = announced_name(&mut machine, &registers)?;
-        let here = Some(registers.instruction);
+        let here = registers.instruction;
+        let guest = match programs.iter().any(|it| it.address(GUEST_ANNOUNCEMENT) == Some(here)) {
+            true => Some(GuestCode::announced(&mut machine, &registers)?),
+            false => None,
+        };
         // Past the stop, which would hold it again.
         machine.step()?;
-        if let Some(program) = programs.iter().find(|it| announcement(it) == here)
+        if let Some(program) = programs.iter().find(|it| announcements(it).any(|at| at == here))
             && wanted(&name)
         {
             step.detail(&name);
-            let programs = [program];
+            // A guest's exits go to a program beside the one that announces it.
+            let partners =
+                programs.iter().filter(|it| guest.is_some() && !std::ptr::eq(*it, program));
+            let programs: Vec<&Symbols<'_>> = std::iter::once(program).chain(partners).collect();
             let sources = Sources { kernel: &kernel, programs: &programs, root: repository.root() };
-            let steps = follow(&mut machine, &sources)?;
+            let steps = follow(&mut machine, &sources, guest)?;
             traces.insert(name, Trace { compiler: compiler.clone(), steps });
         }
     }
@@ -144,8 +153,8 @@ pub fn record_all(
 }
 
 /// Where a program announces paths.
-fn announcement(program: &Symbols<'_>) -> Option<u64> {
-    program.address(ANNOUNCEMENT)
+fn announcements(program: &Symbols<'_>) -> impl Iterator<Item = u64> {
+    [ANNOUNCEMENT, GUEST_ANNOUNCEMENT].into_iter().filter_map(|name| program.address(name))
 }
 
 /// The name that is the argument of an announcement: address and length.
@@ -154,6 +163,30 @@ fn announced_name(machine: &mut Remote, registers: &Registers) -> Result<String>
     let length = argument(Register::RSI).min(64) as usize;
     let bytes = machine.memory(argument(Register::RDI), length)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// What a guest executes, which a debugger cannot read while it does: it knows nothing of nested paging.
+struct GuestCode {
+    bytes: Vec<u8>,
+    /// Where the guest has it.
+    address: u64,
+}
+
+impl GuestCode {
+    /// The code that is an argument of an announcement: address and length here, and the address there.
+    fn announced(machine: &mut Remote, registers: &Registers) -> Result<Self> {
+        let argument = |register| registers.value(register).unwrap_or_default();
+        let length = argument(Register::RCX).min(64) as usize;
+        let bytes = machine.memory(argument(Register::RDX), length)?;
+        Ok(Self { bytes, address: argument(Register::R8) })
+    }
+
+    /// What the instruction at `address` begins with.
+    fn at(&self, address: u64) -> Result<&[u8]> {
+        let place = address.checked_sub(self.address).map(|place| place as usize);
+        let bytes = place.and_then(|place| self.bytes.get(place..));
+        bytes.with_context(|| format!("the guest is at {address:#x}, which nobody has announced"))
+    }
 }
 
 /// Where instructions come from.
@@ -184,16 +217,24 @@ struct Follower<'a, 's> {
     sources: &'a Sources<'a, 's>,
     /// Neither the kernel nor a program changes its code.
     known: HashMap<(bool, u64), (Vec<u8>, Place)>,
+    /// Of the guest that is followed.
+    guest: Option<GuestCode>,
 }
 
 impl<'a, 's> Follower<'a, 's> {
     fn new(machine: &'a mut Remote, sources: &'a Sources<'a, 's>) -> Self {
-        Self { machine, sources, known: HashMap::new() }
+        Self { machine, sources, known: HashMap::new(), guest: None }
     }
 
     /// The instruction that is next. One that is not mapped is none: it faults.
     fn look(&mut self) -> Result<(Executed, Place)> {
         let mut registers = self.machine.registers()?;
+        if registers.in_guest()
+            && let Some(guest) = &self.guest
+        {
+            let executed = Executed::decode(guest.at(registers.instruction)?, &registers)?;
+            return Ok((executed, Place { function: "the guest".into(), ..Place::default() }));
+        }
         while !self.known.contains_key(&(registers.in_kernel(), registers.instruction))
             && self.machine.memory(registers.instruction, 1)?.is_empty()
         {
@@ -217,13 +258,20 @@ impl<'a, 's> Follower<'a, 's> {
     }
 }
 
-/// Steps to the first reading of the counter at user level, and from there to the next.
-fn follow(machine: &mut Remote, sources: &Sources<'_, '_>) -> Result<Steps> {
+/// Steps to the first reading of the counter at user level, or by a guest if that is followed, and from there
+/// to the next.
+fn follow(
+    machine: &mut Remote,
+    sources: &Sources<'_, '_>,
+    guest: Option<GuestCode>,
+) -> Result<Steps> {
     let mut steps = vec![];
-    let mut follower = Follower::new(machine, sources);
+    let by_guest = guest.is_some();
+    let mut follower = Follower { guest, ..Follower::new(machine, sources) };
     for _ in 0..LONGEST_PREPARATION + LONGEST_PATH {
         let (executed, place) = follower.look()?;
-        let is_stamp = executed.kind == Kind::Stamp && !executed.in_kernel;
+        let is_meant = !executed.in_kernel && executed.in_guest == by_guest;
+        let is_stamp = executed.kind == Kind::Stamp && is_meant;
         if is_stamp && !steps.is_empty() {
             return Ok(steps);
         }

@@ -192,9 +192,10 @@ impl<H: Hal> Kernel<H> {
             "an incomplete process is {:?}",
             pcb.state.get().phase()
         );
-        let masks = (pcb.fast_mask.get(), pcb.vector_mask.get());
+        let fast = || (pcb.fast_mask.get(), pcb.vector_mask.get(), pcb.fast_slots.get());
+        let before = fast();
         self.refresh_fast_mask(process);
-        assert_eq!(masks, (pcb.fast_mask.get(), pcb.vector_mask.get()), "its fast paths");
+        assert_eq!(before, fast(), "its fast paths");
     }
 
     /// A process that serves nobody has its own priority.

@@ -277,8 +277,7 @@ impl System {
             ipc_port::word::ReplyReceive => {
                 let verdict = frame.info;
                 None.or_else(|| reply::<Short, Plain>(kernel, cpu, process, descriptor, message))
-                    .or_else(|| kernel.fast_result::<Program>(cpu, process, descriptor, verdict))
-                    .or_else(|| kernel.fast_result::<Plain>(cpu, process, descriptor, verdict))
+                    .or_else(|| kernel.fast_result(cpu, process, descriptor, verdict))
                     .or_else(|| kernel.fast_verdict::<Short>(cpu, process, descriptor, verdict))
                     .or_else(|| kernel.fast_stop(cpu, process, descriptor, verdict))
                     .or_else(|| reply::<Short, Vectors>(kernel, cpu, process, descriptor, message))
