@@ -174,16 +174,14 @@ impl State<'_> {
     /// Shows `text`, at most [`TEXT_BYTES`] bytes. What a screen says to that is typed, as a terminal does by itself.
     fn write(&mut self, terminal: VmTerminal, text: &[u8]) {
         let text = text.iter().copied().collect();
-        // Without a terminal there is nobody to see it.
-        match terminal {
-            VmTerminal::Console => drop(self.console.write_bytes(text)),
-            VmTerminal::Screen => {
-                let said = self.screen.write_bytes(text).unwrap_or_default();
-                for byte in said {
-                    // What there is no room for is lost.
-                    let _ = self.typed.push_back(byte);
-                }
-            }
+        // Without a terminal there is nobody to see it, or to be heard.
+        let said = match terminal {
+            VmTerminal::Console => self.console.write_bytes(text).map(|()| Vec::new()),
+            VmTerminal::Screen => self.screen.write_bytes(text),
+        };
+        for byte in said.unwrap_or_default() {
+            // What is more than is kept was typed in vain.
+            let _ = self.typed.push_back(byte);
         }
     }
 
