@@ -90,6 +90,7 @@ fn key(character: char) -> Option<String> {
         '_' => "shift-minus".into(),
         '.' => "dot".into(),
         '/' => "slash".into(),
+        '=' => "equal".into(),
         ';' => "semicolon".into(),
         ':' => "shift-semicolon".into(),
         '|' => "shift-backslash".into(),
