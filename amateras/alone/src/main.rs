@@ -96,8 +96,8 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             if let Some(answer) = answer.take() {
                 Reply::OWED.reply(&answer)?;
             }
-            vm.attend()?;
             print(&vm);
+            vm.attend()?;
             if let Some(stop) = vm.ended() {
                 let milliseconds = (ticks() - start) / (init.ticks_per_second / 1000);
                 nun::println!("guest: {stop} after {} exits, {milliseconds} ms", vm.exits());

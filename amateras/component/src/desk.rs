@@ -117,14 +117,14 @@ impl<'a> Desk<'a> {
     pub fn attend(&self) -> Result<(), Error> {
         let mut state = self.0.borrow_mut();
         state.serve_devices();
+        state.feed();
+        state.show();
         state.vm.attend()
     }
 
-    /// Does what is due before the next wait: moves bytes to and from the guest, sets the alarm.
+    /// Does what is due before the next wait: tells of the guest's end, sets the alarm.
     pub fn settle(&self) {
         let mut state = self.0.borrow_mut();
-        state.feed();
-        state.show();
         state.tell_end();
         // An alarm that is too early costs one more look; to set one costs a call.
         if let Some(deadline) = state.vm.take_alarm() {
@@ -136,8 +136,7 @@ impl<'a> Desk<'a> {
 impl State<'_> {
     /// Types as much as the guest takes.
     fn feed(&mut self) {
-        let mut fed = self.to_second && !self.typed.is_empty();
-        if fed {
+        if self.to_second && !self.typed.is_empty() {
             self.feed_console();
         }
         while !self.to_second
@@ -145,11 +144,6 @@ impl State<'_> {
             && let Some(byte) = self.typed.pop_front()
         {
             self.vm.board().input(&[byte]);
-            fed = true;
-        }
-        if fed {
-            // It only fails for who has no guest.
-            let _ = self.vm.attend();
         }
     }
 
@@ -180,13 +174,14 @@ impl State<'_> {
     /// Shows `text`, at most [`TEXT_BYTES`] bytes. What a screen says to that is typed, as a terminal does by itself.
     fn write(&mut self, terminal: VmTerminal, text: &[u8]) {
         let text = text.iter().copied().collect();
-        // Without a terminal there is nobody to see it.
-        match terminal {
-            VmTerminal::Console => drop(self.console.write_bytes(text)),
-            VmTerminal::Screen => {
-                let said = self.screen.write_bytes(text).unwrap_or_default();
-                said.iter().for_each(|byte| drop(self.typed.push_back(*byte)));
-            }
+        // Without a terminal there is nobody to see it, or to be heard.
+        let said = match terminal {
+            VmTerminal::Console => self.console.write_bytes(text).map(|()| Vec::new()),
+            VmTerminal::Screen => self.screen.write_bytes(text),
+        };
+        for byte in said.unwrap_or_default() {
+            // What is more than is kept was typed in vain.
+            let _ = self.typed.push_back(byte);
         }
     }
 

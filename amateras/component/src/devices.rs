@@ -1,6 +1,8 @@
 //! The devices of a guest that are served on the spot: its second console, its random numbers, its network
 //! card.
 
+use core::iter;
+
 use amateras_devices::virtio::{Console, Entropy, Kind};
 use koito::SupervisorAlarm;
 use koito::services::TEXT_BYTES;
@@ -76,8 +78,12 @@ impl State<'_> {
         let stock = &mut self.random;
         let served = self.vm.with_device(Kind::Entropy, |transport, memory| {
             Entropy::serve::<MOST_RANDOM>(transport, memory, |bytes| {
-                let filled = bytes.iter_mut().map_while(|to| Some(*to = stock.pop()?));
-                filled.count()
+                let mut filled = 0;
+                for (to, byte) in bytes.iter_mut().zip(iter::from_fn(|| stock.pop())) {
+                    *to = byte;
+                    filled += 1;
+                }
+                filled
             })
         });
         self.stock_up();

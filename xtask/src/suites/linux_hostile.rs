@@ -20,8 +20,9 @@ const LIMIT: Duration = Duration::from_secs(150);
 /// What the program's lines begin with, and what its last line says.
 const MARK: &str = "hostile: ";
 const GOOD: &str = "all is well";
-/// What ends the machine, and leaves its disk in order.
-const END: &str = "power off";
+/// What leaves the disk in order; what is told then, as this machine cannot be switched off; and what ends it.
+const LEAVE: (&str, &str) = ("power off", "the machine does not say how");
+const END: &str = "exit";
 /// What is typed afterwards, and what has to come of it: a fresh shell of Linux, a service of KOITO's, and no component
 /// but in its first instance.
 const AFTERWARDS: [(&str, &str); 4] = [
@@ -74,6 +75,9 @@ pub fn run(repository: &Repository, options: &TestOptions, step: &Step) -> Resul
             }
         }
     }
+    let (leave, told) = LEAVE;
+    guest.enter(leave)?;
+    ensure!(guest.wait_for(told, Instant::now() + LIMIT), "the disk is not left");
     guest.enter(END)?;
     ensure!(guest.ends(Instant::now() + LIMIT), "the machine does not end");
     match rootfs::judge(&systems.disk(Kernel::Koito)) {
