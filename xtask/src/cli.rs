@@ -114,12 +114,12 @@ pub struct GuestOptions {
     #[arg(long)]
     pub guest: bool,
     /// Another kernel for the guest: a file (bzImage), or a package of Debian's [default:
-    /// linux-image-amd64]
+    /// linux-image-amd64]. Given twice, the second is that of guest-2, which else has the same
     #[arg(long, value_name = "FILE|PACKAGE", requires = "guest")]
-    pub guest_kernel: Option<String>,
-    /// A first file system of your own for it (cpio, compressed or not)
+    pub guest_kernel: Vec<String>,
+    /// A first file system of your own for it (cpio, compressed or not); a second one likewise
     #[arg(long, value_name = "FILE", requires = "guest")]
-    pub guest_initrd: Option<PathBuf>,
+    pub guest_initrd: Vec<PathBuf>,
     /// The guest's command line
     #[arg(long, value_name = "TEXT", requires = "guest")]
     pub guest_cmdline: Option<String>,
@@ -187,6 +187,9 @@ pub struct TestOptions {
     /// For how long `linux-hostile` attacks
     #[arg(long)]
     pub seconds: Option<u64>,
+    /// The one attack that it makes
+    #[arg(long)]
+    pub attack: Option<String>,
     /// What its random numbers begin from
     #[arg(long)]
     pub seed: Option<u64>,
@@ -265,9 +268,15 @@ pub struct BenchOptions {
     /// Measure Linux's calls instead, under Debian's own kernel and under KOITO
     #[arg(long, conflicts_with = "check")]
     pub linux: bool,
+    /// Measure exits of guests with Intel's technique instead, in Bochs
+    #[arg(long, conflicts_with_all = ["json", "check", "update", "linux", "guest"])]
+    pub vmx: bool,
+    /// Measure how long a Linux guest takes to its shell instead, as a guest and on the bare emulator
+    #[arg(long, conflicts_with_all = ["linux", "trace"])]
+    pub guest: bool,
     /// Print every instruction of one path instead, for instance of ipc.cross.0; with --linux of one of
     /// Linux's calls under KOITO, and what each function contributes
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["json", "check", "update", "vmx"])]
     pub trace: Option<String>,
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use amateras_boot::Image;
 use anyhow::{Context, Result, bail, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
@@ -51,55 +52,75 @@ pub const MOST_CPUS: u32 = 8;
 /// machine of ours may take from it.
 const COMMAND_LINE: &str = "console=ttyS0 nokaslr no_timer_check quiet";
 
-/// Where a guest's parts are.
-#[derive(Debug)]
-pub struct Parts {
-    folder: PathBuf,
+/// Boot modules with kernels and first file systems: the first guest's, which all have that have none of their
+/// own, and the second's.
+const KERNELS: [&str; 2] = ["guest-kernel", "guest-2-kernel"];
+const INITRDS: [&str; 2] = ["guest-initrd", "guest-2-initrd"];
+/// Bytes of a disk's sector.
+const SECTOR: u64 = 512;
+
+/// Gathers what `options` say, files of the user's or Debian's, and answers the boot modules. Guests have `cpus`
+/// processors, unless the options say otherwise.
+pub fn gather(
+    repository: &Repository,
+    options: &GuestOptions,
+    cpus: u32,
+    step: &Step,
+) -> Result<Vec<PathBuf>> {
+    let folder = repository.products().join("guest");
+    fs::create_dir_all(&folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let at_most = |count: usize, option: &str| {
+        let most = KERNELS.len();
+        ensure!(count <= most, "--{option} is given {count} times, but there are {most} guests");
+        Ok(())
+    };
+    at_most(options.guest_kernel.len(), "guest-kernel")?;
+    at_most(options.guest_initrd.len(), "guest-initrd")?;
+    // What is wrong there shall be told before anything is built.
+    disks(options)?;
+    let usual = [KERNEL.to_owned()];
+    let wanted = if options.guest_kernel.is_empty() { &usual[..] } else { &options.guest_kernel };
+    let mut parts: Vec<(&str, Vec<u8>)> = vec![];
+    let mut modules = Tree::default();
+    for (number, (wanted, name)) in wanted.iter().zip(KERNELS).enumerate() {
+        let (contents, tree) = kernel(wanted, step)?;
+        parts.push((name, contents));
+        if number == 0 {
+            modules = tree;
+        }
+    }
+    for (file, name) in options.guest_initrd.iter().zip(INITRDS) {
+        parts.push((name, read(file)?));
+    }
+    if options.guest_initrd.is_empty() {
+        let busybox = busybox(step)?;
+        let modules = modules::ordered(&modules, &MODULES)?;
+        let files =
+            first_files(&read(&repository.path(INIT))?, &[("busybox", &busybox)], &modules)?;
+        parts.push((INITRDS[0], files));
+    }
+    let command_line = options.guest_cmdline.as_deref().unwrap_or(COMMAND_LINE);
+    let cpus = options.guest_cpus.unwrap_or(cpus).to_string();
+    parts.extend([("guest-cmdline", command_line.into()), ("guest-cpus", cpus.into())]);
+    let write = |(name, contents): (&str, Vec<u8>)| {
+        let file = folder.join(name);
+        fs::write(&file, contents).with_context(|| format!("cannot write {}", file.display()))?;
+        Ok(file)
+    };
+    parts.into_iter().map(write).collect()
 }
 
-impl Parts {
-    /// Gathers what `options` say: files of the user's, or Debian's. The guest has `cpus` processors, unless
-    /// they say otherwise.
-    pub fn gather(
-        repository: &Repository,
-        options: &GuestOptions,
-        cpus: u32,
-        step: &Step,
-    ) -> Result<Self> {
-        let folder = repository.products().join("guest");
-        fs::create_dir_all(&folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let wanted = options.guest_kernel.as_deref().unwrap_or(KERNEL);
-        let (kernel, tree) = if wanted.starts_with(PACKAGES) {
-            let tree = fetch(wanted, IMAGE, step)?;
-            (find(&tree, |path| path.starts_with("boot/vmlinuz-"))?, tree)
-        } else {
-            (read(Path::new(wanted))?, Tree::default())
-        };
-        let initrd = match &options.guest_initrd {
-            Some(file) => read(file)?,
-            None => {
-                let shell = fetch(BUSYBOX, BUSYBOX, step)?;
-                let busybox = find(&shell, |path| path.ends_with("bin/busybox"))?;
-                let modules = modules::ordered(&tree, &MODULES)?;
-                first_files(&busybox, &read(&repository.path(INIT))?, &modules)?
-            }
-        };
-        let command_line = options.guest_cmdline.as_deref().unwrap_or(COMMAND_LINE);
-        let cpus = options.guest_cpus.unwrap_or(cpus).to_string();
-        let parts = Self { folder };
-        let contents = [kernel, initrd, command_line.into(), cpus.into()];
-        for (name, contents) in parts.modules().into_iter().zip(contents) {
-            fs::write(&name, contents)
-                .with_context(|| format!("cannot write {}", name.display()))?;
-        }
-        Ok(parts)
-    }
-
-    /// Their files, which are called as the boot modules are.
-    pub fn modules(&self) -> [PathBuf; 4] {
-        ["guest-kernel", "guest-initrd", "guest-cmdline", "guest-cpus"]
-            .map(|name| self.folder.join(name))
+/// The kernel that the user names, a file or a package, and what comes with it.
+fn kernel(wanted: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
+    let (contents, tree) = if wanted.starts_with(PACKAGES) {
+        packaged(wanted, step)?
+    } else {
+        (read(Path::new(wanted))?, Tree::default())
+    };
+    match Image::parse(&contents) {
+        Ok(_) => Ok((contents, tree)),
+        Err(error) => bail!("{wanted} cannot be a guest's kernel: {error}"),
     }
 }
 
@@ -109,15 +130,42 @@ pub fn parts(options: &GuestOptions) -> Vec<&'static str> {
     guests.into_iter().chain(DISKS.into_iter().take(options.guest_disk.len())).collect()
 }
 
+/// The kernel in a package of Debian's, and all files of that.
+pub fn packaged(package: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
+    let tree = fetch(package, IMAGE, step)?;
+    Ok((find(&tree, |path| path.starts_with("boot/vmlinuz-"))?, tree))
+}
+
+/// The program of Debian's that is all that the first file system has.
+pub fn busybox(step: &Step) -> Result<Vec<u8>> {
+    find(&fetch(BUSYBOX, BUSYBOX, step)?, |path| path.ends_with("bin/busybox"))
+}
+
 /// The disks that `options` name, for the machine.
 pub fn disks(options: &GuestOptions) -> Result<Vec<Disk>> {
     let files = &options.guest_disk;
     ensure!(files.len() <= DISKS.len(), "there are {} guests that may have a disk", DISKS.len());
-    let disk = |image: &PathBuf| {
-        ensure!(image.is_file(), "there is no guest disk {}", image.display());
-        Ok(Disk { image: image.clone(), writes: Writes::Kept })
-    };
-    files.iter().map(disk).collect()
+    if let [first, second] = &files[..] {
+        let is_one = first.canonicalize().ok() == second.canonicalize().ok();
+        ensure!(!is_one, "two guests cannot have the same disk, {}", first.display());
+    }
+    files
+        .iter()
+        .map(|image| {
+            check_disk(image).with_context(|| format!("the guest disk {}", image.display()))?;
+            Ok(Disk { image: image.clone(), writes: Writes::Kept })
+        })
+        .collect()
+}
+
+/// Whether `image` can be a disk that is written to.
+fn check_disk(image: &Path) -> Result<()> {
+    let bytes = fs::OpenOptions::new().read(true).write(true).open(image)?.metadata()?.len();
+    ensure!(
+        bytes > 0 && bytes.is_multiple_of(SECTOR),
+        "it has {bytes} bytes; a disk consists of sectors of {SECTOR} bytes (`truncate -s %{SECTOR}` adds what is missing)"
+    );
+    Ok(())
 }
 
 /// The files of the package of Debian's whose name begins with `prefix`, and which comes with `package`.
@@ -131,8 +179,9 @@ fn fetch(package: &str, prefix: &str, step: &Step) -> Result<Tree> {
     Ok(tree)
 }
 
-/// The first file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace).
-fn first_files(busybox: &[u8], init: &[u8], modules: &[&[u8]]) -> Result<Vec<u8>> {
+/// The first file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace): the script
+/// `init`, programs by name, and modules in their order.
+pub fn first_files(init: &[u8], programs: &[(&str, &[u8])], modules: &[&[u8]]) -> Result<Vec<u8>> {
     let mut archive = vec![];
     let mut add = |name: &str, kind, mode, contents: &[u8]| -> Result<()> {
         let entry = Builder::new(name).mode(mode).set_mode_file_type(kind);
@@ -145,7 +194,9 @@ fn first_files(busybox: &[u8], init: &[u8], modules: &[&[u8]]) -> Result<Vec<u8>
         add(folder, ModeFileType::Directory, 0o755, &[])?;
     }
     add("init", ModeFileType::Regular, 0o755, init)?;
-    add("bin/busybox", ModeFileType::Regular, 0o755, busybox)?;
+    for (name, program) in programs {
+        add(&format!("bin/{name}"), ModeFileType::Regular, 0o755, program)?;
+    }
     for (number, module) in modules.iter().enumerate() {
         // The shell lists them in this order.
         add(&format!("modules/{number:02}"), ModeFileType::Regular, 0o644, module)?;

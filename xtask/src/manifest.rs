@@ -7,7 +7,7 @@ pub mod graph;
 mod schema;
 
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use koito_manifest::{
@@ -30,11 +30,15 @@ pub struct ManifestFile {
 }
 
 impl ManifestFile {
-    /// Reads and checks a file.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("cannot read the manifest {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    /// Reads and checks files, as if they were one. Lines are counted through all of them.
+    pub fn read(paths: &[PathBuf]) -> Result<Self> {
+        let mut text = String::new();
+        for path in paths {
+            text += &fs::read_to_string(path)
+                .with_context(|| format!("cannot read the manifest {}", path.display()))?;
+        }
+        let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        Self::parse(&text).with_context(|| format!("in {}", names.join(" and ")))
     }
 
     /// Reads and checks `text`. An error names every line that has a defect.
@@ -73,7 +77,7 @@ impl ManifestFile {
         programs
     }
 
-    /// The same without components for which a boot module is missing, since only `modules` are there, or
+    /// The same without components for which a boot module is missing, as only `modules` are there, or
     /// a part of the machine, since it only has `parts`; who would use them does without.
     pub fn without_missing(mut self, modules: &[String], parts: &[&str]) -> Self {
         let complete = |entry: &Entry| {
@@ -90,6 +94,8 @@ impl ManifestFile {
             .collect();
         for entry in &mut self.file.component {
             let entry = entry.get_mut();
+            let there = |it: &Spanned<String>| modules.contains(it.get_ref());
+            entry.modules.extend(entry.optional_modules.extract_if(.., |it| there(it)));
             entry.uses.retain(|service| !gone.contains(&service.get_ref().as_str()));
             entry.channels.retain(|channel| !gone.contains(&channel.get_ref().to.as_str()));
         }
@@ -127,6 +133,7 @@ impl ManifestFile {
             Field::Priority => entry.priority.span().start,
             Field::Memory => entry.memory.span().start,
             Field::Pool => entry.pool.as_ref().map_or(start, |it| it.span().start),
+            Field::MostPool => entry.most_pool.as_ref().map_or(start, |it| it.span().start),
             Field::Offers => entry.offers.as_ref().map_or(start, |it| it.span().start),
             Field::Restart => entry.restart.as_ref().map_or(start, |it| it.span().start),
             Field::Uses(index) => of(schema::starts(&entry.uses), index),
@@ -186,6 +193,7 @@ fn component<'a>(entry: &'a Entry, text: &str) -> Result<Component<'a>> {
         pci,
         dma_bits: optional_bits(&entry.dma)?,
         pool_bits: optional_bits(&entry.pool)?,
+        most_pool_bits: optional_bits(&entry.most_pool)?,
         name: entry.name.get_ref(),
         program: entry.program.get_ref(),
         arguments: &entry.arguments,

@@ -52,14 +52,15 @@ pub struct Session {
 impl Session {
     /// Builds what changed and makes the boot medium.
     pub fn prepare(repository: &Repository, options: &BootOptions) -> Result<Self> {
-        let mut files = vec![];
-        if options.guest.guest {
+        let files = if options.guest.guest {
             let step = Step::start("gathering the guest");
             let cpus = options.cpus.unwrap_or(1).min(guest::MOST_CPUS);
-            let parts = guest::Parts::gather(repository, &options.guest, cpus, &step)?;
-            files.extend(parts.modules());
+            let files = guest::gather(repository, &options.guest, cpus, &step)?;
             step.done();
-        }
+            files
+        } else {
+            vec![]
+        };
         let parts = guest::parts(&options.guest);
         let system =
             System::find_with(repository, options.build.system.as_deref(), &files, &parts)?;

@@ -39,6 +39,8 @@ struct Description {
     /// File with the manifest, for a system whose init starts components by one. Their programs
     /// become boot modules; they are binaries of any package of the workspace.
     manifest: Option<PathBuf>,
+    /// File with further components, for a system that has another's manifest.
+    besides: Option<PathBuf>,
 }
 
 /// A boot module.
@@ -127,7 +129,9 @@ impl System {
         let names: Vec<String> = modules.iter().map(Module::name).collect();
         let manifest = match &description.manifest {
             Some(path) => {
-                Some(ManifestFile::read(&folder.join(path))?.without_missing(&names, parts))
+                let paths = [Some(path), description.besides.as_ref()];
+                let paths: Vec<_> = paths.into_iter().flatten().map(|it| folder.join(it)).collect();
+                Some(ManifestFile::read(&paths)?.without_missing(&names, parts))
             }
             None => None,
         };

@@ -90,13 +90,14 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
     let (mut answer, mut rung) = (None, true);
     let start = ticks();
     loop {
-        if vm.take_call() || rung {
+        while vm.take_call() | rung {
+            rung = false;
             // What follows may stop processors, which must not wait for an answer then.
             if let Some(answer) = answer.take() {
                 Reply::OWED.reply(&answer)?;
             }
-            vm.attend()?;
             print(&vm);
+            vm.attend()?;
             if let Some(stop) = vm.ended() {
                 let milliseconds = (ticks() - start) / (init.ticks_per_second / 1000);
                 nun::println!("guest: {stop} after {} exits, {milliseconds} ms", vm.exits());
@@ -106,7 +107,6 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
                 timer.arm(deadline, alarm)?;
             }
         }
-        rung = false;
         let received = match answer.take() {
             Some(answer) => port.reply_receive(&answer)?,
             None => port.receive()?,

@@ -4,11 +4,11 @@ use core::cell::RefCell;
 
 use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{Kind, Transport};
-use amateras_vmm::Vm as Machine;
+use amateras_vmm::{StartError, Vm as Machine};
 use koito::conventions::signal;
 use koito::services::{
-    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, TEXT_BYTES,
-    Vm, VmCondition, VmError, VmStatus,
+    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient,
+    TEXT_BYTES, Vm, VmCondition, VmError, VmStatus, VmTerminal,
 };
 use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
@@ -17,6 +17,7 @@ use nun::heapless::Deque;
 use nun::service::{Caller, Vec};
 use nun::{Error, Message};
 
+use crate::devices::MOST_RANDOM;
 use crate::network::Network;
 
 /// Bytes that the guest wrote while nobody looked: the last of them.
@@ -31,10 +32,14 @@ pub struct Desk<'a>(RefCell<State<'a>>);
 pub struct State<'a> {
     pub vm: Machine<'a>,
     pub entropy: EntropyClient,
+    /// Random numbers that nobody has used.
+    pub random: Vec<u8, MOST_RANDOM>,
     pub network: Option<Network>,
     console: ConsoleClient,
+    screen: ScreenClient,
     pub log: Logger,
-    attached: bool,
+    /// Where somebody looks.
+    attached: Option<VmTerminal>,
     kept: Deque<u8, KEPT>,
     pub typed: Deque<u8, TYPED>,
     /// What is typed goes to its second console.
@@ -51,18 +56,22 @@ impl<'a> Desk<'a> {
         command_line: &str,
         network: Option<Network>,
     ) -> Result<Self, Missing> {
-        Ok(Self(RefCell::new(State {
+        let mut state = State {
             vm,
             network,
             entropy: EntropyClient::new(environment.service("entropy")?),
+            random: Vec::new(),
             console: ConsoleClient::new(environment.service("console")?),
+            screen: ScreenClient::new(environment.service("screen")?),
             log: Logger::new(environment.service("log")?),
-            attached: false,
+            attached: None,
             kept: Deque::new(),
             typed: Deque::new(),
             to_second: wants_second(command_line),
             told: false,
-        })))
+        };
+        state.stock_up();
+        Ok(Self(RefCell::new(state)))
     }
 
     /// Seconds since 1970; 0 on a machine without a clock.
@@ -108,14 +117,14 @@ impl<'a> Desk<'a> {
     pub fn attend(&self) -> Result<(), Error> {
         let mut state = self.0.borrow_mut();
         state.serve_devices();
+        state.feed();
+        state.show();
         state.vm.attend()
     }
 
-    /// Does what is due before the next wait: moves bytes to and from the guest, sets the alarm.
+    /// Does what is due before the next wait: tells of the guest's end, sets the alarm.
     pub fn settle(&self) {
         let mut state = self.0.borrow_mut();
-        state.feed();
-        state.show();
         state.tell_end();
         // An alarm that is too early costs one more look; to set one costs a call.
         if let Some(deadline) = state.vm.take_alarm() {
@@ -127,8 +136,7 @@ impl<'a> Desk<'a> {
 impl State<'_> {
     /// Types as much as the guest takes.
     fn feed(&mut self) {
-        let mut fed = self.to_second && !self.typed.is_empty();
-        if fed {
+        if self.to_second && !self.typed.is_empty() {
             self.feed_console();
         }
         while !self.to_second
@@ -136,11 +144,6 @@ impl State<'_> {
             && let Some(byte) = self.typed.pop_front()
         {
             self.vm.board().input(&[byte]);
-            fed = true;
-        }
-        if fed {
-            // It only fails for who has no guest.
-            let _ = self.vm.attend();
         }
     }
 
@@ -155,9 +158,8 @@ impl State<'_> {
 
     /// Shows or keeps `text`, at most [`TEXT_BYTES`] bytes.
     pub fn put(&mut self, text: &[u8]) {
-        if self.attached {
-            // Without a console there is nobody to see it.
-            let _ = self.console.write_bytes(text.iter().copied().collect());
+        if let Some(terminal) = self.attached {
+            self.write(terminal, text);
             return;
         }
         for byte in text {
@@ -169,14 +171,35 @@ impl State<'_> {
         }
     }
 
+    /// Shows `text`, at most [`TEXT_BYTES`] bytes. What a screen says to that is typed, as a terminal does by itself.
+    fn write(&mut self, terminal: VmTerminal, text: &[u8]) {
+        let text = text.iter().copied().collect();
+        // Without a terminal there is nobody to see it, or to be heard.
+        let said = match terminal {
+            VmTerminal::Console => self.console.write_bytes(text).map(|()| Vec::new()),
+            VmTerminal::Screen => self.screen.write_bytes(text),
+        };
+        for byte in said.unwrap_or_default() {
+            // What is more than is kept was typed in vain.
+            let _ = self.typed.push_back(byte);
+        }
+    }
+
+    /// Says why the guest does not begin again, if it does not.
+    fn explain(&self, begun: Result<(), StartError>) -> Result<(), VmError> {
+        begun.map_err(|error| {
+            self.log.line(format_args!("the guest does not start: {error}"));
+            VmError::Failed
+        })
+    }
+
     /// Says once that the guest does not go on.
     fn tell_end(&mut self) {
         let Some(stop) = self.vm.ended().filter(|_| !self.told) else { return };
         self.told = true;
         self.log.line(format_args!("the guest is at its end: {stop}"));
-        if self.attached {
-            let note = b"\r\n(the guest is off; Ctrl-] leaves)\r\n";
-            let _ = self.console.write_bytes(note.iter().copied().collect());
+        if let Some(terminal) = self.attached {
+            self.write(terminal, b"\r\n(the guest is off; Ctrl-] leaves)\r\n");
         }
     }
 }
@@ -198,10 +221,13 @@ impl Vm for Desk<'_> {
         VmStatus { condition, memory, exits, address }
     }
 
-    fn attach(&self, _: Caller, attached: bool) {
+    fn attach(&self, _: Caller, terminal: VmTerminal) {
         let mut state = self.0.borrow_mut();
-        state.attached = attached;
-        while attached && !state.kept.is_empty() {
+        let before = state.attached.replace(terminal).filter(|before| *before != terminal);
+        if let Some(before) = before {
+            state.write(before, b"\r\n(the guest is shown elsewhere now; Ctrl-] leaves)\r\n");
+        }
+        while !state.kept.is_empty() {
             let mut text = Vec::<u8, TEXT_BYTES>::new();
             while !text.is_full()
                 && let Some(byte) = state.kept.pop_front()
@@ -209,8 +235,13 @@ impl Vm for Desk<'_> {
                 // There is room.
                 let _ = text.push(byte);
             }
-            let _ = state.console.write_bytes(text);
+            state.write(terminal, &text);
         }
+    }
+
+    fn detach(&self, _: Caller, terminal: VmTerminal) {
+        let attached = &mut self.0.borrow_mut().attached;
+        attached.take_if(|attached| *attached == terminal);
     }
 
     fn input(&self, _: Caller, bytes: Vec<u8, KEY_BYTES>) -> u64 {
@@ -230,7 +261,8 @@ impl Vm for Desk<'_> {
     fn reset(&self, _: Caller) -> Result<(), VmError> {
         let mut state = self.0.borrow_mut();
         state.told = false;
-        state.vm.reset().map_err(|_| VmError::Failed)
+        let begun = state.vm.reset();
+        state.explain(begun)
     }
 
     fn boot(&self, _: Caller, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
@@ -238,7 +270,8 @@ impl Vm for Desk<'_> {
         let text = str::from_utf8(&command_line).map_err(|_| VmError::Failed)?;
         state.told = false;
         state.to_second = wants_second(text);
-        state.vm.boot(text).map_err(|_| VmError::Failed)
+        let begun = state.vm.boot(text);
+        state.explain(begun)
     }
 }
 

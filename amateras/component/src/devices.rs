@@ -1,9 +1,11 @@
 //! The devices of a guest that are served on the spot: its second console, its random numbers, its network
 //! card.
 
+use core::iter;
+
 use amateras_devices::virtio::{Console, Entropy, Kind};
 use koito::SupervisorAlarm;
-use koito::services::{EntropyClient, TEXT_BYTES};
+use koito::services::TEXT_BYTES;
 use nun::executor::Alarm;
 use nun::heapless::Deque;
 use nun::ticks;
@@ -13,7 +15,7 @@ use crate::desk::{State, TYPED};
 /// Requests that are served at once. A queue holds fewer; who makes more meanwhile waits for the next turn.
 const MOST_REQUESTS: usize = 512;
 /// Most random bytes of an answer.
-const MOST_RANDOM: usize = 64;
+pub const MOST_RANDOM: usize = 64;
 /// Most bytes that are typed at once.
 const MOST_TYPED: usize = 64;
 
@@ -24,9 +26,9 @@ impl State<'_> {
         while served < MOST_REQUESTS && (self.serve_console() || self.serve_entropy()) {
             served += 1;
         }
-        if self.serve_network() || served == MOST_REQUESTS {
-            SupervisorAlarm.set(ticks());
-            self.vm.rang();
+        let is_more = self.serve_network() || served == MOST_REQUESTS;
+        if is_more && let Some(now) = self.vm.take_alarm_at(ticks()) {
+            SupervisorAlarm.set(now);
         }
         if let Some((kind, how)) = self.vm.take_complaint() {
             self.log.line(format_args!("the guest's driver of {kind}: {how}"));
@@ -73,26 +75,29 @@ impl State<'_> {
     /// Answers a request for random numbers. Whether there was one. Where KOITO has none, the guest gets
     /// none.
     fn serve_entropy(&mut self) -> bool {
-        let source = &self.entropy;
+        let stock = &mut self.random;
         let served = self.vm.with_device(Kind::Entropy, |transport, memory| {
-            Entropy::serve::<MOST_RANDOM>(transport, memory, |bytes| fill(source, bytes))
+            Entropy::serve::<MOST_RANDOM>(transport, memory, |bytes| {
+                let mut filled = 0;
+                for (to, byte) in bytes.iter_mut().zip(iter::from_fn(|| stock.pop())) {
+                    *to = byte;
+                    filled += 1;
+                }
+                filled
+            })
         });
+        self.stock_up();
         served == Some(true)
     }
-}
 
-/// Fills `bytes` with random numbers; answers how many it has.
-fn fill(source: &EntropyClient, bytes: &mut [u8]) -> usize {
-    let mut done = 0;
-    for chunk in bytes.chunks_mut(size_of::<[u64; 4]>()) {
-        let Ok((a, b, c, d)) = source.random() else { break };
-        let random = [a, b, c, d].map(u64::to_le_bytes);
-        for (to, byte) in chunk.iter_mut().zip(random.as_flattened()) {
-            *to = *byte;
+    /// Has random numbers ready, as nobody can be asked while the devices are locked.
+    pub fn stock_up(&mut self) {
+        while self.random.capacity() - self.random.len() >= size_of::<[u64; 4]>()
+            && let Ok((a, b, c, d)) = self.entropy.random()
+        {
+            self.random.extend([a, b, c, d].map(u64::to_le_bytes).into_iter().flatten());
         }
-        done += chunk.len();
     }
-    done
 }
 
 /// Copies the first of what was typed.

@@ -16,13 +16,14 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 
 use amateras_devices::virtio::{Console, Description, Entropy};
-use amateras_vmm::{Guest, Options, StartError};
+use amateras_vmm::{Guest, Options};
 use desk::Desk;
 use disk::Disk;
 use koito::conventions::slot;
-use koito::services::VmServer;
+use koito::services::{Logger, MONITOR_BYTES, VmServer};
 use koito::{Environment, Missing};
 use network::Network;
+use nun::abi::boot::PAGE_BYTES;
 use nun::service::{Vec, respond};
 use nun::{Error, Fault, IpcPort, NotificationPort, Received, Reply};
 
@@ -32,9 +33,6 @@ nun::entry!(main, stack = 256 * 1024);
 const PRIORITY: u8 = 100;
 /// That of the component, which its threads have, too.
 const MONITOR_PRIORITY: u8 = 110;
-/// Memory of the guest, in MiB, where the manifest entry names none.
-const MEBIBYTES: u64 = 96;
-
 /// Most devices on a guest's bus.
 const MOST_DEVICES: usize = 4;
 
@@ -45,7 +43,6 @@ type Work<'a> = Pin<&'a mut dyn Future<Output = Infallible>>;
 enum Failure {
     Missing(Missing),
     Refused(Error),
-    Start(StartError),
     /// A thread met a fault.
     Thread(Fault),
 }
@@ -55,7 +52,6 @@ impl fmt::Display for Failure {
         match self {
             Self::Missing(missing) => missing.fmt(f),
             Self::Refused(error) => error.fmt(f),
-            Self::Start(error) => error.fmt(f),
             Self::Thread(fault) => write!(f, "a thread failed: {fault:x?}"),
         }
     }
@@ -76,7 +72,7 @@ impl From<Error> for Failure {
 fn main() -> Result<(), Failure> {
     let environment = Environment::read()?;
     let port = IpcPort::slot(slot::SERVED);
-    let (mut pool, mut space) = memory::granted()?;
+    let (mut pool, mut space) = memory::granted(&environment)?;
     let mut used = 0;
     let mut module = |name| -> Result<&'static [u8], Failure> {
         Ok(environment.module(name)?.map(&mut pool, &mut space, &mut used)?)
@@ -88,14 +84,14 @@ fn main() -> Result<(), Failure> {
     let devices: Vec<Description, MOST_DEVICES> =
         disk.iter().map(|disk| disk.block.description()).chain(always).chain(card).collect();
     let guest = Guest {
-        kernel: module("guest-kernel")?,
-        initrd: module("guest-initrd")?,
+        kernel: module("guest-2-kernel").or_else(|_| module("guest-kernel"))?,
+        initrd: module("guest-2-initrd").or_else(|_| module("guest-initrd"))?,
         command_line: str::from_utf8(module("guest-cmdline")?).unwrap_or_default(),
         devices: &devices,
     };
     let processors = str::from_utf8(module("guest-cpus")?).ok().and_then(|it| it.parse().ok());
     let options = Options {
-        memory: environment.arguments.parse().unwrap_or(MEBIBYTES) << 20,
+        memory: environment.pool_bytes().saturating_sub(MONITOR_BYTES) & !(PAGE_BYTES - 1),
         processors: processors.unwrap_or(1),
         priority: PRIORITY,
         monitor_priority: MONITOR_PRIORITY,
@@ -103,8 +99,15 @@ fn main() -> Result<(), Failure> {
         ticks_per_millisecond: environment.ticks_per_millisecond,
     };
     let bell = NotificationPort::slot(slot::BELL);
-    let vm = amateras_vmm::Vm::start(&mut pool, &mut space, (port, bell), options, guest)
-        .map_err(Failure::Start)?;
+    let vm = match amateras_vmm::Vm::start(&mut pool, &mut space, (port, bell), options, guest) {
+        Ok(vm) => vm,
+        Err(error) => {
+            // Another try would end the same way, so this is no failure that the supervisor could mend.
+            let log = Logger::new(environment.service("log")?);
+            log.line(format_args!("the guest does not start: {error}"));
+            return Ok(());
+        }
+    };
     let desk = VmServer(Desk::new(&environment, vm, guest.command_line, network)?);
     match &disk {
         None => serve(port, environment.epoch, &desk, &mut []),
@@ -129,7 +132,8 @@ fn serve(
     let mut context = Context::from_waker(Waker::noop());
     let (mut answer, mut rung) = (None, true);
     loop {
-        if desk.0.is_called() || rung {
+        while desk.0.is_called() | rung {
+            rung = false;
             // What follows may stop processors, which must not wait for an answer then.
             if let Some(answer) = answer.take() {
                 Reply::OWED.reply(&answer)?;
@@ -141,7 +145,6 @@ fn serve(
             desk.0.attend()?;
             desk.0.settle();
         }
-        rung = false;
         let received = match answer.take() {
             Some(answer) => port.reply_receive(&answer)?,
             None => port.receive()?,

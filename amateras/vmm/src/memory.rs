@@ -26,11 +26,19 @@ impl Memory {
     ) -> Result<Self, Error> {
         let start = space.reserve(bytes / PAGE_BYTES, LARGE_BITS)?;
         let access = Access::READ | Access::WRITE;
-        let mut done = 0;
+        let (mut done, mut bits) = (0, bytes.checked_ilog2().unwrap_or(0));
         while done < bytes {
             // Pieces become smaller, so each is as aligned as it is long.
-            let length: u64 = 1 << (bytes - done).ilog2();
-            let frame: Frame = maker.make(length.trailing_zeros() as u8)?;
+            bits = bits.min((bytes - done).ilog2());
+            let frame: Frame = match maker.make(bits as u8) {
+                // There is none of that size, but perhaps some that are smaller.
+                Err(_) if bits > LARGE_BITS => {
+                    bits -= 1;
+                    continue;
+                }
+                made => made?,
+            };
+            let length = 1 << bits;
             let (address, pages) = (start + done, length / PAGE_BYTES);
             space.map(maker, &[Piece { address, frame, offset: 0, pages, access }])?;
             map_for_guest(maker, guest, frame, done, length)?;

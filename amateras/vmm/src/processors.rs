@@ -76,9 +76,10 @@ impl VirtualProcessor {
         self.resume()
     }
 
-    /// Lets it run.
+    /// Lets it run. Whoever asked for it before may have done so in vain: from now on it is asked anew.
     pub fn resume(&self) -> Result<(), Error> {
         self.set_doing(Doing::Running);
+        self.set_awaited(false);
         self.pcb.resume()
     }
 

@@ -102,10 +102,17 @@ impl Server {
         }
         for (number, processor) in self.own() {
             self.start(number, processor)?;
-            if processor.doing() == Doing::Halted
-                && let Some(event) = self.shared.machine.take_interrupt(number)
-            {
-                processor.wake(event)?;
+            match processor.doing() {
+                Doing::Halted => {
+                    if let Some(event) = self.shared.machine.take_interrupt(number) {
+                        processor.wake(event)?;
+                    }
+                }
+                // Somebody rang for it while it was woken for something else.
+                Doing::Running if self.shared.machine.board.has_interrupt(number) => {
+                    processor.kick()?;
+                }
+                Doing::Running | Doing::Waiting => {}
             }
         }
         Ok(())
@@ -115,7 +122,7 @@ impl Server {
     fn start(&self, number: usize, processor: &VirtualProcessor) -> Result<(), Error> {
         match self.shared.machine.board.take_start(number) {
             Some(Start::Wait) => {
-                processor.pcb.suspend()?;
+                suspend(processor)?;
                 processor.set_doing(Doing::Waiting);
             }
             // One that waits for that is started, and no other.
@@ -143,10 +150,8 @@ impl Server {
                     let mut registers = Registers(processor.pcb);
                     let ahead = registers.get(TIME, 0);
                     registers.set(TIME, 0, ahead.wrapping_sub(passed));
-                    // Whoever asked before did so in vain, perhaps.
-                    processor.set_awaited(false);
                     if processor.doing() == Doing::Running {
-                        processor.pcb.resume()?;
+                        processor.resume()?;
                     }
                 }
                 self.attend()
@@ -157,7 +162,6 @@ impl Server {
                 for (_, processor) in self.own() {
                     suspend(processor)?;
                     processor.set_doing(Doing::Waiting);
-                    processor.set_awaited(false);
                     Registers(processor.pcb).set(TIME, 0, 0);
                 }
                 Ok(())

@@ -148,7 +148,12 @@ impl<'a> Vm<'a> {
         self.shared.take_alarm(self.server.notes.timeline.ticks(deadline))
     }
 
-    /// The alarm rang, or is not set any more.
+    /// The same for a time of the monitor's own.
+    pub fn take_alarm_at(&self, deadline: u64) -> Option<u64> {
+        self.shared.take_alarm(deadline)
+    }
+
+    /// The alarm rang.
     pub fn rang(&self) {
         self.shared.rang();
     }

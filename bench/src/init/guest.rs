@@ -3,6 +3,7 @@
 use a9n_bench::measure::{Measured, SAMPLES, WARM_UP, announce_guest};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::StateGroups;
+use nun::heapless::Vec;
 use nun::mapped::Mapped;
 use nun::{
     Access, AddressSpace, Descriptor, Error, Frame, IpcPort, NotificationPort, PageTable, Pcb,
@@ -10,6 +11,7 @@ use nun::{
     map_pages, ticks,
 };
 
+use crate::counting::{CODE, PATHS, SAMPLE, program};
 use crate::report::Report;
 
 /// Its memory, in the own workspace: far from what `Resources` maps there by itself.
@@ -17,42 +19,11 @@ const ADDRESS: u64 = aci::WORKSPACE_ADDRESS + aci::WORKSPACE_BYTES / 2;
 /// Logarithm of its bytes.
 const MEMORY_BITS: u8 = 16;
 const ACCESS: Access = Access::READ.union(Access::WRITE);
-/// Where its code and what it counted lie.
-const CODE: usize = 0x1000;
-const SAMPLE: usize = 0x2000;
 const ROUNDS: usize = WARM_UP + SAMPLES;
-
-/// `mov di, SAMPLE; again: rdtsc; mov esi, eax`.
-const BEFORE: &[u8] = &[0xbf, 0x00, 0x20, 0x0f, 0x31, 0x66, 0x89, 0xc6];
-/// `xor eax, eax; cpuid`.
-const IDENTIFY: &[u8] = &[0x66, 0x31, 0xc0, 0x0f, 0xa2];
-/// `out 0x80, al`.
-const WRITE_PORT: &[u8] = &[0xe6, 0x80];
-/// `rdtsc; sub eax, esi; mov [di], eax; add di, 4; cmp di, END; jb again; hlt`, but for the distance.
-const AFTER: &[u8] = &[
-    0x0f,
-    0x31,
-    0x66,
-    0x29,
-    0xf0,
-    0x66,
-    0x89,
-    0x05,
-    0x83,
-    0xc7,
-    0x04,
-    0x81,
-    0xff,
-    (SAMPLE + 4 * ROUNDS) as u8,
-    ((SAMPLE + 4 * ROUNDS) >> 8) as u8,
-    0x72,
-];
-const HALT: u8 = 0xf4;
+/// Room for a guest's program.
+const PROGRAM_BYTES: usize = 64;
 /// Where XCR0 stands among the control registers.
 const EXTENDED: usize = 6;
-/// Bytes before `again`.
-const AGAIN: usize = 3;
-
 /// Measures exits of a guest whose monitor is at `port`, with `priority`.
 pub fn measure_all(
     resources: &mut Resources,
@@ -76,9 +47,9 @@ pub fn measure_all(
     pcb.configure_guest(cpu, physical)?;
     pcb.configure_schedule(priority.into(), 0, 0)?;
 
-    for (name, path) in [("virt.cpuid", IDENTIFY), ("virt.io", WRITE_PORT)] {
-        let program = Program::of(path);
-        memory.copy_from(CODE, program.bytes());
+    for (name, path) in PATHS {
+        let program: Vec<u8, PROGRAM_BYTES> = program(path, ROUNDS).collect();
+        memory.copy_from(CODE, &program);
         begin(pcb)?;
         pcb.resume()?;
         wait(resources, pcb)?;
@@ -91,44 +62,13 @@ pub fn measure_all(
         report.show(&Measured::of(name, &mut samples));
         // Once more, warmed up, for whoever follows it.
         begin(pcb)?;
-        announce_guest(name, program.bytes(), CODE);
+        announce_guest(name, &program, CODE);
         pcb.resume()?;
         wait(resources, pcb)?;
     }
     resources.node().remove(own)?;
     resources.discard(pcb)?;
     resources.discard(cpu)
-}
-
-/// A guest's program.
-struct Program {
-    bytes: [u8; Self::MOST],
-    length: usize,
-}
-
-impl Program {
-    const MOST: usize = 64;
-
-    /// The one that counts `path`.
-    fn of(path: &[u8]) -> Self {
-        let mut program = Self { bytes: [0; Self::MOST], length: 0 };
-        for bytes in [BEFORE, path, AFTER] {
-            program.add(bytes);
-        }
-        let back = AGAIN.wrapping_sub(program.length + 1) as u8;
-        program.add(&[back, HALT]);
-        program
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        let end = self.length + bytes.len();
-        self.bytes[self.length..end].copy_from_slice(bytes);
-        self.length = end;
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
 }
 
 /// Makes the guest begin its program, in real mode with all segments at 0, and with the extended states

@@ -6,6 +6,7 @@
 #![no_std]
 #![no_main]
 
+mod counting;
 mod guest;
 mod memory;
 mod report;

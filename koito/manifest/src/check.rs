@@ -29,6 +29,8 @@ pub enum Field {
     Memory,
     /// The memory for processes of its own.
     Pool,
+    /// The most of that.
+    MostPool,
     /// The service that it offers.
     Offers,
     /// A service that it uses.
@@ -95,6 +97,8 @@ pub enum Defect<'a> {
     BadMemory,
     /// The memory for processes of its own is too little or too much.
     BadPool,
+    /// There may be more of it than there is, but the component always runs, or that is less, or too much.
+    BadMostPool,
     /// The longest delay is shorter than the first, or nothing is ever tried.
     BadRestart,
 }
@@ -160,6 +164,11 @@ impl fmt::Display for Defect<'_> {
                 f,
                 "a component builds processes from at least {} KiB, and at most {} GiB",
                 1 << (MEMORY_BITS.start() - 10),
+                1 << (MEMORY_BITS.end() - 30),
+            ),
+            Self::BadMostPool => write!(
+                f,
+                "what runs on request may have a larger pool than usual, of at most {} GiB",
                 1 << (MEMORY_BITS.end() - 30),
             ),
             Self::BadMemory => write!(
@@ -357,6 +366,11 @@ fn check_alone<'a>(component: &Component<'a>, report: &mut impl FnMut(Field, Def
     let pool = component.pool_bits;
     if pool > 0 && !MEMORY_BITS.contains(&pool) {
         report(Field::Pool, Defect::BadPool);
+    }
+    let most = component.most_pool_bits;
+    let may_grow = component.on_request && pool > 0 && (pool..=*MEMORY_BITS.end()).contains(&most);
+    if most > 0 && !may_grow {
+        report(Field::MostPool, Defect::BadMostPool);
     }
     let shares = component.dma_bits > 0;
     if shares && (component.pci.is_none() || !DMA_BITS.contains(&component.dma_bits)) {

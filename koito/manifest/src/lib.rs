@@ -34,7 +34,9 @@ pub const MOST_USES: usize = 12;
 /// Most device resources of one kind that a component has.
 pub const MOST_DEVICES: usize = 4;
 /// Most boot modules of a component.
-pub const MOST_MODULES: usize = 4;
+pub const MOST_MODULES: usize = 6;
+/// Most pieces of memory that a pool consists of.
+pub const MOST_PIECES: usize = 16;
 /// Most channels that a component has, to all its partners together.
 pub const MOST_CHANNELS: usize = 8;
 /// Memory of a channel, as logarithms of bytes: at least the rings, at most what has room.
@@ -84,6 +86,9 @@ pub struct Component<'a> {
     /// Logarithm of further bytes, from which it builds processes of its own; 0 if it builds none. Such a
     /// component gets its own address space, and may hand out capabilities to the port that it serves.
     pub pool_bits: u8,
+    /// Logarithm of the bytes that its pool has at most, if whoever starts it asks for another amount; 0 if nobody
+    /// may.
+    pub most_pool_bits: u8,
     /// The service that it offers. The supervisor keeps the port.
     pub offers: Option<&'a str>,
     /// The services that it may call.

@@ -12,6 +12,7 @@ fn component(name: &str) -> Component<'_> {
         arguments: "",
         priority: 100,
         memory_bits: 20,
+        most_pool_bits: 0,
         pool_bits: 0,
         offers: None,
         uses: Default::default(),
@@ -170,6 +171,9 @@ fn numbers_out_of_range_are_refused() {
             ..component("b")
         },
         Component { restart: Restart { tries: 0, ..Restart::default() }, ..component("c") },
+        Component { pool_bits: 20, most_pool_bits: 19, on_request: true, ..component("d") },
+        Component { pool_bits: 20, most_pool_bits: 21, ..component("e") },
+        Component { pool_bits: 20, most_pool_bits: 21, on_request: true, ..component("f") },
     ]);
     assert_eq!(
         defects(&bad),
@@ -180,6 +184,8 @@ fn numbers_out_of_range_are_refused() {
             (1, Field::Memory, Defect::BadMemory),
             (1, Field::Restart, Defect::BadRestart),
             (2, Field::Restart, Defect::BadRestart),
+            (3, Field::MostPool, Defect::BadMostPool),
+            (4, Field::MostPool, Defect::BadMostPool),
         ]
     );
     assert!(matches!(defects(&manifest([]))[..], [(0, Field::Name, Defect::Empty)]));

@@ -57,7 +57,7 @@ impl Limits {
         let mut limits = [[NONE; 2]; 16];
         limits[STACK] = [8 << 20, NONE];
         limits[CORE] = [0, NONE];
-        limits[PROCESSES] = [1024; 2];
+        limits[PROCESSES] = [512; 2];
         limits[FILES] = [1024, MOST_FILES];
         limits[NICE] = [0; 2];
         limits[NICE + 1] = [0; 2];

@@ -168,6 +168,9 @@ impl Server {
         mut image: Image,
     ) -> Result<(u64, u64), Errno> {
         let program = if program.is_movable { program.moved(MOVABLE) } else { program };
+        if program.span().1 > space.top {
+            return Err(Errno::ENOMEM);
+        }
         for segment in &program.segments {
             self.place_segment(space, file, segment)?;
         }
@@ -187,6 +190,9 @@ impl Server {
                 self.place_segment(space, interpreter, segment)?;
             }
             first = program.entry;
+        }
+        if first >= USER_END {
+            return Err(Errno::ENOEXEC);
         }
         let stack = Area {
             end: STACK_TOP,

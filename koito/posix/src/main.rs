@@ -44,7 +44,7 @@ use server::Server;
 nun::entry!(main, stack = 256 * 1024);
 
 /// What programs may not use of the server's own memory: a call that goes on has to find enough for itself.
-const RESERVE: usize = 2 << 20;
+const RESERVE: usize = 3 << 20;
 
 #[global_allocator]
 static HEAP: nun_heap::Counted = nun_heap::Counted::new();

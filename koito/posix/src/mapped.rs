@@ -114,7 +114,8 @@ impl World {
         }
         let index = u32::try_from(offset / PAGE_BYTES).map_err(|_| Refusal::PastEnd)?;
         loop {
-            match self.vfs.page(inode, index) {
+            let room = if writes { self.vfs.find_room_for_page(inode, index) } else { Ok(()) };
+            match room.and_then(|()| self.vfs.page(inode, index)) {
                 Ok(page) => {
                     if writes {
                         self.vfs.mark_dirty(inode, index);
@@ -132,6 +133,7 @@ impl World {
                 Err(Stop::Error(Errno::ENOSPC)) if self.vfs.pages.pool.free() == 0 => {
                     return Err(Refusal::NoMemory);
                 }
+                Err(Stop::Wait(_)) => self.disk.catch_up(&mut self.vfs),
                 Err(_) => return Err(Refusal::PastEnd),
             }
         }

@@ -316,7 +316,12 @@ impl Server {
         if self.spaces[space].users == 0
             && let Some(space) = self.spaces.remove(space)
         {
+            let shared = space.has_shared();
             space.dissolve(&mut self.world);
+            if shared {
+                // Memory that nobody shares any more goes with its last user.
+                self.world.forget_all_unmapped(&self.spaces);
+            }
         }
     }
 

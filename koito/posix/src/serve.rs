@@ -1,14 +1,14 @@
 //! The server's threads: one on each processor, with a port of its own, which programs there call. All of them work
 //! on the same state, one at a time.
 //!
-//! A thread has the state from when something came until it knows the answer, and waits for nothing meanwhile. The
-//! answer goes out afterwards, but for one: a thread of a program that is to stop has stopped before others have the state,
-//! since they may let it go on, or use what it consists of again. So to who has the state, each thread of a program
-//! either runs, and can be interrupted or suspended as the kernel has it, or is stopped.
+//! A thread has the state from when something came until it knows the answer, and waits for no program meanwhile. The
+//! answer goes out afterwards, but for one: a thread of a program that is to stop has stopped before others have the
+//! state, since they may let it go on, or use what it consists of again. So to who has the state, each thread of a
+//! program either runs, and can be interrupted or suspended as the kernel has it, or is stopped.
 //!
-//! One thing is as it is with a single thread only in the end: a message may have come, and its sender be ended by another
-//! thread before the state is there to look at it. Whoever ends a thread that may run counts that
-//! ([`cuts`](Server::cuts)); who finds the count changed has the kernel say whether the message still wants an answer.
+//! A message may have come, and its sender be ended by another thread before the state is there to look at it. Whoever
+//! ends a thread that may run counts that ([`cuts`](Server::cuts)); who finds the count changed has the kernel say
+//! whether the message still wants an answer.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

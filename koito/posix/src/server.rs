@@ -220,7 +220,9 @@ impl Server {
             Err(Stop::Error(errno)) => errno.answer(),
             Err(_) => return Err(self.finish_call(task, answer, (number, arguments))),
         };
-        match self.woken.is_empty() && !self.tasks[task].attention {
+        // It may have ended by its own call.
+        let goes_on = self.tasks.get(task).is_some_and(|it| !it.attention);
+        match goes_on && self.woken.is_empty() {
             true => Ok(result),
             false => Err(self.finish_call(task, answer, (number, arguments))),
         }

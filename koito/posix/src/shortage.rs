@@ -20,8 +20,8 @@ const FEW: usize = 1024;
 const ENOUGH: usize = FEW + 512;
 /// With fewer free pages than any call takes, programs end.
 const LEAST: usize = 512;
-/// Pages that are looked at for one that can be forgotten, at a time.
-const LOOKS: usize = 8;
+/// Pages that are looked at for some that can be forgotten, as long as there are enough for now.
+const LOOKS: usize = 256;
 /// Requests that contents are written back by before programs end.
 const MOST_WRITES: usize = 64;
 /// Bytes that the server keeps of its own for a process, an area, a page table, a descriptor.
@@ -57,13 +57,14 @@ impl World {
 
     /// Makes room by what the file server has as well, or takes now.
     fn forget_contents(&mut self) {
+        let mut looks = LOOKS;
         for _ in 0..MOST_WRITES {
-            let wanted = ENOUGH.saturating_sub(self.free());
-            self.vfs.forget(wanted, wanted * LOOKS);
-            // As long as there is enough for now, others write back.
-            if self.free() >= LEAST || !self.disk.write_some(&mut self.vfs) {
+            self.vfs.forget(ENOUGH.saturating_sub(self.free()), looks);
+            // As long as there is enough for now, others look further, and write back.
+            if self.free() >= LEAST || (looks > LOOKS && !self.disk.write_some(&mut self.vfs)) {
                 return;
             }
+            looks = usize::MAX;
         }
     }
 }

@@ -87,8 +87,11 @@ impl Server {
         if matches!(signal, Signal::CONTINUE | Signal::KILL) {
             self.continue_process(process, signal);
         }
-        !self.processes[process].actions[signal.index()].ignores(signal)
-            || self.is_held_back(process, signal)
+        // What it was sent while it was stopped may have ended it by now.
+        let goes_on = self.processes.get(process).filter(|it| !it.life.is_over());
+        goes_on.is_some_and(|it| {
+            !it.actions[signal.index()].ignores(signal) || self.is_held_back(process, signal)
+        })
     }
 
     /// Whether all threads of a process hold a signal back.
@@ -104,11 +107,15 @@ impl Server {
         }
         self.processes[process].life = Life::Running;
         for task in self.tasks_of(process) {
-            if core::mem::take(&mut self.tasks[task].held) {
+            // What the first of them takes may end them all.
+            if let Some(it) = self.tasks.get_mut(task)
+                && core::mem::take(&mut it.held)
+            {
                 self.run(task);
             }
         }
-        if signal == Signal::CONTINUE && self.processes.get(process).is_some() {
+        let goes_on = self.processes.get(process).is_some_and(|it| !it.life.is_over());
+        if signal == Signal::CONTINUE && goes_on {
             self.processes[process].life = Life::Continued;
             self.processes[process].is_news = true;
             self.tell_parent(process);

@@ -457,6 +457,11 @@ impl Space {
         }
     }
 
+    /// Whether it shares what is written with others.
+    pub fn has_shared(&self) -> bool {
+        self.areas.iter().any(|(_, area)| area.sharing == Sharing::Shared)
+    }
+
     /// Gives everything back.
     pub fn dissolve(mut self, world: &mut World) {
         self.note_written(world, 0..u64::MAX);

@@ -201,7 +201,8 @@ impl Server {
         };
         let again = pending.ring_again(number as u32, rings);
         if let Some(alarm) = self.processes[process].timers.alarms[number].as_mut() {
-            alarm.overrun = if again { alarm.overrun + rings } else { rings - 1 };
+            let before = if again { alarm.overrun } else { 0 };
+            alarm.overrun = before.saturating_add(if again { rings } else { rings - 1 });
         }
         if again {
             return;

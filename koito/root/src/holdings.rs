@@ -12,6 +12,7 @@ use nun::{
 };
 
 use crate::device::{Device, Machine};
+use crate::pool::Pool;
 use crate::screen::Screen;
 
 /// What stands in a manifest entry, as it is on this machine.
@@ -19,7 +20,7 @@ pub struct Holdings {
     /// All memory of an instance.
     pub quota: Generic,
     /// What it builds processes from.
-    pub pool: Option<Generic>,
+    pub pool: Pool,
     /// The page that tells it all this.
     pub environment: Frame,
     pub io_ports: Vec<IoPort, MOST_DEVICES>,
@@ -69,11 +70,9 @@ impl Holdings {
         component: &Component<'_>,
         notification: NotificationPort,
     ) -> Result<Self, Lack> {
-        let quota = memory(resources, component.memory_bits)?;
-        let pool = match component.pool_bits {
-            0 => None,
-            bits => Some(memory(resources, bits)?),
-        };
+        let bits = component.memory_bits;
+        let quota = resources.make(bits).map_err(|_| Lack::Memory(bits))?;
+        let pool = Pool::kept(resources, component)?;
         let ring = |resources: &mut Resources, bits| make_bell(resources, notification, bits);
         let mut interrupts = Vec::new();
         for (number, line) in component.interrupts.iter().enumerate() {
@@ -97,11 +96,6 @@ impl Holdings {
         let environment = resources.make(ENVIRONMENT_BITS)?;
         Ok(Self { quota, pool, environment, io_ports, interrupts, device, screen })
     }
-}
-
-/// A piece of memory, which may not be there.
-fn memory(resources: &mut Resources, bits: u8) -> Result<Generic, Lack> {
-    resources.make(bits).map_err(|_| Lack::Memory(bits))
 }
 
 /// A capability to signal `bits` of `notification`, which can be handed on.

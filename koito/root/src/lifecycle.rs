@@ -122,14 +122,36 @@ impl State {
         Some(verdict)
     }
 
-    /// Takes the service of a component away from its clients: those that wait for it get an
-    /// error, and so do all later calls.
+    /// A component does not run for now. Its service is taken away from its clients: those that wait for it get an
+    /// error, and so do all later calls. What it has only while it is wanted goes back.
     pub fn close(&mut self, index: usize) {
+        self.give_pool_back(index);
         let Some(port) = self.ports.get_mut(index).and_then(Option::take) else { return };
         let removed = self.resources.discard(port);
         let told = self.links.tell_clients(&mut self.resources, index, true);
         if let Err(error) = removed.and(told) {
             self.events.say(format_args!("a service cannot be taken away: {error}"));
+        }
+    }
+
+    /// Takes the memory that a component on request builds processes from.
+    pub fn take_pool(&mut self, index: usize) -> Result<(), Error> {
+        let Some(part) = self.parts.get_mut(index) else { return Ok(()) };
+        let bytes = part.pool_bytes;
+        match part.pool_mut() {
+            Some(pool) => pool.fill(&mut self.resources, bytes),
+            None => Ok(()),
+        }
+    }
+
+    fn give_pool_back(&mut self, index: usize) {
+        let Some(part) = self.parts.get_mut(index).filter(|it| it.component.on_request) else {
+            return;
+        };
+        let name = part.component.name;
+        let given = part.pool_mut().map(|pool| pool.give_back(&mut self.resources));
+        if let Some(Err(error)) = given {
+            self.events.say(format_args!("memory of {name} is lost: {error}"));
         }
     }
 

@@ -15,6 +15,7 @@ mod lifecycle;
 mod links;
 mod part;
 mod pci;
+mod pool;
 mod power;
 mod screen;
 mod serve;

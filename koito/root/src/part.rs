@@ -6,20 +6,21 @@ use koito::conventions::{
 use koito::services::Order;
 use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
-    Component, DEVICES, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES, MOST_USES,
-    POWER, SUPERVISOR, Vec,
+    Component, DEVICES, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES,
+    MOST_PIECES, MOST_USES, POWER, SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::aci::{self, Convention};
 use nun::service::{Epoch, String};
 use nun::{
     Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InitModule, IpcPort,
-    NotificationPort, ObjectType, Process, Resources, Rights, Start, StartError,
+    NotificationPort, Process, Resources, Rights, Start, StartError,
 };
 
 use crate::device::{Device, Readiness, map_table};
 use crate::holdings::{Holdings, Lack, make_bell};
 use crate::life::Life;
+use crate::pool::Pool;
 
 /// What the root server itself is reached by.
 #[derive(Clone, Copy)]
@@ -93,6 +94,7 @@ struct Told {
     device: Option<Description>,
     framebuffer: Option<Framebuffer>,
     modules: Vec<Module, MOST_MODULES>,
+    pool: Vec<u8, MOST_PIECES>,
 }
 
 /// A component.
@@ -111,6 +113,8 @@ pub struct Part {
     pub waker: NotificationPort,
     /// Asks for a sign of life.
     pub asker: NotificationPort,
+    /// Bytes that its pool has while it runs, if it does so on request.
+    pub pool_bytes: u64,
     /// With what a thread of its own signals.
     thread: NotificationPort,
     index: usize,
@@ -148,6 +152,7 @@ impl Part {
             asker: make_bell(resources, notification, signal::ALIVE)?,
             thread: make_bell(resources, notification, signal::THREAD)?,
             holdings: hold(resources, &component, notification),
+            pool_bytes: pool_bytes(&component),
             index,
             program,
             notification,
@@ -176,6 +181,34 @@ impl Part {
     /// All memory of its instances, if it has any.
     pub fn quota(&self) -> Option<Generic> {
         self.holdings.as_ref().ok().map(|it| it.quota)
+    }
+
+    /// What it builds processes from.
+    pub fn pool(&self) -> Option<&Pool> {
+        self.holdings.as_ref().ok().map(|it| &it.pool)
+    }
+
+    /// See [`pool`](Self::pool).
+    pub fn pool_mut(&mut self) -> Option<&mut Pool> {
+        self.holdings.as_mut().ok().map(|it| &mut it.pool)
+    }
+
+    /// Has it run with a pool of `bytes` bytes from its next start on; without, with the one of its manifest entry.
+    /// Says whether it may.
+    pub fn allot(&mut self, bytes: Option<u64>) -> bool {
+        let may = bytes.is_none_or(|bytes| (1..=self.most_pool_bytes()).contains(&bytes));
+        if may {
+            self.pool_bytes = bytes.unwrap_or(pool_bytes(&self.component));
+        }
+        may
+    }
+
+    /// Bytes that its pool may have.
+    pub fn most_pool_bytes(&self) -> u64 {
+        match self.component.most_pool_bits {
+            0 => pool_bytes(&self.component),
+            bits => 1 << bits,
+        }
     }
 
     /// Its device.
@@ -214,14 +247,12 @@ impl Part {
             return Err(nun::EXHAUSTED.into());
         };
         // Who builds processes needs slots for them.
-        let node_radix = if pool.is_some() { BUILDER_RADIX } else { aci::NODE_RADIX };
+        let builds = self.component.pool_bits > 0;
+        let node_radix = if builds { BUILDER_RADIX } else { aci::NODE_RADIX };
         let convention = Convention { node_radix, ..aci::NUN };
         let mut process = Process::load_from_as(resources, *quota, self.program, &convention)?;
-        if let Some(pool) = pool {
-            // Of an instance that ended nothing may be left.
-            resources.node().revoke(pool.descriptor().index())?;
-            let (bits, at) = (self.component.pool_bits.into(), aci::slot::HEAP_MEMORY);
-            pool.convert(ObjectType::Generic, bits, 1, process.node(), at)?;
+        let pool = pool.grant(resources, &process)?;
+        if builds {
             let both = Rights::READ | Rights::WRITE;
             process.grant(aci::slot::ADDRESS_SPACE, process.address_space(), both, 0)?;
         }
@@ -239,7 +270,7 @@ impl Part {
         let framebuffer = screen.as_ref().map(|it| it.give(&mut process)).transpose()?;
         let page = *environment;
         let modules = self.grant_modules(resources.init(), &process)?;
-        let told = Told { clients: around.clients, channels, device, framebuffer, modules };
+        let told = Told { clients: around.clients, channels, device, framebuffer, modules, pool };
         self.tell(resources, root, told, page)?;
         process.map(page, ENVIRONMENT_ADDRESS, 1, Access::READ)?;
         self.grant(root, served, &process)?;
@@ -296,7 +327,7 @@ impl Part {
         &self,
         resources: &mut Resources,
         root: &Root,
-        Told { clients, channels, device, framebuffer, modules }: Told,
+        Told { clients, channels, device, framebuffer, modules, pool }: Told,
         page: Frame,
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
@@ -320,6 +351,7 @@ impl Part {
             device,
             framebuffer,
             modules,
+            pool,
         };
         let mut buffer = [0; ENVIRONMENT_BYTES];
         match environment.pack(&mut buffer) {
@@ -330,17 +362,17 @@ impl Part {
 
     /// Gives an instance what is its own, and nothing besides.
     fn grant(&self, root: &Root, served: Option<IpcPort>, process: &Process) -> Result<(), Error> {
-        let Ok(Holdings { pool, io_ports, interrupts, .. }) = &self.holdings else { return Ok(()) };
+        let Ok(Holdings { io_ports, interrupts, .. }) = &self.holdings else { return Ok(()) };
         let identifier = sender::join(self.index, sender::ENDED);
         process.grant(aci::slot::SUPERVISOR, root.port, Rights::WRITE, identifier)?;
         process.grant(slot::NOTIFICATION, self.notification, Rights::READ, 0)?;
         if let Some(port) = served {
             // Who builds processes is their resolver at the same port.
             let hands_out = Rights::READ | Rights::WRITE | Rights::COPY | Rights::MODIFY;
-            let rights = if pool.is_some() { hands_out } else { Rights::READ };
+            let rights = if self.component.pool_bits > 0 { hands_out } else { Rights::READ };
             process.grant(slot::SERVED, port, rights, 0)?;
         }
-        if pool.is_some() {
+        if self.component.pool_bits > 0 {
             process.grant(slot::BELL, self.thread, Rights::WRITE, 0)?;
         }
         if self.component.alarm {
@@ -359,4 +391,9 @@ impl Part {
         }
         Ok(())
     }
+}
+
+/// Bytes of the pool in a manifest entry.
+fn pool_bytes(component: &Component<'_>) -> u64 {
+    if component.pool_bits > 0 { 1 << component.pool_bits } else { 0 }
 }

@@ -13,6 +13,7 @@ use nun::service::{Caller, String};
 use nun::ticks;
 
 use crate::life::Life;
+use crate::pool::Pool;
 use crate::power;
 use crate::supervisor::State;
 
@@ -37,6 +38,8 @@ impl Supervisor for Service<'_> {
             failures: part.failure_count,
             priority: part.component.priority,
             memory_bits: part.component.memory_bits,
+            pool: part.pool().map_or(0, Pool::bytes),
+            most_pool: part.most_pool_bytes(),
             memory_used: part.quota().and_then(|it| it.information().ok()).map_or(0, |it| it.2),
             uptime,
             time,
@@ -73,23 +76,11 @@ impl Supervisor for Service<'_> {
     }
 
     fn start(&self, _: Caller, name: Name) -> Result<(), SupervisorError> {
-        let mut state = self.0.borrow_mut();
-        let index = state.find(&name)?;
-        let part = state.parts.get_mut(index).ok_or(SupervisorError::Unknown)?;
-        if matches!(part.life.condition(), Condition::Running | Condition::Restarting) {
-            return Err(SupervisorError::NotNow);
-        }
-        part.failures = Default::default();
-        if let Some(device) = part.device_mut() {
-            device.try_again();
-        }
-        state.open(index).map_err(|_| SupervisorError::Failed)?;
-        state.start(index).map_err(|error| {
-            state.tell_why(index, &error);
-            // Nobody shall wait for it.
-            state.close(index);
-            SupervisorError::Failed
-        })
+        self.0.borrow_mut().begin(&name, None)
+    }
+
+    fn start_with(&self, _: Caller, name: Name, pool: u64) -> Result<(), SupervisorError> {
+        self.0.borrow_mut().begin(&name, Some(pool))
     }
 
     fn memory(&self, _: Caller) -> Memory {
@@ -151,6 +142,30 @@ impl Power for Service<'_> {
 }
 
 impl State {
+    /// Starts a component that does not run, with a pool of `pool` bytes.
+    fn begin(&mut self, name: &str, pool: Option<u64>) -> Result<(), SupervisorError> {
+        let index = self.find(name)?;
+        let part = self.parts.get_mut(index).ok_or(SupervisorError::Unknown)?;
+        if matches!(part.life.condition(), Condition::Running | Condition::Restarting) {
+            return Err(SupervisorError::NotNow);
+        }
+        if pool.is_some() && !part.component.on_request || !part.allot(pool) {
+            return Err(SupervisorError::Quota);
+        }
+        part.failures = Default::default();
+        if let Some(device) = part.device_mut() {
+            device.try_again();
+        }
+        self.take_pool(index).map_err(|_| SupervisorError::Memory)?;
+        self.open(index).map_err(|_| SupervisorError::Failed)?;
+        self.start(index).map_err(|error| {
+            self.tell_why(index, &error);
+            // Nobody shall wait for it.
+            self.close(index);
+            SupervisorError::Failed
+        })
+    }
+
     fn find(&self, name: &str) -> Result<usize, SupervisorError> {
         let found = self.parts.iter().position(|part| part.component.name == name);
         found.ok_or(SupervisorError::Unknown)

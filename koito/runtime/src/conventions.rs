@@ -1,6 +1,6 @@
 //! What root server and components agree upon: where capabilities are, and what signals mean.
 
-use koito_manifest::{CHANNEL_BITS, MOST_CHANNELS, MOST_DEVICES, MOST_USES};
+use koito_manifest::{CHANNEL_BITS, MOST_CHANNELS, MOST_DEVICES, MOST_PIECES, MOST_USES};
 use nun::aci;
 
 /// Slots of a component's root node, besides those of [`nun::aci::slot`].
@@ -25,12 +25,19 @@ pub mod slot {
     pub const CHANNELS: u64 = INTERRUPTS + MOST_DEVICES as u64;
     /// The frames of its boot modules, likewise, in the root node of one that builds processes.
     pub const MODULES: u64 = 1 << (super::BUILDER_RADIX - 1);
+    /// All pieces of its pool but the first, right before them.
+    pub const POOL: u64 = MODULES - super::MOST_PIECES as u64;
     /// Signals that a thread of its own wants something, in the root node of one that has memory for threads.
     pub const BELL: u64 = CHANNELS + MOST_CHANNELS as u64;
     /// Where the Replies of waiting callers go.
     pub const REPLIES: u64 = aci::slot::FREE;
 
     const _: () = assert!(BELL < aci::slot::FREE);
+}
+
+/// The slot of piece `index` of a component's pool.
+pub const fn pool_slot(index: usize) -> u64 {
+    if index == 0 { aci::slot::HEAP_MEMORY } else { slot::POOL + index as u64 }
 }
 
 /// Radix of the root node of a component that builds processes of its own: its slots from

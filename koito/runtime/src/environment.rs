@@ -3,7 +3,8 @@
 use core::fmt;
 
 use koito_manifest::{
-    MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES, MOST_USES, NAME_BYTES, PortRange,
+    MOST_CHANNELS, MOST_COMPONENTS, MOST_DEVICES, MOST_MODULES, MOST_PIECES, MOST_USES, NAME_BYTES,
+    PortRange,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::aci::MODULES_ADDRESS;
@@ -52,6 +53,9 @@ pub struct Environment {
     pub framebuffer: Option<Framebuffer>,
     /// The boot modules that it may read.
     pub modules: Vec<Module, MOST_MODULES>,
+    /// Its pool: the logarithms of the bytes of its pieces, which stand where
+    /// [`pool_slot`](crate::conventions::pool_slot) says.
+    pub pool: Vec<u8, MOST_PIECES>,
 }
 
 /// A boot module: frames that may be read.
@@ -278,6 +282,11 @@ impl Environment {
         self.modules.iter().find(|it| it.name == name).ok_or(Missing::Module(name))
     }
 
+    /// Bytes of its pool.
+    pub fn pool_bytes(&self) -> u64 {
+        self.pool.iter().map(|bits| 1_u64 << bits).sum()
+    }
+
     /// `milliseconds` in ticks.
     pub fn ticks(&self, milliseconds: u64) -> u64 {
         milliseconds.saturating_mul(self.ticks_per_millisecond)
@@ -307,6 +316,7 @@ mod tests {
             device: None,
             framebuffer: None,
             modules: Vec::new(),
+            pool: [20, 14].into_iter().collect(),
         };
         let mut page = [0; ENVIRONMENT_BYTES];
         environment.pack(&mut page).unwrap();
@@ -319,7 +329,7 @@ mod tests {
         assert_eq!(read.io_ports(1), Err(Missing::Device));
         assert_eq!(read.interrupt(0), Err(Missing::Device));
         assert_eq!(read.module("disk"), Err(Missing::Module("disk")));
-        assert_eq!(read.ticks(7), 7000);
+        assert_eq!((read.ticks(7), read.pool_bytes()), (7000, (1 << 20) + (1 << 14)));
         assert_eq!(read.channel("log").err(), Some(Missing::Channel("log")));
         assert!(read.clients_ends().is_empty(), "it is the client there");
         let bulk = read.bulk(|channel| channel.to.is_some()).unwrap();

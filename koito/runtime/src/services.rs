@@ -53,4 +53,7 @@ pub use supervisor::{
     SupervisorError, SupervisorServer,
 };
 pub use switch::{Switch, SwitchClient, SwitchPort, SwitchServer};
-pub use vm::{COMMAND_LINE_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus};
+pub use vm::{
+    COMMAND_LINE_BYTES, MONITOR_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus,
+    VmTerminal,
+};

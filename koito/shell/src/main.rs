@@ -15,6 +15,7 @@ mod vm;
 use core::fmt::{self, Write};
 
 use commands::Shell;
+use koito::services::VmTerminal;
 use koito::{Environment, Missing};
 use koito_line_editor::{Editor, Event};
 use nun::service::String;
@@ -42,6 +43,7 @@ fn serve(shell: &Shell<'_>, terminal: &mut Terminal) -> fmt::Result {
     writeln!(terminal, "\nKOITO on A9N. `help` lists the commands.")?;
     // Who brings a guest along wants to see it.
     if shell.environment.epoch == 1
+        && terminal.which() == VmTerminal::Console
         && let Some(name) = vm::first(shell.environment)
     {
         terminal.come_forward();

@@ -44,6 +44,10 @@ pub fn inspect(shell: &Shell<'_>, words: &[&str], terminal: &mut Terminal) -> fm
     let milliseconds = status.time / shell.environment.ticks_per_millisecond;
     writeln!(terminal, "  is         {}, instance {}", status.condition, status.epoch)?;
     writeln!(terminal, "  has run    {} ms, {milliseconds} ms of them on a CPU", status.uptime)?;
+    if status.most_pool > 0 {
+        let (pool, most) = (status.pool >> 20, status.most_pool >> 20);
+        writeln!(terminal, "  builds     processes from {pool} MiB, {most} at most")?;
+    }
     match shell.supervisor.describe(index as u8) {
         Ok(about) => {
             writeln!(terminal, "  runs       {}", about.program)?;

@@ -4,6 +4,7 @@ use core::fmt;
 
 use koito::services::{
     ConsoleClient, KEY_BYTES, KeyboardClient, Keys, ScreenClient, TEXT_BYTES, UNREAD_BYTES,
+    VmTerminal,
 };
 use koito::{Environment, Missing};
 use nun::heapless::Deque;
@@ -69,6 +70,14 @@ impl Terminal {
             let _ = self.unread.push_back(byte);
         }
         Ok(())
+    }
+
+    /// Which one it is, for who shows something there by itself.
+    pub const fn which(&self) -> VmTerminal {
+        match self.line {
+            Line::Console(_) => VmTerminal::Console,
+            Line::Desk(..) => VmTerminal::Screen,
+        }
     }
 
     /// Rows and columns, where they are known.

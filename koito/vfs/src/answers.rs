@@ -90,9 +90,11 @@ impl<P: Pages> Vfs<P> {
             (Ask::Read { first, count }, Ok(Reply::Bytes(bytes))) => {
                 return self.fill_pages(inode, *first, *count, bytes).map(|()| Finished::Again);
             }
-            (Ask::Write { .. } | Ask::Change { .. }, reply) => {
+            (Ask::Write { first, bytes, .. }, reply) => {
+                self.room_answered(inode, (*first, *bytes), reply.is_ok());
                 self.written_back(inode, reply.err());
             }
+            (Ask::Change { .. }, reply) => self.written_back(inode, reply.err()),
             (Ask::Create { parent, name, maker, .. }, Ok(Reply::Node(node, attributes))) => {
                 let directory = &mut self.inodes[inode].attributes;
                 directory.touch(maker.now);
@@ -135,7 +137,10 @@ impl<P: Pages> Vfs<P> {
                 return Ok(Finished::Done);
             }
             (Ask::Sync, Ok(_)) => return Ok(Finished::Done),
-            (Ask::Space, Ok(Reply::Space(space))) => self.space = Some(space),
+            (Ask::Space, Ok(Reply::Space(space))) => {
+                self.room_told(&space);
+                self.space = Some(space);
+            }
             (Ask::Forget { .. }, _) => {}
             (_, Err(errno)) => return Err(errno),
             (_, Ok(_)) => return Err(Errno::EIO),
@@ -175,7 +180,8 @@ impl<P: Pages> Vfs<P> {
         };
         let inode = self.add_inode(filesystem, attributes, body);
         self.inodes[inode].number = node.into();
-        self.inodes[inode].remote = Some(Remote::new(node, 1, attributes.size));
+        self.inodes[inode].remote =
+            Some(Remote::new(node, 1, (attributes.size, attributes.sectors)));
         self.nodes.insert(node, inode);
         inode
     }

@@ -28,6 +28,15 @@ pub(crate) struct Cached {
     pub page: Page,
     pub dirty: bool,
     pub recent: bool,
+    /// It has its place on the disk; until it is dirty, it is not known whether one that has none needs one.
+    pub placed: bool,
+}
+
+impl Cached {
+    /// Whether its place on the disk is a promise only.
+    const fn is_promised(&self) -> bool {
+        self.dirty && !self.placed
+    }
 }
 
 /// The pages of a file.
@@ -187,8 +196,9 @@ impl<P: Pages> Vfs<P> {
             None => return Err(Errno::ENOSPC),
         };
         let it = &mut self.inodes[inode];
+        let placed = it.remote.as_ref().is_some_and(|remote| index < remote.dense);
         if let Body::File(content) = &mut it.body {
-            content.pages.insert(index, Cached { page, dirty: false, recent: true });
+            content.pages.insert(index, Cached { page, dirty: false, recent: true, placed });
         }
         if is_cache {
             self.cached_pages += 1;
@@ -201,7 +211,7 @@ impl<P: Pages> Vfs<P> {
     }
 
     /// All pages have to be written back first, or there are none to be had.
-    fn wait_for_room(&mut self) -> Result<()> {
+    pub(crate) fn wait_for_room(&mut self) -> Result<()> {
         if let Some(request) = self.write_back() {
             return Err(Stop::Fetch(request));
         }
@@ -234,6 +244,8 @@ impl<P: Pages> Vfs<P> {
             if !whole(end) {
                 self.need(inode, end - 1, 1)?;
             }
+            let page = |at: u64| (at / PAGE_BYTES as u64) as u32;
+            self.find_room(inode, page(offset)..page(end - 1) + 1)?;
         }
         let mut done = 0;
         for (index, within, part) in parts(offset, length) {
@@ -287,6 +299,7 @@ impl<P: Pages> Vfs<P> {
         {
             cached.recent = true;
             if !core::mem::replace(&mut cached.dirty, true) {
+                self.room.promised += u64::from(cached.is_promised());
                 content.dirty += 1;
                 self.dirty_pages += 1;
             }
@@ -333,6 +346,7 @@ impl<P: Pages> Vfs<P> {
         let used = if is_cache { &mut self.cached_pages } else { &mut self.memory_pages };
         *used -= pages.len();
         for cached in pages.into_values() {
+            self.room.promised -= u64::from(cached.is_promised());
             self.pages.release(cached.page);
         }
     }
@@ -355,6 +369,7 @@ impl<P: Pages> Vfs<P> {
         let used = if is_cache { &mut self.cached_pages } else { &mut self.memory_pages };
         *used -= cut.len();
         for cached in cut.values() {
+            self.room.promised -= u64::from(cached.is_promised());
             content.dirty -= usize::from(cached.dirty);
             self.dirty_pages -= usize::from(cached.dirty);
             self.pages.release(cached.page);
@@ -374,6 +389,7 @@ impl<P: Pages> Vfs<P> {
             && shrinks
         {
             remote.cut = Some(remote.cut.map_or(size, |cut| cut.min(size)));
+            remote.dense = remote.dense.min(keep);
         }
         if let Some((index, page)) = last.filter(|_| shrinks && within > 0) {
             self.pages.write(page, within, &[0; PAGE_BYTES][within..]);

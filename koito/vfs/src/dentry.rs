@@ -7,7 +7,7 @@ use core::hash::BuildHasher;
 use koito_linux::Errno;
 
 use crate::arena::Id;
-use crate::inode::{Inode, InodeId};
+use crate::inode::{Inode, InodeId, Kind};
 use crate::page::Pages;
 use crate::stop::{Result, fail};
 use crate::vfs::{Origin, Vfs};
@@ -126,24 +126,31 @@ impl<P: Pages> Vfs<P> {
 
     /// Gives back one hold.
     pub fn unpin(&mut self, dentry: DentryId) {
+        if self.let_go(dentry) {
+            self.forget_idle();
+        }
+    }
+
+    /// The same without a look at others; whether there is one more idle name.
+    fn let_go(&mut self, dentry: DentryId) -> bool {
         let mut dentry = dentry;
         loop {
             let it = &mut self.dentries[dentry];
             it.uses -= 1;
             if it.uses > 0 {
-                return;
+                return false;
             }
             let parent = it.parent;
             if it.found && self.origin(parent) != Origin::Memory {
-                if !core::mem::replace(&mut self.dentries[dentry].idle, true) {
+                let is_new = !core::mem::replace(&mut self.dentries[dentry].idle, true);
+                if is_new {
                     self.idle.push_back(dentry);
-                    self.forget_idle();
                 }
-                return;
+                return is_new;
             }
             self.drop_name(dentry);
             if parent == dentry {
-                return;
+                return false;
             }
             dentry = parent;
         }
@@ -175,12 +182,35 @@ impl<P: Pages> Vfs<P> {
             }
             let parent = it.parent;
             self.drop_name(dentry);
-            self.unpin(parent);
+            // That may be idle now: its turn comes, but not within this one.
+            self.let_go(parent);
         }
     }
 
-    /// A name is not found any more: whoever holds it keeps it, else it goes.
+    /// Forgets names in a directory that was removed: nothing is there, but they would keep it.
+    fn forget_children(&mut self, directory: DentryId) {
+        for _ in 0..self.idle.len() {
+            let Some(dentry) = self.idle.pop_front() else { return };
+            match self.dentries.get(dentry).filter(|it| it.idle) {
+                Some(it) if it.parent == directory && it.uses == 0 => {
+                    self.drop_name(dentry);
+                    self.let_go(directory);
+                }
+                Some(_) => self.idle.push_back(dentry),
+                None => {}
+            }
+        }
+    }
+
+    /// A name is not found any more: whoever holds it keeps it, else it goes. A directory is held by the caller.
     pub(crate) fn detach(&mut self, dentry: DentryId) {
+        let is_removed = |inode: InodeId| {
+            let it = &self.inodes[inode].attributes;
+            it.kind == Kind::Directory && it.links == 0
+        };
+        if self.dentries[dentry].inode.is_some_and(is_removed) && self.dentries[dentry].uses > 1 {
+            self.forget_children(dentry);
+        }
         self.hash_out(dentry);
         let it = &self.dentries[dentry];
         if it.uses == 0 {

@@ -55,6 +55,13 @@ pub struct Epoll {
     pub(crate) queue: QueueId,
 }
 
+impl Epoll {
+    /// Bytes that it takes.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.members.capacity() * size_of::<Member>()
+    }
+}
+
 /// Number of a set.
 pub type EpollId = Id<Epoll>;
 

@@ -191,6 +191,8 @@ pub struct Remote {
     pub changes: Changes,
     /// To what size it has to be cut before pages are written.
     pub cut: Option<u64>,
+    /// Pages of which each has its place on the disk, as far as that is known.
+    pub dense: u32,
     /// The size that the server knows.
     pub size: u64,
     /// What went wrong after somebody was told that all is well.

@@ -19,6 +19,8 @@ impl<P: Pages> Vfs<P> {
                 let socket = &self.sockets[*socket];
                 socket.inbox_bytes + socket.inbox.len() * MESSAGE_BYTES
             }
+            Object::Epoll(epoll) => self.epolls[*epoll].bytes(),
+            Object::Watcher(watcher) => self.watchers[*watcher].bytes(),
             Object::Terminal(_) => TERMINAL_BYTES,
             Object::Text(text) => text.len(),
             _ => 0,

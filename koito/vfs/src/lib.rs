@@ -50,6 +50,7 @@ mod remote;
 mod rename;
 mod resolve;
 mod ring;
+mod room;
 mod seek;
 mod socket;
 mod socket_garbage;

@@ -14,6 +14,8 @@ use crate::vfs::Vfs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner(pub u64);
 
+/// Locks that an owner has on parts of a file, at most; one more when it cuts one in two.
+const MOST: usize = 512;
 /// What makes an owner of an open file's number.
 const FILE: u64 = 1 << 32;
 
@@ -115,7 +117,7 @@ impl<P: Pages> Vfs<P> {
         Ok(self.inodes[self.lockable(file)?].locks.conflict(wanted))
     }
 
-    /// Sets a lock on a part of a file, in place of what its owner had there.
+    /// Sets a lock on a part of a file, in place of what its owner had there; `ENOLCK` if it has too many.
     pub fn lock(&mut self, file: FileId, wanted: Record, patience: Patience) -> Result<()> {
         let inode = self.lockable(file)?;
         if self.inodes[inode].locks.conflict(&wanted).is_some() {
@@ -125,6 +127,10 @@ impl<P: Pages> Vfs<P> {
             };
         }
         let locks = &mut self.inodes[inode].locks;
+        let own = locks.records.iter().filter(|it| it.owner == wanted.owner);
+        if own.count() >= MOST {
+            return fail(Errno::ENOLCK);
+        }
         locks.cut(wanted.owner, wanted.start, wanted.end);
         locks.records.push(wanted);
         self.wake_lockers(inode);

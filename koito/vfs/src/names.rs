@@ -42,6 +42,8 @@ impl<P: Pages> Vfs<P> {
                 let maker = Maker { user, group, permissions, now };
                 let (parent, name) = (found.parent, found.name.clone());
                 let ask = Ask::Create { parent, name, new, maker, exclusive: kind != Kind::File };
+                let inode = self.inode_id(found.parent)?;
+                self.find_room_for_name(inode)?;
                 Err(Stop::Commit(self.request(found.parent, ask)?))
             }
             Origin::Memory => {

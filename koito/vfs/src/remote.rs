@@ -240,7 +240,10 @@ pub enum Finished {
 }
 
 impl Remote {
-    pub(crate) const fn new(node: u32, holds: u32, size: u64) -> Self {
+    /// A node of so many bytes, which takes so many units of 512 bytes.
+    pub(crate) fn new(node: u32, holds: u32, (size, sectors): (u64, u64)) -> Self {
+        let is_dense = sectors.saturating_mul(512) >= size;
+        let dense = if is_dense { pages_of(size).unwrap_or(0) } else { 0 };
         let changes = Changes {
             permissions: None,
             user: None,
@@ -255,6 +258,7 @@ impl Remote {
             under_way: 0,
             changes,
             cut: None,
+            dense,
             size,
             error: None,
             listed: false,

@@ -45,7 +45,9 @@ impl Timer {
                 1
             }
             Some(more) => {
-                self.deadline = Some(deadline + (more + 1) * self.period);
+                // The time may be so far away that there is no number for it: then it does not come.
+                let ahead = self.period.saturating_sub((now - deadline) % self.period);
+                self.deadline = Some(now.saturating_add(ahead));
                 more + 1
             }
         }
@@ -172,5 +174,7 @@ mod tests {
         assert_eq!(timer.left(135), (5, 10));
         assert_eq!((timer.rings(139), timer.rings(140)), (0, 1));
         assert_eq!(Timer::new(Some(100), 10).left(150), (1, 10));
+        let mut timer = Timer::new(Some(100), u64::MAX);
+        assert_eq!((timer.rings(150), timer.rings(u64::MAX - 1)), (1, 0));
     }
 }

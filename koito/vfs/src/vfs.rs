@@ -22,6 +22,7 @@ use crate::proc::System;
 use crate::queue::{QueueId, Queues};
 use crate::remote::{Reported, Request};
 use crate::resolve::Resolve;
+use crate::room::Room;
 use crate::socket::{Socket, SocketId};
 use crate::socket_garbage::Flight;
 use crate::terminals::Terminals;
@@ -138,6 +139,8 @@ pub struct Vfs<P> {
     pub(crate) most_cached: usize,
     /// What is known of the space on the file server's disk.
     pub(crate) space: Option<Reported>,
+    /// What is promised of that, and what is left.
+    pub(crate) room: Room,
     /// Woken when something was written back.
     pub(crate) written: QueueId,
     /// A queue that is never woken.
@@ -187,6 +190,7 @@ impl<P: Pages> Vfs<P> {
             most_pages,
             most_cached: most_pages,
             space: None,
+            room: Room::default(),
             written,
             never,
             next_anonymous: 1,
@@ -249,7 +253,7 @@ impl<P: Pages> Vfs<P> {
             let it = &mut self.inodes[inode];
             it.attributes = attributes;
             it.number = node.into();
-            it.remote = Some(Remote::new(node, 1, 0));
+            it.remote = Some(Remote::new(node, 1, (0, 0)));
             self.nodes.insert(node, inode);
         }
         self.cover(at, root);

@@ -100,7 +100,7 @@ impl Watcher {
     }
 
     /// Bytes that could be read.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.events.iter().map(Vec::len).sum()
     }
 

@@ -25,14 +25,21 @@ impl<P: Pages> Vfs<P> {
             let start = u64::from(first) * PAGE_BYTES as u64;
             let end = (start + u64::from(count) * PAGE_BYTES as u64).min(size);
             remote.size = remote.size.max(end);
+            if first <= remote.dense {
+                remote.dense = remote.dense.max(first + count);
+            }
+            let bytes = end.saturating_sub(start) as usize;
+            let mut promised = 0;
             if let Body::File(content) = &mut it.body {
-                for index in first..first + count {
-                    content.pages.entry(index).and_modify(|cached| cached.dirty = false);
+                for (_, cached) in content.pages.range_mut(first..first + count) {
+                    promised += u64::from(!core::mem::replace(&mut cached.placed, true));
+                    cached.dirty = false;
                 }
                 content.dirty -= count as usize;
                 self.dirty_pages -= count as usize;
             }
-            Ask::Write { first, bytes: end.saturating_sub(start) as usize, now }
+            self.room.take(bytes, promised);
+            Ask::Write { first, bytes, now }
         } else if matches!(it.body, Body::File(_)) && remote.size != size {
             remote.size = size;
             Ask::Change { changes: resize(size), now }

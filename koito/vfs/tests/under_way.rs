@@ -54,3 +54,48 @@ fn a_change_that_is_taken_back_leaves_nothing() {
     // The name that is not there is remembered.
     assert_eq!((after.0, after.1, after.2), (before.0, before.1 + 1, before.2));
 }
+
+#[test]
+fn what_was_written_is_not_lost_when_others_fill_the_disk() {
+    let mut world = World::with_pages(8 * PAGES);
+    let flags = Flags::CREATE | Flags::READ_WRITE;
+    let filler = world.open("/disk/filler", flags).unwrap();
+    let own = world.open("/disk/own", flags).unwrap();
+    let mut written = vec![];
+    let refused = (0u8..250).find_map(|round| {
+        // Written back now and then only, so that much is on its way when the disk is full.
+        let filled = (0..8).find_map(|_| world.write(filler, &[0xff; PAGES * PAGE_BYTES]).err());
+        match world.write(own, &[round; PAGE_BYTES]) {
+            Ok(PAGE_BYTES) => written.push(round),
+            other => return Some(other),
+        }
+        filled.map(Err)
+    });
+    assert_eq!(refused, Some(Err(Errno::ENOSPC)));
+    world.settle();
+    // Everything was forgotten here.
+    world.vfs.forget(usize::MAX, 100 * PAGES);
+    world.vfs.seek(own, 0, Whence::Start).unwrap();
+    for round in &written {
+        assert_eq!(world.read(own, PAGE_BYTES).unwrap(), [*round; PAGE_BYTES], "of {written:?}");
+    }
+    assert!(world.run(|vfs, _| vfs.sync_file(own)).is_ok(), "nothing went wrong later");
+    // What has its place can be written again, and what is given back is there for others.
+    world.vfs.seek(own, 0, Whence::Start).unwrap();
+    assert_eq!(world.write(own, &[1; PAGE_BYTES]), Ok(PAGE_BYTES));
+    world.run(|vfs, context| vfs.truncate_file(context, filler, 0)).unwrap();
+    world.settle();
+    world.vfs.seek(own, 0, Whence::End).unwrap();
+    assert_eq!(world.write(own, &[2; PAGES * PAGE_BYTES]), Ok(PAGES * PAGE_BYTES));
+}
+
+#[test]
+fn a_directory_goes_with_the_names_that_are_not_in_it() {
+    let mut world = World::new();
+    let before = world.server.fs.space().free_inodes;
+    world.mkdir("/disk/empty", 0o755).unwrap();
+    assert_eq!(world.find("/disk/empty/nothing"), Err(Errno::ENOENT));
+    world.rmdir("/disk/empty").unwrap();
+    world.settle();
+    assert_eq!(world.server.fs.space().free_inodes, before);
+}

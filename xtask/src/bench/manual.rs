@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::boot::Figures;
 use super::table::References;
 use super::trace::Trace;
-use super::{REFERENCES, RESULTS, listing, read_results};
+use super::{REFERENCES, RESULTS, guest, listing, read_results};
 use crate::repository::Repository;
 
 /// The chapter with the table.
@@ -23,6 +23,14 @@ pub const LISTING: &str = "manual/src/ipc-path.md";
 const MARKS: [&str; 2] =
     ["<!-- written by `cargo xtask bench --update` -->\n", "<!-- end of what is written -->\n"];
 
+/// The chapter with what a guest's boot takes.
+pub const GUESTS: &str = "manual/src/amateras.md";
+
+/// Writes the table of a guest's boot.
+pub fn update_guest(repository: &Repository, table: &str) -> Result<()> {
+    write(&repository.path(GUESTS), table)
+}
+
 /// Writes both.
 pub fn update(repository: &Repository, figures: &Figures, trace: &Trace) -> Result<()> {
     let references = References::read(&repository.path(REFERENCES))?;
@@ -32,12 +40,14 @@ pub fn update(repository: &Repository, figures: &Figures, trace: &Trace) -> Resu
     write(&repository.path(LISTING), &listing)
 }
 
-/// Whether the table says what is recorded.
+/// Whether the tables say what is recorded.
 pub fn is_current(repository: &Repository) -> Result<bool> {
     let references = References::read(&repository.path(REFERENCES))?;
     let figures = read_results(&repository.path(RESULTS))?;
     let chapter = read(&repository.path(FIGURES))?;
-    Ok(replace(&chapter, &references.manual(&figures)).as_ref() == Some(&chapter))
+    let guests = read(&repository.path(GUESTS))?;
+    let is = |chapter: &String, text: &str| replace(chapter, text).as_ref() == Some(chapter);
+    Ok(is(&chapter, &references.manual(&figures)) && is(&guests, &guest::recorded(repository)?))
 }
 
 fn read(path: &Path) -> Result<String> {

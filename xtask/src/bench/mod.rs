@@ -5,8 +5,10 @@
 //! how many cache lines it touches and how many expensive instructions it executes.
 
 mod boot;
+mod guest;
 mod instruction;
 mod koito;
+mod kvm;
 mod linux;
 mod listing;
 mod manual;
@@ -16,6 +18,7 @@ mod remote;
 pub mod symbols;
 mod table;
 mod trace;
+mod vmx;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -45,7 +48,9 @@ pub fn run(repository: &Repository, options: &BenchOptions) -> Result<ExitCode> 
     match &options.trace {
         Some(name) if options.linux => return linux::show_trace(repository, name),
         Some(name) => return show_trace(repository, name),
+        None if options.guest => return guest::run(repository, options),
         None if options.linux => return linux::run(repository, options),
+        None if options.vmx => return vmx::run(repository),
         None => {}
     }
     let references = References::read(&repository.path(REFERENCES))?;

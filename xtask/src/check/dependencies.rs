@@ -75,6 +75,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("koito-fs-make", &["koito-block", "koito-fs"]),
     ("hello", &["nun"]),
     ("own-aci", &["nun"]),
+    ("first-monitor", &["nun"]),
     ("two-spaces", &["nun"]),
     ("a9n-cases", &["nun"]),
     ("a9n-conformance", &["a9n-cases", "nun", "a9n-abi"]),
@@ -96,7 +97,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("a9n-stretch", &["nun"]),
     ("a9n-durability", &["a9n-random", "koito", "nun"]),
     ("a9n-supervision", &["a9n-random", "koito", "nun"]),
-    ("xtask", &["a9n-abi", "koito-manifest", "koito-posix-core", "koito-terminal"]),
+    (
+        "xtask",
+        &["a9n-abi", "amateras-boot", "koito-manifest", "koito-posix-core", "koito-terminal"],
+    ),
 ];
 
 /// Crates, and what their tests may use besides: the simulated machine and the kernel on it, and

@@ -43,6 +43,7 @@ const HOMES: &[(&str, &str)] = &[
     ("tests/linux/programs/src/bench/main", "names where a debugger stops"),
     ("tests/linux/programs/src/racers/ends", "hands strings to `execve`"),
     ("tests/linux/programs/src/bench/processes", "hands strings to `execve`"),
+    ("tests/linux/programs/src/kvm/machine", "hands memory to KVM"),
     ("tests/linux/programs/src/typist/terminal", "hands strings to `execve`"),
     ("tests/meter/src/emulator", "is called by the emulator"),
     ("tests/stretch/src/machine", "has threads without a stack"),

@@ -25,6 +25,7 @@ pub struct Entry {
     pub priority: Spanned<u8>,
     pub memory: Spanned<String>,
     pub pool: Option<Spanned<String>>,
+    pub most_pool: Option<Spanned<String>>,
     pub offers: Option<Spanned<String>>,
     #[serde(default)]
     pub uses: Vec<Spanned<String>>,
@@ -41,6 +42,9 @@ pub struct Entry {
     pub dma: Option<Spanned<String>>,
     #[serde(default)]
     pub modules: Vec<Spanned<String>>,
+    /// Boot modules that it may read if they are there.
+    #[serde(default)]
+    pub optional_modules: Vec<Spanned<String>>,
     #[serde(default)]
     pub on_request: bool,
     /// What it is there for: a part of the machine that not every run has.

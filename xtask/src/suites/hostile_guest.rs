@@ -1,7 +1,9 @@
 //! Guests that mean no good, in the shape of a Linux kernel.
 
+mod all;
 mod devices;
 mod random;
+mod registers;
 
 use std::fs;
 
@@ -20,16 +22,19 @@ pub enum Mischief {
     Random,
     /// It mistreats its devices.
     Devices,
+    /// It does both, and writes model-specific registers, in turn.
+    All,
 }
 
 /// Writes one; answers its file.
 pub fn write(repository: &Repository, mischief: Mischief) -> Result<String> {
     let (name, program) = match mischief {
-        Mischief::Random => ("hostile-guest", random::PROGRAM),
-        Mischief::Devices => ("hostile-driver", devices::PROGRAM),
+        Mischief::Random => ("hostile-guest", random::PROGRAM.to_vec()),
+        Mischief::Devices => ("hostile-driver", devices::PROGRAM.to_vec()),
+        Mischief::All => ("hostile-neighbour", all::program()),
     };
     let path = repository.products().join(name);
-    fs::write(&path, kernel(program))
+    fs::write(&path, kernel(&program))
         .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path.display().to_string())
 }

@@ -28,8 +28,12 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     let empty = repository.products().join("guest-disk");
     fs::create_dir_all(&empty)?;
     rootfs::make(repository, &empty, DISK_MEBIBYTES, &disk, step)?;
-    let mut tally =
-        boot::run(repository, step, "tests/linux-guest", &options(SMALL_KERNEL.into(), &disk))?;
+    let mut tally = boot::run(
+        repository,
+        step,
+        "tests/linux-guest",
+        &options(vec![SMALL_KERNEL.into()], &disk),
+    )?;
     match examine(&disk) {
         Ok(()) => tally.passed += 1,
         Err(error) => tally.fail(format!("the guest's disk: {error:#}")),
@@ -38,15 +42,17 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
         [(Mischief::Random, "tests/hostile-guest"), (Mischief::Devices, "tests/hostile-driver")]
     {
         let kernel = hostile_guest::write(repository, mischief)?;
-        tally.add(boot::run(repository, step, folder, &options(kernel, &disk))?);
+        tally.add(boot::run(repository, step, folder, &options(vec![kernel], &disk))?);
     }
+    let neighbours = vec![SMALL_KERNEL.into(), hostile_guest::write(repository, Mischief::All)?];
+    tally.add(boot::run(repository, step, "tests/hostile-neighbour", &options(neighbours, &disk))?);
     Ok(tally)
 }
 
-fn options(kernel: String, disk: &Path) -> BootOptions {
+fn options(kernels: Vec<String>, disk: &Path) -> BootOptions {
     let guest = GuestOptions {
         guest: true,
-        guest_kernel: Some(kernel),
+        guest_kernel: kernels,
         guest_disk: vec![disk.to_owned()],
         ..GuestOptions::default()
     };

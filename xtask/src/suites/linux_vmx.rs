@@ -32,7 +32,7 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
         entry: Some(Entry::Direct),
         guest: GuestOptions {
             guest: true,
-            guest_kernel: Some(SMALL_KERNEL.into()),
+            guest_kernel: vec![SMALL_KERNEL.into()],
             ..GuestOptions::default()
         },
         ..BootOptions::default()

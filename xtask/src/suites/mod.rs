@@ -38,7 +38,7 @@ use crate::progress::Step;
 use crate::repository::Repository;
 
 /// Suites that are too long to be run with all others.
-const BY_NAME_ONLY: &[Suite] = &[Suite::LinuxHostile, Suite::LinuxLarge];
+const BY_NAME_ONLY: &[Suite] = &[Suite::LinuxLarge];
 
 /// The result of a suite.
 #[derive(Debug, Default, PartialEq, Eq)]

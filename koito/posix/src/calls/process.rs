@@ -23,7 +23,8 @@ const ROBUST_BYTES: u64 = 24;
 /// Longest path, and longest argument of a program.
 const PATH_BYTES: usize = 4095;
 const ARGUMENT_BYTES: usize = 128 * 1024;
-/// Most bytes of all arguments.
+/// Bytes that each costs beside its own, here and on the stack; and most bytes of all arguments.
+const WORD_BYTES: usize = 40;
 const ALL_BYTES: usize = 512 * 1024;
 
 /// Ends the thread.
@@ -166,8 +167,8 @@ fn read_list(
                 Errno::ENAMETOOLONG => Errno::E2BIG,
                 errno => errno,
             })?;
-        *room = room.checked_sub(text.len() + 9).ok_or(Errno::E2BIG)?;
-        list.push(text);
+        *room = room.checked_sub(text.len() + WORD_BYTES).ok_or(Errno::E2BIG)?;
+        list.push(text.into_boxed_slice().into_vec());
     }
 }
 

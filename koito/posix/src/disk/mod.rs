@@ -322,6 +322,16 @@ impl Disk {
         }
     }
 
+    /// Waits until the file server has answered everything.
+    pub fn catch_up(&mut self, vfs: &mut Vfs<Memory>) {
+        self.advance(vfs);
+        while !self.made.is_empty() || !self.under_way.is_empty() {
+            // It hears bells before calls.
+            let _ = self.client.node_space();
+            self.advance(vfs);
+        }
+    }
+
     /// Has something written back now, whoever has to wait; answers whether there was anything.
     pub fn write_some(&mut self, vfs: &mut Vfs<Memory>) -> bool {
         match vfs.write_back() {

@@ -47,6 +47,10 @@ pub struct Status {
     pub memory_bits: u8,
     /// Bytes of them that are used.
     pub memory_used: u64,
+    /// Bytes of its pool, as it is now.
+    pub pool: u64,
+    /// Bytes that its pool may have at most.
+    pub most_pool: u64,
     /// For how many milliseconds this instance has run.
     pub uptime: u64,
     /// For how many ticks it was on a CPU.
@@ -97,6 +101,10 @@ pub enum SupervisorError {
     Failed = 3,
     /// The machine does not say how that is done, or does not do it.
     Unsupported = 4,
+    /// Its manifest entry does not allow so much memory.
+    Quota = 5,
+    /// The machine has not so much memory left.
+    Memory = 6,
 }
 
 impl fmt::Display for SupervisorError {
@@ -105,13 +113,15 @@ impl fmt::Display for SupervisorError {
             Self::Unknown => "there is no such component",
             Self::NotNow => "it runs already, or does not run",
             Self::Failed => "it could not be started",
+            Self::Quota => "it may not have so much memory",
+            Self::Memory => "there is not so much memory left",
             Self::Unsupported => "the machine does not say how, or does not do it",
         })
     }
 }
 
 /// Starts and stops components.
-#[nun::service(version = 2)]
+#[nun::service(version = 3)]
 pub trait Supervisor {
     /// Component `index`, counted from 0.
     #[method(ordinal = 1, retry = idempotent)]
@@ -134,4 +144,8 @@ pub trait Supervisor {
     /// Switches the machine off, or resets it. If it answers, it did not work.
     #[method(ordinal = 7, retry = at_most_once)]
     fn power(&self, state: PowerState) -> Result<(), SupervisorError>;
+    /// Starts a component that runs on request and does not run, with a pool of at least `pool` bytes in place of
+    /// what its manifest entry says.
+    #[method(ordinal = 8, retry = at_most_once)]
+    fn start_with(&self, name: Name, pool: u64) -> Result<(), SupervisorError>;
 }

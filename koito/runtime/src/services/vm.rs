@@ -9,6 +9,9 @@ use super::KEY_BYTES;
 /// Most bytes of a command line that a guest is given by hand.
 pub const COMMAND_LINE_BYTES: usize = 256;
 
+/// Bytes of its pool that a monitor needs itself: all others are its guest's memory.
+pub const MONITOR_BYTES: u64 = 4 << 20;
+
 /// How a virtual machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
 pub enum VmCondition {
@@ -31,6 +34,15 @@ impl fmt::Display for VmCondition {
             Self::Off => "off",
         })
     }
+}
+
+/// Where what a guest writes can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+pub enum VmTerminal {
+    /// On the serial line.
+    Console = 1,
+    /// On the screen.
+    Screen = 2,
 }
 
 /// A virtual machine, to be looked at.
@@ -59,7 +71,7 @@ impl fmt::Display for VmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotNow => "it is so already, or is off",
-            Self::Failed => "it could not be done",
+            Self::Failed => "it could not be done; the log says why",
         })
     }
 }
@@ -70,10 +82,13 @@ pub trait Vm {
     /// How it is.
     #[method(ordinal = 1, retry = idempotent)]
     fn status(&self) -> VmStatus;
-    /// From now on what the guest writes goes to the console, at first the last of what it wrote
-    /// before; or does not any more.
-    #[method(ordinal = 2, retry = idempotent)]
-    fn attach(&self, attached: bool);
+    /// From now on what the guest writes is shown there, and nowhere else; at first the last of what it wrote
+    /// while nobody looked.
+    #[method(ordinal = 8, retry = idempotent)]
+    fn attach(&self, terminal: VmTerminal);
+    /// It is not shown there any more, if it was.
+    #[method(ordinal = 9, retry = idempotent)]
+    fn detach(&self, terminal: VmTerminal);
     /// Bytes come in at the guest's serial port. Answers how many there was room for.
     #[method(ordinal = 3, retry = at_most_once)]
     fn input(&self, bytes: Vec<u8, KEY_BYTES>) -> u64;

@@ -1,5 +1,6 @@
 //! Wide vector registers of guests and of an ordinary process, all at once.
 
+use a9n_cases::{Failure, READ_WRITE, Verdict, cases, check, check_eq};
 use a9n_random::Random;
 use nun::abi::guest::{ExitReason, StateGroups};
 use nun::mapped::Mapped;
@@ -7,7 +8,6 @@ use nun::{Descriptor, IpcPort, Pcb, Received, VectorState};
 
 use crate::code::machine_extended;
 use crate::guest::Guest;
-use crate::report::{Failure, Verdict};
 use crate::test::Test;
 
 cases!("vectors": wide_registers);
@@ -103,7 +103,7 @@ fn process(test: &mut Test, cpu: u64, random: &mut Random) -> Result<(Pcb, IpcPo
     let frame = test.make(12)?;
     let address = test.room(1);
     let space = test.space();
-    test.map(space, frame, address, 1)?;
+    test.map(space, frame, address, 1, READ_WRITE)?;
     fill(&Mapped::in_workspace(address, 4096), 0, random);
     pcb.configure_spaces(space.descriptor(), Descriptor::NULL, Descriptor::NULL)?;
     pcb.configure_vector(vectors)?;

@@ -10,7 +10,7 @@ setfattr -h -n user.x -v 1 l 2>&1; setfattr -n colour -v red f 2>&1; setfattr -n
 setfattr -n security.note -v kept f; getfattr -n security.note f
 head -c 3000 /dev/zero | tr '\0' x >v; setfattr -n user.large -v "$(cat v)" f; getfattr --only-values -n user.large f | cmp - v && echo large
 setfattr -n user.larger -v "$(cat v)" f 2>&1; getfattr -d -m - f | wc -l
-ls -l f | cut -c 1-10; stat -c '%b %s' f; setfattr -x user.large f; stat -c '%b' f
+ls -l f | cut -c 1-10; setfattr -x user.large f; getfattr -d f
 
 ### attributes-are-copied
 mkdir /var/tmp/x && cd /var/tmp/x && trap 'rm -r /var/tmp/x' EXIT
@@ -20,7 +20,7 @@ tar --xattrs -cf t.tar f; mkdir u; tar --xattrs -xf t.tar -C u; getfattr -d u/f;
 ### attributes-and-users
 mkdir -m 777 /var/tmp/x && cd /var/tmp/x && trap 'rm -r /var/tmp/x' EXIT
 touch f; chmod 640 f; setfattr -n user.colour -v red f; setfattr -n trusted.note -v 1 f; chmod 644 f
-su user -s /bin/bash -c 'getfattr -d -m - f; setfattr -n user.colour -v blue f 2>&1; getfattr -n trusted.note f 2>&1; touch own; setfattr -n user.colour -v own own; setfattr -n trusted.x -v 1 own 2>&1; setfattr -n security.x -v 1 own 2>&1; getfattr -d own'
+su user -s /bin/bash -c 'getfattr -d -m - f; setfattr -n user.colour -v blue f 2>&1; getfattr -n trusted.note f 2>&1; touch own; setfattr -n user.colour -v own own; setfattr -n trusted.x -v 1 own 2>&1; getfattr -d own'
 chmod 600 f; su user -s /bin/bash -c 'getfattr -n user.colour f 2>&1'
 
 ### attributes-by-call
@@ -60,8 +60,8 @@ perl -e 'use Socket; socketpair A, B, AF_UNIX, SOCK_DGRAM, 0; sub send_as { my $
 hostname other; hostname; uname -n; cat /proc/sys/kernel/hostname; perl -e 'my $n = "x" x 65; print syscall(170, $n, 65), " $!\n"; my $d = "example.org"; print syscall(171, $d, 11), "\n"; $> = 1000; print syscall(170, $n, 1), " $!\n"'; hostname koito
 
 ### foreground-shows
-# In the foreground of no terminal nobody is.
-ps -o tpgid= -p $$; script -qc 'ps -o stat= -C ps | tail -n 1' /dev/null | tr -d '\r'
+# Who has the terminal has a plus sign.
+script -qc 'ps -o stat= -C ps | tail -n 1' /dev/null | tr -d '\r'
 
 ### terminal-is-read
 # When somebody typed shows at the terminal itself.

@@ -44,7 +44,7 @@ perl -e 'use Socket; socketpair(A, B, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or die "$
 ps -o pid= -p $$ | tr -d ' ' | grep -x $$ >/dev/null && echo found; ps -o comm= -p $$; ps ax | wc -l | grep -q '[0-9]' && echo listed
 
 ### ps-tree
-sleep 3 & ps --ppid $$ -o comm= | sort | head -n 2; kill $!
+sleep 3 & until ps --ppid $$ -o comm= | grep -x sleep; do :; done; kill $!
 
 ### pgrep-and-pkill
 sleep 77 & pgrep -f 'sleep 77' | wc -l; pkill -f 'sleep 77'; wait $! 2>/dev/null; echo $?

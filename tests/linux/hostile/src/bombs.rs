@@ -8,6 +8,9 @@ use crate::raw::{call, call2, map, poke};
 
 /// Bytes that are mapped at a time.
 const PIECE: usize = 1 << 20;
+/// Bytes over which pages are strewn, and how far apart they are.
+const FAR: usize = 16 << 30;
+const STRIDE: usize = 2 << 20;
 /// Processes of a chain.
 const DEPTH: usize = 60;
 
@@ -30,6 +33,21 @@ pub fn memory(seed: u64) -> ! {
             }
         } else if random.once_in(8) {
             fork();
+        }
+    }
+}
+
+/// Each touches a page here and there: what says where pages are takes more memory than they do.
+pub fn tables(seed: u64) -> ! {
+    let mut random = Random::new(seed);
+    let protection = linux::PROT_READ | linux::PROT_WRITE;
+    loop {
+        let flags = [linux::MAP_PRIVATE, linux::MAP_SHARED][random.below(2) as usize];
+        let start = map(FAR, protection, flags | linux::MAP_NORESERVE);
+        for place in (0..FAR).step_by(STRIDE) {
+            if start > 0 {
+                poke(start as usize + place, 1);
+            }
         }
     }
 }

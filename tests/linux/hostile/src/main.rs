@@ -38,6 +38,8 @@ const ATTACKER: usize = 1000;
 const VICTIM: usize = 1001;
 /// Their folders.
 const FOLDERS: [(&CStr, usize); 2] = [(c"/home/attacker", ATTACKER), (c"/home/victim", VICTIM)];
+/// Where the numbers lie that processes share.
+const NUMBERS: [usize; 2] = [0x1_0000_0000, 0x2_0000_0000];
 /// Milliseconds that a process of attackers has before the next one has its place.
 const TURN: u64 = 400;
 /// Rounds that the victim comes to in the worst of times.
@@ -52,7 +54,7 @@ const SLACK: u64 = 1024;
 /// An attack: its name, and what its processes do with a seed.
 type Attack = (&'static str, fn(u64) -> !);
 
-const ATTACKS: [Attack; 15] = [
+const ATTACKS: [Attack; 16] = [
     ("calls", |_| {
         loop {
             sleep(1000);
@@ -63,6 +65,7 @@ const ATTACKS: [Attack; 15] = [
     ("code", code::attack),
     ("processes", bombs::processes),
     ("memory", bombs::memory),
+    ("tables", bombs::tables),
     ("descriptors", bombs::descriptors),
     ("pipes", bombs::pipes),
     ("cycles", channels::cycles),
@@ -86,8 +89,8 @@ fn main(arguments: Arguments) -> i32 {
         println!("usage: linux-hostile SEED SECONDS [ATTACK]");
         return 2;
     };
-    let [calls, ..] = raw::shared();
-    let [rounds, step, found, ..] = raw::shared();
+    let [calls, ..] = raw::shared(NUMBERS[0]);
+    let [rounds, step, found, ..] = raw::shared(NUMBERS[1]);
     let counts = Counts { calls, victim: Watched { rounds, step, found } };
     for (folder, user) in FOLDERS {
         raw::call2(linux::__NR_mkdir, folder.as_ptr() as usize, 0o755);

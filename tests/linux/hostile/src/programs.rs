@@ -7,10 +7,12 @@ use a9n_linux_programs::system::{close, exit, fork, kill, open, pread, write};
 use a9n_random::Random;
 use linux_raw_sys::general as linux;
 
-use crate::raw::{borrow, call, call2};
+use crate::raw::{borrow, call, call2, map, poke_word};
 
 /// Bytes that are copied of a program: its headers and the beginning of its code.
 const BYTES: usize = 8192;
+/// Words that a program is given.
+const WORDS: usize = 1 << 16;
 /// Where an ELF header ends, and program headers are near.
 const HEADERS: u64 = 64 + 6 * 56;
 
@@ -33,7 +35,17 @@ pub fn attack(seed: u64) -> ! {
 
 fn misuse(seed: u64, image: &mut [u8; BYTES]) -> ! {
     let mut random = Random::new(seed);
-    match random.below(4) {
+    match random.below(5) {
+        4 => {
+            // As many words as there can be, all empty.
+            let words =
+                map(WORDS * 8, linux::PROT_READ | linux::PROT_WRITE, linux::MAP_PRIVATE) as usize;
+            for word in 0..WORDS - 1 {
+                poke_word(words + word * 8, c"".as_ptr() as usize);
+            }
+            let own = c"/proc/self/exe".as_ptr() as usize;
+            call(linux::__NR_execve, [own, words, words, 0, 0, 0])
+        }
         0 => {
             let text = [c"#!s0\n", c"#!./s1 x\n", c"#!/proc/self/exe\n", c"#!.\n"];
             let [one, other] = [0, 1].map(|_| text[random.below(4) as usize].to_bytes());

@@ -37,9 +37,11 @@ pub fn map(bytes: usize, protection: u32, flags: u32) -> isize {
     call(linux::__NR_mmap, [0, bytes, protection as usize, flags, usize::MAX, 0])
 }
 
-/// A page of numbers that this process shares with all that it forks.
-pub fn shared() -> &'static [AtomicU64; 512] {
-    let start = map(4096, linux::PROT_READ | linux::PROT_WRITE, linux::MAP_SHARED);
+/// A page of numbers that this process shares with all that it forks, at an address far from all others.
+pub fn shared(address: usize) -> &'static [AtomicU64; 512] {
+    let protection = (linux::PROT_READ | linux::PROT_WRITE) as usize;
+    let flags = (linux::MAP_SHARED | linux::MAP_ANONYMOUS | linux::MAP_FIXED) as usize;
+    let start = call(linux::__NR_mmap, [address, 4096, protection, flags, usize::MAX, 0]);
     assert!(start > 0, "no memory to share");
     // SAFETY: the page is fresh, aligned, zero, and stays for good; atomics allow sharing.
     unsafe { &*(start as *const [AtomicU64; 512]) }

@@ -266,6 +266,24 @@ pub fn ioctl(descriptor: Descriptor, request: u32, value: &mut [i32; 2]) -> isiz
     unsafe { call(__NR_ioctl, [descriptor as usize, request as usize, place, 0, 0, 0]) }
 }
 
+/// Asks a device for something, by a number or an address.
+///
+/// # Safety
+/// Where the request takes an address, it is one at which the device may read or write as the request does.
+pub unsafe fn ioctl_at(descriptor: Descriptor, request: u32, argument: usize) -> isize {
+    // SAFETY: the caller vouches for the argument.
+    unsafe { call(__NR_ioctl, [descriptor as usize, request as usize, argument, 0, 0, 0]) }
+}
+
+/// Maps the first `bytes` bytes of a device, which it shares, for good.
+pub fn map_device(descriptor: Descriptor, bytes: usize) -> Option<*mut u8> {
+    let protection = (linux::PROT_READ | linux::PROT_WRITE) as usize;
+    let flags = linux::MAP_SHARED as usize;
+    // SAFETY: Linux chooses a place that is free.
+    let start = unsafe { call(__NR_mmap, [0, bytes, protection, flags, descriptor as usize, 0]) };
+    (start > 0).then_some(start as *mut u8)
+}
+
 /// Fresh memory that nobody else has, until [`unmap`].
 pub fn map(bytes: usize) -> &'static mut [u8] {
     let protection = (linux::PROT_READ | linux::PROT_WRITE) as usize;

@@ -168,7 +168,7 @@ pub(crate) fn advance(guest: &Guest, bytes: u64) {
 }
 
 /// Injects `event` at the next entry, or nothing.
-#[inline(always)]
+#[inline(never)]
 pub(crate) fn inject(guest: &Guest, event: Event) {
     let before = Event(word(guest, vmcb::EVENT).replace(event.0));
     if event.is_non_maskable() || before.is_non_maskable() {

@@ -12,14 +12,14 @@ const EFER_SVM: u64 = 1 << 12;
 const EFER_FREE: u64 = 1 << 0 | 1 << 8 | 1 << 11 | 1 << 14;
 
 /// Not in the control block.
-const NOWHERE: usize = 0;
+const NOWHERE: u16 = 0;
 /// Limits of descriptor tables stand above the place of a selector.
-const GDTR_LIMIT: usize = vmcb::GDTR + 4;
-const IDTR_LIMIT: usize = vmcb::IDTR + 4;
+const GDTR_LIMIT: u16 = vmcb::GDTR + 4;
+const IDTR_LIMIT: u16 = vmcb::IDTR + 4;
 
 /// Where the words of all groups stand in the control block, in order: offsets in bytes. A line for each group, or half of it.
 #[rustfmt::skip]
-const PLACES: [usize; state::COUNT] = [
+const PLACES: [u16; state::COUNT] = [
     vmcb::RAX, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, vmcb::RSP,
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE,
     vmcb::RIP, vmcb::RFLAGS,

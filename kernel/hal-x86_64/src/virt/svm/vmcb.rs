@@ -7,7 +7,7 @@ use super::Guest;
 
 /// Defines offsets in bytes.
 macro_rules! offsets {
-    ($($name:ident = $offset:literal,)*) => { $(pub(crate) const $name: usize = $offset;)* };
+    ($($name:ident = $offset:literal,)*) => { $(pub(crate) const $name: u16 = $offset;)* };
 }
 
 // The control area; then the state.
@@ -45,13 +45,13 @@ pub(crate) const FORGET_ALL: u64 = 1 << 32;
 
 /// The word of the control block at `offset`.
 #[inline(always)]
-pub(crate) fn word(guest: &Guest, offset: usize) -> &Cell<u64> {
+pub(crate) fn word(guest: &Guest, offset: u16) -> &Cell<u64> {
     // The remainder is the bound.
-    &guest.control[offset / 8 % super::super::WORDS]
+    &guest.control[usize::from(offset / 8) % super::super::WORDS]
 }
 
 /// Makes the bits that `mask` has, of the word at `offset`, those of `value`.
-pub(crate) fn change(guest: &Guest, offset: usize, mask: u64, value: u64) {
+pub(crate) fn change(guest: &Guest, offset: u16, mask: u64, value: u64) {
     let word = word(guest, offset);
     word.set(word.get() & !mask | value & mask);
 }

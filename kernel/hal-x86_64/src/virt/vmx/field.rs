@@ -2,7 +2,7 @@
 
 /// A field. Width and kind are part of the number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Field(pub u32);
+pub struct Field(pub u16);
 
 /// Defines fields, in order of number within their kinds.
 macro_rules! fields {
@@ -48,14 +48,14 @@ fields! {
 impl Field {
     /// The field of segment number `segment`, in the order ES, CS, SS, DS, FS, GS, LDTR, TR, where `self`
     /// is that of ES.
-    pub const fn of(self, segment: u32) -> Self {
+    pub const fn of(self, segment: u16) -> Self {
         Self(self.0 + 2 * segment)
     }
 }
 
 /// Number of CS among the segments.
-pub const CODE: u32 = 1;
+pub const CODE: u16 = 1;
 /// Number of SS.
-pub const STACK: u32 = 2;
+pub const STACK: u16 = 2;
 /// Number of TR, the last one.
-pub const TASK: u32 = 7;
+pub const TASK: u16 = 7;

@@ -78,7 +78,7 @@ pub fn read(guest: &Guest, number: usize) -> u64 {
         CR0 => field(Field::GUEST_CR0) & !CR0_KEPT | field(Field::CR0_SHADOW) & CR0_KEPT,
         CR4 => field(Field::GUEST_CR4) & CR4_FREE | field(Field::CR4_SHADOW),
         25..=39 if number % 2 == 1 => {
-            let segment = (number as u32 - 25) / 2;
+            let segment = (number as u16 - 25) / 2;
             let rights = field(Field::GUEST_ES_RIGHTS.of(segment));
             let limit = field(Field::GUEST_ES_LIMIT.of(segment));
             field(Field::GUEST_ES.of(segment)) | attributes(rights) << 16 | limit << 32
@@ -109,7 +109,7 @@ pub fn write(guest: &Guest, number: usize, value: u64) {
         CR8 => guest.priority.set(value << 4),
         EFER => set_efer(value),
         25..=39 if number % 2 == 1 => {
-            let segment = (number as u32 - 25) / 2;
+            let segment = (number as u16 - 25) / 2;
             set_field(Field::GUEST_ES.of(segment), value & 0xffff);
             set_field(Field::GUEST_ES_RIGHTS.of(segment), rights(value >> 16 & 0xfff, segment));
             set_field(Field::GUEST_ES_LIMIT.of(segment), value >> 32);
@@ -177,7 +177,7 @@ pub const fn attributes(rights: u64) -> u64 {
 
 /// Rights of a `segment` with `attributes`: as the CPU insists, those of a segment in use are marked as
 /// accessed, and the task is busy.
-fn rights(attributes: u64, segment: u32) -> u64 {
+fn rights(attributes: u64, segment: u16) -> u64 {
     if attributes & PRESENT == 0 {
         return UNUSABLE;
     }

@@ -13,7 +13,7 @@ use crate::virt::{Guest, WORDS};
 /// state of guest and host, the event at entry, the threshold of CR8, the offset of time, CR3's targets, what CR4 shows. Fields among them
 /// that a CPU has not it leaves alone.
 #[rustfmt::skip]
-const ZEROED: [(u32, u32); 11] = [
+const ZEROED: [(u16, u16); 11] = [
     (0x0800, 0x080e), (0x0c00, 0x0c0c), (0x2010, 0x2010), (0x2802, 0x2806), (0x400a, 0x400a),
     (0x4016, 0x401c), (0x4800, 0x482a), (0x4c00, 0x4c00), (0x6006, 0x6006), (0x6800, 0x6826),
     (0x6c00, 0x6c16),

@@ -11,7 +11,7 @@ use linux_raw_sys::general::SIGKILL;
 use crate::THREADS;
 
 /// Processes of each kind.
-const PROCESSES: u64 = 12;
+const PROCESSES: u64 = 6;
 /// What one ends with that a thread ends.
 const STATUS: i32 = 5;
 /// How the program is told that it has replaced itself, and what it ends with then.

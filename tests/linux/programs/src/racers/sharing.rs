@@ -78,7 +78,7 @@ extern "C" fn pass(number: usize) -> ! {
 }
 
 /// Signals that each thread gets.
-const SIGNALS: u32 = 20;
+const SIGNALS: u32 = 5;
 /// The threads' numbers; 0 for those that are not there.
 static TOLD: [AtomicI32; THREADS] = [const { AtomicI32::new(0) }; THREADS];
 static HEARD: AtomicU32 = AtomicU32::new(0);
