@@ -190,7 +190,6 @@ impl Server {
 
     /// Does what is to be done about what came, and answers what becomes of whom it is from.
     #[inline(always)]
-    #[inline(always)]
     pub fn attend_to(&mut self, came: Arrival) -> Next {
         match came.foreign_call() {
             Some((process, number, arguments)) => {
