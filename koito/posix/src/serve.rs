@@ -57,8 +57,15 @@ pub fn serve(server: Server) -> ! {
         serve_shared(seat)
     }
     let guard = MutexGuard::leak(guard);
-    let server = guard.as_mut().expect("it was just put there");
-    serve_at(seat.port, |came| server.attend_to(came))
+    serve_alone(guard.as_mut().expect("it was just put there"), seat.port)
+}
+
+/// Serves without other threads. A loop of its own, so that what comes and what goes stays in registers.
+fn serve_alone(server: &mut Server, port: IpcPort) -> ! {
+    let mut came = port.await_arrival();
+    loop {
+        came = go_on(port, server.attend_to(came));
+    }
 }
 
 /// What a thread does besides the first.
@@ -113,10 +120,16 @@ fn attend_if_wanted(server: &mut Server, came: Arrival, reply: Reply) -> Next {
 fn serve_at(port: IpcPort, mut attend: impl FnMut(Arrival) -> Next) -> ! {
     let mut came = port.await_arrival();
     loop {
-        came = match attend(came) {
-            Next::Result(result) => port.resume_and_await(result),
-            Next::Answer(answer) => port.answer_and_await(&answer),
-            Next::Nothing => port.await_arrival(),
-        };
+        came = go_on(port, attend(came));
+    }
+}
+
+/// Does what comes next, and waits for what comes then.
+#[inline(always)]
+fn go_on(port: IpcPort, next: Next) -> Arrival {
+    match next {
+        Next::Result(result) => port.resume_and_await(result),
+        Next::Answer(answer) => port.answer_and_await(&answer),
+        Next::Nothing => port.await_arrival(),
     }
 }
