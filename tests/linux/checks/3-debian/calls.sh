@@ -1,7 +1,7 @@
 # Calls that few programs make by themselves, by number where perl has no name for them.
 
 ### attributes-of-files
-mkdir /var/tmp/x && cd /var/tmp/x && trap 'rm -r /var/tmp/x' EXIT
+mkdir /var/tmp/x && cd /var/tmp/x && trap 'cd / && rm -r /var/tmp/x' EXIT
 touch f; mkdir d; ln -s f l
 setfattr -n user.colour -v red f; setfattr -n user.empty f; setfattr -n trusted.note -v 1 d; setfattr -n user.colour -v blue d
 getfattr -d -m - f d | sort; getfattr --only-values -n user.colour f; echo
@@ -13,18 +13,18 @@ setfattr -n user.larger -v "$(cat v)" f 2>&1; getfattr -d -m - f | wc -l
 ls -l f | cut -c 1-10; setfattr -x user.large f; getfattr -d f
 
 ### attributes-are-copied
-mkdir /var/tmp/x && cd /var/tmp/x && trap 'rm -r /var/tmp/x' EXIT
+mkdir /var/tmp/x && cd /var/tmp/x && trap 'cd / && rm -r /var/tmp/x' EXIT
 echo text >f; setfattr -n user.colour -v red f; cp -a f g; cp f h; getfattr -d f g h
 tar --xattrs -cf t.tar f; mkdir u; tar --xattrs -xf t.tar -C u; getfattr -d u/f; mv f moved; getfattr -d moved; ln moved linked; setfattr -n user.colour -v green linked; getfattr -d moved
 
 ### attributes-and-users
-mkdir -m 777 /var/tmp/x && cd /var/tmp/x && trap 'rm -r /var/tmp/x' EXIT
+mkdir -m 777 /var/tmp/x && cd /var/tmp/x && trap 'cd / && rm -r /var/tmp/x' EXIT
 touch f; chmod 640 f; setfattr -n user.colour -v red f; setfattr -n trusted.note -v 1 f; chmod 644 f
 su user -s /bin/bash -c 'getfattr -d -m - f; setfattr -n user.colour -v blue f 2>&1; getfattr -n trusted.note f 2>&1; touch own; setfattr -n user.colour -v own own; setfattr -n trusted.x -v 1 own 2>&1; getfattr -d own'
 chmod 600 f; su user -s /bin/bash -c 'getfattr -n user.colour f 2>&1'
 
 ### attributes-by-call
-mkdir /var/tmp/x && cd /var/tmp/x && trap 'rm -r /var/tmp/x' EXIT
+mkdir /var/tmp/x && cd /var/tmp/x && trap 'cd / && rm -r /var/tmp/x' EXIT
 touch f; perl -e 'my ($f, $n, $v, $b) = ("f", "user.a", "12345", "." x 9);
 sub say { my ($r, $e) = ($_[0], $!); print $r < 0 ? "$e\n" : "$r\n" }
 say syscall 188, $f, $n, $v, 5, 2; say syscall 188, $f, $n, $v, 5, 1; say syscall 188, $f, $n, $v, 5, 1; say syscall 188, $f, $n, $v, 5, 4;

@@ -20,8 +20,11 @@ entry!(main);
 /// Threads of each process that has several.
 const THREADS: usize = 4;
 
+/// Runs once, and answers what came out: always the same.
+type Race = fn() -> u64;
+
 /// All races, by their names.
-const RACES: [(&str, fn() -> u64); 8] = [
+const RACES: [(&str, Race); 8] = [
     ("counted under a lock", sharing::count_locked),
     ("through a pipe", sharing::sum_piped),
     ("signals heard", sharing::count_signals),
