@@ -260,6 +260,7 @@ fn unknown_reasons_and_groups_are_refused() {
     };
     refused(wrong(&mut system, 17, 0), Reason::InvalidArgument, Culprit::argument(1));
     refused(wrong(&mut system, 1 << 32, 0), Reason::InvalidArgument, Culprit::argument(1));
-    refused(wrong(&mut system, 1, 1 << 9), Reason::InvalidArgument, Culprit::argument(2));
+    let beyond = StateGroups::all().into_word() + 1;
+    refused(wrong(&mut system, 1, beyond), Reason::InvalidArgument, Culprit::argument(2));
     assert_eq!(wrong(&mut system, 0, StateGroups::all().into_word()), Ok(()));
 }

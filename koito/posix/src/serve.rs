@@ -16,7 +16,7 @@ use nun::lock::{Bell, MutexGuard, SleepingMutex};
 use nun::{Arrival, IpcPort, Message, NotificationPort, Reply, Verdict};
 
 use crate::machine::Seat;
-use crate::server::{Next, Server};
+use crate::server::{Next, Server, task};
 
 /// What all threads work on.
 static SERVER: SleepingMutex<Option<Server>, Turn> = SleepingMutex::new(None);
@@ -64,7 +64,19 @@ pub fn serve(server: Server) -> ! {
 fn serve_alone(server: &mut Server, port: IpcPort) -> ! {
     let mut came = port.await_arrival();
     loop {
-        came = go_on(port, server.attend_to(came));
+        let next = match came.foreign_call() {
+            Some((process, number, arguments)) => {
+                match server.call(task(process), number, &arguments) {
+                    Ok(result) => {
+                        came = port.resume_and_await(result);
+                        continue;
+                    }
+                    Err(verdict) => Next::Answer(verdict),
+                }
+            }
+            None => server.attend_to(came),
+        };
+        came = go_on(port, next);
     }
 }
 

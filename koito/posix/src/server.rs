@@ -207,7 +207,12 @@ impl Server {
 
     /// A system call; answers its result, or what else becomes of the caller.
     #[inline(always)]
-    fn call(&mut self, task: TaskKey, number: u32, arguments: &Arguments) -> Result<u64, Message> {
+    pub fn call(
+        &mut self,
+        task: TaskKey,
+        number: u32,
+        arguments: &Arguments,
+    ) -> Result<u64, Message> {
         // Nobody is to be considered for what cannot be there.
         if number as usize >= call::NUMBERS {
             return Ok(Errno::ENOSYS.answer());
@@ -422,6 +427,6 @@ pub enum Next {
 
 /// The thread that the kernel means by an identifier.
 #[inline]
-const fn task(identifier: u64) -> TaskKey {
+pub const fn task(identifier: u64) -> TaskKey {
     Key::new((identifier ^ IDENTIFIER) as u32)
 }
