@@ -239,7 +239,7 @@ pub enum Suite {
     Network,
     /// Linux programs: the same under KOITO as under Debian's own kernel.
     Linux,
-    /// Hostile programs for Linux beside a victim, under KOITO. Runs by name only.
+    /// Hostile programs for Linux beside a victim, under KOITO.
     LinuxHostile,
     /// Larger Linux programs: languages, compilers and the like. Runs by name only.
     LinuxLarge,

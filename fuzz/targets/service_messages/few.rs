@@ -62,7 +62,8 @@ impl Vm for Everything {
     fn status(&self, _: Caller) -> VmStatus {
         VmStatus { condition: VmCondition::Running, memory: 0, exits: 0, address: Some(1) }
     }
-    fn attach(&self, _: Caller, _: bool) {}
+    fn attach(&self, _: Caller, _: VmTerminal) {}
+    fn detach(&self, _: Caller, _: VmTerminal) {}
     fn input(&self, _: Caller, bytes: Vec<u8, KEY_BYTES>) -> u64 {
         bytes.len() as u64
     }

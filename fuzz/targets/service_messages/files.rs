@@ -128,6 +128,19 @@ impl Files for Everything {
     fn sync_since(&self, _: Caller, _: u16) -> Result<(), ErrorNumber> {
         Ok(())
     }
+    fn extended(&self, _: Caller, _: u32, into: NodeStretch) -> Result<u64, ErrorNumber> {
+        Ok(into.bytes)
+    }
+    fn set_extended(
+        &self,
+        _: Caller,
+        _: NameIn,
+        _: NewExtended,
+        _: NodeStretch,
+        _: FileTime,
+    ) -> Result<(), ErrorNumber> {
+        Err(NO)
+    }
 }
 
 fn found(node: u32) -> FoundNode {
@@ -143,6 +156,7 @@ fn found(node: u32) -> FoundNode {
         accessed: time,
         modified: time,
         changed: time,
+        is_extended: false,
     };
     FoundNode { node, status }
 }

@@ -164,6 +164,9 @@ impl Supervisor for Everything {
     fn start(&self, _: Caller, _: Name) -> Result<(), SupervisorError> {
         Ok(())
     }
+    fn start_with(&self, _: Caller, _: Name, _: u64) -> Result<(), SupervisorError> {
+        Err(SupervisorError::Unknown)
+    }
     fn memory(&self, _: Caller) -> Memory {
         Memory { used: 0, bytes: 0, free_slots: 0 }
     }

@@ -47,15 +47,36 @@ pub struct Outcome {
 /// Outcomes by name.
 pub type Outcomes = BTreeMap<String, Outcome>;
 
+/// Which checks are run.
+#[derive(Clone, Copy, Debug)]
+pub enum Choice<'a> {
+    /// All.
+    All,
+    /// Those that are run with several CPUs, too.
+    Several,
+    /// Those with these names.
+    These(&'a [&'a str]),
+}
+
+/// Lists of checks in the guest: of all, and of those for several CPUs.
+const LIST: &str = "list";
+const LIST_OF_SEVERAL: &str = "several";
+
 /// Puts the checks into a root directory.
 pub fn add(repository: &Repository, collection: &Collection, tree: &mut Tree) -> Result<()> {
     let folder = PathBuf::from(FOLDER);
-    let mut list = String::new();
+    let several = several(repository, collection)?;
+    let (mut list, mut list_of_several) = (String::new(), String::new());
     for check in read(repository, collection)? {
-        list += &format!("{} {}\n", check.stage, check.name);
+        let line = format!("{} {}\n", check.stage, check.name);
+        if several.contains(&check.name) {
+            list_of_several += &line;
+        }
+        list += &line;
         tree.add_file(&folder.join(&check.stage).join(&check.name), check.script.into(), 0o644);
     }
-    tree.add_file(&folder.join("list"), list.into(), 0o644);
+    tree.add_file(&folder.join(LIST), list.into(), 0o644);
+    tree.add_file(&folder.join(LIST_OF_SEVERAL), list_of_several.into(), 0o644);
     for (source, name) in SCRIPTS {
         let script =
             fs::read(repository.path(source)).with_context(|| format!("cannot read {source}"))?;
@@ -70,6 +91,11 @@ pub fn listed(repository: &Repository, list: &str) -> Result<Vec<String>> {
         fs::read_to_string(repository.path(list)).with_context(|| format!("cannot read {list}"))?;
     let names = text.lines().map(str::trim);
     Ok(names.filter(|it| !it.is_empty() && !it.starts_with('#')).map(str::to_owned).collect())
+}
+
+/// The names of checks that are run with several CPUs, too.
+pub fn several(repository: &Repository, collection: &Collection) -> Result<Vec<String>> {
+    collection.several.map_or(Ok(vec![]), |list| listed(repository, list))
 }
 
 /// All checks, in order.
@@ -124,28 +150,44 @@ pub fn oracle(systems: &Systems, repository: &Repository, step: &Step) -> Result
     if let Some((_, outcomes)) = known.filter(|(of, _): &(u64, Outcomes)| *of == key) {
         return Ok(outcomes);
     }
-    let outcomes = run(systems, repository, Kernel::Linux, &[], step)?;
+    let outcomes = run(systems, repository, Kernel::Linux, Choice::All, step)?;
     fs::write(&file, serde_json::to_string(&(key, &outcomes))?)?;
     Ok(outcomes)
 }
 
-/// Runs these checks, or all if none are named. A machine that hangs is replaced; its last check says so.
+/// Runs checks. A machine that hangs is replaced; its last check says so.
 pub fn run(
     systems: &Systems,
     repository: &Repository,
     kernel: Kernel,
-    names: &[&str],
+    choice: Choice<'_>,
     step: &Step,
 ) -> Result<Outcomes> {
     let mut checks = read(repository, systems.collection)?;
     let patience = systems.collection.patience;
-    checks.retain(|check| names.is_empty() || names.contains(&&*check.name));
+    let selection = match choice {
+        Choice::All => LIST.into(),
+        Choice::Several => {
+            let several = several(repository, systems.collection)?;
+            checks.retain(|check| several.contains(&check.name));
+            LIST_OF_SEVERAL.into()
+        }
+        // By number, since a line that is typed has its limits.
+        Choice::These(names) => {
+            let is_one = |check: &Check| names.contains(&&*check.name);
+            let numbers = (0..).zip(&checks).filter(|(_, check)| is_one(check));
+            let text =
+                numbers.map(|(number, _): (u32, _)| format!(" {number}")).collect::<String>();
+            checks.retain(is_one);
+            LIST.to_owned() + &text
+        }
+    };
     let mut outcomes = Outcomes::new();
     let mut first = 0;
     for _ in 0..LOSSES {
         step.detail(&format!("booting for check {first}"));
         let mut guest = systems.boot(kernel, Clock::Real)?;
-        Systems::start(&mut guest, kernel, &format!("{IN_GUEST} {first} {}", names.join(" ")))?;
+        Systems::start(&mut guest, kernel, &format!("{IN_GUEST} {first} {selection}"))?;
         let mut last = None;
         let over = listen(&mut guest, patience, step, |name, outcome| {
             last = Some(name.to_owned());

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 
 use super::Tally;
 use crate::cli::TestOptions;
-use crate::linux::checks::{self, Outcome, Outcomes};
+use crate::linux::checks::{self, Choice, Outcome, Outcomes};
 use crate::linux::{Collection, Kernel, Systems};
 use crate::progress::Step;
 use crate::repository::Repository;
@@ -40,7 +40,7 @@ pub fn run(
     let runs = systems.runs_programs(Kernel::Koito)?;
     let (expected, found) = thread::scope(|scope| {
         let koito = scope.spawn(|| match runs {
-            true => checks::run(&systems, repository, Kernel::Koito, &[], step).map(Some),
+            true => checks::run(&systems, repository, Kernel::Koito, Choice::All, step).map(Some),
             false => Ok(None),
         });
         let linux = checks::oracle(&systems, repository, step);
@@ -71,9 +71,9 @@ pub fn run(
         Ok(()) => tally.passed += 1,
         Err(error) => tally.fail(format!("KOITO's disk: {error:#}")),
     }
-    if let Some(list) = collection.several.filter(|_| systems.cpus == 1) {
+    if systems.cpus == 1 && collection.several.is_some() {
         systems.cpus = SEVERAL_CPUS;
-        let again = checks::listed(repository, list)?;
+        let again = checks::several(repository, collection)?;
         run_again(&systems, repository, &again, &mut expected, &mut tally, step)?;
     }
     let file = repository.products().join(format!("{}-differences.txt", collection.name));
@@ -100,8 +100,9 @@ fn ask_again(
         return Ok(());
     }
     step.detail(&format!("once more: {}", names.join(" ")));
-    expected.extend(checks::run(systems, repository, Kernel::Linux, &names, step)?);
-    found.extend(checks::run(systems, repository, Kernel::Koito, &names, step)?);
+    let these = Choice::These(&names);
+    expected.extend(checks::run(systems, repository, Kernel::Linux, these, step)?);
+    found.extend(checks::run(systems, repository, Kernel::Koito, these, step)?);
     tally.notes.push(format!("ran twice: {}", names.join(" ")));
     Ok(())
 }
@@ -115,8 +116,7 @@ fn run_again(
     tally: &mut Tally,
     step: &Step,
 ) -> Result<()> {
-    let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut found = checks::run(systems, repository, Kernel::Koito, &all, step)?;
+    let mut found = checks::run(systems, repository, Kernel::Koito, Choice::Several, step)?;
     ask_again(systems, repository, names, [expected, &mut found], tally, step)?;
     for name in names {
         match (expected.get(name), found.get(name)) {
