@@ -74,7 +74,14 @@ pub struct Script {
     resets: bool,
     /// How many requests its disk carries out in a second at most.
     disk_rate: Option<u32>,
+    /// How often it is played at most, if more than once.
+    tries: Option<u32>,
     options: BootOptions,
+}
+
+/// The value of a header that is a number.
+fn number(key: &str, value: &str) -> Result<u32> {
+    value.parse().with_context(|| format!("{key}: {value:?} is no number"))
 }
 
 impl Script {
@@ -144,21 +151,11 @@ impl Script {
             "resets" => self.resets = value == "yes",
             "linux" => self.options.linux = (value == "yes").then(Vec::new),
             "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
-            "guest-cpus" => {
-                let number = value.parse();
-                self.options.guest.guest_cpus =
-                    Some(number.with_context(|| format!("guest-cpus: {value:?} is no number"))?);
-            }
+            "guest-cpus" => self.options.guest.guest_cpus = Some(number(key, value)?),
             "memory" => self.options.memory = Some(value.to_owned()),
-            "disk-requests-a-second" => {
-                let rate = value.parse();
-                self.disk_rate =
-                    Some(rate.with_context(|| format!("{key}: {value:?} is no number"))?);
-            }
-            "cpus" => {
-                self.options.cpus =
-                    Some(value.parse().with_context(|| format!("cpus: {value:?} is no number"))?);
-            }
+            "disk-requests-a-second" => self.disk_rate = Some(number(key, value)?),
+            "cpus" => self.options.cpus = Some(number(key, value)?),
+            "tries" => self.tries = Some(number(key, value)?),
             "entry" => {
                 self.options.entry = Some(
                     Entry::from_str(value, true)
@@ -183,6 +180,11 @@ impl Script {
         guest.guest_cpus = guest.guest_cpus.or(self.options.guest.guest_cpus);
         merged.linux = merged.linux.or_else(|| self.options.linux.clone());
         merged
+    }
+
+    /// How often it may be played until it succeeds: more than once only where the manual's known limits say why.
+    pub fn tries(&self) -> u32 {
+        self.tries.unwrap_or(1)
     }
 
     /// Boots and plays; `show` gets the transcript as it grows.

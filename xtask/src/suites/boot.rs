@@ -11,8 +11,8 @@ use crate::drive::Script;
 use crate::progress::Step;
 use crate::repository::Repository;
 
-/// Plays every script in `folder`, on a machine with `options`; one test each. One that fails is played once more, as on
-/// a busy machine somebody may come too late; a note says what was wrong at first.
+/// Plays every script in `folder`, on a machine with `options`; one test each. Where a script has several tries, a note
+/// tells of each that failed.
 pub fn run(
     repository: &Repository,
     step: &Step,
@@ -23,11 +23,14 @@ pub fn run(
     for path in scripts(repository, folder)? {
         let name = repository.relative(&path).display().to_string();
         step.detail(&name);
-        let play =
-            || Script::read(&path).and_then(|script| script.perform(repository, options, |_| {}));
-        let verdict = play().or_else(|error| {
-            tally.notes.push(format!("{name} was played twice, since at first: {error:#}"));
-            play()
+        let verdict = Script::read(&path).and_then(|script| {
+            let play = || script.perform(repository, options, |_| {});
+            (1..script.tries()).fold(play(), |verdict, _| {
+                verdict.or_else(|error| {
+                    tally.notes.push(format!("{name} is played once more: {error:#}"));
+                    play()
+                })
+            })
         });
         match verdict {
             Ok(()) => tally.passed += 1,
