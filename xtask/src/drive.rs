@@ -198,8 +198,9 @@ impl Script {
         session.machine.resets = self.resets;
         session.machine.disk_rate = self.disk_rate;
         let image = session.machine.disk.as_ref().map(|disk| disk.image.clone());
-        let at_desk =
-            |(_, action): &(usize, Action)| matches!(action, Action::Press(_) | Action::See(_));
+        let at_desk = |(_, action): &(usize, Action)| {
+            matches!(action, Action::Press(_) | Action::Key(_) | Action::See(_))
+        };
         let socket = self.actions.iter().any(at_desk).then(|| session.scratch_file("monitor"));
         let serial = socket.clone().map_or(Serial::Pipe, Serial::Monitored);
         let mut console = Console::start(&mut session.command(&serial))?;

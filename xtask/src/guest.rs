@@ -9,7 +9,7 @@ use amateras_boot::Image;
 use anyhow::{Context, Result, bail, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
-use crate::cli::GuestOptions;
+use crate::cli::{BootOptions, BuildOptions, Entry, GuestOptions};
 use crate::modules;
 use crate::progress::Step;
 use crate::qemu::{Disk, Writes};
@@ -20,6 +20,8 @@ use crate::userland::{Apt, Freshness, Tree, unpack};
 const KERNEL: &str = "linux-image-amd64";
 /// The same for virtual machines, with fewer drivers: for tests, since it is smaller and unpacks sooner.
 pub const SMALL_KERNEL: &str = "linux-image-cloud-amd64";
+/// A guest and its monitor, and nothing else.
+const ALONE: &str = "amateras/alone";
 /// Names of packages with kernels begin like this.
 const PACKAGES: &str = "linux-image-";
 /// What the first file system has.
@@ -58,6 +60,20 @@ const KERNELS: [&str; 2] = ["guest-kernel", "guest-2-kernel"];
 const INITRDS: [&str; 2] = ["guest-initrd", "guest-2-initrd"];
 /// Bytes of a disk's sector.
 const SECTOR: u64 = 512;
+
+/// How a guest boots soonest: the smaller kernel, in a system that has nothing but it and its monitor.
+pub fn alone() -> BootOptions {
+    BootOptions {
+        build: BuildOptions { system: Some(ALONE.into()), ..BuildOptions::default() },
+        entry: Some(Entry::Direct),
+        guest: GuestOptions {
+            guest: true,
+            guest_kernel: vec![SMALL_KERNEL.into()],
+            ..GuestOptions::default()
+        },
+        ..BootOptions::default()
+    }
+}
 
 /// Gathers what `options` say, files of the user's or Debian's, and answers the boot modules. Guests have `cpus`
 /// processors, unless the options say otherwise.

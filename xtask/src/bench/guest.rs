@@ -13,15 +13,14 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::boot::Figures;
 use super::{kvm, manual};
-use crate::cli::{BenchOptions, BootOptions, BuildOptions, Entry, GuestOptions};
+use crate::cli::BenchOptions;
 use crate::console::{Cleaner, Console, Event, Port};
-use crate::guest::SMALL_KERNEL;
+use crate::guest;
 use crate::progress::Step;
 use crate::qemu::{Machine, Medium, Serial};
 use crate::repository::Repository;
 use crate::session::Session;
 
-const SYSTEM: &str = "amateras/alone";
 const RESULTS: &str = "bench/guest.json";
 /// Memory of the guest, as its system has it, and of the bare machine.
 const MEMORY: &str = "128M";
@@ -66,17 +65,7 @@ pub fn recorded(repository: &Repository) -> Result<String> {
 }
 
 fn measure(repository: &Repository) -> Result<Figures> {
-    let options = BootOptions {
-        build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
-        entry: Some(Entry::Direct),
-        guest: GuestOptions {
-            guest: true,
-            guest_kernel: vec![SMALL_KERNEL.into()],
-            ..GuestOptions::default()
-        },
-        ..BootOptions::default()
-    };
-    let mut session = Session::prepare(repository, &options)?;
+    let mut session = Session::prepare(repository, &guest::alone())?;
     session.machine.count_instructions = true;
     let part = |name: &str| -> Result<_> {
         let module = session.volume.modules.iter().find(|(module, _)| module == name);

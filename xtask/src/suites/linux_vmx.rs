@@ -7,15 +7,13 @@ use anyhow::Result;
 
 use super::Tally;
 use crate::bochs::{Bochs, NEEDS};
-use crate::cli::{BootOptions, BuildOptions, Entry, GuestOptions};
 use crate::console::{Cleaner, Event, Port};
-use crate::guest::SMALL_KERNEL;
+use crate::guest;
 use crate::packages;
 use crate::progress::Step;
 use crate::repository::Repository;
 use crate::session::Session;
 
-const SYSTEM: &str = "amateras/alone";
 const MEBIBYTES: u32 = 512;
 /// The whole boot takes less, in an emulator in which a second lasts one or two.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -27,17 +25,7 @@ const TAIL: usize = 1500;
 /// Boots it, and waits for the shell.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     packages::ensure(&NEEDS)?;
-    let options = BootOptions {
-        build: BuildOptions { system: Some(SYSTEM.into()), ..BuildOptions::default() },
-        entry: Some(Entry::Direct),
-        guest: GuestOptions {
-            guest: true,
-            guest_kernel: vec![SMALL_KERNEL.into()],
-            ..GuestOptions::default()
-        },
-        ..BootOptions::default()
-    };
-    let session = Session::prepare(repository, &options)?;
+    let session = Session::prepare(repository, &guest::alone())?;
     let folder = session.scratch_file("bochs");
     Ok(wait(&mut Bochs::start(&session.volume, 1, MEBIBYTES, &folder, step)?, step))
 }
