@@ -2,8 +2,10 @@
 //! process that is thrown away, so whatever becomes of its memory is its own affair.
 
 use core::arch::asm;
+use core::slice;
 use core::sync::atomic::AtomicU64;
 
+use a9n_linux_programs::system;
 use linux_raw_sys::general as linux;
 
 /// Bytes of a thread's stack.
@@ -11,19 +13,9 @@ const STACK_BYTES: usize = 16 << 10;
 
 /// Makes a call, whatever it does to this process.
 pub fn call(number: u32, arguments: [usize; 6]) -> isize {
-    let answer: isize;
-    let [a, b, c, d, e, f] = arguments;
     // SAFETY: nobody relies on this process's memory: attackers are thrown away, and others pass arguments that are as
-    // the call wants them. Linux changes these registers and no others.
-    unsafe {
-        asm!(
-            "syscall",
-            inlateout("rax") number as usize as isize => answer,
-            in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
-            lateout("rcx") _, lateout("r11") _,
-        );
-    }
-    answer
+    // the call wants them.
+    unsafe { system::call(number, arguments) }
 }
 
 /// The same with two arguments.
@@ -118,32 +110,7 @@ pub fn thread(entry: extern "C" fn(usize) -> !, argument: usize) -> isize {
     if stack < 0 {
         return stack;
     }
-    let top = stack as usize + STACK_BYTES;
-    let flags = linux::CLONE_VM
-        | linux::CLONE_FS
-        | linux::CLONE_FILES
-        | linux::CLONE_SIGHAND
-        | linux::CLONE_THREAD
-        | linux::CLONE_SYSVSEM;
-    let answer: isize;
-    // SAFETY: the stack is the thread's own, and `entry` never returns from it. The parent comes out behind the label
-    // with its own registers.
-    unsafe {
-        (top as *mut usize).sub(1).write(entry as usize);
-        (top as *mut usize).sub(2).write(argument);
-        asm!(
-            "syscall",
-            "test rax, rax",
-            "jnz 2f",
-            "pop rdi",
-            "pop rax",
-            "call rax",
-            "2:",
-            inlateout("rax") linux::__NR_clone as usize as isize => answer,
-            in("rdi") flags as usize, in("rsi") top - 16,
-            in("rdx") 0, in("r10") 0, in("r8") 0,
-            lateout("rcx") _, lateout("r11") _,
-        );
-    }
-    answer
+    // SAFETY: it was just mapped, for this alone.
+    let stack = unsafe { slice::from_raw_parts_mut(stack as *mut u8, STACK_BYTES) };
+    system::thread_on(stack, entry, argument)
 }

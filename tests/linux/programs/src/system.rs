@@ -25,7 +25,7 @@ pub type Status = [u64; size_of::<linux::stat>() / size_of::<u64>()];
 /// # Safety
 /// Every argument that the call takes for an address is one at which it may read or write as the call
 /// does, and the call takes nothing away that Rust relies on.
-unsafe fn call(number: u32, arguments: [usize; 6]) -> isize {
+pub unsafe fn call(number: u32, arguments: [usize; 6]) -> isize {
     let answer: isize;
     let [a, b, c, d, e, f] = arguments;
     // SAFETY: the caller vouches for the arguments; Linux changes these registers and no others.
@@ -170,8 +170,16 @@ const STACK_BYTES: usize = 64 << 10;
 
 /// Begins a thread that runs `entry`; answers its number. Its stack stays when it has ended.
 pub fn thread(entry: extern "C" fn(usize) -> !, argument: usize) -> isize {
-    let stack = map(STACK_BYTES);
-    let first = STACK_BYTES - 2 * size_of::<usize>();
+    thread_on(map(STACK_BYTES), entry, argument)
+}
+
+/// The same on a `stack` of the caller's, of at least sixteen bytes; or an error.
+pub fn thread_on(
+    stack: &'static mut [u8],
+    entry: extern "C" fn(usize) -> !,
+    argument: usize,
+) -> isize {
+    let first = stack.len() - 2 * size_of::<usize>();
     stack[first..first + 8].copy_from_slice(&argument.to_ne_bytes());
     stack[first + 8..].copy_from_slice(&(entry as *const () as usize).to_ne_bytes());
     let flags = linux::CLONE_VM
