@@ -150,11 +150,16 @@ impl<M: CableMemory> Cable<M> {
         SLOTS - self.under_way().unwrap_or(0)
     }
 
-    /// Sends `frame`, of at most [`MOST_FRAME`] bytes. Whether there was room.
+    /// Sends `frame`, of at most [`MOST_FRAME`] bytes. Whether there was room. Without it, too, this end tells
+    /// once more how far it is: who takes the other end over believes that word, and anybody may have written
+    /// over it.
     pub fn send(&mut self, frame: &[u8]) -> bool {
         match self.under_way() {
             None => self.sent = self.look(self.side.other().words() + TAKEN),
-            Some(SLOTS) => return false,
+            Some(SLOTS) => {
+                self.tell(self.side.words() + SENT, self.sent);
+                return false;
+            }
             Some(_) => {}
         }
         if frame.len() > MOST_FRAME {

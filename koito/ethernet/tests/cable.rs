@@ -104,6 +104,18 @@ fn who_takes_an_end_over_begins_where_the_other_is() {
 }
 
 #[test]
+fn a_full_cable_is_good_again_for_the_next_client_after_one_that_wrote_over_the_counts() {
+    let memory = Memory::new();
+    let (_, mut switch) = ends(&memory);
+    while switch.send(b"for nobody") {}
+    memory.write(64, SLOTS as u64 - 3);
+    assert!(!switch.send(b"no room"));
+    let mut client = Cable::new(memory, Side::Client).unwrap();
+    assert!(switch.send(b"an answer"));
+    assert_eq!(receive(&mut client), Some(b"an answer".to_vec()));
+}
+
+#[test]
 fn no_cable_lies_in_too_little_memory() {
     let memory = Memory(Rc::new(RefCell::new(vec![0; CABLE_BYTES - 1])));
     assert!(Cable::new(memory, Side::Client).is_none());
