@@ -281,6 +281,11 @@ impl Event {
         self.0 & Self::VALID != 0
     }
 
+    /// Whether it is an external interrupt.
+    pub const fn is_interrupt(self) -> bool {
+        self.is_valid() && self.kind() == Self::interrupt(0).kind()
+    }
+
     /// Whether it is a non-maskable interrupt.
     pub const fn is_non_maskable(self) -> bool {
         self.is_valid() && self.kind() == Self::non_maskable().kind()

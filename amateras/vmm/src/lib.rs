@@ -22,4 +22,5 @@ mod vm;
 
 pub use memory::Memory;
 pub use options::{Guest, Options, StartError};
+pub use amateras_machine::End;
 pub use vm::Vm;

@@ -223,6 +223,8 @@ pub(crate) mod unusual {
     pub(crate) const FORGETS: u32 = 8;
     /// With the same, it takes no non-maskable interrupt.
     pub(crate) const HELD_OFF: u32 = 16;
+    /// With the same, an interrupt is injected.
+    pub(crate) const INTERRUPT: u32 = 32;
 }
 
 /// Writes IA32_TSC_AUX, which `rdtscp` and `rdpid` tell. The machine's own is 0.
@@ -385,6 +387,7 @@ unsafe extern "Rust" {
 /// What the stubs call on the way in where something is not as it usually is.
 pub(crate) extern "C" fn before_entry(cpu: &Cpu, guest: &Guest) {
     take_over(cpu, guest);
+    svm::offer(guest);
     guest.load_unusual();
 }
 

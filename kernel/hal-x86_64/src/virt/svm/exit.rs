@@ -49,6 +49,16 @@ pub(crate) fn handle(guest: &Guest) -> bool {
     true
 }
 
+/// An interrupt that is injected waits in the processor instead, which takes it before anything else: as an event, an
+/// emulator (QEMU) delivers it a second time now and then. It stays an event where a window has that place.
+pub(crate) fn offer(guest: &Guest) {
+    if guest.unusual.get() & unusual::INTERRUPT != 0 && guest.window.get() == 0 {
+        let vector = word(guest, vmcb::EVENT).replace(0) << vmcb::VECTOR_SHIFT;
+        let mask = vmcb::WAITING | vmcb::VECTOR;
+        vmcb::change(guest, vmcb::VIRTUAL_INTERRUPT, mask, vmcb::WAITING | vector);
+    }
+}
+
 /// What an exit interrupted is injected again; and a guest that is left as it returns from a non-maskable interrupt
 /// goes on, and takes others.
 pub(crate) fn keep_event(guest: &Guest) {
@@ -56,6 +66,16 @@ pub(crate) fn keep_event(guest: &Guest) {
         word(guest, vmcb::EXIT_CODE).set(NOTHING.into());
         hold_off(guest, false);
     }
+    let control = word(guest, vmcb::VIRTUAL_INTERRUPT).get();
+    let is_refused = word(guest, vmcb::EXIT_CODE).get() as u32 == INVALID;
+    let is_offered = guest.unusual.get() & unusual::INTERRUPT != 0 && guest.window.get() == 0;
+    if is_offered && (is_refused || control & vmcb::IS_WAITING != 0) {
+        // It was not taken, or only begun with.
+        let event = Event::interrupt((control >> vmcb::VECTOR_SHIFT) as u8);
+        word(guest, vmcb::EXIT_EVENT).set(event.0);
+        vmcb::change(guest, vmcb::VIRTUAL_INTERRUPT, vmcb::WAITING, 0);
+    }
+    guest.set_unusual(unusual::INTERRUPT, false);
     let interrupted = Event(word(guest, vmcb::EXIT_EVENT).replace(0));
     let repeats = interrupted.kind() == SOFTWARE
         || interrupted.kind() == Event::EXCEPTION
@@ -171,6 +191,7 @@ pub(crate) fn advance(guest: &Guest, bytes: u64) {
 #[inline(never)]
 pub(crate) fn inject(guest: &Guest, event: Event) {
     let before = Event(word(guest, vmcb::EVENT).replace(event.0));
+    guest.set_unusual(unusual::INTERRUPT, event.is_interrupt());
     if event.is_non_maskable() || before.is_non_maskable() {
         hold_off(guest, event.is_non_maskable());
     }
