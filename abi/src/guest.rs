@@ -80,6 +80,11 @@ exit_reasons! {
     Invalid = 16;
 }
 
+impl ExitReason {
+    /// In the detail of [`Memory`](Self::Memory): the guest's own page tables were being walked.
+    pub const TABLES_WALKED: u64 = 1 << 8;
+}
+
 /// Instructions that no guest executes itself. Numbers are part of the interface.
 #[repr(u64)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,8 +11,7 @@ use crate::drive::Script;
 use crate::progress::Step;
 use crate::repository::Repository;
 
-/// Plays every script in `folder`, on a machine with `options`; one test each. Where a script has several tries, a note
-/// tells of each that failed.
+/// Plays every script in `folder`, on a machine with `options`; one test each.
 pub fn run(
     repository: &Repository,
     step: &Step,
@@ -23,15 +22,8 @@ pub fn run(
     for path in scripts(repository, folder)? {
         let name = repository.relative(&path).display().to_string();
         step.detail(&name);
-        let verdict = Script::read(&path).and_then(|script| {
-            let play = || script.perform(repository, options, |_| {});
-            (1..script.tries()).fold(play(), |verdict, _| {
-                verdict.or_else(|error| {
-                    tally.notes.push(format!("{name} is played once more: {error:#}"));
-                    play()
-                })
-            })
-        });
+        let verdict =
+            Script::read(&path).and_then(|script| script.perform(repository, options, |_| {}));
         match verdict {
             Ok(()) => tally.passed += 1,
             Err(error) => tally.fail(format!("{name}: {error:#}")),

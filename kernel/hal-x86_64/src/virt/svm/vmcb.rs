@@ -33,8 +33,7 @@ pub(crate) const IN_SHADOW: u64 = 1;
 pub(crate) const TASK_PRIORITY: u64 = 0xf;
 pub(crate) const IS_WAITING: u64 = 1 << 8;
 pub(crate) const WAITING: u64 = IS_WAITING | 1 << 20;
-pub(crate) const VECTOR_SHIFT: u32 = 32;
-pub(crate) const VECTOR: u64 = 0xff << VECTOR_SHIFT;
+pub(crate) const VECTOR: u64 = 0xff << 32;
 pub(crate) const OWN_FLAG: u64 = 1 << 24;
 /// In [`INTERCEPT_REGISTERS`]: debug registers, all of them.
 pub(crate) const INTERCEPT_DEBUG: u64 = !0 << 32;
