@@ -53,7 +53,7 @@ pub enum Command {
     /// the expectations that follow, 30 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`, `# memory: SIZE`, `# guest-cpus: N` and
     /// `# guest-cmdline: TEXT` give defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
-    /// `# disk-requests-a-second: N` slows that. `# tries: N` has a test play it so often, until it succeeds.
+    /// `# disk-requests-a-second: N` slows that.
     Drive(DriveOptions),
 }
 

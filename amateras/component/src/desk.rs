@@ -1,10 +1,11 @@
 //! The machine's desk: switches, keyboard and screen of one guest.
 
 use core::cell::RefCell;
+use core::fmt::Write;
 
 use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{Kind, Transport};
-use amateras_vmm::{StartError, Vm as Machine};
+use amateras_vmm::{End, StartError, Vm as Machine};
 use koito::conventions::signal;
 use koito::services::{
     COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient,
@@ -13,7 +14,7 @@ use koito::services::{
 use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::executor::Alarm;
-use nun::heapless::Deque;
+use nun::heapless::{Deque, String};
 use nun::service::{Caller, Vec};
 use nun::{Error, Message};
 
@@ -44,8 +45,6 @@ pub struct State<'a> {
     pub typed: Deque<u8, TYPED>,
     /// What is typed goes to its second console.
     pub to_second: bool,
-    /// The end of the guest was told.
-    told: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -68,7 +67,6 @@ impl<'a> Desk<'a> {
             kept: Deque::new(),
             typed: Deque::new(),
             to_second: wants_second(command_line),
-            told: false,
         };
         state.stock_up();
         Ok(Self(RefCell::new(state)))
@@ -193,12 +191,21 @@ impl State<'_> {
         })
     }
 
-    /// Says once that the guest does not go on.
+    /// Says why the guest does not go on, or why it begins anew, once.
     fn tell_end(&mut self) {
-        let Some(stop) = self.vm.ended().filter(|_| !self.told) else { return };
-        self.told = true;
-        self.log.line(format_args!("the guest is at its end: {stop}"));
-        if let Some(terminal) = self.attached {
+        let Some(End { stop, stand }) = self.vm.take_end() else { return };
+        let is_off = self.vm.ended().is_some();
+        let what = if is_off { "is off" } else { "begins anew" };
+        self.log.line(format_args!("the guest {what}: {stop}"));
+        self.log.line(format_args!("{stand}"));
+        let Some(terminal) = self.attached else { return };
+        if !stop.is_wanted() {
+            let mut text = String::<TEXT_BYTES>::new();
+            // There is room for every reason.
+            let _ = write!(text, "\r\n(the guest {what}: {stop})\r\n({stand})\r\n");
+            self.write(terminal, text.as_bytes());
+        }
+        if is_off {
             self.write(terminal, b"\r\n(the guest is off; Ctrl-] leaves)\r\n");
         }
     }
@@ -260,7 +267,6 @@ impl Vm for Desk<'_> {
 
     fn reset(&self, _: Caller) -> Result<(), VmError> {
         let mut state = self.0.borrow_mut();
-        state.told = false;
         let begun = state.vm.reset();
         state.explain(begun)
     }
@@ -268,7 +274,6 @@ impl Vm for Desk<'_> {
     fn boot(&self, _: Caller, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
         let mut state = self.0.borrow_mut();
         let text = str::from_utf8(&command_line).map_err(|_| VmError::Failed)?;
-        state.told = false;
         state.to_second = wants_second(text);
         let begun = state.vm.boot(text);
         state.explain(begun)

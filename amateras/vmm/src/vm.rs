@@ -7,7 +7,7 @@ use amateras_boot::{Image, Refused, Wishes};
 use amateras_devices::pci::Pci;
 use amateras_devices::virtio::{Kind, Malformed, Transport};
 use amateras_devices::{Board, GuestMemory, Time, Visit};
-use amateras_machine::{Identity, Machine, Stop};
+use amateras_machine::{End, Identity, Machine};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::StateGroups;
 use nun::heapless::String;
@@ -43,7 +43,9 @@ pub struct Vm<'a> {
     given: Option<CommandLine>,
     /// Since when, in ticks, nothing is to be done for it.
     paused: Option<u64>,
-    ended: Option<Stop>,
+    ended: Option<End>,
+    /// Why it ended or began anew, until somebody asks.
+    met: Option<End>,
 }
 
 impl<'a> Vm<'a> {
@@ -71,8 +73,9 @@ impl<'a> Vm<'a> {
         let first = Seat { port, bell, notification: bell };
         let shared = make::shared(maker, space, first, &options, machine)?;
         let server = Server::new(shared, FIRST);
-        let (made, given, paused, ended) = (ticks(), None, None, None);
-        let mut vm = Self { shared, server, options, guest, made, given, paused, ended };
+        let (made, given, paused) = (ticks(), None, None);
+        let (ended, met) = (None, None);
+        let mut vm = Self { shared, server, options, guest, made, given, paused, ended, met };
         vm.begin()?;
         Ok(vm)
     }
@@ -123,10 +126,10 @@ impl<'a> Vm<'a> {
 
     /// Sees whether time, input, a device or a processor brought something, and lets the guest have it.
     pub fn attend(&mut self) -> Result<(), Error> {
-        if let Some(stop) = self.shared.take_end().filter(|_| self.ended.is_none()) {
-            self.ended = Some(stop);
+        if let Some(end) = self.shared.take_end().filter(|_| self.ended.is_none()) {
+            (self.ended, self.met) = (Some(end), Some(end));
             self.order(Order::BeginAt { origin: ticks() })?;
-            if stop == Stop::Reset {
+            if end.stop.is_reset() {
                 // Without it the guest is at its end.
                 let _ = self.reset();
             }
@@ -169,8 +172,13 @@ impl<'a> Vm<'a> {
     }
 
     /// Why it does not go on, if it does not.
-    pub const fn ended(&self) -> Option<Stop> {
+    pub const fn ended(&self) -> Option<End> {
         self.ended
+    }
+
+    /// Why it ended or began anew by itself, if it did since this was last asked.
+    pub const fn take_end(&mut self) -> Option<End> {
+        self.met.take()
     }
 
     /// Bytes of its memory.
