@@ -234,7 +234,7 @@ pub enum Suite {
     LinuxVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
-    /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
+    /// The conformance program in Bochs, whose CPU has what QEMU's lacks (PCIDs).
     Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,

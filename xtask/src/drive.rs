@@ -153,7 +153,8 @@ impl Script {
             "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
             "guest-cpus" => self.options.guest.guest_cpus = Some(number(key, value)?),
             "memory" => {
-                let size = memory_size(value).map_err(|hint| anyhow!("memory: {value:?}: {hint}"))?;
+                let size =
+                    memory_size(value).map_err(|hint| anyhow!("memory: {value:?}: {hint}"))?;
                 self.options.memory = Some(size);
             }
             "disk-requests-a-second" => self.disk_rate = Some(number(key, value)?),
