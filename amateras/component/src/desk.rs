@@ -7,8 +7,8 @@ use amateras_devices::virtio::{Kind, Transport};
 use amateras_vmm::{StartError, Vm as Machine};
 use koito::conventions::signal;
 use koito::services::{
-    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient,
-    TEXT_BYTES, Vm, VmCondition, VmError, VmStatus, VmTerminal,
+    ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient, TEXT_BYTES, Vm,
+    VmCondition, VmError, VmStatus, VmTerminal,
 };
 use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
@@ -217,8 +217,14 @@ impl Vm for Desk<'_> {
             VmCondition::Running
         };
         let address = state.network.as_ref().map(|network| network.address.number());
-        let (memory, exits) = (state.vm.memory_bytes(), state.vm.exits());
-        VmStatus { condition, memory, exits, address }
+        VmStatus {
+            condition,
+            processors: state.vm.processors() as u8,
+            memory: state.vm.memory_bytes(),
+            uptime: state.vm.uptime(),
+            exits: state.vm.exits(),
+            address,
+        }
     }
 
     fn attach(&self, _: Caller, terminal: VmTerminal) {
@@ -262,15 +268,6 @@ impl Vm for Desk<'_> {
         let mut state = self.0.borrow_mut();
         state.told = false;
         let begun = state.vm.reset();
-        state.explain(begun)
-    }
-
-    fn boot(&self, _: Caller, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
-        let mut state = self.0.borrow_mut();
-        let text = str::from_utf8(&command_line).map_err(|_| VmError::Failed)?;
-        state.told = false;
-        state.to_second = wants_second(text);
-        let begun = state.vm.boot(text);
         state.explain(begun)
     }
 }

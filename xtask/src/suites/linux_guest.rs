@@ -2,7 +2,7 @@
 //! mean no good.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use super::hostile_guest::{self, Mischief};
 use super::{Tally, boot};
 use crate::cli::{BootOptions, GuestOptions};
-use crate::guest::SMALL_KERNEL;
+use crate::guest::{self, SMALL_KERNEL};
 use crate::progress::Step;
 use crate::repository::Repository;
 use crate::rootfs;
@@ -21,6 +21,15 @@ const DISK_MEBIBYTES: u32 = 16;
 const KNOWN: &str = "/known";
 const LINE: &[u8] = b"amateras\n";
 const KNOWN_BYTES: usize = 2_000_000;
+/// The first program of a guest whose first file system comes from KOITO's disk.
+const FIRST_PROGRAM: &[u8] = b"#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t devtmpfs dev /dev
+exec </dev/ttyS0 >/dev/ttyS0 2>&1
+echo \"First files from the disk, $(grep -c ^processor /proc/cpuinfo) processors, $(cat /proc/cmdline).\"
+poweroff -f
+";
 
 /// Plays all of them.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
@@ -28,12 +37,9 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     let empty = repository.products().join("guest-disk");
     fs::create_dir_all(&empty)?;
     rootfs::make(repository, &empty, DISK_MEBIBYTES, &disk, step)?;
-    let mut tally = boot::run(
-        repository,
-        step,
-        "tests/linux-guest",
-        &options(vec![SMALL_KERNEL.into()], &disk),
-    )?;
+    let files = Some(files_of_koito(repository, step)?);
+    let sessions = BootOptions { files, ..options(vec![SMALL_KERNEL.into()], &disk) };
+    let mut tally = boot::run(repository, step, "tests/linux-guest", &sessions)?;
     match examine(&disk) {
         Ok(()) => tally.passed += 1,
         Err(error) => tally.fail(format!("the guest's disk: {error:#}")),
@@ -47,6 +53,27 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     let neighbours = vec![SMALL_KERNEL.into(), hostile_guest::write(repository, Mischief::All)?];
     tally.add(boot::run(repository, step, "tests/hostile-neighbour", &options(neighbours, &disk))?);
     Ok(tally)
+}
+
+/// Makes a folder with what lies on KOITO's disk: a kernel, a first file system for it, and files that are neither.
+fn files_of_koito(repository: &Repository, step: &Step) -> Result<PathBuf> {
+    let folder = repository.products().join("koito-with-kernels");
+    let boot = folder.join("boot");
+    fs::create_dir_all(&boot)?;
+    let (kernel, _) = guest::packaged(SMALL_KERNEL, step)?;
+    let programs = [("busybox", &guest::busybox(step)?[..])];
+    let text = "no kernel\n".repeat(200);
+    let files = [
+        ("initrd", guest::first_files(FIRST_PROGRAM, &programs, &[])?),
+        ("half", kernel[..kernel.len() / 2].to_vec()),
+        ("text", text.into_bytes()),
+        ("bzImage", kernel),
+    ];
+    for (name, contents) in files {
+        let file = boot.join(name);
+        fs::write(&file, contents).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(folder)
 }
 
 fn options(kernels: Vec<String>, disk: &Path) -> BootOptions {
