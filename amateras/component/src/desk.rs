@@ -1,10 +1,11 @@
 //! The machine's desk: switches, keyboard and screen of one guest.
 
 use core::cell::RefCell;
+use core::mem;
 
 use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{Kind, Transport};
-use amateras_vmm::{StartError, Vm as Machine};
+use amateras_vmm::Vm as Machine;
 use koito::conventions::signal;
 use koito::services::{
     ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient, TEXT_BYTES, Vm,
@@ -46,6 +47,8 @@ pub struct State<'a> {
     pub to_second: bool,
     /// The end of the guest was told.
     told: bool,
+    /// Somebody pressed the reset button.
+    to_reset: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -69,6 +72,7 @@ impl<'a> Desk<'a> {
             typed: Deque::new(),
             to_second: wants_second(command_line),
             told: false,
+            to_reset: false,
         };
         state.stock_up();
         Ok(Self(RefCell::new(state)))
@@ -116,6 +120,9 @@ impl<'a> Desk<'a> {
     /// Serves the guest's devices, and sees whether they or time brought an interrupt.
     pub fn attend(&self) -> Result<(), Error> {
         let mut state = self.0.borrow_mut();
+        if mem::take(&mut state.to_reset) {
+            state.reset();
+        }
         state.serve_devices();
         state.feed();
         state.show();
@@ -185,12 +192,12 @@ impl State<'_> {
         }
     }
 
-    /// Says why the guest does not begin again, if it does not.
-    fn explain(&self, begun: Result<(), StartError>) -> Result<(), VmError> {
-        begun.map_err(|error| {
+    /// Lets the guest begin again, or says why it does not.
+    fn reset(&mut self) {
+        self.told = false;
+        if let Err(error) = self.vm.reset() {
             self.log.line(format_args!("the guest does not start: {error}"));
-            VmError::Failed
-        })
+        }
     }
 
     /// Says once that the guest does not go on.
@@ -264,11 +271,9 @@ impl Vm for Desk<'_> {
         self.0.borrow_mut().vm.resume().map_err(|_| VmError::NotNow)
     }
 
-    fn reset(&self, _: Caller) -> Result<(), VmError> {
-        let mut state = self.0.borrow_mut();
-        state.told = false;
-        let begun = state.vm.reset();
-        state.explain(begun)
+    fn reset(&self, _: Caller) {
+        // It takes a while, for which whoever pressed the button shall not lend his urgency.
+        self.0.borrow_mut().to_reset = true;
     }
 }
 

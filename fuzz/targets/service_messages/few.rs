@@ -80,9 +80,7 @@ impl Vm for Everything {
     fn resume(&self, _: Caller) -> Result<(), VmError> {
         Ok(())
     }
-    fn reset(&self, _: Caller) -> Result<(), VmError> {
-        Ok(())
-    }
+    fn reset(&self, _: Caller) {}
 }
 
 impl Power for Everything {

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 
 use koito::services::{
-    MONITOR_BYTES, SupervisorClient, SupervisorError, VmClient, VmCondition, VmError, VmOptions,
+    MONITOR_BYTES, SupervisorClient, SupervisorError, VmClient, VmCondition, VmOptions,
 };
 use koito::{ARGUMENT_BYTES, Arguments, Environment, Name};
 use koito_ethernet::Address;
@@ -81,7 +81,11 @@ fn split(text: &str) -> (&str, &str) {
 }
 
 fn help(to: &mut Terminal) -> fmt::Result {
-    VERBS.iter().try_for_each(|(usage, purpose)| writeln!(to, "  vm {usage:<24} {purpose}"))
+    for (usage, purpose) in VERBS {
+        let command = if usage.starts_with(' ') { "  " } else { "vm" };
+        writeln!(to, "  {command} {usage:<22} {purpose}")?;
+    }
+    Ok(())
 }
 
 /// Starts one, with `options`.
@@ -243,9 +247,9 @@ fn report(
 }
 
 /// Says what a monitor did, or why it did not.
-fn switch(
+fn switch<E: fmt::Display>(
     vm: &VmClient,
-    done: Result<(), Failure<VmError>>,
+    done: Result<(), Failure<E>>,
     what: &str,
     name: &str,
     to: &mut Terminal,
@@ -253,7 +257,7 @@ fn switch(
     match (done, vm.status()) {
         (Ok(()), _) => writeln!(to, "{name} is {what}"),
         (Err(_), Err(_)) => writeln!(to, "{name} does not run"),
-        (Err(Failure::Method(VmError::NotNow)), Ok(it)) => {
+        (Err(Failure::Method(_)), Ok(it)) => {
             writeln!(to, "{name} stays as it is: {}", it.condition)
         }
         (Err(error), _) => writeln!(to, "{name} is not {what}: {error}"),

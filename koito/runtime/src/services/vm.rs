@@ -64,16 +64,13 @@ pub struct VmStatus {
 pub enum VmError {
     /// It is so already, or is off.
     NotNow = 1,
-    /// It could not be done.
-    Failed = 2,
 }
 
 impl fmt::Display for VmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotNow => "it is so already, or is off",
-            Self::Failed => "it could not be done; the log says why",
-        })
+        match self {
+            Self::NotNow => f.write_str("it is so already, or is off"),
+        }
     }
 }
 
@@ -99,7 +96,7 @@ pub trait Vm {
     /// Lets it go on.
     #[method(ordinal = 5, retry = at_most_once)]
     fn resume(&self) -> Result<(), VmError>;
-    /// Lets it begin again, also when it is off.
-    #[method(ordinal = 6, retry = at_most_once)]
-    fn reset(&self) -> Result<(), VmError>;
+    /// Lets it begin again, soon, also when it is off.
+    #[method(ordinal = 10, retry = at_most_once)]
+    fn reset(&self);
 }
