@@ -107,6 +107,9 @@ pub struct BootOptions {
     /// Linux programs on the disk, with these folders copied over them
     #[arg(skip)]
     pub linux: Option<Vec<PathBuf>>,
+    /// Folder with the contents of the disk, in place of the system's
+    #[arg(skip)]
+    pub files: Option<PathBuf>,
     /// Rows and columns of what shows the serial line, for those programs
     #[arg(skip)]
     pub window: Option<(u16, u16)>,
