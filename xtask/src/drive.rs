@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 
-use crate::cli::{BootOptions, DriveOptions, Entry};
+use crate::cli::{BootOptions, DriveOptions, Entry, memory_size};
 use crate::console::{Console, Port};
 use crate::desk::Desk;
 use crate::qemu::Serial;
@@ -150,7 +150,11 @@ impl Script {
             "linux" => self.options.linux = (value == "yes").then(Vec::new),
             "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
             "guest-cpus" => self.options.guest.guest_cpus = Some(number(key, value)?),
-            "memory" => self.options.memory = Some(value.to_owned()),
+            "memory" => {
+                let size =
+                    memory_size(value).map_err(|hint| anyhow!("memory: {value:?}: {hint}"))?;
+                self.options.memory = Some(size);
+            }
             "disk-requests-a-second" => self.disk_rate = Some(number(key, value)?),
             "cpus" => self.options.cpus = Some(number(key, value)?),
             "entry" => {
@@ -369,6 +373,7 @@ mod tests {
             "expekt a",
             "see",
             "# cpus: many\nexpect a",
+            "# memory: 3X\nexpect a",
         ] {
             assert!(Script::parse(script).is_err(), "{script:?}");
         }

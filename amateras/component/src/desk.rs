@@ -2,14 +2,15 @@
 
 use core::cell::RefCell;
 use core::fmt::Write;
+use core::mem;
 
 use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{Kind, Transport};
-use amateras_vmm::{End, StartError, Vm as Machine};
+use amateras_vmm::{End, Vm as Machine};
 use koito::conventions::signal;
 use koito::services::{
-    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient,
-    TEXT_BYTES, Vm, VmCondition, VmError, VmStatus, VmTerminal,
+    ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient, TEXT_BYTES, Vm,
+    VmCondition, VmError, VmStatus, VmTerminal,
 };
 use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
@@ -45,6 +46,8 @@ pub struct State<'a> {
     pub typed: Deque<u8, TYPED>,
     /// What is typed goes to its second console.
     pub to_second: bool,
+    /// Somebody pressed the reset button.
+    to_reset: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -67,6 +70,7 @@ impl<'a> Desk<'a> {
             kept: Deque::new(),
             typed: Deque::new(),
             to_second: wants_second(command_line),
+            to_reset: false,
         };
         state.stock_up();
         Ok(Self(RefCell::new(state)))
@@ -114,6 +118,9 @@ impl<'a> Desk<'a> {
     /// Serves the guest's devices, and sees whether they or time brought an interrupt.
     pub fn attend(&self) -> Result<(), Error> {
         let mut state = self.0.borrow_mut();
+        if mem::take(&mut state.to_reset) {
+            state.reset();
+        }
         state.serve_devices();
         state.feed();
         state.show();
@@ -183,18 +190,17 @@ impl State<'_> {
         }
     }
 
-    /// Says why the guest does not begin again, if it does not.
-    fn explain(&self, begun: Result<(), StartError>) -> Result<(), VmError> {
-        begun.map_err(|error| {
+    /// Lets the guest begin again, or says why it does not.
+    fn reset(&mut self) {
+        if let Err(error) = self.vm.reset() {
             self.log.line(format_args!("the guest does not start: {error}"));
-            VmError::Failed
-        })
+        }
     }
 
     /// Says why the guest does not go on, or why it begins anew, once.
     fn tell_end(&mut self) {
         let Some(End { stop, stand }) = self.vm.take_end() else { return };
-        let is_off = self.vm.ended().is_some();
+        let is_off = self.vm.is_off();
         let what = if is_off { "is off" } else { "begins anew" };
         self.log.line(format_args!("the guest {what}: {stop}"));
         self.log.line(format_args!("{stand}"));
@@ -214,7 +220,7 @@ impl State<'_> {
 impl Vm for Desk<'_> {
     fn status(&self, _: Caller) -> VmStatus {
         let state = self.0.borrow();
-        let condition = if state.vm.ended().is_some() {
+        let condition = if state.vm.is_off() {
             VmCondition::Off
         } else if state.vm.is_paused() {
             VmCondition::Paused
@@ -224,8 +230,14 @@ impl Vm for Desk<'_> {
             VmCondition::Running
         };
         let address = state.network.as_ref().map(|network| network.address.number());
-        let (memory, exits) = (state.vm.memory_bytes(), state.vm.exits());
-        VmStatus { condition, memory, exits, address }
+        VmStatus {
+            condition,
+            processors: state.vm.processors() as u8,
+            memory: state.vm.memory_bytes(),
+            uptime: state.vm.uptime(),
+            exits: state.vm.exits(),
+            address,
+        }
     }
 
     fn attach(&self, _: Caller, terminal: VmTerminal) {
@@ -265,18 +277,9 @@ impl Vm for Desk<'_> {
         self.0.borrow_mut().vm.resume().map_err(|_| VmError::NotNow)
     }
 
-    fn reset(&self, _: Caller) -> Result<(), VmError> {
-        let mut state = self.0.borrow_mut();
-        let begun = state.vm.reset();
-        state.explain(begun)
-    }
-
-    fn boot(&self, _: Caller, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
-        let mut state = self.0.borrow_mut();
-        let text = str::from_utf8(&command_line).map_err(|_| VmError::Failed)?;
-        state.to_second = wants_second(text);
-        let begun = state.vm.boot(text);
-        state.explain(begun)
+    fn reset(&self, _: Caller) {
+        // It takes a while, for which whoever pressed the button shall not lend his urgency.
+        self.0.borrow_mut().to_reset = true;
     }
 }
 

@@ -1,8 +1,8 @@
 //! Guests: processes that run a virtual CPU instead of user mode.
 //!
 //! All that is special about such a process is here: how it is made, what its exits say, and what is
-//! done with the answer. That it is scheduled, interrupted, stopped and destroyed like any other is
-//! nobody's business. The machine keeps the state; this file carries its words.
+//! done with the answer. It is scheduled, interrupted, stopped and destroyed like any other. The machine
+//! keeps the state; this file carries its words.
 
 use a9n_abi::{Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Source};
 use a9n_hal::{
@@ -70,7 +70,7 @@ impl<H: Hal> Kernel<H> {
         }
         self.install_choice(process, cpu)?;
         self.install_choice(process, space)?;
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     pub(crate) fn configure_exit(
@@ -87,7 +87,7 @@ impl<H: Hal> Kernel<H> {
         for one in ExitReason::ALL.iter().filter(|one| number == 0 || **one as u32 == number) {
             self.hal().set_exit_groups(guest, *one, groups);
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     pub(crate) fn read_guest(
@@ -97,7 +97,7 @@ impl<H: Hal> Kernel<H> {
         groups: StateGroups,
     ) -> Result<Outcome, Stop> {
         let guest = self.stopped_guest(process)?;
-        Ok(Outcome::word(self.put_groups(guest, groups, caller.process)? as u64))
+        Ok(Outcome::Word(self.put_groups(guest, groups, caller.process)? as u64))
     }
 
     pub(crate) fn write_guest(
@@ -108,7 +108,7 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<Outcome, Stop> {
         let guest = self.stopped_guest(process)?;
         self.take_groups(guest, groups, caller.process)?;
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     /// The virtual CPU of `process`, which must not be able to run at this moment.
