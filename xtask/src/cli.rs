@@ -190,9 +190,13 @@ pub struct TestOptions {
     /// The one attack that it makes
     #[arg(long)]
     pub attack: Option<String>,
-    /// What its random numbers begin from
+    /// What its random numbers begin from, and those of `host`, `loader` and `explore` [default: 1]
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Cases of each random test of `host`, `loader` and `explore`; a long one plays a part of them
+    /// [default: 256, of `explore` 10000]
+    #[arg(long)]
+    pub cases: Option<u32>,
     /// CPUs of the machines that `linux`, `linux-large` and `linux-hostile` boot [default: 1]
     #[arg(long)]
     pub cpus: Option<u32>,
