@@ -50,7 +50,7 @@ pub enum Command {
     ///
     /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
     /// script: `expect TEXT`, `keep TEXT` (a line with it), `same TEXT` (that line again), `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
-    /// the expectations that follow, 30 at first), and comments after `#`. Header comments
+    /// the expectations that follow, 180 at first), and comments after `#`. Header comments
     /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`, `# memory: SIZE`, `# guest-cpus: N` and
     /// `# guest-cmdline: TEXT` give defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
     /// `# disk-requests-a-second: N` slows that. `# tries: N` has a test play it so often, until it succeeds.
