@@ -110,6 +110,7 @@ impl Session {
         };
         let disk = match (&system.files, &system.disk) {
             (Some(tree), _) => {
+                let tree = options.files.as_ref().unwrap_or(tree);
                 let image = scratch.file("files.img");
                 let linux = system.userland.as_deref().zip(options.linux.as_deref());
                 fill(repository, tree, linux, options.window, &image, &step)?;
