@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use koito_posix_core::{
-    Arena, Backing, Life, Numbers, PAGE_BYTES, Pool, Protection, Sharing, page_of,
+    Arena, Backing, Life, Numbers, PAGE_BYTES, Protection, Sharing, page_of,
 };
 use koito_vfs::{
     DentryId, FileId, FilePages, Known, ProcessLink, ProcessText, System, SystemText, Vfs,
@@ -49,8 +49,7 @@ impl<'a> Shown<'a> {
         spaces: &'a Arena<Space>,
         (clock, names, cpus): (&'a Clock, &'a HostNames, usize),
     ) -> Self {
-        let pool: &Pool = &vfs.pages.pool;
-        let pages = (pool.len(), pool.free());
+        let pages = vfs.pages.pages();
         let (memory, file_pages) = (vfs.pages.all(), vfs.file_pages());
         Self { processes, tasks, numbers, spaces, clock, names, memory, cpus, pages, file_pages }
     }
