@@ -364,10 +364,15 @@ impl Server {
                         return Mended::Looks;
                     }
                 }
-                let space = self.process_of(task).space;
+                let process = self.process_of_mut(task);
+                process.account.faults.minor += 1;
+                let space = process.space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {
                     Ok(()) => return Mended::Goes,
                     Err(Refusal::Awaited(ticket)) => {
+                        // It comes once more when the page is there.
+                        let faults = &mut self.process_of_mut(task).account.faults;
+                        (faults.minor, faults.major) = (faults.minor - 1, faults.major + 1);
                         self.tasks[task].waiting = Some(Waiting::Page(ticket));
                         return Mended::Waits;
                     }
