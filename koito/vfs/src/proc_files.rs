@@ -192,7 +192,8 @@ impl<P: Pages> Vfs<P> {
             }
             ProcNode::ProcessText(_, ProcessText::Mountinfo) => self.mount_info(context),
             ProcNode::Text(SystemText::Filesystems) => {
-                b"nodev\tsysfs\nnodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\n\text4\n".to_vec()
+                b"nodev\tsysfs\nnodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\n\text4\n"
+                    .to_vec()
             }
             ProcNode::Text(what) => context.system.text(what),
             ProcNode::ProcessText(process, what) => {

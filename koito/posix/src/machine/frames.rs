@@ -54,8 +54,7 @@ impl Frames {
             at: 0,
             end: 1 << bits,
         };
-        let pieces: List<Piece, MOST_PIECES> =
-            pool.iter().enumerate().map(piece).collect();
+        let pieces: List<Piece, MOST_PIECES> = pool.iter().enumerate().map(piece).collect();
         let bytes = pieces.iter().map(|piece| piece.end).sum();
         Self { pieces, bytes, made: Vec::new(), chunks: Vec::new() }
     }

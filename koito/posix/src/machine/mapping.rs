@@ -139,7 +139,10 @@ impl Mapping {
                     None => self.window(run.frame)?,
                 };
                 let Run { address, offset, pages, access, .. } = *run;
-                buffer().set_run(index, MappingRun::new(address, window.descriptor(), offset, pages, access));
+                buffer().set_run(
+                    index,
+                    MappingRun::new(address, window.descriptor(), offset, pages, access),
+                );
             }
             match operation(self.space, count as u64) {
                 Ok((done, pages)) => {
