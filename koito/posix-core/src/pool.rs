@@ -20,6 +20,8 @@ pub struct Pool {
     free: Vec<u64>,
     /// A bit for each word of those that is not 0.
     some: Vec<u64>,
+    /// All words of these before this one are 0.
+    first: usize,
     /// How many are free.
     count: usize,
     users: Vec<u32>,
@@ -28,7 +30,8 @@ pub struct Pool {
 impl Pool {
     /// `pages` pages, all free.
     pub fn new(pages: usize) -> Self {
-        let mut pool = Self { free: Vec::new(), some: Vec::new(), count: 0, users: Vec::new() };
+        let mut pool =
+            Self { free: Vec::new(), some: Vec::new(), first: 0, count: 0, users: Vec::new() };
         pool.grow(pages);
         pool
     }
@@ -47,7 +50,9 @@ impl Pool {
     /// A free page, for one user; `None` if there is none.
     #[inline]
     pub fn take(&mut self) -> Option<Page> {
-        let (group, some) = self.some.iter_mut().enumerate().find(|(_, some)| **some != 0)?;
+        let mut groups = self.some.iter_mut().enumerate().skip(self.first);
+        let (group, some) = groups.find(|(_, some)| **some != 0)?;
+        self.first = group;
         let place = group * WORD + some.trailing_zeros() as usize;
         let free = self.free.get_mut(place)?;
         let page = Page((place * WORD) as u32 + free.trailing_zeros());
@@ -112,6 +117,7 @@ impl Pool {
         let place = page.0 as usize / WORD;
         self.free[place] |= 1 << (page.0 as usize % WORD);
         self.some[place / WORD] |= 1 << (place % WORD);
+        self.first = self.first.min(place / WORD);
         self.count += 1;
     }
 }
