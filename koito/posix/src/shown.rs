@@ -294,9 +294,8 @@ impl System for Shown<'_> {
             }
             ProcessText::Limits => it.limits.shown(),
             ProcessText::OomScoreAdj | ProcessText::Wchan => "0".into(),
-            ProcessText::Cgroup => "0::/\n".into(),
-            // The files know these.
-            ProcessText::Mounts | ProcessText::Mountinfo => String::new(),
+            // There are no such groups, and the files know the rest.
+            ProcessText::Cgroup | ProcessText::Mounts | ProcessText::Mountinfo => String::new(),
         };
         text.into_bytes()
     }
