@@ -65,15 +65,15 @@ a9n_enter_guest:
     mov     [rsp + 8 + {CURRENT}], rdx
     mov     rsi, [rdx + {GUEST}]
     lea     rdi, [rsp + 8]
-    cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
-    je      a9n_guest_vmx
     cmp     [rdi + {CPU_GUEST}], rsi
     jne     4f
     cmp     [rsi + {GUEST_CPU}], rdi
     jne     4f
     cmp     dword ptr [rsi + {UNUSUAL}], 0
     jne     4f
-3:  push    rsi
+3:  cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
+    je      a9n_guest_vmx
+    push    rsi
     mov     rax, [rsi + {PHYSICAL}]
     a9n_general_registers a9n_load_register
     a9n_load_register 4, rsi

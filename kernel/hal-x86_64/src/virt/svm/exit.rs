@@ -9,6 +9,7 @@ use a9n_hal::{Access, Exit, ExitReason};
 use super::Guest;
 use super::state::use_debug;
 use super::vmcb::{self, word};
+use crate::cpu::Cpu;
 use crate::exceptions;
 use crate::virt::{state, unusual};
 
@@ -71,7 +72,7 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     let get = |offset| word(guest, offset).get();
     let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
     let (rax, rip, mut next) = (get(vmcb::RAX), get(vmcb::RIP), get(vmcb::NEXT_RIP));
-    let [_, _, rcx, rdx, ..] = guest.registers.each_ref();
+    let [_, _, rcx, rdx, ..] = &guest.registers;
     let (reason, detail, value) = match get(vmcb::EXIT_CODE) as u32 {
         0x72 => (ExitReason::Identify, rax & LOW, rcx.get() & LOW),
         0x78 => (ExitReason::Halt, 0, 0),
@@ -113,8 +114,8 @@ const fn port_access(info: u64) -> u64 {
 fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
     let get = |offset| word(guest, offset).get();
     let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
-    let [_, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
-    let rax = get(vmcb::RAX);
+    let [_, rbx, rcx, rdx, ..] = &guest.registers;
+    let [rax, rbx, rcx, rdx] = [get(vmcb::RAX), rbx.get(), rcx.get(), rdx.get()];
     let instruction = |which: GuestInstruction| (ExitReason::Instruction, which as u64, 0);
     match code {
         EXCEPTION..=0x5f => (ExitReason::Exception, exception(code as u8 & 31, first), second),
@@ -167,12 +168,12 @@ pub(crate) fn advance(guest: &Guest, bytes: u64) {
     shadow.set(shadow.get() & !vmcb::IN_SHADOW);
 }
 
-/// Injects `event` at the next entry, or nothing.
-#[inline(never)]
+/// Injects `event` at the next entry, or nothing. (Without a call, for which fast paths would save registers.)
+#[inline(always)]
 pub(crate) fn inject(guest: &Guest, event: Event) {
     let before = Event(word(guest, vmcb::EVENT).replace(event.0));
     if event.is_non_maskable() || before.is_non_maskable() {
-        hold_off(guest, event.is_non_maskable());
+        guest.unusual.set(guest.unusual.get() | unusual::HELD_ANEW);
     }
 }
 
@@ -180,14 +181,23 @@ pub(crate) fn inject(guest: &Guest, event: Event) {
 /// or takes any.
 pub(crate) fn hold_off(guest: &Guest, on: bool) {
     let is_held = on || Event(word(guest, vmcb::EVENT).get()).is_non_maskable();
+    guest.set_unusual(unusual::HELD_ANEW, false);
     guest.set_unusual(unusual::HELD_OFF, is_held);
     let leaves = if is_held { !0 } else { 0 };
     vmcb::change(guest, vmcb::INTERCEPT_FIRST, vmcb::INTERCEPT_RETURN, leaves);
 }
 
+/// Before `guest` is entered: what was injected holds off others.
+pub(crate) fn make_ready(_cpu: &Cpu, guest: &Guest) {
+    if guest.unusual.get() & unusual::HELD_ANEW != 0 {
+        hold_off(guest, false);
+    }
+}
+
 /// 1 if it takes none that is not due.
 pub(crate) fn held_off(guest: &Guest) -> u64 {
-    let is_held = guest.unusual.get() & unusual::HELD_OFF != 0;
+    let is_held =
+        guest.unusual.get() & (unusual::HELD_OFF | unusual::HELD_ANEW) == unusual::HELD_OFF;
     u64::from(is_held && !Event(word(guest, vmcb::EVENT).get()).is_non_maskable())
 }
 

@@ -154,11 +154,13 @@ pub fn rax(guest: &Guest) -> &Cell<u64> {
 }
 
 /// The instruction of so many `bytes` is done. The VMCS of the guest is the current one.
+#[inline(always)]
 pub fn advance(_guest: &Guest, bytes: u64) {
-    let next = field(Field::GUEST_RIP).wrapping_add(bytes);
-    let long = field(Field::GUEST_EFER) & EFER_ACTIVE != 0
-        && field(Field::GUEST_ES_RIGHTS.of(CODE)) & CODE_64 != 0;
-    set_field(Field::GUEST_RIP, if long { next } else { next & 0xffff_ffff });
+    let rip = field(Field::GUEST_RIP);
+    let next = rip.wrapping_add(bytes);
+    // Only code of 64 bits goes on beyond the 4 GiB in which it is.
+    let goes_on = (rip ^ next) >> 32 == 0 || field(Field::GUEST_ES_RIGHTS.of(CODE)) & CODE_64 != 0;
+    set_field(Field::GUEST_RIP, if goes_on { next } else { next & 0xffff_ffff });
     let blocking = field(Field::INTERRUPTIBILITY);
     if blocking & BLOCKED != 0 {
         set_field(Field::INTERRUPTIBILITY, blocking & !BLOCKED);

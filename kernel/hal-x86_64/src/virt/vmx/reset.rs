@@ -7,7 +7,8 @@ use super::field::Field;
 use super::instructions::{set_field, vmclear};
 use super::registers::{CR0_KEPT, CR4_FREE};
 use super::{LISTED, ept, reach};
-use crate::virt::{Guest, WORDS};
+use crate::speculation;
+use crate::virt::{Guest, WORDS, unusual};
 
 /// First and last number of fields that begin with 0: what a VMCS begins with is not defined. They are the
 /// state of guest and host, the event at entry, the threshold of CR8, the offset of time, CR3's targets, what CR4 shows. Fields among them
@@ -29,6 +30,7 @@ pub fn reset(guest: &Guest, pages: u64) {
     // SAFETY: the page is the guest's own, and no CPU holds anything of it.
     unsafe { vmclear(PhysicalAddress(guest.physical.get())) };
     reach(guest);
+    guest.set_unusual(unusual::CACHE, speculation::must_empty_cache());
     for ([register, _], number) in guest.vmx.listed.iter().zip(LISTED) {
         register.set(number.into());
     }
