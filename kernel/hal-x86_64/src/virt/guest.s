@@ -18,16 +18,6 @@
     mov     [rsi + {REGISTERS} + 8 * \number], \register
 .endm
 
-// Makes the root of the context at rdx, which is the kernel's own, the loaded one.
-.macro a9n_load_kernel_root
-    mov     rax, [rdx + {ROOT}]
-    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
-    je      2f
-    mov     [rsp + 8 + {LOADED_ROOT}], rax
-    mov     cr3, rax
-2:
-.endm
-
 // Takes an exit of the context at rdx to its monitor, by the path for the only CPU or that for one of
 // several. The stack pointer is 8 below the CPU's words.
 .macro a9n_tell_monitor alone, locked
@@ -52,9 +42,14 @@
     pop     rsi
 .endm
 
+// From the general path, whose context names the kernel's own page tables.
 .globl a9n_guest
 a9n_guest:
-    a9n_load_kernel_root
+    mov     rax, [rdx + {ROOT}]
+    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
+    je      a9n_enter_guest
+    mov     [rsp + 8 + {LOADED_ROOT}], rax
+    mov     cr3, rax
     jmp     a9n_enter_guest
 // From the fast path of a monitor's answer.
 .globl a9n_enter_guest_locked

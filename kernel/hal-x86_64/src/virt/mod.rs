@@ -82,13 +82,25 @@ impl Exits for Technique {
 
     #[inline(always)]
     fn answer_exit(&self, state: PhysicalAddress, verdict: GuestVerdict, words: &Words) {
-        let (guest, [.., event, _]) = (guest(state), *words);
+        let (guest, [w0, w1, w2, w3, event, _]) = (guest(state), *words);
+        let [_, rbx, rcx, rdx, ..] = &guest.registers;
         by!(self, reach(guest));
         let done = verdict.bytes_done();
         if done != 0 {
             by!(self, advance(guest, done));
         }
-        guest.set_registers(by!(self, rax(guest)), verdict, words);
+        let four = verdict.has(GuestVerdict::SET_FOUR);
+        let pair = four || verdict.has(GuestVerdict::SET_PAIR);
+        if pair || verdict.has(GuestVerdict::SET_RAX) {
+            by!(self, rax(guest)).set(w0);
+        }
+        if pair {
+            rdx.set(w3);
+        }
+        if four {
+            rbx.set(w1);
+            rcx.set(w2);
+        }
         if verdict.has(GuestVerdict::INJECT) {
             by!(self, inject(guest, Event(event)));
         }
@@ -180,27 +192,6 @@ pub(crate) struct Guest {
     groups: [Cell<u64>; REASONS],
     /// What Intel's technique keeps beside.
     pub(crate) vmx: vmx::State,
-}
-
-impl Guest {
-    /// Sets the registers that `verdict` has in `words`. RAX is where the technique keeps it.
-    #[inline(always)]
-    fn set_registers(&self, rax: &Cell<u64>, verdict: GuestVerdict, words: &Words) {
-        let [w0, w1, w2, w3, ..] = *words;
-        let [_, rbx, rcx, rdx, ..] = &self.registers;
-        let four = verdict.has(GuestVerdict::SET_FOUR);
-        let pair = four || verdict.has(GuestVerdict::SET_PAIR);
-        if pair || verdict.has(GuestVerdict::SET_RAX) {
-            rax.set(w0);
-        }
-        if pair {
-            rdx.set(w3);
-        }
-        if four {
-            rbx.set(w1);
-            rcx.set(w2);
-        }
-    }
 }
 
 /// Bits of [`Guest::unusual`].

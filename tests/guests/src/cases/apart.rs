@@ -4,11 +4,12 @@
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use a9n_cases::{READ_WRITE, Surroundings, Verdict, cases, check, check_eq, index};
+use a9n_cases::{READ_WRITE, Verdict, cases, check, check_eq, index};
 use nun::abi::guest::StateGroups;
+use nun::capability::Capability;
 use nun::entry::Stack;
 use nun::mapped::Mapped;
-use nun::{Descriptor, Error, Frame, IpcPort, Pcb, Received};
+use nun::{Descriptor, Error, Frame, Generic, IpcPort, Pcb, Received, VirtualCpu};
 
 use crate::guest::{Answer, Guest, message};
 use crate::test::Test;
@@ -59,10 +60,16 @@ extern "C" fn watch(slot: u64) -> ! {
 
 /// A guest that tells and its monitor on `cpu`, running.
 fn telling(test: &mut Test, cpu: u64) -> Result<Guest, Error> {
-    EXITS.store(0, SeqCst);
-    ALLOWED.store(0, SeqCst);
     let mut guest = Guest::on(test, cpu, TELL())?;
     guest.begin_real()?;
+    start(test, cpu, &guest)?;
+    Ok(guest)
+}
+
+/// Starts `guest`, and its monitor on `cpu`.
+fn start(test: &mut Test, cpu: u64, guest: &Guest) -> Result<(), Error> {
+    EXITS.store(0, SeqCst);
+    ALLOWED.store(0, SeqCst);
     let monitor: Pcb = test.make(0)?;
     monitor.configure_spaces(test.space(), test.node(), Descriptor::NULL)?;
     monitor.configure_entry(
@@ -73,8 +80,7 @@ fn telling(test: &mut Test, cpu: u64) -> Result<Guest, Error> {
     )?;
     monitor.configure_schedule(PRIORITY, cpu, 0)?;
     monitor.resume()?;
-    guest.pcb.resume()?;
-    Ok(guest)
+    guest.pcb.resume()
 }
 
 /// Lets the exit before the one with `number` be answered, and sleeps until that has come.
@@ -116,35 +122,29 @@ fn moved(test: &mut Test) -> Verdict {
     Ok(())
 }
 
-/// What was a virtual CPU becomes memory at once, and no CPU writes to it any more.
+/// What was a virtual CPU becomes memory at once, and nobody writes to that who still had something of it.
 fn taken_apart(test: &mut Test) -> Verdict {
     const PATTERN: u64 = 0x0123_4567_89ab_cdef;
-    /// More than a guest's first parts take.
-    const BITS: u8 = 16;
+    /// Logarithm of the bytes of a virtual CPU.
+    const BITS: u8 = 13;
     let far = test.far();
-    let parts: [fn(&Guest) -> Descriptor; 3] = [
-        |guest| guest.cpu.descriptor(),
-        |guest| guest.pcb.descriptor(),
-        |guest| guest.space.descriptor(),
-    ];
-    for part in parts {
-        test.clean()?;
-        let guest = telling(test, far)?;
-        await_exit(test, 5)?;
-        test.node().remove(part(&guest).index())?;
-        test.clean()?;
-        let (frame, address, pages): (Frame, _, _) = (test.make(BITS)?, test.room(16), 16);
-        let space = test.space();
-        test.map(space, frame, address, pages, READ_WRITE)?;
-        let memory = Mapped::in_workspace(address, 1 << BITS);
-        for place in (0..1 << BITS).step_by(8) {
-            memory.write(place, PATTERN);
-        }
-        // Others come and go there.
-        let other = telling(test, far)?;
-        await_exit(test, 3)?;
-        check_eq!(other.memory.read(TOLD) & 0xffff_ffff, 1);
-        check!((0..1 << BITS).step_by(8).all(|place| memory.read(place) == PATTERN));
-    }
+    let mut guest = Guest::on(test, far, TELL())?;
+    let (own, slot, address): (Generic, _, _) = (test.make(BITS)?, test.slot(), test.room(2));
+    own.convert(VirtualCpu::TYPE, 0, 1, test.node(), slot)?;
+    guest.pcb.configure_guest(VirtualCpu::slot(slot), guest.space.descriptor())?;
+    guest.begin_real()?;
+    start(test, far, &guest)?;
+    await_exit(test, 5)?;
+    test.node().remove(slot)?;
+    own.convert(Frame::TYPE, BITS.into(), 1, test.node(), slot)?;
+    let space = test.space();
+    test.map(space, Frame::slot(slot), address, 2, READ_WRITE)?;
+    let memory = Mapped::in_workspace(address, 1 << BITS);
+    let places = || (0..1 << BITS).step_by(8);
+    places().for_each(|place| memory.write(place, PATTERN));
+    // Its monitor's answer goes to nobody; others come and go on that CPU.
+    ALLOWED.store(5, SeqCst);
+    test.sleep(20)?;
+    check!(places().all(|place| memory.read(place) == PATTERN));
     Ok(())
 }

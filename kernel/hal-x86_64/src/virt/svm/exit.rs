@@ -9,7 +9,6 @@ use a9n_hal::{Access, Exit, ExitReason};
 use super::Guest;
 use super::state::use_debug;
 use super::vmcb::{self, word};
-use crate::cpu::Cpu;
 use crate::exceptions;
 use crate::virt::{state, unusual};
 
@@ -185,13 +184,6 @@ pub(crate) fn hold_off(guest: &Guest, on: bool) {
     guest.set_unusual(unusual::HELD_OFF, is_held);
     let leaves = if is_held { !0 } else { 0 };
     vmcb::change(guest, vmcb::INTERCEPT_FIRST, vmcb::INTERCEPT_RETURN, leaves);
-}
-
-/// Before `guest` is entered: what was injected holds off others.
-pub(crate) fn make_ready(_cpu: &Cpu, guest: &Guest) {
-    if guest.unusual.get() & unusual::HELD_ANEW != 0 {
-        hold_off(guest, false);
-    }
 }
 
 /// 1 if it takes none that is not due.

@@ -5,6 +5,7 @@ use a9n_abi::guest::Event;
 use super::exit::{held_off, hold_off, inject};
 use super::vmcb::{self, word};
 use super::{Guest, PORT_MAP, REGISTER_MAP};
+use crate::cpu::Cpu;
 use crate::virt::{state, unusual};
 
 const EFER_SVM: u64 = 1 << 12;
@@ -17,7 +18,7 @@ const NOWHERE: u16 = 0;
 const GDTR_LIMIT: u16 = vmcb::GDTR + 4;
 const IDTR_LIMIT: u16 = vmcb::IDTR + 4;
 
-/// Where the words of all groups stand in the control block, in order: offsets in bytes. A line for each group, or half of it.
+/// Where the words of all groups stand in the control block, in order: offsets in bytes. A line for a group, for half of one, or for short ones.
 #[rustfmt::skip]
 const PLACES: [u16; state::COUNT] = [
     vmcb::RAX, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, vmcb::RSP,
@@ -30,9 +31,7 @@ const PLACES: [u16; state::COUNT] = [
     vmcb::STAR, vmcb::LSTAR, vmcb::CSTAR, vmcb::SFMASK, vmcb::KERNEL_GS_BASE,
     vmcb::SYSENTER_CS, vmcb::SYSENTER_ESP, vmcb::SYSENTER_EIP, vmcb::PAT,
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, vmcb::DR6, vmcb::DR7,
-    vmcb::EVENT, vmcb::SHADOW,
-    vmcb::TIME_OFFSET,
-    NOWHERE,
+    vmcb::EVENT, vmcb::SHADOW, vmcb::TIME_OFFSET, NOWHERE,
 ];
 
 /// Word `number` of the state.
@@ -78,6 +77,13 @@ pub(crate) fn use_debug(guest: &Guest, on: bool) {
     guest.set_unusual(unusual::DEBUG, on);
     let leaves = if on { 0 } else { !0 };
     vmcb::change(guest, vmcb::INTERCEPT_REGISTERS, vmcb::INTERCEPT_DEBUG, leaves);
+}
+
+/// Before `guest` is entered: what was injected holds off others.
+pub(crate) fn make_ready(_cpu: &Cpu, guest: &Guest) {
+    if guest.unusual.get() & unusual::HELD_ANEW != 0 {
+        hold_off(guest, false);
+    }
 }
 
 /// Makes the zeroed `guest` one whose state can be written; the permission maps are among the shared `pages`.

@@ -53,7 +53,7 @@ const NOWHERE: Field = Field::EXIT_REASON;
 /// The base of a segment.
 const BASE: Field = Field::GUEST_ES_BASE;
 
-/// The fields that have words of the state as they are, in order. A line for each group, or half of it.
+/// The fields that have words of the state as they are, in order. A line for a group, for half of one, or for short ones.
 #[rustfmt::skip]
 const FIELDS: [Field; state::COUNT] = [
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, Field::GUEST_RSP,
@@ -66,9 +66,7 @@ const FIELDS: [Field; state::COUNT] = [
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE,
     Field::GUEST_SYSENTER_CS, Field::GUEST_SYSENTER_ESP, Field::GUEST_SYSENTER_EIP, Field::GUEST_PAT,
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, Field::GUEST_DR7,
-    NOWHERE, NOWHERE,
-    Field::TSC_OFFSET,
-    NOWHERE,
+    NOWHERE, NOWHERE, Field::TSC_OFFSET, NOWHERE,
 ];
 
 /// Word `number` of the state of `guest`.

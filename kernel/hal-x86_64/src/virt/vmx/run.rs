@@ -57,7 +57,6 @@ pub(crate) struct Next(*const Context, bool);
 /// monitor.
 pub(crate) extern "C" fn left(guest: &Guest) -> Next {
     let cpu = Cpu::here();
-    let me = cpu.current.load(Relaxed);
     // What sets XCR0 leaves the guest, so where nothing was unusual before, nothing is.
     if guest.unusual.get() != 0 {
         guest.store_unusual();
@@ -73,7 +72,7 @@ pub(crate) extern "C" fn left(guest: &Guest) -> Next {
         let vector = field(Field::EXIT_EVENT) & 0xff;
         return Next(interrupted(vector, 0), false);
     }
-    Next(me, !handle(guest, reason))
+    Next(cpu.current.load(Relaxed), !handle(guest, reason))
 }
 
 /// Deals with an exit for `reason` that is the kernel's own business. `false` if it is for the monitor.
