@@ -206,10 +206,12 @@ pub(crate) mod unusual {
     pub(crate) const FORGETS: u32 = 8;
     /// With the same, it takes no non-maskable interrupt.
     pub(crate) const HELD_OFF: u32 = 16;
-    /// That has to be decided: one was injected, or taken back.
-    pub(crate) const HELD_ANEW: u32 = 64;
+    /// What is injected has to be looked at.
+    pub(crate) const INJECTED: u32 = 64;
+    /// With the same, an interrupt is injected.
+    pub(crate) const INTERRUPT: u32 = 32;
     /// With Intel's, the first-level cache has to be emptied before it is entered.
-    pub(crate) const CACHE: u32 = 32;
+    pub(crate) const CACHE: u32 = 128;
 }
 
 /// Writes IA32_TSC_AUX, which `rdtscp` and `rdpid` tell. The machine's own is 0.
@@ -229,11 +231,9 @@ pub(crate) const BREAKPOINTS: u64 = 0xff;
 /// there are no guests.
 pub fn detect(extended_states: u64) -> Option<Technique> {
     let id = CpuId::new().get_extended_processor_and_feature_identifiers();
-    if extended_states == 0 || !id.is_some_and(|features| features.has_rdtscp()) {
-        return None;
-    }
-    let svm = svm::is_there().then_some(Technique::Svm);
-    svm.or_else(|| vmx::is_there().then_some(Technique::Vmx))
+    let is_able = extended_states != 0 && id.is_some_and(|features| features.has_rdtscp());
+    let find = |is_there: fn() -> bool, it| (is_able && is_there()).then_some(it);
+    find(svm::is_there, Technique::Svm).or_else(|| find(vmx::is_there, Technique::Vmx))
 }
 
 /// Puts the technique that the CPUs have to use, with memory from `space`.
@@ -444,9 +444,7 @@ impl Virt for X86_64 {
     }
 
     fn set_exit_groups(&self, state: PhysicalAddress, reason: ExitReason, groups: StateGroups) {
-        if let Some(cell) = guest(state).groups.get(reason as usize) {
-            cell.set(groups.bits());
-        }
+        guest(state).groups[reason as usize % REASONS].set(groups.bits());
     }
 
     fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64)) {

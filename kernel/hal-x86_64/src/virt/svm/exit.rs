@@ -9,6 +9,7 @@ use a9n_hal::{Access, Exit, ExitReason};
 use super::Guest;
 use super::state::use_debug;
 use super::vmcb::{self, word};
+use crate::cpu::Cpu;
 use crate::exceptions;
 use crate::virt::{state, unusual};
 
@@ -49,6 +50,26 @@ pub(crate) fn handle(guest: &Guest) -> bool {
     true
 }
 
+/// Before `guest` is entered: what is injected as a non-maskable interrupt holds off others until it returns, which
+/// the guest leaves for. Another interrupt waits in the processor instead, which takes it before anything else: as an
+/// event, an emulator (QEMU) delivers it a second time now and then. It stays an event where a window has that place.
+pub(crate) fn make_ready(_cpu: &Cpu, guest: &Guest) {
+    let (unusual, event) = (guest.unusual.get(), Event(word(guest, vmcb::EVENT).get()));
+    if unusual & unusual::INJECTED != 0 {
+        let is_held = unusual & unusual::HELD_OFF != 0 || event.is_non_maskable();
+        guest.set_unusual(unusual::INJECTED, false);
+        guest.set_unusual(unusual::HELD_OFF, is_held);
+        guest.set_unusual(unusual::INTERRUPT, event.is_interrupt());
+        let leaves = if is_held { !0 } else { 0 };
+        vmcb::change(guest, vmcb::INTERCEPT_FIRST, vmcb::INTERCEPT_RETURN, leaves);
+    }
+    if guest.unusual.get() & unusual::INTERRUPT != 0 && guest.window.get() == 0 {
+        let vector = word(guest, vmcb::EVENT).replace(0) << vmcb::VECTOR.trailing_zeros();
+        let mask = vmcb::WAITING | vmcb::VECTOR;
+        vmcb::change(guest, vmcb::VIRTUAL_INTERRUPT, mask, vmcb::WAITING | vector);
+    }
+}
+
 /// What an exit interrupted is injected again; and a guest that is left as it returns from a non-maskable interrupt
 /// goes on, and takes others.
 pub(crate) fn keep_event(guest: &Guest) {
@@ -56,13 +77,24 @@ pub(crate) fn keep_event(guest: &Guest) {
         word(guest, vmcb::EXIT_CODE).set(NOTHING.into());
         hold_off(guest, false);
     }
+    let control = word(guest, vmcb::VIRTUAL_INTERRUPT).get();
+    let is_refused = word(guest, vmcb::EXIT_CODE).get() as u32 == INVALID;
+    let is_offered = guest.unusual.get() & unusual::INTERRUPT != 0 && guest.window.get() == 0;
+    if is_offered && (is_refused || control & vmcb::IS_WAITING != 0) {
+        // It was not taken, or only begun with.
+        let event = Event::interrupt((control >> vmcb::VECTOR.trailing_zeros()) as u8);
+        word(guest, vmcb::EXIT_EVENT).set(event.0);
+        vmcb::change(guest, vmcb::VIRTUAL_INTERRUPT, vmcb::WAITING, 0);
+    }
     let interrupted = Event(word(guest, vmcb::EXIT_EVENT).replace(0));
     let repeats = interrupted.kind() == SOFTWARE
         || interrupted.kind() == Event::EXCEPTION
             && BREAKPOINT_OR_OVERFLOW.contains(&interrupted.vector());
-    if interrupted.is_valid() && !repeats {
-        inject(guest, interrupted);
+    let is_due = interrupted.is_valid() && !repeats;
+    if interrupted.is_non_maskable() {
+        guest.set_unusual(unusual::HELD_OFF, false);
     }
+    inject(guest, if is_due { interrupted } else { Event::NONE });
 }
 
 /// Why `guest` was left, for its monitor.
@@ -82,7 +114,7 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
         0x7c if first & 1 == 0 => (ExitReason::ReadRegister, rcx.get() & LOW, 0),
         0x7c => (ExitReason::WriteRegister, rcx.get() & LOW, rdx.get() << 32 | rax & LOW),
         0x400 => (ExitReason::Memory, attempted(first), second),
-        code => rare(guest, code),
+        code => rare(guest, code, [first, second, rax]),
     };
     let length = Some(next.wrapping_sub(rip)).filter(|length| *length <= LONGEST).unwrap_or(0);
     let control = [vmcb::RFLAGS, vmcb::CR0, vmcb::EFER].map(get);
@@ -110,11 +142,9 @@ const fn port_access(info: u64) -> u64 {
 
 /// The same of exits for less frequent reasons: reason, detail and value.
 #[inline(never)]
-fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
-    let get = |offset| word(guest, offset).get();
-    let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
+fn rare(guest: &Guest, code: u32, [first, second, rax]: [u64; 3]) -> (ExitReason, u64, u64) {
     let [_, rbx, rcx, rdx, ..] = &guest.registers;
-    let [rax, rbx, rcx, rdx] = [get(vmcb::RAX), rbx.get(), rcx.get(), rdx.get()];
+    let [rbx, rcx, rdx] = [rbx.get(), rcx.get(), rdx.get()];
     let instruction = |which: GuestInstruction| (ExitReason::Instruction, which as u64, 0);
     match code {
         EXCEPTION..=0x5f => (ExitReason::Exception, exception(code as u8 & 31, first), second),
@@ -136,21 +166,18 @@ fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
 
 /// What was tried when a nested fault came, from the first word about it.
 fn attempted(info: u64) -> u64 {
-    const WALKING: u64 = 1 << 8;
     let access = match info {
         _ if info & FETCH != 0 => Access::EXECUTE,
         _ if info & STORE != 0 => Access::WRITE,
         _ => Access::READ,
     };
-    access.bits() | if info & WALK != 0 { WALKING } else { 0 }
+    access.bits() | if info & WALK != 0 { ExitReason::TABLES_WALKED } else { 0 }
 }
 
 /// The event with which an intercepted exception goes on.
 fn exception(vector: u8, error: u64) -> u64 {
-    match exceptions::has_error_code(vector) {
-        true => Event::exception_with_code(vector, error as u32).0,
-        false => Event::exception(vector).0,
-    }
+    let code = Event::HAS_CODE | error << 32;
+    Event::exception(vector).0 | if exceptions::has_error_code(vector) { code } else { 0 }
 }
 
 /// Where RAX stands.
@@ -170,26 +197,19 @@ pub(crate) fn advance(guest: &Guest, bytes: u64) {
 /// Injects `event` at the next entry, or nothing. (Without a call, for which fast paths would save registers.)
 #[inline(always)]
 pub(crate) fn inject(guest: &Guest, event: Event) {
-    let before = Event(word(guest, vmcb::EVENT).replace(event.0));
-    if event.is_non_maskable() || before.is_non_maskable() {
-        guest.unusual.set(guest.unusual.get() | unusual::HELD_ANEW);
-    }
+    word(guest, vmcb::EVENT).set(event.0);
+    guest.unusual.set(guest.unusual.get() | unusual::INJECTED);
 }
 
-/// The guest takes no non-maskable interrupt, but one that is due, until it returns from that, which it leaves for;
-/// or takes any.
+/// The guest takes no non-maskable interrupt, but one that is due, until it returns from that; or takes any.
 pub(crate) fn hold_off(guest: &Guest, on: bool) {
-    let is_held = on || Event(word(guest, vmcb::EVENT).get()).is_non_maskable();
-    guest.set_unusual(unusual::HELD_ANEW, false);
-    guest.set_unusual(unusual::HELD_OFF, is_held);
-    let leaves = if is_held { !0 } else { 0 };
-    vmcb::change(guest, vmcb::INTERCEPT_FIRST, vmcb::INTERCEPT_RETURN, leaves);
+    guest.set_unusual(unusual::HELD_OFF, on);
+    guest.set_unusual(unusual::INJECTED, true);
 }
 
 /// 1 if it takes none that is not due.
 pub(crate) fn held_off(guest: &Guest) -> u64 {
-    let is_held =
-        guest.unusual.get() & (unusual::HELD_OFF | unusual::HELD_ANEW) == unusual::HELD_OFF;
+    let is_held = guest.unusual.get() & unusual::HELD_OFF != 0;
     u64::from(is_held && !Event(word(guest, vmcb::EVENT).get()).is_non_maskable())
 }
 

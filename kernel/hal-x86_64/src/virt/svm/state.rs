@@ -5,7 +5,6 @@ use a9n_abi::guest::Event;
 use super::exit::{held_off, hold_off, inject};
 use super::vmcb::{self, word};
 use super::{Guest, PORT_MAP, REGISTER_MAP};
-use crate::cpu::Cpu;
 use crate::virt::{state, unusual};
 
 const EFER_SVM: u64 = 1 << 12;
@@ -77,13 +76,6 @@ pub(crate) fn use_debug(guest: &Guest, on: bool) {
     guest.set_unusual(unusual::DEBUG, on);
     let leaves = if on { 0 } else { !0 };
     vmcb::change(guest, vmcb::INTERCEPT_REGISTERS, vmcb::INTERCEPT_DEBUG, leaves);
-}
-
-/// Before `guest` is entered: what was injected holds off others.
-pub(crate) fn make_ready(_cpu: &Cpu, guest: &Guest) {
-    if guest.unusual.get() & unusual::HELD_ANEW != 0 {
-        hold_off(guest, false);
-    }
 }
 
 /// Makes the zeroed `guest` one whose state can be written; the permission maps are among the shared `pages`.

@@ -47,8 +47,6 @@ const LOW: u64 = 0xffff_ffff;
 /// Access to guest-physical memory: the bit of a linear address, and that it was not for tables.
 const LINEAR: u64 = 1 << 7;
 const NOT_TABLES: u64 = 1 << 8;
-/// Bit of the detail of [`ExitReason::Memory`] that the guest's tables were walked.
-const WALK: u64 = 1 << 8;
 
 /// General registers, in the order of the interface.
 type General = [Cell<u64>; 16];
@@ -97,7 +95,7 @@ fn rare(read: impl Fn(Field) -> u64, number: u64, general: &General) -> Decoded 
         basic::MEMORY => {
             let qualification = read(Field::QUALIFICATION);
             let walks = qualification & (LINEAR | NOT_TABLES) == LINEAR;
-            let tried = qualification & 7 | if walks { WALK } else { 0 };
+            let tried = qualification & 7 | if walks { ExitReason::TABLES_WALKED } else { 0 };
             (ExitReason::Memory, tried, read(Field::GUEST_PHYSICAL))
         }
         // Memory that may not be accessed at all has entries that the CPU calls wrong.

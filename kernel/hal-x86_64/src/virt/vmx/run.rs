@@ -62,11 +62,10 @@ pub(crate) extern "C" fn left(guest: &Guest) -> Next {
         guest.store_unusual();
     }
     let reason = guest.vmx.reason.get();
-    if reason >= basic::REFUSED {
+    match reason {
         // It was not launched, or would not be known to be.
-        let_go(cpu);
-    } else {
-        keep_event(reason);
+        basic::REFUSED.. => let_go(cpu),
+        _ => keep_event(reason),
     }
     if reason == basic::EXTERNAL_INTERRUPT {
         let vector = field(Field::EXIT_EVENT) & 0xff;
