@@ -14,7 +14,8 @@ use raw_cpuid::CpuId;
 use x86_64::registers::control::{Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 
-pub(super) use self::exit::{advance, await_window, exit, handle, inject, keep_event, offer, rax};
+pub(super) use self::exit::{advance, await_window, exit, handle};
+pub(super) use self::exit::{inject, keep_event, make_ready, rax};
 pub(super) use self::state::{read, reset, use_debug, write};
 use super::{Guest, PAGE, SHARED_PAGES, permit, seen, tags, unusual};
 use crate::features::IA32_PAT;
