@@ -6,6 +6,9 @@
 //! the chain: who waits gets a new context at its own priority, who used the lent one falls back to
 //! its own, and lenders further up are only *marked*: what they lent is lost, so that their answer
 //! brings them a context of their own instead. So no process keeps another one's urgency.
+//!
+//! Nor does a server wait behind who is less urgent than itself. While it runs for a caller that is less urgent, nobody
+//! looks; where it would have to stop or wait for its turn, it [rises](Kernel::rises) to a context of its own.
 
 use a9n_hal::Hal;
 use a9n_store::{Phase, Process, Ref, SchedulingContext};
@@ -52,6 +55,18 @@ impl<H: Hal> Kernel<H> {
     fn lender(&self, process: Ref<Process>) -> Option<Ref<Process>> {
         let pcb = self.store.get(process);
         pcb.caller.get().or(pcb.donor.get())
+    }
+
+    /// Whether `process`, whose turn it is with `priority`, runs on what a caller lent it that is less urgent than itself.
+    /// Then that is lost to the caller, and `process` is to go on with a scheduling context of its own.
+    pub(crate) fn rises(&self, process: Ref<Process>, priority: u8) -> bool {
+        if priority >= self.store.get(process).priority.get() {
+            return false;
+        }
+        if let Some(lender) = self.lender(process) {
+            self.lose_context(lender);
+        }
+        true
     }
 
     /// `process` gets a scheduling context of its own, whatever became of the one it lent. If that

@@ -85,8 +85,8 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Whether the running `me` can make `woken` ready, which waits for a signal or a message: that
-    /// has to belong to this CPU, with time to run; and where it would run at once, nothing may be
-    /// unusual about `me`.
+    /// has to belong to this CPU, with time to run, and be as urgent as itself; and where it would run at once,
+    /// nothing may be unusual about `me`.
     #[inline(always)]
     pub(crate) fn can_wake(
         &self,
@@ -98,7 +98,17 @@ impl<H: Hal> Kernel<H> {
         let is_urgent = context.priority > self.cpu(number).priority();
         woken.affinity.get() == number
             && context.remaining != 0
+            && context.priority >= woken.priority.get()
             && (!is_urgent || self.is_plainly(me, Phase::Running, number))
+            && !self.is_held_up(number, me, context.priority)
+    }
+
+    /// Whether somebody with `priority` would make the running `me` stop while that serves a caller less urgent than
+    /// itself: it has to [rise](Self::rises) first.
+    #[inline(always)]
+    pub(crate) fn is_held_up(&self, number: CpuNumber, me: &Pcb<H::Context>, priority: u8) -> bool {
+        let used = self.cpu(number).priority();
+        priority > used && me.priority.get() > used
     }
 
     /// Lets `woken`, which waits in no queue any more and has its answer and its scheduling context,
@@ -155,6 +165,9 @@ impl<H: Hal> Kernel<H> {
             let context = SchedulingContext { priority: cpu.priority(), remaining: self.quantum() };
             cpu.lay_down(context, self.hal().now());
             return Some(self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5));
+        }
+        if caller.priority.get() > cpu.priority() {
+            return None;
         }
         let next = self.fast_successor::<Plain>(number)?;
         let now = self.hal().now();

@@ -205,6 +205,9 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn make_ready(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
+        if self.rises(process, pcb.scheduling.get().priority) {
+            pcb.scheduling.set(self.own_context(process));
+        }
         if pcb.scheduling.get().remaining == 0 {
             let priority = pcb.scheduling.get().priority;
             pcb.scheduling.set(SchedulingContext { priority, remaining: self.quantum() });
@@ -263,8 +266,6 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn next(&self, number: CpuNumber) -> Option<Ref<Process>> {
         let cpu = self.cpu(number);
         if let Some(current) = cpu.current.get() {
-            let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
-            let ended = cpu.quantum_end.get() == 0;
             let pcb = self.store.get(current);
             let state = pcb.state.get();
             if state.is_evicted() {
@@ -274,9 +275,8 @@ impl<H: Hal> Kernel<H> {
             } else if pcb.affinity.get() != number {
                 self.stop_running(current);
                 self.make_ready(current);
-            } else if ended || urgent {
-                let pause = if ended { Pause::Ended } else { Pause::Interrupted };
-                self.preempt(cpu, current, pause);
+            } else {
+                self.make_way(cpu, current);
             }
             // It goes on, or a resolver that waited has taken over the CPU.
             if let Some(current) = cpu.current.get() {
@@ -316,11 +316,20 @@ impl<H: Hal> Kernel<H> {
     #[inline(never)]
     fn stop_interrupted(&self, cpu: &Cpu, process: Ref<Process>) {
         self.trap(process, Trap::Stopped);
-        let Some(resolver) = cpu.current.get() else { return };
-        if cpu.quantum_end.get() == 0 {
-            self.preempt(cpu, resolver, Pause::Ended);
-        } else if cpu.highest().is_some_and(|highest| highest > cpu.priority.get()) {
-            self.preempt(cpu, resolver, Pause::Interrupted);
+        if let Some(resolver) = cpu.current.get() {
+            self.make_way(cpu, resolver);
+        }
+    }
+
+    /// The running `process` of `cpu` makes way for others, if its quantum has ended or somebody is more urgent.
+    fn make_way(&self, cpu: &Cpu, process: Ref<Process>) {
+        let is_due = || cpu.quantum_end.get() == 0 || cpu.highest() > Some(cpu.priority.get());
+        if is_due() && self.rises(process, cpu.priority.get()) {
+            self.exchange_context(process, self.own_context(process));
+        }
+        if is_due() {
+            let ended = cpu.quantum_end.get() == 0;
+            self.preempt(cpu, process, if ended { Pause::Ended } else { Pause::Interrupted });
         }
     }
 
