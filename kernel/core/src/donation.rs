@@ -18,10 +18,8 @@ use crate::Kernel;
 impl<H: Hal> Kernel<H> {
     /// The scheduling context of a process that runs on nobody else's.
     pub(crate) fn own_context(&self, process: Ref<Process>) -> SchedulingContext {
-        SchedulingContext {
-            priority: self.store.get(process).priority.get(),
-            remaining: self.quantum(),
-        }
+        let pcb = self.store.get(process);
+        SchedulingContext { priority: pcb.priority.get(), remaining: pcb.turn.get() }
     }
 
     /// The running `process`, which no longer serves `lender`, goes back to its own scheduling

@@ -53,12 +53,12 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The running process of `cpu`, which is this one, goes on in `own`, and `lender` gets back what it
-    /// lent it. That had no more than `own` has, so the timer need not go off any sooner.
+    /// lent it. The timer goes off when that would have ended: if it had more, `own` lasts longer, at most a quantum.
     #[inline(always)]
     pub(crate) fn fast_return(&self, cpu: &Cpu, lender: &Pcb<H::Context>, own: SchedulingContext) {
         let now = self.hal().now();
         let used = cpu.context_at(now);
-        let remaining = if used.remaining == 0 { self.quantum() } else { used.remaining };
+        let remaining = if used.remaining == 0 { lender.turn.get() } else { used.remaining };
         lender.scheduling.set(SchedulingContext { remaining, ..used });
         cpu.lay_down(own, now);
     }
@@ -162,7 +162,8 @@ impl<H: Hal> Kernel<H> {
         }
         if cpu.highest().is_none_or(|highest| highest < cpu.priority()) {
             // Nobody to yield to: a new quantum, which ends later than the one that it replaces.
-            let context = SchedulingContext { priority: cpu.priority(), remaining: self.quantum() };
+            let context =
+                SchedulingContext { priority: cpu.priority(), remaining: caller.turn.get() };
             cpu.lay_down(context, self.hal().now());
             return Some(self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5));
         }

@@ -36,12 +36,6 @@ impl<H: Hal> Kernel<H> {
         &self.cpus[usize::from(number) & (crate::MAXIMUM_CPUS - 1)]
     }
 
-    /// Length of a full quantum in ticks.
-    #[inline(always)]
-    pub(crate) fn quantum(&self) -> Ticks {
-        self.quantum.get()
-    }
-
     /// Finds out the length of a quantum.
     pub(crate) fn start_clock(&self) {
         self.quantum.set(self.hal().ticks_per_second() / QUANTA_PER_SECOND);
@@ -210,7 +204,7 @@ impl<H: Hal> Kernel<H> {
         }
         if pcb.scheduling.get().remaining == 0 {
             let priority = pcb.scheduling.get().priority;
-            pcb.scheduling.set(SchedulingContext { priority, remaining: self.quantum() });
+            pcb.scheduling.set(SchedulingContext { priority, remaining: pcb.turn.get() });
         }
         let number = pcb.affinity.get();
         let interrupted = state.is_interrupted();
@@ -347,8 +341,8 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn requeue(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
         let pcb = self.store.get(process);
         let (remaining, place) = match pcb.scheduling.get().remaining {
-            0 => (self.quantum(), Place::Back),
-            _ if pause == Pause::Ended => (self.quantum(), Place::Back),
+            0 => (pcb.turn.get(), Place::Back),
+            _ if pause == Pause::Ended => (pcb.turn.get(), Place::Back),
             remaining => (remaining, Place::Front),
         };
         let priority = pcb.scheduling.get().priority;

@@ -106,6 +106,26 @@ fn a_call_within_ones_turn_does_not_end_it() {
 }
 
 #[test]
+fn turns_are_as_long_as_was_set() {
+    let mut system = System::new();
+    let init = system.init;
+    system.process(OTHER, 255);
+    system.ask(OTHER, pcb::word::ConfigureTurn, &[256]).expect("a quarter");
+    let other = system.start(OTHER);
+    system.yield_now();
+    for _ in 0..3 {
+        // Ticks of a whole quantum, and of a fourth.
+        for (process, ticks) in [(init, 10_000), (other, 2_500)] {
+            system.pass(ticks - 1);
+            assert_eq!(system.current, Some(process));
+            system.pass(1);
+            assert_ne!(system.current, Some(process), "its turn is over");
+        }
+    }
+    system.check();
+}
+
+#[test]
 fn what_a_server_used_of_a_deferred_call_is_gone_for_the_caller() {
     let mut system = System::new();
     let init = system.init;

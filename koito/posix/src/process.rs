@@ -14,7 +14,7 @@ use crate::account::Account;
 use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
-use crate::machine::{Body, urgency};
+use crate::machine::{Body, Urgency, urgency};
 use crate::owner::{Owner, Wishes};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
@@ -150,7 +150,7 @@ impl Task {
 
 impl Server {
     /// How urgent the threads of a process are.
-    pub fn urgency(&self, process: ProcessKey) -> u8 {
+    pub fn urgency(&self, process: ProcessKey) -> Urgency {
         let it = &self.processes[process];
         urgency(it.wishes.nice, self.numbers.of_session(it.session))
     }

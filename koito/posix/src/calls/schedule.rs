@@ -1,5 +1,4 @@
-//! How urgently processes and threads run, and where. All are as urgent as the others; what a process wishes
-//! is kept and told.
+//! How urgently processes and threads run, and where. Who is nice has shorter turns; other wishes are kept and told.
 
 use alloc::vec::Vec;
 
