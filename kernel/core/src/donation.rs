@@ -57,14 +57,21 @@ impl<H: Hal> Kernel<H> {
 
     /// Whether `process`, whose turn it is with `priority`, runs on what a caller lent it that is less urgent than itself.
     /// Then that is lost to the caller, and `process` is to go on with a scheduling context of its own.
+    #[inline(always)]
     pub(crate) fn rises(&self, process: Ref<Process>, priority: u8) -> bool {
-        if priority >= self.store.get(process).priority.get() {
-            return false;
+        let rises = priority < self.store.get(process).priority.get();
+        if rises {
+            self.lose_lent(process);
         }
+        rises
+    }
+
+    /// What `process` uses is lost to who lent it, if somebody did.
+    #[inline(never)]
+    fn lose_lent(&self, process: Ref<Process>) {
         if let Some(lender) = self.lender(process) {
             self.lose_context(lender);
         }
-        true
     }
 
     /// `process` gets a scheduling context of its own, whatever became of the one it lent. If that
@@ -74,9 +81,7 @@ impl<H: Hal> Kernel<H> {
         pcb.partner.set(None);
         pcb.scheduling.set(self.own_context(process));
         pcb.state.set(pcb.state.get().with_context_lost(false));
-        if let Some(lender) = self.lender(process) {
-            self.lose_context(lender);
-        }
+        self.lose_lent(process);
     }
 
     /// `lender` ends its call, or has its answer from somebody else than `borrower`, who served it

@@ -9,9 +9,8 @@ use a9n_hal::{Context, CpuNumber, Hal, Ticks};
 use a9n_store::{Pcb, Phase, Process, Ref, SchedulingContext, State};
 
 use crate::Kernel;
-use crate::cpu::{Cpu, Place};
+use crate::cpu::{Cpu, Pause, Place};
 use crate::fast::{Owners, Plain};
-use crate::scheduler::Pause;
 
 /// The answer to a kernel call that has nothing to say.
 pub(crate) const DONE: MessageInfo = MessageInfo::success(0);

@@ -10,7 +10,7 @@ use a9n_store::{Internal, Node, Pcb, Phase, Process, Ref, SchedulingContext};
 
 use crate::Kernel;
 use crate::binding::Binding;
-use crate::cpu::{Cpu, Place};
+use crate::cpu::{Cpu, Pause, Place};
 use crate::kernel::Caller;
 use crate::outcome::Stop;
 
@@ -19,15 +19,6 @@ const QUANTA_PER_SECOND: u64 = 100;
 
 /// Interrupted processes whose resolvers are told in one scheduling decision.
 const TRAPS_PER_DECISION: u32 = 8;
-
-/// Why a process that could go on does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pause {
-    /// Somebody more urgent runs. It goes on with what is left of its quantum.
-    Interrupted,
-    /// Its quantum has ended.
-    Ended,
-}
 
 impl<H: Hal> Kernel<H> {
     #[inline(always)]
@@ -316,20 +307,22 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The running `process` of `cpu` makes way for others, if its quantum has ended or somebody is more urgent.
+    #[inline(always)]
     fn make_way(&self, cpu: &Cpu, process: Ref<Process>) {
-        let is_due = || cpu.quantum_end.get() == 0 || cpu.highest() > Some(cpu.priority.get());
-        if is_due() && self.rises(process, cpu.priority.get()) {
-            self.exchange_context(process, self.own_context(process));
-        }
-        if is_due() {
-            let ended = cpu.quantum_end.get() == 0;
-            self.preempt(cpu, process, if ended { Pause::Ended } else { Pause::Interrupted });
+        if let Some(pause) = cpu.pause() {
+            self.preempt(cpu, process, pause);
         }
     }
 
     /// The running `process` goes back to its ready queue: to the front with what is left of its
-    /// quantum, to the back with a new one if that has ended.
+    /// quantum, to the back with a new one if that has ended. If it rises, it may go on.
     fn preempt(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
+        let mut pause = pause;
+        if self.rises(process, cpu.priority.get()) {
+            self.exchange_context(process, self.own_context(process));
+            let Some(still) = cpu.pause() else { return };
+            pause = still;
+        }
         self.stop_running(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Ready));

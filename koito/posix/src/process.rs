@@ -6,7 +6,7 @@ use koito_linux::Errno;
 use koito_posix_core::{
     Action, AlternateStack, Detail, Info, Key, Kin, Life, Limits, Pending, Signal, SignalSet,
 };
-use nun::Descriptor;
+use nun::{Descriptor, Error};
 
 use koito_vfs::{DentryId, FileId, Flags, QueueId};
 
@@ -153,6 +153,16 @@ impl Server {
     pub fn urgency(&self, process: ProcessKey) -> Urgency {
         let it = &self.processes[process];
         urgency(it.wishes.nice, self.numbers.of_session(it.session))
+    }
+
+    /// Has the threads of a process be as urgent as that is now.
+    pub fn urge(&mut self, process: ProcessKey) -> Result<(), Error> {
+        let urgency = self.urgency(process);
+        for thread in self.tasks_of(process) {
+            let body = self.tasks[thread].body;
+            self.world.objects.placement.urge(body, urgency)?;
+        }
+        Ok(())
     }
 
     /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's. It runs where its

@@ -61,12 +61,7 @@ pub fn setpriority(
             result = Err(Errno::EACCES.into());
         } else {
             it.wishes.nice = nice;
-            let urgency = server.urgency(process);
-            for thread in server.tasks_of(process) {
-                let body = server.tasks[thread].body;
-                let urged = server.world.objects.placement.urge(body, urgency);
-                urged.map_err(|_| Errno::EPERM)?;
-            }
+            server.urge(process).map_err(|_| Errno::EPERM)?;
         }
     }
     result

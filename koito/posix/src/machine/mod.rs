@@ -9,5 +9,5 @@ mod threads;
 pub use mapping::{Mapping, Runs};
 pub use memory::Memory;
 pub use objects::{Body, HEAP_BYTES, IDENTIFIER, Objects};
-pub use placement::{Urgency, urgency};
+pub use placement::{CALM, Urgency, urgency};
 pub use threads::Seat;

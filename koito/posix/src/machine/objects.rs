@@ -17,7 +17,7 @@ use nun::{
 };
 
 use super::Mapping;
-use super::placement::{MOST, Placement};
+use super::placement::{MOST, Placement, Urgency};
 use super::threads::Resolver;
 
 /// The identifier of body 0 at the server's port. Clients of the service have lower ones.

@@ -30,6 +30,8 @@ pub const URGENT: u8 = 160;
 pub const MOST: usize = 16;
 /// Processes of a session that are as urgent as others.
 const CROWD: usize = 64;
+/// A session that had more and has come down to this is like any other again.
+pub const CALM: usize = CROWD / 2;
 /// How much less urgent those beyond are.
 const CROWDED: u8 = 20;
 
