@@ -1,11 +1,11 @@
-//! What a Linux guest consists of: Debian's kernel, unmodified, and a first file system around its
+//! What a Linux guest consists of: Debian's kernel, unmodified, and an initial file system around its
 //! busybox; or what the user has instead. They become boot modules.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use amateras_boot::Image;
+use amateras_boot::{COMMAND_LINE_BYTES, Image, check_archive};
 use anyhow::{Context, Result, bail, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
@@ -24,13 +24,13 @@ pub const SMALL_KERNEL: &str = "linux-image-cloud-amd64";
 const ALONE: &str = "amateras/alone";
 /// Names of packages with kernels begin like this.
 const PACKAGES: &str = "linux-image-";
-/// What the first file system has.
+/// What the initial file system has in it.
 const BUSYBOX: &str = "busybox-static";
 /// The package with the kernel itself begins like this; the above only depend on it.
 const IMAGE: &str = "linux-image-6";
 /// What runs first.
 const INIT: &str = "amateras/initramfs/init";
-/// Folders that the first file system has besides.
+/// Folders that the initial file system has besides.
 const FOLDERS: [&str; 8] = ["bin", "dev", "mnt", "modules", "proc", "root", "sys", "tmp"];
 /// Modules that it brings, if its kernel is Debian's: for Amateras' devices, and what stands on them.
 const MODULES: [&str; 7] = [
@@ -54,7 +54,7 @@ pub const MOST_CPUS: u32 = 8;
 /// machine of ours may take from it.
 const COMMAND_LINE: &str = "console=ttyS0 nokaslr no_timer_check quiet";
 
-/// Boot modules with kernels and first file systems: the first guest's, which all have that have none of their
+/// Boot modules with kernels and initial file systems: the first guest's, which all have that have none of their
 /// own, and the second's.
 const KERNELS: [&str; 2] = ["guest-kernel", "guest-2-kernel"];
 const INITRDS: [&str; 2] = ["guest-initrd", "guest-2-initrd"];
@@ -107,7 +107,10 @@ pub fn gather(
         }
     }
     for (file, name) in options.guest_initrd.iter().zip(INITRDS) {
-        parts.push((name, read(file)?));
+        let contents = read(file).context("--guest-initrd")?;
+        let option = || format!("--guest-initrd {}", file.display());
+        check_archive(&contents.as_slice()).map_err(anyhow::Error::msg).with_context(option)?;
+        parts.push((name, contents));
     }
     if options.guest_initrd.is_empty() {
         let busybox = busybox(step)?;
@@ -117,6 +120,11 @@ pub fn gather(
         parts.push((INITRDS[0], files));
     }
     let command_line = options.guest_cmdline.as_deref().unwrap_or(COMMAND_LINE);
+    ensure!(
+        command_line.len() <= COMMAND_LINE_BYTES,
+        "--guest-cmdline has {} bytes; a guest's has at most {COMMAND_LINE_BYTES}",
+        command_line.len()
+    );
     let cpus = options.guest_cpus.unwrap_or(cpus).to_string();
     parts.extend([("guest-cmdline", command_line.into()), ("guest-cpus", cpus.into())]);
     let write = |(name, contents): (&str, Vec<u8>)| {
@@ -132,11 +140,11 @@ fn kernel(wanted: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
     let (contents, tree) = if wanted.starts_with(PACKAGES) {
         packaged(wanted, step)?
     } else {
-        (read(Path::new(wanted))?, Tree::default())
+        (read(Path::new(wanted)).context("--guest-kernel")?, Tree::default())
     };
-    match Image::parse(&contents) {
+    match Image::parse(&contents.as_slice()) {
         Ok(_) => Ok((contents, tree)),
-        Err(error) => bail!("{wanted} cannot be a guest's kernel: {error}"),
+        Err(error) => bail!("--guest-kernel {wanted}: {error}"),
     }
 }
 
@@ -152,7 +160,7 @@ pub fn packaged(package: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
     Ok((find(&tree, |path| path.starts_with("boot/vmlinuz-"))?, tree))
 }
 
-/// The program of Debian's that is all that the first file system has.
+/// The program of Debian's that is all that the initial file system has.
 pub fn busybox(step: &Step) -> Result<Vec<u8>> {
     find(&fetch(BUSYBOX, BUSYBOX, step)?, |path| path.ends_with("bin/busybox"))
 }
@@ -160,15 +168,17 @@ pub fn busybox(step: &Step) -> Result<Vec<u8>> {
 /// The disks that `options` name, for the machine.
 pub fn disks(options: &GuestOptions) -> Result<Vec<Disk>> {
     let files = &options.guest_disk;
-    ensure!(files.len() <= DISKS.len(), "there are {} guests that may have a disk", DISKS.len());
+    let most = DISKS.len();
+    let count = files.len();
+    ensure!(count <= most, "--guest-disk is given {count} times, but {most} guests may have one");
     if let [first, second] = &files[..] {
         let is_one = first.canonicalize().ok() == second.canonicalize().ok();
-        ensure!(!is_one, "two guests cannot have the same disk, {}", first.display());
+        ensure!(!is_one, "--guest-disk: two guests cannot have the same, {}", first.display());
     }
     files
         .iter()
         .map(|image| {
-            check_disk(image).with_context(|| format!("the guest disk {}", image.display()))?;
+            check_disk(image).with_context(|| format!("--guest-disk {}", image.display()))?;
             Ok(Disk { image: image.clone(), writes: Writes::Kept })
         })
         .collect()
@@ -195,7 +205,7 @@ fn fetch(package: &str, prefix: &str, step: &Step) -> Result<Tree> {
     Ok(tree)
 }
 
-/// The first file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace): the script
+/// The initial file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace): the script
 /// `init`, programs by name, and modules in their order.
 pub fn first_files(init: &[u8], programs: &[(&str, &[u8])], modules: &[&[u8]]) -> Result<Vec<u8>> {
     let mut archive = vec![];
