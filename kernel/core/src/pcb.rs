@@ -349,7 +349,7 @@ impl<H: Hal> Kernel<H> {
         }
         let turn = self.quantum.get().wrapping_mul(parts) / WHOLE_TURN;
         self.store.get(process).turn.set(turn.max(1));
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     fn clone_state(
