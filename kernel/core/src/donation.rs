@@ -8,7 +8,7 @@
 //! brings them a context of their own instead. So no process keeps another one's urgency.
 //!
 //! Nor does a server wait behind who is less urgent than itself. While it runs for a caller that is less urgent, nobody
-//! looks; where it would have to stop or wait for its turn, it [rises](Kernel::rises) to a context of its own.
+//! looks; where it would have to stop or wait for its turn, it [rises](Kernel::rise) to a context of its own.
 
 use a9n_hal::Hal;
 use a9n_store::{Phase, Process, Ref, SchedulingContext};
@@ -55,20 +55,18 @@ impl<H: Hal> Kernel<H> {
         pcb.caller.get().or(pcb.donor.get())
     }
 
-    /// Whether `process`, whose turn it is with `priority`, runs on what a caller lent it that is less urgent than itself.
-    /// Then that is lost to the caller, and `process` is to go on with a scheduling context of its own.
-    #[inline(always)]
-    pub(crate) fn rises(&self, process: Ref<Process>, priority: u8) -> bool {
-        let rises = priority < self.store.get(process).priority.get();
-        if rises {
-            self.lose_lent(process);
+    /// If `process`, which is to enter a ready queue, has borrowed its scheduling context from a caller that is less
+    /// urgent than itself, it changes to one of its own, and the borrowed one is lost.
+    pub(crate) fn rise(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        if pcb.scheduling.get().priority < pcb.priority.get() {
+            pcb.scheduling.set(self.own_context(process));
+            self.lose_borrowed(process);
         }
-        rises
     }
 
-    /// What `process` uses is lost to who lent it, if somebody did.
-    #[inline(never)]
-    fn lose_lent(&self, process: Ref<Process>) {
+    /// What `process` borrowed, if anything, is lost to its lender.
+    fn lose_borrowed(&self, process: Ref<Process>) {
         if let Some(lender) = self.lender(process) {
             self.lose_context(lender);
         }
@@ -81,7 +79,7 @@ impl<H: Hal> Kernel<H> {
         pcb.partner.set(None);
         pcb.scheduling.set(self.own_context(process));
         pcb.state.set(pcb.state.get().with_context_lost(false));
-        self.lose_lent(process);
+        self.lose_borrowed(process);
     }
 
     /// `lender` ends its call, or has its answer from somebody else than `borrower`, who served it

@@ -103,7 +103,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Whether somebody with `priority` would make the running `me` stop while that serves a caller less urgent than
-    /// itself: it has to [rise](Self::rises) first.
+    /// itself: it has to [rise](Self::rise) first.
     #[inline(always)]
     pub(crate) fn is_held_up(&self, number: CpuNumber, me: &Pcb<H::Context>, priority: u8) -> bool {
         let used = self.cpu(number).priority();
@@ -156,7 +156,9 @@ impl<H: Hal> Kernel<H> {
         let number = H::cpu_number(machine);
         let cpu = self.cpu(number);
         let caller = self.store.get(me);
-        if !self.is_plainly(caller, Phase::Running, number) {
+        if !self.is_plainly(caller, Phase::Running, number)
+            || caller.priority.get() > cpu.priority()
+        {
             return None;
         }
         if cpu.highest().is_none_or(|highest| highest < cpu.priority()) {
@@ -165,9 +167,6 @@ impl<H: Hal> Kernel<H> {
                 SchedulingContext { priority: cpu.priority(), remaining: caller.turn.get() };
             cpu.lay_down(context, self.hal().now());
             return Some(self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5));
-        }
-        if caller.priority.get() > cpu.priority() {
-            return None;
         }
         let next = self.fast_successor::<Plain>(number)?;
         let now = self.hal().now();

@@ -190,9 +190,7 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn make_ready(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
-        if self.rises(process, pcb.scheduling.get().priority) {
-            pcb.scheduling.set(self.own_context(process));
-        }
+        self.rise(process);
         if pcb.scheduling.get().remaining == 0 {
             let priority = pcb.scheduling.get().priority;
             pcb.scheduling.set(SchedulingContext { priority, remaining: pcb.turn.get() });
@@ -315,15 +313,10 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The running `process` goes back to its ready queue: to the front with what is left of its
-    /// quantum, to the back with a new one if that has ended. If it rises, it may go on.
+    /// quantum, to the back with a new one if that has ended. If it rises, it may be the next again.
     fn preempt(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
-        let mut pause = pause;
-        if self.rises(process, cpu.priority.get()) {
-            self.exchange_context(process, self.own_context(process));
-            let Some(still) = cpu.pause() else { return };
-            pause = still;
-        }
         self.stop_running(process);
+        self.rise(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
         self.requeue(cpu, process, pause);
