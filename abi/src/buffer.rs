@@ -80,8 +80,8 @@ pub struct IpcBuffer {
 /// which is also that of a Linux signal frame: the legacy area of 512 bytes, the header of 64, then
 /// the other components where CPUID leaf 0xd puts them. A component whose bit in `XSTATE_BV` (bytes
 /// 512 to 520) is 0 is in its initial state, whatever its bytes are. An image is refused if
-/// `XSTATE_BV` has a bit that XCR0 has not, if another byte of the header is not 0 (which excludes
-/// the compacted format), or if MXCSR (bytes 24 to 28) has a bit that the machine has not. On a CPU
+/// `XSTATE_BV` has a bit that XCR0 lacks, if another byte of the header is not 0 (which excludes
+/// the compacted format), or if MXCSR (bytes 24 to 28) has a bit that the machine lacks. On a CPU
 /// without XSAVE the image is the legacy area alone.
 pub const VECTOR_IMAGE_OFFSET: usize = 1152;
 

@@ -64,7 +64,7 @@ macro_rules! reasons {
                 }
             }
 
-            /// It in words.
+            /// Its name in words.
             pub const fn text(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*

@@ -72,7 +72,7 @@ pub struct InitGeneric {
     pub reserved: u16,
 }
 
-/// A boot module of init: a file, as frames that lie one behind the other.
+/// A boot module of init: a file, as physically consecutive frames.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct InitModule {

@@ -171,12 +171,12 @@ macro_rules! interface {
                 /// Cost: constant.
                 limit_priority LimitPriority = 14 [MODIFY] (priority: u64) -> ();
                 /// Copies the extended state of a stopped process into the
-                /// [vector image](crate::VECTOR_IMAGE_OFFSET) of the own IPC buffer, in the machine's
+                /// [vector image](crate::VECTOR_IMAGE_OFFSET) of the caller's IPC buffer, in the machine's
                 /// standard format; answers how many bytes that has.
                 ///
                 /// Cost: constant: a copy of the image.
                 read_vector ReadVector = 15 [READ] -> (bytes: u64);
-                /// Replaces the extended state of a stopped process by the vector image in the own
+                /// Replaces the extended state of a stopped process by the vector image in the caller's
                 /// IPC buffer. One that the machine could not load is refused as a whole.
                 ///
                 /// Cost: constant: a check and a copy of the image.
@@ -194,12 +194,12 @@ macro_rules! interface {
                 ///
                 /// Cost: constant.
                 configure_exit ConfigureExit = 18 [MODIFY] (reason: u64, groups: StateGroups) -> ();
-                /// Copies the state of the Virtual CPU of a stopped process to the own IPC buffer, from
+                /// Copies the state of the Virtual CPU of a stopped process to the caller's IPC buffer, from
                 /// word 6 on; answers how many words.
                 ///
                 /// Cost: constant: a copy of at most 64 words.
                 read_guest ReadGuest = 19 [READ] (groups: StateGroups) -> (words: u64);
-                /// Replaces state of the Virtual CPU of a stopped process by what stands in the own IPC
+                /// Replaces state of the Virtual CPU of a stopped process by what stands in the caller's IPC
                 /// buffer from word 6 on. Bits that no guest can have are taken away or refused; what
                 /// does not fit together shows when the guest is entered (*invalid*).
                 ///
@@ -310,18 +310,18 @@ macro_rules! interface {
                 /// Cost: constant, and a copy of the words.
                 send Send = 3 [WRITE] message;
                 /// Waits for a message. Reply slot as for `reply_receive`. With a slot, a flag in the
-                /// message info keeps the own priority and quantum for the call that comes.
+                /// message info keeps the receiver's own priority and quantum for the call that comes.
                 ///
                 /// Cost: constant, and a copy of the words. `ipc.deferred_reply` has one in it.
                 receive Receive = 4 [READ] message;
             }
             /// The right to answer one call, once.
             object reply Reply = 11 {
-                /// Answers. A null descriptor means the Reply in the own PCB.
+                /// Answers. A null descriptor means the Reply in the caller's PCB.
                 ///
                 /// Cost: constant, and a copy of the words. `ipc.deferred_reply` has one in it.
                 reply Reply = 1 [] message;
-                /// Moves the Reply in the own PCB into the empty slot that the descriptor names, to
+                /// Moves the Reply in the caller's PCB into the empty slot that the descriptor names, to
                 /// be answered later. So a server that names no slot when it receives sets aside
                 /// just the callers that have to wait.
                 ///

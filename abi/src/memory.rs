@@ -85,7 +85,7 @@ impl FaultReason {
         })
     }
 
-    /// It in words.
+    /// Its name in words.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Page => "page",

@@ -40,7 +40,7 @@ pub enum Source {
 /// | 8..12 | number of capabilities, at most [`MESSAGE_CAPABILITIES`] |
 /// | 12 | do not block (to the kernel only) |
 /// | 13..16 | [`Source`] (from the kernel only) |
-/// | 16 | serve on the own time (to the kernel only, with `receive`) |
+/// | 16 | serve on the receiver's own time (to the kernel only, with `receive`) |
 /// | 17..32 | zero |
 /// | 32..64 | label, free for the user |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -78,8 +78,8 @@ impl MessageInfo {
         Self(self.0 | Self::NON_BLOCKING)
     }
 
-    /// The same, to serve a call on the own scheduling context, not on the caller's. Of a message that
-    /// is sent, this bit is zero.
+    /// The same, to serve a call on the receiver's own scheduling context, not on the caller's. In a
+    /// message that is sent, this bit is zero.
     #[must_use]
     pub const fn on_own_time(self) -> Self {
         Self(self.0 | Self::OWN_TIME)
@@ -117,7 +117,7 @@ impl MessageInfo {
         self.0 & Self::NON_BLOCKING != 0
     }
 
-    /// Whether a call is to be served on the own scheduling context.
+    /// Whether a call is to be served on the receiver's own scheduling context.
     pub const fn is_on_own_time(self) -> bool {
         self.0 & Self::OWN_TIME != 0
     }

@@ -259,7 +259,7 @@ fn poll<D: Copy, F: Future<Output = Message>, const TASKS: usize>(
     Some(answer)
 }
 
-/// Whether nothing is in a slot of the own root node.
+/// Whether nothing is in a slot of the caller's own root node.
 fn is_empty(slot: u64) -> bool {
     matches!(Node::slot(aci::slot::NODE).look(slot), Ok((0, ..)))
 }

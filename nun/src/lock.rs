@@ -9,11 +9,11 @@ use lock_api::{GuardSend, RawMutex};
 
 use crate::yield_now;
 
-/// A value that one thread at a time uses. Who waits lets others of its priority run, so all that
+/// A value that one thread at a time uses. A waiter lets others of its priority run, so all that
 /// use it need the same priority.
 pub type Mutex<T> = lock_api::Mutex<YieldingLock, T>;
 
-/// A value that threads on several CPUs use, of whatever priority. Who waits looks for a while and then sleeps, until
+/// A value that threads on several CPUs use, of whatever priority. A waiter looks for a while and then sleeps, until
 /// `B` rings.
 pub type SleepingMutex<T, B> = lock_api::Mutex<SleepingLock<B>, T>;
 

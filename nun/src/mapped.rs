@@ -15,7 +15,7 @@ pub struct Mapped {
     bytes: usize,
 }
 
-/// The page of the own IPC buffer.
+/// The page of the caller's own IPC buffer.
 #[inline]
 pub(crate) fn own_buffer() -> Mapped {
     // SAFETY: the kernel (for init) or Nun (for a process or thread that it starts) maps the buffer

@@ -62,7 +62,7 @@ impl IpcPort {
         self.receive_form(reply, MessageInfo::default())
     }
 
-    /// Like [`receive_into`](Self::receive_into), but a call is served with the own priority and quantum
+    /// Like [`receive_into`](Self::receive_into), but a call is served with the receiver's own priority and quantum
     /// instead of its caller's: for a supervisor of processes that are less urgent than itself.
     #[inline]
     pub fn receive_on_own_time(self, reply: u64) -> Result<Received, Error> {

@@ -14,7 +14,7 @@ use crate::{
 
 /// Blocks of memory that are kept book of, split ones included.
 const BLOCKS: usize = 768;
-/// Reservations and mappings in the own address space.
+/// Reservations and mappings in the caller's own address space.
 const REGIONS: usize = 160;
 /// Page tables there.
 const TABLES: usize = 96;
@@ -128,7 +128,7 @@ impl Resources {
             address += pages * PAGE_BYTES;
         }
         let mapped = Mapped::in_workspace(start, module.bytes);
-        // SAFETY: the frames were just mapped there, one behind the other, without write access.
+        // SAFETY: the frames were just mapped there, one after the other, without write access.
         // Nobody else has them, and nothing releases the reservation.
         Ok(unsafe { mapped.into_slice() })
     }
@@ -149,7 +149,7 @@ impl Resources {
         result
     }
 
-    /// Maps all of `frame` into the own address space, by a Window in the empty slot `slot`.
+    /// Maps all of `frame` into the caller's own address space, by a Window in the empty slot `slot`.
     /// `address` should lie in the [workspace](aci::WORKSPACE_ADDRESS), past its first quarter,
     /// which this type manages.
     pub fn map(

@@ -68,7 +68,7 @@ impl Default for Options {
     }
 }
 
-/// A thread of the own process.
+/// A thread of this process.
 #[derive(Debug)]
 pub struct Thread {
     pcb: Pcb,
@@ -79,7 +79,7 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// Starts a thread that runs `B`, with objects from `maker`, in the own address space `space`.
+    /// Starts a thread that runs `B`, with objects from `maker`, in the caller's own address space `space`.
     /// If that fails, everything is as it was.
     pub fn spawn<B: Body, M: Maker, const REGIONS: usize, const TABLES: usize>(
         maker: &mut M,

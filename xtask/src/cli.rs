@@ -48,12 +48,17 @@ pub enum Command {
     Doc,
     /// Boot and play a script of `expect` and `send` lines against the serial console
     ///
-    /// Prints the transcript; succeeds only if every expectation came, in order. Lines of a
-    /// script: `expect TEXT`, `keep TEXT` (a line with it), `same TEXT` (that line again), `send TEXT` (ends with the Enter key), `control KEY`, `timeout SECONDS` (for
-    /// the expectations that follow, 30 at first), and comments after `#`. Header comments
-    /// `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`, `# memory: SIZE`, `# guest-cpus: N` and
-    /// `# guest-cmdline: TEXT` give defaults for the options of the same names; `# linux: yes` has Debian's programs on the disk,
-    /// `# disk-requests-a-second: N` slows that. `# tries: N` has a test play it so often, until it succeeds.
+    /// Prints the transcript; succeeds only if every expectation came, in order.
+    ///
+    /// Lines of a script that wait: `expect TEXT`, `keep TEXT` (a line with it, which is remembered), `same TEXT` (that
+    /// line again), `see TEXT` (on the screen), `end` (of the machine). Lines that type: `send TEXT` (ends with the Enter
+    /// key), `type TEXT` (does not), `control KEY`; on the machine's keyboard, `press TEXT` and `key NAME`. `timeout SECONDS`
+    /// limits each wait that follows (30 at first), `intact` has e2fsck judge the disk.
+    ///
+    /// Comments begin with `#`. Before the first line, `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`,
+    /// `# memory: SIZE`, `# guest-cpus: N` and `# guest-cmdline: TEXT` give defaults for the options of the same names;
+    /// `# linux: yes` puts Debian's programs on the disk, `# disk-requests-a-second: N` slows it down, and
+    /// `# resets: yes` lets the machine start anew.
     Drive(DriveOptions),
 }
 
@@ -88,8 +93,8 @@ pub struct BootOptions {
     /// Number of CPUs [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub cpus: Option<u32>,
-    /// Memory of the machine, as QEMU writes it: 256M, 2G [default: 256M]
-    #[arg(long, value_name = "SIZE")]
+    /// Memory of the machine: 256M, 2G [default: 512M, with a guest 1G]
+    #[arg(long, value_name = "SIZE", value_parser = memory_size)]
     pub memory: Option<String>,
     /// Open a window with the machine's screen
     #[arg(long)]
@@ -110,17 +115,25 @@ pub struct BootOptions {
     pub window: Option<(u16, u16)>,
 }
 
+/// The size of a machine's memory, in the words that QEMU takes.
+pub fn memory_size(text: &str) -> Result<String, String> {
+    match text.strip_suffix(['M', 'G']).map(str::parse::<u32>) {
+        Some(Ok(1..)) => Ok(text.to_owned()),
+        _ => Err("write a number and M or G, as in 256M or 2G".to_owned()),
+    }
+}
+
 /// A Linux guest for the system.
 #[derive(Args, Clone, Debug, Default)]
 pub struct GuestOptions {
-    /// Bring a Linux guest along: Debian's kernel, and a first file system with its busybox
+    /// Bring a Linux guest along: Debian's kernel, and an initial file system with its busybox
     #[arg(long)]
     pub guest: bool,
-    /// Another kernel for the guest: a file (bzImage), or a package of Debian's [default:
-    /// linux-image-amd64]. Given twice, the second is that of guest-2, which else has the same
+    /// Another kernel for the guest: a file (bzImage), or a Debian package [default:
+    /// linux-image-amd64]. Given twice, the second is that of guest-2, which otherwise has the first
     #[arg(long, value_name = "FILE|PACKAGE", requires = "guest")]
     pub guest_kernel: Vec<String>,
-    /// A first file system of your own for it (cpio, compressed or not); a second one likewise
+    /// Another initial file system for it (cpio, compressed or not). Given twice, likewise
     #[arg(long, value_name = "FILE", requires = "guest")]
     pub guest_initrd: Vec<PathBuf>,
     /// The guest's command line
@@ -129,7 +142,7 @@ pub struct GuestOptions {
     /// How many processors it has [default: as many as the machine, at most 8]
     #[arg(long, value_name = "N", requires = "guest", value_parser = clap::value_parser!(u32).range(1..=8))]
     pub guest_cpus: Option<u32>,
-    /// A disk for it: a file with the contents, which what it writes stays in. Given twice, the second is
+    /// A disk for it: a file that holds the contents and keeps what the guest writes. Given twice, the second is
     /// that of guest-2
     #[arg(long, value_name = "FILE", requires = "guest")]
     pub guest_disk: Vec<PathBuf>,
@@ -190,10 +203,10 @@ pub struct TestOptions {
     /// For how long `linux-hostile` attacks
     #[arg(long)]
     pub seconds: Option<u64>,
-    /// The one attack that it makes
+    /// The one attack to make instead of all
     #[arg(long)]
     pub attack: Option<String>,
-    /// What its random numbers begin from
+    /// The seed of its random numbers
     #[arg(long)]
     pub seed: Option<u64>,
     /// CPUs of the machines that `linux`, `linux-large` and `linux-hostile` boot [default: 1]
@@ -224,7 +237,7 @@ pub enum Suite {
     LinuxVmx,
     /// Nun's memory management, threads and processes in QEMU.
     Framework,
-    /// The conformance program in Bochs, whose CPU has what QEMU's has not (PCIDs).
+    /// The conformance program in Bochs, whose CPU has what QEMU's lacks (PCIDs).
     Bochs,
     /// Programs in QEMU that attack the kernel with random calls.
     Hostile,

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::ValueEnum;
 
-use crate::cli::{BootOptions, DriveOptions, Entry};
+use crate::cli::{BootOptions, DriveOptions, Entry, memory_size};
 use crate::console::{Console, Port};
 use crate::desk::Desk;
 use crate::qemu::Serial;
@@ -74,8 +74,6 @@ pub struct Script {
     resets: bool,
     /// How many requests its disk carries out in a second at most.
     disk_rate: Option<u32>,
-    /// How often it is played at most, if more than once.
-    tries: Option<u32>,
     options: BootOptions,
 }
 
@@ -152,10 +150,13 @@ impl Script {
             "linux" => self.options.linux = (value == "yes").then(Vec::new),
             "guest-cmdline" => self.options.guest.guest_cmdline = Some(value.to_owned()),
             "guest-cpus" => self.options.guest.guest_cpus = Some(number(key, value)?),
-            "memory" => self.options.memory = Some(value.to_owned()),
+            "memory" => {
+                let size =
+                    memory_size(value).map_err(|hint| anyhow!("memory: {value:?}: {hint}"))?;
+                self.options.memory = Some(size);
+            }
             "disk-requests-a-second" => self.disk_rate = Some(number(key, value)?),
             "cpus" => self.options.cpus = Some(number(key, value)?),
-            "tries" => self.tries = Some(number(key, value)?),
             "entry" => {
                 self.options.entry = Some(
                     Entry::from_str(value, true)
@@ -180,11 +181,6 @@ impl Script {
         guest.guest_cpus = guest.guest_cpus.or(self.options.guest.guest_cpus);
         merged.linux = merged.linux.or_else(|| self.options.linux.clone());
         merged
-    }
-
-    /// How often it may be played until it succeeds: more than once only where the manual's known limits say why.
-    pub fn tries(&self) -> u32 {
-        self.tries.unwrap_or(1)
     }
 
     /// Boots and plays; `show` gets the transcript as it grows.
@@ -377,6 +373,7 @@ mod tests {
             "expekt a",
             "see",
             "# cpus: many\nexpect a",
+            "# memory: 3X\nexpect a",
         ] {
             assert!(Script::parse(script).is_err(), "{script:?}");
         }

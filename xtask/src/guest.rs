@@ -1,4 +1,4 @@
-//! What a Linux guest consists of: Debian's kernel, unmodified, and a first file system around its
+//! What a Linux guest consists of: Debian's kernel, unmodified, and an initial file system around its
 //! busybox; or what the user has instead. They become boot modules.
 
 use std::fs;
@@ -24,13 +24,13 @@ pub const SMALL_KERNEL: &str = "linux-image-cloud-amd64";
 const ALONE: &str = "amateras/alone";
 /// Names of packages with kernels begin like this.
 const PACKAGES: &str = "linux-image-";
-/// What the first file system has.
+/// What the initial file system has in it.
 const BUSYBOX: &str = "busybox-static";
 /// The package with the kernel itself begins like this; the above only depend on it.
 const IMAGE: &str = "linux-image-6";
 /// What runs first.
 const INIT: &str = "amateras/initramfs/init";
-/// Folders that the first file system has besides.
+/// Folders that the initial file system has besides.
 const FOLDERS: [&str; 8] = ["bin", "dev", "mnt", "modules", "proc", "root", "sys", "tmp"];
 /// Modules that it brings, if its kernel is Debian's: for Amateras' devices, and what stands on them.
 const MODULES: [&str; 7] = [
@@ -54,7 +54,7 @@ pub const MOST_CPUS: u32 = 8;
 /// machine of ours may take from it.
 const COMMAND_LINE: &str = "console=ttyS0 nokaslr no_timer_check quiet";
 
-/// Boot modules with kernels and first file systems: the first guest's, which all have that have none of their
+/// Boot modules with kernels and initial file systems: the first guest's, which all have that have none of their
 /// own, and the second's.
 const KERNELS: [&str; 2] = ["guest-kernel", "guest-2-kernel"];
 const INITRDS: [&str; 2] = ["guest-initrd", "guest-2-initrd"];
@@ -160,7 +160,7 @@ pub fn packaged(package: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
     Ok((find(&tree, |path| path.starts_with("boot/vmlinuz-"))?, tree))
 }
 
-/// The program of Debian's that is all that the first file system has.
+/// The program of Debian's that is all that the initial file system has.
 pub fn busybox(step: &Step) -> Result<Vec<u8>> {
     find(&fetch(BUSYBOX, BUSYBOX, step)?, |path| path.ends_with("bin/busybox"))
 }
@@ -205,7 +205,7 @@ fn fetch(package: &str, prefix: &str, step: &Step) -> Result<Tree> {
     Ok(tree)
 }
 
-/// The first file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace): the script
+/// The initial file system, as a kernel takes it apart (Linux, Documentation/driver-api/early-userspace): the script
 /// `init`, programs by name, and modules in their order.
 pub fn first_files(init: &[u8], programs: &[(&str, &[u8])], modules: &[&[u8]]) -> Result<Vec<u8>> {
     let mut archive = vec![];

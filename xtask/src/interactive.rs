@@ -4,7 +4,7 @@ use std::io::{self, Write, stdin, stdout};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::termios::tcgetwinsize;
 
 use crate::cli::RunOptions;
@@ -23,6 +23,9 @@ const LEFT: &[u8] = b"QEMU: Terminated";
 
 /// `cargo xtask run`.
 pub fn run(repository: &Repository, options: &RunOptions) -> Result<ExitCode> {
+    for folder in &options.overlay {
+        ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+    }
     let mut boot = options.boot.clone();
     boot.build.system = boot.build.system.or_else(|| options.name.clone());
     boot.linux = Some(options.overlay.clone());

@@ -3,7 +3,7 @@
 use std::path::{Path, absolute};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::cli::RootfsOptions;
 use crate::packages::{self, E2FSPROGS};
@@ -18,6 +18,9 @@ const MEBIBYTES: u32 = 64;
 
 /// Makes the image.
 pub fn run(repository: &Repository, options: &RootfsOptions) -> Result<ExitCode> {
+    for folder in options.tree.iter().chain(&options.overlay) {
+        ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+    }
     let output = options.output.clone().unwrap_or_else(|| repository.products().join("rootfs.img"));
     let step = Step::start(format!("making {}", output.display()));
     if let Some(tree) = &options.tree {

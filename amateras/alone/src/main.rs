@@ -98,9 +98,11 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             }
             print(&vm);
             vm.attend()?;
-            if let Some(stop) = vm.ended() {
+            if vm.is_off()
+                && let Some(end) = vm.take_end()
+            {
                 let milliseconds = (ticks() - start) / (init.ticks_per_second / 1000);
-                nun::println!("guest: {stop} after {} exits, {milliseconds} ms", vm.exits());
+                nun::println!("guest: {} after {} exits, {milliseconds} ms", end.stop, vm.exits());
                 return Ok(());
             }
             if let Some(deadline) = vm.take_alarm() {

@@ -1,11 +1,12 @@
 //! The machine's desk: switches, keyboard and screen of one guest.
 
 use core::cell::RefCell;
+use core::fmt::Write;
 use core::mem;
 
 use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{Kind, Transport};
-use amateras_vmm::Vm as Machine;
+use amateras_vmm::{End, Vm as Machine};
 use koito::conventions::signal;
 use koito::services::{
     ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient, TEXT_BYTES, Vm,
@@ -14,7 +15,7 @@ use koito::services::{
 use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::executor::Alarm;
-use nun::heapless::Deque;
+use nun::heapless::{Deque, String};
 use nun::service::{Caller, Vec};
 use nun::{Error, Message};
 
@@ -45,8 +46,6 @@ pub struct State<'a> {
     pub typed: Deque<u8, TYPED>,
     /// What is typed goes to its second console.
     pub to_second: bool,
-    /// The end of the guest was told.
-    told: bool,
     /// Somebody pressed the reset button.
     to_reset: bool,
 }
@@ -71,7 +70,6 @@ impl<'a> Desk<'a> {
             kept: Deque::new(),
             typed: Deque::new(),
             to_second: wants_second(command_line),
-            told: false,
             to_reset: false,
         };
         state.stock_up();
@@ -194,18 +192,26 @@ impl State<'_> {
 
     /// Lets the guest begin again, or says why it does not.
     fn reset(&mut self) {
-        self.told = false;
         if let Err(error) = self.vm.reset() {
             self.log.line(format_args!("the guest does not start: {error}"));
         }
     }
 
-    /// Says once that the guest does not go on.
+    /// Says why the guest does not go on, or why it begins anew, once.
     fn tell_end(&mut self) {
-        let Some(stop) = self.vm.ended().filter(|_| !self.told) else { return };
-        self.told = true;
-        self.log.line(format_args!("the guest is at its end: {stop}"));
-        if let Some(terminal) = self.attached {
+        let Some(End { stop, stand }) = self.vm.take_end() else { return };
+        let is_off = self.vm.is_off();
+        let what = if is_off { "is off" } else { "begins anew" };
+        self.log.line(format_args!("the guest {what}: {stop}"));
+        self.log.line(format_args!("{stand}"));
+        let Some(terminal) = self.attached else { return };
+        if !stop.is_wanted() {
+            let mut text = String::<TEXT_BYTES>::new();
+            // There is room for every reason.
+            let _ = write!(text, "\r\n(the guest {what}: {stop})\r\n({stand})\r\n");
+            self.write(terminal, text.as_bytes());
+        }
+        if is_off {
             self.write(terminal, b"\r\n(the guest is off; Ctrl-] leaves)\r\n");
         }
     }
@@ -214,7 +220,7 @@ impl State<'_> {
 impl Vm for Desk<'_> {
     fn status(&self, _: Caller) -> VmStatus {
         let state = self.0.borrow();
-        let condition = if state.vm.ended().is_some() {
+        let condition = if state.vm.is_off() {
             VmCondition::Off
         } else if state.vm.is_paused() {
             VmCondition::Paused

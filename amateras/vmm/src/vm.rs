@@ -7,7 +7,7 @@ use amateras_boot::{COMMAND_LINE_BYTES, Image, Refused, Wishes};
 use amateras_devices::pci::Pci;
 use amateras_devices::virtio::{Kind, Malformed, Transport};
 use amateras_devices::{Board, GuestMemory, Time, Visit};
-use amateras_machine::{Identity, Machine, Stop};
+use amateras_machine::{End, Identity, Machine};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::StateGroups;
 use nun::heapless::String;
@@ -40,7 +40,9 @@ pub struct Vm<'a> {
     begun: u64,
     /// Since when, in ticks, nothing is to be done for it.
     paused: Option<u64>,
-    ended: Option<Stop>,
+    is_off: bool,
+    /// Why it ended or began anew, until somebody asks.
+    met: Option<End>,
 }
 
 impl<'a> Vm<'a> {
@@ -69,8 +71,9 @@ impl<'a> Vm<'a> {
         let shared = make::shared(maker, space, first, &options, machine)?;
         let server = Server::new(shared, FIRST);
         let now = ticks();
-        let (made, begun, paused, ended) = (now, now, None, None);
-        let mut vm = Self { shared, server, options, guest, made, begun, paused, ended };
+        let (made, begun, paused) = (now, now, None);
+        let (is_off, met) = (true, None);
+        let mut vm = Self { shared, server, options, guest, made, begun, paused, is_off, met };
         vm.begin()?;
         Ok(vm)
     }
@@ -121,10 +124,10 @@ impl<'a> Vm<'a> {
 
     /// Sees whether time, input, a device or a processor brought something, and lets the guest have it.
     pub fn attend(&mut self) -> Result<(), Error> {
-        if let Some(stop) = self.shared.take_end().filter(|_| self.ended.is_none()) {
-            self.ended = Some(stop);
+        if let Some(end) = self.shared.take_end().filter(|_| !self.is_off) {
+            (self.is_off, self.met) = (true, Some(end));
             self.order(Order::BeginAt { origin: ticks() })?;
-            if stop == Stop::Reset {
+            if end.stop.is_reset() {
                 // Without it the guest is at its end.
                 let _ = self.reset();
             }
@@ -166,9 +169,14 @@ impl<'a> Vm<'a> {
         self.shared.processors.iter().all(|processor| processor.doing() != Doing::Running)
     }
 
-    /// Why it does not go on, if it does not.
-    pub const fn ended(&self) -> Option<Stop> {
-        self.ended
+    /// Whether it is at its end, and goes on only when it begins anew.
+    pub const fn is_off(&self) -> bool {
+        self.is_off
+    }
+
+    /// Why it ended or began anew by itself, if it did since this was last asked.
+    pub const fn take_end(&mut self) -> Option<End> {
+        self.met.take()
     }
 
     /// How many processors it has.
@@ -194,7 +202,7 @@ impl<'a> Vm<'a> {
     /// Stops the guest where it is, until [`resume`](Self::resume). What it was left for and not yet
     /// answered, it will be left for again. Fails with *busy* if that is not its state.
     pub fn pause(&mut self) -> Result<(), Error> {
-        if self.is_paused() || self.ended.is_some() {
+        if self.is_paused() || self.is_off {
             return Err(BUSY);
         }
         self.paused = Some(ticks());
@@ -203,7 +211,7 @@ impl<'a> Vm<'a> {
 
     /// Lets a paused guest go on; it does not notice that time has passed.
     pub fn resume(&mut self) -> Result<(), Error> {
-        let since = self.paused.take().filter(|_| self.ended.is_none()).ok_or(BUSY)?;
+        let since = self.paused.take().filter(|_| !self.is_off).ok_or(BUSY)?;
         self.order(Order::GoOn { passed: ticks().saturating_sub(since) })?;
         self.attend()
     }
@@ -220,11 +228,11 @@ impl<'a> Vm<'a> {
         let seconds = (self.begun - self.made) / self.options.ticks_per_millisecond / 1000;
         self.board().restart(self.options.epoch + seconds);
         // Nor does it run if it cannot be read again.
-        (self.paused, self.ended) = (None, Some(Stop::Reset));
+        (self.paused, self.is_off) = (None, true);
         let groups = self.load()?;
         // What the guest wanted before does not count any more.
         self.shared.take_end();
-        self.ended = None;
+        self.is_off = false;
         let first = self.shared.processors.first().ok_or(BUSY)?;
         first.pcb.write_guest(groups)?;
         Ok(first.resume()?)

@@ -96,8 +96,8 @@ impl<H: Hal> Kernel<H> {
                 .and_then(|run| self.do_run(batch, &run, progress, &mut budget, stale));
             match result {
                 Ok(()) => progress.set((done + 1, 0)),
-                // What has used up tables is not refused: a refusal changes nothing. Who repeats it
-                // is told then.
+                // A call that has used up tables is not refused, since a refusal changes nothing.
+                // If it is repeated, that call is refused.
                 Err(Stop::Refused(_)) if progress.get() != (0, 0) || pool.get() != tables => break,
                 Err(stop) => return Err(stop),
             }

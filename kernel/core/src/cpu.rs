@@ -1,4 +1,4 @@
-//! What one CPU knows of who is to run: its ready queues, and the scheduling context in use.
+//! What one CPU knows about who runs next: its ready queues, and the scheduling context in use.
 
 use core::cell::Cell;
 

@@ -86,13 +86,13 @@ pub trait Owners {
         state.with_vector(false) == expected
     }
 
-    /// [`is`](Self::is) for who is served, where that differs.
+    /// [`is`](Self::is) for the process that is served, where that differs.
     #[inline(always)]
     fn is_client(state: State, expected: State) -> bool {
         Self::is(state, expected)
     }
 
-    /// [`is`](Self::is) for who serves, where the machine has not been asked whether it can
+    /// [`is`](Self::is) for the one that serves, where the machine has not been asked whether it can
     /// [`switch`](Self::switch).
     #[inline(always)]
     fn is_server<C>(server: &Pcb<C>, expected: State) -> bool {
@@ -111,14 +111,14 @@ pub trait Owners {
         hal.switch_vectors(cpu, to);
     }
 
-    /// [`switch`](Self::switch) to who serves `me`.
+    /// [`switch`](Self::switch) to the process that serves `me`.
     #[inline(always)]
     fn switch_to_server<H: Hal>(hal: &H, cpu: &H::Cpu, _me: &H::Context, to: &H::Context) {
         Self::switch(hal, cpu, to);
     }
 }
 
-/// Nobody has one.
+/// Neither side has a vector state.
 #[derive(Debug)]
 pub enum Plain {}
 
@@ -147,7 +147,7 @@ impl Owners for Plain {
     fn switch<H: Hal>(_hal: &H, _cpu: &H::Cpu, _to: &H::Context) {}
 }
 
-/// Who is served has one, who serves has none: programs and their resolver. Nothing is left to be asked.
+/// The process that is served has one, its server has none: a program and its resolver. Nothing is left to ask.
 #[derive(Debug)]
 pub enum Program {}
 
@@ -189,7 +189,7 @@ impl Owners for Program {
     }
 }
 
-/// One has one, or both have; or none, with needless work.
+/// One side has one, or both have; or neither, with needless work.
 #[derive(Debug)]
 pub enum Vectors {}
 

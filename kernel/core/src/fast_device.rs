@@ -1,4 +1,4 @@
-//! The fast paths of drivers: an interrupt is acknowledged, the own CPU's timer is set anew.
+//! The fast paths of drivers: an interrupt is acknowledged, the timer of the driver's CPU is set anew.
 
 use a9n_abi::Rights;
 use a9n_hal::{Context, Hal};

@@ -1,6 +1,6 @@
-//! The fast paths of guests: an exit is told to a monitor that waits, and the monitor's answer lets the
-//! guest go on. They rely on what the paths in `fast_trap` rely on; a process that runs a guest is told
-//! from others by its state, so those paths never take one.
+//! The fast paths of guests: a waiting monitor is told of an exit, and its answer lets the guest go on.
+//! They rely on what the paths in `fast_trap` rely on. The state of a process says whether it runs a
+//! guest, so those paths never take one that does.
 
 use a9n_abi::MessageInfo;
 use a9n_hal::{Context, Exits, GuestVerdict, Hal, Trap};

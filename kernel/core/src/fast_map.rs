@@ -1,5 +1,5 @@
 //! The fast path of mapping one page, which a memory manager does at every page fault. The checks
-//! are those of the general path; whoever fails one is sent there for the answer.
+//! are those of the general path; a call that fails one is sent there for its answer.
 
 use a9n_abi::{Access, MemoryType, MessageInfo, Rights, Word, window::word};
 use a9n_hal::{Context, Hal};

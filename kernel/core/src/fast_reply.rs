@@ -1,9 +1,9 @@
 //! The fast paths of messages that do not change who runs at once: a call whose Reply lands in a
 //! slot, a Reply that is set aside, an answer through it, a message without an answer, a receive.
 //!
-//! A server that keeps callers waiting lives by them. They rely on what the paths in `fast` rely on;
-//! the words of a message stand in its sender's context, and go to the context of who is not to
-//! run yet.
+//! A server that keeps callers waiting lives by them. They rely on what the paths in `fast` rely on.
+//! The words of a message stand in its sender's context, and go to the context of the receiver, which
+//! does not run yet.
 
 use a9n_abi::{MessageInfo, REPLY_SLOT_SHIFT, Rights, Verdict};
 use a9n_hal::{Context, Hal, Trap};

@@ -1,4 +1,4 @@
-//! Fast changes of who runs: what waiting, waking and yielding have in common.
+//! Fast switches between processes: what waiting, waking and yielding have in common.
 //!
 //! As in [`scheduler`](crate::scheduler), but between two processes of one CPU about which nothing is
 //! unusual: what waits in the ready queue is just ready, and what runs just runs. One look at the

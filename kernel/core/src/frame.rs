@@ -53,12 +53,12 @@ impl<H: Hal> Kernel<H> {
                 let rights = self.store.get(slot).rights();
                 self.derive_child(slot, target, window, rights, depth);
                 self.anchor(&self.store.get(space).anchored, target);
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
             Operation::Information => {
                 Ok(Outcome::words([u64::from(size_bits), u64::from(kind == MemoryKind::Device)]))
             }
-            Operation::Address => Ok(Outcome::word(base.0)),
+            Operation::Address => Ok(Outcome::Word(base.0)),
         }
     }
 }

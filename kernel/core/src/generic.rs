@@ -1,7 +1,7 @@
 //! Generics: memory from which objects are made.
 
 use a9n_abi::{Culprit, Descriptor, Error, ObjectType, Reason, Rights, generic::Operation};
-use a9n_hal::{Hal, PhysicalAddress};
+use a9n_hal::{Hal, PageSize, PhysicalAddress};
 use a9n_store::{
     AddressSpace, Capability, MemoryKind, Node, Notification, Object, Port, Process, Ref, Slot,
     Store, TableUse,
@@ -23,7 +23,7 @@ const fn cost(object: ObjectType) -> u32 {
     }
 }
 
-/// So many `object`s are made in one call at most.
+/// The most `object`s that one call makes.
 const fn at_a_stretch(object: ObjectType) -> u64 {
     (Budget::FULL / cost(object)) as u64
 }
@@ -33,7 +33,7 @@ const BYTES_AT_ONCE: u64 = 512;
 const CLEARING_COST: u32 = 12;
 
 /// Logarithm of the bytes of a page, the smallest frame.
-const PAGE_BITS: u8 = 12;
+const PAGE_BITS: u8 = PageSize::Small.bits() as u8;
 
 /// Logarithm of the largest Frame and Generic.
 pub(crate) const MAXIMUM_SIZE_BITS: u8 = 40;
@@ -67,7 +67,7 @@ impl<H: Hal> Kernel<H> {
             }
             Operation::Information => {
                 let &Capability::Generic { base, size_bits, used, kind, .. } = generic else {
-                    return Ok(Outcome::NOTHING);
+                    return Ok(Outcome::Nothing);
                 };
                 let tells = self.store.get(slot).rights().contains(Rights::DMA);
                 let address = if tells { base.0 } else { 0 };
@@ -150,7 +150,7 @@ impl<H: Hal> Kernel<H> {
                 self.create(caller, slot, target, &request, base.offset(offset), depth, kind);
             }
         }
-        Ok(Outcome::word(count))
+        Ok(Outcome::Word(count))
     }
 
     /// Makes one object at `address` and its original capability in `target`.

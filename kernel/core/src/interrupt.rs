@@ -6,7 +6,7 @@ use a9n_store::{Capability, Ref, Slot};
 
 use crate::Kernel;
 use crate::binding::Binding;
-use crate::kernel::Caller;
+use crate::kernel::{CLAIM_WORDS, Caller};
 use crate::outcome::{Outcome, Stop, bad_argument};
 
 impl<H: Hal> Kernel<H> {
@@ -73,10 +73,10 @@ impl<H: Hal> Kernel<H> {
             interrupt_port::Operation::Acknowledge => self.hal().unmask(interrupt),
             interrupt_port::Operation::Information => {
                 let (Interrupt::Line(line) | Interrupt::Message(line)) = interrupt;
-                return Ok(Outcome::word(u64::from(line)));
+                return Ok(Outcome::Word(u64::from(line)));
             }
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     /// The port of `interrupt` is gone: it is masked, and another port may be made.
@@ -89,7 +89,8 @@ impl<H: Hal> Kernel<H> {
 
     fn claim_of(&self, interrupt: Interrupt) -> (&core::cell::Cell<u64>, u64) {
         let number = interrupt.number();
-        // There are 512 numbers and 8 words, so the mask is the bound.
-        (&self.claimed[(number >> 6) as usize & 7], 1 << (number & 63))
+        let word = (number / u64::from(u64::BITS)) as usize;
+        // The number of words is a power of two, so the mask is the bound.
+        (&self.claimed[word & (CLAIM_WORDS - 1)], 1 << (number & 63))
     }
 }

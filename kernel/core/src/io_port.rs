@@ -19,12 +19,12 @@ impl<H: Hal> Kernel<H> {
         match operation {
             Operation::Read { port, bits } => {
                 let (port, width) = check(range, port, bits)?;
-                Ok(Outcome::word(u64::from(self.hal().read_port(port, width))))
+                Ok(Outcome::Word(u64::from(self.hal().read_port(port, width))))
             }
             Operation::Write { port, bits, value } => {
                 let (port, width) = check(range, port, bits)?;
                 self.hal().write_port(port, width, value as u32);
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
             Operation::Narrow { first, count, node, index } => {
                 let (start, end) = range;
@@ -43,7 +43,7 @@ impl<H: Hal> Kernel<H> {
                 let depth = self.child_depth(slot, Culprit::DESCRIPTOR)?;
                 let rights = self.store.get(slot).rights();
                 self.derive_child(slot, target, Capability::IoPort { first, last }, rights, depth);
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
         }
     }

@@ -72,7 +72,7 @@ impl<H: Hal> Kernel<H> {
                 self.store.get(port).receivers.drop_front(&self.store, receiver);
                 self.deliver(caller.process, receiver, identifier);
                 self.wake_receiver(receiver);
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
             None if info.is_non_blocking() => {
                 Err(Error::new(Reason::WouldBlock, Culprit::DESCRIPTOR).into())

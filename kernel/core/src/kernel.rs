@@ -39,6 +39,8 @@ pub struct Kernel<H: Hal> {
 /// Words with a bit for each interrupt.
 pub(crate) const CLAIM_WORDS: usize = (Interrupt::COUNT / u64::BITS as u64) as usize;
 
+const _: () = assert!(CLAIM_WORDS.is_power_of_two());
+
 /// Who makes a kernel call, and where.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
@@ -283,6 +285,6 @@ impl<H: Hal> Kernel<H> {
             Operation::DebugExit { success } => self.hal().debug_exit(success != 0),
             Operation::Settle => self.settle(&mut Budget::new())?,
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 }

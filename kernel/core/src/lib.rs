@@ -17,9 +17,10 @@
 //! # Where things stand
 //!
 //! `kernel` has the entries, `fast` the fast paths. `lookup`, `derivation`, `destroy` are the
-//! capability system; `generic`, `node`, `pcb` (with `vector` and `guest`), `space`, `frame`, `window`, `ipc`, `reply`, `notification`,
-//! `timer`, `interrupt`, `io_port` have one object each; `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `boot` makes
-//! the first process.
+//! capability system; `generic`, `node`, `pcb` (with `vector` and `guest`), `space`, `frame`,
+//! `window`, `ipc`, `reply`, `notification`, `timer`, `interrupt`, `io_port` have one object each;
+//! `transfer` copies messages, `trap` calls resolvers, `scheduler` decides who runs, `halt` stops a
+//! process whatever it is doing, `boot` makes the first one.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -48,6 +49,7 @@ mod fast_trap;
 mod frame;
 mod generic;
 mod guest;
+mod halt;
 mod interrupt;
 mod io_port;
 mod ipc;

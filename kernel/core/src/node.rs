@@ -49,7 +49,7 @@ impl<H: Hal> Kernel<H> {
             }
             Operation::Look { index } => return Ok(self.look(node, index)?),
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     fn copy(

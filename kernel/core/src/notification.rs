@@ -19,12 +19,12 @@ impl<H: Hal> Kernel<H> {
         match operation {
             Operation::Notify => {
                 self.notify(notification, identifier);
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
-            Operation::Poll => Ok(Outcome::word(self.take_signals(notification))),
+            Operation::Poll => Ok(Outcome::Word(self.take_signals(notification))),
             Operation::Wait => {
                 if self.store.get(notification).bits.get() != 0 {
-                    return Ok(Outcome::word(self.take_signals(notification)));
+                    return Ok(Outcome::Word(self.take_signals(notification)));
                 }
                 self.stop_running(caller.process);
                 let pcb = self.store.get(caller.process);

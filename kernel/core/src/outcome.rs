@@ -5,14 +5,15 @@ use a9n_abi::{Culprit, Error, Reason};
 /// Most words that answer a kernel call.
 const MOST_WORDS: usize = 4;
 
-/// A kernel call that was not refused. What has no words says so with less than zeros.
+/// How a kernel call that was not refused has ended. The short answers are variants of their own, which
+/// take less code to make than four words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It is done, with nothing to say.
     Nothing,
     /// It is done, with one word.
     Word(u64),
-    /// It is done; so many of these words answer it.
+    /// It is done, with the first `length` of these words.
     Words {
         /// How many words count.
         length: usize,
@@ -24,14 +25,6 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// Done, with nothing to say.
-    pub(crate) const NOTHING: Self = Self::Nothing;
-
-    /// Done, with one word.
-    pub(crate) const fn word(word: u64) -> Self {
-        Self::Word(word)
-    }
-
     /// Done, with `N` words.
     pub(crate) const fn words<const N: usize>(results: [u64; N]) -> Self {
         const { assert!(N <= MOST_WORDS) };
@@ -44,7 +37,7 @@ impl Outcome {
         Self::Words { length: N, words }
     }
 
-    /// How many words count, and the words; `None` if the answer is no business of this.
+    /// How many words count, and the words; `None` if the caller gets no answer from here.
     pub(crate) const fn answer(self) -> Option<(usize, [u64; MOST_WORDS])> {
         match self {
             Self::Nothing => Some((0, [0; MOST_WORDS])),
@@ -79,8 +72,8 @@ pub(crate) const fn bad_argument(reason: Reason, number: u8) -> Error {
 }
 
 /// What may still be done before the kernel has to look for interrupts, in units of about ten
-/// instructions. With what comes before and behind, and what the last thing takes too much, that is
-/// at most 3,000 of them; `cargo xtask test --suite stretch` measures it.
+/// instructions. With what comes before and after, and what the last step exceeds it by, that is at
+/// most 3,000 instructions; `cargo xtask test --suite stretch` measures it.
 #[derive(Debug)]
 pub(crate) struct Budget(u32);
 
@@ -91,7 +84,7 @@ impl Budget {
     /// What a walk to a page table costs.
     const WALK: u32 = 15;
 
-    /// So many entries of a page table are filled or emptied for so many units.
+    /// To fill or to empty this many entries of a page table costs that many units.
     const ENTRIES: u32 = 10;
     const ENTRIES_COST: u32 = 7;
 
@@ -100,14 +93,14 @@ impl Budget {
         Self(Self::FULL)
     }
 
-    /// A full budget for entries of page tables: what is left is known exactly, so there is more.
-    /// 512 of them take three kernel calls.
+    /// A full budget for entries of page tables. Their cost is known exactly, so nothing is exceeded and the
+    /// budget can be larger: 512 entries take three kernel calls.
     pub(crate) const fn for_entries() -> Self {
         Self(230)
     }
 
-    /// Takes what something costs that is about to be done, or asks for a restart if nothing is
-    /// left. Of a full budget there is, so every call gets on.
+    /// Takes the cost of what is about to be done, or asks for a restart if nothing is left. A full
+    /// budget always has something left, so every call makes progress.
     pub(crate) const fn spend(&mut self, cost: u32) -> Result<(), Stop> {
         if self.0 == 0 {
             return Err(Stop::Restart);
@@ -123,13 +116,13 @@ impl Budget {
         Some(u64::from(self.0.max(1) * Self::ENTRIES / Self::ENTRIES_COST))
     }
 
-    /// Takes as long as going through `entries` entries, at most as many as `walk` allowed.
+    /// Takes the cost of going through `entries` entries, at most as many as `walk` allowed.
     pub(crate) const fn pass(&mut self, entries: u64) {
         let cost = (entries as u32).wrapping_mul(Self::ENTRIES_COST).div_ceil(Self::ENTRIES);
         self.0 = self.0.saturating_sub(cost);
     }
 
-    /// Whether `cost` can be spent without taking too much. It can be of a full budget.
+    /// Whether `cost` can be spent without exceeding the budget. A full budget covers any cost.
     pub(crate) const fn covers(&self, cost: u32) -> bool {
         cost <= self.0 || self.0 == Self::FULL
     }

@@ -40,7 +40,7 @@ impl<H: Hal> Kernel<H> {
                 usize::try_from(register)
                     .ok()
                     .and_then(|register| context.read(register))
-                    .map(Outcome::word)
+                    .map(Outcome::Word)
                     .ok_or(bad_argument(Reason::InvalidArgument, 1).into())
             }
             Operation::WriteRegister { register, value } => {
@@ -52,7 +52,7 @@ impl<H: Hal> Kernel<H> {
                 if !context.write(register, value) {
                     return Err(bad_argument(Reason::InvalidArgument, 2).into());
                 }
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
             Operation::Resume => self.resume(process),
             Operation::Suspend => {
@@ -63,7 +63,7 @@ impl<H: Hal> Kernel<H> {
                 if self.is_blocked(process) {
                     self.fail_blocked(process, Reason::Cancelled);
                 }
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
             Operation::Information => {
                 let pcb = self.store.get(process);
@@ -80,7 +80,7 @@ impl<H: Hal> Kernel<H> {
                     .filter(|limit| *limit <= highest_priority)
                     .ok_or(bad_argument(Reason::InvalidArgument, 1))?;
                 self.store.get(slot).update(Capability::Pcb { process, highest_priority: limit });
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
             Operation::CloneState { source } => self.clone_state(caller, process, source),
             Operation::ReadVector => self.read_vector(caller, process),
@@ -95,7 +95,7 @@ impl<H: Hal> Kernel<H> {
             Operation::WriteGuest { groups } => self.write_guest(caller, process, groups),
             Operation::Interrupt => {
                 self.interrupt_process(process);
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
             Operation::ConfigureVector { state } => {
                 self.stopped(process)?;
@@ -108,7 +108,7 @@ impl<H: Hal> Kernel<H> {
                 if let Some(choice) = choice {
                     self.install_choice(process, choice)?;
                 }
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
         }
     }
@@ -149,7 +149,7 @@ impl<H: Hal> Kernel<H> {
         for choice in [space, node, buffer].into_iter().flatten() {
             self.install_choice(process, choice)?;
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     fn configure_ports(
@@ -169,7 +169,7 @@ impl<H: Hal> Kernel<H> {
         for choice in [resolver, notification].into_iter().flatten() {
             self.install_choice(process, choice)?;
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     /// Checks what `descriptor`, argument `number`, offers for `internal`; `None` if it is null.
@@ -282,7 +282,7 @@ impl<H: Hal> Kernel<H> {
         context.set_instruction_pointer(instruction);
         context.set_stack_pointer(stack);
         context.set_argument(argument);
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     fn configure_schedule(
@@ -305,14 +305,14 @@ impl<H: Hal> Kernel<H> {
         }
         let pcb = self.store.get(process);
         pcb.context.set_foreign(foreign == 1);
-        // A foreign call would not lose it.
+        // Progress of a native call must not outlast the change: a foreign call would not clear it.
         pcb.batch.set((0, 0));
         pcb.affinity.set(cpu);
         self.spread_space(process);
         self.refresh_fast_mask(process);
         pcb.priority.set(priority);
         pcb.ceiling.set(highest_priority);
-        // Who serves a caller goes on with that caller's priority.
+        // A process that serves a caller goes on with that caller's priority.
         if !self.borrows_context(process) {
             self.renew_context(process);
         }
@@ -329,7 +329,7 @@ impl<H: Hal> Kernel<H> {
             Phase::Running => {}
             _ => pcb.state.set(pcb.state.get().with_cpu(cpu)),
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     fn clone_state(
@@ -351,7 +351,7 @@ impl<H: Hal> Kernel<H> {
         self.demand_no_guest(process)?;
         self.clone_vector(source, process)?;
         self.context(process).copy_from(self.context(source));
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     fn resume(&mut self, process: Ref<Process>) -> Result<Outcome, Stop> {
@@ -364,7 +364,7 @@ impl<H: Hal> Kernel<H> {
         }
         pcb.trap.set(None);
         self.make_ready(process);
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     fn suspend(&mut self, caller: Caller, process: Ref<Process>) -> Outcome {
@@ -381,6 +381,6 @@ impl<H: Hal> Kernel<H> {
             return Outcome::Settled;
         }
         self.halt(process);
-        Outcome::word(phase)
+        Outcome::Word(phase)
     }
 }

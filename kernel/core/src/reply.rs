@@ -27,7 +27,7 @@ impl<H: Hal> Kernel<H> {
         if runnable {
             self.make_ready(client);
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     /// `reply` with the Reply in `slot`, which answers `client`.
@@ -54,7 +54,7 @@ impl<H: Hal> Kernel<H> {
         if self.deliver_reply(caller.process, client) {
             self.make_ready(client);
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     /// `keep`: what `process` owes in its PCB, it owes in the empty slot at `descriptor` from now on.
@@ -73,7 +73,7 @@ impl<H: Hal> Kernel<H> {
         self.store_reply(process, client, slot);
         let state = &self.store.get(client).state;
         state.set(state.get().with_phase(Phase::AwaitingStoredReply));
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 
     /// The Reply to `client`, whose scheduling context `server` uses, lies in the empty `slot`.

@@ -248,7 +248,7 @@ impl<H: Hal> Kernel<H> {
             cpu.alarm.set(None);
             self.signal_binding(Binding::Timer(number));
         }
-        // Who idles has no quantum; `next` asks for the user's time.
+        // An idle CPU has no quantum; `next` asks for the user's time.
         if cpu.current.get().is_none() {
             return;
         }

@@ -17,7 +17,7 @@ use crate::outcome::{Outcome, Stop, bad_argument};
 pub(crate) struct Stale(Option<Stretch>);
 
 impl Stale {
-    /// Adds `other`, and what lies between.
+    /// Adds `other`, and whatever lies between.
     #[inline(always)]
     pub(crate) fn add(&mut self, other: Stretch) {
         let Some(known) = self.0 else {
@@ -83,7 +83,7 @@ impl<H: Hal> Kernel<H> {
                 let usage = TableUse::Pooled(space);
                 self.store.get(slot).update(Capability::PageTable { table, usage });
                 self.anchor(&self.store.get(space).pool, slot);
-                Ok(Outcome::NOTHING)
+                Ok(Outcome::Nothing)
             }
             Operation::MapMany { runs } => self.batch(caller, space, Batch::Map, runs),
             Operation::UnmapMany { runs } => self.batch(caller, space, Batch::Unmap, runs),
@@ -125,7 +125,7 @@ impl<H: Hal> Kernel<H> {
         let entries = self
             .install(space, slot, table, address)
             .map_err(|error| bad_argument(paging_reason(error), 2))?;
-        Ok(Outcome::word(u64::from(entries)))
+        Ok(Outcome::Word(u64::from(entries)))
     }
 
     /// Installs the table in `slot`; answers the logarithm of what one of its entries maps.
@@ -257,7 +257,7 @@ impl<H: Hal> Kernel<H> {
 
 /// The page that `address` lies in.
 fn page_of(address: UserAddress) -> UserAddress {
-    UserAddress(address.0 & !0xfff)
+    UserAddress(address.0 & !(PageSize::Small.bytes() - 1))
 }
 
 /// A paging error as a user sees it.

@@ -26,6 +26,6 @@ impl<H: Hal> Kernel<H> {
                 self.unbind(Binding::Timer(cpu))?;
             }
         }
-        Ok(Outcome::NOTHING)
+        Ok(Outcome::Nothing)
     }
 }

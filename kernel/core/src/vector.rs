@@ -21,7 +21,7 @@ impl<H: Hal> Kernel<H> {
         let (state, image) = self.state_and_image(caller, process)?;
         self.hal().release_vector_state(state);
         self.hal().read_vector_state(state, image);
-        Ok(Outcome::word(self.hal().vector_image_bytes() as u64))
+        Ok(Outcome::Word(self.hal().vector_image_bytes() as u64))
     }
 
     /// Replaces the extended state of `process` by the image in the caller's IPC buffer.
@@ -33,7 +33,7 @@ impl<H: Hal> Kernel<H> {
         let (state, image) = self.state_and_image(caller, process)?;
         self.hal().release_vector_state(state);
         if self.hal().write_vector_state(state, image) {
-            Ok(Outcome::NOTHING)
+            Ok(Outcome::Nothing)
         } else {
             Err(Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER).into())
         }

@@ -78,7 +78,7 @@ impl<H: Hal> Kernel<H> {
                 done
             }
         };
-        Ok(Outcome::word(done))
+        Ok(Outcome::Word(done))
     }
 
     /// The Window in `slot`, if its address space lives.

@@ -15,7 +15,7 @@ struct Level {
     stamp: u32,
     /// Numbers of the chunks that were touched, in order.
     chunks: Vec<u32>,
-    /// What they held, one behind the other.
+    /// What they held, one after the other.
     content: Vec<u8>,
     changes: Vec<Change>,
 }

@@ -94,7 +94,7 @@ pub struct Features {
 }
 
 /// The kernel's CR0. The vector unit is off: its instructions fault (#NM), in user mode and in the
-/// kernel, which has none; [`vector`] switches it on for who has a state.
+/// kernel, which has none; [`vector`] switches it on for a process that has a state.
 pub(crate) const CR0: Cr0Flags = Cr0Flags::PROTECTED_MODE_ENABLE
     .union(Cr0Flags::MONITOR_COPROCESSOR)
     .union(Cr0Flags::TASK_SWITCHED)

@@ -246,7 +246,7 @@ pub(crate) fn switch_quickly(cpu: &Cpu, next: &Context) {
 #[inline(always)]
 pub(crate) fn put_aside(cpu: &Cpu, me: &Context) {
     cpu.vector_state.store(0, Relaxed);
-    // SAFETY: as in `switch_quickly`. Who runs has its state in the unit, so this is one.
+    // SAFETY: as in `switch_quickly`. The running process has its state in the unit, so this is one.
     unsafe {
         asm!(
             "mov eax, -1",
@@ -340,7 +340,7 @@ unsafe fn save(state: u64) {
     }
 }
 
-/// Makes the unit forget the addresses of the last instruction of who used it.
+/// Makes the unit forget the addresses of the last instruction of the process that used it.
 ///
 /// # Safety
 /// The unit is on, and its content is about to be replaced.
@@ -381,7 +381,7 @@ unsafe fn switch_off() {
     unsafe { Cr0::write_raw(CR0.bits()) }
 }
 
-/// Status word of the x87 unit, which holds the state of who runs here.
+/// Status word of the x87 unit, which holds the state of the process that runs here.
 pub(crate) fn x87_status() -> u64 {
     let status: u64;
     // SAFETY: reads a register. The unit is on, since it just raised an exception.
@@ -389,7 +389,7 @@ pub(crate) fn x87_status() -> u64 {
     status
 }
 
-/// Control and status word of the SSE unit, which holds the state of who runs here.
+/// Control and status word of the SSE unit, which holds the state of the process that runs here.
 pub(crate) fn sse_status() -> u64 {
     let mut status = 0u32;
     let place = &raw mut status;

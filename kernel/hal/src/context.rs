@@ -1,11 +1,10 @@
 //! A process's registers, as far as the portable kernel touches them.
 
+use a9n_abi::MESSAGE_REGISTERS;
+
 use crate::{PhysicalAddress, UserAddress};
 
-/// Message words that travel in registers on every kernel call.
-pub const MESSAGE_REGISTERS: usize = 6;
-
-/// Those words.
+/// The message words that travel in registers on every kernel call.
 pub type Words = [u64; MESSAGE_REGISTERS];
 
 /// The registers of a kernel call as the general path reads them.

@@ -22,9 +22,9 @@ mod text;
 mod virt;
 
 pub use a9n_abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
-pub use a9n_abi::{Access, FaultReason, MemoryType};
+pub use a9n_abi::{Access, FaultReason, MESSAGE_REGISTERS, MemoryType};
 pub use address::{KernelAddress, PhysicalAddress, UserAddress};
-pub use context::{CallFrame, Context, MESSAGE_REGISTERS, Words};
+pub use context::{CallFrame, Context, Words};
 pub use devices::{Devices, Interrupt, InterruptMessage, PortWidth};
 pub use fault::{Fault, Trap};
 pub use memory::Memory;
@@ -149,7 +149,7 @@ pub trait Hal: Memory + Paging + Devices + Processors + Virt + Sized + 'static {
     /// Whether [`switch_vectors`](Hal::switch_vectors) works on this machine.
     fn switches_vectors(&self) -> bool;
 
-    /// Before a fast path leaves to `to`: saves the vector state of who ran, if it has one, and
+    /// Before a fast path leaves to `to`: saves the vector state of the process that ran, if it has one, and
     /// puts the vector unit into the state in which `to` runs.
     fn switch_vectors(&self, cpu: &Self::Cpu, to: &Self::Context);
 

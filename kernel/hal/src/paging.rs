@@ -68,7 +68,7 @@ pub struct Run {
     pub memory: MemoryType,
 }
 
-/// How far an operation came in one table.
+/// How far an operation has come in one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passed {
     /// Small pages gone through, at least 1; perhaps past the end of what was asked for, when a

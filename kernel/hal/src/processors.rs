@@ -6,18 +6,18 @@
 
 use crate::CpuNumber;
 
-/// Some CPUs.
+/// A set of CPUs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuSet(u32);
 
 impl CpuSet {
-    /// With `cpu` as well, one of the first 32.
+    /// This set with `cpu`, one of the first 32, as well.
     #[must_use]
     pub const fn with(self, cpu: CpuNumber) -> Self {
         Self(self.0 | 1 << (cpu & 31))
     }
 
-    /// Them, in order.
+    /// Its CPUs in ascending order.
     pub fn iter(self) -> impl Iterator<Item = CpuNumber> {
         let mut left = self.0;
         core::iter::from_fn(move || {

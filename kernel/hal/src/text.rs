@@ -1,8 +1,8 @@
 //! Text for the early console, put together piece by piece.
 //!
-//! The little that a kernel says needs neither padding nor precision, and a process that is to be
-//! told of its fault no more than hexadecimal numbers. The core library's formatting can do all of
-//! that, and would be the largest single thing in the kernel.
+//! The little that a kernel says needs neither padding nor precision, only text and numbers. The core
+//! library's formatting could do all of that and much more, but would be the largest single thing in
+//! the kernel.
 
 /// Where text goes, byte by byte.
 pub struct Text<'a>(&'a mut dyn FnMut(u8));

@@ -21,13 +21,13 @@ use crate::{PhysicalAddress, Words};
 /// Where the words of a state come from, one after the other.
 pub type Take<'a> = &'a mut dyn FnMut() -> u64;
 
-/// What happens at every exit, by one technique of a machine, or by the one that it uses. A `guest` is
+/// What happens at every exit, by one of a machine's techniques, or by whichever it uses. A `guest` is
 /// the address of a virtual CPU that [`prepare_guest`](Virt::prepare_guest) made.
 pub trait Exits {
     /// Why `guest` was left the last time, for its monitor, with how its processor stands now.
     fn exit(&self, guest: PhysicalAddress) -> (ExitReason, Exit);
 
-    /// Does to `guest` what a verdict says that comes with `words`, but for the groups.
+    /// Does to `guest` what a verdict with its `words` says, except for the groups.
     fn answer_exit(&self, guest: PhysicalAddress, verdict: GuestVerdict, words: &Words);
 
     /// `guest`, which was left on this CPU, is not asked for anything more before somebody else runs
@@ -38,10 +38,10 @@ pub trait Exits {
 /// A machine's virtualisation. While a guest does not run, its state can be reached from every CPU, and
 /// its memory can become something else at any time.
 pub trait Virt {
-    /// What it does at exits.
+    /// What the machine does at exits.
     type Exits: Exits;
 
-    /// By the technique that it uses.
+    /// The exits of the technique that the machine uses.
     fn exits(&self) -> &Self::Exits;
 
     /// Logarithm of the bytes of a virtual CPU, at least a page; `None` if there can be none.
@@ -60,7 +60,7 @@ pub trait Virt {
     /// Which groups of state go with the message of an exit for `reason`.
     fn exit_groups(&self, guest: PhysicalAddress, reason: ExitReason) -> StateGroups;
 
-    /// Says so.
+    /// Sets which groups of state go with the message of an exit for `reason`.
     fn set_exit_groups(&self, guest: PhysicalAddress, reason: ExitReason, groups: StateGroups);
 
     /// Hands the words of `groups` to `put`, in order.

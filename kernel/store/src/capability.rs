@@ -56,7 +56,7 @@ pub enum Capability {
     Node(Ref<Node>),
     /// A process.
     Pcb {
-        /// Which one.
+        /// The process.
         process: Ref<Process>,
         /// Highest priority that it may be given through this capability.
         highest_priority: u8,
@@ -108,7 +108,7 @@ pub enum Capability {
     },
     /// A port.
     IpcPort {
-        /// Which one.
+        /// The port.
         port: Ref<Port>,
         /// What a receiver learns about the sender.
         identifier: u64,
@@ -120,7 +120,7 @@ pub enum Capability {
     },
     /// A Notification Port.
     Notification {
-        /// Which one.
+        /// The Notification Port.
         notification: Ref<Notification>,
         /// Bits that it sets.
         identifier: u64,
@@ -134,7 +134,7 @@ pub enum Capability {
     InterruptRegion,
     /// One interrupt.
     InterruptPort {
-        /// Which one.
+        /// The interrupt.
         interrupt: Interrupt,
     },
     /// A range of I/O ports.

@@ -47,10 +47,10 @@ impl State {
     const CONTEXT_LOST: u32 = 1 << 21;
     /// It has been given another CPU while it ran on this one.
     const MOVED: u32 = 1 << 22;
-    /// The call whose Reply shall land in a slot leaves its scheduling context with its caller.
-    const OWN_TIME: u32 = 1 << 24;
     /// It runs a guest. Stays as long as it has a virtual CPU.
     const GUEST: u32 = 1 << 23;
+    /// The call whose Reply shall land in a slot leaves its scheduling context with its caller.
+    const OWN_TIME: u32 = 1 << 24;
 
     /// `phase` on `cpu`, no flags.
     #[inline(always)]
@@ -143,7 +143,7 @@ impl State {
         self.0 & Self::INTERRUPTED != 0
     }
 
-    /// The same with or without an interruption to be told of.
+    /// The same, with or without an interruption to report.
     #[must_use]
     pub const fn with_interruption(self, interrupted: bool) -> Self {
         self.with_flag(Self::INTERRUPTED, interrupted)
@@ -175,7 +175,7 @@ impl State {
         self.with_flag(Self::STORES_REPLY, stores)
     }
 
-    /// Whether the call of that Reply is served on the own scheduling context.
+    /// Whether the call of that Reply is served on this process's own scheduling context.
     pub const fn keeps_time(self) -> bool {
         self.0 & Self::OWN_TIME != 0
     }

@@ -3,7 +3,7 @@
 use core::num::NonZeroU64;
 
 use a9n_abi::init::InitInfo;
-use a9n_hal::{Context, Hal, KernelAddress, PhysicalAddress};
+use a9n_hal::{Context, Hal, KernelAddress, PageSize, PhysicalAddress};
 
 use crate::{AddressSpace, Dying, Internal, Node, Notification, Pcb, Port, Process, Ref, Slot};
 
@@ -49,8 +49,8 @@ impl<H: Hal> Object<H> for Node {
 /// Logarithm of the bytes in a slot, and of the smallest node.
 const SLOT_BITS: u32 = 6;
 
-/// Logarithm of the bytes in a page table.
-const PAGE_BITS: u32 = 12;
+/// Logarithm of the bytes in a page, and in a page table.
+const PAGE_BITS: u32 = PageSize::Small.bits();
 
 const _: () = assert!(size_of::<Node>() == size_of::<Slot>());
 const _: () = assert!(size_of::<Port>() == 64 && size_of::<Notification>() == 64);

@@ -51,7 +51,7 @@ impl DmaPool {
         unsafe { Self::new(mapped.address() as usize, physical, pages) }
     }
 
-    /// Makes a frame of 2^`size_bits` bytes and maps it in the own address space `space`, for good.
+    /// Makes a frame of 2^`size_bits` bytes and maps it in the caller's own address space `space`, for good.
     /// What it is made from must have the right `DMA`.
     pub fn map<M: Maker, const REGIONS: usize, const TABLES: usize>(
         maker: &mut M,

@@ -69,7 +69,7 @@ impl Interrupt {
     }
 
     /// Has it signalled by `bell`, a Notification Port under an identifier that is not 0, and lets the
-    /// first come in. Who waits for that, and together with what else, is the driver's affair.
+    /// first come in. How to wait for that, and for what else at once, is the driver's choice.
     pub fn enable(self, bell: NotificationPort) -> Result<(), Error> {
         self.port.bind(Descriptor::from(bell))?;
         self.acknowledge()

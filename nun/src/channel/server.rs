@@ -28,7 +28,7 @@ impl<M: SharedMemory> ServerEnd<M> {
         self.client
     }
 
-    /// How many requests to take at most after these `signals`. Who makes more rings again.
+    /// How many requests to take at most after these `signals`. A client that makes more rings again.
     pub(crate) const fn requests(&self, signals: u64) -> u64 {
         if signals & self.signal != 0 { REQUESTS } else { 0 }
     }

@@ -16,7 +16,7 @@ const REGIONS: usize = 128;
 /// Page tables.
 const TABLES: usize = 32;
 
-/// A quota of memory that is mapped and unmapped by the page, in the part of the own address space
+/// A quota of memory that is mapped and unmapped by the page, in the part of the caller's own address space
 /// that is the [heap's](aci::HEAP_ADDRESS).
 #[derive(Clone, Debug)]
 pub struct HeapMemory {
@@ -51,7 +51,7 @@ impl HeapMemory {
     }
 
     /// All of the Generic `quota`, which is empty, with `node`, an empty node of 512 slots that
-    /// stands in a root node of 2^`root_radix` slots, for the own address space `space`.
+    /// stands in a root node of 2^`root_radix` slots, for the caller's own address space `space`.
     pub fn from_quota(
         quota: Generic,
         node: Node,
@@ -62,7 +62,7 @@ impl HeapMemory {
         Self::in_slots(quota, slots, space)
     }
 
-    /// The same with empty slots of the own root node.
+    /// The same with empty slots of the caller's own root node.
     pub fn in_slots(
         quota: Generic,
         mut slots: SlotAllocator<HEAP_WORDS>,

@@ -80,7 +80,7 @@ impl Area {
         }
     }
 
-    /// The pages with storage and control block, in the own address space.
+    /// The pages with storage and control block, in the caller's own address space.
     pub(crate) fn block(&self) -> Mapped {
         let bytes = (self.block_pages * PAGE_BYTES) as usize;
         // SAFETY: they were mapped there, writable, when the value was made, for nothing else.

@@ -15,7 +15,7 @@ pub enum Kind {
     End = 4,
 }
 
-/// Instructions that are executed one behind the other.
+/// Instructions that are executed one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block {
     /// Lower half of the address of the first.

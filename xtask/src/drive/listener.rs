@@ -84,7 +84,7 @@ impl<F: FnMut(&[u8])> Listener<F> {
         }
     }
 
-    /// The last lines, for who must find out what went wrong.
+    /// The last lines, for whoever must find out what went wrong.
     pub fn tail(&self) -> String {
         let text = String::from_utf8_lossy(&self.heard);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();

@@ -1,4 +1,4 @@
-//! Debian's own kernel, and the first file system that leads it to a disk.
+//! Debian's own kernel, and the initial file system that leads it to a disk.
 
 use std::fs;
 use std::io::Write;
@@ -43,7 +43,7 @@ poweroff -f
 /// Its first console is the serial line, on which it keeps quiet.
 const COMMAND_LINE: &str = "console=ttyS0 quiet loglevel=1 panic=-1 no_timer_check";
 
-/// The kernel's file, and its first file system, as a medium to boot from; both are put into `folder`.
+/// The kernel's file, and its initial file system, as a medium to boot from; both are put into `folder`.
 pub fn medium(folder: &Path, step: &Step) -> Result<Medium> {
     step.detail("fetching Debian's kernel");
     let packages = PACKAGES.map(String::from);
@@ -60,7 +60,7 @@ pub fn medium(folder: &Path, step: &Step) -> Result<Medium> {
     Ok(Medium::Direct { kernel, archive, command_line: COMMAND_LINE.into() })
 }
 
-/// The first file system.
+/// The initial file system.
 fn first_files(tree: &Tree) -> Result<Vec<u8>> {
     let mut archive = vec![];
     for name in ["bin", "dev", "modules", "root"] {

@@ -18,6 +18,7 @@ const MESSAGE: &str = include_str!("../../../abi/src/message.rs");
 const BUFFER: &str = include_str!("../../../abi/src/buffer.rs");
 const ERROR: &str = include_str!("../../../abi/src/error.rs");
 const GUEST: &str = include_str!("../../../abi/src/guest.rs");
+const GUEST_STATE: &str = include_str!("../../../abi/src/guest/state.rs");
 const INIT: &str = include_str!("../../../abi/src/init.rs");
 
 /// Appends all of it.
@@ -65,7 +66,7 @@ fn render_words(text: &mut String) {
     numbers(text, "Exit reasons of guests", "number", &items(GUEST, "exit_reasons! {"));
     let instructions = items(GUEST, "pub enum GuestInstruction");
     numbers(text, "Instructions that no guest executes", "number", &instructions);
-    numbers(text, "StateGroups", "bit", &items(GUEST, "pub struct StateGroups"));
+    numbers(text, "StateGroups", "bit", &items(GUEST_STATE, "pub struct StateGroups"));
 }
 
 fn render_message(text: &mut String) {

@@ -1,4 +1,4 @@
-//! Programs of cases in Bochs, whose CPUs have what QEMU's have not: the conformance program with PCIDs,
+//! Programs of cases in Bochs, whose CPUs have what QEMU's lack: the conformance program with PCIDs,
 //! as what it checks about address spaces has to hold where their translations stay cached; and guests
 //! with Intel's VMX.
 

@@ -55,20 +55,12 @@ pub fn play_all(repository: &Repository, step: &Step, plays: &[Play]) -> Result<
     })
 }
 
-/// Plays a script. Where it has several tries, a note tells of each that failed.
 fn perform(repository: &Repository, step: &Step, play: &Play) -> Tally {
     let mut tally = Tally::default();
     let name = repository.relative(&play.script).display().to_string();
     step.detail(&name);
-    let verdict = Script::read(&play.script).and_then(|script| {
-        let perform = || script.perform(repository, &play.options, |_| {});
-        (1..script.tries()).fold(perform(), |verdict, _| {
-            verdict.or_else(|error| {
-                tally.notes.push(format!("{name} is played once more: {error:#}"));
-                perform()
-            })
-        })
-    });
+    let verdict = Script::read(&play.script)
+        .and_then(|script| script.perform(repository, &play.options, |_| {}));
     match verdict {
         Ok(()) => tally.passed += 1,
         Err(error) => tally.fail(format!("{name}: {error:#}")),

@@ -53,7 +53,7 @@ a9n_leave_locked:
     mov     dword ptr [rip + {LOCK}], 0
     sysretq
 
-// Back to who called, without and with the kernel lock.
+// Back to the caller, without and with the kernel lock.
 .balign 64
 .globl a9n_stay
 a9n_stay:

@@ -128,7 +128,7 @@ a9n_lock_\path:
     xor     edx, edx
 .endm
 
-// The same for who stays: what a fast path keeps (rbx, rbp) and what nobody else changed (the root
+// The same for a caller that stays: what a fast path keeps (rbx, rbp) and what nobody else changed (the root
 // and the bases) is as it was.
 .macro a9n_load_stay
     a9n_check
@@ -140,7 +140,7 @@ a9n_lock_\path:
     xor     edx, edx
 .endm
 
-// The same for who made a foreign system call: every register, with the result from r12. rcx and r11
+// The same for a process that made a foreign system call: every register, with the result from r12. rcx and r11
 // are as `syscall` leaves them.
 .macro a9n_load_foreign
     a9n_check

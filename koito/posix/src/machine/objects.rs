@@ -258,7 +258,7 @@ impl Objects {
         Ok(T::named(Descriptor::slot(slot)))
     }
 
-    /// Maps all of `frame` into the own address space.
+    /// Maps all of `frame` into the caller's own address space.
     pub(super) fn map_own(&mut self, frame: Frame, address: u64) -> Result<(), Error> {
         let space = own_space();
         let pages = (1 << frame.information()?.0) / PAGE_BYTES;

@@ -15,7 +15,7 @@ pub struct Event {
     pub text: String<LINE_BYTES>,
 }
 
-/// Tells what happened lately. Who may read this may do nothing else.
+/// Tells what happened lately. The right to read this is no right to do anything else.
 #[nun::service(version = 1)]
 pub trait Events {
     /// The first event that is kept and has at least this `number`.

@@ -1,4 +1,4 @@
-//! Switching the machine off, for who may do nothing else to it.
+//! Switching the machine off, for those who may do nothing else to it.
 
 use super::{PowerState, SupervisorError};
 

@@ -25,7 +25,7 @@ pub struct SwitchPort {
 /// A switch.
 #[nun::service(version = 1)]
 pub trait Switch {
-    /// The address of the port that belongs to the caller; 0 for who has none.
+    /// The address of the port that belongs to the caller; 0 if it has none.
     #[method(ordinal = 1, retry = idempotent)]
     fn address(&self) -> u64;
     /// The port with this number, counted from 0.

@@ -1,4 +1,4 @@
-//! Threads of the own address space.
+//! Threads in the address space of the test program.
 
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
