@@ -82,6 +82,11 @@ exit_reasons! {
     Invalid = 16;
 }
 
+impl ExitReason {
+    /// In the detail of [`Memory`](Self::Memory): the guest's own page tables were being walked.
+    pub const TABLES_WALKED: u64 = 1 << 8;
+}
+
 /// Instructions that no guest executes itself. Numbers are part of the interface.
 #[repr(u64)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -281,6 +286,11 @@ impl Event {
     /// Whether it is one.
     pub const fn is_valid(self) -> bool {
         self.0 & Self::VALID != 0
+    }
+
+    /// Whether it is an external interrupt.
+    pub const fn is_interrupt(self) -> bool {
+        self.is_valid() && self.kind() == Self::interrupt(0).kind()
     }
 
     /// Whether it is a non-maskable interrupt.

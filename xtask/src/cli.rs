@@ -57,8 +57,8 @@ pub enum Command {
     ///
     /// Comments begin with `#`. Before the first line, `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`,
     /// `# memory: SIZE`, `# guest-cpus: N` and `# guest-cmdline: TEXT` give defaults for the options of the same names;
-    /// `# linux: yes` puts Debian's programs on the disk, `# disk-requests-a-second: N` slows it down, `# resets: yes` lets
-    /// the machine start anew, and `# tries: N` allows a test that many attempts.
+    /// `# linux: yes` puts Debian's programs on the disk, `# disk-requests-a-second: N` slows it down, and
+    /// `# resets: yes` lets the machine start anew.
     Drive(DriveOptions),
 }
 
@@ -107,6 +107,9 @@ pub struct BootOptions {
     /// Linux programs on the disk, with these folders copied over them
     #[arg(skip)]
     pub linux: Option<Vec<PathBuf>>,
+    /// Folder with the contents of the disk, in place of the system's
+    #[arg(skip)]
+    pub files: Option<PathBuf>,
     /// Rows and columns of what shows the serial line, for those programs
     #[arg(skip)]
     pub window: Option<(u16, u16)>,

@@ -74,8 +74,6 @@ pub struct Script {
     resets: bool,
     /// How many requests its disk carries out in a second at most.
     disk_rate: Option<u32>,
-    /// How often it is played at most, if more than once.
-    tries: Option<u32>,
     options: BootOptions,
 }
 
@@ -159,7 +157,6 @@ impl Script {
             }
             "disk-requests-a-second" => self.disk_rate = Some(number(key, value)?),
             "cpus" => self.options.cpus = Some(number(key, value)?),
-            "tries" => self.tries = Some(number(key, value)?),
             "entry" => {
                 self.options.entry = Some(
                     Entry::from_str(value, true)
@@ -184,11 +181,6 @@ impl Script {
         guest.guest_cpus = guest.guest_cpus.or(self.options.guest.guest_cpus);
         merged.linux = merged.linux.or_else(|| self.options.linux.clone());
         merged
-    }
-
-    /// How often it may be played until it succeeds: more than once only where the manual's known limits say why.
-    pub fn tries(&self) -> u32 {
-        self.tries.unwrap_or(1)
     }
 
     /// Boots and plays; `show` gets the transcript as it grows.

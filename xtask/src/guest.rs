@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use amateras_boot::Image;
+use amateras_boot::{COMMAND_LINE_BYTES, Image, check_archive};
 use anyhow::{Context, Result, bail, ensure};
 use cpio::newc::{Builder, ModeFileType, trailer};
 
@@ -107,7 +107,10 @@ pub fn gather(
         }
     }
     for (file, name) in options.guest_initrd.iter().zip(INITRDS) {
-        parts.push((name, read(file)?));
+        let contents = read(file).context("--guest-initrd")?;
+        let option = || format!("--guest-initrd {}", file.display());
+        check_archive(&contents.as_slice()).map_err(anyhow::Error::msg).with_context(option)?;
+        parts.push((name, contents));
     }
     if options.guest_initrd.is_empty() {
         let busybox = busybox(step)?;
@@ -117,6 +120,11 @@ pub fn gather(
         parts.push((INITRDS[0], files));
     }
     let command_line = options.guest_cmdline.as_deref().unwrap_or(COMMAND_LINE);
+    ensure!(
+        command_line.len() <= COMMAND_LINE_BYTES,
+        "--guest-cmdline has {} bytes; a guest's has at most {COMMAND_LINE_BYTES}",
+        command_line.len()
+    );
     let cpus = options.guest_cpus.unwrap_or(cpus).to_string();
     parts.extend([("guest-cmdline", command_line.into()), ("guest-cpus", cpus.into())]);
     let write = |(name, contents): (&str, Vec<u8>)| {
@@ -132,11 +140,11 @@ fn kernel(wanted: &str, step: &Step) -> Result<(Vec<u8>, Tree)> {
     let (contents, tree) = if wanted.starts_with(PACKAGES) {
         packaged(wanted, step)?
     } else {
-        (read(Path::new(wanted))?, Tree::default())
+        (read(Path::new(wanted)).context("--guest-kernel")?, Tree::default())
     };
-    match Image::parse(&contents) {
+    match Image::parse(&contents.as_slice()) {
         Ok(_) => Ok((contents, tree)),
-        Err(error) => bail!("{wanted} cannot be a guest's kernel: {error}"),
+        Err(error) => bail!("--guest-kernel {wanted}: {error}"),
     }
 }
 
@@ -160,15 +168,17 @@ pub fn busybox(step: &Step) -> Result<Vec<u8>> {
 /// The disks that `options` name, for the machine.
 pub fn disks(options: &GuestOptions) -> Result<Vec<Disk>> {
     let files = &options.guest_disk;
-    ensure!(files.len() <= DISKS.len(), "there are {} guests that may have a disk", DISKS.len());
+    let most = DISKS.len();
+    let count = files.len();
+    ensure!(count <= most, "--guest-disk is given {count} times, but {most} guests may have one");
     if let [first, second] = &files[..] {
         let is_one = first.canonicalize().ok() == second.canonicalize().ok();
-        ensure!(!is_one, "two guests cannot have the same disk, {}", first.display());
+        ensure!(!is_one, "--guest-disk: two guests cannot have the same, {}", first.display());
     }
     files
         .iter()
         .map(|image| {
-            check_disk(image).with_context(|| format!("the guest disk {}", image.display()))?;
+            check_disk(image).with_context(|| format!("--guest-disk {}", image.display()))?;
             Ok(Disk { image: image.clone(), writes: Writes::Kept })
         })
         .collect()

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 
@@ -24,6 +25,8 @@ const DISK_MEBIBYTES: u32 = 64;
 /// Memory where there are guests.
 const GUEST_MEMORY: &str = "1G";
 const DEFAULT_MEMORY: &str = "512M";
+/// Whoever makes a session holds this: what is built lies at the same places for all.
+static MAKING: Mutex<()> = Mutex::new(());
 /// Where the profile of shells finds the size of what shows the serial line, as `stty` wants it.
 const WINDOW_FILE: &str = "etc/default/console";
 
@@ -50,8 +53,9 @@ pub struct Session {
 }
 
 impl Session {
-    /// Builds what changed and makes the boot medium.
+    /// Builds what changed and makes the boot medium. One at a time: others wait.
     pub fn prepare(repository: &Repository, options: &BootOptions) -> Result<Self> {
+        let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         let files = if options.guest.guest {
             let step = Step::start("gathering the guest");
             let cpus = options.cpus.unwrap_or(1).min(guest::MOST_CPUS);
@@ -97,15 +101,16 @@ impl Session {
             Entry::Direct => {
                 let archive = scratch.file("volume.tar");
                 volume.write_archive(&archive)?;
-                Medium::Direct {
-                    kernel: volume.kernel.clone(),
-                    archive,
-                    command_line: volume.command_line.clone(),
-                }
+                // The next session may build another one in its place.
+                let kernel = scratch.file("kernel");
+                fs::copy(&volume.kernel, &kernel)
+                    .with_context(|| format!("cannot copy {}", volume.kernel.display()))?;
+                Medium::Direct { kernel, archive, command_line: volume.command_line.clone() }
             }
         };
         let disk = match (&system.files, &system.disk) {
             (Some(tree), _) => {
+                let tree = options.files.as_ref().unwrap_or(tree);
                 let image = scratch.file("files.img");
                 let linux = system.userland.as_deref().zip(options.linux.as_deref());
                 fill(repository, tree, linux, options.window, &image, &step)?;

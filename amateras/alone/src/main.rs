@@ -83,7 +83,7 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
         epoch: 0,
         ticks_per_millisecond: init.ticks_per_second / 1000,
     };
-    let guest = Guest { kernel, initrd, command_line, devices: &[] };
+    let guest = Guest { kernel: &kernel, initrd: &initrd, command_line, devices: &[] };
     let (pool, space) = resources.parts();
     let mut vm = Vm::start(pool, space, (port, bell), options, guest).map_err(Failure::Start)?;
 
@@ -98,9 +98,11 @@ fn main(init: &'static InitInfo) -> Result<(), Failure> {
             }
             print(&vm);
             vm.attend()?;
-            if let Some(stop) = vm.ended() {
+            if vm.is_off()
+                && let Some(end) = vm.take_end()
+            {
                 let milliseconds = (ticks() - start) / (init.ticks_per_second / 1000);
-                nun::println!("guest: {stop} after {} exits, {milliseconds} ms", vm.exits());
+                nun::println!("guest: {} after {} exits, {milliseconds} ms", end.stop, vm.exits());
                 return Ok(());
             }
             if let Some(deadline) = vm.take_alarm() {

@@ -1,6 +1,6 @@
 //! The file of a Linux kernel: what its header says.
 
-use crate::Unbootable;
+use crate::{File, Unbootable};
 
 /// Where the header begins in the file, and in the zero page.
 pub const HEADER: usize = 0x1f1;
@@ -8,6 +8,8 @@ pub const HEADER: usize = 0x1f1;
 /// Fields of the header, as offsets in the file.
 mod field {
     pub const SETUP_SECTORS: usize = 0x1f1;
+    /// How much code there is, in units of 16 bytes.
+    pub const CODE_UNITS: usize = 0x1f4;
     pub const BOOT_FLAG: usize = 0x1fe;
     /// The second byte of a jump over the header: how long it is.
     pub const JUMP: usize = 0x201;
@@ -21,21 +23,29 @@ mod field {
     pub const WORKING_BYTES: usize = 0x260;
 }
 
-const SECTOR: usize = 512;
+const SECTOR: u64 = 512;
+const UNIT: u64 = 16;
 const BOOT_FLAG: u16 = 0xaa55;
 const MAGIC: u32 = u32::from_le_bytes(*b"HdrS");
+/// What an ELF file begins with.
+const ELF: &[u8] = b"\x7fELF";
 /// The first version whose header says whether there is a 64-bit entry.
 const OLDEST: u16 = 0x020c;
 const LOADED_HIGH: u8 = 0x01;
 const HAS_64_BIT_ENTRY: u16 = 0x01;
+/// Bytes of the file that may belong to its header: those up to the end of the longest jump.
+const FIRST_BYTES: usize = field::MAGIC + u8::MAX as usize;
 
 /// A kernel that can be booted.
 #[derive(Clone, Copy, Debug)]
 pub struct Image<'a> {
-    /// The header's bytes, for the zero page.
-    pub(crate) header: &'a [u8],
-    /// The code.
-    pub(crate) code: &'a [u8],
+    file: &'a dyn File,
+    first: [u8; FIRST_BYTES],
+    header_end: usize,
+    /// Where its code begins in the file.
+    pub(crate) code_offset: u64,
+    /// Bytes of that.
+    pub(crate) code_bytes: u64,
     /// Where the code wants to be.
     pub(crate) preferred_address: u64,
     /// Bytes that it needs there until it runs.
@@ -49,37 +59,60 @@ pub struct Image<'a> {
 
 impl<'a> Image<'a> {
     /// Reads the header of `file`.
-    pub fn parse(file: &'a [u8]) -> Result<Self, Unbootable> {
-        let magic = u32::from_le_bytes(array(file, field::MAGIC)?);
-        if u16::from_le_bytes(array(file, field::BOOT_FLAG)?) != BOOT_FLAG || magic != MAGIC {
+    pub fn parse(file: &'a dyn File) -> Result<Self, Unbootable> {
+        let mut first = [0; FIRST_BYTES];
+        let length = file.bytes().min(FIRST_BYTES as u64) as usize;
+        // What a shorter file lacks are zeros.
+        file.read(0, &mut first[..length])?;
+        if first.starts_with(ELF) {
+            return Err(Unbootable::Elf);
+        }
+        let half = |offset| u16::from_le_bytes(array(&first, offset));
+        let word = |offset| u32::from_le_bytes(array(&first, offset));
+        if half(field::BOOT_FLAG) != BOOT_FLAG || word(field::MAGIC) != MAGIC {
             return Err(Unbootable::NotLinux);
         }
-        let version = u16::from_le_bytes(array(file, field::VERSION)?);
+        let version = half(field::VERSION);
         if version < OLDEST {
             return Err(Unbootable::TooOld(version));
         }
-        let [load_flags] = array(file, field::LOAD_FLAGS)?;
-        let extended = u16::from_le_bytes(array(file, field::EXTENDED_FLAGS)?);
-        if load_flags & LOADED_HIGH == 0 || extended & HAS_64_BIT_ENTRY == 0 {
+        let [load_flags] = array(&first, field::LOAD_FLAGS);
+        if load_flags & LOADED_HIGH == 0 || half(field::EXTENDED_FLAGS) & HAS_64_BIT_ENTRY == 0 {
             return Err(Unbootable::Not64Bit);
         }
-        let [jump] = array(file, field::JUMP)?;
-        let header = file.get(HEADER..field::MAGIC + usize::from(jump));
-        let sectors = match array(file, field::SETUP_SECTORS)? {
+        let [jump] = array(&first, field::JUMP);
+        let sectors = match array(&first, field::SETUP_SECTORS) {
             [0] => 4,
-            [sectors] => usize::from(sectors),
+            [sectors] => u64::from(sectors),
         };
-        let code = file.get((sectors + 1) * SECTOR..).filter(|code| code.len() > SECTOR);
+        let code_offset = (sectors + 1) * SECTOR;
+        let promised = u64::from(word(field::CODE_UNITS)) * UNIT;
+        let code_bytes = file.bytes().saturating_sub(code_offset);
+        if code_bytes <= SECTOR || code_bytes < promised {
+            return Err(Unbootable::TooShort);
+        }
         Ok(Self {
-            header: header.ok_or(Unbootable::TooShort)?,
-            code: code.ok_or(Unbootable::TooShort)?,
-            preferred_address: u64::from_le_bytes(array(file, field::PREFERRED_ADDRESS)?),
-            working_bytes: u32::from_le_bytes(array(file, field::WORKING_BYTES)?).into(),
-            initrd_end: u32::from_le_bytes(array(file, field::INITRD_END)?).into(),
-            command_line_bytes: u32::from_le_bytes(array(file, field::COMMAND_LINE_BYTES)?)
-                as usize,
+            file,
+            first,
+            header_end: field::MAGIC + usize::from(jump),
+            code_offset,
+            code_bytes,
+            preferred_address: u64::from_le_bytes(array(&first, field::PREFERRED_ADDRESS)),
+            working_bytes: word(field::WORKING_BYTES).into(),
+            initrd_end: word(field::INITRD_END).into(),
+            command_line_bytes: word(field::COMMAND_LINE_BYTES) as usize,
             version,
         })
+    }
+
+    /// The file that it is in.
+    pub(crate) const fn file(&self) -> &'a dyn File {
+        self.file
+    }
+
+    /// The header's bytes, for the zero page.
+    pub(crate) fn header(&self) -> &[u8] {
+        self.first.get(HEADER..self.header_end).unwrap_or_default()
     }
 
     /// The version of the boot protocol: major and minor number.
@@ -89,6 +122,7 @@ impl<'a> Image<'a> {
     }
 }
 
-fn array<const N: usize>(file: &[u8], offset: usize) -> Result<[u8; N], Unbootable> {
-    file.get(offset..).and_then(<[u8]>::first_chunk).copied().ok_or(Unbootable::TooShort)
+/// The bytes of a field, which lies within the header.
+fn array<const N: usize>(first: &[u8; FIRST_BYTES], offset: usize) -> [u8; N] {
+    first.get(offset..).and_then(<[u8]>::first_chunk).copied().unwrap_or([0; N])
 }

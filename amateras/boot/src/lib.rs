@@ -10,12 +10,17 @@
 mod acpi;
 mod aml;
 mod error;
+mod file;
 mod image;
 mod plan;
 mod tables;
 
 pub use acpi::ROOT as ACPI_ROOT;
 pub use error::{Refused, Unbootable};
+pub use file::{File, Unreadable, check_archive};
 pub use image::Image;
 pub use plan::{Plan, Wishes};
 pub use tables::{CODE_SELECTOR, DATA_SELECTOR, GDT_ADDRESS, GDT_BYTES};
+
+/// Most bytes of a command line that a guest is given. Its monitor may add a few.
+pub const COMMAND_LINE_BYTES: usize = 1024;

@@ -3,7 +3,7 @@
 use amateras_devices::{GuestMemory, Outside};
 
 use crate::image::HEADER;
-use crate::{Image, Refused, acpi, tables};
+use crate::{File, Image, Refused, acpi, check_archive, tables};
 
 /// Where the zero page is put.
 const ZERO_PAGE: u64 = 0x7000;
@@ -14,6 +14,8 @@ const COMMAND_LINE_BYTES: usize = 0x1_0000;
 const LOW_MEMORY_END: u64 = 0x9_fc00;
 const HIGH_MEMORY: u64 = 0x10_0000;
 const PAGE: u64 = 0x1000;
+/// Bytes of a file that are copied at once.
+const PIECE: usize = 0x4000;
 /// Where the code's 64-bit entry is.
 const ENTRY: u64 = 0x200;
 
@@ -51,7 +53,7 @@ pub struct Wishes<'a> {
     /// The kernel's command line.
     pub command_line: &'a str,
     /// The initial file system; may be empty.
-    pub initrd: &'a [u8],
+    pub initrd: &'a dyn File,
 }
 
 /// Where everything goes.
@@ -63,20 +65,20 @@ pub struct Plan<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// Decides what goes where, if there is room.
+    /// Decides what goes where, if there is room, and everything is what it should be.
     pub fn plan(&self, wishes: Wishes<'a>) -> Result<Plan<'a>, Refused> {
         let most = self.command_line_bytes.min(COMMAND_LINE_BYTES - 1);
         if wishes.command_line.len() > most {
             return Err(Refused::CommandLine { most });
         }
+        check_archive(wishes.initrd)?;
         let code_end = self.preferred_address.saturating_add(self.working_bytes);
-        let initrd_bytes = (wishes.initrd.len() as u64).next_multiple_of(PAGE);
+        let initrd_bytes = wishes.initrd.bytes().next_multiple_of(PAGE);
         let needed = code_end.saturating_add(initrd_bytes).max(HIGH_MEMORY);
         let too_small = Refused::Memory { needed, given: wishes.memory };
         let end = wishes.memory.min(self.initrd_end.saturating_add(1)) & !(PAGE - 1);
         let initrd_address = end.checked_sub(initrd_bytes).ok_or(too_small)?;
-        let code_bytes = self.code.len() as u64;
-        if initrd_address < code_end.max(HIGH_MEMORY) || code_bytes > self.working_bytes {
+        if initrd_address < code_end.max(HIGH_MEMORY) || self.code_bytes > self.working_bytes {
             return Err(too_small);
         }
         Ok(Plan { image: *self, wishes, initrd_address })
@@ -99,12 +101,18 @@ impl Plan<'_> {
         ZERO_PAGE
     }
 
-    /// Writes all of it into `memory`, which is as large as was said.
-    pub fn load(&self, memory: &mut (impl GuestMemory + ?Sized)) -> Result<(), Outside> {
+    /// Writes all of it into `memory`. Fails if that is smaller than was said, or a file cannot be read.
+    pub fn load(&self, memory: &mut (impl GuestMemory + ?Sized)) -> Result<(), Refused> {
+        let Image { code_offset, code_bytes, preferred_address, .. } = self.image;
+        copy(self.image.file(), code_offset, code_bytes, memory, preferred_address)?;
+        let initrd = self.wishes.initrd;
+        copy(initrd, 0, initrd.bytes(), memory, self.initrd_address)?;
+        self.write_tables(memory).map_err(|_| too_small(memory))
+    }
+
+    fn write_tables(&self, memory: &mut (impl GuestMemory + ?Sized)) -> Result<(), Outside> {
         tables::write(memory)?;
         acpi::write(self.wishes.processors, memory)?;
-        memory.write(self.image.preferred_address, self.image.code)?;
-        memory.write(self.initrd_address, self.wishes.initrd)?;
         memory.write(COMMAND_LINE, self.wishes.command_line.as_bytes())?;
         memory.write(COMMAND_LINE + self.wishes.command_line.len() as u64, &[0])?;
         memory.write(ZERO_PAGE, &self.make_zero_page())
@@ -117,14 +125,15 @@ impl Plan<'_> {
                 to.copy_from_slice(bytes);
             }
         };
-        put(HEADER, self.image.header);
+        put(HEADER, self.image.header());
         put(field::ACPI_ROOT, &acpi::ROOT.to_le_bytes());
         put(field::VIDEO_MODE, &NORMAL_MODE.to_le_bytes());
         put(field::LOADER, &[UNKNOWN_LOADER]);
         put(field::COMMAND_LINE, &(COMMAND_LINE as u32).to_le_bytes());
-        if !self.wishes.initrd.is_empty() {
+        let initrd_bytes = self.wishes.initrd.bytes();
+        if initrd_bytes > 0 {
             put(field::INITRD_ADDRESS, &(self.initrd_address as u32).to_le_bytes());
-            put(field::INITRD_BYTES, &(self.wishes.initrd.len() as u32).to_le_bytes());
+            put(field::INITRD_BYTES, &(initrd_bytes as u32).to_le_bytes());
         }
         let map = [
             (0, LOW_MEMORY_END, USABLE),
@@ -139,4 +148,27 @@ impl Plan<'_> {
         }
         page
     }
+}
+
+/// Copies `bytes` bytes of `file` from `offset` on to `address` in `memory`.
+fn copy(
+    file: &dyn File,
+    offset: u64,
+    bytes: u64,
+    memory: &mut (impl GuestMemory + ?Sized),
+    address: u64,
+) -> Result<(), Refused> {
+    let mut buffer = [0; PIECE];
+    for done in (0..bytes).step_by(PIECE) {
+        let length = (bytes - done).min(PIECE as u64) as usize;
+        let piece = &mut buffer[..length];
+        file.read(offset + done, piece)?;
+        memory.write(address + done, piece).map_err(|_| too_small(memory))?;
+    }
+    Ok(())
+}
+
+/// `memory` is smaller than was said.
+fn too_small(memory: &(impl GuestMemory + ?Sized)) -> Refused {
+    Refused::Memory { needed: memory.bytes() + 1, given: memory.bytes() }
 }

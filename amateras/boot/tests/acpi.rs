@@ -35,7 +35,8 @@ fn memory(processors: usize) -> Vec<u8> {
     put(0x258, &0x100_0000_u64.to_le_bytes());
     put(0x260, &0x80_0000_u32.to_le_bytes());
     let mut memory = vec![0; 32 << 20];
-    let wishes = Wishes { memory: 32 << 20, processors, command_line: "", initrd: &[] };
+    let wishes = Wishes { memory: 32 << 20, processors, command_line: "", initrd: &(&[] as &[u8]) };
+    let kernel = &kernel[..];
     let image = Image::parse(&kernel).unwrap();
     image.plan(wishes).unwrap().load(&mut memory[..]).unwrap();
     memory

@@ -1,8 +1,9 @@
 //! Kernels made up for the purpose. A real one boots in the suite `guest`.
 
-use amateras_boot::{Image, Refused, Unbootable, Wishes};
+use amateras_boot::{File, Image, Refused, Unbootable, Unreadable, Wishes};
 
 const MIB: u64 = 1 << 20;
+const NOTHING: &dyn File = &(&[] as &[u8]);
 
 /// A file with the header of a kernel of 2 MiB that needs 8 MiB at 16 MiB.
 fn file() -> Vec<u8> {
@@ -11,6 +12,7 @@ fn file() -> Vec<u8> {
         file[offset..offset + bytes.len()].copy_from_slice(bytes);
     };
     put(0x1f1, &[2]);
+    put(0x1f4, &(2 * MIB as u32 / 16).to_le_bytes());
     put(0x1fe, &[0x55, 0xaa, 0xeb, 0x6a]);
     put(0x202, b"HdrS");
     put(0x206, &0x020fu16.to_le_bytes());
@@ -24,7 +26,7 @@ fn file() -> Vec<u8> {
     file
 }
 
-fn wishes(initrd: &[u8]) -> Wishes<'_> {
+fn wishes<'a>(initrd: &'a dyn File) -> Wishes<'a> {
     Wishes { processors: 1, memory: 32 * MIB, command_line: "console=ttyS0", initrd }
 }
 
@@ -34,10 +36,12 @@ fn number(memory: &[u8], offset: usize, bytes: usize) -> u64 {
 
 #[test]
 fn everything_is_where_the_kernel_looks_for_it() {
-    let (file, initrd) = (file(), vec![0xab; 5000]);
+    let (file, mut initrd) = (file(), [0xab; 5000]);
+    initrd[..6].copy_from_slice(b"070701");
+    let (file, contents) = (&file[..], &initrd[..]);
     let image = Image::parse(&file).unwrap();
     assert_eq!(image.version(), (2, 15));
-    let plan = image.plan(wishes(&initrd)).unwrap();
+    let plan = image.plan(wishes(&contents)).unwrap();
     let mut memory = vec![0; 32 * MIB as usize];
     plan.load(&mut memory[..]).unwrap();
 
@@ -64,7 +68,8 @@ fn everything_is_where_the_kernel_looks_for_it() {
 #[test]
 fn the_first_page_tables_leave_addresses_as_they_are() {
     let file = file();
-    let plan = Image::parse(&file).unwrap().plan(wishes(&[])).unwrap();
+    let file = &file[..];
+    let plan = Image::parse(&file).unwrap().plan(wishes(NOTHING)).unwrap();
     let mut memory = vec![0; 32 * MIB as usize];
     plan.load(&mut memory[..]).unwrap();
     for address in [0, plan.entry(), 3 << 30, (4 << 30) - 1] {
@@ -84,7 +89,7 @@ fn what_is_no_kernel_is_named() {
     let broken = |offset: usize, byte: u8| {
         let mut file = file();
         file[offset] = byte;
-        Image::parse(&file).unwrap_err()
+        refuse(&file)
     };
     assert_eq!(broken(0x202, 0), Unbootable::NotLinux);
     assert_eq!(broken(0x1fe, 0), Unbootable::NotLinux);
@@ -92,31 +97,67 @@ fn what_is_no_kernel_is_named() {
     assert_eq!(broken(0x236, 0), Unbootable::Not64Bit);
     assert_eq!(broken(0x211, 0), Unbootable::Not64Bit);
     let file = file();
-    for length in [0, 0x1ff, 0x250, 0x26a, 3 * 512, 4 * 512] {
-        assert_eq!(Image::parse(&file[..length]).unwrap_err(), Unbootable::TooShort, "{length}");
+    for length in [0, 0x1ff, 0x205] {
+        assert_eq!(refuse(&file[..length]), Unbootable::NotLinux, "{length}");
     }
-    assert_eq!(Image::parse(&[0; 1024]).unwrap_err(), Unbootable::NotLinux);
+    for length in [0x26a, 3 * 512, 4 * 512, file.len() - 1] {
+        assert_eq!(refuse(&file[..length]), Unbootable::TooShort, "{length}");
+    }
+    assert_eq!(refuse(b"just a text"), Unbootable::NotLinux);
+    assert_eq!(refuse(b"\x7fELF, and so on"), Unbootable::Elf);
+}
+
+fn refuse(file: &[u8]) -> Unbootable {
+    Image::parse(&file).unwrap_err()
+}
+
+/// A file on a disk that fails behind its beginning.
+#[derive(Debug)]
+struct Failing<'a>(&'a [u8]);
+
+impl File for Failing<'_> {
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+
+    fn read(&self, offset: u64, to: &mut [u8]) -> Result<(), Unreadable> {
+        if offset > MIB { Err(Unreadable) } else { self.0.read(offset, to) }
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told() {
+    let file = file();
+    let failing = Failing(&file);
+    let mut memory = vec![0; 32 * MIB as usize];
+    let plan = Image::parse(&failing).unwrap().plan(wishes(NOTHING)).unwrap();
+    assert_eq!(plan.load(&mut memory[..]), Err(Refused::Unreadable));
 }
 
 #[test]
 fn what_does_not_fit_is_refused_with_what_would() {
     let file = file();
+    let file = &file[..];
     let image = Image::parse(&file).unwrap();
     let refused = |wishes: Wishes<'_>| image.plan(wishes).unwrap_err();
-    let initrd = vec![0; 9 * MIB as usize];
+    let mut initrd = vec![0; 9 * MIB as usize];
+    initrd[..2].copy_from_slice(b"\x1f\x8b");
+    let initrd = &initrd[..];
     let memory = Refused::Memory { needed: 33 * MIB, given: 32 * MIB };
     assert_eq!(refused(wishes(&initrd)), memory);
     let says = "kernel and initial file system need 33 MiB, the guest has 32";
     assert_eq!(memory.to_string(), says);
     assert!(matches!(
-        refused(Wishes { processors: 1, memory: 0, ..wishes(&[]) }),
+        refused(Wishes { processors: 1, memory: 0, ..wishes(NOTHING) }),
         Refused::Memory { .. }
     ));
+    let text = &b"no archive"[..];
+    assert_eq!(refused(wishes(&text)), Refused::NotArchive);
     let long = "x".repeat(2048);
-    let refused = refused(Wishes { command_line: &long, ..wishes(&[]) });
+    let refused = refused(Wishes { command_line: &long, ..wishes(NOTHING) });
     assert_eq!(refused, Refused::CommandLine { most: 2047 });
     assert!(
-        image.plan(Wishes { processors: 1, memory: 24 * MIB, ..wishes(&[]) }).is_ok(),
+        image.plan(Wishes { processors: 1, memory: 24 * MIB, ..wishes(NOTHING) }).is_ok(),
         "just enough"
     );
 }

@@ -1,19 +1,21 @@
 //! The machine's desk: switches, keyboard and screen of one guest.
 
 use core::cell::RefCell;
+use core::fmt::Write;
+use core::mem;
 
 use amateras_devices::GuestMemory;
 use amateras_devices::virtio::{Kind, Transport};
-use amateras_vmm::{StartError, Vm as Machine};
+use amateras_vmm::{End, Vm as Machine};
 use koito::conventions::signal;
 use koito::services::{
-    COMMAND_LINE_BYTES, ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient,
-    TEXT_BYTES, Vm, VmCondition, VmError, VmStatus, VmTerminal,
+    ClockClient, ConsoleClient, EntropyClient, KEY_BYTES, Logger, ScreenClient, TEXT_BYTES, Vm,
+    VmCondition, VmError, VmStatus, VmTerminal,
 };
 use koito::{Environment, Missing, SupervisorAlarm, without_supervisor};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::executor::Alarm;
-use nun::heapless::Deque;
+use nun::heapless::{Deque, String};
 use nun::service::{Caller, Vec};
 use nun::{Error, Message};
 
@@ -44,8 +46,8 @@ pub struct State<'a> {
     pub typed: Deque<u8, TYPED>,
     /// What is typed goes to its second console.
     pub to_second: bool,
-    /// The end of the guest was told.
-    told: bool,
+    /// Somebody pressed the reset button.
+    to_reset: bool,
 }
 
 impl<'a> Desk<'a> {
@@ -68,7 +70,7 @@ impl<'a> Desk<'a> {
             kept: Deque::new(),
             typed: Deque::new(),
             to_second: wants_second(command_line),
-            told: false,
+            to_reset: false,
         };
         state.stock_up();
         Ok(Self(RefCell::new(state)))
@@ -116,6 +118,9 @@ impl<'a> Desk<'a> {
     /// Serves the guest's devices, and sees whether they or time brought an interrupt.
     pub fn attend(&self) -> Result<(), Error> {
         let mut state = self.0.borrow_mut();
+        if mem::take(&mut state.to_reset) {
+            state.reset();
+        }
         state.serve_devices();
         state.feed();
         state.show();
@@ -185,20 +190,28 @@ impl State<'_> {
         }
     }
 
-    /// Says why the guest does not begin again, if it does not.
-    fn explain(&self, begun: Result<(), StartError>) -> Result<(), VmError> {
-        begun.map_err(|error| {
+    /// Lets the guest begin again, or says why it does not.
+    fn reset(&mut self) {
+        if let Err(error) = self.vm.reset() {
             self.log.line(format_args!("the guest does not start: {error}"));
-            VmError::Failed
-        })
+        }
     }
 
-    /// Says once that the guest does not go on.
+    /// Says why the guest does not go on, or why it begins anew, once.
     fn tell_end(&mut self) {
-        let Some(stop) = self.vm.ended().filter(|_| !self.told) else { return };
-        self.told = true;
-        self.log.line(format_args!("the guest is at its end: {stop}"));
-        if let Some(terminal) = self.attached {
+        let Some(End { stop, stand }) = self.vm.take_end() else { return };
+        let is_off = self.vm.is_off();
+        let what = if is_off { "is off" } else { "begins anew" };
+        self.log.line(format_args!("the guest {what}: {stop}"));
+        self.log.line(format_args!("{stand}"));
+        let Some(terminal) = self.attached else { return };
+        if !stop.is_wanted() {
+            let mut text = String::<TEXT_BYTES>::new();
+            // There is room for every reason.
+            let _ = write!(text, "\r\n(the guest {what}: {stop})\r\n({stand})\r\n");
+            self.write(terminal, text.as_bytes());
+        }
+        if is_off {
             self.write(terminal, b"\r\n(the guest is off; Ctrl-] leaves)\r\n");
         }
     }
@@ -207,7 +220,7 @@ impl State<'_> {
 impl Vm for Desk<'_> {
     fn status(&self, _: Caller) -> VmStatus {
         let state = self.0.borrow();
-        let condition = if state.vm.ended().is_some() {
+        let condition = if state.vm.is_off() {
             VmCondition::Off
         } else if state.vm.is_paused() {
             VmCondition::Paused
@@ -217,8 +230,14 @@ impl Vm for Desk<'_> {
             VmCondition::Running
         };
         let address = state.network.as_ref().map(|network| network.address.number());
-        let (memory, exits) = (state.vm.memory_bytes(), state.vm.exits());
-        VmStatus { condition, memory, exits, address }
+        VmStatus {
+            condition,
+            processors: state.vm.processors() as u8,
+            memory: state.vm.memory_bytes(),
+            uptime: state.vm.uptime(),
+            exits: state.vm.exits(),
+            address,
+        }
     }
 
     fn attach(&self, _: Caller, terminal: VmTerminal) {
@@ -258,20 +277,9 @@ impl Vm for Desk<'_> {
         self.0.borrow_mut().vm.resume().map_err(|_| VmError::NotNow)
     }
 
-    fn reset(&self, _: Caller) -> Result<(), VmError> {
-        let mut state = self.0.borrow_mut();
-        state.told = false;
-        let begun = state.vm.reset();
-        state.explain(begun)
-    }
-
-    fn boot(&self, _: Caller, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
-        let mut state = self.0.borrow_mut();
-        let text = str::from_utf8(&command_line).map_err(|_| VmError::Failed)?;
-        state.told = false;
-        state.to_second = wants_second(text);
-        let begun = state.vm.boot(text);
-        state.explain(begun)
+    fn reset(&self, _: Caller) {
+        // It takes a while, for which whoever pressed the button shall not lend his urgency.
+        self.0.borrow_mut().to_reset = true;
     }
 }
 

@@ -9,9 +9,10 @@ mod devices;
 mod disk;
 mod memory;
 mod network;
+mod source;
 
 use core::convert::Infallible;
-use core::fmt;
+use core::fmt::{self, Write};
 use core::pin::{Pin, pin};
 use core::task::{Context, Waker};
 
@@ -20,12 +21,15 @@ use amateras_vmm::{Guest, Options};
 use desk::Desk;
 use disk::Disk;
 use koito::conventions::slot;
-use koito::services::{Logger, MONITOR_BYTES, VmServer};
+use koito::services::{LINE_BYTES, Logger, MONITOR_BYTES, MOST_PROCESSORS, VmOptions, VmServer};
 use koito::{Environment, Missing};
 use network::Network;
 use nun::abi::boot::PAGE_BYTES;
-use nun::service::{Vec, respond};
+use nun::service::{String, Vec, respond};
 use nun::{Error, Fault, IpcPort, NotificationPort, Received, Reply};
+use source::{DiskFile, Source};
+
+const _: () = assert!(MOST_PROCESSORS == amateras_devices::MOST_PROCESSORS);
 
 nun::entry!(main, stack = 256 * 1024);
 
@@ -45,6 +49,8 @@ enum Failure {
     Refused(Error),
     /// A thread met a fault.
     Thread(Fault),
+    /// Its guest does not start.
+    NoGuest(String<LINE_BYTES>),
 }
 
 impl fmt::Display for Failure {
@@ -53,6 +59,7 @@ impl fmt::Display for Failure {
             Self::Missing(missing) => missing.fmt(f),
             Self::Refused(error) => error.fmt(f),
             Self::Thread(fault) => write!(f, "a thread failed: {fault:x?}"),
+            Self::NoGuest(why) => f.write_str(why),
         }
     }
 }
@@ -69,46 +76,67 @@ impl From<Error> for Failure {
     }
 }
 
+/// Why there is no guest. Another try would end the same way, so it is no failure that the supervisor could mend.
+fn no_guest(why: impl fmt::Display) -> Failure {
+    let mut text = String::new();
+    // What is too long for the log is cut.
+    let _ = write!(text, "{why}");
+    Failure::NoGuest(text)
+}
+
 fn main() -> Result<(), Failure> {
     let environment = Environment::read()?;
+    match run(&environment) {
+        Err(Failure::NoGuest(why)) => {
+            let log = Logger::new(environment.service("log")?);
+            log.line(format_args!("the guest does not start: {why}"));
+            Ok(())
+        }
+        ended => ended,
+    }
+}
+
+/// Makes the virtual machine that the environment describes, and serves it for ever.
+fn run(environment: &Environment) -> Result<(), Failure> {
     let port = IpcPort::slot(slot::SERVED);
-    let (mut pool, mut space) = memory::granted(&environment)?;
+    let (mut pool, mut space) = memory::granted(environment)?;
     let mut used = 0;
     let mut module = |name| -> Result<&'static [u8], Failure> {
         Ok(environment.module(name)?.map(&mut pool, &mut space, &mut used)?)
     };
-    let disk = Disk::find(&environment)?;
+    let disk = Disk::find(environment)?;
     let always = [Console::description(), Entropy::description()];
-    let network = Network::find(&environment)?;
+    let network = Network::find(environment)?;
     let card = network.as_ref().map(Network::description);
     let devices: Vec<Description, MOST_DEVICES> =
         disk.iter().map(|disk| disk.block.description()).chain(always).chain(card).collect();
+    let wishes = VmOptions::parse(&environment.arguments).map_err(no_guest)?;
+    let mut file = |wished: Option<&str>, modules: [&'static str; 2]| match wished {
+        Some(path) => DiskFile::open(environment, path).map(Source::Disk).map_err(no_guest),
+        None => module(modules[0]).or_else(|_| module(modules[1])).map(Source::Module),
+    };
+    let kernel = file(wishes.kernel, ["guest-2-kernel", "guest-kernel"])?;
+    let initrd = file(wishes.initrd, ["guest-2-initrd", "guest-initrd"])?;
+    let command_line = str::from_utf8(module("guest-cmdline")?).unwrap_or_default();
+    let processors = str::from_utf8(module("guest-cpus")?).ok().and_then(|it| it.parse().ok());
     let guest = Guest {
-        kernel: module("guest-2-kernel").or_else(|_| module("guest-kernel"))?,
-        initrd: module("guest-2-initrd").or_else(|_| module("guest-initrd"))?,
-        command_line: str::from_utf8(module("guest-cmdline")?).unwrap_or_default(),
+        kernel: &kernel,
+        initrd: &initrd,
+        command_line: wishes.command_line.unwrap_or(command_line),
         devices: &devices,
     };
-    let processors = str::from_utf8(module("guest-cpus")?).ok().and_then(|it| it.parse().ok());
     let options = Options {
         memory: environment.pool_bytes().saturating_sub(MONITOR_BYTES) & !(PAGE_BYTES - 1),
-        processors: processors.unwrap_or(1),
+        processors: wishes.processors.or(processors).unwrap_or(1),
         priority: PRIORITY,
         monitor_priority: MONITOR_PRIORITY,
-        epoch: Desk::now(&environment)?,
+        epoch: Desk::now(environment)?,
         ticks_per_millisecond: environment.ticks_per_millisecond,
     };
     let bell = NotificationPort::slot(slot::BELL);
-    let vm = match amateras_vmm::Vm::start(&mut pool, &mut space, (port, bell), options, guest) {
-        Ok(vm) => vm,
-        Err(error) => {
-            // Another try would end the same way, so this is no failure that the supervisor could mend.
-            let log = Logger::new(environment.service("log")?);
-            log.line(format_args!("the guest does not start: {error}"));
-            return Ok(());
-        }
-    };
-    let desk = VmServer(Desk::new(&environment, vm, guest.command_line, network)?);
+    let vm = amateras_vmm::Vm::start(&mut pool, &mut space, (port, bell), options, guest)
+        .map_err(no_guest)?;
+    let desk = VmServer(Desk::new(environment, vm, guest.command_line, network)?);
     match &disk {
         None => serve(port, environment.epoch, &desk, &mut []),
         Some(disk) => {

@@ -1,9 +1,9 @@
 //! What becomes of a guest after an exit.
 
-use core::fmt;
-
 use a9n_abi::MESSAGE_REGISTERS;
 use a9n_abi::guest::{Event, GuestVerdict};
+
+use crate::Stop;
 
 /// The label and the words of the reply to an exit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,39 +64,6 @@ pub enum Next {
     Wait,
     /// It ends here.
     Stop(Stop),
-}
-
-/// Why a guest does not go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// It asked for a reset, or its processor met a fault that resets it.
-    Reset,
-    /// It halted without a way to be woken: it is off.
-    Off,
-    /// It has its code or its page tables at this address, where no memory is.
-    NoMemory(u64),
-    /// What stands at its instruction pointer, here, cannot be taken apart.
-    NoInstruction(u64),
-    /// The exit is none that this machine knows: its reason, and the detail.
-    Unknown(u32, u64),
-}
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reset => f.write_str("reset"),
-            Self::Off => f.write_str("off"),
-            Self::NoMemory(address) => {
-                write!(f, "code or page tables at {address:#x}, where no memory is")
-            }
-            Self::NoInstruction(address) => {
-                write!(f, "the instruction at {address:#x} cannot be read")
-            }
-            Self::Unknown(reason, detail) => {
-                write!(f, "left for reason {reason}, {detail:#x}, which is not known")
-            }
-        }
-    }
 }
 
 /// Vectors of exceptions that are injected.

@@ -4,7 +4,7 @@
 //! It is read through the guest's page tables and taken apart, once; then its place and its bytes lead
 //! to what it does. The bytes are compared each time, where they were found: code may change.
 
-use a9n_abi::guest::{Exit, Situation, StateGroups};
+use a9n_abi::guest::{Exit, ExitReason, Situation, StateGroups};
 use amateras_devices::{Board, Bus, GuestMemory, Place, Visit};
 
 use crate::arithmetic::Arithmetic;
@@ -15,9 +15,8 @@ use crate::{Answer, Stop, moves};
 
 /// Instructions that are kept.
 const PLACES: usize = 64;
-/// Detail of an exit: an instruction was to be fetched; the guest's page tables were being walked.
+/// Detail of an exit: an instruction was to be fetched.
 const FETCHED: u64 = 1 << 2;
-const WALKED: u64 = 1 << 8;
 
 /// Does instructions.
 #[derive(Clone, Debug)]
@@ -50,7 +49,7 @@ impl Emulator {
         board: &Board<B>,
         mut visit: Visit<'_>,
     ) -> Result<Answer, Stop> {
-        if exit.detail & (FETCHED | WALKED) != 0 {
+        if exit.detail & (FETCHED | ExitReason::TABLES_WALKED) != 0 {
             return Err(Stop::NoMemory(exit.value));
         }
         let operation = self.operation(exit, visit.memory);

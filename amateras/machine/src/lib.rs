@@ -18,10 +18,12 @@ mod moves;
 mod operation;
 mod processor;
 mod registers;
+mod stop;
 mod string;
 mod walk;
 
-pub use answer::{Answer, Next, Stop};
+pub use answer::{Answer, Next};
 pub use identity::{Identity, LEAVES};
 pub use machine::{Machine, Notes};
 pub use processor::{Processor, XCR0};
+pub use stop::{End, Stand, Stop};

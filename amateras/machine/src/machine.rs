@@ -113,7 +113,7 @@ impl<B: Bus> Machine<B> {
                 let done = emulator.carry_out(exit, processor, &self.board, visit);
                 self.heed(done, me, now)
             }
-            ExitReason::Shutdown => Err(Stop::Reset),
+            ExitReason::Shutdown => Err(Stop::TripleFault),
             ExitReason::ControlRegister | ExitReason::Invalid | ExitReason::Other => {
                 Err(Stop::Unknown(label, exit.detail))
             }
@@ -178,7 +178,7 @@ impl<B: Bus> Machine<B> {
     fn halt(&self, exit: &Exit, length: u8, visit: Visit<'_>) -> Next {
         if !exit.situation.has(Situation::INTERRUPTS) {
             // Nothing but another processor gets it out of this.
-            return if visit.processor == 0 { Next::Stop(Stop::Off) } else { Next::Wait };
+            return if visit.processor == 0 { Next::Stop(Stop::Halted) } else { Next::Wait };
         }
         self.board.advance_local(visit.processor, visit.now);
         match self.take_interrupt(visit.processor) {

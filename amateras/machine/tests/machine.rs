@@ -294,7 +294,7 @@ fn who_halts_sleeps_until_an_interrupt_or_for_good() {
     let halt = exit(OPEN | 1, 0, 0);
     assert_eq!(answer(&mut machine, ExitReason::Halt, &halt), Next::Halt(1));
     let dead = exit(OPEN & !Situation::INTERRUPTS | 1, 0, 0);
-    assert_eq!(answer(&mut machine, ExitReason::Halt, &dead), Next::Stop(Stop::Off));
+    assert_eq!(answer(&mut machine, ExitReason::Halt, &dead), Next::Stop(Stop::Halted));
     ask(&mut machine);
     let it = run(answer(&mut machine, ExitReason::Halt, &halt));
     assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::interrupt(0x34).0, 1));
@@ -384,7 +384,7 @@ fn what_a_guest_may_not_do_is_undefined_to_it() {
 fn ends_say_why() {
     let mut machine = machine();
     let plain = exit(OPEN, 0, 0xfee0_0000);
-    assert_eq!(answer(&mut machine, ExitReason::Shutdown, &plain), Next::Stop(Stop::Reset));
+    assert_eq!(answer(&mut machine, ExitReason::Shutdown, &plain), Next::Stop(Stop::TripleFault));
     let walked = exit(OPEN, 1 << 8 | 1, 0xfee0_0000);
     let memory = answer(&mut machine, ExitReason::Memory, &walked);
     assert_eq!(memory, Next::Stop(Stop::NoMemory(0xfee0_0000)));

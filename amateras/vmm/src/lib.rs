@@ -20,6 +20,8 @@ mod state;
 mod threads;
 mod vm;
 
+pub use amateras_boot::{COMMAND_LINE_BYTES, File, Unreadable};
+pub use amateras_machine::End;
 pub use memory::Memory;
 pub use options::{Guest, Options, StartError};
 pub use vm::Vm;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use amateras_boot::{Refused, Unbootable};
+use amateras_boot::{File, Refused, Unbootable};
 use amateras_devices::virtio::Description;
 use nun::Error;
 
@@ -26,11 +26,12 @@ pub struct Options {
 /// What runs in a virtual machine.
 #[derive(Clone, Copy, Debug)]
 pub struct Guest<'a> {
-    /// The file of a Linux kernel.
-    pub kernel: &'a [u8],
+    /// The file of a Linux kernel. It is read whenever the guest begins, as is the next.
+    pub kernel: &'a dyn File,
     /// Its initial file system.
-    pub initrd: &'a [u8],
-    /// Its command line. What only its machine knows is added: how fast the time-stamp counter is.
+    pub initrd: &'a dyn File,
+    /// Its command line, of at most [`COMMAND_LINE_BYTES`](crate::COMMAND_LINE_BYTES). What only its machine knows is
+    /// added: how fast the time-stamp counter is.
     pub command_line: &'a str,
     /// What is plugged into its bus.
     pub devices: &'a [Description],

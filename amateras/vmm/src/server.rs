@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering;
 
 use amateras_devices::{Start, Timeline, Visit};
-use amateras_machine::{Answer, Next, Notes, Processor as _};
+use amateras_machine::{Answer, End, Next, Notes, Processor as _, Stand};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 use nun::{Error, Message, ticks};
@@ -75,7 +75,7 @@ impl Server {
             }
             Next::Stop(stop) => {
                 processor.set_doing(Doing::Waiting);
-                shared.end(stop);
+                shared.end(End { stop, stand: Stand::of(number, &exit, &mut registers) });
                 shared.call_first(self.seat)?;
                 stopped_after(0)
             }

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use amateras_devices::MOST_PROCESSORS;
 use amateras_devices::pci::Pci;
-use amateras_machine::{Machine, Stop};
+use amateras_machine::{End, Machine};
 use nun::heapless::Vec;
 use nun::{Error, IpcPort, NotificationPort};
 use spin::{Mutex, Once};
@@ -54,7 +54,7 @@ pub struct Shared {
     /// What the alarm is set for, in ticks.
     alarm: AtomicU64,
     /// Why the guest does not go on, as who met it says.
-    ended: Mutex<Option<Stop>>,
+    ended: Mutex<Option<End>>,
 }
 
 impl Shared {
@@ -121,12 +121,12 @@ impl Shared {
     }
 
     /// The guest does not go on. The first reason counts.
-    pub fn end(&self, stop: Stop) {
-        self.ended.lock().get_or_insert(stop);
+    pub fn end(&self, end: End) {
+        self.ended.lock().get_or_insert(end);
     }
 
     /// Why it does not, since this was last asked.
-    pub fn take_end(&self) -> Option<Stop> {
+    pub fn take_end(&self) -> Option<End> {
         self.ended.lock().take()
     }
 

@@ -3,11 +3,11 @@
 use core::fmt::Write;
 use core::sync::atomic::Ordering;
 
-use amateras_boot::{Image, Refused, Wishes};
+use amateras_boot::{COMMAND_LINE_BYTES, Image, Refused, Wishes};
 use amateras_devices::pci::Pci;
 use amateras_devices::virtio::{Kind, Malformed, Transport};
 use amateras_devices::{Board, GuestMemory, Time, Visit};
-use amateras_machine::{Identity, Machine, Stop};
+use amateras_machine::{End, Identity, Machine};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::StateGroups;
 use nun::heapless::String;
@@ -20,10 +20,8 @@ use crate::server::Server;
 use crate::shared::{FIRST, Seat, Shared};
 use crate::{Guest, Options, StartError, make, state};
 
-/// Most bytes of a command line, with what is added to it.
-const COMMAND_LINE_BYTES: usize = 1024;
-
-type CommandLine = String<COMMAND_LINE_BYTES>;
+/// Bytes that are added to a command line at most.
+const ADDED_BYTES: usize = 40;
 
 /// It is not in the state for that.
 const BUSY: Error = Error::new(Reason::Busy, Culprit::OTHER);
@@ -37,13 +35,14 @@ pub struct Vm<'a> {
     server: Server,
     options: Options,
     guest: Guest<'a>,
-    /// When it was made, in ticks.
+    /// When it was made, and when its guest last began, in ticks.
     made: u64,
-    /// The command line that it was given in place of the first.
-    given: Option<CommandLine>,
+    begun: u64,
     /// Since when, in ticks, nothing is to be done for it.
     paused: Option<u64>,
-    ended: Option<Stop>,
+    is_off: bool,
+    /// Why it ended or began anew, until somebody asks.
+    met: Option<End>,
 }
 
 impl<'a> Vm<'a> {
@@ -71,8 +70,10 @@ impl<'a> Vm<'a> {
         let first = Seat { port, bell, notification: bell };
         let shared = make::shared(maker, space, first, &options, machine)?;
         let server = Server::new(shared, FIRST);
-        let (made, given, paused, ended) = (ticks(), None, None, None);
-        let mut vm = Self { shared, server, options, guest, made, given, paused, ended };
+        let now = ticks();
+        let (made, begun, paused) = (now, now, None);
+        let (is_off, met) = (true, None);
+        let mut vm = Self { shared, server, options, guest, made, begun, paused, is_off, met };
         vm.begin()?;
         Ok(vm)
     }
@@ -123,10 +124,10 @@ impl<'a> Vm<'a> {
 
     /// Sees whether time, input, a device or a processor brought something, and lets the guest have it.
     pub fn attend(&mut self) -> Result<(), Error> {
-        if let Some(stop) = self.shared.take_end().filter(|_| self.ended.is_none()) {
-            self.ended = Some(stop);
+        if let Some(end) = self.shared.take_end().filter(|_| !self.is_off) {
+            (self.is_off, self.met) = (true, Some(end));
             self.order(Order::BeginAt { origin: ticks() })?;
-            if stop == Stop::Reset {
+            if end.stop.is_reset() {
                 // Without it the guest is at its end.
                 let _ = self.reset();
             }
@@ -168,9 +169,24 @@ impl<'a> Vm<'a> {
         self.shared.processors.iter().all(|processor| processor.doing() != Doing::Running)
     }
 
-    /// Why it does not go on, if it does not.
-    pub const fn ended(&self) -> Option<Stop> {
-        self.ended
+    /// Whether it is at its end, and goes on only when it begins anew.
+    pub const fn is_off(&self) -> bool {
+        self.is_off
+    }
+
+    /// Why it ended or began anew by itself, if it did since this was last asked.
+    pub const fn take_end(&mut self) -> Option<End> {
+        self.met.take()
+    }
+
+    /// How many processors it has.
+    pub fn processors(&self) -> usize {
+        self.shared.processors.len()
+    }
+
+    /// Milliseconds since its guest last began.
+    pub fn uptime(&self) -> u64 {
+        (ticks() - self.begun) / self.options.ticks_per_millisecond
     }
 
     /// Bytes of its memory.
@@ -186,7 +202,7 @@ impl<'a> Vm<'a> {
     /// Stops the guest where it is, until [`resume`](Self::resume). What it was left for and not yet
     /// answered, it will be left for again. Fails with *busy* if that is not its state.
     pub fn pause(&mut self) -> Result<(), Error> {
-        if self.is_paused() || self.ended.is_some() {
+        if self.is_paused() || self.is_off {
             return Err(BUSY);
         }
         self.paused = Some(ticks());
@@ -195,18 +211,9 @@ impl<'a> Vm<'a> {
 
     /// Lets a paused guest go on; it does not notice that time has passed.
     pub fn resume(&mut self) -> Result<(), Error> {
-        let since = self.paused.take().filter(|_| self.ended.is_none()).ok_or(BUSY)?;
+        let since = self.paused.take().filter(|_| !self.is_off).ok_or(BUSY)?;
         self.order(Order::GoOn { passed: ticks().saturating_sub(since) })?;
         self.attend()
-    }
-
-    /// Lets it begin again, whatever it does, with another command line. One that is too long changes
-    /// nothing.
-    pub fn boot(&mut self, command_line: &str) -> Result<(), StartError> {
-        let given = CommandLine::try_from(command_line);
-        let given = given.map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
-        self.given = Some(given);
-        self.reset()
     }
 
     /// Lets it begin again, whatever it does.
@@ -216,13 +223,16 @@ impl<'a> Vm<'a> {
 
     /// Puts the machine and its memory into the state before the guest begins, and lets it begin.
     fn begin(&mut self) -> Result<(), StartError> {
-        self.order(Order::BeginAt { origin: ticks() })?;
-        let seconds = (ticks() - self.made) / self.options.ticks_per_millisecond / 1000;
+        self.begun = ticks();
+        self.order(Order::BeginAt { origin: self.begun })?;
+        let seconds = (self.begun - self.made) / self.options.ticks_per_millisecond / 1000;
         self.board().restart(self.options.epoch + seconds);
+        // Nor does it run if it cannot be read again.
+        (self.paused, self.is_off) = (None, true);
         let groups = self.load()?;
         // What the guest wanted before does not count any more.
         self.shared.take_end();
-        (self.paused, self.ended) = (None, None);
+        self.is_off = false;
         let first = self.shared.processors.first().ok_or(BUSY)?;
         first.pcb.write_guest(groups)?;
         Ok(first.resume()?)
@@ -243,25 +253,23 @@ impl<'a> Vm<'a> {
     /// Puts the guest into memory. Answers the groups of the first processor's state.
     fn load(&mut self) -> Result<StateGroups, StartError> {
         let Guest { kernel, initrd, command_line, .. } = self.guest;
-        let command_line = self.given.as_deref().unwrap_or(command_line);
-        let mut text = CommandLine::new();
+        let too_long = Refused::CommandLine { most: COMMAND_LINE_BYTES };
         let kilohertz = self.options.ticks_per_millisecond;
-        write!(text, "{command_line} tsc_early_khz={kilohertz}")
-            .map_err(|_| Refused::CommandLine { most: COMMAND_LINE_BYTES })?;
-        let command_line = &text;
+        let mut text = String::<{ COMMAND_LINE_BYTES + ADDED_BYTES }>::new();
+        if command_line.len() > COMMAND_LINE_BYTES {
+            return Err(too_long.into());
+        }
+        write!(text, "{command_line} tsc_early_khz={kilohertz}").map_err(|_| too_long)?;
         let wishes = Wishes {
             memory: self.options.memory,
             processors: self.shared.processors.len(),
-            command_line,
+            command_line: &text,
             initrd,
         };
         let image = Image::parse(kernel)?;
         let plan = image.plan(wishes)?;
         let mut memory = self.shared.memory;
-        plan.load(&mut memory).map_err(|_| Refused::Memory {
-            needed: self.options.memory,
-            given: self.options.memory,
-        })?;
+        plan.load(&mut memory)?;
         Ok(state::prepare(&plan))
     }
 }

@@ -60,7 +60,14 @@ impl Events for Everything {
 
 impl Vm for Everything {
     fn status(&self, _: Caller) -> VmStatus {
-        VmStatus { condition: VmCondition::Running, memory: 0, exits: 0, address: Some(1) }
+        VmStatus {
+            condition: VmCondition::Running,
+            processors: 1,
+            memory: 0,
+            uptime: 0,
+            exits: 0,
+            address: Some(1),
+        }
     }
     fn attach(&self, _: Caller, _: VmTerminal) {}
     fn detach(&self, _: Caller, _: VmTerminal) {}
@@ -73,13 +80,7 @@ impl Vm for Everything {
     fn resume(&self, _: Caller) -> Result<(), VmError> {
         Ok(())
     }
-    fn reset(&self, _: Caller) -> Result<(), VmError> {
-        Ok(())
-    }
-    fn boot(&self, _: Caller, line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError> {
-        assert!(line.len() <= COMMAND_LINE_BYTES);
-        Ok(())
-    }
+    fn reset(&self, _: Caller) {}
 }
 
 impl Power for Everything {

@@ -54,6 +54,16 @@ impl Files for Everything {
     fn space(&self, _: Caller) -> Result<FileSpace, FileError> {
         Ok(FileSpace { bytes: 2, free: 1 })
     }
+    fn read_into(
+        &self,
+        _: Caller,
+        path: Path,
+        _: u64,
+        into: NodeStretch,
+    ) -> Result<u64, FileError> {
+        check(&path);
+        Ok(into.bytes)
+    }
     fn leave(&self, _: Caller) -> Result<(), FileError> {
         Err(FileError::Disk)
     }

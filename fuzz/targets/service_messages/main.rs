@@ -10,8 +10,8 @@ mod terminals;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use koito::Name;
 use koito::services::*;
+use koito::{Arguments, Name};
 use libfuzzer_sys::fuzz_target;
 use nun::hosted::{self, Call};
 use nun::service::{Caller, Service, String, Vec, respond};
@@ -164,7 +164,14 @@ impl Supervisor for Everything {
     fn start(&self, _: Caller, _: Name) -> Result<(), SupervisorError> {
         Ok(())
     }
-    fn start_with(&self, _: Caller, _: Name, _: u64) -> Result<(), SupervisorError> {
+    fn start_with(
+        &self,
+        _: Caller,
+        _: Name,
+        _: Option<u64>,
+        arguments: Arguments,
+    ) -> Result<(), SupervisorError> {
+        assert!(arguments.len() <= arguments.capacity());
         Err(SupervisorError::Unknown)
     }
     fn memory(&self, _: Caller) -> Memory {

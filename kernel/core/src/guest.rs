@@ -14,6 +14,8 @@ use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Outcome, Stop, bad_argument};
 
+/// What is asked for makes no sense as long as the process is what it is.
+const BUSY: Error = Error::new(Reason::Busy, Culprit::DESCRIPTOR);
 /// State travels through an IPC buffer.
 const NO_BUFFER: Error = Error::new(Reason::InvalidArgument, Culprit::IPC_BUFFER);
 
@@ -33,10 +35,7 @@ impl<H: Hal> Kernel<H> {
 
     /// Refuses what makes no sense for a process that runs a guest.
     pub(crate) fn demand_no_guest(&self, process: Ref<Process>) -> Result<(), Error> {
-        match self.guest(process) {
-            Some(_) => Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR)),
-            None => Ok(()),
-        }
+        self.guest(process).map_or(Ok(()), |_| Err(BUSY))
     }
 
     /// Whether `process` has all that it takes to run.
@@ -58,7 +57,7 @@ impl<H: Hal> Kernel<H> {
         space: Descriptor,
     ) -> Result<Outcome, Stop> {
         if self.store.get(process).state.get().phase() != Phase::Stopped {
-            return Err(Error::new(Reason::Busy, Culprit::DESCRIPTOR).into());
+            return Err(BUSY.into());
         }
         let missing = |number| bad_argument(Reason::InvalidDescriptor, number);
         let cpu = self.choose(caller, Internal::VirtualCpu, cpu, 1)?.ok_or(missing(1))?;
@@ -98,8 +97,7 @@ impl<H: Hal> Kernel<H> {
         groups: StateGroups,
     ) -> Result<Outcome, Stop> {
         let guest = self.stopped_guest(process)?;
-        let words = self.put_groups(guest, groups, caller.process)?;
-        Ok(Outcome::Word(words as u64))
+        Ok(Outcome::Word(self.put_groups(guest, groups, caller.process)? as u64))
     }
 
     pub(crate) fn write_guest(
@@ -143,10 +141,8 @@ impl<H: Hal> Kernel<H> {
         receiver: Ref<Process>,
     ) -> MessageInfo {
         let groups = self.hal().exit_groups(guest, reason);
-        let more = match groups.is_empty() {
-            true => 0,
-            false => self.put_groups(guest, groups, receiver).unwrap_or(0),
-        };
+        let put = || self.put_groups(guest, groups, receiver).unwrap_or(0);
+        let more = if groups.is_empty() { 0 } else { put() };
         let info = MessageInfo::new(reason as u32, MESSAGE_REGISTERS.wrapping_add(more));
         info.from_source(Source::VirtualCpu)
     }

@@ -35,10 +35,12 @@ const DIFFERENT: u32 = 2;
 /// What the boot CPU can do, while it starts others.
 static EXPECTED: AtomicPtr<Features> = AtomicPtr::new(ptr::null_mut());
 
-/// Parts of a second that are waited: after INIT, for the first sign of life, for bringing up.
-const HUNDREDTH: Ticks = 100;
-const TENTH: Ticks = 10;
-const WHOLE: Ticks = 1;
+/// How long is waited, in hundredths of a second: after INIT; for a sign of life after the first start, and
+/// after the second; for bringing up. A CPU of a virtual machine may not run for a while on a busy host.
+const AFTER_RESET: Ticks = 1;
+const FIRST_START: Ticks = 10;
+const SECOND_START: Ticks = 100;
+const BRINGING_UP: Ticks = 1000;
 
 // SAFETY: the kernel image defines this function, with this signature.
 unsafe extern "Rust" {
@@ -83,32 +85,32 @@ fn start_one(number: u32, identifier: u32, page: u32) -> bool {
     ANSWER.store(NO_ANSWER, Relaxed);
     TICKET.store(number, Release);
     apic::reset(identifier);
-    pause(HUNDREDTH);
+    pause(AFTER_RESET);
     // A CPU that missed the first one takes the second; one that is under way ignores it.
-    let taken = (0..2).any(|_| {
+    let taken = [FIRST_START, SECOND_START].into_iter().any(|patience| {
         apic::start_up(identifier, page);
-        wait(TENTH, || TICKET.load(Acquire) == 0)
+        wait(patience, || TICKET.load(Acquire) == 0)
     });
     // If it takes the ticket at this very moment, it is under way after all.
     let came = taken || TICKET.swap(0, Acquire) == 0;
-    let up = came && wait(WHOLE, || ANSWER.load(Acquire) != NO_ANSWER);
+    let up = came && wait(BRINGING_UP, || ANSWER.load(Acquire) != NO_ANSWER);
     if up && ANSWER.load(Acquire) == READY {
         return true;
     }
     // It waits for another start, which never comes: its stacks are free again.
     apic::reset(identifier);
-    pause(HUNDREDTH);
+    pause(AFTER_RESET);
     false
 }
 
-/// Waits for a part of a second.
-fn pause(part: Ticks) {
-    wait(part, || false);
+/// Waits for so many hundredths of a second.
+fn pause(hundredths: Ticks) {
+    wait(hundredths, || false);
 }
 
-/// Waits for `condition`, at most for a part of a second; answers whether it came true.
-fn wait(part: Ticks, condition: impl Fn() -> bool) -> bool {
-    let end = clock::now() + clock::ticks_per_second().checked_div(part).unwrap_or(0);
+/// Waits for `condition`, at most for so many hundredths of a second; answers whether it came true.
+fn wait(hundredths: Ticks, condition: impl Fn() -> bool) -> bool {
+    let end = clock::now() + clock::ticks_per_second() / 100 * hundredths;
     while clock::now() < end {
         if condition() {
             return true;

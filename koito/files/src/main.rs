@@ -108,12 +108,30 @@ impl FileServer<'_> {
         })
     }
 
+    /// The same for a client that changes something.
+    fn change<T>(
+        &self,
+        caller: Caller,
+        work: impl FnOnce(&mut Tree, Time) -> koito_fs::Result<T>,
+    ) -> Result<T, FileError> {
+        if self.only_reads(caller) { Err(FileError::ReadOnly) } else { self.with(work) }
+    }
+
+    /// Whether it is among the clients that may only read, by path: those that the server's arguments name.
+    fn only_reads(&self, caller: Caller) -> bool {
+        let Some(name) = self.environment.client(caller.client) else { return false };
+        self.environment.arguments.split_whitespace().any(|reader| reader == name.as_str())
+    }
+
     /// Does something with nodes, for a client that shares memory.
     fn with_nodes<T>(
         &self,
         caller: Caller,
         work: impl FnOnce(&mut FileSystem<RemoteDisk>, &mut Holds, &Shared) -> Told<T>,
     ) -> Result<T, ErrorNumber> {
+        if self.only_reads(caller) {
+            return Err(number(Errno::ReadOnly));
+        }
         let shared = Shared::of(self.environment, caller.client).map_err(number)?;
         let mounted = &mut *self.mounted.borrow_mut();
         if mounted.is_none() {
@@ -143,32 +161,51 @@ impl Files for FileServer<'_> {
 
     fn write(
         &self,
-        _: Caller,
+        caller: Caller,
         path: Path,
         offset: u64,
         bytes: Vec<u8, PIECE_BYTES>,
     ) -> Result<(), FileError> {
-        let all = self.with(|tree, now| tree.write(&path, offset, &bytes, now))?;
+        let all = self.change(caller, |tree, now| tree.write(&path, offset, &bytes, now))?;
         all.then_some(()).ok_or(FileError::NoSpace)
     }
 
-    fn create(&self, _: Caller, path: Path) -> Result<(), FileError> {
-        self.with(|tree, now| tree.create(&path, now))
+    fn create(&self, caller: Caller, path: Path) -> Result<(), FileError> {
+        self.change(caller, |tree, now| tree.create(&path, now))
     }
 
-    fn make_directory(&self, _: Caller, path: Path) -> Result<(), FileError> {
-        self.with(|tree, now| tree.make_directory(&path, now))
+    fn make_directory(&self, caller: Caller, path: Path) -> Result<(), FileError> {
+        self.change(caller, |tree, now| tree.make_directory(&path, now))
     }
 
-    fn remove(&self, _: Caller, path: Path) -> Result<(), FileError> {
-        self.with(|tree, now| tree.remove(&path, now))
+    fn remove(&self, caller: Caller, path: Path) -> Result<(), FileError> {
+        self.change(caller, |tree, now| tree.remove(&path, now))
+    }
+
+    fn read_into(
+        &self,
+        caller: Caller,
+        path: Path,
+        offset: u64,
+        into: NodeStretch,
+    ) -> Result<u64, FileError> {
+        let shared = Shared::of(self.environment, caller.client).map_err(told)?;
+        let read = self.with(|tree, _| {
+            let file = tree.node(&path)?;
+            Ok(shared.read(&mut tree.0, file.0, offset, into))
+        })?;
+        // A disk that fails under a read leaves nothing half done.
+        read.map_err(told)
     }
 
     fn sync(&self, _: Caller) -> Result<(), FileError> {
         self.with(|tree, _| tree.0.sync())
     }
 
-    fn leave(&self, _: Caller) -> Result<(), FileError> {
+    fn leave(&self, caller: Caller) -> Result<(), FileError> {
+        if self.only_reads(caller) {
+            return Err(FileError::ReadOnly);
+        }
         self.holds.take();
         match self.mounted.take() {
             Some(tree) => tree.0.unmount().map(|_| ()).map_err(|error| told(error.errno)),

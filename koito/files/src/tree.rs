@@ -32,7 +32,7 @@ pub fn told(errno: Errno) -> FileError {
 
 impl Tree {
     /// The node at `path`.
-    fn node(&mut self, path: &str) -> Result<Node> {
+    pub fn node(&mut self, path: &str) -> Result<Node> {
         let mut names = path.split('/').filter(|name| !name.is_empty());
         names.try_fold(ROOT, |node, name| self.0.lookup(node, name.as_bytes()))
     }

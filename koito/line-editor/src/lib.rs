@@ -22,7 +22,7 @@ use history::History;
 use keys::{Key, Keys};
 
 /// Longest line, in bytes.
-pub const LINE_BYTES: usize = 180;
+pub const LINE_BYTES: usize = 320;
 
 /// A line.
 pub type Line = String<LINE_BYTES>;

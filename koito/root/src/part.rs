@@ -4,14 +4,14 @@ use koito::conventions::{
     BUILDER_RADIX, ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot,
 };
 use koito::services::Order;
-use koito::{Channel, Device as Description, Environment, Framebuffer, Module, Name};
+use koito::{Arguments, Channel, Device as Description, Environment, Framebuffer, Module, Name};
 use koito_manifest::{
     Component, DEVICES, EVENTS, Failures, MOST_CHANNELS, MOST_COMPONENTS, MOST_MODULES,
     MOST_PIECES, MOST_USES, POWER, SUPERVISOR, Vec,
 };
 use nun::abi::boot::PAGE_BYTES;
 use nun::aci::{self, Convention};
-use nun::service::{Epoch, String};
+use nun::service::Epoch;
 use nun::{
     Access, CrashReport, Error, Fault, Frame, Generic, InitInfo, InitModule, IpcPort,
     NotificationPort, Process, Resources, Rights, Start, StartError,
@@ -115,6 +115,8 @@ pub struct Part {
     pub asker: NotificationPort,
     /// Bytes that its pool has while it runs, if it does so on request.
     pub pool_bytes: u64,
+    /// Arguments that whoever started it chose; if empty, it has those of its manifest entry.
+    pub arguments: Arguments,
     /// With what a thread of its own signals.
     thread: NotificationPort,
     index: usize,
@@ -153,6 +155,7 @@ impl Part {
             thread: make_bell(resources, notification, signal::THREAD)?,
             holdings: hold(resources, &component, notification),
             pool_bytes: pool_bytes(&component),
+            arguments: Arguments::new(),
             index,
             program,
             notification,
@@ -332,10 +335,12 @@ impl Part {
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
         let component = &self.component;
-        let mut arguments = String::new();
-        for character in component.arguments.chars() {
-            // What is too long is left out.
-            let _ = arguments.push(character);
+        let mut arguments = self.arguments.clone();
+        if arguments.is_empty() {
+            for character in component.arguments.chars() {
+                // What is too long is left out.
+                let _ = arguments.push(character);
+            }
         }
         let environment = Environment {
             name: name(component.name),

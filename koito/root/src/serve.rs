@@ -3,11 +3,11 @@
 use core::cell::RefCell;
 use core::fmt::Write;
 
-use koito::Name;
 use koito::services::{
     Condition, Description, Event, Events, Memory, Power, PowerState, Status, Supervisor,
     SupervisorError,
 };
+use koito::{Arguments, Name};
 use koito_manifest::PortRange;
 use nun::service::{Caller, String};
 use nun::ticks;
@@ -76,11 +76,17 @@ impl Supervisor for Service<'_> {
     }
 
     fn start(&self, _: Caller, name: Name) -> Result<(), SupervisorError> {
-        self.0.borrow_mut().begin(&name, None)
+        self.0.borrow_mut().begin(&name, None, Arguments::new())
     }
 
-    fn start_with(&self, _: Caller, name: Name, pool: u64) -> Result<(), SupervisorError> {
-        self.0.borrow_mut().begin(&name, Some(pool))
+    fn start_with(
+        &self,
+        _: Caller,
+        name: Name,
+        pool: Option<u64>,
+        arguments: Arguments,
+    ) -> Result<(), SupervisorError> {
+        self.0.borrow_mut().begin(&name, pool, arguments)
     }
 
     fn memory(&self, _: Caller) -> Memory {
@@ -142,16 +148,26 @@ impl Power for Service<'_> {
 }
 
 impl State {
-    /// Starts a component that does not run, with a pool of `pool` bytes.
-    fn begin(&mut self, name: &str, pool: Option<u64>) -> Result<(), SupervisorError> {
+    /// Starts a component that does not run, with a pool of `pool` bytes, and with `arguments` if there are any.
+    fn begin(
+        &mut self,
+        name: &str,
+        pool: Option<u64>,
+        arguments: Arguments,
+    ) -> Result<(), SupervisorError> {
         let index = self.find(name)?;
         let part = self.parts.get_mut(index).ok_or(SupervisorError::Unknown)?;
         if matches!(part.life.condition(), Condition::Running | Condition::Restarting) {
             return Err(SupervisorError::NotNow);
         }
-        if pool.is_some() && !part.component.on_request || !part.allot(pool) {
+        let is_usual = pool.is_none() && arguments.is_empty();
+        if !is_usual && !part.component.on_request {
+            return Err(SupervisorError::Fixed);
+        }
+        if !part.allot(pool) {
             return Err(SupervisorError::Quota);
         }
+        part.arguments = arguments;
         part.failures = Default::default();
         if let Some(device) = part.device_mut() {
             device.try_again();

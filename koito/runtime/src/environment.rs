@@ -18,7 +18,10 @@ use serde::{Deserialize, Serialize};
 use crate::conventions::{ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot};
 
 /// Longest text of arguments that a component is given, in bytes.
-const ARGUMENT_BYTES: usize = 64;
+pub const ARGUMENT_BYTES: usize = 512;
+
+/// A component's arguments.
+pub type Arguments = String<ARGUMENT_BYTES>;
 
 /// Name of a component or service.
 pub type Name = String<NAME_BYTES>;
@@ -30,7 +33,7 @@ pub struct Environment {
     /// What it is called.
     pub name: Name,
     /// Its arguments; what is too long is left out.
-    pub arguments: String<ARGUMENT_BYTES>,
+    pub arguments: Arguments,
     /// Which instance of it this is.
     pub epoch: Epoch,
     /// Ticks of the time-stamp counter in a millisecond.

@@ -20,8 +20,8 @@ mod sessions;
 mod time;
 
 pub use environment::{
-    CONFIGURATION_BYTES, Channel, Device, Environment, Framebuffer, Missing, Module, Name,
-    PixelOrder, Window,
+    ARGUMENT_BYTES, Arguments, CONFIGURATION_BYTES, Channel, Device, Environment, Framebuffer,
+    Missing, Module, Name, PixelOrder, Window,
 };
 pub use heap::pool_memory;
 pub use rate::RateLimit;

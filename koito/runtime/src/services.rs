@@ -17,6 +17,7 @@ mod screen;
 mod supervisor;
 mod switch;
 mod vm;
+mod vm_options;
 
 pub use clock::{Clock, ClockClient, ClockServer};
 pub use console::{
@@ -53,7 +54,5 @@ pub use supervisor::{
     SupervisorError, SupervisorServer,
 };
 pub use switch::{Switch, SwitchClient, SwitchPort, SwitchServer};
-pub use vm::{
-    COMMAND_LINE_BYTES, MONITOR_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus,
-    VmTerminal,
-};
+pub use vm::{MONITOR_BYTES, Vm, VmClient, VmCondition, VmError, VmServer, VmStatus, VmTerminal};
+pub use vm_options::{MOST_PROCESSORS, VmOptions, WrongOption};

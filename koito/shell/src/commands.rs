@@ -44,6 +44,8 @@ struct Command {
 
 /// Arguments of a command that takes the rest of the line as one.
 const REST: &str = "COMMAND";
+/// The same of one that can do without.
+const PERHAPS_REST: &str = "[COMMAND]";
 
 const COMMANDS: &[Command] = &[
     Command { name: "help", arguments: "", purpose: "list the commands", run: help },
@@ -147,7 +149,12 @@ const COMMANDS: &[Command] = &[
         purpose: "let the echo server run for ever",
         run: |shell, _, to| dead(shell.echo.hang(), to),
     },
-    Command { name: "vm", arguments: REST, purpose: "control virtual machines", run: vm::control },
+    Command {
+        name: "vm",
+        arguments: PERHAPS_REST,
+        purpose: "control virtual machines; alone: how",
+        run: vm::control,
+    },
     Command {
         name: "network",
         arguments: "",
@@ -237,7 +244,7 @@ impl<'a> Shell<'a> {
             return writeln!(terminal, "there is no command {name:?}; `help` lists them");
         };
         self.logger.line(format_args!("{line}"));
-        if command.arguments == REST && !arguments.is_empty() {
+        if [REST, PERHAPS_REST].contains(&command.arguments) && !arguments.is_empty() {
             arguments = &rest;
         }
         if !command.takes(arguments.len()) {

@@ -1,15 +1,13 @@
 //! Virtual machines: `vm`.
 
 use core::fmt::{self, Write};
-use core::iter::Peekable;
-use core::str::SplitWhitespace;
 
 use koito::services::{
-    COMMAND_LINE_BYTES, MONITOR_BYTES, SupervisorClient, SupervisorError, VmClient,
+    MONITOR_BYTES, SupervisorClient, SupervisorError, VmClient, VmCondition, VmOptions,
 };
-use koito::{Environment, Name};
+use koito::{ARGUMENT_BYTES, Arguments, Environment, Name};
 use koito_ethernet::Address;
-use nun::service::{Failure, Vec};
+use nun::service::Failure;
 
 use crate::LEAVE;
 use crate::commands::Shell;
@@ -18,13 +16,23 @@ use crate::terminal::Terminal;
 
 /// The virtual machines that a system may have: names of components, and of their services.
 const GUESTS: [&str; 2] = ["guest-1", "guest-2"];
-/// How it is used.
-const USAGE: &str = "\
-write: vm list
-       vm start NAME [--memory SIZE] [COMMAND LINE]
-       vm console|pause|resume|reset|stop|kill NAME";
-/// What says how much memory a guest gets.
-const MEMORY: &str = "--memory";
+
+/// What can be done, and what it is for.
+const VERBS: &[(&str, &str)] = &[
+    ("list", "what the virtual machines are doing"),
+    ("console NAME", "type in a guest, which is started if need be; Ctrl-] leaves"),
+    ("start NAME [OPTION...]", "start it, until it is stopped with these options:"),
+    ("  --kernel PATH", "another kernel, a bzImage on KOITO's disk"),
+    ("  --initrd PATH", "another first file system, from there"),
+    ("  --memory SIZE", "another amount of memory: 256M, 1G"),
+    ("  --cpus N", "another number of processors"),
+    ("  --cmdline TEXT", "another command line: all that follows"),
+    ("stop NAME", "end it; its memory goes back"),
+    ("kill NAME", "end its monitor as if that had failed: it starts again as it was started"),
+    ("pause NAME", "stop the guest where it is"),
+    ("resume NAME", "let it go on"),
+    ("reset NAME", "press its reset button"),
+];
 
 /// The guest that a system with one begins with.
 pub fn first(environment: &Environment) -> Option<&'static str> {
@@ -33,77 +41,81 @@ pub fn first(environment: &Environment) -> Option<&'static str> {
 
 /// Carries out `vm` with these words.
 pub fn control(shell: &Shell<'_>, words: &[&str], to: &mut Terminal) -> fmt::Result {
-    let mut words = words.first().copied().unwrap_or_default().split_whitespace();
-    let (verb, name) = (words.next(), words.next());
-    if verb == Some("list") && name.is_none() {
-        return list(shell, to);
+    let (verb, rest) = split(words.first().copied().unwrap_or_default());
+    let (name, rest) = split(rest);
+    match (verb, name) {
+        ("" | "help", "") => return help(to),
+        ("list", "") => return list(shell, to),
+        _ => {}
     }
-    let (Some(verb), Some(name)) = (verb, name) else { return writeln!(to, "{USAGE}") };
+    let is_verb = |(usage, _): &&(&str, &str)| usage.split(' ').next() == Some(verb);
+    let Some((usage, _)) = VERBS.iter().find(is_verb) else {
+        return writeln!(to, "there is no `vm {verb}`; `vm help` lists what there is");
+    };
+    if name.is_empty() || !usage.contains("NAME") || !(rest.is_empty() || verb == "start") {
+        return writeln!(to, "write: vm {usage}");
+    }
     let Some(name) = GUESTS.into_iter().find(|guest| *guest == name) else {
-        return writeln!(to, "there is no virtual machine {name:?}");
+        let [first, second] = GUESTS;
+        return writeln!(to, "there is no virtual machine {name:?}, but {first} and {second}");
     };
     let Ok(port) = shell.environment.service(name) else {
         return writeln!(to, "this system was booted without guests (`cargo xtask run --guest`)");
     };
     let vm = VmClient::new(port);
     match verb {
-        "start" => start(shell, name, &vm, words.peekable(), to),
+        "start" => start(shell, name, &vm, rest, to),
         "stop" => report(supervise(shell, name, SupervisorClient::stop), "stopped", name, to),
         "kill" => report(supervise(shell, name, SupervisorClient::kill), "killed", name, to),
-        "pause" => report(vm.pause(), "paused", name, to),
-        "resume" => report(vm.resume(), "resumed", name, to),
-        "reset" => report(vm.reset(), "reset", name, to),
-        "console" => console(shell, name, &vm, to),
-        _ => writeln!(to, "{USAGE}"),
+        "pause" => switch(&vm, vm.pause(), "paused", name, to),
+        "resume" => switch(&vm, vm.resume(), "resumed", name, to),
+        "reset" => switch(&vm, vm.reset(), "reset", name, to),
+        _ => console(shell, name, &vm, to),
     }
 }
 
-/// Starts one, with as much memory as `words` say, if they begin with that, and what follows for its guest's command
-/// line, if anything does.
+/// The first word, and what follows it.
+fn split(text: &str) -> (&str, &str) {
+    let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    (word, rest.trim())
+}
+
+fn help(to: &mut Terminal) -> fmt::Result {
+    for (usage, purpose) in VERBS {
+        let command = if usage.starts_with(' ') { "  " } else { "vm" };
+        writeln!(to, "  {command} {usage:<22} {purpose}")?;
+    }
+    Ok(())
+}
+
+/// Starts one, with `options`.
 fn start(
     shell: &Shell<'_>,
     name: &str,
     vm: &VmClient,
-    mut words: Peekable<SplitWhitespace<'_>>,
+    options: &str,
     to: &mut Terminal,
 ) -> fmt::Result {
-    let memory = match words.next_if_eq(&MEMORY) {
-        None => None,
-        Some(_) => match words.next().and_then(bytes) {
-            None => return writeln!(to, "how much memory? write: {MEMORY} 256M, or 1G"),
-            wanted => wanted,
-        },
+    let memory = match VmOptions::parse(options) {
+        Ok(options) => options.memory,
+        Err(wrong) => return writeln!(to, "{wrong}"),
     };
-    let mut line = Vec::<u8, COMMAND_LINE_BYTES>::new();
-    let mut put = |text: &str| line.extend_from_slice(text.as_bytes());
-    for word in words {
-        if put(word).and_then(|()| put(" ")).is_err() {
-            return writeln!(to, "a command line has at most {COMMAND_LINE_BYTES} bytes");
-        }
-    }
-    let started = supervise(shell, name, |supervisor, name| match memory {
-        None => supervisor.start(name),
-        Some(memory) => supervisor.start_with(name, memory.saturating_add(MONITOR_BYTES)),
+    let Ok(arguments) = Arguments::try_from(options) else {
+        return writeln!(to, "options have at most {ARGUMENT_BYTES} bytes");
+    };
+    let pool = memory.map(|bytes| bytes.saturating_add(MONITOR_BYTES));
+    let started = supervise(shell, name, |supervisor, name| {
+        supervisor.start_with(name, pool, arguments.clone())
     });
-    if let Err(error) = started {
-        writeln!(to, "{name} is not started: {error}")?;
-        return explain(shell, name, error, to);
+    match started {
+        Err(Failure::Method(SupervisorError::NotNow)) => writeln!(to, "{name} runs already"),
+        Err(error) => {
+            writeln!(to, "{name} is not started: {error}")?;
+            explain(shell, name, error, to)
+        }
+        Ok(()) if is_up(shell, name, vm, to)? => writeln!(to, "{name} is started"),
+        Ok(()) => Ok(()),
     }
-    if !is_up(shell, name, vm, to)? {
-        return Ok(());
-    }
-    report(if line.is_empty() { Ok(()) } else { vm.boot(line) }, "started", name, to)
-}
-
-/// An amount of memory, such as `256M` or `1G`.
-fn bytes(text: &str) -> Option<u64> {
-    let (number, unit) = match (text.strip_suffix('M'), text.strip_suffix('G')) {
-        (Some(number), _) => (number, 20),
-        (None, Some(number)) => (number, 30),
-        (None, None) => return None,
-    };
-    let number = number.parse::<u32>().ok().filter(|number| *number > 0)?;
-    Some(u64::from(number) << unit)
 }
 
 /// Says how much memory there is, if a virtual machine could not have what it was to have.
@@ -151,13 +163,18 @@ fn is_up(
 
 /// What all of them are doing.
 fn list(shell: &Shell<'_>, to: &mut Terminal) -> fmt::Result {
-    writeln!(to, "name      condition  memory       exits  network card")?;
+    writeln!(to, "name      condition  CPUs    memory       up       exits  network card")?;
     for name in GUESTS {
         let Ok(port) = shell.environment.service(name) else { continue };
         match VmClient::new(port).status() {
             Ok(it) => {
-                let mebibytes = it.memory >> 20;
-                write!(to, "{name:<9} {:<9} {mebibytes:>4} MiB {:>11}", it.condition, it.exits)?;
+                let (mebibytes, seconds) = (it.memory >> 20, it.uptime / 1000);
+                write!(
+                    to,
+                    "{name:<9} {:<9} {:>5}  {mebibytes:>4} MiB",
+                    it.condition, it.processors
+                )?;
+                write!(to, "  {seconds:>5} s {:>11}", it.exits)?;
                 match it.address {
                     Some(address) => writeln!(to, "  {}", Address::from_number(address))?,
                     None => writeln!(to)?,
@@ -183,6 +200,13 @@ fn console(shell: &Shell<'_>, name: &'static str, vm: &VmClient, to: &mut Termin
         return Ok(());
     }
     writeln!(to, "({name}; Ctrl-] leaves)")?;
+    match vm.status().map(|it| it.condition) {
+        Ok(VmCondition::Off) => writeln!(to, "(it is off; `vm reset {name}` starts it again)")?,
+        Ok(VmCondition::Paused) => {
+            writeln!(to, "(it is paused; `vm resume {name}` lets it go on)")?
+        }
+        _ => {}
+    }
     let terminal = to.which();
     if vm.attach(terminal).is_err() {
         return writeln!(to, "{name} is gone");
@@ -208,14 +232,34 @@ fn supervise(
     action(&shell.supervisor, name.chars().collect())
 }
 
-fn report<E: fmt::Display>(
-    done: Result<(), Failure<E>>,
+/// Says what the supervisor did, or why it did not.
+fn report(
+    done: Result<(), Failure<SupervisorError>>,
     what: &str,
     name: &str,
     to: &mut Terminal,
 ) -> fmt::Result {
     match done {
         Ok(()) => writeln!(to, "{name} is {what}"),
-        Err(error) => writeln!(to, "{error}"),
+        Err(Failure::Method(SupervisorError::NotNow)) => writeln!(to, "{name} does not run"),
+        Err(error) => writeln!(to, "{name} is not {what}: {error}"),
+    }
+}
+
+/// Says what a monitor did, or why it did not.
+fn switch<E: fmt::Display>(
+    vm: &VmClient,
+    done: Result<(), Failure<E>>,
+    what: &str,
+    name: &str,
+    to: &mut Terminal,
+) -> fmt::Result {
+    match (done, vm.status()) {
+        (Ok(()), _) => writeln!(to, "{name} is {what}"),
+        (Err(_), Err(_)) => writeln!(to, "{name} does not run"),
+        (Err(Failure::Method(_)), Ok(it)) => {
+            writeln!(to, "{name} stays as it is: {}", it.condition)
+        }
+        (Err(error), _) => writeln!(to, "{name} is not {what}: {error}"),
     }
 }

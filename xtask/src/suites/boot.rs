@@ -1,9 +1,11 @@
-//! Boot tests: every script of a folder, played against a fresh machine.
+//! Boot tests: scripts, each played against a machine of its own.
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::Tally;
 use crate::cli::BootOptions;
@@ -11,37 +13,64 @@ use crate::drive::Script;
 use crate::progress::Step;
 use crate::repository::Repository;
 
-/// Plays every script in `folder`, on a machine with `options`; one test each. Where a script has several tries, a note
-/// tells of each that failed.
-pub fn run(
-    repository: &Repository,
-    step: &Step,
-    folder: &str,
-    options: &BootOptions,
-) -> Result<Tally> {
-    let mut tally = Tally::default();
-    for path in scripts(repository, folder)? {
-        let name = repository.relative(&path).display().to_string();
-        step.detail(&name);
-        let verdict = Script::read(&path).and_then(|script| {
-            let play = || script.perform(repository, options, |_| {});
-            (1..script.tries()).fold(play(), |verdict, _| {
-                verdict.or_else(|error| {
-                    tally.notes.push(format!("{name} is played once more: {error:#}"));
-                    play()
-                })
-            })
-        });
-        match verdict {
-            Ok(()) => tally.passed += 1,
-            Err(error) => tally.fail(format!("{name}: {error:#}")),
-        }
-    }
-    Ok(tally)
+/// How many machines run at the same time. Most have one processor, and often wait.
+const LANES: usize = 2;
+
+/// A script, and the options of its machine.
+pub struct Play {
+    /// The file.
+    pub script: PathBuf,
+    /// They go before what the script's header says.
+    pub options: BootOptions,
 }
 
-fn scripts(repository: &Repository, name: &str) -> Result<Vec<PathBuf>> {
-    let folder = repository.path(name);
+/// Plays every script in `folder`, on machines as they are without options; one test each.
+pub fn run(repository: &Repository, step: &Step, folder: &str) -> Result<Tally> {
+    let play = |script| Play { script, options: BootOptions::default() };
+    play_all(
+        repository,
+        step,
+        &scripts(repository, folder)?.into_iter().map(play).collect::<Vec<_>>(),
+    )
+}
+
+/// Plays all of `plays`; one test each.
+pub fn play_all(repository: &Repository, step: &Step, plays: &[Play]) -> Result<Tally> {
+    let waiting = Mutex::new(plays.iter());
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let lane = || {
+        let mut tally = Tally::default();
+        while let Some(play) = next() {
+            tally.add(perform(repository, step, play));
+        }
+        tally
+    };
+    thread::scope(|scope| {
+        let lanes = [(); LANES].map(|()| scope.spawn(lane));
+        let mut tally = Tally::default();
+        for lane in lanes {
+            tally.add(lane.join().map_err(|_| anyhow!("a thread panicked"))?);
+        }
+        Ok(tally)
+    })
+}
+
+fn perform(repository: &Repository, step: &Step, play: &Play) -> Tally {
+    let mut tally = Tally::default();
+    let name = repository.relative(&play.script).display().to_string();
+    step.detail(&name);
+    let verdict = Script::read(&play.script)
+        .and_then(|script| script.perform(repository, &play.options, |_| {}));
+    match verdict {
+        Ok(()) => tally.passed += 1,
+        Err(error) => tally.fail(format!("{name}: {error:#}")),
+    }
+    tally
+}
+
+/// The scripts in `folder`, in order.
+pub fn scripts(repository: &Repository, folder: &str) -> Result<Vec<PathBuf>> {
+    let folder = repository.path(folder);
     let entries =
         fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let mut scripts: Vec<PathBuf> = entries
@@ -50,7 +79,7 @@ fn scripts(repository: &Repository, name: &str) -> Result<Vec<PathBuf>> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "drive"))
         .collect();
     if scripts.is_empty() {
-        bail!("{name} has no scripts");
+        bail!("{} has no scripts", folder.display());
     }
     scripts.sort();
     Ok(scripts)

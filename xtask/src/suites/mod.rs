@@ -32,7 +32,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::check;
-use crate::cli::{BootOptions, Suite, TestOptions};
+use crate::cli::{Suite, TestOptions};
 use crate::linux::{LARGE, USUAL};
 use crate::progress::Step;
 use crate::repository::Repository;
@@ -124,7 +124,7 @@ fn run_suite(repository: &Repository, suite: Suite, options: &TestOptions) -> Ta
         Suite::Linux => linux::run(repository, &USUAL, options, &step),
         Suite::LinuxLarge => linux::run(repository, &LARGE, options, &step),
         Suite::Fuzz => fuzz::run(repository, &step),
-        Suite::Boot => boot::run(repository, &step, "tests/boot", &BootOptions::default()),
+        Suite::Boot => boot::run(repository, &step, "tests/boot"),
         Suite::LinuxGuest => linux_guest::run(repository, &step),
         Suite::Check => check::tally(repository, &step),
     };

@@ -223,6 +223,8 @@ pub(crate) mod unusual {
     pub(crate) const FORGETS: u32 = 8;
     /// With the same, it takes no non-maskable interrupt.
     pub(crate) const HELD_OFF: u32 = 16;
+    /// With the same, an interrupt is injected.
+    pub(crate) const INTERRUPT: u32 = 32;
 }
 
 /// Writes IA32_TSC_AUX, which `rdtscp` and `rdpid` tell. The machine's own is 0.
@@ -242,11 +244,9 @@ pub(crate) const BREAKPOINTS: u64 = 0xff;
 /// there are no guests.
 pub fn detect(extended_states: u64) -> Option<Technique> {
     let id = CpuId::new().get_extended_processor_and_feature_identifiers();
-    if extended_states == 0 || !id.is_some_and(|features| features.has_rdtscp()) {
-        return None;
-    }
-    let svm = svm::is_there().then_some(Technique::Svm);
-    svm.or_else(|| vmx::is_there().then_some(Technique::Vmx))
+    let is_able = extended_states != 0 && id.is_some_and(|features| features.has_rdtscp());
+    let find = |is_there: fn() -> bool, it| (is_able && is_there()).then_some(it);
+    find(svm::is_there, Technique::Svm).or_else(|| find(vmx::is_there, Technique::Vmx))
 }
 
 /// Puts the technique that the CPUs have to use, with memory from `space`.
@@ -385,6 +385,7 @@ unsafe extern "Rust" {
 /// What the stubs call on the way in where something is not as it usually is.
 pub(crate) extern "C" fn before_entry(cpu: &Cpu, guest: &Guest) {
     take_over(cpu, guest);
+    svm::offer(guest);
     guest.load_unusual();
 }
 
@@ -456,9 +457,7 @@ impl Virt for X86_64 {
     }
 
     fn set_exit_groups(&self, state: PhysicalAddress, reason: ExitReason, groups: StateGroups) {
-        if let Some(cell) = guest(state).groups.get(reason as usize) {
-            cell.set(groups.bits());
-        }
+        guest(state).groups[reason as usize % REASONS].set(groups.bits());
     }
 
     fn read_guest(&self, state: PhysicalAddress, groups: StateGroups, put: &mut dyn FnMut(u64)) {

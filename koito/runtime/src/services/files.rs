@@ -80,7 +80,7 @@ pub enum FileError {
     NoSpace = 6,
     /// The name is too long.
     NameTooLong = 7,
-    /// The file system is to be read only.
+    /// The file system is to be read only, by everybody or by this client.
     ReadOnly = 8,
     /// The path or the argument makes no sense.
     Invalid = 9,
@@ -88,6 +88,8 @@ pub enum FileError {
     Corrupt = 10,
     /// There is no disk, or it failed.
     Disk = 11,
+    /// It is no regular file.
+    NotFile = 12,
 }
 
 impl fmt::Display for FileError {
@@ -103,6 +105,7 @@ impl fmt::Display for FileError {
             Self::ReadOnly => "the file system cannot be written",
             Self::Invalid => "the path makes no sense",
             Self::Corrupt => "the file system is damaged, or not known",
+            Self::NotFile => "it is no regular file",
             Self::Disk => "there is no disk, or it failed",
         })
     }
@@ -143,6 +146,11 @@ pub trait Files {
     /// it again.
     #[method(ordinal = 10, retry = idempotent)]
     fn leave(&self) -> Result<(), FileError>;
+
+    /// Puts what a file has at `offset` into the memory of the client's channel, and answers how much: fewer bytes than
+    /// `into` has room for only at its end.
+    #[method(ordinal = 28, retry = idempotent)]
+    fn read_into(&self, path: Path, offset: u64, into: NodeStretch) -> Result<u64, FileError>;
 
     // By node, for clients with a channel. What a method says of stretches lies in its memory.
 

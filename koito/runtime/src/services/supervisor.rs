@@ -4,7 +4,7 @@ use core::fmt;
 
 use nun::service::{Epoch, String, Wire};
 
-use crate::environment::Name;
+use crate::environment::{Arguments, Name};
 
 /// How a component is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
@@ -103,6 +103,8 @@ pub enum SupervisorError {
     Unsupported = 4,
     /// Its manifest entry does not allow so much memory.
     Quota = 5,
+    /// It does not run on request, so it starts as its manifest entry says.
+    Fixed = 7,
     /// The machine has not so much memory left.
     Memory = 6,
 }
@@ -113,6 +115,7 @@ impl fmt::Display for SupervisorError {
             Self::Unknown => "there is no such component",
             Self::NotNow => "it runs already, or does not run",
             Self::Failed => "it could not be started",
+            Self::Fixed => "it starts only as the manifest says",
             Self::Quota => "it may not have so much memory",
             Self::Memory => "there is not so much memory left",
             Self::Unsupported => "the machine does not say how, or does not do it",
@@ -121,7 +124,7 @@ impl fmt::Display for SupervisorError {
 }
 
 /// Starts and stops components.
-#[nun::service(version = 3)]
+#[nun::service(version = 4)]
 pub trait Supervisor {
     /// Component `index`, counted from 0.
     #[method(ordinal = 1, retry = idempotent)]
@@ -144,8 +147,13 @@ pub trait Supervisor {
     /// Switches the machine off, or resets it. If it answers, it did not work.
     #[method(ordinal = 7, retry = at_most_once)]
     fn power(&self, state: PowerState) -> Result<(), SupervisorError>;
-    /// Starts a component that runs on request and does not run, with a pool of at least `pool` bytes in place of
-    /// what its manifest entry says.
-    #[method(ordinal = 8, retry = at_most_once)]
-    fn start_with(&self, name: Name, pool: u64) -> Result<(), SupervisorError>;
+    /// Starts a component that runs on request and does not run, until it is stopped with a pool of at least `pool`
+    /// bytes and these arguments, unless they are empty, in place of what its manifest entry says.
+    #[method(ordinal = 9, retry = at_most_once)]
+    fn start_with(
+        &self,
+        name: Name,
+        pool: Option<u64>,
+        arguments: Arguments,
+    ) -> Result<(), SupervisorError>;
 }

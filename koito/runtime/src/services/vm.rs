@@ -6,9 +6,6 @@ use nun::service::{Vec, Wire};
 
 use super::KEY_BYTES;
 
-/// Most bytes of a command line that a guest is given by hand.
-pub const COMMAND_LINE_BYTES: usize = 256;
-
 /// Bytes of its pool that a monitor needs itself: all others are its guest's memory.
 pub const MONITOR_BYTES: u64 = 4 << 20;
 
@@ -50,8 +47,12 @@ pub enum VmTerminal {
 pub struct VmStatus {
     /// How it is.
     pub condition: VmCondition,
+    /// How many processors it has.
+    pub processors: u8,
     /// Bytes of its memory.
     pub memory: u64,
+    /// Milliseconds since its guest last began.
+    pub uptime: u64,
     /// How often its guest was left.
     pub exits: u64,
     /// The address of its network card, the first byte being the highest of six.
@@ -63,21 +64,18 @@ pub struct VmStatus {
 pub enum VmError {
     /// It is so already, or is off.
     NotNow = 1,
-    /// It could not be done.
-    Failed = 2,
 }
 
 impl fmt::Display for VmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotNow => "it is so already, or is off",
-            Self::Failed => "it could not be done; the log says why",
-        })
+        match self {
+            Self::NotNow => f.write_str("it is so already, or is off"),
+        }
     }
 }
 
 /// Controls a virtual machine, and types on its serial port.
-#[nun::service(version = 2)]
+#[nun::service(version = 3)]
 pub trait Vm {
     /// How it is.
     #[method(ordinal = 1, retry = idempotent)]
@@ -98,10 +96,7 @@ pub trait Vm {
     /// Lets it go on.
     #[method(ordinal = 5, retry = at_most_once)]
     fn resume(&self) -> Result<(), VmError>;
-    /// Lets it begin again, also when it is off.
-    #[method(ordinal = 6, retry = at_most_once)]
-    fn reset(&self) -> Result<(), VmError>;
-    /// The same, from now on with another command line.
-    #[method(ordinal = 7, retry = at_most_once)]
-    fn boot(&self, command_line: Vec<u8, COMMAND_LINE_BYTES>) -> Result<(), VmError>;
+    /// Lets it begin again, soon, also when it is off.
+    #[method(ordinal = 10, retry = at_most_once)]
+    fn reset(&self);
 }

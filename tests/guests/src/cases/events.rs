@@ -7,7 +7,7 @@ use nun::abi::guest::{Event, ExitReason, GuestVerdict, PortAccess, StateGroups};
 use crate::guest::{Answer, CODE, Guest, Left};
 use crate::test::Test;
 
-cases!("events": an_interrupt_at_once, a_window_opens, no_window_without_asking,
+cases!("events": an_interrupt_at_once, an_interrupt_comes_once, a_window_opens, no_window_without_asking,
     a_non_maskable_interrupt, what_was_interrupted_is_injected_again, another_event_instead,
     an_exception_for_the_guest);
 
@@ -72,6 +72,47 @@ fn an_interrupt_at_once(test: &mut Test) -> Verdict {
     let left = guest.answer(Answer::after(left.length(2)))?;
     check_eq!(left.reason, Some(ExitReason::Halt));
     check!(left.situation().is_interruptible());
+    Ok(())
+}
+
+guest_code!(
+    ONCE,
+    "once",
+    ".code16",
+    "sti",
+    "2:",
+    "out 0x80, al",
+    "mov ecx, 0x100000",
+    "3:",
+    "dec ecx",
+    "jnz 3b",
+    "jmp 2b",
+    ".org guest_once + 0x40, 0x90",
+    "inc word ptr [0x500]",
+    "iret",
+);
+/// Where it counts its interrupts.
+const INTERRUPTS: usize = 0x500;
+
+// Locked access to what is not aligned: emulators stop all other processors for it.
+guest_code!(STOPPER, "stopper", ".code16", "2:", "lock inc word ptr [0x501]", "jmp 2b");
+
+/// Whatever else the machine does to a processor meanwhile.
+fn an_interrupt_comes_once(test: &mut Test) -> Verdict {
+    const ROUNDS: u64 = 20;
+    let far = test.far();
+    let mut other = Guest::on(test, far, STOPPER())?;
+    other.begin_real()?;
+    other.pcb.resume()?;
+    let mut guest = Guest::real(test, ONCE())?;
+    guest.memory.copy_from(4 * usize::from(VECTOR), &(HANDLER as u32).to_le_bytes());
+    let mut left = guest.start()?;
+    for round in 0..ROUNDS {
+        check_port(&left, 0x80)?;
+        check_eq!(guest.memory.read(INTERRUPTS), round);
+        left = guest.answer(inject(Answer::after(left.length(2)), Event::interrupt(VECTOR)))?;
+    }
+    check_eq!(guest.memory.read(INTERRUPTS), ROUNDS);
     Ok(())
 }
 

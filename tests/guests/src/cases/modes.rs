@@ -128,7 +128,6 @@ fn page_faults_inside(test: &mut Test) -> Verdict {
 }
 
 fn page_tables_outside_memory(test: &mut Test) -> Verdict {
-    const WALKING: u64 = 1 << 8;
     let mut guest = Guest::real(test, LONG())?;
     guest.begin_long()?;
     let mut control = guest.read::<7>(StateGroups::CONTROL)?;
@@ -136,7 +135,7 @@ fn page_tables_outside_memory(test: &mut Test) -> Verdict {
     guest.write(StateGroups::CONTROL, &control)?;
     let left = guest.start()?;
     check_eq!((left.reason, left.exit.value), (Some(ExitReason::Memory), 0x50000));
-    check!(left.exit.detail & WALKING != 0);
+    check!(left.exit.detail & ExitReason::TABLES_WALKED != 0);
     // Where the tables are, seen at another address.
     let window = guest.window_at(test, 0x50000)?;
     window.map(0x50000, 2, 1, Access::READ | Access::WRITE, Default::default())?;

@@ -49,6 +49,16 @@ pub(crate) fn handle(guest: &Guest) -> bool {
     true
 }
 
+/// An interrupt that is injected waits in the processor instead, which takes it before anything else: as an event, an
+/// emulator (QEMU) delivers it a second time now and then. It stays an event where a window has that place.
+pub(crate) fn offer(guest: &Guest) {
+    if guest.unusual.get() & unusual::INTERRUPT != 0 && guest.window.get() == 0 {
+        let vector = word(guest, vmcb::EVENT).replace(0) << vmcb::VECTOR.trailing_zeros();
+        let mask = vmcb::WAITING | vmcb::VECTOR;
+        vmcb::change(guest, vmcb::VIRTUAL_INTERRUPT, mask, vmcb::WAITING | vector);
+    }
+}
+
 /// What an exit interrupted is injected again; and a guest that is left as it returns from a non-maskable interrupt
 /// goes on, and takes others.
 pub(crate) fn keep_event(guest: &Guest) {
@@ -56,13 +66,21 @@ pub(crate) fn keep_event(guest: &Guest) {
         word(guest, vmcb::EXIT_CODE).set(NOTHING.into());
         hold_off(guest, false);
     }
+    let control = word(guest, vmcb::VIRTUAL_INTERRUPT).get();
+    let is_refused = word(guest, vmcb::EXIT_CODE).get() as u32 == INVALID;
+    let is_offered = guest.unusual.get() & unusual::INTERRUPT != 0 && guest.window.get() == 0;
+    if is_offered && (is_refused || control & vmcb::IS_WAITING != 0) {
+        // It was not taken, or only begun with.
+        let event = Event::interrupt((control >> vmcb::VECTOR.trailing_zeros()) as u8);
+        word(guest, vmcb::EXIT_EVENT).set(event.0);
+        vmcb::change(guest, vmcb::VIRTUAL_INTERRUPT, vmcb::WAITING, 0);
+    }
     let interrupted = Event(word(guest, vmcb::EXIT_EVENT).replace(0));
     let repeats = interrupted.kind() == SOFTWARE
         || interrupted.kind() == Event::EXCEPTION
             && BREAKPOINT_OR_OVERFLOW.contains(&interrupted.vector());
-    if interrupted.is_valid() && !repeats {
-        inject(guest, interrupted);
-    }
+    let is_due = interrupted.is_valid() && !repeats;
+    inject(guest, if is_due { interrupted } else { Event::NONE });
 }
 
 /// Why `guest` was left, for its monitor.
@@ -82,7 +100,7 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
         0x7c if first & 1 == 0 => (ExitReason::ReadRegister, rcx.get() & LOW, 0),
         0x7c => (ExitReason::WriteRegister, rcx.get() & LOW, rdx.get() << 32 | rax & LOW),
         0x400 => (ExitReason::Memory, attempted(first), second),
-        code => rare(guest, code),
+        code => rare(guest, code, [first, second, rax]),
     };
     let length = Some(next.wrapping_sub(rip)).filter(|length| *length <= LONGEST).unwrap_or(0);
     let control = [vmcb::RFLAGS, vmcb::CR0, vmcb::EFER].map(get);
@@ -110,11 +128,8 @@ const fn port_access(info: u64) -> u64 {
 
 /// The same of exits for less frequent reasons: reason, detail and value.
 #[inline(never)]
-fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
-    let get = |offset| word(guest, offset).get();
-    let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
+fn rare(guest: &Guest, code: u32, [first, second, rax]: [u64; 3]) -> (ExitReason, u64, u64) {
     let [_, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
-    let rax = get(vmcb::RAX);
     let instruction = |which: GuestInstruction| (ExitReason::Instruction, which as u64, 0);
     match code {
         EXCEPTION..=0x5f => (ExitReason::Exception, exception(code as u8 & 31, first), second),
@@ -136,21 +151,18 @@ fn rare(guest: &Guest, code: u32) -> (ExitReason, u64, u64) {
 
 /// What was tried when a nested fault came, from the first word about it.
 fn attempted(info: u64) -> u64 {
-    const WALKING: u64 = 1 << 8;
     let access = match info {
         _ if info & FETCH != 0 => Access::EXECUTE,
         _ if info & STORE != 0 => Access::WRITE,
         _ => Access::READ,
     };
-    access.bits() | if info & WALK != 0 { WALKING } else { 0 }
+    access.bits() | if info & WALK != 0 { ExitReason::TABLES_WALKED } else { 0 }
 }
 
 /// The event with which an intercepted exception goes on.
 fn exception(vector: u8, error: u64) -> u64 {
-    match exceptions::has_error_code(vector) {
-        true => Event::exception_with_code(vector, error as u32).0,
-        false => Event::exception(vector).0,
-    }
+    let code = Event::HAS_CODE | error << 32;
+    Event::exception(vector).0 | if exceptions::has_error_code(vector) { code } else { 0 }
 }
 
 /// Where RAX stands.
@@ -171,6 +183,7 @@ pub(crate) fn advance(guest: &Guest, bytes: u64) {
 #[inline(never)]
 pub(crate) fn inject(guest: &Guest, event: Event) {
     let before = Event(word(guest, vmcb::EVENT).replace(event.0));
+    guest.set_unusual(unusual::INTERRUPT, event.is_interrupt());
     if event.is_non_maskable() || before.is_non_maskable() {
         hold_off(guest, event.is_non_maskable());
     }

@@ -14,7 +14,7 @@ use raw_cpuid::CpuId;
 use x86_64::registers::control::{Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 
-pub(super) use self::exit::{advance, await_window, exit, handle, inject, keep_event, rax};
+pub(super) use self::exit::{advance, await_window, exit, handle, inject, keep_event, offer, rax};
 pub(super) use self::state::{read, reset, use_debug, write};
 use super::{Guest, PAGE, SHARED_PAGES, permit, seen, tags, unusual};
 use crate::features::IA32_PAT;
@@ -38,11 +38,9 @@ pub(super) fn is_there() -> bool {
     let has = CpuId::new()
         .get_extended_processor_and_feature_identifiers()
         .is_some_and(|features| features.has_svm());
-    if !has || __cpuid(SVM_FEATURES).edx & NESTED_PAGING == 0 {
-        return false;
-    }
+    let has_nested_paging = has && __cpuid(SVM_FEATURES).edx & NESTED_PAGING != 0;
     // SAFETY: a CPU with SVM has the register; reading it changes nothing.
-    unsafe { Msr::new(VM_CR).read() & VM_CR_DISABLED == 0 }
+    has_nested_paging && unsafe { Msr::new(VM_CR).read() & VM_CR_DISABLED == 0 }
 }
 
 /// Fills in the permission maps, in the shared `pages`: everything leaves the guest but its own

@@ -28,10 +28,12 @@ offsets! {
 
 /// In [`SHADOW`]: the instruction before holds interrupts off.
 pub(crate) const IN_SHADOW: u64 = 1;
-/// In [`VIRTUAL_INTERRUPT`]: priority of the task (CR8), an interrupt is waiting, whatever that
-/// priority is, RFLAGS.IF is the guest's alone.
+/// In [`VIRTUAL_INTERRUPT`]: priority of the task (CR8); an interrupt is waiting, and does so whatever that
+/// priority is; RFLAGS.IF is the guest's alone; the vector of what waits.
 pub(crate) const TASK_PRIORITY: u64 = 0xf;
-pub(crate) const WAITING: u64 = 1 << 8 | 1 << 20;
+pub(crate) const IS_WAITING: u64 = 1 << 8;
+pub(crate) const WAITING: u64 = IS_WAITING | 1 << 20;
+pub(crate) const VECTOR: u64 = 0xff << 32;
 pub(crate) const OWN_FLAG: u64 = 1 << 24;
 /// In [`INTERCEPT_REGISTERS`]: debug registers, all of them.
 pub(crate) const INTERCEPT_DEBUG: u64 = !0 << 32;

@@ -36,8 +36,6 @@ const HARDWARE_EXCEPTION: u64 = Event::EXCEPTION << Event::KIND_SHIFT;
 /// Access to guest-physical memory: the bit of a linear address, and that it was not for tables.
 const LINEAR: u64 = 1 << 7;
 const NOT_TABLES: u64 = 1 << 8;
-/// Bit of the detail of [`ExitReason::Memory`] that the guest's tables were walked.
-const WALK: u64 = 1 << 8;
 
 /// Reason, detail and value of the last exit, with RAX, RBX, RCX, RDX as they were.
 pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u64, u64) {
@@ -73,7 +71,7 @@ pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u6
         basic::MEMORY => {
             let qualification = read(Field::QUALIFICATION);
             let walks = qualification & (LINEAR | NOT_TABLES) == LINEAR;
-            let tried = qualification & 7 | if walks { WALK } else { 0 };
+            let tried = qualification & 7 | if walks { ExitReason::TABLES_WALKED } else { 0 };
             (ExitReason::Memory, tried, read(Field::GUEST_PHYSICAL))
         }
         // Memory that may not be accessed at all has entries that the CPU calls wrong.
