@@ -132,7 +132,7 @@ impl<'a> Vm<'a> {
                 let _ = self.reset();
             }
         }
-        if self.paused.is_some() || self.ended.is_some() {
+        if self.paused.is_some() || self.is_off {
             return Ok(());
         }
         self.board().advance(self.now());
@@ -142,7 +142,7 @@ impl<'a> Vm<'a> {
 
     /// When the alarm has to ring, in ticks, if that is before it rings anyway: it is set for that now.
     pub fn take_alarm(&self) -> Option<u64> {
-        if self.paused.is_some() || self.ended.is_some() {
+        if self.paused.is_some() || self.is_off {
             return None;
         }
         let deadline = self.board().deadline()?;
