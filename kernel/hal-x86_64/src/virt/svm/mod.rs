@@ -36,10 +36,9 @@ const REGISTER_MAP: u64 = 3 * PAGE;
 
 /// Whether this CPU has SVM with nested paging, switched on.
 pub(super) fn is_there() -> bool {
-    let has = CpuId::new()
-        .get_extended_processor_and_feature_identifiers()
-        .is_some_and(|features| features.has_svm());
-    let has_nested_paging = has && __cpuid(SVM_FEATURES).edx & NESTED_PAGING != 0;
+    let id = CpuId::new().get_extended_processor_and_feature_identifiers();
+    let has_svm = id.is_some_and(|features| features.has_svm());
+    let has_nested_paging = has_svm && __cpuid(SVM_FEATURES).edx & NESTED_PAGING != 0;
     // SAFETY: a CPU with SVM has the register; reading it changes nothing.
     has_nested_paging && unsafe { Msr::new(VM_CR).read() & VM_CR_DISABLED == 0 }
 }
