@@ -60,7 +60,7 @@ const VIDEO_BIOS: &str = "/usr/share/bochs/VGABIOS-lgpl-latest";
 const MODEL: &str = "broadwell_ult";
 
 /// How long it takes to write a CD.
-const WRITE_LIMIT: Duration = Duration::from_secs(60);
+const WRITE_LIMIT: Duration = Duration::from_secs(300);
 /// How often a waiting reader looks.
 const POLL: Duration = Duration::from_millis(20);
 

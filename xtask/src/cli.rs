@@ -53,7 +53,7 @@ pub enum Command {
     /// Lines of a script that wait: `expect TEXT`, `keep TEXT` (a line with it, which is remembered), `same TEXT` (that
     /// line again), `see TEXT` (on the screen), `end` (of the machine). Lines that type: `send TEXT` (ends with the Enter
     /// key), `type TEXT` (does not), `control KEY`; on the machine's keyboard, `press TEXT` and `key NAME`. `timeout SECONDS`
-    /// limits each wait that follows (30 at first), `intact` has e2fsck judge the disk.
+    /// limits each wait that follows (180 at first), `intact` has e2fsck judge the disk.
     ///
     /// Comments begin with `#`. Before the first line, `# system: NAME`, `# entry: uefi|direct`, `# cpus: N`,
     /// `# memory: SIZE`, `# guest-cpus: N` and `# guest-cmdline: TEXT` give defaults for the options of the same names;
@@ -206,9 +206,13 @@ pub struct TestOptions {
     /// The one attack to make instead of all
     #[arg(long)]
     pub attack: Option<String>,
-    /// The seed of its random numbers
+    /// The seed of its random numbers, and of those of `host`, `loader` and `explore` [default: 1]
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Cases of each random test of `host`, `loader` and `explore`; a long one plays a part of them
+    /// [default: 256, of `explore` 10000]
+    #[arg(long)]
+    pub cases: Option<u32>,
     /// CPUs of the machines that `linux`, `linux-large` and `linux-hostile` boot [default: 1]
     #[arg(long)]
     pub cpus: Option<u32>,

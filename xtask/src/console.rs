@@ -14,7 +14,7 @@ use crate::qemu::Ending;
 use crate::supervise::Supervised;
 
 /// How long QEMU may take to end once it closed its output.
-const EXIT_LIMIT: Duration = Duration::from_secs(5);
+const EXIT_LIMIT: Duration = Duration::from_secs(60);
 
 /// What the console has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,7 +165,7 @@ mod tests {
         command.args(["-c", "read line; echo got $line; echo why >&2; exit 33"]);
         let mut console = Console::start(command.stdin(Stdio::piped())).unwrap();
         console.send(b"this\n").unwrap();
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         assert_eq!(console.next(deadline), Event::Output(b"got this\n".to_vec()));
         assert_eq!(console.next(deadline), Event::Ended(Ending::Passed));
     }

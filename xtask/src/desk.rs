@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use koito_terminal::{Colour, GLYPH_HEIGHT, GLYPH_WIDTH, Glyph, Glyphs};
 
 /// How long QEMU may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What QEMU's monitor says when it has carried out a command.
 const PROMPT: &[u8] = b"(qemu) ";
 

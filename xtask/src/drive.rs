@@ -22,7 +22,7 @@ use crate::session::Session;
 use listener::Listener;
 
 /// Patience with an expectation until the script says otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(180);
 /// From one look at the screen to the next.
 const GLANCE: Duration = Duration::from_millis(200);
 /// What the Enter key sends on a serial line.

@@ -178,7 +178,7 @@ impl<B: Bus> Machine<B> {
     fn halt(&self, exit: &Exit, length: u8, visit: Visit<'_>) -> Next {
         if !exit.situation.has(Situation::INTERRUPTS) {
             // Nothing but another processor gets it out of this.
-            return if visit.processor == 0 { Next::Stop(Stop::Halted) } else { Next::Wait };
+            return Next::Wait;
         }
         self.board.advance_local(visit.processor, visit.now);
         match self.take_interrupt(visit.processor) {

@@ -17,7 +17,7 @@ pub enum Stop {
     TripleFault,
     /// It switched itself off.
     Off,
-    /// It halted without a way to be woken.
+    /// All its processors halted without a way to be woken.
     Halted,
     /// It has its code or its page tables at this address, where no memory is.
     NoMemory(u64),
@@ -45,7 +45,7 @@ impl fmt::Display for Stop {
             Self::Reset => f.write_str("it asked for a reset"),
             Self::TripleFault => f.write_str("a triple fault"),
             Self::Off => f.write_str("it switched itself off"),
-            Self::Halted => f.write_str("it halted with interrupts off"),
+            Self::Halted => f.write_str("all its processors halted with interrupts off"),
             Self::NoMemory(address) => {
                 write!(f, "code or page tables at {address:#x}, where no memory is")
             }

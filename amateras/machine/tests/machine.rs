@@ -294,7 +294,7 @@ fn who_halts_sleeps_until_an_interrupt_or_for_good() {
     let halt = exit(OPEN | 1, 0, 0);
     assert_eq!(answer(&mut machine, ExitReason::Halt, &halt), Next::Halt(1));
     let dead = exit(OPEN & !Situation::INTERRUPTS | 1, 0, 0);
-    assert_eq!(answer(&mut machine, ExitReason::Halt, &dead), Next::Stop(Stop::Halted));
+    assert_eq!(answer(&mut machine, ExitReason::Halt, &dead), Next::Wait);
     ask(&mut machine);
     let it = run(answer(&mut machine, ExitReason::Halt, &halt));
     assert_eq!((it.words[4], it.verdict.bytes_done()), (Event::interrupt(0x34).0, 1));

@@ -4,7 +4,7 @@
 use core::sync::atomic::Ordering;
 
 use amateras_devices::{Start, Timeline, Visit};
-use amateras_machine::{Answer, End, Next, Notes, Processor as _, Stand};
+use amateras_machine::{Answer, End, Next, Notes, Processor as _, Stand, Stop};
 use nun::abi::MESSAGE_REGISTERS;
 use nun::abi::guest::{Exit, ExitReason, GuestVerdict, StateGroups};
 use nun::{Error, Message, ticks};
@@ -54,6 +54,10 @@ impl Server {
         let visit = Visit { processor: number, memory: &mut memory, now };
         let mut registers = Registers(processor.pcb);
         let next = shared.machine.exit(&mut self.notes, label, &exit, &mut registers, visit);
+        let mut end = |stop| {
+            shared.end(End { stop, stand: Stand::of(number, &exit, &mut registers) });
+            shared.call_first(self.seat)
+        };
         let reply = match next {
             Next::Run(Answer { verdict, words }) => {
                 if verdict.has(GuestVerdict::WINDOW) {
@@ -71,12 +75,14 @@ impl Server {
             }
             Next::Wait => {
                 processor.set_doing(Doing::Waiting);
+                if shared.is_dead() {
+                    end(Stop::Halted)?;
+                }
                 stopped_after(0)
             }
             Next::Stop(stop) => {
                 processor.set_doing(Doing::Waiting);
-                shared.end(End { stop, stand: Stand::of(number, &exit, &mut registers) });
-                shared.call_first(self.seat)?;
+                end(stop)?;
                 stopped_after(0)
             }
         };

@@ -120,6 +120,13 @@ impl Shared {
         self.alarm.store(NEVER, Ordering::Release);
     }
 
+    /// Whether no processor can ever go on: each waits for another to start it.
+    pub fn is_dead(&self) -> bool {
+        let is_started = |number| self.machine.board.has_start(number);
+        let mut all = self.processors.iter().enumerate();
+        all.all(|(number, it)| it.doing() == Doing::Waiting && !is_started(number))
+    }
+
     /// The guest does not go on. The first reason counts.
     pub fn end(&self, end: End) {
         self.ended.lock().get_or_insert(end);

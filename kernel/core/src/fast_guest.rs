@@ -39,7 +39,6 @@ impl<H: Hal> Kernel<H> {
         let (reason, exit) = technique.exit(guest);
         context.set_words(&exit.words());
         let info = self.exit_info(guest, reason, to);
-        technique.rest_guest(guest);
         context.answer_without_words(identifier, info.0);
         Guests::switch(self.hal(), cpu, context);
         Some(self.hal().resume(cpu, context))

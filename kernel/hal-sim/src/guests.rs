@@ -71,8 +71,6 @@ impl Exits for SimMachine {
         (ExitReason::from_number(number).unwrap_or(ExitReason::Other), exit)
     }
 
-    fn rest_guest(&self, _guest: PhysicalAddress) {}
-
     fn answer_exit(&self, guest: PhysicalAddress, verdict: GuestVerdict, words: &Words) {
         let done = self.get(guest, STATE + RIP).wrapping_add(verdict.bytes_done());
         self.put(guest, STATE + RIP, done);

@@ -270,6 +270,9 @@ impl a9n_hal::Context for Context {
     }
 
     fn set_guest(&self, guest: Option<PhysicalAddress>) {
+        if self.guest.get() != 0 {
+            virt::vmx::take_back(self.guest.get());
+        }
         self.guest.set(guest.map_or(0, virt::address));
         self.mode.set(if guest.is_some() { Mode::Guest } else { Mode::Whole });
     }

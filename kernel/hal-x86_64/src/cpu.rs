@@ -45,7 +45,7 @@ pub struct Cpu {
     pub(crate) guest: AtomicU64,
     /// Those of guests.
     pub(crate) tags: Tags,
-    /// Physical address of the VMCS that it holds, 0 for none.
+    /// Address of the virtual CPU whose VMCS it holds, 0 for none.
     pub(crate) vmcs: AtomicU64,
     /// Physical address of the page that virtualisation wants for each CPU.
     pub(crate) own_page: AtomicU64,

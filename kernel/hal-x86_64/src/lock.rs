@@ -5,12 +5,15 @@
 //! back when the CPU is ready to run whoever comes next. The fast paths do the same in assembly
 //! (see [`entry`](crate::entry)).
 //!
-//! # Nobody waits for another CPU while holding the lock
+//! # Whoever waits serves
 //! What another CPU has to do is asked for with the lock held, and waited for after it was given
 //! back ([`shootdown::settle`]). Whoever waits, for the lock or for an answer, does meanwhile what
 //! others ask of him. So each wait ends: the lock's holder waits for nobody, and a CPU that was
 //! asked is in user mode or idle, where the request interrupts it; or it waits, and serves; or it
 //! holds the lock, and will do one of these next.
+//!
+//! One thing is waited for with the lock held: that a CPU gives back a virtual CPU's state
+//! ([`virt::vmx::take_back`]). That CPU does not have the lock, so it is one of the others.
 //!
 //! # What is true while the lock is held
 //! - `root` of every CPU is what its CR3 holds, or names a user root although CR3 holds the
@@ -87,7 +90,9 @@ impl<T> Exclusive<T> {
         // SAFETY: this CPU holds the lock, or is the only one; and it was not in the kernel.
         let next = event(unsafe { &mut *self.0.get() });
         vector::give(cpu, next);
-        virt::vmx::give(cpu, next.map_or(0, |next| next.guest.get()));
+        if virt::is_vmx() {
+            virt::vmx::pass_on(cpu, next.map_or(0, |next| next.guest.get()));
+        }
         let pointer = next.map_or(ptr::null(), ptr::from_ref);
         if shared {
             translations::load(cpu, next);

@@ -35,13 +35,19 @@ const _: () = assert!(KERNEL_DATA == KERNEL_CODE + 8 && USER_CODE == SYSRET_BASE
 /// One CPU's descriptor table and task state. Written once, before they are loaded.
 #[repr(C)]
 pub struct Segments {
+    /// Where the table is: the way out of a guest loads it, too.
+    pub(crate) pointer: UnsafeCell<DescriptorTablePointer>,
     table: UnsafeCell<[u64; 7]>,
     task: UnsafeCell<MaybeUninit<TaskStateSegment>>,
 }
 
 impl Segments {
     pub(crate) const fn new() -> Self {
-        Self { table: UnsafeCell::new([0; 7]), task: UnsafeCell::new(MaybeUninit::zeroed()) }
+        Self {
+            pointer: UnsafeCell::new(DescriptorTablePointer { limit: 0, base: VirtAddr::zero() }),
+            table: UnsafeCell::new([0; 7]),
+            task: UnsafeCell::new(MaybeUninit::zeroed()),
+        }
     }
 
     /// Address of the descriptor table.
@@ -52,19 +58,6 @@ impl Segments {
     /// Address of the task state.
     pub(crate) fn task_address(&self) -> u64 {
         self.task.get() as u64
-    }
-
-    /// Loads the descriptor table anew, on its CPU: what left a guest has it with another limit.
-    pub(crate) fn reload_table(&self) {
-        // SAFETY: it is the table that `load` made, and is loaded already.
-        unsafe { lgdt(&self.pointer()) }
-    }
-
-    fn pointer(&self) -> DescriptorTablePointer {
-        DescriptorTablePointer {
-            limit: (size_of::<[u64; 7]>() - 1) as u16,
-            base: VirtAddr::new_truncate(self.table_address()),
-        }
     }
 }
 
@@ -79,13 +72,20 @@ pub unsafe fn load(area: &'static Area) {
     task.privilege_stack_table[0] = VirtAddr::new_truncate(area.stack_top());
     let top = |stack| VirtAddr::new_truncate(area.fatal_stack_top(stack));
     task.interrupt_stack_table = FatalStack::tops(top);
+    let pointer = DescriptorTablePointer {
+        limit: (size_of::<[u64; 7]>() - 1) as u16,
+        base: VirtAddr::new_truncate(segments.table_address()),
+    };
     // SAFETY: as above; the task state lives in a static.
-    unsafe { *segments.table.get() = descriptors(task) };
+    unsafe {
+        *segments.table.get() = descriptors(task);
+        *segments.pointer.get() = pointer;
+    }
     let kernel_data = SegmentSelector(KERNEL_DATA);
     // SAFETY: the table is static and holds the segments that these selectors name. FS and
     // GS take null: their bases are written at every return to user mode.
     unsafe {
-        lgdt(&segments.pointer());
+        lgdt(&pointer);
         CS::set_reg(SegmentSelector(KERNEL_CODE));
         SS::set_reg(kernel_data);
         DS::set_reg(SegmentSelector::NULL);

@@ -15,12 +15,16 @@ use a9n_handshake::Request;
 use crate::cpu::{self, Cpu};
 use crate::translations::RootWord;
 use crate::vectors::Vector;
+use crate::virt::vmx;
 use crate::{apic, lock, translations};
 
 /// Forgets what `request` says on the executing CPU.
 fn forget(request: Request) {
     match request {
-        Request::Everything => translations::forget_everything(),
+        Request::Everything => {
+            translations::forget_everything();
+            vmx::let_go(Cpu::here());
+        }
         Request::Part { of, range: (_, 0) } => RootWord(of).forget(None),
         Request::Part { of, range: (address, pages) } => {
             let address = UserAddress(address);

@@ -123,12 +123,15 @@ pub(crate) fn forget_branches() {
     }
 }
 
-/// A guest comes next on this CPU: it shall find nothing in a cache that it might read, if the CPU can empty that.
+/// Whether guests shall find nothing in a cache that they might read, and the CPU can empty that.
+pub(crate) fn must_empty_cache() -> bool {
+    MUST_EMPTY_CACHE.load(Relaxed)
+}
+
+/// Empties it, on this CPU, which must.
 pub(crate) fn empty_cache() {
-    if MUST_EMPTY_CACHE.load(Relaxed) {
-        // SAFETY: as in `forget_branches`; the cache is written back.
-        unsafe { Msr::new(IA32_FLUSH_CMD).write(1) };
-    }
+    // SAFETY: as in `forget_branches`; the cache is written back.
+    unsafe { Msr::new(IA32_FLUSH_CMD).write(1) };
 }
 
 #[cfg(test)]

@@ -116,6 +116,11 @@ impl RootWord {
         Self(root.0 | GUEST)
     }
 
+    /// What CR3 holds when it is loaded.
+    pub(crate) const fn register(self) -> u64 {
+        self.0 & !KEEP
+    }
+
     const fn tag(self) -> u64 {
         self.0 & TAG_MASK
     }

@@ -29,10 +29,6 @@ pub trait Exits {
 
     /// Does to `guest` what a verdict with its `words` says, except for the groups.
     fn answer_exit(&self, guest: PhysicalAddress, verdict: GuestVerdict, words: &Words);
-
-    /// `guest`, which was left on this CPU, is not asked for anything more before somebody else runs
-    /// here. (A general path says so by its end.)
-    fn rest_guest(&self, guest: PhysicalAddress);
 }
 
 /// A machine's virtualisation. While a guest does not run, its state can be reached from every CPU, and

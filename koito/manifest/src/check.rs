@@ -168,7 +168,7 @@ impl fmt::Display for Defect<'_> {
             ),
             Self::BadMostPool => write!(
                 f,
-                "what runs on request may have a larger pool than usual, of at most {} GiB",
+                "a pool may become larger than usual, of at most {} GiB",
                 1 << (MEMORY_BITS.end() - 30),
             ),
             Self::BadMemory => write!(
@@ -368,7 +368,7 @@ fn check_alone<'a>(component: &Component<'a>, report: &mut impl FnMut(Field, Def
         report(Field::Pool, Defect::BadPool);
     }
     let most = component.most_pool_bits;
-    let may_grow = component.on_request && pool > 0 && (pool..=*MEMORY_BITS.end()).contains(&most);
+    let may_grow = pool > 0 && (pool..=*MEMORY_BITS.end()).contains(&most);
     if most > 0 && !may_grow {
         report(Field::MostPool, Defect::BadMostPool);
     }

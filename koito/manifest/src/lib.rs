@@ -86,8 +86,8 @@ pub struct Component<'a> {
     /// Logarithm of further bytes, from which it builds processes of its own; 0 if it builds none. Such a
     /// component gets its own address space, and may hand out capabilities to the port that it serves.
     pub pool_bits: u8,
-    /// Logarithm of the bytes that its pool has at most, if whoever starts it asks for another amount; 0 if nobody
-    /// may.
+    /// Logarithm of the bytes that its pool has at most; 0 if it has what is said above, always. One that runs on
+    /// request may be started with another amount; one that always runs gets what others leave.
     pub most_pool_bits: u8,
     /// The service that it offers. The supervisor keeps the port.
     pub offers: Option<&'a str>,

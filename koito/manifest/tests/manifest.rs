@@ -172,8 +172,9 @@ fn numbers_out_of_range_are_refused() {
         },
         Component { restart: Restart { tries: 0, ..Restart::default() }, ..component("c") },
         Component { pool_bits: 20, most_pool_bits: 19, on_request: true, ..component("d") },
-        Component { pool_bits: 20, most_pool_bits: 21, ..component("e") },
-        Component { pool_bits: 20, most_pool_bits: 21, on_request: true, ..component("f") },
+        Component { most_pool_bits: 21, ..component("e") },
+        Component { pool_bits: 20, most_pool_bits: 21, ..component("f") },
+        Component { pool_bits: 20, most_pool_bits: 21, on_request: true, ..component("g") },
     ]);
     assert_eq!(
         defects(&bad),

@@ -31,7 +31,7 @@ pub use areas::{Area, Areas, Backing, MOST_AREAS, Protection, Sharing};
 pub use arena::{Arena, Key};
 pub use calls::{SYSTEM_CALLS, State, SystemCall, system_call_name};
 pub use frame::{AlternateStack, Frame, Interrupted, register};
-pub use limits::Limits;
+pub use limits::{Limits, MOST_FILES};
 pub use numbers::{Kin, Numbers};
 pub use pages::{Entry, PageMap};
 pub use pending::Pending;

@@ -23,8 +23,13 @@ const CORE: usize = 4;
 const PROCESSES: usize = 6;
 /// Number of the last descriptor, and one.
 const FILES: usize = 7;
+/// Memory that stays where it is: all does.
+const LOCKED: usize = 8;
 /// Memory altogether.
 const ADDRESSES: usize = 9;
+/// Signals that wait, and bytes of messages that do.
+const SIGNALS: usize = 11;
+const MESSAGES: usize = 12;
 /// How much less nice than 20 a process may become.
 const NICE: usize = 13;
 /// No limit.
@@ -49,7 +54,7 @@ const NAMES: [(&str, &str); 16] = [
     ("Max realtime timeout", "us"),
 ];
 /// What nobody may have more descriptors than.
-const MOST_FILES: u64 = 4096;
+pub const MOST_FILES: u64 = 4096;
 
 impl Limits {
     /// Those of the first process.
@@ -59,6 +64,9 @@ impl Limits {
         limits[CORE] = [0, NONE];
         limits[PROCESSES] = [512; 2];
         limits[FILES] = [1024, MOST_FILES];
+        limits[LOCKED] = [8 << 20; 2];
+        limits[SIGNALS] = limits[PROCESSES];
+        limits[MESSAGES] = [819_200; 2];
         limits[NICE] = [0; 2];
         limits[NICE + 1] = [0; 2];
         Self(limits)

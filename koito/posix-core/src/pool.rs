@@ -20,6 +20,8 @@ pub struct Pool {
     free: Vec<u64>,
     /// A bit for each word of those that is not 0.
     some: Vec<u64>,
+    /// All words of these before this one are 0.
+    first: usize,
     /// How many are free.
     count: usize,
     users: Vec<u32>,
@@ -27,22 +29,30 @@ pub struct Pool {
 
 impl Pool {
     /// `pages` pages, all free.
-    pub fn new(pages: u32) -> Self {
-        let words = (pages as usize).div_ceil(WORD);
-        let mut pool = Self {
-            free: (0..words).map(|_| 0).collect(),
-            some: (0..words.div_ceil(WORD)).map(|_| 0).collect(),
-            count: 0,
-            users: (0..pages).map(|_| 0).collect(),
-        };
-        (0..pages).for_each(|page| pool.put(Page(page)));
+    pub fn new(pages: usize) -> Self {
+        let mut pool =
+            Self { free: Vec::new(), some: Vec::new(), first: 0, count: 0, users: Vec::new() };
+        pool.grow(pages);
         pool
+    }
+
+    /// `pages` more of them, all free.
+    pub fn grow(&mut self, pages: usize) {
+        let first = self.users.len();
+        let all = first + pages;
+        let words = all.div_ceil(WORD);
+        self.users.resize(all, 0);
+        self.free.resize(words, 0);
+        self.some.resize(words.div_ceil(WORD), 0);
+        (first..all).for_each(|page| self.put(Page(page as u32)));
     }
 
     /// A free page, for one user; `None` if there is none.
     #[inline]
     pub fn take(&mut self) -> Option<Page> {
-        let (group, some) = self.some.iter_mut().enumerate().find(|(_, some)| **some != 0)?;
+        let mut groups = self.some.iter_mut().enumerate().skip(self.first);
+        let (group, some) = groups.find(|(_, some)| **some != 0)?;
+        self.first = group;
         let place = group * WORD + some.trailing_zeros() as usize;
         let free = self.free.get_mut(place)?;
         let page = Page((place * WORD) as u32 + free.trailing_zeros());
@@ -107,6 +117,7 @@ impl Pool {
         let place = page.0 as usize / WORD;
         self.free[place] |= 1 << (page.0 as usize % WORD);
         self.some[place / WORD] |= 1 << (place % WORD);
+        self.first = self.first.min(place / WORD);
         self.count += 1;
     }
 }
@@ -130,7 +141,7 @@ mod tests {
     #[test]
     fn the_lowest_free_page_comes_first() {
         const PAGES: u32 = 5000;
-        let mut pool = Pool::new(PAGES);
+        let mut pool = Pool::new(PAGES as usize);
         assert!((0..PAGES).all(|page| pool.take() == Some(Page(page))));
         assert_eq!((pool.take(), pool.free()), (None, 0));
         let released = [4999, 64, 4096, 63, 0, 4095];
@@ -139,6 +150,18 @@ mod tests {
         let mut sorted = released;
         sorted.sort_unstable();
         assert!(sorted.iter().all(|page| pool.take() == Some(Page(*page))));
+        assert_eq!(pool.take(), None);
+    }
+
+    #[test]
+    fn pages_that_come_later_are_like_others() {
+        let mut pool = Pool::new(70);
+        assert!((0..70).all(|page| pool.take() == Some(Page(page))));
+        pool.grow(60);
+        assert_eq!((pool.len(), pool.free(), pool.users(Page(69))), (130, 60, 1));
+        assert!(pool.release(Page(3)));
+        let expected = [3].into_iter().chain(70..130);
+        assert!(expected.into_iter().all(|page| pool.take() == Some(Page(page))));
         assert_eq!(pool.take(), None);
     }
 }

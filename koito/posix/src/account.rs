@@ -1,7 +1,9 @@
 //! Accounts of the processor's time: what the kernel charges to threads, added up for processes.
 //!
 //! The kernel does not tell a program's own time from that of the server on its behalf, so all of it is
-//! told as the program's.
+//! told as the program's. Faults are counted here, too.
+
+use core::ops::Add;
 
 use crate::process::{ProcessKey, Task};
 use crate::server::{Server, TaskKey};
@@ -13,6 +15,27 @@ pub struct Account {
     pub ended: u64,
     /// By children that it was told the end of, and theirs.
     pub children: u64,
+    /// How often its threads faulted, and such children's and theirs.
+    pub faults: Faults,
+    /// See above.
+    pub faults_of_children: Faults,
+}
+
+/// How often pages were not there that should be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// They were found.
+    pub minor: u64,
+    /// They had to be read from the disk.
+    pub major: u64,
+}
+
+impl Add for Faults {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { minor: self.minor + other.minor, major: self.major + other.major }
+    }
 }
 
 impl Task {
@@ -44,6 +67,12 @@ impl Server {
         self.used_by(process) + self.used_by_children(process)
     }
 
+    /// How often a process and its children faulted.
+    pub fn faults_of_it_all(&self, process: ProcessKey) -> Faults {
+        let account = &self.processes[process].account;
+        account.faults + account.faults_of_children
+    }
+
     fn ticks_of(&self, process: ProcessKey) -> u64 {
         let own = self.tasks_of(process).into_iter().map(|task| self.tasks[task].ticks());
         self.processes[process].account.ended + own.sum::<u64>()
@@ -53,8 +82,11 @@ impl Server {
     pub fn settle_account(&mut self, child: ProcessKey) {
         let it = &self.processes[child];
         let used = it.account.ended + it.account.children;
+        let faults = it.account.faults + it.account.faults_of_children;
         if let Some(parent) = self.process(it.parent) {
-            self.processes[parent].account.children += used;
+            let account = &mut self.processes[parent].account;
+            account.children += used;
+            account.faults_of_children = account.faults_of_children + faults;
         }
     }
 }

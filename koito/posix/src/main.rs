@@ -43,11 +43,11 @@ use server::Server;
 
 nun::entry!(main, stack = 256 * 1024);
 
-/// What programs may not use of the server's own memory: a call that goes on has to find enough for itself.
-const RESERVE: usize = 3 << 20;
+/// By how much the server's own memory grows at a time: its books say of few stretches where they are.
+const GROWTH: usize = 1 << 20;
 
 #[global_allocator]
-static HEAP: nun_heap::Counted = nun_heap::Counted::new();
+static HEAP: nun_heap::Counted = nun_heap::Counted::growing_by(GROWTH);
 
 /// Bytes that the server has allocated for its own use.
 #[inline]
@@ -55,15 +55,10 @@ fn own_memory() -> usize {
     HEAP.used()
 }
 
-/// Whether the server's own memory is nearly used up.
-#[inline]
-fn is_short_of_memory() -> bool {
-    own_memory() > machine::HEAP_BYTES - RESERVE
-}
-
 fn main() -> Result<(), Missing> {
     let environment = Environment::read()?;
-    let (objects, memory, heap) = Objects::new().expect("the manifest gives memory for programs");
+    let there = Objects::new(&environment.pool);
+    let (objects, heap) = there.expect("the manifest gives memory for programs");
     nun_heap::start(heap);
-    serve::serve(Server::new(&environment, objects, memory)?)
+    serve::serve(Server::new(&environment, objects)?)
 }

@@ -7,7 +7,7 @@ use crate::machine::Memory;
 use crate::server::Server;
 
 /// Directories on which something is mounted.
-const DIRECTORIES: [&[u8]; 5] = [b"/dev", b"/proc", b"/tmp", b"/run", b"/root"];
+const DIRECTORIES: [&[u8]; 6] = [b"/dev", b"/proc", b"/sys", b"/tmp", b"/run", b"/root"];
 
 impl Server {
     /// Mounts everything. What cannot be is missing, and is told.
@@ -24,6 +24,10 @@ impl Server {
         self.mount(b"/dev", |vfs, context, at| vfs.mount_devices(context, at));
         self.mount(b"/proc", |vfs, _, at| {
             vfs.mount_proc(at);
+            Ok(())
+        });
+        self.mount(b"/sys", |vfs, _, at| {
+            vfs.mount_sys(at);
             Ok(())
         });
         for directory in [&b"/tmp"[..], b"/run"] {

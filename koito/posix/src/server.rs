@@ -116,23 +116,20 @@ pub struct Server {
 pub type TaskKey = Key<Task>;
 
 impl Server {
-    /// One without programs, which are made of `objects` and have the memory that is `mapped`.
-    pub fn new(
-        environment: &Environment,
-        objects: Objects,
-        mapped: Mapped,
-    ) -> Result<Self, Missing> {
-        let mut memory = Memory::new(mapped);
+    /// One without programs, which are made of `objects`.
+    pub fn new(environment: &Environment, mut objects: Objects) -> Result<Self, Missing> {
+        let (mapped, later) = objects.grow().expect("there is memory for programs");
+        let mut memory = Memory::new(mapped, later);
         let trampoline = memory.take_zero().expect("there is memory for programs");
         memory.page(trampoline).copy_from(0, &trampoline::CODE);
         let mut clock = Clock::new(environment);
         let vdso = memory.take_zero().expect("there is memory for programs");
         let (nanoseconds_per_tick, epoch) = clock.numbers();
         memory.page(vdso).copy_from(0, &vdso::library(nanoseconds_per_tick, epoch));
-        let most_pages = memory.pool.len() / FILES_SHARE;
-        let all = memory.pool.len();
-        let mut vfs = Vfs::new(memory, most_pages);
-        vfs.let_cache_grow(all);
+        let (all, _) = memory.pages();
+        let cached = memory.pool.len();
+        let mut vfs = Vfs::new(memory, all / FILES_SHARE);
+        vfs.let_cache_grow(cached);
         let (disk, root) = Disk::open(environment)?;
         if let Some((node, attributes)) = root {
             vfs.mount_remote(vfs.root(), node, attributes);
@@ -367,10 +364,15 @@ impl Server {
                         return Mended::Looks;
                     }
                 }
-                let space = self.process_of(task).space;
+                let process = self.process_of_mut(task);
+                process.account.faults.minor += 1;
+                let space = process.space;
                 match self.spaces[space].fault(&mut self.world, address, tried(code)) {
                     Ok(()) => return Mended::Goes,
                     Err(Refusal::Awaited(ticket)) => {
+                        // It comes once more when the page is there.
+                        let faults = &mut self.process_of_mut(task).account.faults;
+                        (faults.minor, faults.major) = (faults.minor - 1, faults.major + 1);
                         self.tasks[task].waiting = Some(Waiting::Page(ticket));
                         return Mended::Waits;
                     }

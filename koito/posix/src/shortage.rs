@@ -29,6 +29,8 @@ const PROCESS_BYTES: usize = 12 << 10;
 const AREA_BYTES: usize = 128;
 const TABLE_BYTES: usize = 2 * PAGE_BYTES as usize;
 const DESCRIPTOR_BYTES: usize = 256;
+/// What programs may not use of the server's own memory: a call that goes on has to find enough for itself.
+const RESERVE: usize = 3 << 20;
 /// Calls that are carried out however little memory there is: most of them give some back.
 const ALWAYS: [u32; 7] = [3, 11, 15, 60, 61, 62, 231];
 
@@ -55,6 +57,20 @@ impl World {
         self.vfs.pages.pool.free()
     }
 
+    /// Whether the server's own memory is nearly used up.
+    #[inline]
+    fn is_full(&self) -> bool {
+        crate::own_memory() > self.objects.heap_bytes() - RESERVE
+    }
+
+    /// Takes more of the memory that is there for programs; answers whether there was some.
+    fn grow(&mut self) -> bool {
+        let Some((mapped, later)) = self.objects.grow() else { return false };
+        self.vfs.pages.grow(mapped, later);
+        self.vfs.let_cache_grow(self.vfs.pages.pool.len());
+        true
+    }
+
     /// Makes room by what the file server has as well, or takes now.
     fn forget_contents(&mut self) {
         let mut looks = LOOKS;
@@ -73,20 +89,26 @@ impl Server {
     /// Whether memory is to be found before anything else is done.
     #[inline]
     pub fn is_short(&self) -> bool {
-        self.world.free() < FEW || crate::is_short_of_memory()
+        self.world.free() < FEW || self.world.is_full()
     }
 
     /// Whether even what is to be done next may not find enough.
     fn lacks_memory(&self) -> bool {
-        self.world.free() < LEAST || crate::is_short_of_memory()
+        self.world.free() < LEAST || self.world.is_full()
     }
 
     /// Finds memory, if there is little. Nobody may have begun anything in the name of a program; any of them may have
     /// ended afterwards.
     #[cold]
     pub fn find_memory(&mut self) {
+        // A full server has no room for books on more.
+        while self.world.free() < FEW && !self.world.is_full() && self.world.grow() {}
         if self.world.free() < FEW {
             self.world.forget_contents();
+        }
+        if self.world.is_full() {
+            // What is known of a page takes memory, too.
+            self.world.vfs.forget(ENOUGH, usize::MAX);
         }
         while self.lacks_memory() && self.end_largest() {}
     }

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use koito_posix_core::{
-    Arena, Backing, Life, Numbers, PAGE_BYTES, Pool, Protection, Sharing, page_of,
+    Action, Arena, Backing, Life, Numbers, PAGE_BYTES, Protection, Sharing, page_of,
 };
 use koito_vfs::{
     DentryId, FileId, FilePages, Known, ProcessLink, ProcessText, System, SystemText, Vfs,
@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::exec::STACK_TOP;
 use crate::machine::Memory;
 use crate::names::HostNames;
+use crate::owner::Capabilities;
 use crate::process::{Process, Task};
 use crate::space::Space;
 use crate::system_text::{Figures, TICK};
@@ -49,8 +50,7 @@ impl<'a> Shown<'a> {
         spaces: &'a Arena<Space>,
         (clock, names, cpus): (&'a Clock, &'a HostNames, usize),
     ) -> Self {
-        let pool: &Pool = &vfs.pages.pool;
-        let pages = (pool.len(), pool.free());
+        let pages = vfs.pages.pages();
         let (memory, file_pages) = (vfs.pages.all(), vfs.file_pages());
         Self { processes, tasks, numbers, spaces, clock, names, memory, cpus, pages, file_pages }
     }
@@ -175,8 +175,10 @@ impl<'a> Shown<'a> {
         let [used, children] =
             [ticks, it.account.children].map(|it| self.clock.nanoseconds_of(it) / TICK);
         let nice = it.wishes.nice;
+        let (own, theirs) = (it.account.faults, it.account.faults_of_children);
+        let faults = format!("{} {} {} {}", own.minor, theirs.minor, own.major, theirs.major);
         format!(
-            "{number} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 4194304 0 0 0 0 \
+            "{number} ({name}) {state} {parent} {group} {session} {terminal} {foreground} 4194304 {faults} \
              {used} 0 {children} 0 {} {nice} {threads} 0 {start} {bytes} {pages} 18446744073709551615 0 0 0 0 0 0 0 \
              0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
             20 + nice
@@ -202,12 +204,41 @@ impl<'a> Shown<'a> {
              Uid:\t{user}\t{effective}\t{saved}\t{effective}\n\
              Gid:\t{group}\t{effective_group}\t{saved_group}\t{effective_group}\n\
              FDSize:\t64\nGroups:\t{others}\nVmPeak:\t{kib:8} kB\nVmSize:\t{kib:8} kB\n\
-             VmRSS:\t{:8} kB\nThreads:\t{threads}\n",
+             VmRSS:\t{:8} kB\nThreads:\t{threads}\n{}{}",
             it.files.as_ref().map_or(0, |files| files.umask),
             pages * 4,
+            self.signals(number, it),
+            capabilities(it.owner.capabilities),
             kib = bytes / 1024,
         )
     }
+
+    /// What becomes of signals, as its status tells.
+    fn signals(&self, number: u32, it: &Process) -> String {
+        let thread = self.threads(it).find(|task| task.number == number);
+        let (pending, mask) = thread.map_or((0, 0), |task| (task.pending.set().0, task.mask.0));
+        let of = |is: fn(u64) -> bool| {
+            let bits = it.actions.iter().enumerate().filter(|(_, action)| is(action.handler));
+            bits.fold(0_u64, |set, (index, _)| set | 1 << index)
+        };
+        let ignored = of(|handler| handler == Action::IGNORE);
+        let caught = of(|handler| handler != Action::IGNORE && handler != Action::DEFAULT);
+        let shared = it.pending.set().0;
+        format!(
+            "SigPnd:\t{pending:016x}\nShdPnd:\t{shared:016x}\nSigBlk:\t{mask:016x}\n\
+             SigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n"
+        )
+    }
+}
+
+/// Sets of capabilities, as the status of their process tells.
+fn capabilities(Capabilities { effective, permitted }: Capabilities) -> String {
+    let all = Capabilities::ALL;
+    format!(
+        "CapInh:\t{0:016x}\nCapPrm:\t{permitted:016x}\nCapEff:\t{effective:016x}\n\
+         CapBnd:\t{all:016x}\nCapAmb:\t{0:016x}\n",
+        0
+    )
 }
 
 impl System for Shown<'_> {
@@ -263,8 +294,8 @@ impl System for Shown<'_> {
             }
             ProcessText::Limits => it.limits.shown(),
             ProcessText::OomScoreAdj | ProcessText::Wchan => "0".into(),
-            // The files know these.
-            ProcessText::Mounts | ProcessText::Mountinfo => String::new(),
+            // There are no such groups, and the files know the rest.
+            ProcessText::Cgroup | ProcessText::Mounts | ProcessText::Mountinfo => String::new(),
         };
         text.into_bytes()
     }

@@ -3,10 +3,14 @@
 use alloc::format;
 use alloc::string::String;
 
+use koito_posix_core::MOST_FILES;
 use koito_vfs::{FilePages, SystemText};
 use raw_cpuid::CpuId;
 
+use crate::machine::MOST_CPUS;
 use crate::names::{HostNames, RELEASE, SYSTEM};
+use crate::owner::Capabilities;
+use crate::registry::MOST as MOST_TASKS;
 
 /// Hundredths of a second: what times are told in.
 pub const TICK: u64 = 10_000_000;
@@ -75,6 +79,14 @@ impl Figures<'_> {
             SystemText::PidMax => "32768\n".into(),
             SystemText::OvercommitMemory => "0\n".into(),
             SystemText::Somaxconn => "4096\n".into(),
+            SystemText::CapLastCap => format!("{}\n", Capabilities::ALL.ilog2()),
+            SystemText::ThreadsMax => format!("{MOST_TASKS}\n"),
+            SystemText::NrOpen => format!("{MOST_FILES}\n"),
+            SystemText::CpuList => match self.cpus {
+                1 => "0\n".into(),
+                cpus => format!("0-{}\n", cpus - 1),
+            },
+            SystemText::CpuMax => format!("{}\n", MOST_CPUS - 1),
         }
     }
 

@@ -134,6 +134,20 @@ impl State {
         }
     }
 
+    /// Gives pools that may become larger what all others leave, once and for good: half of it where components run on
+    /// request, which take theirs later, or else most of it.
+    pub fn share_out(&mut self) {
+        let Self { parts, resources, .. } = self;
+        let kept = if parts.iter().any(|it| it.component.on_request) { 2 } else { 8 };
+        for part in parts.iter_mut().filter(|it| !it.component.on_request) {
+            let (free, most) = (resources.free_bytes(), part.most_pool_bytes());
+            if let Some(pool) = part.pool_mut() {
+                let missing = most.saturating_sub(pool.bytes());
+                pool.widen(resources, missing.min(free - free / kept));
+            }
+        }
+    }
+
     /// Takes the memory that a component on request builds processes from.
     pub fn take_pool(&mut self, index: usize) -> Result<(), Error> {
         let Some(part) = self.parts.get_mut(index) else { return Ok(()) };

@@ -1,7 +1,8 @@
 //! A component: what it has for good, and how an instance of it is built from that.
 
 use koito::conventions::{
-    BUILDER_RADIX, ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, channel_address, signal, slot,
+    BUILDER_RADIX, ENVIRONMENT_ADDRESS, ENVIRONMENT_BYTES, WIDE_MEMORY_BITS, WIDE_RADIX,
+    channel_address, signal, slot,
 };
 use koito::services::Order;
 use koito::{Arguments, Channel, Device as Description, Environment, Framebuffer, Module, Name};
@@ -251,7 +252,11 @@ impl Part {
         };
         // Who builds processes needs slots for them.
         let builds = self.component.pool_bits > 0;
-        let node_radix = if builds { BUILDER_RADIX } else { aci::NODE_RADIX };
+        let node_radix = match self.component.memory_bits {
+            _ if !builds => aci::NODE_RADIX,
+            WIDE_MEMORY_BITS.. => WIDE_RADIX,
+            _ => BUILDER_RADIX,
+        };
         let convention = Convention { node_radix, ..aci::NUN };
         let mut process = Process::load_from_as(resources, *quota, self.program, &convention)?;
         let pool = pool.grant(resources, &process)?;

@@ -12,6 +12,8 @@ use crate::holdings::Lack;
 const SMALLEST_BITS: u8 = PAGE_BYTES.trailing_zeros() as u8;
 /// The largest: a frame of the whole of it can be mapped.
 const LARGEST_BITS: u8 = 30;
+/// The smallest that is added for good to what a component has.
+const ADDED_BITS: u8 = 24;
 
 /// A component's pool: pieces of memory, as large as there were.
 #[derive(Default)]
@@ -33,6 +35,21 @@ impl Pool {
     /// Bytes of it.
     pub fn bytes(&self) -> u64 {
         self.0.iter().map(|(_, bits)| 1_u64 << bits).sum()
+    }
+
+    /// Takes up to `bytes` bytes more, for good.
+    pub fn widen(&mut self, resources: &mut Resources, bytes: u64) {
+        let mut left = bytes;
+        for bits in (ADDED_BITS..=LARGEST_BITS).rev() {
+            while left >> bits > 0
+                && !self.0.is_full()
+                && let Ok(piece) = resources.make(bits)
+            {
+                // There is room for it.
+                let _ = self.0.push((piece, bits));
+                left -= 1 << bits;
+            }
+        }
     }
 
     /// Takes at least `bytes` bytes, if it has nothing yet. Without so much memory it has nothing afterwards.

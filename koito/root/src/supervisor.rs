@@ -108,6 +108,7 @@ impl Supervisor {
             let _ = state.parts.push(part);
         }
         state.links = Links::new(&mut state.resources, &mut state.events, &manifest, &state.parts)?;
+        state.share_out();
         if let Some(index) = manifest.pci_server() {
             state.employ(index)?;
             // Drivers wait for it.

@@ -43,6 +43,10 @@ pub const fn pool_slot(index: usize) -> u64 {
 /// Radix of the root node of a component that builds processes of its own: its slots from
 /// [`aci::slot::FREE`] on are for them.
 pub const BUILDER_RADIX: u32 = 14;
+/// The same of one that has [`WIDE_MEMORY_BITS`] of memory, and the logarithm of those bytes.
+pub const WIDE_RADIX: u32 = 15;
+/// See above.
+pub const WIDE_MEMORY_BITS: u8 = 24;
 
 /// Signals that a component gets. Interrupt *n* of its manifest entry is bit *n*.
 pub mod signal {

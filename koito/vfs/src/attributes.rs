@@ -289,7 +289,8 @@ impl<P: Pages> Vfs<P> {
         Ok(match it.origin {
             Origin::Proc => {
                 let space = Reported { block_bytes: PAGE_BYTES as u64, ..Reported::default() };
-                SpaceStatus { magic: 0x9fa0, space }
+                let magic = if it.called.1 == "sysfs" { 0x6265_6572 } else { 0x9fa0 };
+                SpaceStatus { magic, space }
             }
             Origin::Memory => {
                 let most = self.most_pages as u64;

@@ -17,10 +17,10 @@ pub struct FilePages {
 
 impl<P: Pages> Vfs<P> {
     /// Lets contents of the file server's files take up to `most` pages, rather than as many as those of files in memory:
-    /// whoever provides the pages asks for them back by [`forget`](Self::forget).
+    /// whoever provides the pages asks for them back by [`forget`](Self::forget). It may say so again when it has more.
     pub fn let_cache_grow(&mut self, most: usize) {
         self.most_cached = most;
-        self.clock.reserve(most + most / 4);
+        self.clock.reserve_exact((most + most / 4).saturating_sub(self.clock.len()));
     }
 
     /// Notes a page that may be forgotten some day. What went with its file is struck off when there is no more room.

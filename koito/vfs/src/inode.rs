@@ -222,6 +222,8 @@ pub struct Inode {
     pub locks: Locks,
     /// Who waits for a lock, or for what is under way.
     pub queue: Option<QueueId>,
+    /// Whether it may get a name though it has none: it was made so.
+    pub may_be_named: bool,
 }
 
 /// Number of a node.

@@ -189,7 +189,7 @@ impl<P: Pages> Vfs<P> {
         if self.inodes[target].attributes.kind == Kind::Directory {
             return fail(Errno::EPERM);
         }
-        if self.inodes[target].attributes.links == 0 {
+        if self.inodes[target].attributes.links == 0 && !self.inodes[target].may_be_named {
             return fail(Errno::ENOENT);
         }
         let attributes = self.inodes[directory].attributes;
@@ -207,9 +207,10 @@ impl<P: Pages> Vfs<P> {
                 let dentry = self.add_name(parent, &name, Some(target));
                 self.enter(parent, dentry);
                 self.inodes[directory].attributes.touch(now);
-                let attributes = &mut self.inodes[target].attributes;
-                attributes.links += 1;
-                attributes.changed = now;
+                let it = &mut self.inodes[target];
+                it.may_be_named = false;
+                it.attributes.links += 1;
+                it.attributes.changed = now;
                 self.happened(target, Happening::ATTRIBUTES, (0, &[]));
                 self.name_happened(parent, &name, (Happening::CREATE, 0), Kind::File);
                 Ok(())

@@ -176,6 +176,7 @@ impl<P: Pages> Vfs<P> {
         let mut own = Attributes::new(Kind::File, permissions, owner, context.now);
         own.links = 0;
         let inode = self.add_inode(filesystem, own, Body::File(Default::default()));
+        self.inodes[inode].may_be_named = !flags.contains(Flags::EXCLUSIVE);
         let dentry = self.add_name(parent, b"#tmpfile", Some(inode));
         self.hash_out(dentry);
         let file = self.add_file(File::new(Object::File(inode), flags, Some(dentry)));

@@ -1,4 +1,5 @@
-//! `/proc`: what processes and the system say of themselves, by [`System`].
+//! `/proc`: what processes and the system say of themselves, by [`System`]. `/sys`, of which there is little, is made
+//! the same way.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -56,11 +57,23 @@ pub enum SystemText {
     OvercommitMemory,
     /// `/proc/sys/net/core/somaxconn`.
     Somaxconn,
+    /// `/proc/sys/kernel/cap_last_cap`.
+    CapLastCap,
+    /// `/proc/sys/kernel/threads-max`.
+    ThreadsMax,
+    /// `/proc/sys/fs/nr_open`.
+    NrOpen,
+    /// `/sys/devices/system/cpu/online`, and its like: all processors that there are.
+    CpuList,
+    /// `/sys/devices/system/cpu/kernel_max`.
+    CpuMax,
 }
 
 /// What is said of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessText {
+    /// `/proc/N/cgroup`.
+    Cgroup,
     /// `/proc/N/cmdline`.
     Cmdline,
     /// `/proc/N/comm`.
@@ -133,7 +146,7 @@ pub trait Known {
 /// Something that `/proc` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcNode {
-    /// A directory of the system's: all of [`SYSTEM`] that begins so.
+    /// A directory of the system's: all of [`SYSTEM`] that begins so. What lies in `/sys` begins with a slash there.
     Directory(&'static str),
     /// A file of the system's.
     Text(SystemText),
@@ -172,6 +185,10 @@ pub(crate) enum ProcTarget {
 }
 
 const SYSTEM: &[(&str, SystemText)] = &[
+    ("/devices/system/cpu/kernel_max", SystemText::CpuMax),
+    ("/devices/system/cpu/online", SystemText::CpuList),
+    ("/devices/system/cpu/possible", SystemText::CpuList),
+    ("/devices/system/cpu/present", SystemText::CpuList),
     ("cmdline", SystemText::Cmdline),
     ("cpuinfo", SystemText::Cpuinfo),
     ("devices", SystemText::Devices),
@@ -182,12 +199,15 @@ const SYSTEM: &[(&str, SystemText)] = &[
     ("partitions", SystemText::Partitions),
     ("stat", SystemText::Stat),
     ("swaps", SystemText::Swaps),
+    ("sys/fs/nr_open", SystemText::NrOpen),
+    ("sys/kernel/cap_last_cap", SystemText::CapLastCap),
     ("sys/kernel/domainname", SystemText::Domainname),
     ("sys/kernel/hostname", SystemText::Hostname),
     ("sys/kernel/ngroups_max", SystemText::NgroupsMax),
     ("sys/kernel/osrelease", SystemText::Osrelease),
     ("sys/kernel/ostype", SystemText::Ostype),
     ("sys/kernel/pid_max", SystemText::PidMax),
+    ("sys/kernel/threads-max", SystemText::ThreadsMax),
     ("sys/net/core/somaxconn", SystemText::Somaxconn),
     ("sys/vm/overcommit_memory", SystemText::OvercommitMemory),
     ("uptime", SystemText::Uptime),
@@ -196,6 +216,7 @@ const SYSTEM: &[(&str, SystemText)] = &[
 ];
 
 const PROCESS: &[(&str, ProcessText)] = &[
+    ("cgroup", ProcessText::Cgroup),
     ("cmdline", ProcessText::Cmdline),
     ("comm", ProcessText::Comm),
     ("environ", ProcessText::Environ),
@@ -303,6 +324,7 @@ impl ProcNode {
                 };
                 let mut last = "";
                 let names = SYSTEM.iter().filter_map(|it| first(&it.0));
+                // What is none of `/proc` has no name there.
                 let names = names.filter(|name| core::mem::replace(&mut last, name) != *name);
                 own.iter().copied().chain(names).nth(index)
             }

@@ -51,6 +51,13 @@ impl<P: Pages> Vfs<P> {
         self.cover(at, root);
     }
 
+    /// Mounts `/sys` on a directory.
+    pub fn mount_sys(&mut self, at: DentryId) {
+        let body = Body::Proc(ProcNode::Directory("/"));
+        let root = self.add_filesystem(Origin::Proc, ("sysfs", "sysfs"), body, 0o555);
+        self.cover(at, root);
+    }
+
     pub(crate) fn look_up_proc(
         &mut self,
         context: &Context<'_>,
@@ -185,7 +192,8 @@ impl<P: Pages> Vfs<P> {
             }
             ProcNode::ProcessText(_, ProcessText::Mountinfo) => self.mount_info(context),
             ProcNode::Text(SystemText::Filesystems) => {
-                b"nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\n\text4\n".to_vec()
+                b"nodev\tsysfs\nnodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\n\text4\n"
+                    .to_vec()
             }
             ProcNode::Text(what) => context.system.text(what),
             ProcNode::ProcessText(process, what) => {

@@ -287,6 +287,7 @@ impl<P: Pages> Vfs<P> {
             remote: None,
             locks: Locks::default(),
             queue: None,
+            may_be_named: false,
         })
     }
 

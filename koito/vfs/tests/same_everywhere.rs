@@ -156,7 +156,7 @@ fn play(world: &mut World, root: &str, open: &mut Option<FileId>, step: &Step) -
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn memory_and_server_agree(steps in prop::collection::vec(any_step(), 1..120)) {
@@ -208,7 +208,7 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Renames of every name to every other in a small tree, one after the other.
     #[test]

@@ -3,7 +3,10 @@
 use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::{Heap, empty};
+use talc::TalcLock;
+use talc::source::GlobalAllocSource;
+
+use crate::{Heap, Pages};
 
 /// A [`Heap`], to be the `#[global_allocator]` of a program, that counts.
 pub struct Counted {
@@ -12,10 +15,11 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// One without memory. Until [`start`](crate::start) every allocation fails.
-    #[expect(clippy::new_without_default, reason = "it can only be a static")]
-    pub const fn new() -> Self {
-        Self { heap: empty(), used: AtomicUsize::new(0) }
+    /// One without memory, which will grow by blocks of at least `bytes` bytes. Until [`start`](crate::start) every
+    /// allocation fails.
+    pub const fn growing_by(bytes: usize) -> Self {
+        let pages = GlobalAllocSource::with_block_size(Pages, bytes);
+        Self { heap: TalcLock::new(pages), used: AtomicUsize::new(0) }
     }
 
     /// Bytes that are allocated. What the heap itself needs for that comes on top.

@@ -25,7 +25,7 @@ const REPORTS: u64 = WORKSPACE_ADDRESS + WORKSPACE_BYTES / 4;
 const PRIORITY: u64 = 100;
 
 /// Hundredths of a second that everybody has to get on after a storm. Whoever does not then hangs.
-const PATIENCE: u32 = 3000;
+const PATIENCE: u32 = 12_000;
 
 /// One worker, or room for one.
 struct Place {

@@ -83,7 +83,7 @@ fn an_object_taken_again_has_nothing_of_its_past() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 16, ..ProptestConfig::default() })]
 
     #[test]
     fn a_cache_grows_and_shrinks(steps in proptest::collection::vec((any::<bool>(), 0usize..64), 1..120)) {

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use crate::console::{Cleaner, Console, Event, Port};
 
 /// Patience with a boot.
-const BOOT_LIMIT: Duration = Duration::from_secs(120);
+const BOOT_LIMIT: Duration = Duration::from_secs(300);
 /// What the Enter key sends.
 const ENTER: &str = "\r";
 

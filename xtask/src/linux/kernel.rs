@@ -27,6 +27,7 @@ for module in /modules/*; do /bin/busybox insmod $module; done
 exec /bin/busybox switch_root /root /usr/lib/busybox/sh -c '
 export PATH=/usr/lib/busybox HOME=/root TERM=vt100
 mount -t proc proc /proc
+mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
 ln -s /proc/self/fd /dev/fd

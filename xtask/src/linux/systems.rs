@@ -57,7 +57,7 @@ pub const USUAL: Collection = Collection {
     checks: "tests/linux/checks",
     passing: "tests/linux/passing.txt",
     several: Some("tests/linux/several-cpus.txt"),
-    patience: Duration::from_secs(60),
+    patience: Duration::from_secs(180),
 };
 
 /// Languages, compilers and other larger programs, on a disk of their own.
@@ -75,7 +75,7 @@ const LINUX_PROMPT: &str = "linux> ";
 const KOITO_PROMPT: &str = "koito> ";
 const KOITO_STARTS: &str = "linux ";
 /// How long the first program may take to say a word.
-const PROBE_LIMIT: Duration = Duration::from_secs(30);
+const PROBE_LIMIT: Duration = Duration::from_secs(120);
 const PROBE: &str = "/usr/bin/busybox echo sign of life";
 const SIGN: &str = "\nsign of life";
 

@@ -21,7 +21,7 @@ const CPUS: [u32; 2] = [1, 2];
 /// Memory that they run with.
 const MEBIBYTES: u32 = 256;
 /// A program that printed nothing for so long hangs.
-const LINE_LIMIT: Duration = Duration::from_secs(120);
+const LINE_LIMIT: Duration = Duration::from_secs(300);
 
 /// A program, and what the kernel has to say at boot for the run to be what it claims to be.
 pub struct Run {

@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -18,7 +17,6 @@ use crate::repository::Repository;
 use crate::session::Session;
 
 const SYSTEM: &str = "tests/disk";
-const LIMIT: Duration = Duration::from_secs(240);
 /// Folder whose contents are on the disk at first, and the disk's size in MiB.
 const TREE: &str = "examples";
 const MEBIBYTES: &str = "8";
@@ -50,7 +48,7 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     fs::write(&log, []).context("cannot make the log")?;
     session.machine.disk = Some(Disk { image: disk, writes: Writes::Logged(log.clone()) });
 
-    let run = guest::listen(&session, step, LIMIT, "disk: ")?;
+    let run = guest::listen(&session, step, "disk: ")?;
     let mut tally = Tally::default();
     if run.ending != Some(Ending::Passed) || !run.output.contains("disk: ") {
         tally.fail(run.describe(SYSTEM, "it ends without its sum"));

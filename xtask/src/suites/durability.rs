@@ -1,8 +1,6 @@
 //! Durability: driver and file server die under load, and nothing that was promised may be lost. What
 //! is on the disk in the end is judged by `e2fsck`.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 
 use super::{Tally, guest};
@@ -14,7 +12,6 @@ use crate::rootfs;
 use crate::session::Session;
 
 const SYSTEM: &str = "tests/durability";
-const LIMIT: Duration = Duration::from_secs(480);
 const PREFIX: &str = "durability: ";
 
 /// Builds, boots and judges.
@@ -26,7 +23,7 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     };
     let session = Session::prepare(repository, &options)?;
     let disk = session.machine.disk.as_ref().context("the system has no disk")?;
-    let run = guest::listen(&session, step, LIMIT, PREFIX)?;
+    let run = guest::listen(&session, step, PREFIX)?;
     let mut tally = Tally::default();
     let sum = run
         .output

@@ -4,7 +4,8 @@
 use anyhow::{Context, Result};
 
 use super::Tally;
-use super::libtest;
+use super::{chance, libtest};
+use crate::cli::TestOptions;
 use crate::process::{host_cargo_command, watch};
 use crate::progress::Step;
 use crate::repository::Repository;
@@ -13,22 +14,24 @@ use crate::repository::Repository;
 const PROGRAMS: [&str; 3] = ["exhaustive", "random", "model"];
 /// Length of sequences that are all played. One more takes ten times as long.
 const DEPTH: &str = "4";
-/// Random sequences of each kind.
-const CASES: &str = "1000";
+/// Cases of a random test, of which these play a tenth.
+const CASES: u32 = 10_000;
 
 /// Builds and plays.
-pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
+pub fn run(repository: &Repository, options: &TestOptions, step: &Step) -> Result<Tally> {
     let mut command = host_cargo_command(repository.root(), "test");
     command.args(["--profile", "explore", "--package", "a9n-core", "--no-fail-fast"]);
     for program in PROGRAMS {
         command.args(["--test", program]);
     }
     command.args(["--", "--nocapture"]);
-    command.env("A9N_EXHAUSTIVE_DEPTH", DEPTH).env("A9N_RANDOM_CASES", CASES);
+    command.env("A9N_EXHAUSTIVE_DEPTH", DEPTH);
+    chance::settle(&mut command, options, CASES);
     let finished = watch(&mut command, step, None).context("cannot explore")?;
     let success = finished.status.success();
     let mut tally = libtest::tally(&finished.stdout, &finished.stderr, success);
     tally.notes = finished.stdout.lines().filter_map(covered).map(str::to_owned).collect();
+    chance::tell(&mut tally, options);
     Ok(tally)
 }
 

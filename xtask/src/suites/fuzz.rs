@@ -16,7 +16,7 @@ const FOLDER: &str = "fuzz";
 /// Seconds for which each target is run beyond its corpus.
 const SECONDS: u32 = 3;
 /// A target that takes longer hangs.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);
 /// Lines shown of what a target that failed says.
 const TAIL_LINES: usize = 12;
 

@@ -24,13 +24,17 @@ pub struct Run {
     pub complaints: String,
 }
 
-/// Builds `system` and boots it with `cpus` CPUs, for at most `limit`. Lines that begin with `news` show how far it is.
+/// A machine that says nothing for so long hangs; a busy one only takes longer.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// However much it says, it has ended by then.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Builds `system` and boots it with `cpus` CPUs. Lines that begin with `news` show how far it is.
 pub fn run(
     repository: &Repository,
     step: &Step,
     system: &str,
     cpus: u32,
-    limit: Duration,
     news: &str,
 ) -> Result<Run> {
     let options = BootOptions {
@@ -39,17 +43,17 @@ pub fn run(
         cpus: Some(cpus),
         ..BootOptions::default()
     };
-    listen(&Session::prepare(repository, &options)?, step, limit, news)
+    listen(&Session::prepare(repository, &options)?, step, news)
 }
 
-/// Starts the machine of `session` and lets it run, for at most `limit`.
-pub fn listen(session: &Session, step: &Step, limit: Duration, news: &str) -> Result<Run> {
+/// Starts the machine of `session` and lets it run to its end.
+pub fn listen(session: &Session, step: &Step, news: &str) -> Result<Run> {
     let mut console = Console::start(&mut session.command(&Serial::Pipe))?;
-    let end = Instant::now() + limit;
+    let end = Instant::now() + LONGEST;
     let mut output = Vec::new();
     let mut cleaner = Cleaner::default();
     let ending = loop {
-        match console.next(end) {
+        match console.next(end.min(Instant::now() + PATIENCE)) {
             Event::Output(bytes) if Instant::now() < end => {
                 output.extend(cleaner.clean(&bytes));
                 let text = String::from_utf8_lossy(&output);

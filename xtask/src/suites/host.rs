@@ -3,7 +3,8 @@
 use anyhow::{Context, Result, bail};
 
 use super::Tally;
-use super::libtest;
+use super::{chance, libtest};
+use crate::cli::TestOptions;
 use crate::process::{host_cargo_command, watch};
 use crate::progress::Step;
 use crate::repository::Repository;
@@ -18,8 +19,16 @@ pub enum Part {
     Portable,
 }
 
+/// Cases of a random test.
+const CASES: u32 = 256;
+
 /// Runs the tests of one half of the default members.
-pub fn run(repository: &Repository, step: &Step, part: Part) -> Result<Tally> {
+pub fn run(
+    repository: &Repository,
+    options: &TestOptions,
+    step: &Step,
+    part: Part,
+) -> Result<Tally> {
     let workspace = Workspace::read(repository)?;
     let packages: Vec<&str> = workspace
         .members
@@ -33,9 +42,12 @@ pub fn run(repository: &Repository, step: &Step, part: Part) -> Result<Tally> {
     }
     let mut command = host_cargo_command(repository.root(), "test");
     command.arg("--no-fail-fast");
+    chance::settle(&mut command, options, CASES);
     for package in packages {
         command.args(["--package", package]);
     }
     let finished = watch(&mut command, step, None).context("cannot run the host tests")?;
-    Ok(libtest::tally(&finished.stdout, &finished.stderr, finished.status.success()))
+    let mut tally = libtest::tally(&finished.stdout, &finished.stderr, finished.status.success());
+    chance::tell(&mut tally, options);
+    Ok(tally)
 }

@@ -2,8 +2,6 @@
 //! count. At the end it prints
 //! `supervision: N deaths, M calls, nothing lost, nothing done twice` and ends QEMU.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 
 use super::guest::{self, Run};
@@ -16,8 +14,6 @@ use crate::rootfs;
 use crate::session::Session;
 
 const SYSTEM: &str = "tests/supervision";
-/// It takes two minutes, on a machine that does nothing else.
-const LIMIT: Duration = Duration::from_secs(590);
 /// Calls without which the servers died for nobody.
 const LEAST_CALLS: u64 = 500;
 
@@ -31,7 +27,7 @@ pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
     };
     let session = Session::prepare(repository, &options)?;
     let disk = session.machine.disk.as_ref().context("the system has no disk")?;
-    let mut tally = judge(&guest::listen(&session, step, LIMIT, "supervision: ")?);
+    let mut tally = judge(&guest::listen(&session, step, "supervision: ")?);
     if let Err(error) = rootfs::judge(&disk.image) {
         tally.fail(format!("{SYSTEM}: {error:#}"));
     }

@@ -2,6 +2,7 @@
 
 mod bochs;
 mod boot;
+mod chance;
 mod conformance;
 mod disk;
 mod durability;
@@ -102,14 +103,14 @@ fn run_suite(repository: &Repository, suite: Suite, options: &TestOptions) -> Ta
         suite.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let step = Step::start(format!("testing: {name}"));
     let result = match suite {
-        Suite::Host => host::run(repository, &step, host::Part::Portable),
-        Suite::Loader => host::run(repository, &step, host::Part::Loader),
+        Suite::Host => host::run(repository, options, &step, host::Part::Portable),
+        Suite::Loader => host::run(repository, options, &step, host::Part::Loader),
         Suite::Conformance => conformance(repository, &step),
         Suite::Storm => conformance::run(repository, &step, &conformance::STORM),
         Suite::Guests => conformance::run(repository, &step, &conformance::GUESTS),
         Suite::Framework => conformance::run(repository, &step, &conformance::FRAMEWORK),
         Suite::Locks => locks::run(repository, &step),
-        Suite::Explore => explore::run(repository, &step),
+        Suite::Explore => explore::run(repository, options, &step),
         Suite::Bochs => bochs::run(repository, &step, &bochs::TAGS),
         Suite::LinuxVmx => linux_vmx::run(repository, &step),
         Suite::GuestsVmx => bochs::run(repository, &step, &bochs::VMX),

@@ -1,8 +1,6 @@
 //! The switch under traffic: killed again and again, beside a port that does all that it should not. At the end
 //! the talker prints `network: N frames there and back of M sent, D deaths, nobody failed` and ends QEMU.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use super::Tally;
@@ -12,13 +10,12 @@ use crate::qemu::Ending;
 use crate::repository::Repository;
 
 const SYSTEM: &str = "tests/network";
-const LIMIT: Duration = Duration::from_secs(240);
 const PREFIX: &str = "network: ";
 const END: &str = " deaths, nobody failed";
 
 /// Builds, boots and judges it.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
-    Ok(judge(&guest::run(repository, step, SYSTEM, 1, LIMIT, PREFIX)?))
+    Ok(judge(&guest::run(repository, step, SYSTEM, 1, PREFIX)?))
 }
 
 fn judge(run: &Run) -> Tally {

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -17,8 +16,6 @@ use crate::rootfs;
 use crate::session::Session;
 
 const SYSTEM: &str = "tests/revival";
-/// A boot takes some seconds.
-const LIMIT: Duration = Duration::from_secs(60);
 const PREFIX: &str = "revival: ";
 /// Last line of a run.
 const DONE: &str = "done";
@@ -39,7 +36,7 @@ pub fn run(repository: &Repository, step: &Step, folder: &Path, count: u32) -> R
         let list = fs::read_to_string(file("txt")).context("cannot read the list")?;
         let image = file("img");
         session.machine.disk = Some(Disk { image: image.clone(), writes: Writes::Kept });
-        let run = guest::listen(&session, step, LIMIT, PREFIX)?;
+        let run = guest::listen(&session, step, PREFIX)?;
         let found = told(&run.output);
         let why = match (run.ending, compare(&list, &found)) {
             (Some(Ending::Passed), None) => rootfs::judge(&image).err().map(|it| format!("{it:#}")),

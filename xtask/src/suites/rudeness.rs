@@ -1,8 +1,6 @@
 //! The rude client: it sends every server of KOITO random messages, beside a client that works with them.
 //! At the end the latter prints `rudeness: N rounds of work, nobody failed` and ends QEMU.
 
-use std::time::Duration;
-
 use anyhow::Result;
 
 use super::Tally;
@@ -12,7 +10,6 @@ use crate::qemu::Ending;
 use crate::repository::Repository;
 
 const SYSTEM: &str = "tests/rudeness";
-const LIMIT: Duration = Duration::from_secs(480);
 const PREFIX: &str = "rudeness: ";
 /// Services that are called, and calls of each.
 const SERVICES: usize = 10;
@@ -20,7 +17,7 @@ const CALLS: u64 = 100_000;
 
 /// Builds, boots and judges the rude client.
 pub fn run(repository: &Repository, step: &Step) -> Result<Tally> {
-    Ok(judge(&guest::run(repository, step, SYSTEM, 1, LIMIT, PREFIX)?))
+    Ok(judge(&guest::run(repository, step, SYSTEM, 1, PREFIX)?))
 }
 
 fn judge(run: &Run) -> Tally {

@@ -3,7 +3,7 @@
 //! what it does then, what every slot holds and what is mapped has to be what the model says.
 //!
 //! Who runs next is the one thing that the model takes from the kernel: somebody who can.
-//! `A9N_RANDOM_CASES` says how many sequences are played.
+//! A tenth as many sequences are played as of other random tests: these are long.
 
 mod capabilities;
 #[path = "../common/mod.rs"]
@@ -228,18 +228,14 @@ fn meaning(mut answer: Answer) -> Answer {
     answer
 }
 
-fn cases() -> u32 {
-    std::env::var("A9N_RANDOM_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
-}
-
 fn agree(fast: bool) {
     let config = ProptestConfig {
-        cases: cases(),
+        cases: ProptestConfig::default().cases / 10,
         failure_persistence: None,
         max_shrink_iters: 20_000,
         ..ProptestConfig::default()
     };
-    let played = Cell::new(0);
+    let (cases, played) = (config.cases, Cell::new(0));
     let sequences = prop::collection::vec(any_event(), 1..200);
     let result = TestRunner::new(config).run(&sequences, |events| {
         let mut pair = Pair::new(fast);
@@ -248,7 +244,7 @@ fn agree(fast: bool) {
         played.set(played.get() + events.len());
         Ok(())
     });
-    println!("model: {} sequences, {} events, fast paths: {fast}", cases(), played.get());
+    println!("model: {cases} sequences, {} events, fast paths: {fast}", played.get());
     if let Err(error) = result {
         panic!("{error}");
     }

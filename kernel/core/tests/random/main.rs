@@ -2,7 +2,7 @@
 //! living object (the simulated machine panics otherwise), every invariant holds after each event,
 //! a refused call changes nothing, and the fast paths make no difference.
 //!
-//! `A9N_RANDOM_CASES` says how many cases to play.
+//! A tenth as many are played as of other random tests: these are long.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -196,13 +196,9 @@ fn check_refusal(system: &System, process: Ref<Process>, frame: CallFrame, react
     }
 }
 
-fn cases() -> u32 {
-    std::env::var("A9N_RANDOM_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(24)
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: cases(),
+        cases: ProptestConfig::default().cases / 10,
         failure_persistence: None,
         max_shrink_iters: 20_000,
         ..ProptestConfig::default()

@@ -18,16 +18,6 @@
     mov     [rsi + {REGISTERS} + 8 * \number], \register
 .endm
 
-// Makes the root of the context at rdx, which is the kernel's own, the loaded one.
-.macro a9n_load_kernel_root
-    mov     rax, [rdx + {ROOT}]
-    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
-    je      2f
-    mov     [rsp + 8 + {LOADED_ROOT}], rax
-    mov     cr3, rax
-2:
-.endm
-
 // Takes an exit of the context at rdx to its monitor, by the path for the only CPU or that for one of
 // several. The stack pointer is 8 below the CPU's words.
 .macro a9n_tell_monitor alone, locked
@@ -52,9 +42,14 @@
     pop     rsi
 .endm
 
+// From the general path, whose context names the kernel's own page tables.
 .globl a9n_guest
 a9n_guest:
-    a9n_load_kernel_root
+    mov     rax, [rdx + {ROOT}]
+    cmp     rax, [rsp + 8 + {LOADED_ROOT}]
+    je      a9n_enter_guest
+    mov     [rsp + 8 + {LOADED_ROOT}], rax
+    mov     cr3, rax
     jmp     a9n_enter_guest
 // From the fast path of a monitor's answer.
 .globl a9n_enter_guest_locked
@@ -65,15 +60,15 @@ a9n_enter_guest:
     mov     [rsp + 8 + {CURRENT}], rdx
     mov     rsi, [rdx + {GUEST}]
     lea     rdi, [rsp + 8]
-    cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
-    je      a9n_guest_vmx
     cmp     [rdi + {CPU_GUEST}], rsi
     jne     4f
     cmp     [rsi + {GUEST_CPU}], rdi
     jne     4f
     cmp     dword ptr [rsi + {UNUSUAL}], 0
     jne     4f
-3:  push    rsi
+3:  cmp     byte ptr [rip + {TECHNIQUE}], {VMX}
+    je      a9n_guest_vmx
+    push    rsi
     mov     rax, [rsi + {PHYSICAL}]
     a9n_general_registers a9n_load_register
     a9n_load_register 4, rsi

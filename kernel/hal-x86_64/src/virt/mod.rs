@@ -49,7 +49,7 @@ pub(crate) use self::tags::Tags;
 
 use crate::boot_error::BootError;
 use crate::context::Context;
-use crate::cpu::{Cpu, MAX_CPUS, are_several};
+use crate::cpu::{Cpu, MAX_CPUS};
 use crate::features::{Features, IA32_PAT};
 use crate::kernel_space::{DIRECT_MAP, KernelSpace};
 use crate::{X86_64, paging, speculation, vector};
@@ -82,27 +82,31 @@ impl Exits for Technique {
 
     #[inline(always)]
     fn answer_exit(&self, state: PhysicalAddress, verdict: GuestVerdict, words: &Words) {
-        let (guest, [.., event, _]) = (guest(state), *words);
+        let (guest, [w0, w1, w2, w3, event, _]) = (guest(state), *words);
+        let [_, rbx, rcx, rdx, ..] = &guest.registers;
         by!(self, reach(guest));
         let done = verdict.bytes_done();
         if done != 0 {
             by!(self, advance(guest, done));
         }
-        guest.set_registers(by!(self, rax(guest)), verdict, words);
+        let four = verdict.has(GuestVerdict::SET_FOUR);
+        let pair = four || verdict.has(GuestVerdict::SET_PAIR);
+        if pair || verdict.has(GuestVerdict::SET_RAX) {
+            by!(self, rax(guest)).set(w0);
+        }
+        if pair {
+            rdx.set(w3);
+        }
+        if four {
+            rbx.set(w1);
+            rcx.set(w2);
+        }
         if verdict.has(GuestVerdict::INJECT) {
             by!(self, inject(guest, Event(event)));
         }
         let window = verdict.0 & GuestVerdict::WINDOW;
         if guest.window.replace(window) != window {
             by!(self, await_window(guest, window != 0));
-        }
-    }
-
-    #[inline(always)]
-    fn rest_guest(&self, _guest: PhysicalAddress) {
-        // The only CPU keeps it for the answer; a general path that runs somebody else writes it back.
-        if *self == Self::Vmx && are_several() {
-            vmx::give(Cpu::here(), 0);
         }
     }
 }
@@ -190,27 +194,6 @@ pub(crate) struct Guest {
     pub(crate) vmx: vmx::State,
 }
 
-impl Guest {
-    /// Sets the registers that `verdict` has in `words`. RAX is where the technique keeps it.
-    #[inline(always)]
-    fn set_registers(&self, rax: &Cell<u64>, verdict: GuestVerdict, words: &Words) {
-        let [w0, w1, w2, w3, ..] = *words;
-        let [_, rbx, rcx, rdx, ..] = &self.registers;
-        let four = verdict.has(GuestVerdict::SET_FOUR);
-        let pair = four || verdict.has(GuestVerdict::SET_PAIR);
-        if pair || verdict.has(GuestVerdict::SET_RAX) {
-            rax.set(w0);
-        }
-        if pair {
-            rdx.set(w3);
-        }
-        if four {
-            rbx.set(w1);
-            rcx.set(w2);
-        }
-    }
-}
-
 /// Bits of [`Guest::unusual`].
 pub(crate) mod unusual {
     /// XCR0 differs from the machine's.
@@ -223,8 +206,12 @@ pub(crate) mod unusual {
     pub(crate) const FORGETS: u32 = 8;
     /// With the same, it takes no non-maskable interrupt.
     pub(crate) const HELD_OFF: u32 = 16;
+    /// What is injected has to be looked at.
+    pub(crate) const INJECTED: u32 = 64;
     /// With the same, an interrupt is injected.
     pub(crate) const INTERRUPT: u32 = 32;
+    /// With Intel's, the first-level cache has to be emptied before it is entered.
+    pub(crate) const CACHE: u32 = 128;
 }
 
 /// Writes IA32_TSC_AUX, which `rdtscp` and `rdpid` tell. The machine's own is 0.
@@ -280,7 +267,7 @@ pub(crate) unsafe fn start(cpu: &Cpu) {
 fn guest(guest: PhysicalAddress) -> &'static Guest {
     // SAFETY: the portable kernel names virtual CPUs that it made with `prepare_guest`, which own two
     // pages and do not run; they consist of `Cell`s, for which any bytes are valid. Only a CPU that
-    // holds the kernel lock gets here, and the reference is gone before the lock is.
+    // holds the kernel lock gets here, or is asked by one that does and waits; the reference is gone before the lock is.
     unsafe { &*seen(guest.0) }
 }
 
@@ -333,12 +320,12 @@ impl Guest {
             write_auxiliary(self.auxiliary.get());
         }
         if unusual & unusual::DEBUG != 0 {
-            let [first, second, third, fourth, status] = self.debug.each_ref().map(Cell::get);
+            let [first, second, third, fourth, status] = &self.debug;
             // SAFETY: nothing breaks before DR7 says so, which is the guest's.
             unsafe {
                 asm!("mov dr0, {}", "mov dr1, {}", "mov dr2, {}", "mov dr3, {}", "mov dr6, {}",
-                    in(reg) first, in(reg) second, in(reg) third, in(reg) fourth, in(reg) status,
-                    options(nomem, nostack, preserves_flags));
+                    in(reg) first.get(), in(reg) second.get(), in(reg) third.get(), in(reg) fourth.get(),
+                    in(reg) status.get(), options(nomem, nostack, preserves_flags));
             }
         }
     }
@@ -384,8 +371,8 @@ unsafe extern "Rust" {
 
 /// What the stubs call on the way in where something is not as it usually is.
 pub(crate) extern "C" fn before_entry(cpu: &Cpu, guest: &Guest) {
+    by!(technique(), make_ready(cpu, guest));
     take_over(cpu, guest);
-    svm::offer(guest);
     guest.load_unusual();
 }
 

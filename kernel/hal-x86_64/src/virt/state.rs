@@ -32,7 +32,7 @@ const LDTR: u64 = LIMIT | 0x82 << 16;
 const TASK: u64 = LIMIT | 0x8b << 16;
 
 /// A processor after its reset (AMD64 APM, volume 2, table 14-1; Intel SDM, volume 3, section 10.1.1). A line
-/// for each group.
+/// for a group, or for short ones.
 #[rustfmt::skip]
 pub(crate) const RESET: [u64; COUNT] = [
     0, 0, 0, 0x600, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
@@ -42,9 +42,7 @@ pub(crate) const RESET: [u64; COUNT] = [
     0, 0xffff, 0, 0xffff,
     0, 0, 0, 0, 0, 0, 0, 0, 0x0007_0406_0007_0406,
     0, 0, 0, 0, 0xffff_0ff0, 0x400,
-    0, 0,
-    0,
-    0,
+    0, 0, 0, 0,
 ];
 
 /// EFER: long mode is on; and active.

@@ -3,6 +3,7 @@
 use koito_linux::Errno;
 use koito_posix_core::PAGE_BYTES;
 
+use crate::account::Faults;
 use crate::call::{Answer, Arguments};
 use crate::server::{Server, TaskKey};
 
@@ -48,10 +49,12 @@ pub fn setrlimit(server: &mut Server, task: TaskKey, &[kind, from, ..]: &Argumen
 /// Bytes of a `struct rusage`, and words of it.
 pub const USAGE_BYTES: usize = 144;
 
-/// A `struct rusage`: time of the processor, and the most memory, in KiB.
-pub fn usage(nanoseconds: u64, kibibytes: u64) -> [u8; USAGE_BYTES] {
+/// A `struct rusage`: time of the processor, the most memory, in KiB, and faults.
+pub fn usage(nanoseconds: u64, kibibytes: u64, faults: Faults) -> [u8; USAGE_BYTES] {
     let mut bytes = [0; USAGE_BYTES];
-    let words = [nanoseconds / NANOSECONDS, nanoseconds % NANOSECONDS / 1000, 0, 0, kibibytes];
+    let (seconds, microseconds) = (nanoseconds / NANOSECONDS, nanoseconds % NANOSECONDS / 1000);
+    let Faults { minor, major } = faults;
+    let words = [seconds, microseconds, 0, 0, kibibytes, 0, 0, 0, minor, major];
     for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
         place.copy_from_slice(&word.to_le_bytes());
     }
@@ -73,7 +76,9 @@ pub fn getrusage(server: &mut Server, task: TaskKey, &[who, to, ..]: &Arguments)
         CHILDREN => 0,
         _ => server.spaces[server.processes[process].space].pages.within(0..u64::MAX).count(),
     };
-    let told = usage(nanoseconds, pages as u64 * PAGE_BYTES / 1024);
+    let account = &server.processes[process].account;
+    let faults = if who as i32 == CHILDREN { account.faults_of_children } else { account.faults };
+    let told = usage(nanoseconds, pages as u64 * PAGE_BYTES / 1024, faults);
     server.write_bytes(task, to, &told)?;
     Ok(0)
 }

@@ -13,8 +13,8 @@ const NANOSECONDS: u64 = 1_000_000_000;
 /// What the machine has.
 pub fn sysinfo(server: &mut Server, task: TaskKey, &[to, ..]: &Arguments) -> Answer {
     let uptime = server.clock.now() / NANOSECONDS;
-    let pool = &server.world.vfs.pages.pool;
-    let (all, free) = (pool.len() as u64 * PAGE_BYTES, pool.free() as u64 * PAGE_BYTES);
+    let (all, free) = server.world.vfs.pages.pages();
+    let [all, free] = [all, free].map(|pages| pages as u64 * PAGE_BYTES);
     let processes = server.processes.len() as u64;
     let words = [uptime, 0, 0, 0, all, free, 0, 0, 0, 0, processes, 0, 0, 1];
     server.write_words(task, to, &words)?;

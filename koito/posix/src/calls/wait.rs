@@ -42,8 +42,8 @@ pub fn wait4(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answe
         server.write_bytes(task, status_at, &life.status().to_le_bytes())?;
     }
     if usage != 0 {
-        let used = server.used_by_it_all(child);
-        server.write_bytes(task, usage, &resources::usage(used, 0))?;
+        let (used, faults) = (server.used_by_it_all(child), server.faults_of_it_all(child));
+        server.write_bytes(task, usage, &resources::usage(used, 0, faults))?;
     }
     take(server, child);
     Ok(number.into())
@@ -98,8 +98,8 @@ pub fn waitid(server: &mut Server, task: TaskKey, arguments: &Arguments) -> Answ
         server.write_bytes(task, info_at, &info.bytes())?;
     }
     if usage != 0 {
-        let used = server.used_by_it_all(child);
-        server.write_bytes(task, usage, &resources::usage(used, 0))?;
+        let (used, faults) = (server.used_by_it_all(child), server.faults_of_it_all(child));
+        server.write_bytes(task, usage, &resources::usage(used, 0, faults))?;
     }
     if options & raw::WNOWAIT == 0 {
         take(server, child);

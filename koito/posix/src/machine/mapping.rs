@@ -6,14 +6,15 @@ use koito_posix_core::{PAGE_BYTES, Page};
 use nun::abi::{MAPPING_RUNS, MappingRun};
 use nun::{Access, AddressSpace, Error, MemoryType, Reason, Window, buffer};
 
-use super::objects::{FRAMES, Objects, Table};
+use super::objects::{Objects, Table};
 
 /// An address space, the Windows through which pages are mapped there, and its page tables.
 #[derive(Debug)]
 pub struct Mapping {
     /// The address space.
     pub space: AddressSpace,
-    windows: [Window; FRAMES],
+    /// By the number of the frame, as far as it has pages of that, or had.
+    windows: Vec<Option<Window>>,
     /// Oldest first.
     pub(super) tables: Vec<Table>,
 }
@@ -49,8 +50,8 @@ impl Mapping {
     /// Logarithm of the addresses that a program has.
     pub(super) const BITS: u32 = 47;
 
-    pub(super) const fn new(space: AddressSpace, windows: [Window; FRAMES]) -> Self {
-        Self { space, windows, tables: Vec::new() }
+    pub(super) const fn new(space: AddressSpace) -> Self {
+        Self { space, windows: Vec::new(), tables: Vec::new() }
     }
 
     /// How many page tables it has.
@@ -66,7 +67,7 @@ impl Mapping {
         page: Page,
         access: Access,
     ) -> Result<(), Error> {
-        let (frame, offset) = objects.place(page);
+        let (frame, offset) = objects.frames.place(page);
         self.map_run(objects, Run { address, frame, offset, pages: 1, access })
     }
 
@@ -79,9 +80,10 @@ impl Mapping {
     }
 
     fn map_run(&mut self, objects: &mut Objects, mut run: Run) -> Result<(), Error> {
+        let window = self.open_window(objects, run.frame)?;
         while run.pages > 0 {
-            let Run { address, frame, offset, pages, access } = run;
-            match self.windows[frame].map(address, offset, pages, access, MemoryType::Normal) {
+            let Run { address, offset, pages, access, .. } = run;
+            match window.map(address, offset, pages, access, MemoryType::Normal) {
                 Ok(done) => run.skip(done),
                 Err(Error { reason: Reason::MissingTable, .. }) => {
                     self.add_table(objects, address)?;
@@ -94,8 +96,8 @@ impl Mapping {
 
     /// Unmaps the one page at `address`.
     pub fn unmap_one(&mut self, objects: &Objects, address: u64, page: Page) -> Result<(), Error> {
-        let (frame, _) = objects.place(page);
-        self.windows[frame].unmap(address, 1).map(|_| ())
+        let (frame, _) = objects.frames.place(page);
+        self.window(frame)?.unmap(address, 1).map(|_| ())
     }
 
     /// Changes what may be done with the one page at `address`, which is mapped.
@@ -106,8 +108,8 @@ impl Mapping {
         page: Page,
         access: Access,
     ) -> Result<(), Error> {
-        let (frame, _) = objects.place(page);
-        self.windows[frame].protect(address, 1, access).map(|_| ())
+        let (frame, _) = objects.frames.place(page);
+        self.window(frame)?.protect(address, 1, access).map(|_| ())
     }
 
     /// Unmaps pages, wherever in their frames they are.
@@ -132,9 +134,15 @@ impl Mapping {
             let rest = &mut runs[first..];
             let count = rest.len().min(MAPPING_RUNS);
             for (index, run) in rest.iter().take(count).enumerate() {
-                let window = self.windows[run.frame].descriptor();
+                let window = match objects.as_deref_mut() {
+                    Some(objects) => self.open_window(objects, run.frame)?,
+                    None => self.window(run.frame)?,
+                };
                 let Run { address, offset, pages, access, .. } = *run;
-                buffer().set_run(index, MappingRun::new(address, window, offset, pages, access));
+                buffer().set_run(
+                    index,
+                    MappingRun::new(address, window.descriptor(), offset, pages, access),
+                );
             }
             match operation(self.space, count as u64) {
                 Ok((done, pages)) => {
@@ -153,6 +161,31 @@ impl Mapping {
             }
         }
         Ok(())
+    }
+
+    /// The Window through which pages of a frame are mapped.
+    #[inline]
+    fn window(&self, frame: usize) -> Result<Window, Error> {
+        self.windows.get(frame).copied().flatten().ok_or(nun::EXHAUSTED)
+    }
+
+    /// The same, also where none is mapped yet.
+    #[inline]
+    fn open_window(&mut self, objects: &mut Objects, frame: usize) -> Result<Window, Error> {
+        match self.window(frame) {
+            Err(_) => self.make_window(objects, frame),
+            window => window,
+        }
+    }
+
+    #[cold]
+    fn make_window(&mut self, objects: &mut Objects, frame: usize) -> Result<Window, Error> {
+        let window = objects.attach(self.space, frame)?;
+        if self.windows.len() <= frame {
+            self.windows.resize(frame + 1, None);
+        }
+        self.windows[frame] = Some(window);
+        Ok(window)
     }
 
     fn add_table(&mut self, objects: &mut Objects, address: u64) -> Result<(), Error> {
@@ -179,7 +212,7 @@ impl Runs {
     /// another in their frame, too.
     #[inline]
     pub fn add(&mut self, objects: &Objects, address: u64, page: Page, access: Access) {
-        let (frame, offset) = objects.place(page);
+        let (frame, offset) = objects.frames.place(page);
         match self.0.last_mut() {
             Some(run)
                 if run.goes_on(address, frame, access) && run.offset + run.pages == offset =>
@@ -193,7 +226,7 @@ impl Runs {
     /// The same of a page that is not to be mapped: where it lies in its frame is nobody's business then.
     #[inline]
     pub fn add_mapped(&mut self, objects: &Objects, address: u64, page: Page, access: Access) {
-        let (frame, _) = objects.place(page);
+        let (frame, _) = objects.frames.place(page);
         match self.0.last_mut() {
             Some(run) if run.goes_on(address, frame, access) => run.pages += 1,
             _ => self.0.push(Run { address, frame, offset: 0, pages: 1, access }),

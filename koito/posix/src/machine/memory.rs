@@ -5,15 +5,28 @@ use nun::mapped::Mapped;
 
 /// All pages that programs can have.
 pub struct Memory {
-    /// Who uses which.
+    /// Who uses which, of those that are mapped.
     pub pool: Pool,
     mapped: Mapped,
+    /// How many can still be mapped.
+    later: usize,
 }
 
 impl Memory {
-    /// What is mapped.
-    pub fn new(mapped: Mapped) -> Self {
-        Self { pool: Pool::new((mapped.bytes() as u64 / PAGE_BYTES) as u32), mapped }
+    /// What is mapped, and how many pages come when they are needed.
+    pub fn new(mapped: Mapped, later: usize) -> Self {
+        Self { pool: Pool::new(pages(mapped)), mapped, later }
+    }
+
+    /// More is mapped, from where it was on; so many pages are still to come.
+    pub fn grow(&mut self, mapped: Mapped, later: usize) {
+        self.pool.grow(pages(mapped) - self.pool.len());
+        (self.mapped, self.later) = (mapped, later);
+    }
+
+    /// How many pages there are, those included that are still to come, and how many of them nobody uses.
+    pub fn pages(&self) -> (usize, usize) {
+        (self.pool.len() + self.later, self.pool.free() + self.later)
     }
 
     /// All of it. Programs may write there at any time.
@@ -46,6 +59,10 @@ impl Memory {
         self.page(page).copy_of(&self.page(of));
         Some(page)
     }
+}
+
+const fn pages(mapped: Mapped) -> usize {
+    mapped.bytes() / PAGE_BYTES as usize
 }
 
 /// Contents of files lie in the same pages, so that programs can map them.

@@ -1,5 +1,6 @@
 //! What programs are made of: pages of memory, and kernel objects.
 
+mod frames;
 mod mapping;
 mod memory;
 mod objects;
@@ -8,6 +9,6 @@ mod threads;
 
 pub use mapping::{Mapping, Runs};
 pub use memory::Memory;
-pub use objects::{Body, HEAP_BYTES, IDENTIFIER, Objects};
-pub use placement::{CALM, Urgency, urgency};
+pub use objects::{Body, IDENTIFIER, Objects};
+pub use placement::{CALM, MOST as MOST_CPUS, Urgency, urgency};
 pub use threads::Seat;

@@ -1,12 +1,13 @@
-//! Kernel objects for programs, made of the memory that the manifest sets aside.
+//! Kernel objects for programs, made of the memory that the root server sets aside.
 //!
 //! Memory of objects of fixed size does not come back, so objects are used again: threads as *bodies*
 //! (PCB, Vector State, a capability to a port of the server's), address spaces with their page tables.
 
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
-use koito::conventions::BUILDER_RADIX;
-use koito_posix_core::{PAGE_BYTES, Page};
+use koito::conventions::{WIDE_RADIX, slot};
+use koito_posix_core::PAGE_BYTES;
 use nun::aci;
 use nun::capability::Capability;
 use nun::mapped::Mapped;
@@ -17,15 +18,18 @@ use nun::{
 };
 
 use super::Mapping;
+use super::frames::Frames;
 use super::placement::{MOST, Placement, Urgency};
 use super::threads::Resolver;
 
 /// The identifier of body 0 at the server's port. Clients of the service have lower ones.
 pub const IDENTIFIER: u64 = 1 << 32;
-/// Frames that the memory of programs consists of.
-pub const FRAMES: usize = 2;
-/// Bytes of the server's own heap.
-pub const HEAP_BYTES: usize = 16 << 20;
+/// What part of all memory the server's own heap is, as a logarithm, and logarithms of its bytes.
+const HEAP_PART: u32 = 4;
+const HEAP_BITS: RangeInclusive<u32> = 24..=27;
+/// The same of the memory of kernel objects, and the most that there is use for.
+const OBJECTS_PART: u32 = 2;
+const OBJECTS_BITS: u32 = 25;
 /// Address spaces are kept for the next program with at most so many page tables.
 const KEPT_TABLES: usize = 24;
 
@@ -46,8 +50,10 @@ pub struct Table(u64);
 pub struct Objects {
     memory: Generic,
     next_slot: u64,
-    /// What programs' memory consists of, and how many pages each has.
-    frames: [(Frame, u64); FRAMES],
+    /// What programs' memory consists of.
+    pub(super) frames: Frames,
+    /// Bytes of the server's own heap.
+    heap_bytes: usize,
     /// Never runs: its registers are those that programs start with.
     pristine: Pcb,
     bodies: Vec<Body>,
@@ -64,29 +70,30 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Takes what the manifest gives; answers the memory for programs as well, mapped, and that for the server's
-    /// heap. Allocates nothing.
-    pub fn new() -> Result<(Self, Mapped, HeapMemory), Error> {
-        let all = Generic::slot(aci::slot::HEAP_MEMORY);
-        let (_, bits, ..) = all.information()?;
+    /// Takes the pieces of memory of 2^`pool` bytes each; answers the memory of the server's heap as well. Allocates
+    /// nothing.
+    pub fn new(pool: &[u8]) -> Result<(Self, HeapMemory), Error> {
         let mut next_slot = aci::slot::FREE;
         let mut take = || {
             next_slot += 1;
             next_slot - 1
         };
-        // The largest first, so that alignment costs nothing.
-        let mut carve = |bits: u64| {
-            let slot = take();
-            all.convert(ObjectType::Generic, bits, 1, root(), slot).map(|_| Generic::slot(slot))
+        let mut frames = Frames::new(pool);
+        let bits = frames.bytes().ilog2();
+        let heap_bits = (bits - HEAP_PART).clamp(*HEAP_BITS.start(), *HEAP_BITS.end());
+        let object_bits = (bits - OBJECTS_PART).min(OBJECTS_BITS);
+        // The larger first, so that alignment costs nothing.
+        let (memory, heap) = if heap_bits > object_bits {
+            let heap = frames.carve(heap_bits, take())?;
+            (frames.carve(object_bits, take())?, heap)
+        } else {
+            (frames.carve(object_bits, take())?, frames.carve(heap_bits, take())?)
         };
-        let larger = carve(bits - 1)?;
-        let memory = carve(bits - 2)?;
-        let parts = [larger, carve(bits - 3)?];
-        let heap = carve(u64::from(HEAP_BYTES.trailing_zeros()))?;
         let mut objects = Self {
             memory,
             next_slot,
-            frames: [(Frame::slot(0), 0); FRAMES],
+            frames,
+            heap_bytes: 1 << heap_bits,
             pristine: Pcb::slot(0),
             bodies: Vec::new(),
             placement: Placement::default(),
@@ -96,20 +103,31 @@ impl Objects {
             idle_spaces: Vec::new(),
             idle_tables: Vec::new(),
         };
-        let mut pages = 0;
-        for (part, place) in parts.into_iter().zip(0..) {
-            let (_, bits, ..) = part.information()?;
-            let frame: Frame = objects.make_in(part, bits)?;
-            objects.frames[place] = (frame, (1 << bits) / PAGE_BYTES);
-            objects.map_own(frame, aci::WORKSPACE_ADDRESS + pages * PAGE_BYTES)?;
-            pages += objects.frames[place].1;
-        }
         objects.pristine = objects.make(0)?;
         objects.placement = Placement::new(objects.pristine);
-        let mapped = Mapped::in_workspace(aci::WORKSPACE_ADDRESS, pages * PAGE_BYTES);
         let node: Node = objects.make(u64::from(aci::HEAP_RADIX))?;
-        let heap = HeapMemory::from_quota(heap, node, BUILDER_RADIX, own_space())?;
-        Ok((objects, mapped, heap))
+        let heap = HeapMemory::from_quota(heap, node, WIDE_RADIX, own_space())?;
+        Ok((objects, heap))
+    }
+
+    /// Bytes that the server has for its own use.
+    pub const fn heap_bytes(&self) -> usize {
+        self.heap_bytes
+    }
+
+    /// Makes more of the memory of programs, and maps it behind what is mapped; answers all that, and how many pages are
+    /// still to come. `None` if there is no more.
+    pub fn grow(&mut self) -> Option<(Mapped, usize)> {
+        if self.frames.later() == 0 {
+            return None;
+        }
+        let slot = self.take_slot().ok()?;
+        let made = self.frames.make(slot).and_then(|(frame, first, pages)| {
+            let address = aci::WORKSPACE_ADDRESS + first * PAGE_BYTES;
+            self.map_own(frame, address).map(|()| (first + pages) * PAGE_BYTES)
+        });
+        let bytes = made.ok()?;
+        Some((Mapped::in_workspace(aci::WORKSPACE_ADDRESS, bytes), self.frames.later()))
     }
 
     /// A thread's body, stopped, for one of the `allowed` processors; its registers are anybody's.
@@ -165,14 +183,15 @@ impl Objects {
         if let Some(space) = self.idle_spaces.pop() {
             return Ok(space);
         }
-        let space: AddressSpace = self.make(0)?;
-        let mut windows = [Window::slot(0); FRAMES];
-        for (window, (frame, _)) in windows.iter_mut().zip(self.frames) {
-            let slot = self.take_slot()?;
-            frame.attach(space, 0, u64::from(Mapping::BITS), root(), slot)?;
-            *window = Window::slot(slot);
-        }
-        Ok(Mapping::new(space, windows))
+        self.make(0).map(Mapping::new)
+    }
+
+    /// A way to map pages of frame `number` in an address space.
+    pub(super) fn attach(&mut self, space: AddressSpace, number: usize) -> Result<Window, Error> {
+        let slot = self.take_slot()?;
+        let frame = self.frames.frame(number);
+        frame.attach(space, 0, u64::from(Mapping::BITS), root(), slot)?;
+        Ok(Window::slot(slot))
     }
 
     /// Takes an address space back in which nothing is mapped and nobody runs.
@@ -230,18 +249,12 @@ impl Objects {
         }
     }
 
-    /// Which frame a page lies in, and where in it.
-    #[inline]
-    pub fn place(&self, page: Page) -> (usize, u64) {
-        let first = self.frames[0].1;
-        match u64::from(page.0) {
-            number if number < first => (0, number),
-            number => (1, number - first),
-        }
-    }
-
     pub(super) fn take_slot(&mut self) -> Result<u64, Error> {
-        if self.next_slot >= 1 << BUILDER_RADIX {
+        if self.next_slot == slot::POOL {
+            // There stands what all this is made of.
+            self.next_slot = slot::MODULES;
+        }
+        if self.next_slot >= 1 << WIDE_RADIX {
             return Err(nun::EXHAUSTED);
         }
         self.next_slot += 1;

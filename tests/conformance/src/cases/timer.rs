@@ -42,18 +42,18 @@ fn wakes_an_idle_cpu(test: &mut Test) -> Verdict {
 fn rings_while_others_run(test: &mut Test) -> Verdict {
     let (port, bell) = alarm(test)?;
     test.start(crate::bodies::spin, 1)?;
-    let mut least_late = u64::MAX;
-    for _ in 0..8 {
+    let (soon, mut late, mut tries) = (part(test, 250), u64::MAX, 0);
+    while late >= soon && tries < 500 {
         // The spinner has just begun a quantum of a hundredth second then.
         let deadline = ticks() + part(test, 1000);
         TIMER.arm(deadline, bell)?;
         check_eq!(port.wait(), Ok(4));
-        least_late = least_late.min(ticks() - deadline);
+        (late, tries) = (ticks() - deadline, tries + 1);
     }
     check!(get(1) > 0);
-    // Init comes before the spinner, so it does not wait for the end of that. (The emulator may be
-    // late now and then, hence the least.)
-    check!(least_late < part(test, 250));
+    // Init comes before the spinner, so it does not wait for the end of that. (An emulator on a busy machine is
+    // late more often than not, hence so many tries.)
+    check!(late < soon);
     Ok(())
 }
 
@@ -68,8 +68,14 @@ fn past_deadlines_ring_at_once(test: &mut Test) -> Verdict {
 
 fn forgets_what_was_cancelled(test: &mut Test) -> Verdict {
     let (port, bell) = alarm(test)?;
-    TIMER.arm(ticks() + part(test, 100), bell)?;
-    TIMER.cancel()?;
+    // Where the emulator stood still before it was cancelled, it may have rung.
+    while {
+        port.poll()?;
+        let deadline = ticks() + part(test, 100);
+        TIMER.arm(deadline, bell)?;
+        TIMER.cancel()?;
+        ticks() >= deadline
+    } {}
     let end = ticks() + part(test, 30);
     while ticks() < end {
         nun::yield_now()?;
@@ -81,8 +87,14 @@ fn forgets_what_was_cancelled(test: &mut Test) -> Verdict {
 fn the_last_alarm_counts(test: &mut Test) -> Verdict {
     let (first, first_bell) = alarm(test)?;
     let (second, second_bell) = alarm(test)?;
-    TIMER.arm(ticks() + part(test, 200), first_bell)?;
-    TIMER.arm(ticks() + part(test, 50), second_bell)?;
+    // Where the emulator stood still in between, the first may have rung.
+    while {
+        first.poll()?;
+        let early = ticks() + part(test, 200);
+        TIMER.arm(early, first_bell)?;
+        TIMER.arm(ticks() + part(test, 50), second_bell)?;
+        ticks() >= early
+    } {}
     check_eq!(second.wait(), Ok(4));
     check_eq!(first.poll(), Ok(0));
     Ok(())

@@ -94,8 +94,19 @@ guest_code!(
 /// Where it counts its interrupts.
 const INTERRUPTS: usize = 0x500;
 
-// Locked access to what is not aligned: emulators stop all other processors for it.
-guest_code!(STOPPER, "stopper", ".code16", "2:", "lock inc word ptr [0x501]", "jmp 2b");
+// Locked access to what is not aligned: QEMU stops all other processors for it. (Bochs looks at the machine's interrupts
+// when a guest changes its flag.)
+guest_code!(
+    STOPPER,
+    "stopper",
+    ".code16",
+    "2:",
+    "lock inc word ptr [0x501]",
+    "sti",
+    "nop",
+    "cli",
+    "jmp 2b",
+);
 
 /// Whatever else the machine does to a processor meanwhile.
 fn an_interrupt_comes_once(test: &mut Test) -> Verdict {

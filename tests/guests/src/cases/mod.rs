@@ -1,5 +1,6 @@
 //! All cases.
 
+mod apart;
 mod attacks;
 mod control;
 mod events;
@@ -19,6 +20,7 @@ pub const ALL: &[&[Case<Test>]] = &[
     modes::CASES,
     events::CASES,
     control::CASES,
+    apart::CASES,
     isolation::CASES,
     vectors::CASES,
     hostile::CASES,

@@ -66,3 +66,22 @@ script -qc 'ps -o stat= -C ps | tail -n 1' /dev/null | tr -d '\r'
 ### terminal-is-read
 # When somebody typed shows at the terminal itself.
 perl -e 'use POSIX; my $m = POSIX::open("/dev/ptmx", O_RDWR); my $n = pack "i", 0; my $u = pack "i", 0; ioctl_fd($m, 0x40045431, $u); syscall 16, $m, 0x80045430, $n; my $s = "/dev/pts/" . unpack "i", $n; open S, "<", $s; utime 1000, 1000, $s; POSIX::write($m, "x\n", 2); my $l = <S>; print time - (stat $s)[8] < 60 ? "lately\n" : "never\n"; sub ioctl_fd { syscall 16, @_ }'
+
+### cut-behind-a-mapping
+for d in /tmp /var/tmp; do (cd $d; head -c 8192 /dev/zero >m; perl -e 'open F, "+<", "m"; $| = 1; my $a = syscall 9, 0, 8192, 1, 1, fileno F, 0; print ord unpack("P1", pack "Q", $a + 4096); truncate F, 4096; print ord unpack("P1", pack "Q", $a); print unpack("P1", pack "Q", $a + 4096), "there\n"'; echo " $?"; rm m); done 2>/dev/null
+
+### faults-are-counted
+perl -e 'sub faults { my $b = "\0" x 144; syscall 98, $_[0], $b; (unpack "Q18", $b)[8] } my $n = faults(0); my $x = "x" x (4 << 20); print faults(0) > $n ? "own\n" : "none\n"; print faults(-1), "\n"; system "true"; print faults(-1) > 0 ? "a child\n" : "no child\n"; open S, "<", "/proc/$$/stat"; my @s = split / /, <S>; print $s[9] > $n && $s[10] > 0 ? "told\n" : "hidden\n"'
+
+### status-of-signals
+perl -e '$SIG{USR1} = "IGNORE"; $SIG{USR2} = sub {}; use POSIX; sigprocmask SIG_BLOCK, POSIX::SigSet->new(SIGALRM); kill "ALRM", $$; open S, "<", "/proc/self/status"; /^(SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt|Cap)/ && print while <S>'
+setpriv --reuid 1000 --regid 1000 --clear-groups grep -E '^Cap(Prm|Eff)' /proc/self/status
+
+### last-capability
+cat /proc/sys/kernel/cap_last_cap; cat /proc/self/cgroup
+
+### two-hundred-mebibytes
+dd if=/dev/zero of=/dev/null bs=200M count=1 2>&1 | head -n 2
+
+### temporary-file-gets-a-name
+perl -e 'my ($tmp, $f, $g, $old) = ("/tmp", "/tmp/named", "/tmp/other", ""); sub try { print $_[0] < 0 ? "$!\n" : "done\n" } my $t = syscall 257, -100, $tmp, 0x410002, 0600; print "none\n" if $t < 0; syscall 1, $t, $tmp, 4; my $p = "/proc/self/fd/$t"; try syscall 265, -100, $p, -100, $f, 0x400; try syscall 265, $t, $old, -100, $g, 0x1000; try syscall 265, -100, $p, -100, $f, 0x400; unlink $f, $g; try syscall 265, -100, $p, -100, $f, 0x400; my $u = syscall 257, -100, $tmp, 0x410082, 0600; $p = "/proc/self/fd/$u"; try syscall 265, -100, $p, -100, $f, 0x400'; ls /tmp/named 2>&1

@@ -9,6 +9,7 @@ use a9n_hal::{Access, Exit, ExitReason};
 use super::Guest;
 use super::state::use_debug;
 use super::vmcb::{self, word};
+use crate::cpu::Cpu;
 use crate::exceptions;
 use crate::virt::{state, unusual};
 
@@ -49,9 +50,19 @@ pub(crate) fn handle(guest: &Guest) -> bool {
     true
 }
 
-/// An interrupt that is injected waits in the processor instead, which takes it before anything else: as an event, an
-/// emulator (QEMU) delivers it a second time now and then. It stays an event where a window has that place.
-pub(crate) fn offer(guest: &Guest) {
+/// Before `guest` is entered: what is injected as a non-maskable interrupt holds off others until it returns, which
+/// the guest leaves for. Another interrupt waits in the processor instead, which takes it before anything else: as an
+/// event, an emulator (QEMU) delivers it a second time now and then. It stays an event where a window has that place.
+pub(crate) fn make_ready(_cpu: &Cpu, guest: &Guest) {
+    let (unusual, event) = (guest.unusual.get(), Event(word(guest, vmcb::EVENT).get()));
+    if unusual & unusual::INJECTED != 0 {
+        let is_held = unusual & unusual::HELD_OFF != 0 || event.is_non_maskable();
+        guest.set_unusual(unusual::INJECTED, false);
+        guest.set_unusual(unusual::HELD_OFF, is_held);
+        guest.set_unusual(unusual::INTERRUPT, event.is_interrupt());
+        let leaves = if is_held { !0 } else { 0 };
+        vmcb::change(guest, vmcb::INTERCEPT_FIRST, vmcb::INTERCEPT_RETURN, leaves);
+    }
     if guest.unusual.get() & unusual::INTERRUPT != 0 && guest.window.get() == 0 {
         let vector = word(guest, vmcb::EVENT).replace(0) << vmcb::VECTOR.trailing_zeros();
         let mask = vmcb::WAITING | vmcb::VECTOR;
@@ -80,6 +91,9 @@ pub(crate) fn keep_event(guest: &Guest) {
         || interrupted.kind() == Event::EXCEPTION
             && BREAKPOINT_OR_OVERFLOW.contains(&interrupted.vector());
     let is_due = interrupted.is_valid() && !repeats;
+    if interrupted.is_non_maskable() {
+        guest.set_unusual(unusual::HELD_OFF, false);
+    }
     inject(guest, if is_due { interrupted } else { Event::NONE });
 }
 
@@ -89,7 +103,7 @@ pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     let get = |offset| word(guest, offset).get();
     let (first, second) = (get(vmcb::EXIT_INFO_1), get(vmcb::EXIT_INFO_2));
     let (rax, rip, mut next) = (get(vmcb::RAX), get(vmcb::RIP), get(vmcb::NEXT_RIP));
-    let [_, _, rcx, rdx, ..] = guest.registers.each_ref();
+    let [_, _, rcx, rdx, ..] = &guest.registers;
     let (reason, detail, value) = match get(vmcb::EXIT_CODE) as u32 {
         0x72 => (ExitReason::Identify, rax & LOW, rcx.get() & LOW),
         0x78 => (ExitReason::Halt, 0, 0),
@@ -129,7 +143,8 @@ const fn port_access(info: u64) -> u64 {
 /// The same of exits for less frequent reasons: reason, detail and value.
 #[inline(never)]
 fn rare(guest: &Guest, code: u32, [first, second, rax]: [u64; 3]) -> (ExitReason, u64, u64) {
-    let [_, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
+    let [_, rbx, rcx, rdx, ..] = &guest.registers;
+    let [rbx, rcx, rdx] = [rbx.get(), rcx.get(), rdx.get()];
     let instruction = |which: GuestInstruction| (ExitReason::Instruction, which as u64, 0);
     match code {
         EXCEPTION..=0x5f => (ExitReason::Exception, exception(code as u8 & 31, first), second),
@@ -179,23 +194,17 @@ pub(crate) fn advance(guest: &Guest, bytes: u64) {
     shadow.set(shadow.get() & !vmcb::IN_SHADOW);
 }
 
-/// Injects `event` at the next entry, or nothing.
-#[inline(never)]
+/// Injects `event` at the next entry, or nothing. (Without a call, for which fast paths would save registers.)
+#[inline(always)]
 pub(crate) fn inject(guest: &Guest, event: Event) {
-    let before = Event(word(guest, vmcb::EVENT).replace(event.0));
-    guest.set_unusual(unusual::INTERRUPT, event.is_interrupt());
-    if event.is_non_maskable() || before.is_non_maskable() {
-        hold_off(guest, event.is_non_maskable());
-    }
+    word(guest, vmcb::EVENT).set(event.0);
+    guest.unusual.set(guest.unusual.get() | unusual::INJECTED);
 }
 
-/// The guest takes no non-maskable interrupt, but one that is due, until it returns from that, which it leaves for;
-/// or takes any.
+/// The guest takes no non-maskable interrupt, but one that is due, until it returns from that; or takes any.
 pub(crate) fn hold_off(guest: &Guest, on: bool) {
-    let is_held = on || Event(word(guest, vmcb::EVENT).get()).is_non_maskable();
-    guest.set_unusual(unusual::HELD_OFF, is_held);
-    let leaves = if is_held { !0 } else { 0 };
-    vmcb::change(guest, vmcb::INTERCEPT_FIRST, vmcb::INTERCEPT_RETURN, leaves);
+    guest.set_unusual(unusual::HELD_OFF, on);
+    guest.set_unusual(unusual::INJECTED, true);
 }
 
 /// 1 if it takes none that is not due.

@@ -14,7 +14,8 @@ use raw_cpuid::CpuId;
 use x86_64::registers::control::{Efer, EferFlags};
 use x86_64::registers::model_specific::Msr;
 
-pub(super) use self::exit::{advance, await_window, exit, handle, inject, keep_event, offer, rax};
+pub(super) use self::exit::{advance, await_window, exit, handle};
+pub(super) use self::exit::{inject, keep_event, make_ready, rax};
 pub(super) use self::state::{read, reset, use_debug, write};
 use super::{Guest, PAGE, SHARED_PAGES, permit, seen, tags, unusual};
 use crate::features::IA32_PAT;
@@ -35,10 +36,9 @@ const REGISTER_MAP: u64 = 3 * PAGE;
 
 /// Whether this CPU has SVM with nested paging, switched on.
 pub(super) fn is_there() -> bool {
-    let has = CpuId::new()
-        .get_extended_processor_and_feature_identifiers()
-        .is_some_and(|features| features.has_svm());
-    let has_nested_paging = has && __cpuid(SVM_FEATURES).edx & NESTED_PAGING != 0;
+    let id = CpuId::new().get_extended_processor_and_feature_identifiers();
+    let has_svm = id.is_some_and(|features| features.has_svm());
+    let has_nested_paging = has_svm && __cpuid(SVM_FEATURES).edx & NESTED_PAGING != 0;
     // SAFETY: a CPU with SVM has the register; reading it changes nothing.
     has_nested_paging && unsafe { Msr::new(VM_CR).read() & VM_CR_DISABLED == 0 }
 }

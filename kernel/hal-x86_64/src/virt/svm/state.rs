@@ -17,7 +17,7 @@ const NOWHERE: u16 = 0;
 const GDTR_LIMIT: u16 = vmcb::GDTR + 4;
 const IDTR_LIMIT: u16 = vmcb::IDTR + 4;
 
-/// Where the words of all groups stand in the control block, in order: offsets in bytes. A line for each group, or half of it.
+/// Where the words of all groups stand in the control block, in order: offsets in bytes. A line for a group, for half of one, or for short ones.
 #[rustfmt::skip]
 const PLACES: [u16; state::COUNT] = [
     vmcb::RAX, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, vmcb::RSP,
@@ -30,9 +30,7 @@ const PLACES: [u16; state::COUNT] = [
     vmcb::STAR, vmcb::LSTAR, vmcb::CSTAR, vmcb::SFMASK, vmcb::KERNEL_GS_BASE,
     vmcb::SYSENTER_CS, vmcb::SYSENTER_ESP, vmcb::SYSENTER_EIP, vmcb::PAT,
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, vmcb::DR6, vmcb::DR7,
-    vmcb::EVENT, vmcb::SHADOW,
-    vmcb::TIME_OFFSET,
-    NOWHERE,
+    vmcb::EVENT, vmcb::SHADOW, vmcb::TIME_OFFSET, NOWHERE,
 ];
 
 /// Word `number` of the state.

@@ -1,10 +1,12 @@
 //! Why a guest left, from the fields of its VMCS to the words of an exit (Intel SDM, volume 3,
 //! appendix C and section 28.2.1). Only what the exit needs is read.
 
+use core::cell::Cell;
+
 use a9n_abi::guest::{Event, Exit, ExitReason, GuestInstruction, PortAccess, Situation};
 
 use super::field::{CODE, Field, STACK};
-use super::registers::{BLOCKED, attributes};
+use super::registers::BLOCKED;
 use crate::virt::state;
 
 /// Basic exit reasons, as far as the backend compares them itself.
@@ -33,17 +35,48 @@ pub mod basic {
 const KIND: u64 = Event::VALID | 7 << Event::KIND_SHIFT;
 const HARDWARE_EXCEPTION: u64 = Event::EXCEPTION << Event::KIND_SHIFT;
 
+/// Exits that are for the monitor, whatever else there is to be said, a bit each: the window, CPUID, HLT, VMCALL, ports,
+/// RDMSR and WRMSR, XSETBV.
+pub const MONITORED: u64 = 1 << 7 | 1 << 10 | 1 << 12 | 1 << 18 | 0b111 << 30 | 1 << 55;
+/// What stands for the reason where there was no entry that could have ended.
+pub const FAILED: u64 = u64::MAX;
+
+/// Low half of a register.
+const LOW: u64 = 0xffff_ffff;
+
 /// Access to guest-physical memory: the bit of a linear address, and that it was not for tables.
 const LINEAR: u64 = 1 << 7;
 const NOT_TABLES: u64 = 1 << 8;
 
-/// Reason, detail and value of the last exit, with RAX, RBX, RCX, RDX as they were.
-pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u64, u64) {
-    let [rax, rbx, rcx, rdx] = general;
-    let [eax, ecx] = [rax, rcx].map(|value| value & 0xffff_ffff);
-    let pair = rdx << 32 | eax;
+/// General registers, in the order of the interface.
+type General = [Cell<u64>; 16];
+/// Reason, detail and value of an exit.
+type Decoded = (ExitReason, u64, u64);
+
+/// That of the last exit, which had `number`, with `general` registers as they were.
+#[inline(always)]
+pub fn decode(read: impl Fn(Field) -> u64, number: u64, general: &General) -> Decoded {
+    let [rax, _, rcx, rdx, ..] = general;
+    let [eax, ecx] = [rax.get() & LOW, rcx.get() & LOW];
+    match number {
+        10 => (ExitReason::Identify, eax, ecx),
+        12 => (ExitReason::Halt, 0, 0),
+        30 => {
+            let access = port(read(Field::QUALIFICATION), || read(Field::INSTRUCTION_DETAILS));
+            (ExitReason::Port, access.0, rax.get())
+        }
+        31 => (ExitReason::ReadRegister, ecx, 0),
+        32 => (ExitReason::WriteRegister, ecx, rdx.get() << 32 | eax),
+        number => rare(read, number, general),
+    }
+}
+
+/// The same of less frequent ones.
+#[inline(never)]
+fn rare(read: impl Fn(Field) -> u64, number: u64, general: &General) -> Decoded {
+    let [rax, rbx, rcx, rdx, ..] = general;
+    let [eax, ecx] = [rax.get() & LOW, rcx.get() & LOW];
     let instruction = |kind: GuestInstruction| (ExitReason::Instruction, kind as u64, 0);
-    let number = read(Field::EXIT_REASON);
     match number {
         basic::EXCEPTION => {
             let event = with_code(read(Field::EXIT_EVENT), || read(Field::EXIT_ERROR_CODE));
@@ -53,20 +86,11 @@ pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u6
         2 => (ExitReason::Shutdown, 0, 0),
         7 | basic::NMI_WINDOW => (ExitReason::InterruptWindow, 0, 0),
         9 => instruction(GuestInstruction::TaskSwitch),
-        10 => (ExitReason::Identify, eax, ecx),
-        12 => (ExitReason::Halt, 0, 0),
         13 => instruction(GuestInstruction::Invalidate),
         15 => instruction(GuestInstruction::ReadCounter),
         17 => instruction(GuestInstruction::Resume),
-        18 => (ExitReason::Hypercall, rax, rbx),
+        18 => (ExitReason::Hypercall, rax.get(), rbx.get()),
         19..=27 | 50 | 53 | 59 => instruction(GuestInstruction::Virtualisation),
-        30 => {
-            let access = port(read(Field::QUALIFICATION), || read(Field::INSTRUCTION_DETAILS));
-            let bits = u32::from(access.bytes()) * 8;
-            (ExitReason::Port, access.0, rax & ((1 << bits) - 1))
-        }
-        31 => (ExitReason::ReadRegister, ecx, 0),
-        32 => (ExitReason::WriteRegister, ecx, pair),
         36 | 39 => instruction(GuestInstruction::Monitor),
         basic::MEMORY => {
             let qualification = read(Field::QUALIFICATION);
@@ -77,7 +101,8 @@ pub fn decode(read: impl Fn(Field) -> u64, general: [u64; 4]) -> (ExitReason, u6
         // Memory that may not be accessed at all has entries that the CPU calls wrong.
         49 => (ExitReason::Memory, 0, read(Field::GUEST_PHYSICAL)),
         54 => instruction(GuestInstruction::WriteBack),
-        55 => (ExitReason::SetExtended, ecx, pair),
+        55 => (ExitReason::SetExtended, ecx, rdx.get() << 32 | eax),
+        FAILED => (ExitReason::Invalid, read(Field::INSTRUCTION_ERROR), 0),
         number if number & basic::REFUSED != 0 => (ExitReason::Invalid, number & 0xffff, 0),
         number => (ExitReason::Other, number & 0xffff, read(Field::QUALIFICATION)),
     }
@@ -107,14 +132,16 @@ pub fn with_code(information: u64, code: impl FnOnce() -> u64) -> Event {
     Event(event | code)
 }
 
-/// The whole exit of which `detail` and `value` are known, but for the event.
-pub fn describe(read: impl Fn(Field) -> u64, detail: u64, value: u64) -> Exit {
-    let length =
-        if has_length(read(Field::EXIT_REASON)) { read(Field::EXIT_LENGTH) & 15 } else { 0 };
-    let control = [Field::GUEST_RFLAGS, Field::GUEST_CR0, Field::GUEST_EFER].map(&read);
-    let segment = |number| attributes(read(Field::GUEST_ES_RIGHTS.of(number))) << 16;
+/// The whole exit with `number` of which `detail` and `value` are known.
+#[inline(always)]
+pub fn describe(read: impl Fn(Field) -> u64, number: u64, detail: u64, value: u64) -> Exit {
+    let length = if has_length(number) { read(Field::EXIT_LENGTH) & 15 } else { 0 };
+    // The bits that count stand four places higher than in the interface's words, but for the lowest byte's.
+    let code = read(Field::GUEST_ES_RIGHTS.of(CODE)) << 12;
+    let stack = read(Field::GUEST_ES_RIGHTS.of(STACK)) << 16;
+    let control = [read(Field::GUEST_RFLAGS), read(Field::GUEST_CR0), read(Field::GUEST_EFER)];
     let shadow = u64::from(read(Field::INTERRUPTIBILITY) & BLOCKED != 0);
-    let situation = state::situation([CODE, STACK].map(segment), control, shadow);
+    let situation = state::situation([code, stack], control, shadow);
     Exit {
         instruction: read(Field::GUEST_RIP),
         detail,
@@ -126,8 +153,9 @@ pub fn describe(read: impl Fn(Field) -> u64, detail: u64, value: u64) -> Exit {
 }
 
 /// Whether the CPU says how long the instruction is: it was one that made the guest leave.
-fn has_length(reason: u64) -> bool {
-    matches!(reason, 9..=32 | 36 | 39 | 40 | 46 | 47 | 50 | 51 | 53..=55 | 57..=61)
+#[inline(always)]
+fn has_length(number: u64) -> bool {
+    matches!(number, 9..=32 | 36 | 39 | 40 | 46 | 47 | 50 | 51 | 53..=55 | 57..=61)
 }
 
 #[cfg(test)]
@@ -141,14 +169,15 @@ mod tests {
         move |field| known.iter().find(|(known, _)| *known == field).map_or(0, |(_, value)| *value)
     }
 
-    fn decoded(reason: u64, qualification: u64) -> (ExitReason, u64, u64) {
+    fn decoded(number: u64, qualification: u64) -> (ExitReason, u64, u64) {
         let known = [
-            (Field::EXIT_REASON, reason),
             (Field::QUALIFICATION, qualification),
             (Field::INSTRUCTION_DETAILS, 1 << 7),
             (Field::GUEST_PHYSICAL, 0x5000),
         ];
-        decode(fields(&known), GENERAL)
+        let general = [const { Cell::new(0) }; 16];
+        general.iter().zip(GENERAL).for_each(|(cell, value)| cell.set(value));
+        decode(fields(&known), number, &general)
     }
 
     #[test]
@@ -164,7 +193,7 @@ mod tests {
         let access = PortAccess(detail);
         assert_eq!(
             (reason, access.port(), access.bytes(), value),
-            (ExitReason::Port, 0x3f8, 2, 0x5678)
+            (ExitReason::Port, 0x3f8, 2, GENERAL[0])
         );
         assert!(!access.has(PortAccess::IN));
         let access = PortAccess(decoded(30, 0x60 << 16 | 0b11_1000 | 3).1);
@@ -195,7 +224,6 @@ mod tests {
     #[test]
     fn the_situation_is_that_of_the_processor() {
         let known = [
-            (Field::EXIT_REASON, 10),
             (Field::EXIT_LENGTH, 2),
             (Field::GUEST_CR0, 0x8000_0001),
             (Field::GUEST_EFER, 0x500),
@@ -204,7 +232,7 @@ mod tests {
             (Field::GUEST_RFLAGS, 0x202),
             (Field::INTERRUPTIBILITY, 1),
         ];
-        let situation = describe(fields(&known), 0, 0).situation;
+        let situation = describe(fields(&known), 10, 0, 0).situation;
         assert_eq!((situation.length(), situation.privilege()), (Some(2), 3));
         assert!(situation.has(Situation::CODE_64 | Situation::LONG | Situation::PAGING));
         assert!(situation.has(Situation::PROTECTED | Situation::SHADOW));

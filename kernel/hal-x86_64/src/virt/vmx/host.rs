@@ -11,12 +11,11 @@ use super::processor;
 use crate::cpu::Cpu;
 use crate::features::{CR0, IA32_PAT};
 use crate::interrupts;
-use crate::paging::kernel_root;
 use crate::segments::{KERNEL_CODE, KERNEL_DATA, TASK_STATE};
 use crate::virt::PAGES;
 
-/// Where the stack pointer stands after an exit, below the CPU's words.
-pub const STACK_OFFSET: u64 = 8;
+/// Where the stack pointer stands after an exit, below the CPU's words: at the virtual CPU.
+const STACK_OFFSET: u64 = 16;
 
 // SAFETY: `stubs` defines it.
 unsafe extern "C" {
@@ -24,27 +23,22 @@ unsafe extern "C" {
     static a9n_vmx_exit: u8;
 }
 
-/// Writes the host's part of the current VMCS, for `cpu`, the executing one, which is up. The vector unit stays on,
-/// as who has a guest has a vector state. What is not named here stays 0.
+/// Writes the host's part of the current VMCS, for `cpu`, the executing one, which is up, but for its page
+/// tables. The vector unit stays on, as who has a guest has a vector state. What is not named here stays 0.
 pub fn write_state(cpu: &Cpu) {
     // SAFETY: every 64-bit CPU has the register.
     let pat = unsafe { Msr::new(IA32_PAT).read() };
-    for (field, value) in [
-        (Field::HOST_CS, KERNEL_CODE.into()),
-        (Field::HOST_SS, KERNEL_DATA.into()),
-        (Field::HOST_TR, TASK_STATE.into()),
-        (Field::HOST_CR0, (CR0 - Cr0Flags::TASK_SWITCHED).bits()),
-        (Field::HOST_CR3, kernel_root().0),
-        (Field::HOST_CR4, Cr4::read_raw()),
-        (Field::HOST_EFER, Efer::read_raw()),
-        (Field::HOST_PAT, pat),
-        (Field::HOST_TR_BASE, cpu.segments.task_address()),
-        (Field::HOST_GDTR_BASE, cpu.segments.table_address()),
-        (Field::HOST_IDTR_BASE, interrupts::table_address()),
-        (Field::HOST_RSP, core::ptr::from_ref(cpu).addr() as u64 - STACK_OFFSET),
-        (Field::HOST_RIP, (&raw const a9n_vmx_exit).addr() as u64),
-        (Field::EXIT_MSR_LOAD, processor::machine_values(cpu, PAGES.load(Relaxed))),
-    ] {
-        set_field(field, value);
-    }
+    set_field(Field::HOST_CS, KERNEL_CODE.into());
+    set_field(Field::HOST_SS, KERNEL_DATA.into());
+    set_field(Field::HOST_TR, TASK_STATE.into());
+    set_field(Field::HOST_CR0, (CR0 - Cr0Flags::TASK_SWITCHED).bits());
+    set_field(Field::HOST_CR4, Cr4::read_raw());
+    set_field(Field::HOST_EFER, Efer::read_raw());
+    set_field(Field::HOST_PAT, pat);
+    set_field(Field::HOST_TR_BASE, cpu.segments.task_address());
+    set_field(Field::HOST_GDTR_BASE, cpu.segments.table_address());
+    set_field(Field::HOST_IDTR_BASE, interrupts::table_address());
+    set_field(Field::HOST_RSP, core::ptr::from_ref(cpu).addr() as u64 - STACK_OFFSET);
+    set_field(Field::HOST_RIP, (&raw const a9n_vmx_exit).addr() as u64);
+    set_field(Field::EXIT_MSR_LOAD, processor::machine_values(cpu, PAGES.load(Relaxed)));
 }

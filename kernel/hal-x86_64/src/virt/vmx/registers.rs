@@ -53,7 +53,7 @@ const NOWHERE: Field = Field::EXIT_REASON;
 /// The base of a segment.
 const BASE: Field = Field::GUEST_ES_BASE;
 
-/// The fields that have words of the state as they are, in order. A line for each group, or half of it.
+/// The fields that have words of the state as they are, in order. A line for a group, for half of one, or for short ones.
 #[rustfmt::skip]
 const FIELDS: [Field; state::COUNT] = [
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, Field::GUEST_RSP,
@@ -66,9 +66,7 @@ const FIELDS: [Field; state::COUNT] = [
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE,
     Field::GUEST_SYSENTER_CS, Field::GUEST_SYSENTER_ESP, Field::GUEST_SYSENTER_EIP, Field::GUEST_PAT,
     NOWHERE, NOWHERE, NOWHERE, NOWHERE, NOWHERE, Field::GUEST_DR7,
-    NOWHERE, NOWHERE,
-    Field::TSC_OFFSET,
-    NOWHERE,
+    NOWHERE, NOWHERE, Field::TSC_OFFSET, NOWHERE,
 ];
 
 /// Word `number` of the state of `guest`.
@@ -154,11 +152,13 @@ pub fn rax(guest: &Guest) -> &Cell<u64> {
 }
 
 /// The instruction of so many `bytes` is done. The VMCS of the guest is the current one.
+#[inline(always)]
 pub fn advance(_guest: &Guest, bytes: u64) {
-    let next = field(Field::GUEST_RIP).wrapping_add(bytes);
-    let long = field(Field::GUEST_EFER) & EFER_ACTIVE != 0
-        && field(Field::GUEST_ES_RIGHTS.of(CODE)) & CODE_64 != 0;
-    set_field(Field::GUEST_RIP, if long { next } else { next & 0xffff_ffff });
+    let rip = field(Field::GUEST_RIP);
+    let next = rip.wrapping_add(bytes);
+    // Only code of 64 bits goes on beyond the 4 GiB in which it is.
+    let goes_on = (rip ^ next) >> 32 == 0 || field(Field::GUEST_ES_RIGHTS.of(CODE)) & CODE_64 != 0;
+    set_field(Field::GUEST_RIP, if goes_on { next } else { next & 0xffff_ffff });
     let blocking = field(Field::INTERRUPTIBILITY);
     if blocking & BLOCKED != 0 {
         set_field(Field::INTERRUPTIBILITY, blocking & !BLOCKED);

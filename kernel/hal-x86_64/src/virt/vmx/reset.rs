@@ -7,7 +7,8 @@ use super::field::Field;
 use super::instructions::{set_field, vmclear};
 use super::registers::{CR0_KEPT, CR4_FREE};
 use super::{LISTED, ept, reach};
-use crate::virt::{Guest, WORDS};
+use crate::speculation;
+use crate::virt::{Guest, PAGE, unusual};
 
 /// First and last number of fields that begin with 0: what a VMCS begins with is not defined. They are the
 /// state of guest and host, the event at entry, the threshold of CR8, the offset of time, CR3's targets, what CR4 shows. Fields among them
@@ -29,25 +30,19 @@ pub fn reset(guest: &Guest, pages: u64) {
     // SAFETY: the page is the guest's own, and no CPU holds anything of it.
     unsafe { vmclear(PhysicalAddress(guest.physical.get())) };
     reach(guest);
+    guest.set_unusual(unusual::CACHE, speculation::must_empty_cache());
     for ([register, _], number) in guest.vmx.listed.iter().zip(LISTED) {
         register.set(number.into());
     }
-    let page = (WORDS * size_of::<u64>()) as u64;
-    let second = guest.physical.get() + page;
-    let listed = second + guest.vmx.listed.as_ptr().addr() as u64 % page;
+    let second = guest.physical.get() + PAGE;
+    let listed = second + guest.vmx.listed.as_ptr().addr() as u64 % PAGE;
     let count = LISTED.len() as u64;
+    #[rustfmt::skip]
     let chosen = [
-        (Field::EXCEPTIONS, controls::EXCEPTIONS),
-        (Field::MSR_BITMAP, pages),
-        (Field::PRIORITY_PAGE, second),
-        (Field::EXIT_MSR_STORE, listed),
-        (Field::EXIT_MSR_STORE_COUNT, count),
-        (Field::ENTRY_MSR_LOAD, listed),
-        (Field::ENTRY_MSR_LOAD_COUNT, count),
-        (Field::EXIT_MSR_LOAD_COUNT, count),
-        (Field::LINK, !0),
-        (Field::CR0_MASK, CR0_KEPT),
-        (Field::CR4_MASK, !CR4_FREE),
+        (Field::EXCEPTIONS, controls::EXCEPTIONS), (Field::MSR_BITMAP, pages), (Field::PRIORITY_PAGE, second),
+        (Field::EXIT_MSR_STORE, listed), (Field::EXIT_MSR_STORE_COUNT, count),
+        (Field::ENTRY_MSR_LOAD, listed), (Field::ENTRY_MSR_LOAD_COUNT, count), (Field::EXIT_MSR_LOAD_COUNT, count),
+        (Field::LINK, !0), (Field::CR0_MASK, CR0_KEPT), (Field::CR4_MASK, !CR4_FREE),
     ];
     let zeroed = ZEROED
         .into_iter()

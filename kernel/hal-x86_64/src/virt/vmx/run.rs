@@ -6,19 +6,19 @@ use core::ptr;
 use core::sync::atomic::Ordering::Relaxed;
 
 use a9n_abi::guest::{Event, Exit, ExitReason};
-use x86_64::registers::control::Cr2;
 
 use super::controls::MACHINE_CHECK;
 use super::exit::{self, basic};
 use super::field::Field;
 use super::instructions::{field, set_field};
 use super::registers::{CR0_KEPT, CR4_FREE, CR4_KEPT, NMI_BLOCKED, inject, use_debug};
-use super::{host, reach};
+use super::{host, let_go, reach};
 use crate::context::Context;
 use crate::cpu::Cpu;
 use crate::interrupts::interrupted;
 use crate::speculation;
-use crate::virt::{Guest, take_over};
+use crate::translations::RootWord;
+use crate::virt::{Guest, unusual};
 
 /// Bits of an event in the middle of which the guest left, but for its code.
 const EVENT: u64 = 0x8000_0fff;
@@ -31,52 +31,47 @@ const NON_MASKABLE: u8 = 2;
 const DEBUG_CAUSES: u64 = 0x600f;
 const PROTECTION: u8 = 13;
 
-/// Makes this CPU ready to enter `guest`. Answers whether by `vmresume`.
-pub(crate) extern "C" fn enter(guest: &Guest) -> bool {
-    let cpu = Cpu::here();
+/// Makes `cpu`, the executing one, ready to enter `guest`.
+pub(crate) fn make_ready(cpu: &Cpu, guest: &Guest) {
     reach(guest);
     let here = ptr::from_ref(cpu).addr() as u64;
-    if guest.vmx.host.get() != here {
+    if guest.vmx.host.replace(here) != here {
         host::write_state(cpu);
-        guest.vmx.host.set(here);
     }
-    take_over(cpu, guest);
-    if guest.unusual.get() != 0 {
-        guest.load_unusual();
+    let root = cpu.root.load(Relaxed);
+    if guest.vmx.root.replace(root) != root {
+        set_field(Field::HOST_CR3, RootWord(root).register());
     }
-    if Cr2::read_raw() != guest.vmx.cr2.get() {
-        // SAFETY: the kernel reads it only right after a page fault.
-        unsafe { asm!("mov cr2, {}", in(reg) guest.vmx.cr2.get(), options(nomem, nostack)) }
+    // SAFETY: the kernel reads it only right after a page fault.
+    unsafe { asm!("mov cr2, {}", in(reg) guest.vmx.cr2.get(), options(nomem, nostack)) }
+    if guest.unusual.get() & unusual::CACHE != 0 {
+        speculation::empty_cache();
     }
-    speculation::empty_cache();
-    guest.vmx.is_launched.get()
 }
 
-/// How to go on after an exit: whom to run, null for nobody; unless it is for the monitor of the second.
+/// How to go on after an exit: whom to run, null for nobody; or that it is for the monitor.
 #[repr(C)]
-pub(crate) struct Next(*const Context, *const Context);
+pub(crate) struct Next(*const Context, bool);
 
-/// What the stub calls when `guest` left, or was `refused`.
-pub(crate) extern "C" fn left(guest: &Guest, refused: bool) -> Next {
+/// What the stub calls when `guest` left, or could not be entered, unless all that has to be done is to tell its
+/// monitor.
+pub(crate) extern "C" fn left(guest: &Guest) -> Next {
     let cpu = Cpu::here();
-    let me = cpu.current.load(Relaxed);
-    cpu.segments.reload_table();
-    guest.vmx.cr2.set(Cr2::read_raw());
     // What sets XCR0 leaves the guest, so where nothing was unusual before, nothing is.
     if guest.unusual.get() != 0 {
         guest.store_unusual();
     }
-    guest.vmx.refused.set(refused);
-    let reason = if refused { basic::REFUSED } else { field(Field::EXIT_REASON) };
-    if reason < basic::REFUSED {
-        guest.vmx.is_launched.set(true);
-        keep_event(reason);
+    let reason = guest.vmx.reason.get();
+    match reason {
+        // It was not launched, or would not be known to be.
+        basic::REFUSED.. => let_go(cpu),
+        _ => keep_event(reason),
     }
     if reason == basic::EXTERNAL_INTERRUPT {
         let vector = field(Field::EXIT_EVENT) & 0xff;
-        return Next(interrupted(vector, 0), ptr::null());
+        return Next(interrupted(vector, 0), false);
     }
-    if handle(guest, reason) { Next(me, ptr::null()) } else { Next(ptr::null(), me) }
+    Next(cpu.current.load(Relaxed), !handle(guest, reason))
 }
 
 /// Deals with an exit for `reason` that is the kernel's own business. `false` if it is for the monitor.
@@ -156,12 +151,10 @@ fn control_register(guest: &Guest) {
 const INTERFACE_ORDER: [u8; 16] = [0, 2, 3, 1, 16, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
 
 /// Why `guest` was left the last time.
+#[inline(always)]
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     reach(guest);
-    let [rax, rbx, rcx, rdx, ..] = guest.registers.each_ref().map(Cell::get);
-    let (reason, detail, value) = match guest.vmx.refused.get() {
-        false => exit::decode(field, [rax, rbx, rcx, rdx]),
-        true => (ExitReason::Invalid, field(Field::INSTRUCTION_ERROR), 0),
-    };
-    (reason, exit::describe(field, detail, value))
+    let number = guest.vmx.reason.get();
+    let (reason, detail, value) = exit::decode(field, number, &guest.registers);
+    (reason, exit::describe(field, number, detail, value))
 }
