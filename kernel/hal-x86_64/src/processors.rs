@@ -109,7 +109,8 @@ fn pause(hundredths: Ticks) {
 }
 
 /// Waits for `condition`, at most for so many hundredths of a second; answers whether it came true.
-fn wait(hundredths: Ticks, condition: impl Fn() -> bool) -> bool {
+#[inline(never)]
+fn wait(hundredths: Ticks, condition: fn() -> bool) -> bool {
     let end = clock::now() + clock::ticks_per_second() / 100 * hundredths;
     while clock::now() < end {
         if condition() {
