@@ -179,9 +179,8 @@ impl<H: Hal> Kernel<H> {
     ) {
         technique.answer_exit(guest, verdict, words);
         if verdict.has(GuestVerdict::GROUPS) {
-            let [.., groups] = *words;
-            // Without a buffer there is nothing to take.
-            let _ = self.take_groups(guest, StateGroups::from_bits_truncate(groups), server);
+            // The last word says which. Without a buffer there is nothing to take.
+            let _ = self.take_groups(guest, StateGroups::from_bits_truncate(words[5]), server);
         }
     }
 

@@ -53,6 +53,7 @@ impl<H: Hal> Kernel<H> {
         }
     }
 
+    #[inline(never)]
     fn answer_failure(&self, process: Ref<Process>, reason: Reason) {
         let info = MessageInfo::failure(Error::new(reason, Culprit::OTHER));
         self.context(process).answer(0, info.0, &[0; MESSAGE_REGISTERS]);

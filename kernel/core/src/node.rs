@@ -120,6 +120,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Slot `index` of `node`, argument 1 of a call, which must hold something.
+    #[inline(never)]
     fn filled_slot(&self, node: Ref<Node>, index: u64) -> Result<Ref<Slot>, Error> {
         let slot = self.store.slot(node, index).ok_or(bad_argument(Reason::InvalidArgument, 1))?;
         if self.store.get(slot).is_empty() {

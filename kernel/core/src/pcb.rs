@@ -46,6 +46,7 @@ impl<H: Hal> Kernel<H> {
             Operation::ConfigurePorts { resolver, notification } => {
                 self.configure_ports(caller, process, resolver, notification)
             }
+            Operation::ConfigureVector { state } => self.configure_vector(caller, process, state),
             Operation::ReadRegister { register } => {
                 let context = self.stopped(process)?;
                 usize::try_from(register)
@@ -65,6 +66,7 @@ impl<H: Hal> Kernel<H> {
                 }
                 Ok(Outcome::Nothing)
             }
+            Operation::CloneState { source } => self.clone_state(caller, process, source),
             Operation::Resume => self.resume(process),
             Operation::Suspend => {
                 self.quiesce(process)?;
@@ -74,6 +76,10 @@ impl<H: Hal> Kernel<H> {
                 if self.is_blocked(process) {
                     self.fail_blocked(process, Reason::Cancelled);
                 }
+                Ok(Outcome::Nothing)
+            }
+            Operation::Interrupt => {
+                self.interrupt_process(process);
                 Ok(Outcome::Nothing)
             }
             Operation::Information => {
@@ -93,7 +99,6 @@ impl<H: Hal> Kernel<H> {
                 self.store.get(slot).update(Capability::Pcb { process, highest_priority: limit });
                 Ok(Outcome::Nothing)
             }
-            Operation::CloneState { source } => self.clone_state(caller, process, source),
             Operation::ReadVector => self.read_vector(caller, process),
             Operation::WriteVector => self.write_vector(caller, process),
             Operation::ConfigureGuest { cpu, space } => {
@@ -104,23 +109,6 @@ impl<H: Hal> Kernel<H> {
             }
             Operation::ReadGuest { groups } => self.read_guest(caller, process, groups),
             Operation::WriteGuest { groups } => self.write_guest(caller, process, groups),
-            Operation::Interrupt => {
-                self.interrupt_process(process);
-                Ok(Outcome::Nothing)
-            }
-            Operation::ConfigureVector { state } => {
-                self.stopped(process)?;
-                let choice = self.choose(caller, Internal::VectorState, state, 1)?;
-                if let Some((_, slot, _)) = choice
-                    && self.first_child(slot).is_some()
-                {
-                    return Err(bad_argument(Reason::Busy, 1).into());
-                }
-                if let Some(choice) = choice {
-                    self.install_choice(process, choice)?;
-                }
-                Ok(Outcome::Nothing)
-            }
         }
     }
 

@@ -1,17 +1,35 @@
-//! The extended state of processes as whoever holds their PCBs reads, replaces and copies it.
+//! The extended state of processes, as whoever holds their PCBs attaches, reads, replaces and copies it.
 //!
 //! Only a process that cannot run is touched. The machine is told to let go of a state first; what
 //! an image may hold is its business.
 
-use a9n_abi::{Culprit, Error, Reason, VECTOR_IMAGE_BYTES, VECTOR_IMAGE_OFFSET};
+use a9n_abi::{Culprit, Descriptor, Error, Reason, VECTOR_IMAGE_BYTES, VECTOR_IMAGE_OFFSET};
 use a9n_hal::{Hal, PhysicalAddress};
 use a9n_store::{Capability, Internal, Process, Ref};
 
 use crate::Kernel;
 use crate::kernel::Caller;
-use crate::outcome::{Outcome, Stop};
+use crate::outcome::{Outcome, Stop, bad_argument};
 
 impl<H: Hal> Kernel<H> {
+    /// Attaches the Vector State that `state` names to `process`; a null descriptor changes nothing.
+    pub(crate) fn configure_vector(
+        &mut self,
+        caller: Caller,
+        process: Ref<Process>,
+        state: Descriptor,
+    ) -> Result<Outcome, Stop> {
+        self.stopped(process)?;
+        if let Some(choice) = self.choose(caller, Internal::VectorState, state, 1)? {
+            let (_, slot, _) = choice;
+            if self.first_child(slot).is_some() {
+                return Err(bad_argument(Reason::Busy, 1).into());
+            }
+            self.install_choice(process, choice)?;
+        }
+        Ok(Outcome::Nothing)
+    }
+
     /// Puts an image of the extended state of `process` into the caller's IPC buffer.
     pub(crate) fn read_vector(
         &self,

@@ -1,5 +1,5 @@
-//! Where the system call stubs call the kernel's fast paths: each of them twice, for the CPU that
-//! runs alone and for one of several, so that neither asks which it is.
+//! Where the system call stubs call the kernel's fast paths: the frequent ones twice, for the CPU that
+//! runs alone and for one of several, so that neither asks which it is; the others once.
 //!
 //! The functions end in a jump, with nothing left on the stack (see `hal-x86_64`'s `entry`). They
 //! are a crate of their own because a crate is what the compiler's optimisation is chosen for:

@@ -6,7 +6,7 @@
 //! implementation (`hal-x86_64`, `hal-sim`).
 //!
 //! An implementation also calls *into* the kernel, on kernel calls, faults, timer and device
-//! interrupts. Those entries are wired by the kernel image, the only crate that knows both sides.
+//! interrupts. Those entries are wired by `fast` and `image`, the only crates that know both sides.
 
 #![no_std]
 #![forbid(unsafe_op_in_unsafe_fn)]
@@ -48,10 +48,10 @@ pub trait Hal: Memory + Paging + Devices + Processors + Virt + Sized + 'static {
     /// What the implementation keeps for each CPU; passed through the kernel untouched.
     type Cpu;
 
-    /// What a fast path returns. On a real machine [`leave`](Hal::leave) and
-    /// [`retreat`](Hal::retreat) never come back, and this is a token without content; the type
-    /// makes the portable fast path end in exactly one of the two. (The call must be the
-    /// function's last action, so that it compiles to a jump.)
+    /// What a fast path returns. On a real machine [`leave`](Hal::leave), [`retreat`](Hal::retreat)
+    /// and the other functions that give it never come back, and this is a token without content; the
+    /// type makes the portable fast path end in exactly one of them. (The call must be the function's
+    /// last action, so that it compiles to a jump.)
     type Leave;
 
     /// Name of the architecture as init sees it, such as `x86_64`.

@@ -216,18 +216,17 @@ fn dropped_stays_stopped(test: &mut Test) -> Verdict {
     check!(matches!(port.receive_into(slot)?, Received::Fault { .. }));
     test.node().remove(slot)?;
     test.settle()?;
-    check_eq!(pcb.information()?.2, STOPPED);
-    pcb.write_register(RIP, address_of(bodies::visit))?;
-    pcb.write_register(RDI, 5)?;
-    pcb.resume()?;
-    test.settle()?;
-    check_eq!(get(5), 1);
-    Ok(())
+    visits_when_resumed(test, pcb)
 }
 
 fn outlives_its_resolver(test: &mut Test) -> Verdict {
     let (pcb, port) = stopped_thread(test)?;
     test.node().remove(index(port))?;
+    visits_when_resumed(test, pcb)
+}
+
+/// The thread of `pcb` is stopped, and does something else when it is resumed.
+fn visits_when_resumed(test: &mut Test, pcb: Pcb) -> Verdict {
     check_eq!(pcb.information()?.2, STOPPED);
     pcb.write_register(RIP, address_of(bodies::visit))?;
     pcb.write_register(RDI, 5)?;
