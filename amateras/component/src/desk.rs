@@ -192,8 +192,13 @@ impl State<'_> {
 
     /// Lets the guest begin again, or says why it does not.
     fn reset(&mut self) {
-        if let Err(error) = self.vm.reset() {
-            self.log.line(format_args!("the guest does not start: {error}"));
+        let Err(error) = self.vm.reset() else { return };
+        self.log.line(format_args!("the guest does not start: {error}"));
+        if let Some(terminal) = self.attached {
+            let mut text = String::<TEXT_BYTES>::new();
+            // There is room for every reason.
+            let _ = write!(text, "\r\n(the guest does not start: {error}; Ctrl-] leaves)\r\n");
+            self.write(terminal, text.as_bytes());
         }
     }
 

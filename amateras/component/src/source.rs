@@ -14,6 +14,7 @@ const SERVICE: &str = "files";
 
 /// A kernel or an initial file system.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap, and there are two of them")]
 pub enum Source {
     /// A boot module.
     Module(&'static [u8]),

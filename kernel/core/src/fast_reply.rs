@@ -6,7 +6,7 @@
 //! does not run yet.
 
 use a9n_abi::{MessageInfo, REPLY_SLOT_SHIFT, Rights, Verdict};
-use a9n_hal::{Context, Hal, Trap};
+use a9n_hal::{Context, CpuNumber, Hal, Trap};
 use a9n_store::{Internal, Pcb, Phase, Process, Ref, Slot, State};
 
 use crate::Kernel;
@@ -125,7 +125,7 @@ impl<H: Hal> Kernel<H> {
             || !Vectors::is(state.with_trap(false), State::new(phase, number))
             || client.affinity.get() != number
             || is_trapped && verdict == Verdict::Stop
-            || lender.map_or(client.scheduling.get().remaining == 0, |lender| lender != me)
+            || !self.goes_on(number, me, client)
         {
             return None;
         }
@@ -154,6 +154,21 @@ impl<H: Hal> Kernel<H> {
         Some(caller)
     }
 
+    /// Whether `client`, which the running `me` answers, can be made ready with what it lent or kept: with time to run, and
+    /// as urgent as itself.
+    #[inline(always)]
+    fn goes_on(&self, number: CpuNumber, me: Ref<Process>, client: &Pcb<H::Context>) -> bool {
+        let kept = client.scheduling.get();
+        let (goes_on, priority) = match client.partner.get() {
+            Some(lender) => (lender == me, self.cpu(number).priority()),
+            None => {
+                let is_held_up = self.is_held_up(number, self.store.get(me), kept.priority);
+                (kept.remaining != 0 && !is_held_up, kept.priority)
+            }
+        };
+        goes_on && priority >= client.priority.get()
+    }
+
     /// `send` of process `me` with a message in registers, where somebody waits. Otherwise like
     /// [`fast_reply`](Self::fast_reply).
     #[inline(always)]
@@ -177,6 +192,7 @@ impl<H: Hal> Kernel<H> {
             || !Vectors::can_switch(self.hal())
             || !Vectors::is(state, State::new(Phase::Receiving, number))
             || pcb.affinity.get() != number
+            || self.is_held_up(number, sender, pcb.priority.get())
         {
             return None;
         }

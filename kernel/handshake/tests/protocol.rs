@@ -114,6 +114,11 @@ impl Machine {
         });
         event();
         self.lock.release();
+        self.settle(me);
+    }
+
+    /// Waits for whom it asked.
+    fn settle(&self, me: usize) {
         if !self.cpus[me].requests.owes_wait() {
             return;
         }
@@ -147,6 +152,16 @@ impl Machine {
             let cached = self.cpus[number].cached[*page].load(Relaxed);
             assert!(!cached, "CPU {number} still has page {page}");
         }
+    }
+
+    /// Takes what the other CPU has cached back, and holds that it has nothing any more before the lock is given back.
+    fn take_back(&self, me: usize) {
+        let (own, other) = (&self.cpus[me], &self.cpus[1 - me]);
+        self.enter(me, || {
+            other.requests.ask(Request::Everything, &own.requests, 1 - me as u32);
+            self.settle(me);
+            assert!(other.cached.iter().all(|page| !page.load(Relaxed)), "it still has a page");
+        });
     }
 
     fn nudge(&self, me: usize, other: usize) {
@@ -265,6 +280,18 @@ fn who_waits_for_another_serves_it() {
         ],
         |machine| assert!(machine.cpus.iter().all(|cpu| !cpu.requests.is_open())),
     );
+}
+
+/// Both wait with the lock held for what the other has, which it got with the lock held: neither waits for ever.
+#[test]
+fn who_waits_with_the_lock_is_served() {
+    let both: fn(&Machine, usize) = |machine, me| {
+        machine.enter(me, || machine.touch(me));
+        machine.take_back(me);
+    };
+    check([both, both], |machine| {
+        assert!(machine.cpus.iter().all(|cpu| !cpu.requests.is_open()));
+    });
 }
 
 /// Asked anew before it is done, a CPU forgets all of it.

@@ -29,6 +29,7 @@ pub type Line = String<LINE_BYTES>;
 
 /// What a key led to.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to keep the line in")]
 pub enum Event {
     /// The line is still being edited.
     Editing,

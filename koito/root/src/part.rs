@@ -116,8 +116,8 @@ pub struct Part {
     pub asker: NotificationPort,
     /// Bytes that its pool has while it runs, if it does so on request.
     pub pool_bytes: u64,
-    /// Arguments that whoever started it chose; if empty, it has those of its manifest entry.
-    pub arguments: Arguments,
+    /// Arguments that whoever started it chose, in place of those of its manifest entry.
+    pub arguments: Option<Arguments>,
     /// With what a thread of its own signals.
     thread: NotificationPort,
     index: usize,
@@ -156,7 +156,7 @@ impl Part {
             thread: make_bell(resources, notification, signal::THREAD)?,
             holdings: hold(resources, &component, notification),
             pool_bytes: pool_bytes(&component),
-            arguments: Arguments::new(),
+            arguments: None,
             index,
             program,
             notification,
@@ -340,13 +340,8 @@ impl Part {
     ) -> Result<(), Error> {
         let name = |text: &str| -> Name { text.chars().collect() };
         let component = &self.component;
-        let mut arguments = self.arguments.clone();
-        if arguments.is_empty() {
-            for character in component.arguments.chars() {
-                // What is too long is left out.
-                let _ = arguments.push(character);
-            }
-        }
+        let own = || Arguments::try_from(component.arguments).unwrap_or_default();
+        let arguments = self.arguments.clone().unwrap_or_else(own);
         let environment = Environment {
             name: name(component.name),
             arguments,

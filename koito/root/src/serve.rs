@@ -167,7 +167,7 @@ impl State {
         if !part.allot(pool) {
             return Err(SupervisorError::Quota);
         }
-        part.arguments = arguments;
+        part.arguments = Some(arguments).filter(|it| !it.is_empty());
         part.failures = Default::default();
         if let Some(device) = part.device_mut() {
             device.try_again();

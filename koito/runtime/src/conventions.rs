@@ -1,6 +1,7 @@
 //! What root server and components agree upon: where capabilities are, and what signals mean.
 
-use koito_manifest::{CHANNEL_BITS, MOST_CHANNELS, MOST_DEVICES, MOST_PIECES, MOST_USES};
+pub use koito_manifest::MOST_PIECES;
+use koito_manifest::{CHANNEL_BITS, MOST_CHANNELS, MOST_DEVICES, MOST_USES};
 use nun::aci;
 
 /// Slots of a component's root node, besides those of [`nun::aci::slot`].

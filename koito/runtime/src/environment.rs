@@ -32,7 +32,7 @@ pub type Name = String<NAME_BYTES>;
 pub struct Environment {
     /// What it is called.
     pub name: Name,
-    /// Its arguments; what is too long is left out.
+    /// Its arguments; nothing if they are too long.
     pub arguments: Arguments,
     /// Which instance of it this is.
     pub epoch: Epoch,

@@ -168,13 +168,17 @@ fn list(shell: &Shell<'_>, to: &mut Terminal) -> fmt::Result {
         let Ok(port) = shell.environment.service(name) else { continue };
         match VmClient::new(port).status() {
             Ok(it) => {
-                let (mebibytes, seconds) = (it.memory >> 20, it.uptime / 1000);
+                let mebibytes = it.memory >> 20;
                 write!(
                     to,
                     "{name:<9} {:<9} {:>5}  {mebibytes:>4} MiB",
                     it.condition, it.processors
                 )?;
-                write!(to, "  {seconds:>5} s {:>11}", it.exits)?;
+                match it.condition {
+                    VmCondition::Off => write!(to, "  {:>7}", "-")?,
+                    _ => write!(to, "  {:>5} s", it.uptime / 1000)?,
+                }
+                write!(to, " {:>11}", it.exits)?;
                 match it.address {
                     Some(address) => writeln!(to, "  {}", Address::from_number(address))?,
                     None => writeln!(to)?,

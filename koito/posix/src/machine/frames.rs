@@ -6,8 +6,8 @@
 
 use alloc::vec::Vec;
 
-use koito::conventions::pool_slot;
-use koito_manifest::{MOST_PIECES, Vec as List};
+use heapless::Vec as List;
+use koito::conventions::{MOST_PIECES, pool_slot};
 use koito_posix_core::{PAGE_BYTES, Page};
 use nun::{Error, Frame, Generic, ObjectType};
 

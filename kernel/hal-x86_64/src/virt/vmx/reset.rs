@@ -44,13 +44,10 @@ pub fn reset(guest: &Guest, pages: u64) {
         (Field::ENTRY_MSR_LOAD, listed), (Field::ENTRY_MSR_LOAD_COUNT, count), (Field::EXIT_MSR_LOAD_COUNT, count),
         (Field::LINK, !0), (Field::CR0_MASK, CR0_KEPT), (Field::CR4_MASK, !CR4_FREE),
     ];
-    let zeroed = ZEROED
-        .into_iter()
-        .flat_map(|(first, last)| (first..=last).step_by(2))
-        .map(|number| (Field(number), 0));
-    for (field, value) in zeroed.chain(controls.words).chain(chosen) {
-        set_field(field, value);
+    for (first, last) in ZEROED {
+        (first / 2..=last / 2).for_each(|half| set_field(Field(half * 2), 0));
     }
+    controls.words.iter().chain(&chosen).for_each(|(field, value)| set_field(*field, *value));
 }
 
 /// `guest` uses the guest-physical memory of `root`.
