@@ -169,6 +169,7 @@ impl<H: Hal> Kernel<H> {
         self.let_go(slot, budget)
     }
 
+    #[inline(never)]
     fn put_dying(&self, object: Dying) {
         self.store.dying_next(object).set(self.dying.get());
         self.dying.set(Some(object));

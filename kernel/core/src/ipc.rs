@@ -128,6 +128,7 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// A process that waited to receive got something that is no call.
+    #[inline(never)]
     pub(crate) fn wake_receiver(&self, receiver: Ref<Process>) {
         self.store.get(receiver).scheduling.set(self.own_context(receiver));
         self.make_ready(receiver);
