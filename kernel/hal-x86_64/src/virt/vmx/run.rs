@@ -150,8 +150,8 @@ fn control_register(guest: &Guest) {
 /// in the VMCS.
 const INTERFACE_ORDER: [u8; 16] = [0, 2, 3, 1, 16, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15];
 
-/// Why `guest` was left the last time.
-#[inline(always)]
+/// Why `guest` was left the last time. (Once for all paths: the kernel has no room for two.)
+#[inline(never)]
 pub(crate) fn exit(guest: &Guest) -> (ExitReason, Exit) {
     reach(guest);
     let number = guest.vmx.reason.get();
