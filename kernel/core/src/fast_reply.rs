@@ -10,6 +10,7 @@ use a9n_hal::{Context, Hal, Trap};
 use a9n_store::{Internal, Pcb, Phase, Process, Ref, Slot, State};
 
 use crate::Kernel;
+use crate::cpu::Cpu;
 use crate::fast::{Lengths, Owners, Short, Vectors};
 use crate::fast_switch::DONE;
 
@@ -125,7 +126,9 @@ impl<H: Hal> Kernel<H> {
             || !Vectors::is(state.with_trap(false), State::new(phase, number))
             || client.affinity.get() != number
             || is_trapped && verdict == Verdict::Stop
-            || lender.map_or(client.scheduling.get().remaining == 0, |lender| lender != me)
+            || lender.map_or(client.scheduling.get().remaining == 0, |lender| {
+                lender != me || self.would_pass_an_equal(self.cpu(number), server)
+            })
         {
             return None;
         }
@@ -152,6 +155,13 @@ impl<H: Hal> Kernel<H> {
         }
         client.state.set(state.with_trap(false));
         Some(caller)
+    }
+
+    /// Whether whom `server` gives its scheduling context back to would run before somebody as urgent, who became ready
+    /// while the server ran with it.
+    #[inline(always)]
+    fn would_pass_an_equal(&self, cpu: &Cpu, server: &Pcb<H::Context>) -> bool {
+        server.priority.get() < cpu.priority() && cpu.highest() == Some(cpu.priority())
     }
 
     /// `send` of process `me` with a message in registers, where somebody waits. Otherwise like
