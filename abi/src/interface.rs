@@ -205,6 +205,11 @@ macro_rules! interface {
                 ///
                 /// Cost: constant.
                 write_guest WriteGuest = 20 [MODIFY] (groups: StateGroups) -> ();
+                /// Sets how long it runs before others of its priority have their turn: 1 to 1024 parts of 1024 of a
+                /// quantum, which is what a new process has. Counts from its next turn on.
+                ///
+                /// Cost: constant.
+                configure_turn ConfigureTurn = 21 [MODIFY] (parts: u64) -> ();
             }
             /// Extended (FPU and SIMD) state of a process. Without one, such instructions fault.
             object vector_state VectorState = 5 {}

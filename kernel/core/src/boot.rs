@@ -118,7 +118,8 @@ impl<H: Hal> Kernel<H> {
         let node = self.store.create_node(node_address, INIT_NODE_RADIX);
         let process_address =
             self.carve(&mut carver, <Process as Object<H>>::SIZE_BITS.max(PAGE_BITS))?;
-        let process = self.store.create_process(process_address);
+        self.start_clock();
+        let process = self.create_process(process_address);
         let space_address = self.carve(&mut carver, <AddressSpace as Object<H>>::SIZE_BITS)?;
         let space = self.create_space(space_address);
         let bindings = self.carve(&mut carver, Store::<H>::node_bits(Binding::RADIX))?;
@@ -226,7 +227,6 @@ impl<H: Hal> Kernel<H> {
             *entry = InitModule { name: module.name, frames, bytes: module.bytes };
         }
 
-        self.start_clock();
         self.cpu_count.set(boot.cpus.min(crate::MAXIMUM_CPUS as u32) as u8);
         self.start_init(process, node, boot.entry);
         Ok(())

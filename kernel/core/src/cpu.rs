@@ -79,6 +79,16 @@ impl Cpu {
         self.priority.get()
     }
 
+    /// Why the running process is to make way for others, if it is.
+    #[inline(always)]
+    pub(crate) fn pause(&self) -> Option<Pause> {
+        if self.quantum_end.get() == 0 {
+            return Some(Pause::Ended);
+        }
+        let is_urgent = self.highest().is_some_and(|highest| highest > self.priority());
+        is_urgent.then_some(Pause::Interrupted)
+    }
+
     /// `context` is in use from `now` on.
     #[inline(always)]
     pub(crate) fn lay_down(&self, context: SchedulingContext, now: Ticks) {
@@ -190,6 +200,15 @@ impl Cpu {
         let times = (self.quantum_end.get(), self.alarm.get(), self.asked.get());
         (bits, self.priority.get(), times).hash(hasher);
     }
+}
+
+/// Why a process that could go on does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// Somebody more urgent runs. It goes on with what is left of its quantum.
+    Interrupted,
+    /// Its quantum has ended.
+    Ended,
 }
 
 /// Where a process enters its ready queue.

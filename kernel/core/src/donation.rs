@@ -6,6 +6,9 @@
 //! the chain: who waits gets a new context at its own priority, who used the lent one falls back to
 //! its own, and lenders further up are only *marked*: what they lent is lost, so that their answer
 //! brings them a context of their own instead. So no process keeps another one's urgency.
+//!
+//! Nor does a server wait behind who is less urgent than itself. While it runs for a caller that is less urgent, nobody
+//! looks; where it would have to stop or wait for its turn, it [rises](Kernel::rise) to a context of its own.
 
 use a9n_hal::Hal;
 use a9n_store::{Phase, Process, Ref, SchedulingContext};
@@ -15,10 +18,8 @@ use crate::Kernel;
 impl<H: Hal> Kernel<H> {
     /// The scheduling context of a process that runs on nobody else's.
     pub(crate) fn own_context(&self, process: Ref<Process>) -> SchedulingContext {
-        SchedulingContext {
-            priority: self.store.get(process).priority.get(),
-            remaining: self.quantum(),
-        }
+        let pcb = self.store.get(process);
+        SchedulingContext { priority: pcb.priority.get(), remaining: pcb.turn.get() }
     }
 
     /// The running `process`, which no longer serves `lender`, goes back to its own scheduling
@@ -54,6 +55,23 @@ impl<H: Hal> Kernel<H> {
         pcb.caller.get().or(pcb.donor.get())
     }
 
+    /// If `process`, which is to enter a ready queue, has borrowed its scheduling context from a caller that is less
+    /// urgent than itself, it changes to one of its own, and the borrowed one is lost.
+    pub(crate) fn rise(&self, process: Ref<Process>) {
+        let pcb = self.store.get(process);
+        if pcb.scheduling.get().priority < pcb.priority.get() {
+            pcb.scheduling.set(self.own_context(process));
+            self.lose_borrowed(process);
+        }
+    }
+
+    /// What `process` borrowed, if anything, is lost to its lender.
+    fn lose_borrowed(&self, process: Ref<Process>) {
+        if let Some(lender) = self.lender(process) {
+            self.lose_context(lender);
+        }
+    }
+
     /// `process` gets a scheduling context of its own, whatever became of the one it lent. If that
     /// was borrowed itself, it is lost to its lender.
     pub(crate) fn send_context_home(&self, process: Ref<Process>) {
@@ -61,9 +79,7 @@ impl<H: Hal> Kernel<H> {
         pcb.partner.set(None);
         pcb.scheduling.set(self.own_context(process));
         pcb.state.set(pcb.state.get().with_context_lost(false));
-        if let Some(lender) = self.lender(process) {
-            self.lose_context(lender);
-        }
+        self.lose_borrowed(process);
     }
 
     /// `lender` ends its call, or has its answer from somebody else than `borrower`, who served it

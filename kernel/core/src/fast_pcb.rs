@@ -64,6 +64,7 @@ impl<H: Hal> Kernel<H> {
             || pcb.affinity.get() != number
             || context.remaining == 0
             || context.priority > self.cpu(number).priority()
+            || context.priority < pcb.priority.get()
             || !pcb.slots[Internal::AddressSpace as usize].is_user_space()
         {
             return None;

@@ -9,9 +9,8 @@ use a9n_hal::{Context, CpuNumber, Hal, Ticks};
 use a9n_store::{Pcb, Phase, Process, Ref, SchedulingContext, State};
 
 use crate::Kernel;
-use crate::cpu::{Cpu, Place};
+use crate::cpu::{Cpu, Pause, Place};
 use crate::fast::{Owners, Plain};
-use crate::scheduler::Pause;
 
 /// The answer to a kernel call that has nothing to say.
 pub(crate) const DONE: MessageInfo = MessageInfo::success(0);
@@ -53,12 +52,12 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// The running process of `cpu`, which is this one, goes on in `own`, and `lender` gets back what it
-    /// lent it. That had no more than `own` has, so the timer need not go off any sooner.
+    /// lent it. The timer goes off when that would have ended: if it had more, `own` lasts longer, at most a quantum.
     #[inline(always)]
     pub(crate) fn fast_return(&self, cpu: &Cpu, lender: &Pcb<H::Context>, own: SchedulingContext) {
         let now = self.hal().now();
         let used = cpu.context_at(now);
-        let remaining = if used.remaining == 0 { self.quantum() } else { used.remaining };
+        let remaining = if used.remaining == 0 { lender.turn.get() } else { used.remaining };
         lender.scheduling.set(SchedulingContext { remaining, ..used });
         cpu.lay_down(own, now);
     }
@@ -85,8 +84,8 @@ impl<H: Hal> Kernel<H> {
     }
 
     /// Whether the running `me` can make `woken` ready, which waits for a signal or a message: that
-    /// has to belong to this CPU, with time to run; and where it would run at once, nothing may be
-    /// unusual about `me`.
+    /// has to belong to this CPU, with time to run, and be as urgent as itself; and where it would run at once,
+    /// nothing may be unusual about `me`.
     #[inline(always)]
     pub(crate) fn can_wake(
         &self,
@@ -98,7 +97,17 @@ impl<H: Hal> Kernel<H> {
         let is_urgent = context.priority > self.cpu(number).priority();
         woken.affinity.get() == number
             && context.remaining != 0
+            && context.priority >= woken.priority.get()
             && (!is_urgent || self.is_plainly(me, Phase::Running, number))
+            && !self.is_held_up(number, me, context.priority)
+    }
+
+    /// Whether somebody with `priority` would make the running `me` stop while that serves a caller less urgent than
+    /// itself: it has to [rise](Self::rise) first.
+    #[inline(always)]
+    pub(crate) fn is_held_up(&self, number: CpuNumber, me: &Pcb<H::Context>, priority: u8) -> bool {
+        let used = self.cpu(number).priority();
+        priority > used && me.priority.get() > used
     }
 
     /// Lets `woken`, which waits in no queue any more and has its answer and its scheduling context,
@@ -147,12 +156,15 @@ impl<H: Hal> Kernel<H> {
         let number = H::cpu_number(machine);
         let cpu = self.cpu(number);
         let caller = self.store.get(me);
-        if !self.is_plainly(caller, Phase::Running, number) {
+        if !self.is_plainly(caller, Phase::Running, number)
+            || caller.priority.get() > cpu.priority()
+        {
             return None;
         }
         if cpu.highest().is_none_or(|highest| highest < cpu.priority()) {
             // Nobody to yield to: a new quantum, which ends later than the one that it replaces.
-            let context = SchedulingContext { priority: cpu.priority(), remaining: self.quantum() };
+            let context =
+                SchedulingContext { priority: cpu.priority(), remaining: caller.turn.get() };
             cpu.lay_down(context, self.hal().now());
             return Some(self.hal().stay(machine, &caller.context, 0, DONE.0, word4, word5));
         }

@@ -174,7 +174,7 @@ impl<H: Hal> Kernel<H> {
                 Capability::Node(self.store.create_node(address, u32::from(size_bits)))
             }
             ObjectType::Pcb => Capability::Pcb {
-                process: self.store.create_process(address),
+                process: self.create_process(address),
                 highest_priority: self.store.get(caller.process).ceiling.get(),
             },
             ObjectType::VectorState => {

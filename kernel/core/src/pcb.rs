@@ -3,17 +3,27 @@
 use a9n_abi::{
     Culprit, Descriptor, Error, MESSAGE_REGISTERS, MessageInfo, Reason, Rights, pcb::Operation,
 };
-use a9n_hal::{Context, Hal, UserAddress};
+use a9n_hal::{Context, Hal, PhysicalAddress, UserAddress};
 use a9n_store::{Capability, Internal, MemoryKind, Phase, Process, Ref, Slot};
 
 use crate::Kernel;
 use crate::kernel::Caller;
 use crate::outcome::{Budget, Outcome, Stop, bad_argument};
 
+/// Parts of a quantum in the longest turn.
+const WHOLE_TURN: u64 = 1024;
+
 /// What one of a process's internal slots is to hold.
 pub(crate) type Choice = (Internal, Ref<Slot>, Capability);
 
 impl<H: Hal> Kernel<H> {
+    /// Makes a stopped process at `address`, whose turns are as long as any.
+    pub(crate) fn create_process(&mut self, address: PhysicalAddress) -> Ref<Process> {
+        let process = self.store.create_process(address);
+        self.store.get(process).turn.set(self.quantum.get());
+        process
+    }
+
     pub(crate) fn invoke_pcb(
         &mut self,
         caller: Caller,
@@ -32,6 +42,7 @@ impl<H: Hal> Kernel<H> {
             Operation::ConfigureSchedule { priority, cpu, foreign } => {
                 self.configure_schedule(process, highest_priority, priority, (cpu, foreign))
             }
+            Operation::ConfigureTurn { parts } => self.configure_turn(process, parts),
             Operation::ConfigurePorts { resolver, notification } => {
                 self.configure_ports(caller, process, resolver, notification)
             }
@@ -329,6 +340,15 @@ impl<H: Hal> Kernel<H> {
             Phase::Running => {}
             _ => pcb.state.set(pcb.state.get().with_cpu(cpu)),
         }
+        Ok(Outcome::Nothing)
+    }
+
+    fn configure_turn(&self, process: Ref<Process>, parts: u64) -> Result<Outcome, Stop> {
+        if parts.wrapping_sub(1) >= WHOLE_TURN {
+            return Err(bad_argument(Reason::InvalidArgument, 1).into());
+        }
+        let turn = self.quantum.get().wrapping_mul(parts) / WHOLE_TURN;
+        self.store.get(process).turn.set(turn.max(1));
         Ok(Outcome::Nothing)
     }
 

@@ -10,7 +10,7 @@ use a9n_store::{Internal, Node, Pcb, Phase, Process, Ref, SchedulingContext};
 
 use crate::Kernel;
 use crate::binding::Binding;
-use crate::cpu::{Cpu, Place};
+use crate::cpu::{Cpu, Pause, Place};
 use crate::kernel::Caller;
 use crate::outcome::Stop;
 
@@ -20,26 +20,11 @@ const QUANTA_PER_SECOND: u64 = 100;
 /// Interrupted processes whose resolvers are told in one scheduling decision.
 const TRAPS_PER_DECISION: u32 = 8;
 
-/// Why a process that could go on does not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pause {
-    /// Somebody more urgent runs. It goes on with what is left of its quantum.
-    Interrupted,
-    /// Its quantum has ended.
-    Ended,
-}
-
 impl<H: Hal> Kernel<H> {
     #[inline(always)]
     pub(crate) fn cpu(&self, number: CpuNumber) -> &Cpu {
         // The mask is the bound: there are 16 of them.
         &self.cpus[usize::from(number) & (crate::MAXIMUM_CPUS - 1)]
-    }
-
-    /// Length of a full quantum in ticks.
-    #[inline(always)]
-    pub(crate) fn quantum(&self) -> Ticks {
-        self.quantum.get()
     }
 
     /// Finds out the length of a quantum.
@@ -205,9 +190,10 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn make_ready(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
+        self.rise(process);
         if pcb.scheduling.get().remaining == 0 {
             let priority = pcb.scheduling.get().priority;
-            pcb.scheduling.set(SchedulingContext { priority, remaining: self.quantum() });
+            pcb.scheduling.set(SchedulingContext { priority, remaining: pcb.turn.get() });
         }
         let number = pcb.affinity.get();
         let interrupted = state.is_interrupted();
@@ -263,8 +249,6 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn next(&self, number: CpuNumber) -> Option<Ref<Process>> {
         let cpu = self.cpu(number);
         if let Some(current) = cpu.current.get() {
-            let urgent = cpu.highest().is_some_and(|highest| highest > cpu.priority.get());
-            let ended = cpu.quantum_end.get() == 0;
             let pcb = self.store.get(current);
             let state = pcb.state.get();
             if state.is_evicted() {
@@ -274,9 +258,8 @@ impl<H: Hal> Kernel<H> {
             } else if pcb.affinity.get() != number {
                 self.stop_running(current);
                 self.make_ready(current);
-            } else if ended || urgent {
-                let pause = if ended { Pause::Ended } else { Pause::Interrupted };
-                self.preempt(cpu, current, pause);
+            } else {
+                self.make_way(cpu, current);
             }
             // It goes on, or a resolver that waited has taken over the CPU.
             if let Some(current) = cpu.current.get() {
@@ -316,18 +299,24 @@ impl<H: Hal> Kernel<H> {
     #[inline(never)]
     fn stop_interrupted(&self, cpu: &Cpu, process: Ref<Process>) {
         self.trap(process, Trap::Stopped);
-        let Some(resolver) = cpu.current.get() else { return };
-        if cpu.quantum_end.get() == 0 {
-            self.preempt(cpu, resolver, Pause::Ended);
-        } else if cpu.highest().is_some_and(|highest| highest > cpu.priority.get()) {
-            self.preempt(cpu, resolver, Pause::Interrupted);
+        if let Some(resolver) = cpu.current.get() {
+            self.make_way(cpu, resolver);
+        }
+    }
+
+    /// The running `process` of `cpu` makes way for others, if its quantum has ended or somebody is more urgent.
+    #[inline(always)]
+    fn make_way(&self, cpu: &Cpu, process: Ref<Process>) {
+        if let Some(pause) = cpu.pause() {
+            self.preempt(cpu, process, pause);
         }
     }
 
     /// The running `process` goes back to its ready queue: to the front with what is left of its
-    /// quantum, to the back with a new one if that has ended.
+    /// quantum, to the back with a new one if that has ended. If it rises, it may be the next again.
     fn preempt(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
         self.stop_running(process);
+        self.rise(process);
         let pcb = self.store.get(process);
         pcb.state.set(pcb.state.get().with_phase(Phase::Ready));
         self.requeue(cpu, process, pause);
@@ -338,8 +327,8 @@ impl<H: Hal> Kernel<H> {
     pub(crate) fn requeue(&self, cpu: &Cpu, process: Ref<Process>, pause: Pause) {
         let pcb = self.store.get(process);
         let (remaining, place) = match pcb.scheduling.get().remaining {
-            0 => (self.quantum(), Place::Back),
-            _ if pause == Pause::Ended => (self.quantum(), Place::Back),
+            0 => (pcb.turn.get(), Place::Back),
+            _ if pause == Pause::Ended => (pcb.turn.get(), Place::Back),
             remaining => (remaining, Place::Front),
         };
         let priority = pcb.scheduling.get().priority;

@@ -104,6 +104,8 @@ pub struct Pcb<C> {
     pub vector_mask: Cell<u64>,
     /// Its own priority, as configured.
     pub priority: Cell<u8>,
+    /// How long it runs before others of its priority have their turn.
+    pub turn: Cell<Ticks>,
     /// The CPU that it is to run on; where it is at the moment stands in its state.
     pub affinity: Cell<CpuNumber>,
     /// Highest priority in PCB capabilities that it makes.
@@ -145,6 +147,7 @@ impl<C> Pcb<C> {
             node: Cell::new(None),
             vector_mask: Cell::new(0),
             priority: Cell::new(0),
+            turn: Cell::new(0),
             affinity: Cell::new(0),
             ceiling: Cell::new(0),
             trap: Cell::new(None),

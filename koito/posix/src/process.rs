@@ -6,7 +6,7 @@ use koito_linux::Errno;
 use koito_posix_core::{
     Action, AlternateStack, Detail, Info, Key, Kin, Life, Limits, Pending, Signal, SignalSet,
 };
-use nun::Descriptor;
+use nun::{Descriptor, Error};
 
 use koito_vfs::{DentryId, FileId, Flags, QueueId};
 
@@ -14,7 +14,7 @@ use crate::account::Account;
 use crate::disk::{Acting, Served, give_back};
 use crate::exec::Loaded;
 use crate::files::Opened;
-use crate::machine::{Body, urgency};
+use crate::machine::{Body, Urgency, urgency};
 use crate::owner::{Owner, Wishes};
 use crate::server::{Server, TaskKey};
 use crate::space::Space;
@@ -150,9 +150,19 @@ impl Task {
 
 impl Server {
     /// How urgent the threads of a process are.
-    pub fn urgency(&self, process: ProcessKey) -> u8 {
+    pub fn urgency(&self, process: ProcessKey) -> Urgency {
         let it = &self.processes[process];
         urgency(it.wishes.nice, self.numbers.of_session(it.session))
+    }
+
+    /// Has the threads of a process be as urgent as that is now.
+    pub fn urge(&mut self, process: ProcessKey) -> Result<(), Error> {
+        let urgency = self.urgency(process);
+        for thread in self.tasks_of(process) {
+            let body = self.tasks[thread].body;
+            self.world.objects.placement.urge(body, urgency)?;
+        }
+        Ok(())
     }
 
     /// Gives a process, whose memory that is, a thread; stopped, its registers are anybody's. It runs where its

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use koito_linux::Errno;
 use koito_posix_core::Kin;
 
+use crate::machine::CALM;
 use crate::process::{Process, ProcessKey};
 use crate::server::{Server, TaskKey};
 
@@ -41,6 +42,20 @@ impl Server {
     pub fn forget_process(&mut self, process: ProcessKey) {
         if let Some(it) = self.processes.remove(process) {
             self.numbers.remove_process(it.number, it.kin());
+            if self.numbers.of_session(it.session) == CALM {
+                self.calm_session(it.session);
+            }
+        }
+    }
+
+    /// Has the processes of a session that has become small be as urgent as others.
+    #[cold]
+    fn calm_session(&mut self, session: u32) {
+        let members = self.processes.iter().filter(|(_, it)| it.session == session);
+        let members: Vec<ProcessKey> = members.map(|(key, _)| key).collect();
+        for process in members {
+            // Whom the kernel refuses that stays less urgent.
+            let _ = self.urge(process);
         }
     }
 

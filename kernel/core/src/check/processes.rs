@@ -202,6 +202,10 @@ impl<H: Hal> Kernel<H> {
     fn check_urgency(&self, process: Ref<Process>) {
         let pcb = self.store.get(process);
         let state = pcb.state.get();
+        assert!(
+            state.phase() != Phase::Ready || pcb.scheduling.get().priority >= pcb.priority.get(),
+            "a server waits behind who is less urgent"
+        );
         if pcb.caller.get().is_some() || pcb.donor.get().is_some() {
             return;
         }

@@ -1,5 +1,4 @@
-//! How urgently processes and threads run, and where. All are as urgent as the others; what a process wishes
-//! is kept and told.
+//! How urgently processes and threads run, and where. Who is nice has shorter turns; other wishes are kept and told.
 
 use alloc::vec::Vec;
 
@@ -62,12 +61,7 @@ pub fn setpriority(
             result = Err(Errno::EACCES.into());
         } else {
             it.wishes.nice = nice;
-            let urgency = server.urgency(process);
-            for thread in server.tasks_of(process) {
-                let body = server.tasks[thread].body;
-                let urged = server.world.objects.placement.urge(body, urgency);
-                urged.map_err(|_| Errno::EPERM)?;
-            }
+            server.urge(process).map_err(|_| Errno::EPERM)?;
         }
     }
     result

@@ -10,5 +10,5 @@ mod threads;
 pub use mapping::{Mapping, Runs};
 pub use memory::Memory;
 pub use objects::{Body, IDENTIFIER, Objects};
-pub use placement::{MOST as MOST_CPUS, urgency};
+pub use placement::{CALM, MOST as MOST_CPUS, Urgency, urgency};
 pub use threads::Seat;

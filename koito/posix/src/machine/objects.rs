@@ -19,7 +19,7 @@ use nun::{
 
 use super::Mapping;
 use super::frames::Frames;
-use super::placement::{MOST, Placement};
+use super::placement::{MOST, Placement, Urgency};
 use super::threads::Resolver;
 
 /// The identifier of body 0 at the server's port. Clients of the service have lower ones.
@@ -131,7 +131,7 @@ impl Objects {
     }
 
     /// A thread's body, stopped, for one of the `allowed` processors; its registers are anybody's.
-    pub fn take_body(&mut self, allowed: u64, urgency: u8) -> Result<Body, Error> {
+    pub fn take_body(&mut self, allowed: u64, urgency: Urgency) -> Result<Body, Error> {
         let cpu = self.placement.least_loaded(allowed);
         let there = self.idle_bodies[usize::from(cpu)].pop();
         let idle = there.or_else(|| self.idle_bodies.iter_mut().find_map(Vec::pop));

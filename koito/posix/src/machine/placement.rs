@@ -6,32 +6,67 @@ use nun::{Error, Pcb};
 
 use super::objects::Body;
 
-/// How urgent programs are.
-pub const USUAL: u8 = 100;
+/// How urgently threads run, and how long at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Urgency {
+    priority: u8,
+    /// Parts of [`WHOLE_TURN`].
+    turn: u16,
+}
+
+/// How programs run that are not nice.
+pub const USUAL: Urgency = Urgency { priority: 100, turn: WHOLE_TURN };
+/// The longest turn.
+const WHOLE_TURN: u16 = 1024;
+/// How long a turn is by niceness, from 0 on: a fifth less with each step. Linux gives out its time by the same weights
+/// (`sched_prio_to_weight`).
+const TURNS: [u16; 20] = [
+    WHOLE_TURN, 820, 655, 526, 423, 335, 272, 215, 172, 137, 110, 87, 70, 56, 45, 36, 29, 23, 18,
+    15,
+];
 /// How urgent the server is, by the manifest.
 pub const URGENT: u8 = 160;
 /// Processors that are used, at most.
 pub const MOST: usize = 16;
 /// Processes of a session that are as urgent as others.
 const CROWD: usize = 64;
-/// How much less urgent those beyond are: less than the least of all others.
+/// A session that had more and has come down to this is like any other again.
+pub const CALM: usize = CROWD / 2;
+/// How much less urgent those beyond are.
 const CROWDED: u8 = 20;
 
-/// How urgent the threads of a process are that is `nice` and begins in a session of `others`: a bomb of
-/// processes is less urgent than everybody else.
-pub fn urgency(nice: i32, others: usize) -> u8 {
-    let nicer = nice.clamp(0, 19) as u8 / 2;
+/// How urgent the threads of a process are that is `nice` and begins in a session of `others`. Niceness is a share of
+/// the time, so who is nice comes on slowly beside others, but it does; a bomb of processes is less urgent than
+/// everybody else.
+pub fn urgency(nice: i32, others: usize) -> Urgency {
     let crowded = if others > CROWD { CROWDED } else { 0 };
-    USUAL - nicer - crowded
+    let turn = TURNS[nice.clamp(0, TURNS.len() as i32 - 1) as usize];
+    Urgency { priority: USUAL.priority - crowded, turn }
 }
 
 /// Where one body was put.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     cpu: u8,
-    urgency: u8,
+    urgency: Urgency,
     /// A bit for each processor that it may run on.
     allowed: u64,
+}
+
+impl Place {
+    /// The body that is here runs on processor `cpu` from now on, and so urgently.
+    fn change(&mut self, body: Body, cpu: u8, urgency: Urgency) -> Result<(), Error> {
+        let Urgency { priority, turn } = urgency;
+        if (self.cpu, self.urgency.priority) != (cpu, priority) {
+            schedule(body.pcb, cpu, priority)?;
+            (self.cpu, self.urgency.priority) = (cpu, priority);
+        }
+        if self.urgency.turn != turn {
+            body.pcb.configure_turn(turn.into())?;
+            self.urgency.turn = turn;
+        }
+        Ok(())
+    }
 }
 
 /// Where all bodies are.
@@ -47,7 +82,7 @@ pub struct Placement {
 impl Placement {
     /// One for the processors that there are, found out with a process that never runs.
     pub fn new(probe: Pcb) -> Self {
-        let is_there = |cpu: &usize| schedule(probe, *cpu as u8, USUAL).is_ok();
+        let is_there = |cpu: &usize| schedule(probe, *cpu as u8, USUAL.priority).is_ok();
         let cpus = (0..MOST).take_while(is_there).count();
         Self { cpus, loads: [0; MOST], places: Vec::new() }
     }
@@ -64,7 +99,7 @@ impl Placement {
 
     /// A body was made, and is the last one.
     pub fn add(&mut self, body: Body) -> Result<(), Error> {
-        schedule(body.pcb, 0, USUAL)?;
+        schedule(body.pcb, 0, USUAL.priority)?;
         self.places.push(Place { cpu: 0, urgency: USUAL, allowed: self.all() });
         Ok(())
     }
@@ -74,13 +109,11 @@ impl Placement {
         &mut self,
         body: Body,
         (cpu, allowed): (u8, u64),
-        urgency: u8,
+        urgency: Urgency,
     ) -> Result<(), Error> {
         let place = &mut self.places[body.number as usize];
-        if (place.cpu, place.urgency) != (cpu, urgency) {
-            schedule(body.pcb, cpu, urgency)?;
-        }
-        *place = Place { cpu, urgency, allowed };
+        place.change(body, cpu, urgency)?;
+        place.allowed = allowed;
         self.loads[cpu as usize] += 1;
         Ok(())
     }
@@ -104,10 +137,9 @@ impl Placement {
     }
 
     /// A body that is used is as urgent as this from now on.
-    pub fn urge(&mut self, body: Body, urgency: u8) -> Result<(), Error> {
+    pub fn urge(&mut self, body: Body, urgency: Urgency) -> Result<(), Error> {
         let place = &mut self.places[body.number as usize];
-        place.urgency = urgency;
-        schedule(body.pcb, place.cpu, urgency)
+        place.change(body, place.cpu, urgency)
     }
 
     /// On which processor a body is.
@@ -127,7 +159,7 @@ impl Placement {
     }
 }
 
-/// Has the kernel run a foreign process on a processor, that urgently.
-fn schedule(pcb: Pcb, cpu: u8, urgency: u8) -> Result<(), Error> {
-    pcb.configure_schedule(urgency.into(), cpu.into(), 1).map(|_| ())
+/// Has the kernel run a foreign process on a processor, with that priority.
+fn schedule(pcb: Pcb, cpu: u8, priority: u8) -> Result<(), Error> {
+    pcb.configure_schedule(priority.into(), cpu.into(), 1)
 }

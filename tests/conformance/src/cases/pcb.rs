@@ -151,6 +151,9 @@ fn schedule_is_checked(test: &mut Test) -> Verdict {
     check_refused!(pcb.configure_schedule(u64::MAX, 0, 0), InvalidArgument, 1);
     check_refused!(pcb.configure_schedule(1, 999, 0), InvalidArgument, 2);
     check_refused!(pcb.configure_schedule(1, 0, 2), InvalidArgument, 3);
+    for parts in [0, 1025, u64::MAX] {
+        check_refused!(pcb.configure_turn(parts), InvalidArgument, 1);
+    }
     Ok(())
 }
 

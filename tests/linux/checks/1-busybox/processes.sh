@@ -91,6 +91,14 @@ ulimit -n 10; exec 3</dev/null 4</dev/null 5</dev/null; (exec 6<. 7<. 8<. 9<.) 2
 ### nice
 nice -n 5 nice; nice
 
+### nice-beside-others
+while :; do :; done & busy=$!
+nice -n 10 sh -c 'for i in 1 2 3; do ls / >/dev/null; done; echo done'; kill $busy
+
+### nice-wakes-others
+mkfifo way; (read go <way; while :; do :; done) & busy=$!
+nice -n 19 sh -c 'echo go >way'; ls / >/dev/null; echo $?; kill $busy
+
 ### uname
 uname -s; uname -m; hostname >/dev/null; echo $?
 

@@ -21,6 +21,7 @@ mod programs;
 mod races;
 mod raw;
 mod stops;
+mod urgency;
 mod victim;
 
 use core::ffi::CStr;
@@ -54,7 +55,7 @@ const SLACK: u64 = 1024;
 /// An attack: its name, and what its processes do with a seed.
 type Attack = (&'static str, fn(u64) -> !);
 
-const ATTACKS: [Attack; 16] = [
+const ATTACKS: [Attack; 17] = [
     ("calls", |_| {
         loop {
             sleep(1000);
@@ -75,6 +76,7 @@ const ATTACKS: [Attack; 16] = [
     ("hoards", hoards::attack),
     ("files", files::attack),
     ("stops", stops::attack),
+    ("urgency", urgency::attack),
 ];
 
 /// What all processes count.

@@ -60,6 +60,7 @@ pub(super) const NOTES: &[Note] = &[
             argument(2, Busy, "it is bound to another process"),
         ],
     ),
+    own("Pcb", "configure_turn", Never, &[argument(1, InvalidArgument, "not 1 to 1024")]),
     own(
         "Pcb",
         "configure_vector",
