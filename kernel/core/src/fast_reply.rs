@@ -126,13 +126,7 @@ impl<H: Hal> Kernel<H> {
             || !Vectors::is(state.with_trap(false), State::new(phase, number))
             || client.affinity.get() != number
             || is_trapped && verdict == Verdict::Stop
-<<<<<<< HEAD
-            || lender.map_or(client.scheduling.get().remaining == 0, |lender| {
-                lender != me || self.would_pass_an_equal(self.cpu(number), server)
-            })
-=======
             || !self.goes_on(number, me, client)
->>>>>>> steady
         {
             return None;
         }
@@ -161,27 +155,29 @@ impl<H: Hal> Kernel<H> {
         Some(caller)
     }
 
-<<<<<<< HEAD
     /// Whether whom `server` gives its scheduling context back to would run before somebody as urgent, who became ready
     /// while the server ran with it.
     #[inline(always)]
     fn would_pass_an_equal(&self, cpu: &Cpu, server: &Pcb<H::Context>) -> bool {
         server.priority.get() < cpu.priority() && cpu.highest() == Some(cpu.priority())
-=======
+    }
+
     /// Whether `client`, which the running `me` answers, can be made ready with what it lent or kept: with time to run, and
     /// as urgent as itself.
     #[inline(always)]
     fn goes_on(&self, number: CpuNumber, me: Ref<Process>, client: &Pcb<H::Context>) -> bool {
         let kept = client.scheduling.get();
         let (goes_on, priority) = match client.partner.get() {
-            Some(lender) => (lender == me, self.cpu(number).priority()),
+            Some(lender) => {
+                let (cpu, server) = (self.cpu(number), self.store.get(me));
+                (lender == me && !self.would_pass_an_equal(cpu, server), cpu.priority())
+            }
             None => {
                 let is_held_up = self.is_held_up(number, self.store.get(me), kept.priority);
                 (kept.remaining != 0 && !is_held_up, kept.priority)
             }
         };
         goes_on && priority >= client.priority.get()
->>>>>>> steady
     }
 
     /// `send` of process `me` with a message in registers, where somebody waits. Otherwise like
