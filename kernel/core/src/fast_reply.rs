@@ -10,6 +10,7 @@ use a9n_hal::{Context, CpuNumber, Hal, Trap};
 use a9n_store::{Internal, Pcb, Phase, Process, Ref, Slot, State};
 
 use crate::Kernel;
+use crate::cpu::Cpu;
 use crate::fast::{Lengths, Owners, Short, Vectors};
 use crate::fast_switch::DONE;
 
@@ -154,13 +155,23 @@ impl<H: Hal> Kernel<H> {
         Some(caller)
     }
 
+    /// Whether whom `server` gives its scheduling context back to would run before somebody as urgent, who became ready
+    /// while the server ran with it.
+    #[inline(always)]
+    fn would_pass_an_equal(&self, cpu: &Cpu, server: &Pcb<H::Context>) -> bool {
+        server.priority.get() < cpu.priority() && cpu.highest() == Some(cpu.priority())
+    }
+
     /// Whether `client`, which the running `me` answers, can be made ready with what it lent or kept: with time to run, and
     /// as urgent as itself.
     #[inline(always)]
     fn goes_on(&self, number: CpuNumber, me: Ref<Process>, client: &Pcb<H::Context>) -> bool {
         let kept = client.scheduling.get();
         let (goes_on, priority) = match client.partner.get() {
-            Some(lender) => (lender == me, self.cpu(number).priority()),
+            Some(lender) => {
+                let (cpu, server) = (self.cpu(number), self.store.get(me));
+                (lender == me && !self.would_pass_an_equal(cpu, server), cpu.priority())
+            }
             None => {
                 let is_held_up = self.is_held_up(number, self.store.get(me), kept.priority);
                 (kept.remaining != 0 && !is_held_up, kept.priority)

@@ -11,6 +11,7 @@ mod events;
 use a9n_abi::init::slot;
 use a9n_abi::{
     IpcBuffer, MessageInfo, ObjectType, Reason, Rights, Source, Word, frame, ipc_port, node, pcb,
+    reply,
 };
 use a9n_hal::{CallFrame, ExitReason, Fault, FaultReason, PhysicalAddress, UserAddress};
 use a9n_hal_sim::{Resumption, SimContext};
@@ -194,6 +195,27 @@ fn check_refusal(system: &System, process: Ref<Process>, frame: CallFrame, react
         let unchanged = system.kernel.hal().memory().is_unchanged(address, context);
         assert!(unchanged, "{frame:x?} was refused ({error}) but changed something");
     }
+}
+
+/// One of least priority serves two others in turn. What it gives back to the second does not let that pass the
+/// first, which became ready before.
+#[test]
+fn an_answer_lets_nobody_pass_an_equal() {
+    let [first, second] = [FREE + 6, FREE + 7];
+    let message = |operation, descriptor, info| {
+        Event::Call(CallFrame { operation, descriptor, info, words: [FREE; 6] })
+    };
+    compare(&[
+        message(ipc_port::word::Call, first, 0),
+        Event::Pass(10_000),
+        message(node::word::Copy, slot::NODE, 2),
+        message(ipc_port::word::Call, first, 0),
+        message(ipc_port::word::ReplyReceive, first, 0),
+        message(ipc_port::word::Call, second, 0),
+        message(ipc_port::word::ReplyReceive, second, 0),
+        message(ipc_port::word::ReplyReceive, first, 0),
+        message(reply::word::Reply, 0, 6),
+    ]);
 }
 
 proptest! {
