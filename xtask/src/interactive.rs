@@ -24,7 +24,7 @@ const LEFT: &[u8] = b"QEMU: Terminated";
 /// `cargo xtask run`.
 pub fn run(repository: &Repository, options: &RunOptions) -> Result<ExitCode> {
     for folder in &options.overlay {
-        ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+        ensure!(folder.is_dir(), "--overlay: there is no folder {}", folder.display());
     }
     let mut boot = options.boot.clone();
     boot.build.system = boot.build.system.or_else(|| options.name.clone());

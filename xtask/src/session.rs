@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::cli::{BootOptions, Entry};
 use crate::compile::{Builder, Destination, Profile};
@@ -73,6 +73,11 @@ impl Session {
 
     /// The same for a system that was found, and perhaps changed.
     pub fn of(repository: &Repository, system: &System, options: &BootOptions) -> Result<Self> {
+        ensure!(
+            system.userland.is_some() || options.linux.as_ref().is_none_or(Vec::is_empty),
+            "--overlay: {} has no Linux programs, as its system.toml names no `userland`",
+            system.name
+        );
         let entry = options.entry.unwrap_or(Entry::Uefi);
         let mut needs = vec![packages::QEMU];
         if entry == Entry::Uefi {

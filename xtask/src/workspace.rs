@@ -120,7 +120,10 @@ pub fn packages_with(folder: &Path, binaries: &[&str], step: &Step) -> Result<BT
         .map(|binary| {
             let package = packages.iter().find(|package| has(package, binary));
             let package = package.with_context(|| {
-                format!("no package of the workspace has a program called {binary:?}")
+                let folder = folder.display();
+                format!(
+                    "no package of the workspace around {folder} has a program called {binary:?}"
+                )
             })?;
             Ok(package.name.clone())
         })

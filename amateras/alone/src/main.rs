@@ -41,7 +41,12 @@ enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Module(name) => write!(f, "there is no boot module {name:?}"),
+            Self::Module(name) => {
+                write!(
+                    f,
+                    "there is no boot module {name:?}, which `cargo xtask run --guest` brings"
+                )
+            }
             Self::Refused(error) => error.fmt(f),
             Self::Start(error) => error.fmt(f),
         }

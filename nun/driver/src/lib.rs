@@ -29,3 +29,5 @@ pub use dma::{DmaBuffer, DmaPool, SharedDma};
 pub use interrupt::{Interrupt, InterruptMessage};
 pub use mmio::Registers;
 pub use port::{Port, PortWord};
+/// Types of registers and how they are accessed, in the version that [`Registers`] speaks of.
+pub use safe_mmio;

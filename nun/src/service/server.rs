@@ -78,7 +78,7 @@ pub fn serve<S: Service>(
     service: &S,
     mut signals: impl FnMut(u64),
 ) -> Error {
-    const { assert!(!S::WAITS, "this service has methods that wait: use executor::serve") }
+    const { assert!(!S::WAITS, "this service has methods that wait: use executor::Place::serve") }
     // What came is looked at as it came: a message stays in registers from here to the method.
     let mut came = port.receive_plain();
     loop {
