@@ -392,7 +392,16 @@ fn devices_and_proc_say_what_they_should() {
     assert_eq!(world.read_link("/proc/self").unwrap(), b"7");
     assert_eq!(
         world.list("/proc/sys/kernel").unwrap()[2..],
-        ["domainname", "hostname", "ngroups_max", "osrelease", "ostype", "pid_max"]
+        [
+            "cap_last_cap",
+            "domainname",
+            "hostname",
+            "ngroups_max",
+            "osrelease",
+            "ostype",
+            "pid_max",
+            "threads-max",
+        ]
     );
     assert!(world.list("/proc").unwrap().contains(&"7".to_owned()));
     assert_eq!(world.find("/proc/8"), Err(Errno::ENOENT));

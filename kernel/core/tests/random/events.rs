@@ -156,7 +156,7 @@ fn process_call() -> impl Strategy<Value = CallFrame> {
                 let priority = [10, 100, 254, 255][number as usize];
                 request(pcb::word::ConfigureSchedule, pcb, &[priority, one % 3, number / 3])
             }
-            5 if number == 3 => request(pcb::word::ConfigureTurn, pcb, &[one * 300]),
+            5 if number == 3 => request(pcb::word::ConfigureTurn, pcb, &[one.wrapping_mul(300)]),
             5 => request(pcb::word::ConfigureVector, pcb, &[one]),
             6 => request(pcb::word::WriteRegister, pcb, &[number, 0x20_0000]),
             7 => request(pcb::word::CloneState, pcb, &[one]),
