@@ -86,7 +86,11 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<(), Stop> {
         let progress = &self.store.get(caller.process).batch;
         let pool = &self.store.get(space).pool;
-        let (mut budget, tables) = (Budget::for_entries(), pool.get());
+        let mut budget = match batch {
+            Batch::Map => Budget::for_filling(),
+            Batch::Unmap | Batch::Protect => Budget::for_changing(),
+        };
+        let tables = pool.get();
         while progress.get().0 < runs {
             let (done, _) = progress.get();
             budget.spend(RUN_COST)?;

@@ -12,7 +12,7 @@ use crate::Kernel;
 
 /// How deep derivations may be. Whoever revokes walks down to the deepest one without a look for
 /// interrupts.
-const MAXIMUM_DEPTH: u8 = 200;
+const MAXIMUM_DEPTH: u8 = 128;
 
 impl<H: Hal> Kernel<H> {
     /// Depth of a new child of `source`, or an error if the tree would become too deep.

@@ -19,7 +19,7 @@ use crate::Kernel;
 use crate::outcome::{Budget, Stop};
 use crate::transfer::NO_BUFFER;
 
-/// Empty slots passed over at once.
+/// Slots looked at, and passed over if they are empty, at once.
 const SLOTS_AT_ONCE: u64 = 8;
 
 /// What things cost, in units of a [`Budget`].
@@ -30,12 +30,15 @@ mod cost {
     pub(super) const SLOT: u32 = 20;
     /// To empty one in a PCB.
     pub(super) const INTERNAL: u32 = 28;
-    /// To take a table out of an address space and to clear it.
+    /// To take a table out of an address space, to clear it, and to tell all CPUs.
     pub(super) const TABLE: u32 = 100;
+    /// To take one out of an address space that nobody uses any more.
+    pub(super) const CAST_OFF: u32 = 70;
     /// To empty a slot with a Window through which nothing is mapped.
     pub(super) const WINDOW: u32 = 27;
-    /// To pass over empty slots.
-    pub(super) const EMPTY_SLOTS: u32 = 15;
+    /// To look for a filled slot among some, and to pass over them if there is none.
+    pub(super) const LOOK: u32 = 13;
+    pub(super) const PASS: u32 = 2;
     /// To stop a process and to part it from others.
     pub(super) const PROCESS: u32 = 75;
     /// To end a wait.
@@ -97,12 +100,15 @@ impl<H: Hal> Kernel<H> {
 
     /// From child to first child, down to a slot without any.
     fn deepest(&self, slot: Ref<Slot>, budget: &mut Budget) -> Ref<Slot> {
-        let mut at = slot;
-        while let Some(child) = self.first_child(at) {
-            at = child;
+        let top = self.store.get(slot).depth();
+        let (mut at, mut depth) = (slot, top);
+        while let Some(next) = self.store.get(at).next.get()
+            && self.store.get(next).depth() > depth
+        {
+            at = next;
+            depth = self.store.get(next).depth();
         }
-        let levels = self.store.get(at).depth().wrapping_sub(self.store.get(slot).depth());
-        budget.charge(u32::from(levels) * cost::LEVEL);
+        budget.charge(u32::from(depth.wrapping_sub(top)) * cost::LEVEL);
         at
     }
 
@@ -217,7 +223,7 @@ impl<H: Hal> Kernel<H> {
                     let cells = self.store.get(space);
                     match cells.anchored.get().or(cells.pool.get()) {
                         Some(slot) => {
-                            budget.spend(cost::TABLE)?;
+                            budget.spend(cost::CAST_OFF)?;
                             self.cast_off(space, slot);
                         }
                         None => {
@@ -236,7 +242,7 @@ impl<H: Hal> Kernel<H> {
 
     /// Empties some slots of a dying node.
     fn drain_node(&mut self, node: Ref<Node>, budget: &mut Budget) -> Result<(), Stop> {
-        budget.spend(cost::EMPTY_SLOTS)?;
+        budget.charge(cost::LOOK);
         let first = self.store.get(node).emptied.get();
         let end = first.saturating_add(SLOTS_AT_ONCE);
         for index in first..end {
@@ -251,6 +257,7 @@ impl<H: Hal> Kernel<H> {
                 return self.remove_within(slot, budget);
             }
         }
+        budget.spend(cost::PASS)?;
         self.store.get(node).emptied.set(end);
         Ok(())
     }

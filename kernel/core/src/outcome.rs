@@ -72,10 +72,15 @@ pub(crate) const fn bad_argument(reason: Reason, number: u8) -> Error {
 }
 
 /// What may still be done before the kernel has to look for interrupts, in units of about ten
-/// instructions. With what comes before and after, and what the last step exceeds it by, that is at
-/// most 3,000 instructions; `cargo xtask test --suite stretch` measures it.
+/// instructions. It is never overdrawn, but for the first thing that a call does, which is always
+/// allowed: so every call makes progress. With what comes before and after, and what other CPUs ask for
+/// meanwhile, that is at most 3,000 instructions; `cargo xtask test --suite stretch` measures it.
 #[derive(Debug)]
-pub(crate) struct Budget(u32);
+pub(crate) struct Budget {
+    left: u32,
+    /// Whether something was done.
+    begun: bool,
+}
 
 impl Budget {
     /// Units of a full budget.
@@ -90,22 +95,30 @@ impl Budget {
 
     /// A full budget.
     pub(crate) const fn new() -> Self {
-        Self(Self::FULL)
+        Self::of(Self::FULL)
     }
 
-    /// A full budget for entries of page tables. Their cost is known exactly, so nothing is exceeded and the
-    /// budget can be larger: 512 entries take three kernel calls.
-    pub(crate) const fn for_entries() -> Self {
-        Self(230)
+    /// A full budget for filling entries of page tables, whose cost is known most exactly.
+    pub(crate) const fn for_filling() -> Self {
+        Self::of(230)
     }
 
-    /// Takes the cost of what is about to be done, or asks for a restart if nothing is left. A full
-    /// budget always has something left, so every call makes progress.
+    /// A full budget for changing entries of page tables, after which CPUs have to forget them.
+    pub(crate) const fn for_changing() -> Self {
+        Self::of(220)
+    }
+
+    const fn of(left: u32) -> Self {
+        Self { left, begun: false }
+    }
+
+    /// Takes the cost of what is about to be done, or asks for a restart if too little is left.
     pub(crate) const fn spend(&mut self, cost: u32) -> Result<(), Stop> {
-        if self.0 == 0 {
+        if !self.covers(cost) {
             return Err(Stop::Restart);
         }
-        self.0 = self.0.saturating_sub(cost);
+        self.begun = true;
+        self.charge(cost);
         Ok(())
     }
 
@@ -113,28 +126,22 @@ impl Budget {
     /// `None` if nothing is left.
     pub(crate) fn walk(&mut self) -> Option<u64> {
         self.spend(Self::WALK).ok()?;
-        Some(u64::from(self.0.max(1) * Self::ENTRIES / Self::ENTRIES_COST))
+        Some(u64::from(self.left.max(1) * Self::ENTRIES / Self::ENTRIES_COST))
     }
 
     /// Takes the cost of going through `entries` entries, at most as many as `walk` allowed.
     pub(crate) const fn pass(&mut self, entries: u64) {
         let cost = (entries as u32).wrapping_mul(Self::ENTRIES_COST).div_ceil(Self::ENTRIES);
-        self.0 = self.0.saturating_sub(cost);
+        self.charge(cost);
     }
 
-    /// Whether `cost` can be spent without exceeding the budget. A full budget covers any cost.
+    /// Whether `cost` can be spent.
     pub(crate) const fn covers(&self, cost: u32) -> bool {
-        cost <= self.0 || self.0 == Self::FULL
+        !self.begun || self.left != 0 && cost <= self.left
     }
 
-    /// Takes what it cost to find out what to do: one thing can still be done afterwards, if it
-    /// could be before.
+    /// Takes what it costs to find out what to do: that alone is no progress.
     pub(crate) const fn charge(&mut self, cost: u32) {
-        if self.0 != 0 {
-            self.0 = self.0.saturating_sub(cost);
-            if self.0 == 0 {
-                self.0 = 1;
-            }
-        }
+        self.left = self.left.saturating_sub(cost);
     }
 }

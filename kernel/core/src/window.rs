@@ -53,7 +53,10 @@ impl<H: Hal> Kernel<H> {
     ) -> Result<Outcome, Stop> {
         let place = self.place(slot).ok_or(Error::new(Reason::PartnerDied, Culprit::DESCRIPTOR))?;
         let cells = self.store.get(slot);
-        let mut budget = Budget::for_entries();
+        let mut budget = match operation {
+            Operation::Map { .. } => Budget::for_filling(),
+            Operation::Unmap { .. } | Operation::Protect { .. } => Budget::for_changing(),
+        };
         let done = match operation {
             Operation::Map { address, offset, pages, access, memory } => {
                 let run = (address, offset, pages);

@@ -37,7 +37,7 @@ const KEEP: u64 = 1 << 63;
 const GUEST: u64 = 1 << 62;
 
 /// Pages that are forgotten one by one; of more it is cheaper to forget all.
-const FORGET_SINGLY: u64 = 32;
+const FORGET_SINGLY: u64 = 16;
 
 /// Tags that are in use; all of them, where CPUs have none.
 static TAGS: Tags = Tags::none();

@@ -15,7 +15,7 @@ pub fn deep(ground: &mut Ground) -> Result<(), Error> {
         while wide.node.mint(depth + 1, wide.at(depth), Rights::all(), 0).is_ok() {
             depth += 1;
         }
-        assert!(depth > 190, "derivations are only {depth} deep");
+        assert!(depth > 120, "derivations are only {depth} deep");
         wide.node.revoke(from)?;
         ground.node().revoke(port.descriptor().index())?;
         assert_eq!(wide.node.look(1)?.0, 0);
@@ -35,7 +35,7 @@ pub fn deep_objects(ground: &mut Ground) -> Result<(), Error> {
     while make(at(last), ObjectType::Generic, BITS, last + 1).is_ok() {
         last += 1;
     }
-    assert!(last > 190, "Generics are only {last} deep");
+    assert!(last > 120, "Generics are only {last} deep");
     // The last but one has room for its children again when the last one is gone.
     wide.node.remove(last)?;
     for object in [ObjectType::PageTable, ObjectType::Pcb, ObjectType::AddressSpace] {
